@@ -1,0 +1,173 @@
+"""A Jupyter workbench for Fetch Hive workflows.
+
+Type Start variables into a ``%%fetchhive`` cell, invoke a deployment, run a whole DataFrame through several variants,
+and decide which variant is better. It works offline against an embedded local hive.
+
+Importing this package loads nothing heavy: every public name is fetched on first use.
+
+Examples
+--------
+>>> import fh_notebook as fh
+>>> with fh.local.demo_hive().client() as hive:
+...     run = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+>>> run.output
+'billing'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from fh_notebook import local
+    from fh_notebook.batching.batch import Batch, abatch, batch
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.comparing import scorers as score
+    from fh_notebook.comparing.comparison import Comparison, compare
+    from fh_notebook.contract.models import Deployment, InvokeRequest
+    from fh_notebook.contract.run import Asset, Run
+    from fh_notebook.contract.signing import verify_signature
+    from fh_notebook.contract.variables import (
+        Variable,
+        any_,
+        array,
+        boolean,
+        choice,
+        date,
+        datetime_,
+        group,
+        integer,
+        number,
+        text,
+    )
+    from fh_notebook.contract.wire import parse_event
+    from fh_notebook.errors import (
+        AuthError,
+        CallError,
+        ConnectFailed,
+        FetchHiveError,
+        InputError,
+        LimitReached,
+        RunFailed,
+        SettingsError,
+        SnippetError,
+        StoreError,
+    )
+    from fh_notebook.settings import configure
+    from fh_notebook.values import UNSET, Secret
+
+__version__ = "0.1.0"
+
+_HOMES: Final[dict[str, tuple[str, ...]]] = {
+    "fh_notebook.batching.batch": ("Batch", "abatch", "batch"),
+    "fh_notebook.client.blocking": ("Client",),
+    "fh_notebook.client.client": ("AsyncClient",),
+    "fh_notebook.comparing.comparison": ("Comparison", "compare"),
+    "fh_notebook.contract.models": ("Deployment", "InvokeRequest"),
+    "fh_notebook.contract.run": ("Asset", "Run"),
+    "fh_notebook.contract.signing": ("verify_signature",),
+    "fh_notebook.contract.variables": (
+        "Variable",
+        "any_",
+        "array",
+        "boolean",
+        "choice",
+        "date",
+        "datetime_",
+        "group",
+        "integer",
+        "number",
+        "text",
+    ),
+    "fh_notebook.contract.wire": ("parse_event",),
+    "fh_notebook.errors": (
+        "AuthError",
+        "CallError",
+        "ConnectFailed",
+        "FetchHiveError",
+        "InputError",
+        "LimitReached",
+        "RunFailed",
+        "SettingsError",
+        "SnippetError",
+        "StoreError",
+    ),
+    "fh_notebook.settings": ("configure",),
+    "fh_notebook.values": ("UNSET", "Secret"),
+}
+_HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES: Final = {"local": "fh_notebook.local", "score": "fh_notebook.comparing.scorers"}
+"""Names that stand for a whole module."""
+
+__all__ = [
+    "UNSET",
+    "Asset",
+    "AsyncClient",
+    "AuthError",
+    "Batch",
+    "CallError",
+    "Client",
+    "Comparison",
+    "ConnectFailed",
+    "Deployment",
+    "FetchHiveError",
+    "InputError",
+    "InvokeRequest",
+    "LimitReached",
+    "Run",
+    "RunFailed",
+    "Secret",
+    "SettingsError",
+    "SnippetError",
+    "StoreError",
+    "Variable",
+    "abatch",
+    "any_",
+    "array",
+    "batch",
+    "boolean",
+    "choice",
+    "compare",
+    "configure",
+    "date",
+    "datetime_",
+    "group",
+    "integer",
+    "local",
+    "number",
+    "parse_event",
+    "score",
+    "text",
+    "verify_signature",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    elif name in _MODULES:
+        value = import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'fh_notebook' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics: ``%load_ext fh_notebook``. Nothing is printed, patched or called."""
+    from fh_notebook.notebook import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take the magics away again: ``%unload_ext fh_notebook``."""
+    from fh_notebook.notebook import unload
+
+    unload(shell)

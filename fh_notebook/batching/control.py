@@ -1,0 +1,353 @@
+"""Starting, waiting for, cancelling and going on with a batch.
+
+Rule of this file: whatever ends a start (its last answer, a limit of the service, an interrupt, a full disk), what was
+answered is kept and what was not is pending; and what may have run is called again only when the user says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import loop, settings
+from fh_notebook.batching.engine import Engine
+from fh_notebook.batching.events import Event, Finished, Started, Stopped, Throttled
+from fh_notebook.batching.ledger import Ledger, NoLedger, Reuse, StoreLedger, look_up
+from fh_notebook.batching.outcomes import Counts, Outcome, Outcomes, is_reusable, kind_of
+from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.progress import NoProgress, Progress, progress_of
+from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.wording import sentence
+from fh_notebook.errors import AuthError, SettingsError
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["INTERRUPTED", "Control", "Options"]
+
+INTERRUPTED: Final = Stopped(
+    reason="cancelled",
+    message="interrupted; what is finished is kept, what was in flight is unknown (it may have run), "
+    "and batch.resume() goes on with the rest",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a batch is started, each time that it is."""
+
+    limits: Limits
+    max_concurrency: int | None
+    on_event: Callable[[Event], object] | None
+    progress: Any
+    reuse: Reuse
+    retry_unknown: bool
+
+
+class Control:
+    """The running side of one batch.
+
+    Parameters
+    ----------
+    plan : Plan
+        All its jobs.
+    client : Client
+        Whom to ask.
+    store : Store or None
+        Where answers are kept.
+    options : Options
+        How it is started.
+    """
+
+    def __init__(self, plan: Plan, client: Client, store: Store | None, options: Options) -> None:
+        self.name = plan.name
+        self.outcomes = Outcomes(plan.jobs)
+        self.stopped: Stopped | None = None
+        self.engine: Engine | None = None
+        self._plan = plan
+        self._jobs = self.outcomes.unique_jobs()
+        self._client = client
+        self._store = store
+        self._options = options
+        self._call_lost = options.retry_unknown or options.reuse is None
+        # A batch that calls anew must not find the answers that were there before it.
+        self._after_id = store.newest_id() if store is not None and options.reuse is None else 0
+        self._seen_id = 0
+        self._answered = 0
+        self._job: loop.Job[None] | None = None
+        self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._cancel_asked = False
+        self._progress: Progress = NoProgress()
+        self._on_event = options.on_event
+
+    # --- what progress and people see
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is; a value of this moment."""
+        return self.outcomes.counts()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out at this moment."""
+        engine = self.engine
+        return engine.in_flight if engine is not None else 0
+
+    @property
+    def running(self) -> bool:
+        """Whether calls are being made, or about to be."""
+        return self.engine is not None or (self._job is not None and not self._job.finished.is_set())
+
+    def plan(self) -> Plan:
+        """What the last start was going to do."""
+        return self._plan
+
+    def summary(self) -> str:
+        """How far it is in one line, and why it stopped if it did."""
+        return sentence(self.name, self.counts, running=self.running, stopped=self.stopped)
+
+    # --- what is to be called
+
+    def callable_keys(self, *, retry_unknown: bool) -> list[str]:
+        """Return the keys that have no outcome which stands, in the plan's order."""
+
+        def is_open(outcome: Outcome | None) -> bool:
+            if outcome is None:
+                return True
+            if kind_of(outcome.run) == "unknown":
+                return retry_unknown
+            return outcome.run.status == "failed" and not is_reusable(outcome.run)
+
+        return [key for key in self._jobs if is_open(self.outcomes.get(key))]
+
+    def failed_keys(self, error_code: str | None) -> list[str]:
+        """Return the keys that failed, or failed with `error_code`."""
+
+        def is_meant(outcome: Outcome | None) -> bool:
+            return bool(outcome and outcome.run.status == "failed" and error_code in (None, outcome.run.error_code))
+
+        return [key for key in self._jobs if is_meant(self.outcomes.get(key))]
+
+    def look_up(self) -> None:
+        """Take the answers that are kept already, for every key without an outcome that stands."""
+        if self._store is None:
+            return
+        self._seen_id = self._store.newest_id()
+        found = look_up(
+            self._store,
+            [self._jobs[key] for key in self.callable_keys(retry_unknown=False)],
+            batch=self.name,
+            workspace=self._client.workspace,
+            reuse=self._options.reuse,
+            after_id=self._after_id,
+            now=datetime.now(UTC),
+            call_lost=self._call_lost,
+        )
+        for key, outcome in found.items():
+            self.outcomes.put(key, outcome)
+
+    def prepare(self) -> list[str]:
+        """Look up what is known before the first start, keep the batch's record, and return what is to be called."""
+        self.look_up()
+        keys = self.callable_keys(retry_unknown=self._call_lost)
+        self._replan(keys)
+        if self._store is not None:
+            self._store.keep_batch(self._record()).result()
+        return keys
+
+    def refreshed(self, *, retry_unknown: bool) -> list[str]:
+        """Return what is to be called now, after looking for what others have answered meanwhile."""
+        self.refuse_while_running()
+        self._call_lost = retry_unknown
+        self.look_up()
+        return self.callable_keys(retry_unknown=retry_unknown)
+
+    def failed(self, error_code: str | None) -> list[str]:
+        """Return the failed jobs that are to be called again."""
+        self.refuse_while_running()
+        if self._store is not None:
+            self._seen_id = self._store.newest_id()
+        return self.failed_keys(error_code)
+
+    def _replan(self, keys: Iterable[str]) -> None:
+        counts = self.counts
+        kept_at = [o.kept_at for _, o in self.outcomes.of_jobs() if o and o.reused and o.kept_at]
+        self._plan = replace(
+            self._plan,
+            answered=counts.done + counts.failed - self._plan.invalid,
+            answered_at=max(kept_at, default=None),
+            unknown=counts.unknown,
+            calls=len(list(keys)),
+        )
+
+    def _record(self) -> BatchRecord:
+        plan = self._plan
+        return BatchRecord(
+            name=self.name,
+            workspace=self._client.workspace,
+            deployment=plan.deployment,
+            variants=plan.variants,
+            created_at=datetime.now(UTC),
+            plan={"rows": plan.rows, "repeats": plan.repeats, "jobs": len(plan.jobs)},
+        )
+
+    # --- starting and ending
+
+    def refuse_while_running(self) -> None:
+        """Raise when calls are being made.
+
+        Raises
+        ------
+        SettingsError
+            With what to do.
+        """
+        if self.running:
+            raise SettingsError(f"{self.name} is running; batch.wait() for it, or batch.cancel() it first")
+
+    def start(self, keys: list[str], *, wait: bool) -> None:
+        """Call the jobs of `keys`, on the background loop."""
+        self.refuse_while_running()
+        self._replan(keys)
+        work = self._go(keys, progress_of(self._options.progress))
+        if not wait:
+            self._job = loop.background().submit(work)
+            return
+        try:
+            loop.run(work)
+        except KeyboardInterrupt:
+            self.stopped = INTERRUPTED
+
+    async def astart(self, keys: list[str]) -> None:
+        """Await :meth:`start`, from any running loop."""
+        self.refuse_while_running()
+        self._replan(keys)
+        await loop.bridge(self._go(keys, progress_of(self._options.progress)))
+
+    def wait(self) -> None:
+        """Wait for a start in the background, and raise what it raised."""
+        job = self._job
+        if job is not None:
+            while not job.finished.wait(loop.POLL_S):
+                pass
+            self._take_result(job)
+
+    async def await_(self) -> None:
+        """Await :meth:`wait`."""
+        job = self._job
+        if job is not None:
+            while not job.finished.is_set():
+                await asyncio.sleep(loop.POLL_S)
+            self._take_result(job)
+
+    def _take_result(self, job: loop.Job[None]) -> None:
+        self._job = None
+        job.result()
+
+    def cancel(self) -> None:
+        """End a running start at once, from any thread, without waiting."""
+        self._cancel_asked = True
+        if self._task is not None:
+            of_loop, task = self._task
+            of_loop.call_soon_threadsafe(task.cancel)
+        elif self._job is not None:
+            self._job.cancel()
+
+    async def _go(self, keys: list[str], progress: Progress) -> None:
+        task = asyncio.current_task()
+        self._task = (asyncio.get_running_loop(), task) if task else None
+        self.stopped, self._answered, self._cancel_asked = None, 0, False
+        self._progress = progress
+        self._safely(progress.begin, self)
+        try:
+            with self._open_ledger() as ledger, self._fixed_gate() as gate:
+                self.engine = Engine(
+                    attempt=self._client.aclient.attempt,
+                    gate=gate,
+                    ledger=ledger,
+                    emit=self._hear,
+                    batch=self.name,
+                    limits=self._options.limits,
+                    planned=len(keys),
+                    max_in_flight=self._options.max_concurrency,
+                )
+                await self.engine.run(self._jobs[key] for key in keys)
+        except asyncio.CancelledError:
+            self.stopped = INTERRUPTED
+            if not self._cancel_asked:
+                raise
+        finally:
+            self.engine = self._task = None
+            self._safely(progress.end, self)
+        self._raise_if_refused()
+
+    @contextmanager
+    def _open_ledger(self) -> Iterator[Ledger]:
+        if self._store is None:
+            yield NoLedger()
+            return
+        owner = self._store.new_owner()
+        try:
+            yield StoreLedger(
+                self._store,
+                batch=self.name,
+                workspace=self._client.workspace,
+                owner=owner,
+                seen_id=self._seen_id,
+                call_lost=self._call_lost,
+            )
+        finally:
+            owner.end()
+
+    @contextmanager
+    def _fixed_gate(self) -> Iterator[Any]:
+        """Hold the workspace's gate at the batch's own number, where it has one, while the batch runs."""
+        gate = self._client.gate
+        if self._options.max_concurrency is None:
+            yield gate
+            return
+        before = getattr(gate, "fixed_at", settings.current().max_concurrency)
+        gate.fix(self._options.max_concurrency)
+        try:
+            yield gate
+        finally:
+            gate.fix(before)
+
+    def _hear(self, event: Event) -> None:
+        """Take an event into the counts, then tell the progress and the user's function."""
+        if isinstance(event, Started):
+            self.outcomes.calls += 1
+        elif isinstance(event, Throttled):
+            self.outcomes.refused += 1
+        elif isinstance(event, Finished):
+            self._answered += not event.reused
+            self.outcomes.put(event.job.key, Outcome(run=event.run, reused=event.reused))
+        elif isinstance(event, Stopped):
+            self.stopped = event
+        self._safely(self._progress.update, self)
+        if self._on_event is not None and not self._safely(self._on_event, event):
+            self._on_event = None  # it would raise for every event
+
+    def _safely(self, call: Callable[..., object], *arguments: Any) -> bool:
+        """Call somebody else's function; what it raises is logged, and never ends paid work."""
+        try:
+            call(*arguments)
+        except Exception:
+            settings.log.warning("%s raised; it is not called again where it can be left out", call, exc_info=True)
+            return False
+        return True
+
+    def _raise_if_refused(self) -> None:
+        """Raise when the service refused the key at the very first call: nothing came, and nothing will."""
+        stopped = self.stopped
+        if stopped is None or stopped.reason != "auth" or self._answered or stopped.run is None:
+            return
+        run = stopped.run
+        raise AuthError(
+            stopped.message, status_code=run.status_code, error_code=run.error_code, request_id=run.request_id
+        )

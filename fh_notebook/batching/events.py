@@ -1,0 +1,68 @@
+"""What happens in a batch, as values: one stream that drives the progress, `on_event=` and the counts.
+
+Rule of this file: an event is told after it is true. `Finished` comes after the answer was committed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fh_notebook.batching.plan import Job
+from fh_notebook.contract.run import Run
+
+__all__ = ["Event", "Finished", "Retried", "Started", "Stopped", "Throttled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A call goes out."""
+
+    job: Job
+    attempt: int
+    """Which exchange of this job it is, from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """A call did not run and is made again after `wait_s`."""
+
+    job: Job
+    run: Run
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """A call was refused for too many at once, and is made again after `wait_s`."""
+
+    job: Job
+    run: Run
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A job has its outcome, and it is kept."""
+
+    job: Job
+    run: Run
+    reused: bool = False
+    """Whether somebody else called it: another kernel that runs the same batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """No further call is started; what has no outcome stays pending."""
+
+    reason: str
+    """``daily_cap``, ``credits``, ``auth``, ``max_calls``, ``max_seconds``, ``fail_on_error``, ``store``,
+    ``cancelled`` or ``defect``."""
+    message: str
+    """One line for a person, with what to do next."""
+    run: Run | None = None
+    """The answer that stopped it, if one did."""
+
+
+Event = Started | Retried | Throttled | Finished | Stopped

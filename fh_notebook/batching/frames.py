@@ -1,0 +1,186 @@
+"""Jobs and runs -> one tidy table: a line a job, the same columns with the same dtypes whatever the answers.
+
+Rule of this file: columns are values. A source column keeps its name unless the toolkit uses it: then it is
+``in.<name>``, and so is one that already begins with ``in.`` or ``out.``, so that no two names ever meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.outcomes import Outcome
+from fh_notebook.batching.plan import Job
+from fh_notebook.batching.rows import Rows, read_rows
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.run import Run
+
+__all__ = ["COLUMNS", "Column", "frame_of_runs", "source_name", "tidy_frame"]
+
+PENDING: Final = "pending"
+"""The status of a job without an outcome."""
+
+
+TEXT: Final = "string[python]"
+"""Not Arrow's: a model may answer half a character (a lone surrogate), which Arrow refuses to hold."""
+INSTANT: Final = "datetime64[ns, UTC]"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the tidy table."""
+
+    name: str
+    dtype: str | None
+    """``None``: pandas' own for the labels of the rows."""
+    value: Callable[[Job, Outcome | None], Any]
+
+
+def _of_run(read: Callable[[Run], Any], default: Any = None) -> Callable[[Job, Outcome | None], Any]:
+    return lambda job, outcome: default if outcome is None else read(outcome.run)
+
+
+COLUMNS: Final = (
+    Column("row", None, lambda job, outcome: job.row),
+    Column("variant", TEXT, lambda job, outcome: job.variant),
+    Column("repeat", "int64", lambda job, outcome: job.repeat),
+    Column("status", TEXT, _of_run(lambda run: run.status, PENDING)),
+    Column("output", "object", _of_run(lambda run: run.output)),
+    Column("error_code", TEXT, _of_run(lambda run: run.error_code)),
+    Column("error", TEXT, _of_run(lambda run: run.error)),
+    Column("attempts", "int64", _of_run(lambda run: run.attempts, 0)),
+    Column("elapsed_s", "float64", _of_run(lambda run: run.elapsed_s if run.elapsed_s else None)),
+    Column("started_at", INSTANT, _of_run(lambda run: run.started_at)),
+    Column("request_id", TEXT, _of_run(lambda run: run.request_id)),
+    Column("reused", "bool", lambda job, outcome: bool(outcome and outcome.reused)),
+    Column("key", TEXT, lambda job, outcome: job.key or None),
+)
+"""The columns of every tidy table, before those of the source."""
+
+RESERVED: Final = frozenset(column.name for column in COLUMNS)
+
+
+def source_name(name: str) -> str:
+    """Return under which name a source column stands in the tidy table.
+
+    Examples
+    --------
+    >>> source_name("ticket"), source_name("status"), source_name("in.status")
+    ('ticket', 'in.status', 'in.in.status')
+    """
+    return f"in.{name}" if name in RESERVED or name.startswith(("in.", "out.")) else name
+
+
+def tidy_frame(pairs: Iterable[tuple[Job, Outcome | None]], rows: Rows, *, batch: str = "") -> pd.DataFrame:
+    """Return one line for every job.
+
+    Parameters
+    ----------
+    pairs : iterable of (Job, Outcome or None)
+        The jobs in their order; ``None`` is pending.
+    rows : Rows
+        Where they came from: all its columns are kept.
+    batch : str
+        The batch's name, for ``frame.attrs``.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, the source columns (``expected_output`` among them), and ``out.<name>`` for every name of outputs
+        that are objects. Index from 0.
+    """
+    listed = list(pairs)
+    columns = {column.name: _series(column, listed) for column in COLUMNS}
+    positions = [job.position for job, _ in listed]
+    source = rows.frame.take(positions).reset_index(drop=True)
+    for name in rows.columns:
+        columns[source_name(name)] = source[name]
+    columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed])
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed)))
+    frame.attrs["fh_notebook"] = {"batch": batch, "deployment": listed[0][0].deployment if listed else ""}
+    return frame
+
+
+def _series(column: Column, pairs: Sequence[tuple[Job, Outcome | None]]) -> pd.Series[Any]:
+    values = [column.value(job, outcome) for job, outcome in pairs]
+    if column.dtype is None:
+        return pd.Series(values, dtype=None if values else "int64")
+    if column.dtype == INSTANT:
+        # By way of to_datetime: a column of nothing but None has no time zone to convert from.
+        return pd.to_datetime(pd.Series(values, dtype="object"), utc=True).astype("datetime64[ns, UTC]")
+    if column.dtype == "object":
+        return _object_series(values)
+    return pd.Series(values, dtype=column.dtype)
+
+
+def _object_series(values: Sequence[Any]) -> pd.Series[Any]:
+    """Return a column of anything; pandas must not take a list or a dict for several cells."""
+    series = pd.Series([None] * len(values), dtype=object)
+    for i, value in enumerate(values):
+        if value is not None:
+            series.iat[i] = value
+    return series
+
+
+def _output_columns(outputs: Sequence[Any]) -> dict[str, pd.Series[Any]]:
+    """Return ``out.<name>`` for every name of the outputs that are objects, in the order of their first coming."""
+    names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
+    return {
+        f"out.{name}": _narrowed([o.get(name) if isinstance(o, Mapping) else None for o in outputs]) for name in names
+    }
+
+
+def _narrowed(values: Sequence[Any]) -> pd.Series[Any]:
+    """Return the values in the nullable dtype that holds them all: a missing one never makes a float of an integer."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean")
+    if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
+        return pd.Series(values, dtype="Int64")
+    if kinds <= {int, float} and float in kinds:
+        return pd.Series([None if v is None else float(v) for v in values], dtype="Float64")
+    if kinds == {str}:
+        return pd.Series(values, dtype=TEXT)
+    return _object_series(values)
+
+
+def frame_of_runs(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the tidy table of single runs, such as those of a cell with several variants.
+
+    Runs of the same inputs have the same `row`, so that ``compare`` pairs them; a variant that ran the same inputs
+    again is a further `repeat`. The inputs are the source columns.
+
+    Examples
+    --------
+    >>> frame = frame_of_runs([Run(status="completed", output="hi", variant=v, inputs={"x": 1}) for v in "ab"])
+    >>> frame[["row", "variant", "output", "x"]].values.tolist()
+    [[0, 'a', 'hi', 1], [0, 'b', 'hi', 1]]
+    """
+    places: dict[str, int] = {}
+    records: list[dict[str, Any]] = []
+    repeats: dict[tuple[int, str], int] = {}
+    pairs: list[tuple[Job, Outcome | None]] = []
+    for run in runs:
+        spelt = canonical_json(dict(run.inputs))
+        if spelt not in places:
+            places[spelt] = len(records)
+            records.append(dict(run.inputs))
+        row, variant = places[spelt], run.variant or ""
+        repeat = repeats[row, variant] = repeats.get((row, variant), 0) + 1
+        pairs.append((_job_of_run(run, row, repeat), Outcome(run=run)))
+    return tidy_frame(pairs, read_rows(records))
+
+
+def _job_of_run(run: Run, row: int, repeat: int) -> Job:
+    return Job(
+        position=row,
+        row=row,
+        deployment=run.deployment,
+        variant=run.variant or "",
+        repeat=repeat,
+        inputs=run.inputs,
+        metadata=run.metadata,
+    )

@@ -1,0 +1,173 @@
+"""Which Start variable takes what of a row: a column, a constant, or what a function makes of the row.
+
+Rule of this file: never guess between a column and a text. In ``inputs={...}``
+
+- a string is the name of a column, and one that names none is an error with the cure (``const("calm")`` is a text);
+- a function is called with the row, a dict of its columns;
+- anything else (a number, a list, ``const(...)``) is the same for every row.
+
+A declared Start variable that ``inputs`` does not name takes the column of its name where there is one. A deployment
+that declares nothing takes every plain column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fh_notebook.batching.cells import coerced, is_missing, plain
+from fh_notebook.batching.rows import Rows
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.schema import fill_defaults
+from fh_notebook.contract.schema import problems as schema_problems
+from fh_notebook.contract.spell import listed, nearest, path_text, short
+from fh_notebook.errors import InputError
+
+__all__ = ["Column", "Const", "Mapper", "const", "read_mapping"]
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A value that is the same for every row."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The value of a column of the row."""
+
+    name: str
+
+
+Source = Const | Column | Callable[[dict[str, Any]], Any]
+
+
+def const(value: Any) -> Const:
+    """Return `value` as the same input for every row; needed for a text, which would else name a column.
+
+    Examples
+    --------
+    >>> const("calm")
+    Const(value='calm')
+    """
+    return Const(value)
+
+
+def read_mapping(inputs: Any, rows: Rows, deployment: Deployment) -> Mapper:
+    """Return what every Start variable takes, from ``batch(inputs=...)``.
+
+    Raises
+    ------
+    InputError
+        A column that is not there, a required Start variable that nothing is given for, with the columns listed.
+    """
+    sources: dict[str, Source] = {}
+    problems: list[str] = []
+    for name, given in _items(inputs):
+        source = _source(given)
+        if isinstance(source, Column) and source.name not in rows.columns:
+            problems.append(_no_such_column(name, source.name, rows))
+        sources[name] = source
+    for name in _of_their_own_name(inputs, rows, deployment):
+        sources.setdefault(name, Column(name))
+    problems += _missing(sources, rows, deployment)
+    if problems:
+        raise InputError(problems, where=deployment.name)
+    return Mapper(sources=sources, deployment=deployment, tabular=rows.tabular)
+
+
+def _items(inputs: Any) -> list[tuple[str, Any]]:
+    if inputs is None:
+        return []
+    if not isinstance(inputs, Mapping):
+        raise InputError(f"inputs is {short(inputs)}; give a mapping of Start variables to columns, or None")
+    return list(inputs.items())
+
+
+def _source(given: Any) -> Source:
+    if isinstance(given, Const):
+        return given
+    if isinstance(given, str):
+        return Column(given)
+    return given if callable(given) else Const(given)
+
+
+def _no_such_column(variable: str, column: str, rows: Rows) -> str:
+    close = nearest(column, rows.columns)
+    meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'};"
+    return f"{variable}: there is no column {short(column)}; {meant} A fixed text is fh.const({short(column)})"
+
+
+def _of_their_own_name(inputs: Any, rows: Rows, deployment: Deployment) -> list[str]:
+    if declared := deployment.variable_names:
+        return [name for name in declared if name in rows.columns]
+    # Nothing is declared: either the mapping says it all, or every plain column is an input (dataset convention).
+    return rows.plain_columns if inputs is None and deployment.inputs.get("additionalProperties") is not False else []
+
+
+def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) -> list[str]:
+    properties = deployment.inputs.get("properties", {})
+    return [
+        f"{name}: no column has this name, and it is required; map it with inputs={{{name!r}: ...}}. "
+        f"The columns are {listed(rows.columns, 'and') or 'none'}"
+        for name in deployment.inputs.get("required", ())
+        if name not in sources and not _has_default(properties.get(name))
+    ]
+
+
+def _has_default(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and "default" in schema
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """Makes the inputs of a row."""
+
+    sources: Mapping[str, Source]
+    deployment: Deployment
+    tabular: bool
+
+    def inputs_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Return the inputs of one row with declared defaults filled in, and every problem with them."""
+        given: dict[str, Any] = {}
+        problems: list[str] = []
+        for name, source in self.sources.items():
+            try:
+                given.update(self._value(name, source, record))
+            except Exception as broken:  # a user's function may raise anything
+                problems.append(f"{name}: its function raised {type(broken).__name__}: {broken}")
+        if problems:
+            return given, problems
+        filled = fill_defaults(self.deployment.inputs, given)
+        return filled, [self._located(p) for p in schema_problems(self.deployment.inputs, filled)]
+
+    def _value(self, name: str, source: Source, record: dict[str, Any]) -> dict[str, Any]:
+        """Return the variable with its value, or nothing where the row has none."""
+        if isinstance(source, Const):
+            return {name: plain(source.value)}
+        schema = self.deployment.inputs.get("properties", {}).get(name)
+        if isinstance(source, Column):
+            given = source.name in record
+            value = record.get(source.name)
+            value = coerced(value, schema) if self.tabular else value
+        else:
+            given, value = True, plain(source(dict(record)))
+        if is_missing(value):
+            # A null is sent only where it was given and is declared to mean something; else the value is missing.
+            return {name: None} if given and _takes_null(schema) else {}
+        return {name: value}
+
+    def _located(self, problem: str) -> str:
+        """Add the column's name to a problem where it is not the variable's own."""
+        for name, source in self.sources.items():
+            if isinstance(source, Column) and source.name != name and problem.startswith(path_text([name])):
+                return f"{problem} (column {short(source.name)})"
+        return problem
+
+
+def _takes_null(schema: Any) -> bool:
+    if not isinstance(schema, Mapping):
+        return False
+    return not schema_problems({"type": "object", "properties": {"x": schema}}, {"x": None})

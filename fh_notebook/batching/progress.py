@@ -1,0 +1,171 @@
+"""The progress of a batch as text: one line that is rewritten in a terminal, one line every few seconds elsewhere.
+
+Rule of this file: progress costs nothing that a batch would notice and never stops it; at most 5 updates a second. A
+notebook plugs in its own display with :func:`set_default_progress`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TextIO
+
+from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.plan import Plan
+from fh_notebook.errors import SettingsError
+
+__all__ = ["NoProgress", "Progress", "Snapshot", "TextProgress", "progress_of", "set_default_progress"]
+
+TERMINAL_EVERY_S: Final = 0.2
+PLAIN_EVERY_S: Final = 5.0
+
+
+class Snapshot(Protocol):
+    """What a progress display may ask of a running batch, from any thread."""
+
+    @property
+    def name(self) -> str:
+        """The batch's name."""
+        ...
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out."""
+        ...
+
+    def plan(self) -> Plan:
+        """What it was going to do when it was started."""
+        ...
+
+    def summary(self) -> str:
+        """Say how far it is, or how it ended."""
+        ...
+
+
+class Progress(Protocol):
+    """A display of one start of a batch. Its methods are called on the loop's thread and must return at once."""
+
+    def begin(self, batch: Snapshot) -> None:
+        """The plan is known, and nothing was sent yet."""
+        ...
+
+    def update(self, batch: Snapshot) -> None:
+        """Something has happened. Called for every event: whoever draws decides how often."""
+        ...
+
+    def end(self, batch: Snapshot) -> None:
+        """No more will come."""
+        ...
+
+
+class NoProgress:
+    """Shows nothing (``progress=False``)."""
+
+    def begin(self, batch: Snapshot) -> None:
+        """Show nothing."""
+
+    def update(self, batch: Snapshot) -> None:
+        """Show nothing."""
+
+    def end(self, batch: Snapshot) -> None:
+        """Show nothing."""
+
+
+class TextProgress:
+    """Writes lines of text.
+
+    Parameters
+    ----------
+    stream : text stream, optional
+        Standard error by default: a program's output stays its own.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._clock = clock
+        self._is_terminal = bool(getattr(self._stream, "isatty", lambda: False)())
+        self._every_s = TERMINAL_EVERY_S if self._is_terminal else PLAIN_EVERY_S
+        self._began = self._drawn_at = clock()
+        self._width = 0
+        self._calls_before = 0
+
+    def begin(self, batch: Snapshot) -> None:
+        """Say the plan."""
+        self._began = self._drawn_at = self._clock()
+        self._calls_before = batch.counts.calls
+        self._write(str(batch.plan()), last=True)
+
+    def update(self, batch: Snapshot) -> None:
+        """Say how far it is, unless that was said just now."""
+        if self._clock() - self._drawn_at >= self._every_s:
+            self._drawn_at = self._clock()
+            self._write(self._line(batch), last=not self._is_terminal)
+
+    def end(self, batch: Snapshot) -> None:
+        """Say how it ended."""
+        self._write(batch.summary(), last=True)
+
+    def _line(self, batch: Snapshot) -> str:
+        counts = batch.counts
+        ended = counts.planned - counts.pending
+        elapsed_s = self._clock() - self._began
+        rate = (counts.calls - self._calls_before) / elapsed_s if elapsed_s > 0 else 0.0
+        left = f", about {_duration(counts.pending / rate)} left" if rate > 0 and counts.pending else ""
+        failed = f", {counts.failed + counts.unknown:,} failed or unknown" if counts.failed + counts.unknown else ""
+        return (
+            f"{batch.name}: {ended:,}/{counts.planned:,}{failed}, {counts.reused:,} reused, "
+            f"{batch.in_flight:,} in flight, {rate:.3g} calls/s{left}"
+        )
+
+    def _write(self, line: str, *, last: bool) -> None:
+        try:
+            if self._is_terminal:
+                # Over the last line, and over what would be left of it.
+                self._stream.write(f"\r{line.ljust(self._width)}" + ("\n" if last else ""))
+                self._width = 0 if last else len(line)
+            else:
+                self._stream.write(f"{line}\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # a stream that was closed is no reason to stop paid work
+            return
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+_default: Callable[[], Progress] = TextProgress
+
+
+def set_default_progress(make: Callable[[], Progress] | None) -> None:
+    """Set what ``progress=True`` shows from now on; ``None`` is text again."""
+    global _default
+    _default = make or TextProgress
+
+
+def progress_of(choice: Any) -> Progress:
+    """Return the display that ``batch(progress=...)`` asks for: ``True``, ``False``, or a function that makes one.
+
+    Raises
+    ------
+    SettingsError
+        It is none of them.
+    """
+    if choice is True:
+        return _default()
+    if choice is False or choice is None:
+        return NoProgress()
+    if callable(choice):
+        made: Progress = choice()
+        return made
+    raise SettingsError(f"progress is {choice!r}; give True, False, or a function that makes a display")

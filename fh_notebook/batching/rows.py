@@ -1,0 +1,267 @@
+"""Frames, lists and files -> plain rows.
+
+Rule of this file: the source is not changed and nothing is dropped; every row has a label by which it is told to a
+person and paired later. A label is the frame's own index where that tells rows apart, else the place from 0.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.contract.spell import listed, short
+from fh_notebook.errors import InputError, SettingsError
+
+__all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "read_rows"]
+
+EXPECTED: Final = "expected_output"
+METADATA_PREFIX: Final = "metadata."
+"""The service's own dataset convention (CONTRACT section 8): plain columns are inputs, these two kinds are not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows as they will be called."""
+
+    labels: tuple[Any, ...]
+    """One a row, each once: a number or a text."""
+    columns: tuple[str, ...]
+    records: tuple[dict[str, Any], ...] = field(repr=False)
+    """JSON values by column. What is missing in a table is left out; a null that a list of dicts gives is ``None``."""
+    frame: pd.DataFrame = field(repr=False)
+    """The source columns with their own dtypes, one line a row."""
+    tabular: bool
+    """Whether cells came out of a table, where a number may be text or a float; a list of dicts says what it means."""
+    note: str = ""
+    """What a person should know of how the rows were read."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def plain_columns(self) -> list[str]:
+        """The columns that are neither the expected output nor metadata."""
+        return [c for c in self.columns if c != EXPECTED and not c.startswith(METADATA_PREFIX)]
+
+
+def read_rows(source: Any) -> Rows:
+    """Return the rows of `source`.
+
+    Parameters
+    ----------
+    source : DataFrame, iterable of mappings, or path
+        A path ends in ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json`` or ``.parquet``. Cells of a CSV are text,
+        empty cells are missing.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read as rows; the place is named.
+
+    Examples
+    --------
+    >>> rows = read_rows([{"text": "a"}, {"text": "b", "expected_output": "B"}])
+    >>> rows.labels, rows.plain_columns
+    ((0, 1), ['text'])
+    """
+    if isinstance(source, Rows):
+        return source
+    if isinstance(source, pd.DataFrame):
+        return _from_frame(source)
+    if isinstance(source, str | PathLike):
+        return _from_path(Path(source).expanduser())
+    if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes | pd.Series):
+        return _from_records(list(source), lambda i: f"row {i}")
+    raise InputError(
+        f"rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, "
+        f"not as a {type(source).__name__}"
+    )
+
+
+def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
+    if isinstance(source.columns, pd.MultiIndex):
+        raise InputError("the frame's columns have several levels; flatten them to one name a column")
+    names = _column_names(source.columns)
+    frame = source.copy()
+    frame.columns = pd.Index(names)
+    labels, about_labels = _labels(source.index)
+    frame.index = pd.RangeIndex(len(frame))
+    records: list[dict[str, Any]] = [{} for _ in labels]
+    for name in names:
+        for record, value in zip(records, frame[name].tolist(), strict=True):
+            if not is_missing(value):
+                record[name] = plain(value)
+    return Rows(
+        labels=labels,
+        columns=tuple(names),
+        records=tuple(records),
+        frame=frame,
+        tabular=True,
+        note="; ".join(n for n in (note, about_labels) if n),
+    )
+
+
+def _column_names(columns: Iterable[Any]) -> list[str]:
+    names = [str(c) for c in columns]
+    if doubled := sorted({n for n in names if names.count(n) > 1}):
+        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+    return names
+
+
+def _labels(index: pd.Index) -> tuple[tuple[Any, ...], str]:
+    """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
+    found = [_label(value) for value in index.tolist()]
+    places = tuple(range(len(found)))
+    if any(is_missing(value) for value in index.tolist()) or len({(type(x), x) for x in found}) < len(found):
+        return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
+    return tuple(found), ""
+
+
+def _label(value: Any) -> Any:
+    if isinstance(value, tuple):  # one row of a MultiIndex
+        return " / ".join(str(plain(part)) for part in value)
+    simple = plain(value)
+    return simple if isinstance(simple, str | int | float) else str(simple)
+
+
+def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
+    problems = [
+        f"{place(i)}: {short(r)} is not a dict of column names to values"
+        for i, r in enumerate(records)
+        if not isinstance(r, Mapping)
+    ]
+    problems = problems or [
+        f"{place(i)}: the column name {short(name)} is not a text"
+        for i, record in enumerate(records)
+        for name in record
+        if not isinstance(name, str)
+    ]
+    if problems:
+        raise InputError(_first(problems))
+    read = tuple({name: plain(value) for name, value in record.items()} for record in records)
+    columns = tuple(dict.fromkeys(name for record in read for name in record))
+    frame = pd.DataFrame({name: _series([record.get(name) for record in records]) for name in columns})
+    frame.index = pd.RangeIndex(len(read))
+    return Rows(labels=tuple(range(len(read))), columns=columns, records=read, frame=frame, tabular=False)
+
+
+def _first(problems: list[str], cap: int = 20) -> list[str]:
+    """Return as many problems as a person reads, and how many there are besides."""
+    return problems if len(problems) <= cap else [*problems[:cap], f"and {len(problems) - cap:,} more"]
+
+
+def _series(values: list[Any]) -> pd.Series[Any]:
+    """Return a column of values that may be lists and dicts: pandas must not take those for rows."""
+    if any(isinstance(v, list | tuple | dict) for v in values):
+        column = pd.Series([None] * len(values), dtype=object)
+        for i, value in enumerate(values):
+            column.iat[i] = value
+        return column
+    return pd.Series(values, dtype=object).infer_objects()
+
+
+def _from_path(path: Path) -> Rows:
+    name = path.name.lower()
+    kind = next((k for k in _READERS if name.removesuffix(".gz" if ".csv" in name else "").endswith(k)), None)
+    if kind is None:
+        raise InputError(f"{path.name}: rows are read from {', '.join(_READERS)}; read it yourself and give the frame")
+    problems: tuple[str, ...] = ()
+    try:
+        return _READERS[kind](path)
+    except InputError as found:
+        problems = found.problems
+    except FileNotFoundError:
+        problems = ("there is no such file",)
+    except pd.errors.EmptyDataError:
+        problems = ("the file is empty; its first line names the columns",)
+    except pd.errors.ParserWarning:
+        problems = ("a line has more cells than the header; quote cells that hold the separator",)
+    except UnicodeDecodeError as broken:
+        problems = (
+            f"it is not UTF-8 text ({broken.reason} at byte {broken.start:,}); save it as UTF-8, or read it yourself "
+            "with pandas.read_csv(..., encoding=...) and give the frame",
+        )
+    except (OSError, ValueError) as broken:
+        problems = (f"it cannot be read: {broken}",)
+    # Outside of the block: IPython would show the context too.
+    raise InputError(problems, where=str(path))
+
+
+def _read_csv(path: Path) -> Rows:
+    options: dict[str, Any] = {
+        "sep": _separator(path),
+        "dtype": str,
+        "keep_default_na": False,
+        "encoding": "utf-8-sig",
+        "index_col": False,
+    }
+    with warnings.catch_warnings():
+        # A line with more cells than the header: pandas would drop them with a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        head = pd.read_csv(path, header=None, nrows=1, **options)
+        _column_names(head.iloc[0].tolist())  # pandas would rename the second of two equal columns
+        return _from_frame(pd.read_csv(path, na_values=[""], **options))
+
+
+def _separator(path: Path) -> str:
+    """Return the CSV's separator: a comma, unless the header has none and has the other that spreadsheets write."""
+    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return "\t"
+    header = "" if path.name.lower().endswith(".gz") else _first_line(path)
+    if "," in header:
+        return ","
+    return next((s for s in (";", "\t") if s in header), ",")
+
+
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(1_000_000)
+
+
+def _read_json(path: Path) -> Rows:
+    value = json.loads(path.read_text("utf-8-sig"))
+    if not isinstance(value, list):
+        raise InputError(f"holds {short(value)}; give a list of objects, or one object a line in a .jsonl file")
+    return _from_records(value, lambda i: f"item {i}")
+
+
+def _read_jsonl(path: Path) -> Rows:
+    records: list[Any] = []
+    lines: list[int] = []
+    problems: list[str] = []
+    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            records.append(json.loads(line))
+            lines.append(number)
+        except (ValueError, RecursionError) as broken:
+            problems.append(f"line {number} is not JSON ({broken})")
+    if problems:
+        raise InputError(_first(problems))
+    return _from_records(records, lambda i: f"line {lines[i]}")
+
+
+def _read_parquet(path: Path) -> Rows:
+    if find_spec("pyarrow") is None and find_spec("fastparquet") is None:
+        raise SettingsError("Parquet needs pyarrow: pip install 'fh-notebook[all]'")
+    return _from_frame(pd.read_parquet(path))
+
+
+_READERS: Final[dict[str, Callable[[Path], Rows]]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".json": _read_json,
+    ".parquet": _read_parquet,
+}

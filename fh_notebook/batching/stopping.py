@@ -1,0 +1,95 @@
+"""When to stop starting calls. Pure.
+
+Rule of this file: stopping never fails a row. What was not called stays pending, and the message says how to go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fh_notebook.batching.events import Stopped
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
+
+__all__ = ["Limits", "stop_of_answer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the user allowed one start of a batch.
+
+    Raises
+    ------
+    SettingsError
+        A limit that cannot be meant.
+
+    Examples
+    --------
+    >>> Limits(max_calls=3).reached(calls=3, elapsed_s=0.1, errors=0, planned=10).reason
+    'max_calls'
+    >>> Limits(fail_on_error=0.5).reached(calls=6, elapsed_s=1.0, errors=5, planned=10).reason
+    'fail_on_error'
+    """
+
+    max_calls: int | None = None
+    """Requests, refused ones included."""
+    max_seconds: float | None = None
+    """After this no call is started; those in flight are waited for."""
+    fail_on_error: bool | float | int = False
+    """``True``: the first error stops; a number below 1: that fraction of the jobs; from 1: that many."""
+
+    def __post_init__(self) -> None:
+        if self.max_calls is not None and (not _is_number(self.max_calls) or self.max_calls < 0):
+            raise SettingsError(f"max_calls is {self.max_calls!r}; give a whole number from 0")
+        if self.max_seconds is not None and (not _is_number(self.max_seconds) or not self.max_seconds > 0):
+            raise SettingsError(f"max_seconds is {self.max_seconds!r}; give a number above 0")
+        rule = self.fail_on_error
+        if not isinstance(rule, bool) and (not _is_number(rule) or not rule > 0 or (rule > 1 and rule != int(rule))):
+            raise SettingsError(f"fail_on_error is {rule!r}; give True, False, a fraction below 1, or a count")
+
+    def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> Stopped | None:
+        """Return the limit that is reached, if one is.
+
+        Parameters
+        ----------
+        calls : int
+            Requests sent, and about to be.
+        elapsed_s : float
+            Seconds since the start.
+        errors : int
+            Jobs that failed or are unknown, of this start.
+        planned : int
+            Jobs of this start.
+        """
+        if self.max_calls is not None and calls >= self.max_calls:
+            return _stopped("max_calls", f"{self.max_calls:,} calls were made, the ceiling that max_calls sets")
+        if self.max_seconds is not None and elapsed_s >= self.max_seconds:
+            return _stopped("max_seconds", f"{self.max_seconds:g} s have passed, the ceiling that max_seconds sets")
+        if errors and errors >= self._errors_allowed(planned):
+            return _stopped("fail_on_error", f"{errors:,} of {planned:,} jobs failed (fail_on_error)")
+        return None
+
+    def _errors_allowed(self, planned: int) -> float:
+        rule = self.fail_on_error
+        if isinstance(rule, bool):
+            return 1 if rule else float("inf")
+        return rule * planned if rule < 1 else rule
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _stopped(reason: str, message: str) -> Stopped:
+    return Stopped(reason=reason, message=f"{message}; the rest is pending: batch.resume() goes on")
+
+
+def stop_of_answer(reason: str, run: Run) -> Stopped:
+    """Return the stop that the service's own answer means: `reason` is that of the decision."""
+    said = f" ({run.error.rstrip('.')})" if run.error else ""
+    words = {
+        "daily_cap": f"the daily cap of calls is used up{said}; it is renewed at 00:00 UTC: batch.resume() then",
+        "credits": f"the credits are used up{said}; add some, then batch.resume()",
+        "auth": f"{run.origin or 'the service'} refused the key{said}; correct it and run the cell again",
+    }
+    return Stopped(reason=reason, message=words.get(reason, f"stopped: {reason}{said}"), run=run)

@@ -1,0 +1,128 @@
+"""A batch in words and in HTML. Pure: from counts, stops and runs to text.
+
+Rule of this file: whatever came from a model or a service is text, and text is escaped; every table that is shown has a
+plain twin.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook import html
+from fh_notebook.batching.cells import is_missing
+from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.outcomes import Counts
+from fh_notebook.contract.run import Run
+
+__all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "sentence"]
+
+DIGEST_LINES: Final = 4
+TEXT_SHOWN: Final = 80
+"""Characters of an error or a cell that are shown; the frame has all of it."""
+
+
+def one_line(value: Any, limit: int = TEXT_SHOWN) -> str:
+    r"""Return `value` as one printable line of at most `limit` characters.
+
+    Examples
+    --------
+    >>> one_line("two\nlines"), one_line("x" * 9, 5)
+    ('two lines', 'xxxx…')
+    """
+    text = html.printable(" ".join(str(value)[: limit * 4].split()))
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopped | None = None) -> str:
+    """Return how far a batch is, in one line.
+
+    Examples
+    --------
+    >>> print(sentence("triage-1", Counts(planned=80, done=78, failed=2, reused=62, calls=18)))
+    triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls
+    """
+    parts = [f"{counts.done:,} of {counts.planned:,} done"]
+    parts += [f"{counts.failed:,} failed"] if counts.failed else []
+    parts += [f"{counts.unknown:,} unknown (may have run)"] if counts.unknown else []
+    parts += [f"{counts.pending:,} pending"] if counts.pending else []
+    spent = [f"{counts.reused:,} reused"] if counts.reused else []
+    spent += [f"{counts.calls:,} {'call' if counts.calls == 1 else 'calls'}"]
+    spent += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
+    text = f"{name}: {', '.join(parts)}; {', '.join(spent)}"
+    text += "; running" if running else ""
+    return f"{text}. Stopped: {stopped.message}" if stopped else text
+
+
+def digest(runs: Iterable[Run]) -> str:
+    """Return the errors of `runs` in one line, the most frequent first; empty when there are none.
+
+    Examples
+    --------
+    >>> bad = Run(status="failed", error="tags is missing", error_code="validation_error")
+    >>> digest([bad, bad, Run(status="unknown", error="no answer came in time", error_code="read_timeout")])
+    "2 failed: 2 x validation_error 'tags is missing'; 1 unknown: 1 x read_timeout 'no answer came in time'"
+    """
+    kinds: dict[str, Counter[tuple[str, str]]] = {}
+    for run in runs:
+        if run.status != "completed":
+            kind = kinds.setdefault("failed" if run.status == "failed" else "unknown", Counter())
+            kind[run.error_code or "", one_line(run.error or "")] += 1
+    return "; ".join(f"{sum(found.values()):,} {kind}: {_most(found)}" for kind, found in kinds.items())
+
+
+def _most(found: Counter[tuple[str, str]]) -> str:
+    told = [
+        f"{times:,} x {' '.join(p for p in (code, repr(error) if error else '') if p) or 'no reason given'}"
+        for (code, error), times in found.most_common(DIGEST_LINES)
+    ]
+    left = sum(found.values()) - sum(times for _, times in found.most_common(DIGEST_LINES))
+    return ", ".join(told + ([f"{left:,} others"] if left else []))
+
+
+def frame_html(frame: pd.DataFrame, columns: Sequence[str]) -> html.Html:
+    """Return `columns` of a frame as an escaped table, long cells cut; nothing when there is no line."""
+    shown = [c for c in columns if c in frame.columns]
+    lines = [[cell(value) for value in line] for line in frame[shown].itertuples(index=False, name=None)]
+    return html.table(shown, lines) if lines else html.join([])
+
+
+def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Return the plain twin of :func:`frame_html`.
+
+    Examples
+    --------
+    >>> print(frame_text(pd.DataFrame({"row": [0, 1], "output": ["one", None]}), ["row", "output"]))
+    row  output
+    0    one
+    1
+    """
+    shown = [c for c in columns if c in frame.columns]
+    lines = [[cell(value, 40) for value in line] for line in frame[shown].itertuples(index=False, name=None)]
+    if not lines:
+        return ""
+    widths = [max(len(x) for x in column) for column in zip(shown, *lines, strict=True)]
+    return "\n".join(
+        "  ".join(x.ljust(w) for x, w in zip(line, widths, strict=True)).rstrip() for line in [shown, *lines]
+    )
+
+
+def cell(value: Any, limit: int = TEXT_SHOWN) -> str:
+    """Return one cell as a short line; what is missing is an empty one.
+
+    Examples
+    --------
+    >>> cell(0.123456), cell(None), cell(True)
+    ('0.123', '', 'yes')
+    """
+    if is_missing(value):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return one_line(value, limit)

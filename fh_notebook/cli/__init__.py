@@ -1,0 +1,52 @@
+"""``fh-notebook``: one file a command. Each has ``add_parser(subparsers)`` and ``run(args) -> int``.
+
+Rule of this room: a command prints, and returns an exit code: 0 done, 1 not done (one line says why), 2 misused, 130
+stopped by Ctrl+C. It is an arrangement of the public functions and has no logic that a notebook has not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from fh_notebook import __version__
+from fh_notebook.errors import FetchHiveError
+
+__all__ = ["main"]
+
+COMMANDS: Final = ("demo", "lab", "serve")
+"""In the order in which a newcomer meets them."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fh-notebook",
+        description="A Jupyter workbench for Fetch Hive workflows. Begin with: fh-notebook demo",
+    )
+    parser.add_argument("--version", action="version", version=f"fh-notebook {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        import_module(f"fh_notebook.cli.{name}").add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``fh-notebook``; without it those of the process.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        return int(import_module(f"fh_notebook.cli.{args.command}").run(args))
+    except FetchHiveError as error:
+        print(f"fh-notebook {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130

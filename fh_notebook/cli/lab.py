@@ -1,0 +1,122 @@
+"""``fh-notebook lab``: JupyterLab on a copy of the notebooks that came with the package.
+
+Rule of this file: a notebook that the user has changed is the user's, and is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import fh_notebook
+
+__all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks"]
+
+FOLDER: Final = "fetchhive-notebooks"
+FIRST: Final = "01_quickstart.ipynb"
+MANIFEST: Final = ".fh-notebook.json"
+"""In the working folder: the hash of each notebook as it was copied, so that a changed one is told from an old one."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser = commands.add_parser(
+        "lab",
+        help="open JupyterLab on a copy of the quickstart notebook",
+        description="Open JupyterLab on a copy of the notebooks. Notebooks that you have changed are left alone.",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening a browser")
+    parser.add_argument(
+        "--dir", type=Path, default=Path(FOLDER), help="the working folder (default: %(default)s in this folder)"
+    )
+    parser.add_argument(
+        "options", nargs="*", metavar="-- OPTION", help="options of JupyterLab itself, for example: -- --port 9000"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Copy the notebooks and become JupyterLab; return its exit code, or 1 when it cannot be started."""
+    if find_spec("jupyterlab") is None:
+        print("JupyterLab is not installed: pip install 'fh-notebook[lab]'", file=sys.stderr)
+        return 1
+    source = shipped_notebooks()
+    if source is None:
+        print("The notebooks are missing: pip install --force-reinstall fh-notebook", file=sys.stderr)
+        return 1
+    folder: Path = args.dir.expanduser().absolute()
+    try:
+        kept = copy_notebooks(source, folder)
+    except OSError as refused:
+        print(f"{folder} cannot be used ({refused.strerror}): give another with --dir", file=sys.stderr)
+        return 1
+    for name in kept:
+        print(f"{name}: left as you changed it (remove or rename it for a fresh copy)")
+    print(f"Opening JupyterLab on {folder / FIRST}", flush=True)
+    return _become(folder, [FIRST, *(["--no-browser"] if args.no_browser else []), *args.options])
+
+
+def shipped_notebooks() -> Path | None:
+    """Return the folder of the notebooks: in the wheel, else beside the source; ``None`` when there is none."""
+    package = Path(fh_notebook.__file__).parent
+    places = (package / "_notebooks", package.parent / "notebooks")
+    return next((place for place in places if (place / FIRST).is_file()), None)
+
+
+def copy_notebooks(source: Path, folder: Path) -> list[str]:
+    """Copy the notebooks of `source` to `folder`, and renew those that are as they were copied.
+
+    Returns
+    -------
+    list of str
+        The names of the notebooks that were left alone, because they are not as they were copied.
+
+    Raises
+    ------
+    OSError
+        `folder` cannot be made or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / MANIFEST
+    copied = _read_manifest(manifest)
+    kept = []
+    for original in sorted(source.glob("*.ipynb")):
+        fresh, target = original.read_bytes(), folder / original.name
+        present = _digest(target.read_bytes()) if target.exists() else None
+        if present not in (None, _digest(fresh), copied.get(original.name)):
+            kept.append(original.name)
+            continue
+        if present != _digest(fresh):
+            target.write_bytes(fresh)
+        copied[original.name] = _digest(fresh)
+    manifest.write_text(json.dumps(copied, indent=1) + "\n", encoding="utf-8")
+    return kept
+
+
+def _read_manifest(file: Path) -> dict[str, str]:
+    """Return what was noted; a file that is missing or not ours says nothing, and nothing is overwritten then."""
+    try:
+        noted = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in noted.items()} if isinstance(noted, dict) else {}
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def _become(folder: Path, options: Sequence[str]) -> int:
+    command = [sys.executable, "-m", "jupyterlab", *options]
+    os.chdir(folder)
+    if os.name == "posix":
+        # Ctrl+C then goes to JupyterLab alone, which asks before it stops.
+        os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell
+    return subprocess.call(command)  # noqa: S603 - our own interpreter, no shell

@@ -1,0 +1,170 @@
+"""Text for a terminal or a pipe: tables that fit, a line of progress, colour only where somebody sees it.
+
+Rule of this file: a pipe gets plain lines, the same ones each time; nothing here knows what the words mean.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final, TextIO
+
+__all__ = ["Progress", "Style", "shorten", "table", "terminal_width", "width"]
+
+PIPE_WIDTH: Final = 80
+"""Columns where there is no terminal to ask."""
+_REDRAW_S: Final = 0.1
+_BAR: Final = 24
+
+
+def terminal_width(stream: TextIO) -> int:
+    """Return the columns of the terminal behind `stream`: ``COLUMNS`` first, 80 in a pipe, never under 40."""
+    if not stream.isatty() and not os.environ.get("COLUMNS"):
+        return PIPE_WIDTH
+    return max(40, shutil.get_terminal_size((PIPE_WIDTH, 24)).columns)
+
+
+class Style:
+    """Colours, or none: only on a terminal, and not where ``NO_COLOR`` is set (https://no-color.org) or TERM is dumb."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.on = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
+
+    def bold(self, text: str) -> str:
+        """Return `text` in bold."""
+        return self._paint("1", text)
+
+    def dim(self, text: str) -> str:
+        """Return `text` in a fainter colour."""
+        return self._paint("2", text)
+
+    def good(self, text: str) -> str:
+        """Return `text` in green. What it says must be clear without the colour."""
+        return self._paint("32", text)
+
+    def bad(self, text: str) -> str:
+        """Return `text` in red. What it says must be clear without the colour."""
+        return self._paint("31", text)
+
+
+def width(text: str) -> int:
+    """Return the columns that `text` takes: two for a wide East Asian sign or an emoji, none for a combining mark.
+
+    Examples
+    --------
+    >>> width("abc"), width("二重"), width("e\\u0301")
+    (3, 4, 1)
+    """
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+    )
+
+
+def shorten(text: str, columns: int) -> str:
+    """Return `text` as one line of at most `columns` columns, with ``…`` for what was left out.
+
+    Examples
+    --------
+    >>> shorten("My parcel\\nis late", 12), shorten("二重に請求", 5)
+    ('My parcel i…', '二重…')
+    """
+    line = " ".join(text.split())
+    if width(line) <= columns:
+        return line
+    kept = ""
+    for sign in line:
+        if width(kept + sign) > columns - 1:
+            break
+        kept += sign
+    return kept + "…"
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], columns: int, *, right: Iterable[int] = ()
+) -> tuple[str, list[str]]:
+    """Return the head and the lines of a table that is at most `columns` wide; the last column gives way.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The columns' names.
+    rows : iterable of sequence of str
+        The cells.
+    columns : int
+        The width of the terminal.
+    right : iterable of int
+        The indices of the columns that are set flush right: numbers.
+
+    Examples
+    --------
+    >>> head, lines = table(["variant", "failures"], [["keywords", "0"]], 80, right=[1])
+    >>> print(head, *lines, sep="\\n")
+    variant   failures
+    keywords         0
+    """
+    cells = [list(map(str, row)) for row in rows]
+    flush = set(right)
+    last = len(header) - 1
+    widths = [max(width(cell) for cell in (name, *(row[i] for row in cells))) for i, name in enumerate(header)]
+    room = columns - sum(widths[:last]) - 2 * last
+    widths[last] = min(widths[last], max(room, 8))
+
+    def line(row: Sequence[str]) -> str:
+        parts = []
+        for i, cell in enumerate(row):
+            text = shorten(cell, widths[i])
+            gap = " " * (widths[i] - width(text))
+            parts.append(gap + text if i in flush else text + gap)
+        return "  ".join(parts).rstrip()
+
+    return line(header), [line(row) for row in cells]
+
+
+class Progress:
+    """One line that counts up: redrawn in place on a terminal, written once at the end into a pipe.
+
+    Parameters
+    ----------
+    total : int
+        What the count goes to.
+    unit : str
+        What is counted.
+    stream : TextIO, optional
+        Where it is written; the process' stdout unless given.
+    """
+
+    def __init__(self, total: int, unit: str, stream: TextIO | None = None) -> None:
+        self._total = total
+        self._unit = unit
+        self._stream = stream or sys.stdout
+        self._live = self._stream.isatty()
+        self._began = self._drawn = time.monotonic()
+        self.done = 0
+
+    def advance(self) -> None:
+        """Count one more; drawn at most ten times a second."""
+        self.done += 1
+        now = time.monotonic()
+        if self._live and now - self._drawn >= _REDRAW_S:
+            self._drawn = now
+            self._write(end="")
+
+    def close(self) -> None:
+        """Write the last state and end the line."""
+        self._write(end="\n")
+
+    def _write(self, end: str) -> None:
+        full = _BAR * self.done // max(self._total, 1)
+        text = (
+            f"[{'#' * full}{'.' * (_BAR - full)}] {self.done}/{self._total} {self._unit}"
+            f" in {time.monotonic() - self._began:.1f} s"
+        )
+        self._stream.write((f"\r\x1b[K{text}" if self._live else text) + end)
+        self._stream.flush()

@@ -1,0 +1,126 @@
+"""The files that a run made, fetched to a folder (the door behind ``Run.save_assets``).
+
+Rule of this file: names and addresses are the model's, so they are hostile. No name leaves the folder or overwrites a
+file, no address but http(s) is fetched, the key is not sent, and what comes is capped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from fh_notebook import loop, settings
+from fh_notebook.client.transport import user_agent
+from fh_notebook.contract.run import Asset, Run
+from fh_notebook.errors import CallError
+
+__all__ = ["save_assets"]
+
+MAX_ASSET_BYTES: Final = 256 * 1024 * 1024
+TIMEOUT_S: Final = 60.0
+
+
+def save_assets(run: Run, folder: Path) -> list[Path]:
+    """Fetch the assets of `run` into `folder`; see :meth:`fh_notebook.Run.save_assets`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return loop.run(_save_all(run, folder))
+
+
+async def _save_all(run: Run, folder: Path) -> list[Path]:
+    async with httpx.AsyncClient(headers={"User-Agent": user_agent()}, timeout=TIMEOUT_S, max_redirects=5) as http:
+        return [await _save(http, asset, folder, number) for number, asset in enumerate(run.assets, 1)]
+
+
+async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int) -> Path:
+    url = asset.file_url or ""
+    name = safe_name(asset.file_name or urlsplit(url).path.rpartition("/")[2], fallback=f"asset-{number}")
+    refuse_address(url)
+    trouble = ""
+    descriptor, path = _open_new(folder, name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            await _fetch(http, url, file)
+        return path
+    except httpx.HTTPError as broken:
+        trouble = f"{name} could not be fetched: {str(broken) or type(broken).__name__}"
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    path.unlink(missing_ok=True)
+    raise CallError(trouble)
+
+
+async def _fetch(http: httpx.AsyncClient, url: str, file: object) -> None:
+    """Write what `url` has to `file`, redirects followed by hand so that each address is looked at."""
+    for _ in range(http.max_redirects):
+        async with http.stream("GET", url) as response:
+            if response.is_redirect and response.next_request is not None:
+                url = str(response.next_request.url)
+                refuse_address(url)
+                continue
+            response.raise_for_status()
+            size = 0
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > MAX_ASSET_BYTES:
+                    raise CallError(f"an asset is larger than {MAX_ASSET_BYTES // 2**20} MiB; it was not kept")
+                file.write(chunk)  # type: ignore[attr-defined]  # a binary file
+            return
+    raise CallError("an asset's address redirects too often")
+
+
+def refuse_address(url: str) -> None:
+    """Raise for an address that is not ``https``, nor ``http`` on this machine.
+
+    Raises
+    ------
+    CallError
+        With the scheme that was refused.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme == "http" and parts.hostname and settings.is_loopback(parts.hostname):
+        return
+    raise CallError(f"an asset's address ({parts.scheme or 'no'}:) is not https; it was not fetched")
+
+
+_UNSAFE: Final = re.compile(r"[^\w.\- ]+")
+# Names that Windows gives to devices whatever their ending: learn.microsoft.com, "Naming Files, Paths, and Namespaces".
+_DEVICES: Final = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
+
+
+def safe_name(name: str, *, fallback: str) -> str:
+    """Return `name` as a plain file name: no folder, no leading dot, at most 120 characters.
+
+    Examples
+    --------
+    >>> safe_name("../../etc/passwd", fallback="asset-1")
+    'passwd'
+    >>> safe_name("..", fallback="asset-1")
+    'asset-1'
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    clean = _UNSAFE.sub("_", last).strip(" .")
+    stem, dot, ending = clean.rpartition(".")
+    if len(clean) > 120:
+        clean = f"{(stem or ending)[:100]}{dot}{ending[:19]}" if stem else clean[:120]
+    return fallback if not clean or _DEVICES.match(clean) else clean
+
+
+def _open_new(folder: Path, name: str) -> tuple[int, Path]:
+    """Open a file that did not exist, with a number in its name where `name` is taken."""
+    stem, suffix = os.path.splitext(name)
+    for number in range(1, 10_000):
+        path = folder / (name if number == 1 else f"{stem}-{number}{suffix}")
+        try:
+            # O_EXCL: never an existing file, and never through somebody's link.
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644), path
+        except FileExistsError:
+            continue
+    raise CallError(f"{folder} already has 10,000 files called like {name}")

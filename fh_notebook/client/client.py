@@ -1,0 +1,386 @@
+"""`AsyncClient`: attempt, invoke, retrieve, check.
+
+Rule of this file: `attempt` is one exchange and never retries; `invoke` is a small loop over it that does what
+`contract.retry.decide` says, with every call inside the gate. An `AsyncClient` works in whatever loop awaits it, with
+one set of connections a loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from weakref import WeakKeyDictionary
+
+from fh_notebook import views
+from fh_notebook.client.connection import Connection
+from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.retry import Decision, Verdict, decide
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
+from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
+from fh_notebook.settings import log
+from fh_notebook.values import Secret, redact
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["AsyncClient", "Check"]
+
+NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Whether the service is reached and takes the key; nothing was run to find out.
+
+    Examples
+    --------
+    >>> bool(Check(status="good", detail=""))
+    True
+    """
+
+    status: str
+    """``good``, ``bad`` (the key), ``limited`` (the daily cap) or ``unreachable``."""
+    detail: str
+
+    def __bool__(self) -> bool:
+        return self.status == "good"
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.detail}" if self.detail else self.status
+
+
+class AsyncClient:
+    """The client to await.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        The workspace key. Else: ``configure()``, ``FETCH_HIVE_API_KEY``, the keyring, or the local hive.
+    base_url : str, optional
+        The address, ending in ``/v1``; ``"local"`` is the hive inside this process.
+    timeout : float, optional
+        Seconds that one call may take; 120 by default.
+    transport : httpx.AsyncBaseTransport, optional
+        In place of the network, used in every loop.
+    proxy : str, optional
+        As httpx takes it; without it the environment's proxies count, as httpx users expect.
+    verify : bool, str or ssl.SSLContext
+        As httpx takes it; a string is the path of a CA bundle.
+    max_concurrency : int, optional
+        Exactly this many calls at once; without it the limit adapts.
+
+    Raises
+    ------
+    SettingsError
+        A key or an address that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        timeout: float | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        proxy: str | None = None,
+        verify: Any = True,
+        max_concurrency: int | None = None,
+    ) -> None:
+        self._connect(
+            views.knock(
+                "Client.connection",
+                api_key=api_key,
+                base_url=base_url,
+                timeout=timeout,
+                transport=transport,
+                proxy=proxy,
+                verify=verify,
+                max_concurrency=max_concurrency,
+            )
+        )
+
+    @classmethod
+    def over(cls, connection: Connection) -> AsyncClient:
+        """Return a client of a connection that is already made."""
+        client = cls.__new__(cls)
+        client._connect(connection)
+        return client
+
+    def _connect(self, connection: Connection) -> None:
+        self.connection = connection
+        self._http_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._rng = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        # Seams for tests with virtual time.
+        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self._clock: Callable[[], float] = time.monotonic
+
+    @property
+    def workspace(self) -> str:
+        """What tells this workspace from others in the keys of kept answers."""
+        return self.connection.workspace
+
+    @property
+    def origin(self) -> str:
+        """The host that is asked, or ``local``."""
+        return self.connection.origin
+
+    @property
+    def gate(self) -> Any:
+        """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
+        return self.connection.gate
+
+    def request(
+        self,
+        deployment: Deployment | str,
+        *,
+        variant: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        user: str | None = None,
+        callback_url: str | None = None,
+        tool_approval: str | None = None,
+    ) -> InvokeRequest:
+        """Return the request that :meth:`invoke` would send, checked and with declared defaults filled in.
+
+        Raises
+        ------
+        InputError
+            The inputs do not fit the deployment's Start variables; every problem is listed.
+        """
+        known = self.connection.find_deployment(deployment) if isinstance(deployment, str) else deployment
+        dep = known or Deployment(deployment)  # type: ignore[arg-type]  # a Deployment is always known
+        return InvokeRequest(
+            deployment=dep.name,
+            variant=variant or (dep.variants[0] if len(dep.variants) == 1 else None),
+            inputs=dep.complete(inputs or {}),
+            metadata=metadata,
+            user=user,
+            callback_url=callback_url,
+            tool_approval=tool_approval,
+        )
+
+    async def attempt(self, request: InvokeRequest) -> Exchange:
+        """Make one exchange, outside any gate, and return the answer with the run that it reads as.
+
+        Raises
+        ------
+        CallError
+            Only for what nobody foresaw; what a service or a network does is an `Exchange`.
+        """
+        started_at = datetime.now(UTC)
+        answer = await self._exchange("POST", "/workflow/invoke", encode_request(request))
+        run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
+        log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
+        return Exchange(answer=answer, run=run)
+
+    async def invoke(
+        self,
+        deployment: Deployment | str,
+        *,
+        variant: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        user: str | None = None,
+        callback_url: str | None = None,
+        tool_approval: str | None = None,
+    ) -> Run:
+        """Run a deployment's variant with `inputs`, and return what came of it.
+
+        Parameters
+        ----------
+        deployment : Deployment or str
+            What to run; a name alone is sent unchecked unless it is known.
+        variant : str, optional
+            Which variant; left out only when the deployment has a single one.
+        inputs : mapping, optional
+            The Start variables.
+        metadata : mapping, optional
+            Flat values for the service's logs.
+        user : str, optional
+            An opaque id of the caller, for the service's audit.
+        callback_url : str, optional
+            Deliver the answer there; the call returns at once, ``running`` or ``queued``.
+        tool_approval : {"policy", "auto_approve"}, optional
+            As the service takes it.
+
+        Returns
+        -------
+        Run
+            Completed, failed, or unknown when it may have run. What did not run is called again as CONTRACT section 2
+            says; what may have run never is.
+
+        Raises
+        ------
+        InputError
+            The inputs do not fit; no call was made.
+        AuthError
+            The service refused the key.
+        ConnectFailed
+            The service was not reached in 3 attempts and 5 s; nothing was sent.
+        LimitReached
+            The daily cap or the credits are used up.
+        """
+        request = self.request(
+            deployment,
+            variant=variant,
+            inputs=inputs,
+            metadata=metadata,
+            user=user,
+            callback_url=callback_url,
+            tool_approval=tool_approval,
+        )
+        return await self.send(request)
+
+    async def send(self, request: InvokeRequest) -> Run:
+        """Send a request that is already made: :meth:`invoke` without the checking, with its results and errors."""
+        run, decision = await self._drive(request)
+        if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
+            _raise(run, decision)
+        await self.connection.keep(run)
+        return run
+
+    async def _drive(self, request: InvokeRequest) -> tuple[Run, Decision]:
+        """Attempt until `decide` says that it is enough."""
+        begun = self._clock()
+        for attempt in count(1):
+            async with self.connection.gate.slot():
+                exchange = await self.attempt(request)
+                decision = decide(
+                    exchange.answer,
+                    attempt=attempt,
+                    jitter=self._rng.random(),
+                    now=datetime.now(UTC),
+                    spent_s=self._clock() - begun,
+                    policy=self.connection.policy,
+                )
+                self.connection.gate.hear(decision)
+            if not decision.again:
+                break
+            log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)
+            await self._sleep(decision.wait_s)
+        return replace(exchange.run, attempts=attempt), decision
+
+    async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
+        """Ask the service what became of a call. Whether this counts against the daily cap is unknown.
+
+        Parameters
+        ----------
+        request_id : str
+            From ``Run.request_id``.
+        run_id : str, optional
+            From ``Run.run_id``: the older address is asked too when the first does not know the request.
+
+        Returns
+        -------
+        Run
+            Status ``unknown`` when the look-up itself failed, with the reason as its error.
+
+        Raises
+        ------
+        AuthError
+            The service refused the key.
+        """
+        run = await self._look_up(f"/public/requests/{_path_safe(request_id)}", request_id)
+        if run.status == "unknown" and run.status_code == 404 and run_id:
+            run = await self._look_up(f"/workflow_runs/{_path_safe(run_id)}", request_id)
+        return run
+
+    async def _look_up(self, path: str, request_id: str) -> Run:
+        answer = await self._exchange("GET", path)
+        run = decode_retrieved(answer, request_id=request_id, origin=self.origin)
+        if answer.status_code == 401:
+            _raise(run, Decision(verdict=Verdict.STOP, reason="auth"))
+        return run
+
+    async def check(self) -> Check:
+        """Say whether the service is reached and takes the key, without running anything.
+
+        Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it may count against the
+        daily cap.
+        """
+        answer = await self._exchange("GET", "/public/models")
+        decision = decide(answer)
+        if decision.verdict is Verdict.DONE:
+            return Check(status="good", detail=f"{self.origin} takes the key ({self.connection.key_source})")
+        if decision.reason == "auth":
+            return Check(status="bad", detail=f"{self.origin} refused the key ({self.connection.key_source})")
+        if decision.reason == "daily_cap":
+            return Check(status="limited", detail="the daily cap is used up; it is renewed at 00:00 UTC")
+        why = answer.detail or (f"HTTP {answer.status_code}" if answer.status_code else answer.broke or "")
+        return Check(status="unreachable", detail=f"{self.origin} did not answer ({why})")
+
+    async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Any:
+        from fh_notebook.client import exchange as edge
+
+        unforeseen = ""
+        try:
+            return await edge.exchange(
+                self._http(),
+                method,
+                self.connection.base_url + path,
+                auth=edge.BearerAuth(self.connection.key),
+                content=content,
+                max_response_bytes=self.connection.max_response_bytes,
+            )
+        except Exception as broken:
+            unforeseen = redact(f"{type(broken).__name__}: {broken}")
+        # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
+        raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
+
+    def _http(self) -> httpx.AsyncClient:
+        """Return the HTTP client of the running loop: connections belong to the loop that opened them."""
+        here = asyncio.get_running_loop()
+        if here not in self._http_of_loop:
+            from fh_notebook.client.transport import open_http
+
+            self._http_of_loop[here] = open_http(self.connection)
+        return self._http_of_loop[here]
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        http = self._http_of_loop.pop(asyncio.get_running_loop(), None)
+        if http is not None:
+            await http.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        here = self.connection
+        return f"{type(self).__name__}({here.base_url}, key={here.key} from {here.key_source})"
+
+
+def _path_safe(identifier: str) -> str:
+    from urllib.parse import quote
+
+    return quote(identifier, safe="")
+
+
+def _raise(run: Run, decision: Decision) -> NoReturn:
+    """Raise the error that a person can act on, for an answer after which no call makes sense."""
+    facts: dict[str, Any] = {
+        "status_code": run.status_code,
+        "error_code": run.error_code,
+        "request_id": run.request_id,
+        "may_have_run": False,
+    }
+    said = (run.error or "").rstrip(".")
+    if decision.reason == "auth" and run.status_code == 401:
+        raise AuthError(f"{run.origin} refused the key: {said}. Check it in your workspace's settings", **facts)
+    if decision.reason == "auth":
+        raise AuthError(f"{run.origin} does not allow this: {said}", **facts)
+    if decision.reason == "daily_cap":
+        raise LimitReached(f"the daily cap of calls is used up ({said}); it is renewed at 00:00 UTC", **facts)
+    if decision.reason == "credits":
+        raise LimitReached(f"the workspace's credits are used up: {said}", **facts)
+    raise ConnectFailed(f"{run.origin} was not reached in {run.attempts} attempts: {said}", **facts)

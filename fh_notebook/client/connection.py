@@ -1,0 +1,66 @@
+"""`Connection`: everything a client needs to know of its other end. The composition root (`session`) makes it.
+
+Rule of this file: values and seams only. Who holds a connection needs neither settings, store nor hive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy
+from fh_notebook.contract.run import Run
+from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Connection", "GateLike"]
+
+
+class GateLike(Protocol):
+    """What a client asks of a gate."""
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """Hold one slot."""
+        ...
+
+    def hear(self, decision: Decision) -> None:
+        """Learn from one answer."""
+        ...
+
+
+async def _keep_nothing(run: Run) -> None:
+    """Keep no answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One workspace of one service, and how to reach it."""
+
+    base_url: str
+    key: Secret
+    key_source: str
+    """Where the key came from, for people: ``argument``, ``keyring``, ..."""
+    origin: str
+    """The host, or ``local``."""
+    workspace: str
+    """What tells this workspace from others in the keys of kept answers; the key itself is not in it."""
+    gate: GateLike
+    timeout_s: float = 120.0
+    connect_timeout_s: float = 5.0
+    """A person waits: CONTRACT section 2 allows 5 s for all connect attempts of a single run."""
+    max_response_bytes: int = 64 * 1024 * 1024
+    policy: RetryPolicy = DEFAULT_POLICY
+    proxy: str | None = field(default=None, repr=False)
+    verify: Any = True
+    """As httpx takes it: ``True``, ``False`` or an ``ssl.SSLContext``; a path to a CA bundle becomes a context."""
+    open_transport: Callable[[], httpx.AsyncBaseTransport] | None = None
+    """Makes the transport, once for each event loop; ``None`` is httpx's own."""
+    keep: Callable[[Run], Awaitable[None]] = _keep_nothing
+    """Called with every finished run of `invoke`, before it is returned."""
+    find_deployment: Callable[[str], Deployment | None] = lambda name: None
+    """Looks a name up where deployments are known (the local hive; later the catalogue)."""

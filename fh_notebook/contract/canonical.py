@@ -1,0 +1,61 @@
+"""One spelling of a JSON value, for keys and comparisons, and what of Python JSON cannot say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["canonical_json", "json_problems"]
+
+MAX_DEPTH: Final = 200
+"""Deeper nesting would meet Python's recursion limit in the encoder."""
+
+
+def canonical_json(value: Any) -> str:
+    """Return `value` as JSON with sorted keys and no blanks: equal values have equal texts.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": [True, None]})
+    '{"a":[true,null],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
+    """Return one sentence for every part of `value` that JSON cannot say.
+
+    Examples
+    --------
+    >>> json_problems({"a": float("nan"), "b": {1, 2}})
+    ['a: nan has no JSON form; leave it out or give null', 'b: a set has no JSON form; give a list']
+    """
+    if value is None or isinstance(value, str | bool | int):
+        if isinstance(value, str) and not _is_encodable(value):
+            return [f"{path or 'value'}: holds half a character (a lone surrogate), which UTF-8 cannot say"]
+        return []
+    if depth > MAX_DEPTH:
+        return [f"{path or 'value'}: is nested more than {MAX_DEPTH} deep"]
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return []
+        return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
+    if isinstance(value, Mapping):
+        found = [f"{path or 'value'}: the key {k!r} is not a string" for k in value if not isinstance(k, str)]
+        for key, item in value.items():
+            found += json_problems(item, f"{path}.{key}" if path else str(key), depth + 1)
+        return found
+    if isinstance(value, list | tuple):
+        return [p for i, item in enumerate(value) for p in json_problems(item, f"{path}[{i}]", depth + 1)]
+    hint = "; give a list" if isinstance(value, set | frozenset) else ""
+    return [f"{path or 'value'}: a {type(value).__name__} has no JSON form{hint}"]
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,263 @@
+"""From the library's validation errors to sentences: the path, what is wrong, and the cure.
+
+Rule of this file: the library's own messages are never used. They spell out whole values, and a value may be huge,
+hostile, or secret. A value under a variable that has a password in it is never spelt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.spell import FORMATS, in_words, kind_text, listed, nearest, path_text, short, types_of
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+__all__ = ["explain"]
+
+
+def explain(errors: Iterable[ValidationError], schema: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each of the `errors`, in the order of the schema's properties, without repetitions."""
+    pending = list(errors)
+    if not pending:
+        return []
+    properties = schema.get("properties")
+    order = {name: i for i, name in enumerate(properties)} if isinstance(properties, Mapping) else {}
+    pending.sort(key=lambda e: order.get(e.absolute_path[0], len(order)) if e.absolute_path else len(order))
+    # "It is not one of these" says all that "it is not a text" says.
+    chosen = {tuple(e.absolute_path) for e in pending if _keyword(e) == "enum"}
+    pending = [e for e in pending if _keyword(e) != "type" or tuple(e.absolute_path) not in chosen]
+    secrets = Secrets.of(schema)
+    return list(dict.fromkeys(sentence for error in pending for sentence in _sentences(error, secrets)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One error with what a sentence needs of it."""
+
+    error: ValidationError
+    secrets: Secrets
+
+    @property
+    def where(self) -> str:
+        return path_text(self.error.absolute_path)
+
+    @property
+    def hidden(self) -> bool:
+        return self.secrets.cover(list(self.error.absolute_path))
+
+    @property
+    def value(self) -> str:
+        """The value as the subject of a sentence: what it is, unless that is plain to see."""
+        value = self.error.instance
+        if self.hidden:
+            return "the value"
+        if isinstance(value, str):
+            return f"the text {short(value)}" if value else "an empty text"
+        if isinstance(value, Mapping):
+            return f"the object {short(value)}"
+        return f"the list {short(value)}" if isinstance(value, list | tuple) else short(value)
+
+    @property
+    def brief(self) -> str:
+        """The value alone, for a sentence about its content and not its kind."""
+        return "the value" if self.hidden else short(self.error.instance)
+
+    @property
+    def limit(self) -> Any:
+        return self.error.validator_value
+
+    @property
+    def count(self) -> str:
+        return f"{self.limit:,}" if isinstance(self.limit, int) else short(self.limit)
+
+    @property
+    def held(self) -> Mapping[str, Any]:
+        """The value as an object; empty when it is none."""
+        return self.error.instance if isinstance(self.error.instance, Mapping) else {}
+
+    @property
+    def name(self) -> str:
+        """The last name of the path."""
+        return str(self.error.absolute_path[-1]) if self.error.absolute_path else ""
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        declared = self.schema.get("properties")
+        return declared if isinstance(declared, Mapping) else {}
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        return self.error.schema if isinstance(self.error.schema, Mapping) else {}
+
+
+def _sentences(error: ValidationError, secrets: Secrets) -> list[str]:
+    value = error.instance
+    if isinstance(value, float) and not isfinite(value):
+        return []  # json_problems tells it, once
+    if not isinstance(value, str | int | float | Mapping | list | tuple | None):
+        return []
+    case = _Case(error, secrets)
+    if _keyword(error) in ("anyOf", "oneOf"):
+        return _alternatives(case)
+    tell = _TELL.get(str(error.validator), _otherwise)
+    return [f"{case.where}: {tell(case)}"]
+
+
+def _type(case: _Case) -> str:
+    needed = types_of(case.limit)
+    cure = "" if case.hidden else _type_cure(case.error.instance, needed)
+    shown = kind_text({"type": needed, "format": case.schema.get("format")})
+    return f"{case.value} is not {shown}{cure}"
+
+
+_WHOLE = re.compile(r"\s*[+-]?\d{1,15}\s*", re.ASCII)
+_DECIMAL = re.compile(r"\s*[+-]?\d{1,15}\.\d{1,15}\s*", re.ASCII)
+
+
+def _type_cure(value: Any, needed: Sequence[str]) -> str:
+    if not isinstance(value, str) or "string" in needed:
+        return ""
+    start = value.lstrip()[:1]
+    if "array" in needed:
+        return "; give a list, not its JSON text" if start == "[" else f"; give [{short(value, 30)}]"
+    if "object" in needed and start == "{":
+        return "; give an object, not its JSON text"
+    is_number = _WHOLE.fullmatch(value) or ("number" in needed and _DECIMAL.fullmatch(value))
+    if is_number and {"integer", "number"} & {*needed}:
+        return f"; give {value.strip()} without quotes"
+    if "boolean" in needed and value.strip().lower() in ("true", "false"):
+        return f"; give {value.strip().capitalize()} without quotes"
+    return ""
+
+
+def _missing(case: _Case) -> str:
+    if case.error.message:  # the library's own: one error at the object, for a name that only its message says
+        return f"lacks {listed([n for n in case.limit if n not in case.held], 'and')}; give what is missing"
+    wanted = case.properties.get(case.name)
+    return f"is missing; give {kind_text(wanted) if wanted else 'a value'}"
+
+
+def _unknown(case: _Case) -> str:
+    if case.error.message:
+        return f"{case.value} has a name that is not taken here; leave it out"
+    noun = "variable" if len(case.error.absolute_path) == 1 else "name here"
+    if (close := nearest(case.name, case.properties)) is not None:
+        return f"there is no such {noun}; did you mean {short(close)}?"
+    names = list(case.properties)
+    there = f"there are {listed(names, 'and')}" if len(names) > 1 else f"there is only {listed(names)}"
+    return f"there is no such {noun}; {there if names else 'none is taken here'}"
+
+
+def _enum(case: _Case) -> str:
+    if case.hidden or not isinstance(case.limit, list):
+        return f"{case.brief} is not one of the values allowed"
+    close = nearest(case.error.instance, case.limit)
+    cure = f"; did you mean {short(close)}?" if close is not None else ""
+    return f"{case.brief} is not one of {listed(case.limit)}{cure}"
+
+
+def _length(case: _Case) -> str:
+    value = case.error.instance
+    size = len(value) if isinstance(value, str | Mapping | list | tuple) else 0
+    name = str(case.error.validator)
+    unit = {"Length": "character", "Items": "item", "Properties": "name"}[name[3:]]
+    bound = f"at {'least' if name.startswith('min') else 'most'} {case.count} {unit}{'' if case.limit == 1 else 's'}"
+    if not size:
+        return f"is empty; give {bound}"
+    has = "" if case.hidden else f"has {size:,} {unit}{'' if size == 1 else 's'}; "
+    return f"{has}give {bound}" if has else f"the value has not the right length; give {bound}"
+
+
+def _pattern(case: _Case) -> str:
+    return f"{case.brief} does not match the pattern {printable_pattern(case.limit)}"
+
+
+def printable_pattern(pattern: Any) -> str:
+    """Return a regular expression as it was written, shortened and printable."""
+    return short(pattern)[1:-1].replace("\\\\", "\\")
+
+
+def _unique(case: _Case) -> str:
+    if not isinstance(case.limit, int) or isinstance(case.limit, bool):
+        return f"{case.value} has an item twice; give each once"
+    first = path_text([*list(case.error.absolute_path)[:-1], case.limit])
+    return f"{case.brief} is there already ({first}); give each item once"
+
+
+def _depends(case: _Case) -> str:
+    lost = [
+        f"{short(name)} (needed with {short(given)})"
+        for given, names in case.limit.items()
+        if isinstance(names, list) and given in case.held
+        for name in names
+        if name not in case.held
+    ]
+    return f"{', '.join(lost)} is missing; give it"
+
+
+def _otherwise(case: _Case) -> str:
+    if _keyword(case.error) is None:
+        return "nothing is taken here; leave it out"
+    return f"{case.brief} does not fit the schema's {short(str(_keyword(case.error)))[1:-1]}"
+
+
+_TELL: Final[Mapping[str, Callable[[_Case], str]]] = {
+    "type": _type,
+    "required": _missing,
+    "additionalProperties": _unknown,
+    "enum": _enum,
+    "const": lambda c: f"{c.brief} is not the one value allowed" + ("" if c.hidden else f"; give {short(c.limit)}"),
+    "minimum": lambda c: f"{c.brief} is too small; give at least {short(c.limit)}",
+    "maximum": lambda c: f"{c.brief} is too large; give at most {short(c.limit)}",
+    "exclusiveMinimum": lambda c: f"{c.brief} is too small; give more than {short(c.limit)}",
+    "exclusiveMaximum": lambda c: f"{c.brief} is too large; give less than {short(c.limit)}",
+    "multipleOf": lambda c: f"{c.brief} is not a multiple of {short(c.limit)}",
+    "minLength": _length,
+    "maxLength": _length,
+    "minItems": _length,
+    "maxItems": _length,
+    "minProperties": _length,
+    "maxProperties": _length,
+    "pattern": _pattern,
+    "format": lambda c: f"{c.brief} is not {FORMATS.get(c.limit, f'a valid {short(c.limit)}')}",
+    "uniqueItems": _unique,
+    "dependentRequired": _depends,
+    "contains": lambda c: f"{c.value} has no item that is {kind_text(c.limit)}",
+    "not": lambda c: f"{c.brief} is not allowed here",
+}
+
+
+def _alternatives(case: _Case) -> list[str]:
+    """Tell a failed anyOf or oneOf by the one branch that was meant, or else by all that would do."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for error in case.error.context or ():
+        branches.setdefault(error.relative_schema_path[0], []).append(error)
+    if not branches:
+        return [f"{case.where}: {case.value} fits more than one of the kinds allowed; it must be clear which is meant"]
+    of_kind = [b for b in branches.values() if not any(_is_other(e, "type", None) for e in b)]
+    meant = [b for b in of_kind if not any(_is_other(e, "const", "enum") for e in b)] or of_kind
+    if len(meant) > 1:  # a tagged union: the branch with the right tag
+        meant = [b for b in meant if not any(_keyword(e) in ("const", "enum") for e in b)] or meant
+    if len(meant) == 1:
+        return [sentence for error in meant[0] for sentence in _sentences(error, case.secrets)]
+    limit = case.limit if isinstance(case.limit, list) else []
+    kinds = in_words([kind_text(s) for s in limit[:10]]) if limit else "what is allowed"
+    nearest_branch = min(meant, key=len, default=None)
+    closest = _sentences(nearest_branch[0], case.secrets)[:1] if nearest_branch else []
+    hint = f" (nearest: {closest[0]})" if closest else ""
+    return [f"{case.where}: {case.value} is neither {kinds.replace(' or ', ' nor ')}{hint}"]
+
+
+def _is_other(error: ValidationError, *keywords: str | None) -> bool:
+    return not error.relative_path and _keyword(error) in keywords
+
+
+def _keyword(error: ValidationError) -> str | None:
+    # None for a schema that is `false`; the library's type also knows "not set yet", which no finished error is.
+    return error.validator if isinstance(error.validator, str) else None

@@ -1,0 +1,189 @@
+"""Three of the contract's four nouns: `Deployment`, `InvokeRequest`, `Answer` (`Run` has a file of its own).
+
+Rule of this file: a value never changes after it is built, and an impossible one cannot be built (an `InvokeRequest`
+with nested metadata is refused here, before anything is sent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fh_notebook.contract import schema as _schema
+from fh_notebook.contract.canonical import canonical_json, json_problems
+from fh_notebook.errors import InputError
+
+__all__ = ["Answer", "Deployment", "InvokeRequest"]
+
+
+@dataclass(frozen=True, init=False)
+class Deployment:
+    """A workflow deployment: its name, its variants, and its Start variables as one JSON Schema.
+
+    Parameters
+    ----------
+    name : str
+        The deployment's name, as the service knows it.
+    variants : str or iterable of str, optional
+        The names of its variants, in the order in which they are shown and compared.
+    inputs : mapping, function or None, optional
+        The Start variables: a JSON Schema (with ``$schema`` or ``"type": "object"``), a mapping of names to
+        :func:`fh.text <fh_notebook.contract.schema.text>` and its like, or a function whose signature says them.
+        ``None`` says nothing: inputs are sent unchecked.
+    description : str, optional
+        What the deployment does, in a sentence.
+
+    Raises
+    ------
+    InputError
+        The name is empty, a variant is not a string, or `inputs` is not a readable schema.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> dep = fh.Deployment("support-triage", variants=["keywords", "nearest"],
+    ...                     inputs={"ticket": fh.text(multiline=True), "max_words": fh.integer(default=120)})
+    >>> dep.inputs["required"]
+    ['ticket']
+    >>> dep.problems({"ticket": 3})
+    ['ticket: 3 is not a text']
+    """
+
+    name: str
+    variants: tuple[str, ...]
+    inputs: dict[str, Any] = field(repr=False)
+    description: str | None = field(repr=False)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        variants: str | Iterable[str] = (),
+        inputs: Any = None,
+        description: str | None = None,
+    ) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"a deployment needs its name as a string, not {name!r}")
+        names = (variants,) if isinstance(variants, str) else tuple(variants)
+        for variant in names:
+            if not isinstance(variant, str) or not variant.strip():
+                raise InputError(f"a variant is named by a string, not {variant!r}", where=name)
+        object.__setattr__(self, "name", name.strip())
+        object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
+        object.__setattr__(self, "inputs", _schema.to_schema(inputs))
+        object.__setattr__(self, "description", description)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.variants, canonical_json(self.inputs)))
+
+    @classmethod
+    def from_snippet(cls, text: str) -> Deployment:
+        """Return the deployment that a pasted Code Snippet calls; kinds of inputs are guessed from its values.
+
+        Raises
+        ------
+        SnippetError
+            The text is not a snippet of a workflow.
+        """
+        from fh_notebook.contract.snippet import parse_snippet
+
+        return parse_snippet(text).deployment
+
+    @property
+    def variable_names(self) -> list[str]:
+        """The names of the Start variables, in their declared order."""
+        return list(self.inputs.get("properties", {}))
+
+    def problems(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Return one sentence for everything about `inputs` that does not fit; an empty list when they fit."""
+        return _schema.problems(self.inputs, inputs)
+
+    def complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `inputs` with the declared defaults of those that are missing, checked.
+
+        A default is sent and not left to the service: whether the service knows it is unknown (CONTRACT section 5),
+        and a run should say what it ran with.
+
+        Raises
+        ------
+        InputError
+            With every problem.
+        """
+        filled = _schema.fill_defaults(self.inputs, inputs)
+        if found := self.problems(filled):
+            raise InputError(found, where=self.name)
+        return filled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeRequest:
+    """What is asked of the service in one call (CONTRACT section 1).
+
+    Raises
+    ------
+    InputError
+        With every problem: a value that JSON cannot say, nested metadata, a callback URL that is not http(s), a tool
+        approval that the service does not know.
+    """
+
+    deployment: str
+    variant: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] | None = None
+    """Flat: for the service's logs and filters, never an input."""
+    callback_url: str | None = None
+    """Given: callback delivery (``async``); the call returns at once."""
+    user: str | None = None
+    tool_approval: str | None = None
+
+    def __post_init__(self) -> None:
+        found = json_problems(self.inputs)
+        found += _metadata_problems(self.metadata)
+        if not self.deployment:
+            found.append("deployment: is empty")
+        if self.callback_url is not None and not self.callback_url.startswith(("http://", "https://")):
+            found.append(f"callback_url: {self.callback_url!r} is not an http(s) address")
+        if self.tool_approval not in (None, "policy", "auto_approve"):
+            found.append(f"tool_approval: {self.tool_approval!r} is neither 'policy' nor 'auto_approve'")
+        if found:
+            raise InputError(found, where=self.deployment)
+
+    @property
+    def by_callback(self) -> bool:
+        """Whether the answer is delivered to a URL later, instead of in the response."""
+        return self.callback_url is not None
+
+
+def _metadata_problems(metadata: Mapping[str, Any] | None) -> list[str]:
+    found = []
+    for key, value in (metadata or {}).items():
+        if not isinstance(key, str) or not key:
+            found.append(f"metadata: the key {key!r} is not a non-empty string")
+        elif value is not None and not isinstance(value, str | bool | int | float):
+            found.append(f"metadata.{key}: {type(value).__name__} is nested; give text, a number, true, false or null")
+        else:
+            found += json_problems({f"metadata.{key}": value})
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one exchange brought, before anybody judged it: a status, headers and a body, or how it broke off.
+
+    Both kinds are data: :func:`fh_notebook.contract.retry.decide` judges them by one table.
+    """
+
+    status_code: int | None = None
+    """The HTTP status; ``None`` when no whole answer came."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names."""
+    body: bytes = b""
+    elapsed_s: float = 0.0
+    """From just before sending to the last byte; waiting for a slot is not in it."""
+    broke: str | None = None
+    """How it broke off: ``connect``, ``tls``, ``proxy``, ``read_timeout``, ``reset``, ``cut``, ``too_large``."""
+    detail: str = ""
+    """The transport's own words, redacted."""
+    sent: bool = True
+    """Whether any byte of the request may have reached the service."""

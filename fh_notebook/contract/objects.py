@@ -1,0 +1,104 @@
+"""A `Variable`, and several of them as one JSON Schema of an object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fh_notebook.contract.canonical import json_problems
+from fh_notebook.contract.spell import path_text, short
+from fh_notebook.errors import InputError
+
+__all__ = ["Variable", "object_schema", "plain", "schema_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One Start variable: what its value looks like, and whether it must be given.
+
+    Parameters
+    ----------
+    schema : Mapping
+        A JSON Schema of the value.
+    required : bool
+        Whether a call without it is refused.
+    """
+
+    schema: Mapping[str, Any]
+    required: bool = True
+
+
+def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the closed JSON Schema of an object with these named fields, in their order.
+
+    A plain schema is required unless it has a default, as the constructors' results are.
+
+    Raises
+    ------
+    InputError
+        With every field that cannot be read.
+
+    Examples
+    --------
+    >>> object_schema({"a.b": {"type": "string"}})
+    {'type': 'object', 'properties': {'a.b': {'type': 'string'}}, 'required': ['a.b'], 'additionalProperties': False}
+    """
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    found: list[str] = []
+    for name, field in fields.items():
+        if not isinstance(name, str):
+            found.append(f"{short(name)}: a variable is named by a text; give {short(str(name))}")
+            continue
+        try:
+            properties[name] = schema_of(field, path_text([name]))
+        except InputError as broken:
+            found += broken.problems
+            continue
+        if field.required if isinstance(field, Variable) else "default" not in field:
+            required.append(name)
+    if found:
+        raise InputError(found)
+    named = {"required": required} if required else {}
+    return {"type": "object", "properties": properties, **named, "additionalProperties": False}
+
+
+def plain(value: Any) -> Any:
+    """Return a deep copy of a JSON value, made of dicts and lists only."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+# A variable declared by its Python type is an easy slip; the cure names the constructor.
+_CONSTRUCTORS: Final = {
+    str: "fh.text()",
+    int: "fh.integer()",
+    float: "fh.number()",
+    bool: "fh.boolean()",
+    list: "fh.array()",
+    dict: "fh.group({...})",
+}
+
+
+def schema_of(field: Any, path: str) -> dict[str, Any]:
+    """Return a copy of the JSON Schema that a field of an object declares.
+
+    Raises
+    ------
+    InputError
+        It is neither a `Variable` nor a JSON Schema.
+    """
+    schema = field.schema if isinstance(field, Variable) else field
+    if isinstance(schema, type):
+        cure = _CONSTRUCTORS.get(schema, "fh.text(), or another of its kind")
+        raise InputError(f"{path}: the class {schema.__name__} is neither a variable nor a JSON Schema; write {cure}")
+    if not isinstance(schema, Mapping):
+        raise InputError(f"{path}: {short(schema)} is neither a variable nor a JSON Schema; write fh.text()")
+    if found := json_problems(schema, path):
+        raise InputError(found)
+    copied: dict[str, Any] = plain(schema)
+    return copied

@@ -1,0 +1,261 @@
+"""What to do after an answer, and whether the call may have run: the one table (CONTRACT section 2).
+
+Rule of this file: nobody else judges an answer. `client.invoke` and the batch engine are two drivers of `decide`, and
+the gate hears every decision. Nothing that may have run is ever called again from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any, Final
+
+from fh_notebook.contract.models import Answer
+
+__all__ = ["DEFAULT_POLICY", "Decision", "RetryPolicy", "Verdict", "decide", "next_reset", "parse_retry_after"]
+
+
+class Verdict(Enum):
+    """What follows from one answer."""
+
+    DONE = "done"
+    """The service answered the call (2xx); the run itself may still have failed."""
+    FAILED = "failed"
+    """Refused or given up: it did not run, and calling again would not help."""
+    RETRY = "retry"
+    """It did not run; call again after `wait_s`."""
+    THROTTLED = "throttled"
+    """Refused for too many calls at once; call again after `wait_s`, with fewer in flight."""
+    UNKNOWN = "unknown"
+    """It may have run: never called again silently."""
+    STOP = "stop"
+    """It did not run, and no other call would: the key, the daily cap or the credits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A verdict on one answer, with its reason."""
+
+    verdict: Verdict
+    reason: str = ""
+    """``connect``, ``unavailable``, ``provider``, ``concurrency``, ``daily_cap``, ``credits``, ``auth``, ..."""
+    wait_s: float = 0.0
+    """For `RETRY` and `THROTTLED`."""
+
+    @property
+    def again(self) -> bool:
+        """Whether the call is to be made again."""
+        return self.verdict in (Verdict.RETRY, Verdict.THROTTLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long. Units: seconds."""
+
+    max_attempts: int = 3
+    """For what did not run and is not throttling: connect errors, 503, 502 with a code (CONTRACT section 2)."""
+    max_retry_s: float = 5.0
+    """No such retry begins later than this after the first attempt: a person is waiting."""
+    max_throttled_s: float = 120.0
+    """How long one call puts up with being refused for concurrency: the official SDKs' timeout."""
+    base_s: float = 0.5
+    cap_s: float = 20.0
+    """Backoff doubles from `base_s` to `cap_s`."""
+    max_retry_after_s: float = 3600.0
+    """A longer ``Retry-After`` is taken as this: a misconfigured proxy must not stop a notebook for a year."""
+
+    def backoff(self, attempt: int, jitter: float) -> float:
+        """Return the wait before attempt `attempt` + 1, with full jitter; `jitter` is uniform in [0, 1].
+
+        Full jitter (uniform between nothing and the doubling bound) spreads a crowd of refused calls best:
+        M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+        """
+        return float(jitter * min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 30)))
+
+
+DEFAULT_POLICY: Final = RetryPolicy()
+
+_DAILY_CODE: Final = "api_rate_limit_exceeded"
+_PROVIDER_CODE: Final = "too_many_requests"
+_CREDIT_CODES: Final = frozenset({"insufficient_hosted_llm_credits", "account_credit_cap_reached"})
+_ROW_402_CODES: Final = frozenset(
+    {
+        "workflow_step_limit_reached",
+        "workspace_limit_reached",
+        "asset_storage_limit_reached",
+        "log_range_limit_exceeded",
+    }
+)
+"""402s that concern one workflow and not the whole workspace: the row fails, the batch goes on."""
+
+
+def decide(
+    answer: Answer,
+    *,
+    attempt: int = 1,
+    jitter: float = 1.0,
+    now: datetime | None = None,
+    spent_s: float = 0.0,
+    policy: RetryPolicy = DEFAULT_POLICY,
+) -> Decision:
+    """Return what to do after `answer`.
+
+    Parameters
+    ----------
+    answer : Answer
+        What the exchange brought.
+    attempt : int
+        Which attempt it was, from 1.
+    jitter : float
+        A uniform random number in [0, 1], from the caller: this function has no randomness of its own.
+    now : datetime, optional
+        The time in UTC, for a ``Retry-After`` that is a date; without it the answer's own ``Date`` is used.
+    spent_s : float
+        Seconds since the first attempt began. A batch, which has time, leaves it 0.
+    policy : RetryPolicy
+        How often and how long.
+
+    Examples
+    --------
+    >>> decide(Answer(status_code=500)).verdict.value
+    'unknown'
+    >>> decide(Answer(status_code=429, body=b'{"error_code":"api_rate_limit_exceeded"}')).reason
+    'daily_cap'
+    """
+    verdict, reason = _judge(answer)
+    if verdict not in (Verdict.RETRY, Verdict.THROTTLED):
+        return Decision(verdict=verdict, reason=reason)
+    wait_s = policy.backoff(attempt, jitter)
+    asked_s = parse_retry_after(answer.headers.get("retry-after"), now or _date_of(answer))
+    if asked_s is not None:
+        # The jitter comes on top: everybody who was refused in this second was given the same number.
+        wait_s = min(asked_s, policy.max_retry_after_s) + jitter * policy.base_s
+    if verdict is Verdict.THROTTLED:
+        given_up = spent_s + wait_s > policy.max_throttled_s and spent_s > 0
+    else:
+        given_up = attempt >= policy.max_attempts or spent_s + wait_s > policy.max_retry_s
+    return Decision(verdict=Verdict.FAILED if given_up else verdict, reason=reason, wait_s=0.0 if given_up else wait_s)
+
+
+def _judge(answer: Answer) -> tuple[Verdict, str]:
+    """The table, without counts and waits."""
+    status = answer.status_code
+    if status is None:
+        return _judge_broken(answer)
+    if 200 <= status < 300:
+        return Verdict.DONE, ""
+    body = _body_of(answer)
+    code = code_of(body)
+    if status in (401, 403):
+        return Verdict.STOP, "auth"
+    if status == 429:
+        return _judge_429(body, code)
+    if code in _CREDIT_CODES or (status == 402 and code not in _ROW_402_CODES):
+        return Verdict.STOP, "credits"
+    if status == 503:
+        return Verdict.RETRY, "unavailable"
+    if status == 502 and code:
+        return Verdict.RETRY, "provider"
+    if status >= 500:
+        return Verdict.UNKNOWN, code or f"http_{status}"
+    return Verdict.FAILED, code or f"http_{status}"
+
+
+def _judge_broken(answer: Answer) -> tuple[Verdict, str]:
+    reason = answer.broke or "broken"
+    if answer.broke == "too_large":
+        return Verdict.FAILED, "response_too_large"
+    return (Verdict.UNKNOWN if answer.sent else Verdict.RETRY), reason
+
+
+def _judge_429(body: Mapping[str, Any], code: str | None) -> tuple[Verdict, str]:
+    """The two 429s need opposite handling; told apart by code, else by `limit` and `current` in the body."""
+    if code == _DAILY_CODE:
+        return Verdict.STOP, "daily_cap"
+    if code == _PROVIDER_CODE:
+        return Verdict.THROTTLED, "provider"
+    if code is None and "limit" in body and "current" in body:
+        return Verdict.STOP, "daily_cap"
+    return Verdict.THROTTLED, "concurrency"
+
+
+def code_of(body: Mapping[str, Any]) -> str | None:
+    """Return the stable code of an error body: ``error_code``, or ``code`` in older ones, also inside ``error``."""
+    inner = body.get("error")
+    for place in (body, inner if isinstance(inner, Mapping) else {}):
+        for name in ("error_code", "code"):
+            value = place.get(name)
+            if isinstance(value, str) and value:
+                return value
+    return None
+
+
+def _body_of(answer: Answer) -> Mapping[str, Any]:
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, or ``None`` when it says nothing readable.
+
+    Parameters
+    ----------
+    value : str or None
+        Seconds, or an HTTP date (RFC 9110, section 10.2.3).
+    now : datetime or None
+        The time in UTC that a date counts from.
+
+    Examples
+    --------
+    >>> parse_retry_after("3", None)
+    3.0
+    >>> parse_retry_after("Wed, 25 Nov 2026 00:00:10 GMT", datetime(2026, 11, 25, tzinfo=UTC))
+    10.0
+    """
+    text = (value or "").strip()[:64]
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _seconds_until(text, now)
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _seconds_until(date: str, now: datetime | None) -> float | None:
+    try:
+        then = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if now is None:
+        return None
+    if then.tzinfo is None:  # "-0000" means UTC without saying so (RFC 5322, section 3.3)
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - now).total_seconds())
+
+
+def _date_of(answer: Answer) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(answer.headers.get("date", "")[:64])
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def next_reset(now: datetime) -> datetime:
+    """Return when the daily cap is renewed: the next midnight in UTC (CONTRACT section 2).
+
+    Examples
+    --------
+    >>> next_reset(datetime(2026, 11, 25, 22, 10, tzinfo=UTC)).isoformat()
+    '2026-11-26T00:00:00+00:00'
+    """
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=1)

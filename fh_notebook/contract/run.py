@@ -1,0 +1,250 @@
+"""`Run`: one call and what came of it, whatever came of it.
+
+Rule of this file: a failed run is a value. Reading it never raises (but `json()` and `raise_for_status()`, which ask
+for a thing that may not be there), and showing it never runs anything of the model's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook import html, views
+from fh_notebook.errors import AuthError, CallError, LimitReached, RunFailed
+from fh_notebook.values import Secret
+
+__all__ = ["FINAL_STATUSES", "STATUSES", "Asset", "Run"]
+
+STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
+"""The words that a run's status is known to take; ``unknown`` is ours, for a call that may or may not have run.
+A word of the service that is not listed here is kept as it is."""
+
+FINAL_STATUSES: Final = frozenset({"completed", "failed", "unknown"})
+"""The statuses after which nothing more will come by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A file that a run made, at an address of the service (CONTRACT section 1, image results)."""
+
+    id: str | None = None
+    file_url: str | None = None
+    file_name: str | None = None
+    file_size: int | None = None
+    """Bytes."""
+    file_type: str | None = None
+
+    @classmethod
+    def from_wire(cls, value: Mapping[str, Any]) -> Asset:
+        """Return the asset of one entry of ``output.assets``; what is not of the right kind is left out."""
+        size = value.get("file_size")
+        texts = {k: str(value[k]) for k in ("id", "file_url", "file_name", "file_type") if value.get(k) is not None}
+        return cls(file_size=size if isinstance(size, int) else None, **texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Run:
+    """One call of a deployment and what came of it.
+
+    Examples
+    --------
+    >>> run = Run(status="completed", output={"label": "billing"}, deployment="support-triage", variant="nearest")
+    >>> run.ok, run.json()["label"]
+    (True, 'billing')
+    >>> run
+    Run(completed, support-triage/nearest, output={"label": "billing"})
+    """
+
+    status: str
+    """One of :data:`STATUSES`, or another word of the service, as it is."""
+    output: Any = None
+    """The service's output as it came: text, or parsed JSON."""
+    error: str | None = None
+    """What went wrong, in words (the service's own where it gave any; they may be in the user's language)."""
+    error_code: str | None = None
+    """A stable code, to decide by: the service's, or one of ours (``response_too_large``, ``read_timeout``, ...)."""
+    status_code: int | None = None
+    """The HTTP status of the last answer; ``None`` when none came."""
+    request_id: str | None = None
+    run_id: str | None = None
+    elapsed_s: float = 0.0
+    """Seconds of the last exchange, from sending to the last byte. Waiting for a slot or a retry is not in it."""
+    attempts: int = 1
+    """Exchanges tried, refused ones included."""
+    started_at: datetime | None = None
+    """UTC; when the last exchange began."""
+    deployment: str = ""
+    variant: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = ""
+    """The host that was asked, or ``local``."""
+    raw: Any = None
+    """The whole body as it came (parsed when it is JSON, else text), secrets masked."""
+    webhook_secret: Secret | None = None
+    """The signing secret that a callback answer carries. In memory only."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run completed."""
+        return self.status == "completed"
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will come by itself: completed, failed or unknown."""
+        return self.status in FINAL_STATUSES
+
+    @property
+    def text(self) -> str:
+        """The output as text: a text as it is, anything else as indented JSON, nothing as an empty string."""
+        if self.output is None:
+            return ""
+        if isinstance(self.output, str):
+            return self.output
+        return json.dumps(self.output, ensure_ascii=False, indent=2)
+
+    def json(self) -> Any:
+        """Return the output as a JSON value; a text is parsed, also from inside a ```` ```json ```` fence.
+
+        Raises
+        ------
+        ValueError
+            The output is text that is not JSON, or there is none.
+        """
+        if not isinstance(self.output, str):
+            if self.output is None:
+                raise ValueError(f"this run has no output (it is {self.status})")
+            return self.output
+        try:
+            return json.loads(_unfenced(self.output))
+        except ValueError as broken:
+            raise ValueError(f"the output is not JSON ({broken}); it is in .text") from None
+
+    @property
+    def assets(self) -> tuple[Asset, ...]:
+        """The files that the run made, if it made any."""
+        listed = self.output.get("assets") if isinstance(self.output, Mapping) else None
+        return tuple(Asset.from_wire(a) for a in listed if isinstance(a, Mapping)) if isinstance(listed, list) else ()
+
+    def save_assets(self, folder: str | Path) -> list[Path]:
+        """Download the assets into `folder` and return the files, in the order of :attr:`assets`.
+
+        The workspace key is not sent. Names are made safe and never overwrite a file.
+
+        Raises
+        ------
+        CallError
+            An asset has no address that may be fetched, or did not come whole.
+        """
+        saved: list[Path] = views.knock("Run.save_assets", self, Path(folder))
+        return saved
+
+    def raise_for_status(self) -> Run:
+        """Return the run itself when it completed, and raise otherwise.
+
+        Raises
+        ------
+        AuthError, LimitReached, RunFailed
+            By status and code, each with the request id and whether it may have run.
+        """
+        if self.ok:
+            return self
+        kind: type[CallError] = RunFailed
+        if self.status_code in (401, 403):
+            kind = AuthError
+        elif self.error_code in LIMIT_CODES:
+            kind = LimitReached
+        raise kind(
+            self.summary(),
+            status_code=self.status_code,
+            error_code=self.error_code,
+            request_id=self.request_id,
+            may_have_run=self.status != "failed" or self.status_code == 200,
+        )
+
+    def summary(self) -> str:
+        """Return one line: where it ran, its status, and the error if there is one."""
+        where = "/".join(x for x in (self.deployment, self.variant) if x) or "run"
+        parts = [f"{where}: {self.status}"]
+        if self.error or self.error_code:
+            code = f" ({self.error_code})" if self.error_code and self.error else self.error_code or ""
+            parts.append(f"{_one_line(self.error or '')}{code}")
+        if self.request_id and not self.ok:
+            parts.append(f"request {self.request_id}")
+        return " - ".join(parts)
+
+    def __repr__(self) -> str:
+        where = "/".join(x for x in (self.deployment, self.variant) if x)
+        shown = [self.status, where]
+        if self.elapsed_s:
+            shown.append(f"{self.elapsed_s:.3g} s")
+        shown.append(self.request_id or self.run_id or "")
+        if self.error or self.error_code:
+            shown.append(f"error={_one_line(self.error or self.error_code or '')!r}")
+        elif self.output is not None:
+            text = self.output if isinstance(self.output, str) else json.dumps(self.output, ensure_ascii=False)
+            shown.append(f"output={_one_line(text)}")
+        return f"Run({', '.join(s for s in shown if s)})"
+
+    def _repr_html_(self) -> str:
+        return html.el("div", html.STYLE, self.html_card(), cls="fh")
+
+    def html_card(self) -> html.Html:
+        """Return the run as one card of HTML, escaped and capped, for this object and for those that hold many."""
+        facts = [f"{self.elapsed_s:.3g} s" if self.elapsed_s else "", self.request_id or self.run_id or ""]
+        where = " / ".join(x for x in (self.deployment, self.variant) if x)
+        head = html.el(
+            "div",
+            html.badge(self.status),
+            html.el("strong", where),
+            html.el("span", " · ".join(f for f in facts if f), cls="fh-dim"),
+            cls="fh-head",
+        )
+        return html.el("div", head, *self._html_body(), cls="fh-card")
+
+    def _html_body(self) -> list[html.Html]:
+        parts = []
+        if self.error or self.error_code:
+            code = f" ({self.error_code})" if self.error_code else ""
+            parts.append(html.el("div", f"{self.error or ''}{code}".strip(), cls="fh-failed"))
+        if self.output is not None:
+            parts.append(html.el("pre", self.text, cls="fh-out"))
+        return parts
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as JSON values, without the signing secret; :meth:`from_dict` is the way back."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "webhook_secret"}
+        values["started_at"] = self.started_at.isoformat() if self.started_at else None
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Run:
+        """Return the run that :meth:`to_dict` wrote; names that this version does not know are left out."""
+        known = {f.name for f in fields(cls)}
+        kept = {k: v for k, v in values.items() if k in known}
+        if kept.get("started_at"):
+            kept["started_at"] = datetime.fromisoformat(kept["started_at"])
+        return cls(**kept)
+
+
+LIMIT_CODES: Final = frozenset(
+    {"api_rate_limit_exceeded", "insufficient_hosted_llm_credits", "account_credit_cap_reached"}
+)
+"""The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
+
+
+def _one_line(text: str, limit: int = 120) -> str:
+    line = html.printable(" ".join(text.split()))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _unfenced(text: str) -> str:
+    """Return the inside of the one code fence around `text`, if it is fenced: models like to answer so."""
+    stripped = text.strip()
+    if stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped:
+        return stripped.split("\n", 1)[1].rsplit("```", 1)[0]
+    return stripped

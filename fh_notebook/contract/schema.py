@@ -1,0 +1,169 @@
+"""Start variables as one JSON Schema of an object: the one language that forms, cells, frames and checks all read.
+
+Rule of this file: whatever a user declares is turned into that language here, once, and a declaration that cannot be
+read is refused here, with every problem at once. The parts are in files by stage: `variables` (the constructors),
+`infer` (samples), `signature` (functions), `validate` and `explain` (problems).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fh_notebook.contract.infer import infer
+from fh_notebook.contract.objects import object_schema, plain
+from fh_notebook.contract.signature import from_function
+from fh_notebook.contract.spell import short
+from fh_notebook.contract.validate import problems, schema_problems
+from fh_notebook.contract.variables import (
+    Variable,
+    any_,
+    array,
+    boolean,
+    choice,
+    date,
+    datetime_,
+    group,
+    integer,
+    number,
+    text,
+)
+from fh_notebook.errors import InputError
+
+__all__ = [
+    "Variable",
+    "any_",
+    "array",
+    "boolean",
+    "choice",
+    "date",
+    "datetime_",
+    "fill_defaults",
+    "from_function",
+    "group",
+    "infer",
+    "integer",
+    "number",
+    "problems",
+    "text",
+    "to_schema",
+]
+
+
+def to_schema(inputs: Any) -> dict[str, Any]:
+    """Return the JSON Schema of an object that `inputs` declares.
+
+    Parameters
+    ----------
+    inputs : mapping, function, pydantic model class or None
+        In this order of recognition:
+
+        1. ``None``: nothing is said; the schema is open and nothing is checked.
+        2. A mapping with a ``"$schema"`` or with ``"type": "object"``, both as strings: a JSON Schema, taken as it is.
+        3. Any other mapping: names of Start variables, each with one of the constructors' results or a JSON Schema.
+           The result is closed: a name that is not there is a problem.
+        4. A class with ``model_json_schema`` (pydantic): the schema that it gives.
+        5. A function or another class: its signature, by :func:`~fh_notebook.contract.signature.from_function`.
+
+    Returns
+    -------
+    dict
+        A copy of its own, made of JSON values only.
+
+    Raises
+    ------
+    InputError
+        With every problem, each at its path.
+
+    Examples
+    --------
+    >>> to_schema({"tone": choice("calm", "brief"), "type": text(required=False)})["required"]
+    ['tone']
+    >>> to_schema(None)
+    {'type': 'object'}
+    """
+    if inputs is None:
+        return {"type": "object"}
+    if isinstance(inputs, Mapping):
+        schema = _from_mapping(inputs)
+    elif callable(getattr(inputs, "model_json_schema", None)):
+        schema = plain(inputs.model_json_schema())
+    elif callable(inputs):
+        schema = from_function(inputs)
+    else:
+        raise InputError(
+            f"inputs: {short(inputs)} declares no Start variables; give a mapping like {{'name': fh.text()}}"
+        )
+    if found := schema_problems(schema):
+        raise InputError(found, where="the schema of the inputs")
+    return schema
+
+
+def _from_mapping(inputs: Mapping[Any, Any]) -> dict[str, Any]:
+    named = inputs.get("type")
+    if isinstance(inputs.get("$schema"), str) or named == "object":
+        schema: dict[str, Any] = plain(inputs)
+        if named not in (None, "object"):
+            raise InputError(f"inputs: Start variables are an object; this schema is of type {short(named)}")
+        return schema
+    try:
+        return object_schema(inputs)
+    except InputError as broken:
+        if isinstance(inputs.get("properties"), Mapping) or isinstance(named, str):
+            hint = 'for a whole JSON Schema, add "type": "object"'
+            raise InputError([*broken.problems, hint]) from None
+        raise
+
+
+MAX_HOPS: Final = 20
+"""Local references that are followed one after the other; more is a circle."""
+
+
+def fill_defaults(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `inputs` with the declared defaults of those that are missing, also inside of given objects.
+
+    Neither argument is changed, and the result shares no default with the schema.
+
+    Raises
+    ------
+    InputError
+        `inputs` is not a mapping.
+
+    Examples
+    --------
+    >>> fill_defaults(to_schema({"a": integer(default=1), "b": text()}), {"b": "x"})
+    {'b': 'x', 'a': 1}
+    """
+    if not isinstance(inputs, Mapping):
+        raise InputError(problems(schema, inputs))
+    return _filled(schema, inputs, schema)
+
+
+def _filled(schema: Mapping[str, Any], values: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(values)
+    properties = _followed(schema, root).get("properties")
+    for name, declared in properties.items() if isinstance(properties, Mapping) else ():
+        followed = _followed(declared, root)
+        if name not in filled and "default" in followed:
+            filled[name] = copy.deepcopy(followed["default"])
+        elif isinstance(filled.get(name), Mapping):
+            filled[name] = _filled(followed, filled[name], root)
+    return filled
+
+
+def _followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `schema` with what its local reference leads to beneath its own keywords."""
+    found: dict[str, Any] = {}
+    for _ in range(MAX_HOPS):
+        if not isinstance(schema, Mapping):
+            break
+        found = {**schema, **found}
+        target = schema.get("$ref")
+        if not isinstance(target, str) or not target.startswith("#/"):
+            break
+        schema = root
+        for step in target[2:].split("/"):
+            name = step.replace("~1", "/").replace("~0", "~")
+            schema = schema.get(name) if isinstance(schema, Mapping) else None
+    return found

@@ -1,0 +1,146 @@
+"""The signature of a callback: is this body from the service, unchanged?
+
+Rule of this file: fail closed. Whatever the header is, the answer is yes or no, and only an exact signature is a yes.
+
+What is known (CONTRACT section 6): ``X-Fetch-Hive-Signature`` carries an HMAC-SHA256 with the deployment's signing
+secret. Not known: how it is spelt and what exactly is signed. So the scheme is a value, :data:`SCHEME`, and the one
+place to change when somebody knows.
+
+Three spellings over the raw body are accepted: 64 lower-case hex digits, the same after ``sha256=``, and padded
+standard base64. Refused on purpose, since nobody is known to send them and each one more spelling is one more text that
+verifies: upper-case hex, base64 without its padding or in the URL alphabet, and several signatures in one header.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from fh_notebook.values import Secret
+
+__all__ = ["SCHEME", "HmacSha256", "Scheme", "sign", "verify_signature"]
+
+MAX_HEADER: Final = 256
+"""Characters. The longest spelling has 71; a header of megabytes is not even copied."""
+
+
+class Scheme(Protocol):
+    """How a callback is signed."""
+
+    def sign(self, body: bytes, secret: bytes) -> str:
+        """Return the header's value."""
+        ...
+
+    def accepts(self, body: bytes, header: bytes, secret: bytes) -> bool:
+        """Whether `header` is a signature of `body`; compared in constant time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HmacSha256:
+    """HMAC-SHA256 over the raw body, in any of the spellings that the module names."""
+
+    def sign(self, body: bytes, secret: bytes) -> str:
+        """Return the signature as lower-case hex."""
+        return hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+    def accepts(self, body: bytes, header: bytes, secret: bytes) -> bool:
+        """Whether `header` is one of the spellings of the signature.
+
+        Spellings are compared, never decoded values: several base64 texts decode to the same bytes.
+        """
+        digest = hmac.new(secret, body, hashlib.sha256)
+        spelt = digest.hexdigest().encode()
+        spellings = (spelt, b"sha256=" + spelt, base64.b64encode(digest.digest()))
+        # All are compared, so that the time does not tell which one came near.
+        return sum(hmac.compare_digest(header, spelling) for spelling in spellings) > 0
+
+
+SCHEME: Final[Scheme] = HmacSha256()
+"""The scheme of the service."""
+
+
+def sign(body: bytes, secret: str | Secret) -> str:
+    """Return the signature of `body` as the service is thought to send it: lower-case hex.
+
+    Parameters
+    ----------
+    body : bytes
+        The raw body.
+    secret : str or Secret
+        The signing secret; its UTF-8 bytes are the key, whatever its prefix.
+
+    Raises
+    ------
+    ValueError
+        The secret is empty: such a signature would prove nothing.
+
+    Examples
+    --------
+    >>> sign(b"{}", "whsec_1")[:16]
+    'b8a3a8213627ec31'
+    """
+    key = _key(secret)
+    if key is None:
+        raise ValueError("an empty secret signs nothing; give the deployment's signing secret")
+    return SCHEME.sign(bytes(body), key)
+
+
+def verify_signature(
+    body: bytes, header: str | bytes | None, secret: str | Secret | None, *, scheme: Scheme = SCHEME
+) -> bool:
+    """Return whether `header` is the signature of `body`.
+
+    Parameters
+    ----------
+    body : bytes
+        The body exactly as it came: not parsed, not re-encoded.
+    header : str, bytes or None
+        The value of ``X-Fetch-Hive-Signature``. Blanks around it are dropped, as HTTP does.
+    secret : str, Secret or None
+        The deployment's signing secret. An empty one never verifies.
+    scheme : Scheme, optional
+        How the service signs.
+
+    Returns
+    -------
+    bool
+        Never raises, whatever the header.
+
+    Raises
+    ------
+    TypeError
+        `body` is not bytes: a decoded text may not have the bytes that were signed.
+
+    Examples
+    --------
+    >>> verify_signature(b"{}", "sha256=" + sign(b"{}", "whsec_1"), "whsec_1")
+    True
+    >>> verify_signature(b"{ }", sign(b"{}", "whsec_1"), "whsec_1")
+    False
+    """
+    if not isinstance(body, bytes | bytearray | memoryview):
+        raise TypeError(f"verify_signature needs the raw body as bytes, not {type(body).__name__}")
+    key, given = _key(secret), _header_bytes(header)
+    return key is not None and given is not None and scheme.accepts(bytes(body), given, key)
+
+
+def _key(secret: object) -> bytes | None:
+    text = secret.reveal() if isinstance(secret, Secret) else secret
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a character has no UTF-8 bytes, so nobody signed with it
+        return None
+
+
+def _header_bytes(header: object) -> bytes | None:
+    if not isinstance(header, str | bytes) or not 0 < len(header) <= MAX_HEADER:
+        return None
+    if isinstance(header, bytes):
+        return header.strip(b" \t")
+    return header.strip(" \t").encode() if header.isascii() else None

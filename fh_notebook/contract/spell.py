@@ -1,0 +1,205 @@
+"""How a value, a path and a kind are spelt in a sentence for a tired analyst: short, printable, in plain words.
+
+Rule of this file: cost is bounded by what is shown, not by what is there. A list of a million items is never spelt out
+to be cut afterwards, and no `__repr__` of somebody else's is called.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from fh_notebook.html import printable
+
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "KIND_OF_TYPE",
+    "in_words",
+    "kind_text",
+    "listed",
+    "nearest",
+    "path_text",
+    "short",
+    "types_of",
+]
+
+KINDS: Final = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object with named values",
+    "null": "null",
+}
+"""JSON Schema's types in the words of the messages."""
+
+FORMATS: Final = {
+    "date": "a date like '2026-01-31'",
+    "date-time": "a moment with its offset, like '2026-01-31T09:30:00Z'",
+    "email": "an e-mail address",
+    "uri": "an address like 'https://example.com/page'",
+    "regex": "a regular expression",
+    "uuid": "a UUID",
+    "ipv4": "an IPv4 address",
+    "ipv6": "an IPv6 address",
+}
+"""The formats in the same words; a format that is not here is not checked, or has no better name."""
+
+KIND_OF_TYPE: Final = {str: "string", bool: "boolean", int: "integer", float: "number"}
+
+VALUE_CAP: Final = 60
+"""Characters of one value in a sentence: a sentence should stay on a line or two."""
+
+NAME_CAP: Final = 60
+CHOICES_CAP: Final = 20
+"""More choices than this are not read by anybody."""
+
+NEAREST_CAP: Final = 500
+"""Names among which the nearest is sought: `difflib` costs some 10 microseconds a pair."""
+
+
+def short(value: Any, limit: int = VALUE_CAP) -> str:
+    """Return `value` in at most about `limit` characters, printable, in Python's spelling.
+
+    Examples
+    --------
+    >>> short("ab" * 100, 10)
+    "'ababababa…'"
+    >>> short([1, [2, 3], {"a": 1}, 4, 5])
+    "[1, [2, 3], {'a': 1}, 4, … (5 items)]"
+    """
+    if isinstance(value, str):
+        cut = value if len(value) <= limit else value[: limit - 1] + "…"
+        return printable(repr(str(cut)))
+    spelt = printable(_spell(value, 2))
+    return spelt if len(spelt) <= limit else spelt[: limit - 1] + "…"
+
+
+def _spell(value: Any, depth: int) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        return short(value, 30)
+    if isinstance(value, int):
+        # Python refuses to spell integers of more than 4300 digits (it costs quadratic time).
+        return int.__repr__(value) if value.bit_length() < 200 else f"an integer of {value.bit_length():,} bits"
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, Mapping):
+        return _spell_mapping(value, depth)
+    if isinstance(value, list | tuple):
+        return _spell_list(value, depth)
+    return f"a {type(value).__name__}"
+
+
+def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:
+    if not value or not depth:
+        return "{…}" if value else "{}"
+    shown = [f"{_spell(k, 0)}: {_spell(v, depth - 1)}" for k, v in islice(value.items(), 4)]
+    more = [f"… ({len(value):,} names)"] if len(value) > 4 else []
+    return f"{{{', '.join(shown + more)}}}"
+
+
+def _spell_list(value: Sequence[Any], depth: int) -> str:
+    if not value or not depth:
+        return "[…]" if value else "[]"
+    more = [f"… ({len(value):,} items)"] if len(value) > 4 else []
+    return f"[{', '.join([_spell(v, depth - 1) for v in value[:4]] + more)}]"
+
+
+# A name that would be read as two, or as none, is quoted.
+_UNCLEAR_NAME = re.compile(r"[.\[\]:;\"'\\\x00-\x1f]|^\s|\s$|^$")
+
+
+def path_text(parts: Iterable[str | int]) -> str:
+    """Return a path into the inputs as text: ``tags[0]``, ``customer.name``, ``"a.b".c``.
+
+    Examples
+    --------
+    >>> path_text(["customer", "tags", 0]), path_text(["a.b", ""]), path_text([])
+    ('customer.tags[0]', '"a.b".""', 'inputs')
+    """
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f"{'.' if text else ''}{_name_text(part)}"
+    return text or "inputs"
+
+
+def _name_text(name: str) -> str:
+    cut = name if len(name) <= NAME_CAP else name[: NAME_CAP - 1] + "…"
+    return printable(json.dumps(cut, ensure_ascii=False)) if _UNCLEAR_NAME.search(cut) else printable(cut)
+
+
+def listed(values: Sequence[Any], last: str = "or") -> str:
+    """Return values as a list in words, at most :data:`CHOICES_CAP` of them.
+
+    Examples
+    --------
+    >>> listed(["calm", "brief", "warm"])
+    "'calm', 'brief' or 'warm'"
+    """
+    spelt = [short(v, 40) for v in values[:CHOICES_CAP]]
+    if len(values) > CHOICES_CAP:
+        return f"{', '.join(spelt)} and {len(values) - CHOICES_CAP:,} more"
+    return f" {last} ".join(x for x in (", ".join(spelt[:-1]), spelt[-1] if spelt else "") if x)
+
+
+def nearest(word: Any, words: Iterable[Any]) -> str | None:
+    """Return the one of `words` that `word` was most likely meant to be, or ``None``.
+
+    Examples
+    --------
+    >>> nearest("tiket", ["tone", "ticket"]), nearest("Tone", ["tone"]), nearest("x", ["tone"])
+    ('ticket', 'tone', None)
+    """
+    if not isinstance(word, str) or len(word) > NAME_CAP:
+        return None
+    texts = [w for w in islice(words, NEAREST_CAP) if isinstance(w, str) and len(w) <= NAME_CAP]
+    folded = {w.casefold().replace("-", "_").replace(" ", "_"): w for w in reversed(texts)}
+    close = difflib.get_close_matches(word.casefold().replace("-", "_").replace(" ", "_"), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def kind_text(schema: Any) -> str:
+    """Return in words what `schema` takes.
+
+    Examples
+    --------
+    >>> kind_text({"type": ["string", "null"]}), kind_text({"enum": ["a", "b"]})
+    ('a text or null', "one of 'a' or 'b'")
+    """
+    if not isinstance(schema, Mapping):
+        return "anything" if schema else "nothing"
+    if isinstance(schema.get("enum"), list):
+        return f"one of {listed(schema['enum'])}"
+    if "const" in schema:
+        return short(schema["const"])
+    if example := FORMATS.get(str(schema.get("format"))):
+        return example
+    types = types_of(schema.get("type", []))
+    if types == ["array"] and isinstance(schema.get("items"), Mapping) and schema["items"].get("type") in KINDS:
+        return f"a list, each item {KINDS[schema['items']['type']]}"
+    if types:
+        return in_words([KINDS.get(t, t) for t in types])
+    named = schema.get("title") or str(schema.get("$ref", "")).rpartition("/")[2]
+    return short(named) if named else "a value of another kind"
+
+
+def in_words(kinds: Sequence[str]) -> str:
+    """Return ``a, b or c``, each once."""
+    kinds = list(dict.fromkeys(kinds))
+    return " or ".join(x for x in (", ".join(kinds[:-1]), kinds[-1]) if x)
+
+
+def types_of(limit: Any) -> list[str]:
+    """Return the value of the keyword ``type`` as a list."""
+    return [limit] if isinstance(limit, str) else [t for t in limit if isinstance(t, str)]

@@ -1,0 +1,283 @@
+"""Validation by the library `jsonschema`, imported at the first use and bent in four places.
+
+- Nothing is fetched: a ``$ref`` that points outside of the schema is an error of the schema.
+- A missing and an unknown name are each an error of their own, at their own path; the library lumps them together.
+- Any mapping is an object and any tuple a list, as for the encoder that will write them.
+- ``uniqueItems`` takes linear time; the library's takes quadratic time on lists of objects.
+
+The formats that are checked do not depend on which optional packages happen to be installed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from fh_notebook.contract.canonical import json_problems
+from fh_notebook.contract.explain import explain
+from fh_notebook.contract.spell import short
+
+if TYPE_CHECKING:
+    from jsonschema import FormatChecker
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+__all__ = ["problems", "schema_problems"]
+
+MAX_PROBLEMS: Final = 1_000
+"""More sentences are read by nobody, and a hostile list of a million wrong items would make a million of them."""
+
+_DIALECTS: Final = {
+    "2020-12": "Draft202012Validator",
+    "2019-09": "Draft201909Validator",
+    "draft-07": "Draft7Validator",
+    "draft-06": "Draft6Validator",
+    "draft-04": "Draft4Validator",
+}
+"""The dialects that are read by their own rules; whatever else ``$schema`` says is read as 2020-12."""
+
+
+def problems(schema: Mapping[str, Any], inputs: Any) -> list[str]:
+    """Return one sentence for everything about `inputs` that does not fit `schema`.
+
+    Parameters
+    ----------
+    schema : Mapping
+        A JSON Schema of an object, as :func:`~fh_notebook.contract.schema.to_schema` returns it.
+    inputs : Mapping
+        Names of Start variables and their values. It is not changed.
+
+    Returns
+    -------
+    list of str
+        In the order of the variables, unknown names last; each starts with the path and says the cure. Empty when all
+        is well. More than some :data:`MAX_PROBLEMS` are not listed; the last sentence then says so.
+
+    Examples
+    --------
+    >>> closed = {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}},
+    ...           "additionalProperties": False}
+    >>> problems(closed, {"tags": ["a", 3]})
+    ['tags[1]: 3 is not a text']
+    >>> problems(closed, {"tag": []})
+    ["tag: there is no such variable; did you mean 'tags'?"]
+    """
+    if not isinstance(inputs, Mapping):
+        return [f"inputs: {short(inputs)} is not a mapping of names to values; give {{'name': value}}"]
+    found = json_problems(inputs)[:MAX_PROBLEMS]
+    if not set(schema) - {"type"}:
+        return found  # open: there is nothing to check, and no need to import the library
+    return found + _told(_kind_of(schema), _root(schema), inputs)
+
+
+def schema_problems(schema: dict[str, Any]) -> list[str]:
+    """Return one sentence for everything that makes `schema` unusable; each starts with the path into the schema.
+
+    Examples
+    --------
+    >>> schema_problems({"type": "object", "properties": {"n": {"type": "whole"}}})
+    ["properties.n.type: 'whole' is not one of 'array', 'boolean', 'integer', 'null', 'number', 'object' or 'string'"]
+    """
+    if found := json_problems(schema):
+        return found
+    kind = _kind_of(schema)
+    return _told(kind, kind.META_SCHEMA, schema) or _lost_references(schema)
+
+
+def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any) -> list[str]:
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # ships no types; fetches nothing
+    from referencing.exceptions import Unresolvable
+
+    make: Callable[..., Validator] = kind
+    checker = make(schema, registry=REGISTRY, format_checker=_formats())
+    found: list[ValidationError] = []
+    try:
+        found.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
+    except (RecursionError, ArithmeticError, TypeError, ValueError, Unresolvable) as broken:
+        # A schema that refers to itself without end, a name that is not a string, an integer of more digits than
+        # Python spells: none of them may end in a traceback of the library's.
+        return [*explain(found, schema), f"inputs: could not be checked to the end; {_why(broken)}"]
+    told = explain(found, schema)
+    return told if len(found) < MAX_PROBLEMS else [*told, "inputs: there are more problems than these"]
+
+
+def _why(broken: Exception) -> str:
+    if isinstance(broken, RecursionError):
+        return "they are nested too deep, or the schema refers to itself without end"
+    if isinstance(broken, TypeError):
+        return "a name or a value in them is none of JSON's"
+    if isinstance(broken, ValueError | ArithmeticError):
+        return "a number in them is too large; give it as a text"
+    return "a $ref of the schema leads nowhere"
+
+
+def _lost_references(schema: dict[str, Any]) -> list[str]:
+    from jsonschema_specifications import REGISTRY
+    from referencing import Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    root = Resource.from_contents(schema, default_specification=DRAFT202012)
+    lost: list[str] = []
+    pending = [(root, REGISTRY.with_resource("", root).resolver_with_root(root))]
+    while pending:
+        resource, resolver = pending.pop()
+        named = resource.contents.get("$ref") if isinstance(resource.contents, Mapping) else None
+        if isinstance(named, str):
+            try:
+                resolver.lookup(named)
+            except Unresolvable:
+                lost.append(named)
+        pending += [(sub, resolver.in_subresource(sub)) for sub in resource.subresources()]
+    return [f"$ref: {short(x)} is not in this schema, and nothing is fetched; define it under $defs" for x in lost]
+
+
+def _root(schema: Mapping[str, Any]) -> dict[str, Any]:
+    # The library answers a `$schema` that it meets again (by `"$ref": "#"`) with a class of its own, without our bends.
+    return {name: value for name, value in schema.items() if name != "$schema"}
+
+
+def _kind_of(schema: Mapping[str, Any]) -> type[Validator]:
+    named = schema.get("$schema")
+    dialect = next((w for w in _DIALECTS if isinstance(named, str) and w in named), "2020-12")
+    return _bent(_DIALECTS[dialect])
+
+
+@cache
+def _bent(name: str) -> type[Validator]:
+    import jsonschema
+    from jsonschema import validators
+
+    kind = getattr(jsonschema, name)
+    original = kind.VALIDATORS["additionalProperties"]
+    types = {
+        "array": lambda _, value: isinstance(value, list | tuple),
+        "object": lambda _, value: isinstance(value, Mapping),
+    }
+    keywords = {
+        "additionalProperties": lambda *args: _additional(original, *args),
+        "required": _required,
+        "uniqueItems": _unique,
+    }
+    extend: Callable[..., type[Validator]] = validators.extend  # untyped in the stubs
+    return extend(kind, keywords, type_checker=kind.TYPE_CHECKER.redefine_many(types))
+
+
+def _required(validator: Validator, names: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(instance, Mapping):
+        for name in names:
+            if name not in instance:
+                yield ValidationError("", path=[name])
+
+
+def _additional(
+    original: Any, validator: Validator, rule: Any, instance: Any, schema: Any
+) -> Iterable[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if rule is not False:
+        found: Iterable[ValidationError] = original(validator, rule, instance, schema) or ()
+        return found
+    if not isinstance(instance, Mapping):
+        return ()
+    known = schema.get("properties", {})
+    patterns = [re.compile(p) for p in schema.get("patternProperties", {})]
+    # A name that is not a string is told by json_problems.
+    return (
+        ValidationError("", path=[name])
+        for name in instance
+        if isinstance(name, str) and name not in known and not any(p.search(name) for p in patterns)
+    )
+
+
+def _unique(validator: Validator, rule: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if not rule or not isinstance(instance, list | tuple):
+        return
+    first: dict[Any, int] = {}
+    for index, item in enumerate(instance):
+        earlier = first.setdefault(_key(item), index)
+        if earlier != index:
+            yield ValidationError("", path=[index], instance=item, validator_value=earlier)
+
+
+def _key(value: Any) -> Any:
+    """Return what is equal for values that are equal in JSON: 1 is 1.0, and neither is true."""
+    if isinstance(value, Mapping):
+        return ("object", frozenset((name, _key(item)) for name, item in value.items()))
+    if isinstance(value, list | tuple):
+        return ("array", tuple(_key(item) for item in value))
+    kind = "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    return (kind, value)
+
+
+@cache
+def _formats() -> FormatChecker:
+    from jsonschema import FormatChecker
+
+    # These four need no optional package and no rule of ours.
+    checker = FormatChecker(formats=("ipv4", "ipv6", "uuid", "idn-email"))
+    for name, test in _FORMATS.items():
+        checker.checks(name)(_of_text(test))
+    return checker
+
+
+def _of_text(test: Callable[[str], bool]) -> Callable[[object], bool]:
+    def holds(value: object) -> bool:
+        return not isinstance(value, str) or test(value)
+
+    return holds
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def _is_date(text: str) -> bool:
+    return bool(_DATE.fullmatch(text)) and _reads(date.fromisoformat, text)
+
+
+def _is_moment(text: str) -> bool:
+    # RFC 3339 demands the offset: a moment without one is another moment on another machine.
+    parts = _MOMENT.fullmatch(text)
+    return bool(parts) and _reads(datetime.fromisoformat, f"{parts[1]}T{parts[2]}{parts[4].upper()}" if parts else "")
+
+
+def _is_email(text: str) -> bool:
+    name, at, host = text.rpartition("@")
+    return bool(name and at and host) and not re.search(r"\s", text)
+
+
+def _is_uri(text: str) -> bool:
+    if re.search(r"[\s<>\"{}|\\^`]", text) or not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:.", text):
+        return False
+    return _reads(urlsplit, text)
+
+
+def _is_pattern(text: str) -> bool:
+    return _reads(re.compile, text)
+
+
+def _reads(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except (ValueError, re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+_FORMATS: Final = {
+    "date": _is_date,
+    "date-time": _is_moment,
+    "email": _is_email,
+    "regex": _is_pattern,
+    "uri": _is_uri,
+}

@@ -1,0 +1,273 @@
+"""Start variables, declared one by one: each constructor returns a frozen `Variable`, a JSON Schema with "required?".
+
+Rule of this file: a constructor says what was asked for and judges nothing but what cannot be written down at all. A
+default that does not fit is shown with its problem later (by `problems`), never raised here: a form must be able to
+show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fh_notebook.contract.canonical import json_problems
+from fh_notebook.contract.objects import Variable, object_schema, plain, schema_of
+from fh_notebook.contract.spell import KIND_OF_TYPE
+from fh_notebook.errors import InputError
+from fh_notebook.values import UNSET
+
+__all__ = [
+    "Variable",
+    "any_",
+    "array",
+    "boolean",
+    "choice",
+    "date",
+    "datetime_",
+    "group",
+    "integer",
+    "number",
+    "text",
+]
+
+
+def text(
+    *,
+    multiline: bool = False,
+    secret: bool = False,
+    default: Any = UNSET,
+    description: str | None = None,
+    required: bool | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    pattern: str | None = None,
+    examples: Sequence[Any] | None = None,
+) -> Variable:
+    """Return a text variable.
+
+    Parameters
+    ----------
+    multiline : bool
+        A form gives it several lines (``format: textarea``).
+    secret : bool
+        A form hides it and no message ever shows its value (``format: password``). It wins over `multiline`.
+    default : str, optional
+        What is sent when it is left out.
+    description : str, optional
+        A sentence for the person who fills it in.
+    required : bool, optional
+        Required unless it has a default; say ``required=False`` for a variable that may be left out.
+    min_length, max_length : int, optional
+        In characters.
+    pattern : str, optional
+        A regular expression that is found somewhere in the text; anchor it with ``^`` and ``$`` for the whole.
+    examples : sequence, optional
+        Values to show as examples.
+
+    Examples
+    --------
+    >>> text(multiline=True)
+    Variable(schema={'type': 'string', 'format': 'textarea'}, required=True)
+    >>> text(default="calm").required
+    False
+    """
+    shape = "password" if secret else "textarea" if multiline else None
+    bounds = {"format": shape, "minLength": min_length, "maxLength": max_length, "pattern": pattern}
+    return _variable({"type": "string", **_given(bounds)}, default, description, required, examples)
+
+
+def integer(
+    *,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    default: Any = UNSET,
+    description: str | None = None,
+    required: bool | None = None,
+    examples: Sequence[Any] | None = None,
+) -> Variable:
+    """Return a variable that is a whole number from `minimum` to `maximum`, both included.
+
+    Examples
+    --------
+    >>> integer(default=120, minimum=1)
+    Variable(schema={'type': 'integer', 'minimum': 1, 'default': 120}, required=False)
+    """
+    bounds = {"minimum": minimum, "maximum": maximum}
+    return _variable({"type": "integer", **_given(bounds)}, default, description, required, examples)
+
+
+def number(
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    default: Any = UNSET,
+    description: str | None = None,
+    required: bool | None = None,
+    examples: Sequence[Any] | None = None,
+) -> Variable:
+    """Return a variable that is a number from `minimum` to `maximum`, both included.
+
+    Examples
+    --------
+    >>> number(maximum=1).schema
+    {'type': 'number', 'maximum': 1}
+    """
+    bounds = {"minimum": minimum, "maximum": maximum}
+    return _variable({"type": "number", **_given(bounds)}, default, description, required, examples)
+
+
+def boolean(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
+    """Return a variable that is ``True`` or ``False``.
+
+    Examples
+    --------
+    >>> boolean(default=False)
+    Variable(schema={'type': 'boolean', 'default': False}, required=False)
+    """
+    return _variable({"type": "boolean"}, default, description, required)
+
+
+def choice(
+    *values: Any,
+    default: Any = UNSET,
+    description: str | None = None,
+    required: bool | None = None,
+) -> Variable:
+    """Return a variable that is one of `values`.
+
+    Raises
+    ------
+    InputError
+        There are no values, or one of them has no JSON form.
+
+    Examples
+    --------
+    >>> choice("calm", "brief")
+    Variable(schema={'type': 'string', 'enum': ['calm', 'brief']}, required=True)
+    """
+    if len(values) == 1 and isinstance(values[0], list | tuple | set | frozenset):
+        raise InputError("choice: give the values one by one, choice('calm', 'brief'), or choice(*values)")
+    if not values:
+        raise InputError("choice: give at least one value, for example choice('calm', 'brief')")
+    if found := json_problems(list(values), "choice"):
+        raise InputError(found)
+    # 1 and True are equal in Python and different in JSON.
+    kept = list({(type(v).__name__, repr(v)): plain(v) for v in values}.values())
+    types = {KIND_OF_TYPE.get(type(v)) for v in kept}
+    kind = types.pop() if len(types) == 1 else None
+    return _variable({**({"type": kind} if kind else {}), "enum": kept}, default, description, required)
+
+
+def array(
+    items: Variable | Mapping[str, Any] | None = None,
+    *,
+    min_items: int | None = None,
+    max_items: int | None = None,
+    unique: bool = False,
+    default: Any = UNSET,
+    description: str | None = None,
+    required: bool | None = None,
+    examples: Sequence[Any] | None = None,
+) -> Variable:
+    """Return a variable that is a list, each of its items like `items` (anything, when not given).
+
+    An Array is sent as a native JSON array, never as its JSON text (CONTRACT section 1).
+
+    Raises
+    ------
+    InputError
+        `items` is neither one of these constructors' results nor a schema.
+
+    Examples
+    --------
+    >>> array(text(), required=False)
+    Variable(schema={'type': 'array', 'items': {'type': 'string'}}, required=False)
+    """
+    bounds = {
+        "items": None if items is None else schema_of(items, "items"),
+        "minItems": min_items,
+        "maxItems": max_items,
+        "uniqueItems": True if unique else None,
+    }
+    return _variable({"type": "array", **_given(bounds)}, default, description, required, examples)
+
+
+def group(
+    fields: Mapping[str, Variable | Mapping[str, Any]],
+    *,
+    default: Any = UNSET,
+    description: str | None = None,
+    required: bool | None = None,
+) -> Variable:
+    """Return a variable that is an object with these named `fields` and no others.
+
+    Raises
+    ------
+    InputError
+        With every field that is neither one of these constructors' results nor a schema.
+
+    Examples
+    --------
+    >>> group({"name": text(), "age": integer(required=False)}).schema["required"]
+    ['name']
+    """
+    return _variable(object_schema(fields), default, description, required)
+
+
+def date(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
+    """Return a variable that is a date as text, ``2026-01-31``.
+
+    Examples
+    --------
+    >>> date().schema
+    {'type': 'string', 'format': 'date'}
+    """
+    return _variable({"type": "string", "format": "date"}, default, description, required)
+
+
+def datetime_(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
+    """Return a variable that is a moment as text, with its offset: ``2026-01-31T09:30:00Z``.
+
+    Examples
+    --------
+    >>> datetime_().schema
+    {'type': 'string', 'format': 'date-time'}
+    """
+    return _variable({"type": "string", "format": "date-time"}, default, description, required)
+
+
+def any_(
+    *,
+    default: Any = UNSET,
+    description: str | None = None,
+    required: bool | None = None,
+    examples: Sequence[Any] | None = None,
+) -> Variable:
+    """Return a variable that is any JSON value.
+
+    Examples
+    --------
+    >>> any_(required=False)
+    Variable(schema={}, required=False)
+    """
+    return _variable({}, default, description, required, examples)
+
+
+def _given(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in keywords.items() if value is not None}
+
+
+def _variable(
+    schema: dict[str, Any],
+    default: Any,
+    description: str | None,
+    required: bool | None,
+    examples: Sequence[Any] | None = None,
+) -> Variable:
+    if description is not None:
+        schema["description"] = description
+    if default is not UNSET:
+        schema["default"] = plain(default)
+    if examples:
+        schema["examples"] = plain(list(examples))
+    return Variable(schema, (default is UNSET) if required is None else required)

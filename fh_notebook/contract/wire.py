@@ -1,0 +1,342 @@
+"""Request <-> bytes, answer -> `Run`, callback event -> `Run`. Whatever comes, it becomes a `Run`; nothing raises.
+
+Rule of this file: each thing that is UNKNOWN of the service's bodies is read in exactly one function here
+(`_status_of`, `_output_of`, `_error_of`, `_ids_of`), tolerantly, so that one line fixes it once somebody knows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.retry import code_of
+from fh_notebook.contract.run import Run
+from fh_notebook.html import printable
+from fh_notebook.values import MASK, Secret, redact
+
+__all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event", "request_body"]
+
+PLACEHOLDERS: Final = frozenset({"YOUR_DEPLOYMENT_NAME", "YOUR_VARIANT_NAME"})
+"""What a Code Snippet says before somebody fills it in (CONTRACT section 9)."""
+
+BROKEN_TEXTS: Final = {
+    "connect": "the service could not be reached; nothing was sent",
+    "tls": "no secure connection could be made; nothing was sent",
+    "proxy": "the proxy refused the connection; nothing was sent",
+    "write": "the connection broke while the request was being sent; it may have run",
+    "read_timeout": "no answer came in time; the workflow may still be running",
+    "reset": "the connection broke before an answer came; the workflow may have run",
+    "cut": "the answer was cut off; the workflow has probably run",
+    "too_large": "the answer is larger than max_response_bytes; it was not kept",
+}
+"""What each way of breaking off means to a person; the keys are those of ``Answer.broke``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One attempt: the answer as it came, for `retry.decide`, and the run as it reads."""
+
+    answer: Answer
+    run: Run
+
+
+def request_body(request: InvokeRequest) -> dict[str, Any]:
+    """Return the JSON body of `request`: only what was given is in it (CONTRACT section 1)."""
+    body: dict[str, Any] = {"deployment": request.deployment}
+    if request.variant is not None:
+        body["variant"] = request.variant
+    if request.callback_url is not None:
+        body["async"] = {"enabled": True, "callback_url": request.callback_url}
+    body["inputs"] = dict(request.inputs)
+    for name in ("metadata", "user", "tool_approval"):
+        value = getattr(request, name)
+        if value is not None:
+            body[name] = value
+    return body
+
+
+def encode_request(request: InvokeRequest) -> bytes:
+    """Return the bytes of `request`, UTF-8."""
+    return json.dumps(request_body(request), ensure_ascii=False, allow_nan=False).encode()
+
+
+def decode_answer(
+    answer: Answer, request: InvokeRequest, *, started_at: datetime | None = None, origin: str = "", attempts: int = 1
+) -> Run:
+    """Return the `Run` that `answer` tells of.
+
+    Parameters
+    ----------
+    answer : Answer
+        Anything that an exchange can bring: a status with any body, or how it broke off.
+    request : InvokeRequest
+        What was asked: it becomes part of the run.
+    started_at : datetime, optional
+        When the exchange began, UTC.
+    origin : str
+        The host that was asked.
+    attempts : int
+        How many exchanges there were, this one included.
+
+    Returns
+    -------
+    Run
+        ``completed`` or ``failed`` by the body's own word; ``failed`` for what the service refused; ``unknown`` for
+        what may have run (CONTRACT section 2).
+    """
+    asked: dict[str, Any] = {
+        "deployment": request.deployment,
+        "variant": request.variant,
+        "inputs": request.inputs,
+        "metadata": dict(request.metadata or {}),
+        "origin": origin,
+        "started_at": started_at,
+        "elapsed_s": answer.elapsed_s,
+        "attempts": attempts,
+        "status_code": answer.status_code,
+    }
+    if answer.status_code is None:
+        return _broken_run(answer, asked)
+    body = _parse(answer.body)
+    asked |= _ids_of(body, answer.headers)
+    if 200 <= answer.status_code < 300:
+        return _answered_run(answer.status_code, body, asked)
+    return _refused_run(answer, body, request, asked)
+
+
+def _broken_run(answer: Answer, asked: dict[str, Any]) -> Run:
+    broke = answer.broke or "reset"
+    detail = f" ({printable(redact(answer.detail))[:300]})" if answer.detail else ""
+    return Run(
+        status="failed" if broke == "too_large" or not answer.sent else "unknown",
+        error=f"{BROKEN_TEXTS.get(broke, broke)}{detail}",
+        error_code="response_too_large" if broke == "too_large" else broke,
+        **asked,
+    )
+
+
+def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
+    """A 2xx: the call succeeded, whatever became of the run."""
+    if not isinstance(body, Mapping):
+        what = "an empty body" if body in ("", None) else "something that is not a JSON object"
+        return Run(
+            status="unknown",
+            error=f"the service answered {status_code} with {what}; the workflow may have run",
+            error_code="empty_body" if body in ("", None) else "not_json",
+            raw=body,
+            **asked,
+        )
+    status = _status_of(body, status_code)
+    message, code = _error_of(body, failed=status == "failed")
+    secret = body.get("webhook_secret")
+    return Run(
+        status=status,
+        output=_output_of(body),
+        error=message or (f"the service answered {status_code} without a status" if status == "unknown" else None),
+        error_code=code,
+        raw=_masked(body),
+        webhook_secret=Secret(secret) if isinstance(secret, str) and secret else None,
+        **asked,
+    )
+
+
+def _refused_run(answer: Answer, body: Any, request: InvokeRequest, asked: dict[str, Any]) -> Run:
+    status_code = answer.status_code or 0
+    message, code = _error_of(body)
+    if not message:
+        message = _text_of_page(answer, body)
+    if status_code == 404 and PLACEHOLDERS & {request.deployment, request.variant}:
+        message += "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: put your own names"
+    if 300 <= status_code < 400:
+        message = f"the service answered {status_code}, a redirect; it is not followed with a key: check base_url"
+    # What a 5xx says of itself is not proof that it did not run; a 503, and a 502 with a code, are (the one table).
+    may_have_run = status_code >= 500 and not (status_code == 503 or (status_code == 502 and code))
+    return Run(
+        status="unknown" if may_have_run else "failed",
+        error=message,
+        error_code=code or f"http_{status_code}",
+        raw=_masked(body),
+        **asked,
+    )
+
+
+def _status_of(body: Mapping[str, Any], status_code: int) -> str:
+    """The word that the body uses, as it is; else what a 2xx must mean."""
+    for name in ("run_status", "status"):
+        word = body.get(name)
+        if isinstance(word, str) and word.strip():
+            return word.strip()
+    if body.get("error"):
+        return "failed"
+    if "output" in body:
+        return "completed"
+    return "queued" if status_code == 202 else "unknown"
+
+
+def _output_of(body: Mapping[str, Any]) -> Any:
+    """The output wherever a known body has it (CONTRACT sections 1, 3 and 6); UNKNOWN whether `data` ever holds it."""
+    data = body.get("data")
+    inner = data if isinstance(data, Mapping) else {}
+    for place, name in ((inner, "output"), (body, "output"), (inner, "response"), (body, "output_content")):
+        if place.get(name) is not None:
+            return place[name]
+    return data if isinstance(data, str) and data else None
+
+
+def _error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]:
+    """The error's words and its stable code, of both generations of bodies and of callback events.
+
+    Beside a run that did not fail, a `message` is only a remark; an `error` is an error wherever it stands.
+    """
+    if not isinstance(body, Mapping):
+        return None, None
+    code = code_of(body)
+    data = body.get("data")
+    names = ("message", "error", "error_message") if failed else ("error", "error_message")
+    for place in (body, data if isinstance(data, Mapping) else {}):
+        for name in names:
+            value = place.get(name)
+            if isinstance(value, Mapping):
+                value = value.get("message") or value.get("error") or json.dumps(value, ensure_ascii=False)
+            if isinstance(value, str) and value.strip():
+                return redact(value.strip()), code
+    return None, code
+
+
+def _ids_of(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
+    """Ids from the body, also inside `data`; a request id from the headers when the body has none."""
+    places = [body, body.get("data")] if isinstance(body, Mapping) else []
+
+    def find(name: str) -> str | None:
+        for place in places:
+            value = place.get(name) if isinstance(place, Mapping) else None
+            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+                return str(value)
+        return None
+
+    return {"request_id": find("request_id") or headers.get("x-request-id"), "run_id": find("run_id")}
+
+
+_TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
+
+
+def _text_of_page(answer: Answer, body: Any) -> str:
+    """Say in words what an error answer without words was: an HTML page of a proxy, an empty body, other text."""
+    name = f"HTTP {answer.status_code}"
+    if body in ("", None):
+        return f"{name} with an empty body"
+    if isinstance(body, str):
+        title = _TITLE.search(body[:20_000])
+        if title:
+            return f"{name} with a web page in place of JSON: {printable(' '.join(title[1].split()))!r}"
+        return f"{name} with text in place of JSON: {printable(redact(' '.join(body[:200].split())))!r}"
+    return f"{name} without a message"
+
+
+def _parse(body: bytes) -> Any:
+    """Return the JSON value of `body`; else its text; an empty body is an empty text."""
+    try:
+        return json.loads(body, parse_constant=str)  # NaN and Infinity are not JSON: kept as the words they are
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace").strip()
+
+
+def _masked(body: Any) -> Any:
+    """The raw body without the signing secret, which lives in ``Run.webhook_secret`` only."""
+    if isinstance(body, Mapping) and "webhook_secret" in body:
+        return {**body, "webhook_secret": MASK}
+    return body
+
+
+def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Run:
+    """Return the run that a ``GET .../requests/{id}`` or ``.../workflow_runs/{id}`` tells of (CONTRACT section 3).
+
+    A look-up that failed says nothing of the run itself: the run is ``unknown`` then, with the reason as its error.
+    """
+    known: dict[str, Any] = {"origin": origin, "status_code": answer.status_code}
+    body = _parse(answer.body)
+    if answer.status_code is None or not 200 <= answer.status_code < 300 or not isinstance(body, Mapping):
+        message, code = _error_of(body)
+        broke = BROKEN_TEXTS.get(answer.broke or "", "")
+        text = message or (_text_of_page(answer, body) if answer.status_code else broke or "no answer came")
+        found = code or answer.broke or f"http_{answer.status_code}"
+        return Run(status="unknown", request_id=request_id, error=text, error_code=found, raw=_masked(body), **known)
+    for wrapper in ("request", "workflow_run"):
+        if isinstance(body.get(wrapper), Mapping):
+            body = body[wrapper]
+    status = _status_of(body, answer.status_code)
+    message, code = _error_of(body, failed=status == "failed")
+    ids = _ids_of(body, {})
+    metadata = body.get("user_metadata") or body.get("metadata")
+    return Run(
+        status=status,
+        output=_output_of(body),
+        error=message,
+        error_code=code,
+        request_id=ids["request_id"] or request_id,
+        run_id=ids["run_id"],
+        started_at=_instant(body.get("started_at")),
+        elapsed_s=_seconds_between(body),
+        inputs=body["start_inputs"] if isinstance(body.get("start_inputs"), Mapping) else {},
+        metadata=dict(metadata) if isinstance(metadata, Mapping) else {},
+        raw=_masked(body),
+        **known,
+    )
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _seconds_between(body: Mapping[str, Any]) -> float:
+    begun, ended = _instant(body.get("started_at")), _instant(body.get("ended_at"))
+    if begun is None or ended is None or (begun.tzinfo is None) != (ended.tzinfo is None):
+        return 0.0
+    return max(0.0, (ended - begun).total_seconds())
+
+
+def parse_event(body: bytes) -> Run:
+    """Return the run that the body of a callback tells of. Verify its signature first.
+
+    Parameters
+    ----------
+    body : bytes
+        The raw body of the delivery.
+
+    Returns
+    -------
+    Run
+        Status from the suffix of ``event_type``, else ``run_status`` or ``status``; a body that cannot be read is a
+        run of status ``unknown`` with the text in ``raw``.
+
+    Examples
+    --------
+    >>> parse_event(b'{"event_type": "workflow.completed", "request_id": "req_1", "data": {"output": "hi"}}')
+    Run(completed, req_1, output=hi)
+    """
+    event = _parse(body)
+    if not isinstance(event, Mapping):
+        return Run(status="unknown", error="the callback's body is not a JSON object", error_code="not_json", raw=event)
+    data = event.get("data")
+    inner = data if isinstance(data, Mapping) else {}
+    suffix = str(event.get("event_type") or "").rpartition(".")[2]
+    status = suffix if suffix in {"completed", "failed"} else _status_of({**inner, **event}, 200)
+    message, code = _error_of(event, failed=status == "failed")
+    ids = _ids_of(event, {})
+    return Run(
+        status=status,
+        output=_output_of(event),
+        error=message,
+        error_code=code,
+        request_id=ids["request_id"],
+        run_id=ids["run_id"],
+        raw=_masked(event),
+    )

@@ -1,0 +1,132 @@
+"""What can be raised. Failure is data, misuse is an exception: a failed run is a `Run`, never one of these by itself.
+
+::
+
+    FetchHiveError
+    ├── InputError          the inputs do not fit; no call was made
+    │   └── SnippetError    a pasted text is not a snippet of a workflow
+    ├── SettingsError       a key, address or option is wrong; no call was made
+    ├── CallError           a call was tried
+    │   ├── AuthError       the service refused the key (401, 403)
+    │   ├── ConnectFailed   the service was not reached; nothing was sent
+    │   ├── LimitReached    the daily cap or the credits are used up
+    │   └── RunFailed       `Run.raise_for_status()` of a run that did not complete
+    └── StoreError          the file of kept answers cannot be used
+
+In a notebook each of them shows as one line (IPython asks `_render_traceback_`); the chain stays on the object, and
+``fh.configure(tracebacks="full")`` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+__all__ = [
+    "AuthError",
+    "CallError",
+    "ConnectFailed",
+    "FetchHiveError",
+    "InputError",
+    "LimitReached",
+    "RunFailed",
+    "SettingsError",
+    "SnippetError",
+    "StoreError",
+]
+
+
+class FetchHiveError(Exception):
+    """The root of all errors of this package."""
+
+    show_full_traceback: ClassVar[bool] = False
+    """Set by ``fh.configure(tracebacks=...)``: whether a notebook shows the frames too."""
+
+    def _render_traceback_(self) -> list[str]:
+        if FetchHiveError.show_full_traceback:
+            raise NotImplementedError  # IPython then renders its own traceback
+        return [f"{type(self).__name__}: {self}"]
+
+
+class InputError(FetchHiveError, ValueError):
+    """Inputs do not fit the Start variables, or a cell's text is not readable. Raised before any call.
+
+    Parameters
+    ----------
+    problems : str or iterable of str
+        One sentence a problem, each with its cure. All of them are in the message.
+    where : str, optional
+        What the problems belong to, for example ``"support-triage"``.
+    """
+
+    def __init__(self, problems: str | Iterable[str], *, where: str = "") -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        self.where = where
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        text = "; ".join(self.problems)
+        if len(self.problems) > 1:
+            text = f"{len(self.problems)} problems: {text}"
+        return f"{self.where}: {text}" if self.where else text
+
+
+class SnippetError(InputError):
+    """A pasted text is not a Code Snippet of a workflow, or not one that can be read."""
+
+
+class SettingsError(FetchHiveError, ValueError):
+    """A key, an address or an option is wrong or missing. Raised before any call."""
+
+
+class CallError(FetchHiveError):
+    """A call was tried and the service, or the way to it, said no.
+
+    Parameters
+    ----------
+    message : str
+        What happened and what to do next.
+    status_code : int, optional
+        The HTTP status.
+    error_code : str, optional
+        The service's stable code (CONTRACT section 2).
+    request_id : str, optional
+        The id under which the service knows the call.
+    may_have_run : bool
+        Whether the workflow may have run all the same, and may have cost money.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        error_code: str | None = None,
+        request_id: str | None = None,
+        may_have_run: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.error_code = error_code
+        self.request_id = request_id
+        self.may_have_run = may_have_run
+
+
+class AuthError(CallError):
+    """The service refused the key (401) or what was asked with it (403)."""
+
+
+class ConnectFailed(CallError):
+    """The service was not reached: nothing was sent, so nothing has run."""
+
+
+class LimitReached(CallError):
+    """The daily cap or the credits are used up: nothing has run, and nothing will until they are renewed."""
+
+
+class RunFailed(CallError):
+    """A run that did not complete, raised by ``Run.raise_for_status()`` only."""
+
+
+class StoreError(FetchHiveError):
+    """The file of kept answers cannot be opened, read or written."""

@@ -1,0 +1,185 @@
+"""The gate of a workspace: how many calls are out at once, and whether any may go out at all.
+
+Rule of this file: one gate a workspace and process. Forms, cells and batches all go through it, so that a click during
+a batch neither gets a 429 nor starves: who waits longest goes first. It waits by the policy of `contract.pacing` and
+hears every decision of `contract.retry`. It may be used from any thread and any event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fh_notebook.contract.pacing import Pace
+from fh_notebook.contract.retry import Decision, Verdict, next_reset
+from fh_notebook.errors import LimitReached, SettingsError
+
+__all__ = ["Gate"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Waiter:
+    """One call that waits, on the loop that it waits in."""
+
+    __slots__ = ("future", "granted", "loop")
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[None] = self.loop.create_future()
+        self.granted = False
+
+    def wake(self) -> bool:
+        """Tell the waiter, in its own loop, that the slot is its; ``False`` when that loop is gone."""
+        try:
+            self.loop.call_soon_threadsafe(self._set)
+        except RuntimeError:
+            return False
+        return True
+
+    def _set(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class Gate:
+    """Admits calls: at most :attr:`limit` at once, none while the daily cap is used up.
+
+    Parameters
+    ----------
+    max_concurrency : int, optional
+        Exactly this many at once; without it the limit adapts to what the service admits.
+    now : callable, optional
+        The time in UTC.
+
+    Raises
+    ------
+    SettingsError
+        `max_concurrency` is less than 1.
+    """
+
+    def __init__(self, max_concurrency: int | None = None, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Waiter] = deque()
+        self._now = now
+        self._pace = Pace.adaptive()
+        self.in_flight = 0
+        self.refused = 0
+        """Calls that were answered 429 for concurrency."""
+        self.closed_until: datetime | None = None
+        """Set by the daily cap's 429: the next midnight in UTC."""
+        if max_concurrency is not None:
+            self.fix(max_concurrency)
+
+    @property
+    def limit(self) -> int:
+        """The calls that may be out at once now."""
+        return self._pace.limit
+
+    def fix(self, max_concurrency: int | None) -> None:
+        """Hold the limit at `max_concurrency`; ``None`` lets it adapt again, from the present number."""
+        if max_concurrency is not None and (not isinstance(max_concurrency, int) or max_concurrency < 1):
+            raise SettingsError(f"max_concurrency is {max_concurrency!r}; give a whole number from 1, or None to adapt")
+        with self._lock:
+            self._pace = Pace.adaptive() if max_concurrency is None else Pace.fixed(max_concurrency)
+            self._grant()
+
+    def reopen(self) -> None:
+        """Forget that the daily cap was used up, for example after a change of plan."""
+        with self._lock:
+            self.closed_until = None
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one slot: wait for it, and give it back at the end.
+
+        Raises
+        ------
+        LimitReached
+            The daily cap is used up; no call was made.
+        """
+        await self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def hear(self, decision: Decision) -> None:
+        """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself."""
+        with self._lock:
+            if decision.verdict is Verdict.THROTTLED or (
+                decision.verdict is Verdict.FAILED and decision.reason in ("concurrency", "provider")
+            ):
+                self.refused += 1
+                if decision.reason == "concurrency":
+                    self._pace = self._pace.refused(in_flight=self.in_flight)
+            elif decision.verdict is Verdict.STOP and decision.reason == "daily_cap":
+                self.closed_until = next_reset(self._now())
+            elif decision.verdict in (Verdict.DONE, Verdict.FAILED):
+                # A 5xx or a broken connection says nothing of the cap: it neither cuts the limit nor raises it.
+                self._pace = self._pace.answered(in_flight=self.in_flight)
+
+    async def _enter(self) -> None:
+        with self._lock:
+            self._check_open()
+            if self.in_flight < self._pace.limit and not self._waiting:
+                self.in_flight += 1
+                return
+            waiter = _Waiter()
+            self._waiting.append(waiter)
+            self._grant()
+        try:
+            await waiter.future
+        except BaseException:  # cancelled: a slot that was granted meanwhile goes to the next
+            with self._lock:
+                if waiter.granted:
+                    self.in_flight -= 1
+                    self._grant()
+                else:
+                    self._waiting.remove(waiter)
+            raise
+        try:
+            with self._lock:
+                self._check_open()
+        except LimitReached:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+            self._grant()
+
+    def _grant(self) -> None:
+        """Give free slots to those who wait longest. The lock is held."""
+        while self._waiting and self.in_flight < self._pace.limit:
+            waiter = self._waiting.popleft()
+            waiter.granted = True
+            if waiter.wake():
+                self.in_flight += 1
+
+    def _check_open(self) -> None:
+        """Raise while the daily cap is known to be used up. The lock is held."""
+        if self.closed_until is None:
+            return
+        now = self._now()
+        if now >= self.closed_until:
+            self.closed_until = None
+            return
+        minutes = max(1, round((self.closed_until - now).total_seconds() / 60))
+        when = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+        raise LimitReached(
+            f"the daily cap of calls is used up; it is renewed at 00:00 UTC, in {when}. No call was made",
+            status_code=429,
+            error_code="api_rate_limit_exceeded",
+        )
+
+    def __repr__(self) -> str:
+        closed = f", closed until {self.closed_until:%Y-%m-%d %H:%M} UTC" if self.closed_until else ""
+        return f"Gate({self.in_flight} of {self.limit} in flight, {self.refused} refused{closed})"

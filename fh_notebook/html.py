@@ -1,0 +1,124 @@
+"""HTML that is escaped by construction: a child that is not `Html` is text, and text is always escaped.
+
+Rule of this file: model output is hostile. It comes in as `str`, so it can only come out escaped; nothing here builds
+`Html` from a string of somebody else's, and everything that can be long is capped.
+Colours are Jupyter's own CSS variables, with `currentColor`-based values where there are none (nbconvert, GitHub).
+"""
+
+from __future__ import annotations
+
+import html as _html
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+__all__ = ["STYLE", "Html", "badge", "clip", "el", "join", "printable", "table"]
+
+TEXT_CAP: Final = 20_000
+"""Characters of one output that are shown. More would freeze a page; the value itself stays whole on the object."""
+
+
+class Html(str):
+    """A string that is already safe HTML. Only :func:`el` and :func:`join` make one."""
+
+    __slots__ = ()
+
+
+# C0 and C1 controls (but tab and newline), and the marks that reverse or hide text (bidi overrides, isolates, BOM).
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control characters and direction marks shown as ``\x..`` or ``\u....``.
+
+    Examples
+    --------
+    >>> printable("a\x00b\u202ec")
+    'a\\x00b\\u202ec'
+    """
+    text = text.replace("\r\n", "\n")
+    return _INVISIBLE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text)
+
+
+def clip(text: str, limit: int = TEXT_CAP) -> str:
+    """Return at most `limit` characters of `text`, and say how many were left out."""
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+
+
+def _child(child: object) -> str:
+    if isinstance(child, Html):
+        return str.__str__(child)
+    return _html.escape(printable(clip(str(child))), quote=True)
+
+
+def el(tag: str, *children: object, cls: str = "", **attributes: object) -> Html:
+    """Return an element. Children that are not `Html` are escaped; attribute values always are.
+
+    Parameters
+    ----------
+    tag : str
+        The tag's name: a word of our own code, never of a user or a model.
+    *children : object
+        `Html`, or anything else as text. ``None`` is left out.
+    cls : str
+        CSS classes.
+    **attributes : object
+        ``data_row=3`` becomes ``data-row="3"``; ``None`` and ``False`` are left out.
+
+    Examples
+    --------
+    >>> el("b", "1 < 2", title='say "hi"')
+    '<b title="say &quot;hi&quot;">1 &lt; 2</b>'
+    """
+    named = {"class": cls or None, **attributes}
+    attrs = "".join(
+        f' {name.strip("_").replace("_", "-")}="{_html.escape(printable(str(value)), quote=True)}"'
+        for name, value in named.items()
+        if value is not None and value is not False
+    )
+    inner = "".join(_child(c) for c in children if c is not None)
+    return Html(f"<{tag}{attrs}>{inner}</{tag}>")
+
+
+def join(parts: Iterable[Html], between: str = "") -> Html:
+    """Return the `parts` one after the other, `between` as escaped text."""
+    return Html(_html.escape(between).join(parts))
+
+
+def table(columns: Sequence[object], rows: Iterable[Sequence[object]], *, cls: str = "fh-table") -> Html:
+    """Return a plain table; every cell that is not `Html` is escaped."""
+    head = el("tr", *(el("th", c, scope="col") for c in columns))
+    body = (el("tr", *(el("td", c) for c in row)) for row in rows)
+    return el("table", el("thead", head), el("tbody", *body), cls=cls)
+
+
+def badge(status: str) -> Html:
+    """Return a run's status as a small label: its word says what its colour says."""
+    kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
+    return el("span", status, cls=f"fh-badge fh-{kind}")
+
+
+# One style for every object, scoped by class; a notebook holds it once an output, so it is kept short.
+# --jp-* are JupyterLab's and Notebook 7's variables in both themes; elsewhere the text's own colour serves.
+STYLE: Final = Html(
+    "<style>"
+    ".fh{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;"
+    "color:var(--jp-ui-font-color1,inherit);max-width:100%}"
+    ".fh-head{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;margin:2px 0 6px}"
+    ".fh-dim{color:var(--jp-ui-font-color2,inherit);opacity:.85}"
+    ".fh-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-weight:600;white-space:nowrap}"
+    ".fh-completed{color:var(--jp-success-color1,inherit)}.fh-failed{color:var(--jp-error-color1,inherit)}"
+    ".fh-unknown,.fh-queued,.fh-running,.fh-other{color:var(--jp-warn-color0,inherit)}"
+    ".fh-out{white-space:pre-wrap;overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
+    "max-height:24em;overflow:auto;margin:0;padding:8px 10px;border-radius:4px;"
+    "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"
+    "color:inherit}"
+    ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"
+    ".fh-side>.fh-card{flex:1 1 280px;min-width:0}"
+    ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"
+    "overflow-x:auto;max-width:100%}"
+    ".fh table.fh-table th{text-align:left;font-weight:600;white-space:nowrap}"
+    ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:left;"
+    "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:transparent}"
+    "</style>"
+)

@@ -1,0 +1,16 @@
+"""A hive on this machine: a real service that speaks the Fetch Hive contract and runs workflows written in Python.
+
+Rule of this room: it shares no codec with the client (neither ``contract.wire`` nor ``client``): both are pinned to the
+golden exchanges in ``tests/contract/golden``, each by itself. Stages, in the order in which a call meets them:
+``server`` or ``transport`` -> ``app`` -> ``bodies`` (read) -> ``service`` with ``registry``, ``faults``, ``limits``,
+``book`` -> ``runs`` (the workflow) -> ``wire_out`` (write) -> ``callbacks``.
+"""
+
+from __future__ import annotations
+
+from fh_notebook.local.book import Call, Counts
+from fh_notebook.local.callbacks import Delivery
+from fh_notebook.local.hive import LocalHive
+from fh_notebook.local.registry import WebhookEndpoint
+
+__all__ = ["Call", "Counts", "Delivery", "LocalHive", "WebhookEndpoint"]

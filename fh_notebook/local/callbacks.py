@@ -1,0 +1,175 @@
+"""Delivering a finished run to its callback URL: signed, tried again a bounded number of times, and only where allowed.
+
+Rule of this file: nothing is sent, resolved or connected to unless the host is this machine or was allowed by name.
+Whoever may start a run could otherwise make this machine call any address that it can reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fh_notebook import __version__
+from fh_notebook.contract.signing import sign
+from fh_notebook.local.options import Options
+from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["SIGNATURE_HEADER", "Delivery", "Postman", "may_deliver"]
+
+SIGNATURE_HEADER: Final = "X-Fetch-Hive-Signature"
+
+AT_ONCE: Final = 32
+"""Deliveries on the line at once. httpx looks at every connection for every request: with hundreds it gets slow."""
+
+ANSWER_BYTES: Final = 64 * 1024
+"""What a receiver says beside its status is nothing to the hive; a longer answer costs it its connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of one callback."""
+
+    request_id: str
+    url: str
+    delivered: bool
+    attempts: int
+    """0: the host is not allowed, nothing was connected to."""
+    status_code: int | None
+    """The last answer's; ``None`` when there was none."""
+    reason: str
+    """Why it was not delivered; empty when it was."""
+
+
+def may_deliver(host: str, allowed: frozenset[str]) -> bool:
+    """Whether callbacks may go to `host`: this machine (``localhost`` or a loopback address), or an allowed name.
+
+    Other spellings of a loopback address (``127.1``, ``0x7f000001``) are not read, and so not allowed.
+
+    Examples
+    --------
+    >>> [may_deliver(h, frozenset({"hooks.test"})) for h in ("127.0.0.1", "::1", "Hooks.test", "10.0.0.1")]
+    [True, True, True, False]
+    """
+    host = host.strip("[]").rstrip(".").lower()
+    if host == "localhost" or host in allowed:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Postman:
+    """Delivers callbacks. Lives on the hive's own event loop, but for :meth:`remembered`.
+
+    Parameters
+    ----------
+    sleep : async callable
+        Waits between attempts.
+    keep : int
+        Deliveries that are remembered.
+    """
+
+    def __init__(self, *, sleep: Callable[[float], Awaitable[None]], keep: int) -> None:
+        self._deliveries: deque[Delivery] = deque(maxlen=keep)
+        self._lock = threading.Lock()
+        self._sleep = sleep
+        self._client: httpx.AsyncClient | None = None
+        self._slots: asyncio.Semaphore | None = None
+
+    async def deliver(self, request_id: str, url: str, body: bytes, secret: Secret, options: Options) -> None:
+        """Post `body` to `url` until it is taken (2xx), or all attempts are used up, and remember what became of it."""
+        import httpx
+
+        try:
+            target = httpx.URL(url)
+            refused = "" if may_deliver(target.host, options.allow_callbacks) else f"{target.host} is not allowed"
+        except (httpx.InvalidURL, UnicodeError) as bad:
+            refused = f"the address cannot be read: {bad}"
+        if refused:
+            self._note(request_id, url, 0, None, refused)
+            return
+        headers = {
+            "content-type": "application/json",
+            SIGNATURE_HEADER: sign(body, secret.reveal()),
+            "user-agent": f"fh-notebook-hive/{__version__}",
+        }
+        request = httpx.Request("POST", target, headers=headers, content=body)
+        attempts = 1
+        status, reason = await self._attempt(request, options.callback_timeout_s)
+        for wait_s in options.callback_backoff_s:
+            if not reason:
+                break
+            await self._sleep(wait_s)
+            attempts += 1
+            status, reason = await self._attempt(request, options.callback_timeout_s)
+        self._note(request_id, url, attempts, status, reason)
+
+    async def close(self) -> None:
+        """Close the connections; the next delivery opens new ones."""
+        client, self._client, self._slots = self._client, None, None
+        if client is not None:
+            await client.aclose()
+
+    async def _attempt(self, request: httpx.Request, timeout_s: float) -> tuple[int | None, str]:
+        import httpx
+
+        client, slots = self._opened()
+        try:
+            async with slots, asyncio.timeout(timeout_s):
+                answer = await client.send(request, stream=True)
+                await _drain(answer)
+        except TimeoutError:
+            return None, f"no answer within {timeout_s:g} s"
+        except httpx.HTTPError as broken:
+            return None, f"{type(broken).__name__}: {broken}"
+        if answer.is_success:
+            return answer.status_code, ""
+        # A redirect is not followed: it could lead to a host that is not allowed.
+        return answer.status_code, f"answered {answer.status_code}"
+
+    def _opened(self) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
+        if self._client is None or self._slots is None:
+            import httpx
+
+            limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+            # trust_env: a proxy of the environment would be asked for addresses of this machine. timeout: the whole
+            # attempt has one, in `_attempt`; httpx's are for each phase.
+            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None, limits=limits)  # noqa: S113
+            self._slots = asyncio.Semaphore(AT_ONCE)
+        return self._client, self._slots
+
+    def remembered(self) -> tuple[Delivery, ...]:
+        """Return what became of the callbacks, the oldest first. May be called from any thread."""
+        with self._lock:
+            return tuple(self._deliveries)
+
+    def _note(self, request_id: str, url: str, attempts: int, status_code: int | None, reason: str) -> None:
+        delivery = Delivery(
+            request_id=request_id,
+            url=url,
+            delivered=not reason,
+            attempts=attempts,
+            status_code=status_code,
+            reason=reason,
+        )
+        with self._lock:
+            self._deliveries.append(delivery)
+
+
+async def _drain(answer: httpx.Response) -> None:
+    """Read a short answer to its end, so that its connection can be used again, and leave a long one."""
+    read = 0
+    async for chunk in answer.aiter_raw():
+        read += len(chunk)
+        if read > ANSWER_BYTES:
+            break
+    await answer.aclose()

@@ -1,0 +1,483 @@
+"""`LocalHive`: what a user holds of a hive on this machine.
+
+Rule of this file: it only hands on. What happens to a call is in ``service``; Starlette, uvicorn and httpx are imported
+when the hive is first asked for an address or a transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fh_notebook import views
+from fh_notebook.errors import SettingsError
+from fh_notebook.local.book import Call, Counts, view
+from fh_notebook.local.callbacks import Delivery
+from fh_notebook.local.faults import Fault, Place
+from fh_notebook.local.options import (
+    CALLBACK_BACKOFF_S,
+    CALLBACK_TIMEOUT_S,
+    KEEP,
+    KEEP_ALIVE_S,
+    MAX_BODY_BYTES,
+    Latency,
+    Spelling,
+    options_from,
+)
+from fh_notebook.local.registry import WebhookEndpoint, new_secret
+from fh_notebook.local.service import Service
+from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    import httpx
+    from starlette.applications import Starlette
+
+    from fh_notebook.contract.models import Deployment
+    from fh_notebook.local.server import HiveServer
+
+__all__ = ["LocalHive"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LocalHive:
+    """A hive on this machine: it runs workflows that are Python functions, and speaks the contract of Fetch Hive.
+
+    A workflow may be called on several event loops: on that of a client in process, of a server, and of the hive itself
+    (callback delivery). An async one must not hold on to things of one loop, such as an ``asyncio.Event``. A workflow
+    gets the inputs as JSON values, by name. What it returns is the output and must be JSON; what it raises makes the
+    run a failed one.
+
+    Parameters
+    ----------
+    name : str, optional
+        A lasting name: kept answers of a named hive are found again by the next one of that name. Else every hive is
+        a workspace of its own.
+    api_key : str, optional
+        The key that callers must send. ``None``: any key that is not empty.
+    seed : int
+        Of the latencies: the same calls in the same order get the same ones.
+    latency_s : float, (float, float) or callable
+        Seconds that each run takes before its workflow starts, its slot held: fixed, drawn from a range, or by a
+        function of a ``random.Random``.
+    concurrency : int, optional
+        Runs at once. A sync call over it is refused, one with callback delivery is queued.
+    daily_cap : int, optional
+        Calls a day, renewed at midnight UTC by `clock`. Only calls that were let in count; see ``local/limits.py``.
+    spelling : {"docs", "sdk"}
+        Whose spelling the answers have: the documentation's or the SDKs'.
+    clock : callable, optional
+        Returns now, UTC. Decides the day, and the times of records.
+    sleep : async callable, optional
+        Waits: for latencies, slow bodies, and between attempts of a callback.
+    allow_callbacks : iterable of str
+        Hosts to which callbacks may go beside this machine itself, without a port. Deliveries to any other are recorded
+        as not delivered; nothing is resolved or connected to.
+    callback_backoff_s : sequence of float
+        Seconds before each further attempt of a callback; as many further attempts as there are numbers.
+    callback_timeout_s : float
+        Seconds that one attempt may take.
+    max_body_bytes : int
+        Larger requests are answered 413.
+    retry_after_s : float, optional
+        What a refusal by the concurrency cap names in ``Retry-After``; the service documents none, so none is sent.
+    keep : int
+        Finished runs and deliveries that are remembered (:attr:`calls`, retrieving a run). Counters count all.
+
+    Raises
+    ------
+    SettingsError
+        With every problem of the settings.
+
+    Examples
+    --------
+    >>> hive = LocalHive(concurrency=3)
+    >>> @hive.workflow("shout", variant="plain")
+    ... def shout(text: str, times: int = 1) -> str:
+    ...     return text.upper() * times
+    >>> [(d.name, d.variants) for d in hive.deployments()]
+    [('shout', ('plain',))]
+    >>> with hive.serve() as server:
+    ...     server.url.startswith("http://127.0.0.1:"), server.url.endswith("/v1")
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        api_key: str | Secret | None = None,
+        seed: int = 0,
+        latency_s: Latency = 0.0,
+        concurrency: int | None = None,
+        daily_cap: int | None = None,
+        spelling: Spelling = "docs",
+        clock: Callable[[], datetime] | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        allow_callbacks: str | Iterable[str] = (),
+        callback_backoff_s: Iterable[float] = CALLBACK_BACKOFF_S,
+        callback_timeout_s: float = CALLBACK_TIMEOUT_S,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        retry_after_s: float | None = None,
+        keep: int = KEEP,
+    ) -> None:
+        options = options_from(
+            {
+                "api_key": api_key,
+                "seed": seed,
+                "latency_s": latency_s,
+                "concurrency": concurrency,
+                "daily_cap": daily_cap,
+                "spelling": spelling,
+                "allow_callbacks": allow_callbacks,
+                "callback_backoff_s": tuple(callback_backoff_s),
+                "callback_timeout_s": callback_timeout_s,
+                "max_body_bytes": max_body_bytes,
+                "retry_after_s": retry_after_s,
+                "keep": keep,
+            }
+        )
+        self._name = name
+        self._instance = secrets.token_hex(6)
+        self._service = Service(options, clock=clock or _utc_now, sleep=sleep or asyncio.sleep)
+
+    # Workflows ---------------------------------------------------------------
+
+    def workflow(self, deployment: str, *, variant: str) -> Callable[[F], F]:
+        """Return a decorator that makes a function the workflow of a variant, and returns it as it is.
+
+        The function's signature declares the Start variables (annotations, defaults, ``Literal``, ``Annotated``).
+        Declared again, the name means the new function, as re-running a cell should.
+
+        Raises
+        ------
+        SettingsError
+            A name is empty, or what is decorated cannot be called.
+        InputError
+            The signature cannot be read as Start variables.
+        """
+
+        def declare(func: F) -> F:
+            with self._service.lock:
+                self._service.registry.add(deployment, variant, func)
+            return func
+
+        return declare
+
+    def deployments(self) -> list[Deployment]:
+        """Return the deployments with their variants and Start variables, in the order of their declaration.
+
+        Where the variants of one deployment take different variables, ``inputs`` has all of them, and requires what
+        every variant requires; the hive itself checks each call against its own variant.
+        """
+        with self._service.lock:
+            return self._service.registry.deployments()
+
+    def webhook(self, deployment: str, variant: str, *, secret: str | Secret | None = None) -> WebhookEndpoint:
+        """Open a webhook endpoint: an address that starts a workflow without a workspace key.
+
+        Parameters
+        ----------
+        deployment, variant : str
+            Which workflow; it must be declared.
+        secret : str, optional
+            What a caller must send as ``X-Fetch-Hive-Webhook-Secret`` or ``?secret=``. Else a random one.
+
+        Returns
+        -------
+        WebhookEndpoint
+            With its ids, its ``path`` under the hive's URL, and its secret.
+
+        Raises
+        ------
+        SettingsError
+            There is no such workflow, or the secret is empty.
+        """
+        with self._service.lock:
+            return self._service.registry.add_endpoint(deployment, variant, secret)
+
+    def webhook_secret(self, deployment: str) -> Secret:
+        """Return the secret that callbacks of a deployment are signed with (the dialog's "Signing secret").
+
+        Raises
+        ------
+        SettingsError
+            There is no such deployment.
+        """
+        try:
+            return self._service.registry.signing_secrets[deployment]
+        except KeyError:
+            raise SettingsError(f"there is no deployment {deployment!r} in this hive") from None
+
+    def rotate_webhook_secret(self, deployment: str, secret: str | Secret | None = None) -> Secret:
+        """Give a deployment another signing secret, `secret` or a random one, and return it.
+
+        Raises
+        ------
+        SettingsError
+            There is no such deployment, or the secret is empty.
+        """
+        self.webhook_secret(deployment)
+        fresh = new_secret() if secret is None else Secret(secret)
+        if not fresh:
+            raise SettingsError("a signing secret is not empty: an empty one signs nothing")
+        self._service.registry.signing_secrets[deployment] = fresh
+        return fresh
+
+    def asset(self, name: str, content: bytes, file_type: str = "application/octet-stream") -> dict[str, Any]:
+        """Keep a file, and return what an image result lists of it: ``id, file_url, file_name, file_size, file_type``.
+
+        A workflow returns it in ``{"settings": {...}, "assets": [hive.asset(...)]}``; the answer then has the whole
+        address, under which the hive was asked. Whoever knows it may fetch the file without a key.
+        """
+        return self._service.assets.add(name, content, file_type)
+
+    # Ways in -----------------------------------------------------------------
+
+    @property
+    def app(self) -> Starlette:
+        """The hive as an ASGI application, for a server of your own."""
+        from fh_notebook.local.app import app_of
+
+        return app_of(self._service)
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """Return a transport for ``httpx.AsyncClient`` that reaches the hive in process, from any event loop."""
+        from fh_notebook.local.transport import HiveTransport
+
+        return HiveTransport(self.app)
+
+    def client(self) -> Any:
+        """Return an :class:`fh_notebook.Client` of this hive in process, with its key."""
+        return views.knock("LocalHive.client", self)
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0, keep_alive_s: float = KEEP_ALIVE_S) -> HiveServer:
+        """Return a server of this hive, which runs while its ``with`` block does.
+
+        Parameters
+        ----------
+        host : str
+            The address to listen on. With another than this machine's, anybody who reaches it may run the workflows:
+            give the hive an `api_key`.
+        port : int
+            0 takes a free one; ``server.port`` says which.
+        keep_alive_s : float
+            Seconds after which an idle connection is closed.
+
+        Returns
+        -------
+        HiveServer
+            ``url`` (ends in ``/v1``), ``port``, ``start()``, ``stop()``.
+        """
+        from fh_notebook.local.server import HiveServer
+
+        return HiveServer(self.app, host=host, port=port, keep_alive_s=keep_alive_s)
+
+    def close(self) -> None:
+        """Stop what runs for callback delivery. A hive need not be closed: it does so itself when nobody holds it."""
+        self._service.engine.stop()
+
+    def __enter__(self) -> LocalHive:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    # Settings ----------------------------------------------------------------
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings while the hive lives, by the names that the constructor has for them.
+
+        A higher `concurrency` starts calls that wait at once; a lower one lets what runs end.
+
+        Raises
+        ------
+        SettingsError
+            With every problem; nothing is changed then.
+
+        Examples
+        --------
+        >>> hive = LocalHive(concurrency=100)
+        >>> hive.configure(concurrency=30, spelling="sdk")
+        >>> hive.concurrency
+        30
+        """
+        self._service.set_options(options_from(changes, self._service.options))
+
+    @property
+    def name(self) -> str | None:
+        """The lasting name, if it has one."""
+        return self._name
+
+    @property
+    def instance(self) -> str:
+        """A random id of this hive, which no other has."""
+        return self._instance
+
+    @property
+    def api_key(self) -> Secret | None:
+        """The key that callers must send; ``None`` when any will do."""
+        return self._service.options.api_key
+
+    @property
+    def spelling(self) -> Spelling:
+        """Whose spelling the answers have."""
+        return self._service.options.spelling
+
+    @property
+    def concurrency(self) -> int | None:
+        """The concurrency cap; can be set."""
+        return self._service.options.concurrency
+
+    @concurrency.setter
+    def concurrency(self, cap: int | None) -> None:
+        self.configure(concurrency=cap)
+
+    @property
+    def daily_cap(self) -> int | None:
+        """The daily cap; can be set."""
+        return self._service.options.daily_cap
+
+    @daily_cap.setter
+    def daily_cap(self, cap: int | None) -> None:
+        self.configure(daily_cap=cap)
+
+    # Faults ------------------------------------------------------------------
+
+    def fail_next(
+        self,
+        n: int = 1,
+        *,
+        status: int | None = None,
+        error_code: str | None = None,
+        message: str | None = None,
+        slow_body_s: float | None = None,
+        cut_body: bool = False,
+        reset: bool = False,
+        html: bool = False,
+        legacy: bool = False,
+        body: bytes | None = None,
+        content_type: str | None = None,
+        retry_after: float | str | None = None,
+        after_running: bool = False,
+        deployment: str | None = None,
+        variant: str | None = None,
+        on: Place = "invoke",
+    ) -> None:
+        """Let the next `n` good calls go wrong, over a socket and in process alike.
+
+        A good call has the right key, known names and inputs that fit. Faults are met in the order in which they were
+        asked for. A fault before the run takes no slot and no call of the day.
+
+        Parameters
+        ----------
+        n : int
+            How many calls.
+        status, error_code, message : optional
+            An error answer; what is not given follows from the rest (:mod:`fh_notebook.local.codes`), and with nothing
+            given at all it is a 500.
+        slow_body_s : float, optional
+            The second half of the body comes so many seconds after the first.
+        cut_body : bool
+            The connection is closed after half of the body that was announced.
+        reset : bool
+            The connection is reset (TCP RST) instead of an answer.
+        html : bool
+            The answer is a web page, as of a proxy before the service; its status is 502 unless given.
+        legacy : bool
+            The body has ``error`` alone, as older ones do.
+        body, content_type : optional
+            These bytes, whatever they are; the status is 500 unless given.
+        retry_after : float or str, optional
+            The header ``Retry-After``: seconds, or a date as text.
+        after_running : bool
+            The workflow runs first, and its answer is lost. A slow or cut body without an answer of its own is the
+            run's own one, so the workflow runs then, too.
+        deployment, variant : str, optional
+            Only calls of these.
+        on : {"invoke", "retrieve"}
+            Calls that run a workflow (by key or by webhook), or those that ask for a run.
+
+        Raises
+        ------
+        SettingsError
+            With every contradiction.
+        """
+        if not isinstance(n, int) or n < 1:
+            raise SettingsError(f"fail_next takes how many calls, at least 1, not {n!r}")
+        fault = Fault(
+            status=status,
+            error_code=error_code,
+            message=message,
+            slow_body_s=slow_body_s,
+            cut_body=cut_body,
+            reset=reset,
+            html=html,
+            legacy=legacy,
+            body=body,
+            content_type=content_type,
+            retry_after=retry_after,
+            after_running=after_running,
+            deployment=deployment,
+            variant=variant,
+            on=on,
+        )
+        with self._service.lock:
+            self._service.faults.add(fault, n)
+
+    def clear_faults(self) -> int:
+        """Forget the faults that no call has met yet, and return how many they were."""
+        with self._service.lock:
+            left = len(self._service.faults)
+            self._service.faults.clear()
+            return left
+
+    # What happened -----------------------------------------------------------
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls that were let in, the oldest first, as they stand now; the last `keep` finished ones."""
+        with self._service.lock:
+            return tuple(view(r) for r in self._service.book.records())
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What became of the callbacks, the oldest first; the last `keep`."""
+        return self._service.postman.remembered()
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted since the hive began."""
+        return self._service.counts()
+
+    @property
+    def in_flight(self) -> int:
+        """Runs that hold a slot now."""
+        return self._service.limits.in_flight
+
+    @property
+    def peak_in_flight(self) -> int:
+        """The most runs that held a slot at once."""
+        return self._service.limits.peak_in_flight
+
+    @property
+    def refused(self) -> int:
+        """Requests that were answered 429."""
+        return self._service.book.refused
+
+    def wait_idle(self, timeout_s: float | None = 10.0) -> bool:
+        """Wait until nothing runs, is queued or is being delivered; return whether that came about in time."""
+        return self._service.wait_idle(timeout_s)
+
+    def __repr__(self) -> str:
+        named = f"{self._name!r}, " if self._name else ""
+        names = ", ".join(self._service.registry.workflows) or "no workflow yet"
+        return f"LocalHive({named}{names})"

@@ -1,0 +1,146 @@
+"""What can be set on a hive, checked once, and the latency that it draws."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Literal
+
+from fh_notebook.errors import SettingsError
+from fh_notebook.values import Secret
+
+__all__ = ["SPELLINGS", "Latency", "Options", "Spelling", "draw_latency", "options_from"]
+
+Spelling = Literal["docs", "sdk"]
+SPELLINGS: Final = ("docs", "sdk")
+
+CALLBACK_BACKOFF_S: Final = (1.0, 5.0, 25.0)
+"""Whether and how the service tries again is not known (CONTRACT section 6): half a minute, then it gives up."""
+CALLBACK_TIMEOUT_S: Final = 10.0
+KEEP_ALIVE_S: Final = 75.0
+"""As nginx. With uvicorn's 5 s a client's idle connections would mostly be gone when it needs them."""
+MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+KEEP: Final = 100_000
+"""Some 1.5 kB each with small inputs and outputs."""
+
+Latency = float | tuple[float, float] | Callable[[random.Random], float]
+"""Seconds; or the two ends of a uniform distribution; or a function that draws them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The settings of a hive. A hive that lives is changed by replacing them whole.
+
+    Raises
+    ------
+    SettingsError
+        With every problem.
+    """
+
+    api_key: Secret | None = None
+    """``None``: any key that is not empty."""
+    seed: int = 0
+    latency_s: Latency = 0.0
+    """Seconds that a run waits before its workflow starts. It holds its slot meanwhile."""
+    concurrency: int | None = None
+    """Runs at once; ``None``: no cap."""
+    daily_cap: int | None = None
+    """Calls a day (UTC); ``None``: no cap."""
+    spelling: Spelling = "docs"
+    allow_callbacks: frozenset[str] = frozenset()
+    """Hosts to which callbacks may be delivered, beside this machine itself; lower case, without a port."""
+    callback_backoff_s: tuple[float, ...] = CALLBACK_BACKOFF_S
+    """Seconds before each further attempt: as many further attempts as there are numbers."""
+    callback_timeout_s: float = CALLBACK_TIMEOUT_S
+    """Seconds for one attempt, connecting included."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    retry_after_s: float | None = None
+    """What a refusal by the concurrency cap names in ``Retry-After``; ``None``: nothing, as the service."""
+    keep: int = KEEP
+    """Finished runs and deliveries that are remembered. Counters always count all."""
+
+    def __post_init__(self) -> None:
+        found = [*self._limit_problems(), *self._other_problems()]
+        if found:
+            raise SettingsError("; ".join(found))
+
+    def _limit_problems(self) -> list[str]:
+        found = []
+        for name, least in (("concurrency", 1), ("daily_cap", 0), ("max_body_bytes", 1), ("keep", 0)):
+            value = getattr(self, name)
+            if value is None and name in ("concurrency", "daily_cap"):
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                found.append(f"{name} is a whole number, at least {least}, not {value!r}")
+        return found
+
+    def _other_problems(self) -> list[str]:
+        found = []
+        if self.spelling not in SPELLINGS:
+            found.append(f"spelling is 'docs' or 'sdk', not {self.spelling!r}")
+        if not _is_latency(self.latency_s):
+            found.append(f"latency_s is seconds, (low, high) or a function of a random.Random, not {self.latency_s!r}")
+        if self.api_key is not None and not self.api_key:
+            found.append("api_key is empty; None accepts any key")
+        if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:
+            found.append("callback_backoff_s and callback_timeout_s are seconds, not negative")
+        return found
+
+
+def _is_latency(value: Any) -> bool:
+    if callable(value):
+        return True
+    if isinstance(value, tuple):
+        return len(value) == 2 and all(_is_seconds(v) for v in value) and value[0] <= value[1]
+    return _is_seconds(value)
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def options_from(given: Mapping[str, Any], base: Options | None = None) -> Options:
+    """Return the settings that a user gave, in the forms in which a user may give them, upon those of `base`.
+
+    Raises
+    ------
+    SettingsError
+        With every problem, an unknown name included.
+    """
+    known = {f.name for f in fields(Options)}
+    if unknown := sorted(set(given) - known):
+        raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
+    values = dict(given)
+    if values.get("api_key") is not None:
+        values["api_key"] = Secret(values["api_key"])
+    if "allow_callbacks" in values:
+        values["allow_callbacks"] = _hosts(values["allow_callbacks"])
+    for name in ("callback_backoff_s", "latency_s"):
+        if isinstance(values.get(name), list):
+            values[name] = tuple(values[name])
+    return Options(**values) if base is None else replace(base, **values)
+
+
+def _hosts(names: str | Iterable[str]) -> frozenset[str]:
+    """Return host names as they are compared: lower case, without brackets."""
+    listed = [names] if isinstance(names, str) else names
+    return frozenset(name.strip().strip("[]").lower() for name in listed)
+
+
+def draw_latency(latency: Latency, seed: int, number: int) -> float:
+    """Return the seconds of latency of the `number`-th run of a hive: the same for the same seed.
+
+    Examples
+    --------
+    >>> draw_latency((0.1, 0.2), 0, 7) == draw_latency((0.1, 0.2), 0, 7)
+    True
+    >>> draw_latency(0.05, 0, 7)
+    0.05
+    """
+    if isinstance(latency, int | float):
+        return latency
+    rng = random.Random(f"{seed}:{number}")  # noqa: S311 - a simulated delay, nothing that must not be guessed
+    if isinstance(latency, tuple):
+        return rng.uniform(*latency)
+    return max(0.0, latency(rng))

@@ -1,0 +1,305 @@
+"""The background event loop and the doors into it.
+
+Rule of this file: everything that waits is written once, async; a blocking function enters here. The kernel's own loop
+is never touched: our work runs on one daemon thread with a loop of its own, started on first use, and started afresh in
+a child after ``os.fork`` (a thread does not survive a fork).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import contextvars
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from fh_notebook import settings
+from fh_notebook.errors import FetchHiveError, SettingsError
+
+__all__ = ["BackgroundLoop", "Door", "Job", "NestedDoor", "ThreadDoor", "background", "bridge", "current_door", "run"]
+
+T = TypeVar("T")
+
+POLL_S: Final = 0.05
+"""How often a wait looks up: an interrupt is noticed within this time on every platform (ipykernel does not wake an
+idle loop on SIGINT)."""
+GRACE_S: Final = 0.2
+"""How long an interrupted wait stays for the cancelled work's own `finally`: with POLL_S a stop takes under 0.3 s."""
+
+
+class Job(Generic[T]):
+    """One coroutine on the background loop, which can be waited for, from any thread, and cancelled.
+
+    Unlike the future of ``run_coroutine_threadsafe``, a job is finished only when the coroutine's own ``finally`` has
+    run, also after a cancel.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        self.finished = threading.Event()
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        self._cancelled_early = False
+        self._outcome: T | None = None
+        self._error: BaseException | None = None
+        self._at_end: list[Callable[[], None]] = []
+        # The caller's context comes along: ipykernel finds there the cell that an output belongs to.
+        loop.call_soon_threadsafe(self._start, work, contextvars.copy_context())
+
+    def _start(self, work: Coroutine[Any, Any, T], context: contextvars.Context) -> None:
+        self._task = self._loop.create_task(work, context=context)
+        self._task.add_done_callback(self._finish)
+        if self._cancelled_early:
+            self._task.cancel()
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self._error = asyncio.CancelledError()
+        else:
+            self._error = task.exception()
+            if self._error is None:
+                self._outcome = task.result()
+        self.finished.set()
+        for call in self._at_end:
+            call()
+
+    def call_at_end(self, call: Callable[[], None]) -> None:
+        """Have `call` called, on the background loop, once the job is finished; at once when it is already."""
+        self._loop.call_soon_threadsafe(lambda: call() if self.finished.is_set() else self._at_end.append(call))
+
+    def cancel(self) -> None:
+        """Ask the work to end; it is finished when its `finally` has run."""
+
+        def cancel() -> None:
+            if self._task is None:
+                self._cancelled_early = True
+            else:
+                self._task.cancel()
+
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the work with it
+            self._loop.call_soon_threadsafe(cancel)
+
+    def result(self) -> T:
+        """Return what the finished work returned, or raise what it raised."""
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                del self  # the traceback must not hold the job that holds the error
+        return self._outcome  # type: ignore[return-value]  # finished without an error: it is a T
+
+
+class BackgroundLoop:
+    """One event loop on one named daemon thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._serve, name="fetchhive-loop", daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            _end_tasks(self.loop)
+            self.loop.close()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Job[T]:
+        """Start `work` and return its job at once."""
+        return Job(work, self.loop)
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the loop: what still runs is cancelled."""
+        if self.thread.is_alive():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join(timeout_s)
+
+
+def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+_lock = threading.Lock()
+_current: BackgroundLoop | None = None
+_pid = os.getpid()
+
+
+def background() -> BackgroundLoop:
+    """Return this process's background loop, started if need be."""
+    global _current, _pid
+    with _lock:
+        if _current is None or _pid != os.getpid() or not _current.thread.is_alive():
+            _current, _pid = BackgroundLoop(), os.getpid()
+        return _current
+
+
+def _after_fork() -> None:
+    """In a child the parent's thread is gone, and its lock may have been held at the fork."""
+    global _lock, _current
+    _lock, _current = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@atexit.register
+def _stop_at_exit() -> None:
+    if _current is not None and _pid == os.getpid():
+        _current.stop()
+
+
+class Door(Protocol):
+    """How a blocking function enters the async core."""
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` to its end and return what it returned."""
+        ...
+
+
+class ThreadDoor:
+    """The default: the work runs on the background loop, and this thread waits for it."""
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for `work`; an interrupt cancels it, waits for its `finally`, and is raised again."""
+        here = background()
+        if threading.current_thread() is here.thread:
+            work.close()
+            raise FetchHiveError(
+                "a blocking call was made from inside the background loop (an async scorer or callback): "
+                "await the async twin instead, such as `await hive.ainvoke(...)`"
+            )
+        job = here.submit(work)
+        try:
+            while not job.finished.wait(POLL_S):
+                pass
+        except KeyboardInterrupt:
+            job.cancel()
+            job.finished.wait(GRACE_S)
+            raise
+        return job.result()
+
+
+class NestedDoor:
+    """``configure(loop="nested")``: the work runs on the kernel's own loop, which is patched to be entered again.
+
+    For one honest case: a user's own async objects, made in an earlier cell, that must run in the loop they were made
+    in. ``nest_asyncio2`` is taken when it can be imported; ``nest_asyncio`` 1.6.0 is refused where it is known to
+    break: on ipykernel 7 it drops queued cells, on Python 3.14 it breaks every call.
+    """
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` nested in the running loop; without one, in a loop of its own."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(work)
+        try:
+            _nesting().apply(loop)
+        except BaseException:
+            work.close()
+            raise
+        task = loop.create_task(work)
+        try:
+            return loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                loop.run_until_complete(task)
+            raise
+
+
+def _nesting() -> Any:
+    """Return the module that lets a running loop be entered again.
+
+    Raises
+    ------
+    SettingsError
+        Only ``nest_asyncio`` is there, and it is known to break here.
+    """
+    with contextlib.suppress(ImportError):
+        import nest_asyncio2
+
+        return nest_asyncio2
+    kernel = sys.modules.get("ipykernel")
+    if kernel is not None and int(str(kernel.__version__).split(".")[0]) >= 7:
+        raise SettingsError(
+            'loop="nested" is refused: nest_asyncio drops queued cells on ipykernel 7; '
+            'pip install nest_asyncio2, or stay with fh.configure(loop="thread")'
+        )
+    if sys.version_info >= (3, 14):
+        raise SettingsError(
+            'loop="nested" is refused: nest_asyncio breaks calls on Python 3.14; '
+            'pip install nest_asyncio2, or stay with fh.configure(loop="thread")'
+        )
+    import nest_asyncio
+
+    return nest_asyncio
+
+
+_DOORS: Final[dict[str, Door]] = {"thread": ThreadDoor(), "nested": NestedDoor()}
+
+
+def current_door() -> Door:
+    """Return the door that ``configure(loop=...)`` chose."""
+    return _DOORS[settings.current().loop]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` to its end from a blocking function, and return what it returned.
+
+    Raises
+    ------
+    FetchHiveError
+        Called on the background loop's own thread, where waiting would be for ever.
+    KeyboardInterrupt
+        The wait was interrupted; the work has been cancelled.
+    """
+    return current_door().run(work)
+
+
+async def bridge(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` from any running loop, while it runs on the background loop.
+
+    So a cell's ``await`` and a user's own program share one set of connections with the blocking calls. A cancel
+    reaches the work, and is raised again after the work's `finally`.
+    """
+    here = background()
+    if asyncio.get_running_loop() is here.loop:
+        return await work
+    job = here.submit(work)
+    woken = _wake_at_end(job)
+    try:
+        while not job.finished.is_set():
+            # At most one poll: the caller's loop must look up for an interrupt.
+            await asyncio.wait({woken}, timeout=POLL_S)
+    except asyncio.CancelledError:
+        job.cancel()
+        await asyncio.get_running_loop().run_in_executor(None, job.finished.wait, GRACE_S)
+        raise
+    return job.result()
+
+
+def _wake_at_end(job: Job[Any]) -> asyncio.Future[None]:
+    """Return a future of the running loop that is set when `job` is finished."""
+    loop = asyncio.get_running_loop()
+    woken: asyncio.Future[None] = loop.create_future()
+
+    def set_woken() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the caller's loop has ended meanwhile
+            loop.call_soon_threadsafe(set_woken)
+
+    job.call_at_end(wake)
+    return woken

@@ -1,0 +1,234 @@
+"""The composition root: the only module that knows client, store, local hive and gate.
+
+Rule of this file: whoever was given no client gets this process's own here; every gate and the store are made here, one
+a workspace and one a file; and what goes over a client is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import settings, views
+from fh_notebook.client.blocking import Client
+from fh_notebook.client.client import AsyncClient
+from fh_notebook.client.connection import Connection
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.gate import Gate
+from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    from fh_notebook.local.hive import LocalHive
+    from fh_notebook.store.store import Store
+
+__all__ = ["client_for", "client_of_hive", "connection", "gate", "local_hive", "store"]
+
+LOCAL_URL: Final = "http://local/v1"
+"""The address of a hive in process: nothing listens there, the transport is the hive itself."""
+NO_KEY_NEEDED: Final = "local"
+
+
+class _State:
+    """What this process has made so far; begun afresh after ``os.fork``, where locks and files are the parent's."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.gates: dict[str, Gate] = {}
+        self.stores: dict[str, Store] = {}
+        self.client: Client | None = None
+        self.client_of: object = None
+        self.hive: LocalHive | None = None
+        self.told: set[str] = set()
+
+
+_state = _State()
+
+
+def _after_fork() -> None:
+    global _state
+    _state = _State()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def reset() -> None:
+    """Close what this process has open and forget it: the store's files and the session's client."""
+    global _state
+    ended, _state = _state, _State()
+    if ended.client is not None:
+        ended.client.close()
+    for opened in ended.stores.values():
+        opened.close()
+
+
+def gate(workspace: str, max_concurrency: int | None = None) -> Gate:
+    """Return the one gate of a workspace; a given `max_concurrency` fixes its limit."""
+    with _state.lock:
+        found = _state.gates.setdefault(workspace, Gate(settings.current().max_concurrency))
+    if max_concurrency is not None:
+        found.fix(max_concurrency)
+    return found
+
+
+def store() -> Store | None:
+    """Return the store of kept answers, opened if need be; ``None`` when nothing is to be kept.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be used.
+    """
+    path = settings.store_path()
+    if path is None:
+        return None
+    with _state.lock:
+        if str(path) not in _state.stores:
+            from fh_notebook.store.store import Store
+
+            _state.stores[str(path)] = Store(path)
+        return _state.stores[str(path)]
+
+
+def _keeper(workspace: str) -> Callable[[Run], Awaitable[None]]:
+    async def keep(run: Run) -> None:
+        try:
+            kept = store()
+            if kept is not None:
+                await kept.keep_run(run, workspace)
+        except StoreError as broken:
+            # The answer is paid for and here: it is returned, and the store's trouble is told, once.
+            tell_once(f"The answer was not kept: {broken}")
+
+    return keep
+
+
+def tell_once(text: str) -> None:
+    """Tell the user something, once in this process."""
+    with _state.lock:
+        if text in _state.told:
+            return
+        _state.told.add(text)
+    views.knock("notice", text)
+
+
+def connection(
+    *,
+    api_key: str | Secret | None = None,
+    base_url: str | None = None,
+    timeout: float | None = None,
+    transport: Any = None,
+    proxy: str | None = None,
+    verify: Any = True,
+    max_concurrency: int | None = None,
+) -> Connection:
+    """Return the connection that a client's arguments mean, by the order in :mod:`fh_notebook.settings`.
+
+    Raises
+    ------
+    SettingsError
+        There is an address but no key for it, or one that cannot be used.
+    """
+    address, chosen = settings.find_base_url(base_url)
+    key, source = settings.find_key(api_key, base_url=address) if address != settings.LOCAL else (None, "")
+    if address == settings.LOCAL or (key is None and not chosen and transport is None):
+        if not chosen:
+            tell_once(
+                "No key was found, so calls go to the local hive in this process, not to Fetch Hive. "
+                "To connect: set FETCH_HIVE_API_KEY, or fh.configure(api_key=...)."
+            )
+        return connection_of_hive(local_hive(), max_concurrency=max_concurrency)
+    if key is None:
+        host = settings.hostname(address)
+        if not settings.is_loopback(host) and transport is None:
+            raise SettingsError(f"there is no key for {host}: set FETCH_HIVE_API_KEY, or fh.configure(api_key=...)")
+        key, source = Secret(NO_KEY_NEEDED), "none needed on this machine"
+    now = settings.current()
+    place = settings.origin(address)
+    workspace = f"{place}#{_workspace_name(key)}"
+    return Connection(
+        base_url=address,
+        key=key,
+        key_source=source,
+        origin=place,
+        workspace=workspace,
+        gate=gate(workspace, max_concurrency),
+        timeout_s=timeout if timeout is not None else now.timeout_s,
+        max_response_bytes=now.max_response_bytes,
+        proxy=proxy,
+        verify=verify,
+        open_transport=(lambda: transport) if transport is not None else None,
+        keep=_keeper(workspace),
+    )
+
+
+def _workspace_name(key: Secret) -> str:
+    """The configured name, else the key's fingerprint: 48 bits of SHA-256, which tell keys apart and give none away."""
+    named = settings.current().workspace
+    return named if isinstance(named, str) and named else sha256(key.reveal().encode()).hexdigest()[:12]
+
+
+def connection_of_hive(hive: LocalHive, *, max_concurrency: int | None = None) -> Connection:
+    """Return a connection to `hive` in process, with its key."""
+    workspace = f"{settings.LOCAL}#{hive.name or hive.instance}"
+    return Connection(
+        base_url=LOCAL_URL,
+        key=hive.api_key or Secret(NO_KEY_NEEDED),
+        key_source="the local hive",
+        origin=settings.LOCAL,
+        workspace=workspace,
+        gate=gate(workspace, max_concurrency),
+        timeout_s=settings.current().timeout_s,
+        max_response_bytes=settings.current().max_response_bytes,
+        open_transport=hive.transport,
+        keep=_keeper(workspace),
+        find_deployment=_finder(hive.deployments),
+    )
+
+
+def _finder(deployments: Callable[[], Iterable[Deployment]]) -> Callable[[str], Deployment | None]:
+    return lambda name: next((d for d in deployments() if d.name == name), None)
+
+
+def client_of_hive(hive: LocalHive) -> Client:
+    """Return a client of `hive` in process (the door behind ``LocalHive.client()``)."""
+    return Client.over(AsyncClient.over(connection_of_hive(hive)))
+
+
+def local_hive() -> LocalHive:
+    """Return this process's own hive, with the demo workflows."""
+    with _state.lock:
+        if _state.hive is None:
+            from fh_notebook import __version__
+            from fh_notebook.local.demo import demo_hive
+
+            # Named, so that an identical cell in a new kernel finds its answers; the workflows may change by version.
+            _state.hive = demo_hive(name=f"demo-{__version__}")
+        return _state.hive
+
+
+def client_for(client: Client | AsyncClient | None = None) -> Client:
+    """Return the client to use: the given one, or this process's own by the present settings.
+
+    Raises
+    ------
+    SettingsError
+        The settings name no usable key or address, or `client` is something else.
+    """
+    if isinstance(client, Client):
+        return client
+    if isinstance(client, AsyncClient):
+        return Client.over(client)
+    if client is not None:
+        raise SettingsError(f"client is a {type(client).__name__}; give fh.Client(...), or None for the session's own")
+    now = (settings.current(), os.environ.get("FETCH_HIVE_API_KEY"), os.environ.get("FETCH_HIVE_BASE_URL"))
+    with _state.lock:
+        if _state.client is None or _state.client_of != now:
+            _state.client, _state.client_of = Client(), now
+        return _state.client

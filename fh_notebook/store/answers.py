@@ -1,0 +1,150 @@
+"""Table ``answers``: what came of every call, as JSON. Append-only.
+
+A line of a batch has the batch's name; a single run (a cell, a form) has none.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+from fh_notebook.contract.run import Run
+
+__all__ = ["CREATE", "Kept", "Line", "append", "line_of", "newer", "newest_id", "of_batch", "of_keys", "single_runs"]
+
+CREATE: Final = (
+    """CREATE TABLE answers (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL,
+        batch TEXT,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variant TEXT,
+        status TEXT NOT NULL,
+        run TEXT NOT NULL,
+        kept_at REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX answers_by_batch ON answers (batch, key, id)",
+    "CREATE INDEX answers_by_key ON answers (key, id)",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line to be written, everything encoded already: the writer's thread only writes."""
+
+    key: str
+    batch: str | None
+    workspace: str
+    deployment: str
+    variant: str | None
+    status: str
+    run: str
+    kept_at: float
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One line as it was kept. The run is decoded when it is asked for."""
+
+    key: str
+    batch: str | None
+    status: str
+    kept_at: datetime
+    """UTC."""
+    json: str
+
+    @cached_property
+    def run(self) -> Run:
+        """The run as it was kept."""
+        return Run.from_dict(json.loads(self.json))
+
+
+def line_of(run: Run, *, key: str, workspace: str, batch: str | None, kept_at: datetime) -> Line:
+    """Return the line that keeps `run`. Its signing secret is not in it."""
+    return Line(
+        key=key,
+        batch=batch,
+        workspace=workspace,
+        deployment=run.deployment,
+        variant=run.variant,
+        status=run.status,
+        run=_encoded(run),
+        kept_at=kept_at.timestamp(),
+    )
+
+
+def _encoded(run: Run) -> str:
+    values = run.to_dict()
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # A model may answer half a character (a lone surrogate): JSON can escape it, UTF-8 cannot say it.
+        return json.dumps(values, separators=(",", ":"), default=_plain)
+    return text
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def append(connection: sqlite3.Connection, line: Line) -> None:
+    """Write one line."""
+    connection.execute(
+        "INSERT INTO answers (key, batch, workspace, deployment, variant, status, run, kept_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (line.key, line.batch, line.workspace, line.deployment, line.variant, line.status, line.run, line.kept_at),
+    )
+
+
+def newest_id(connection: sqlite3.Connection) -> int:
+    """Return the number of the last line, 0 when there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM answers").fetchone()[0])
+
+
+def of_batch(connection: sqlite3.Connection, batch: str, *, after_id: int = 0) -> Iterator[Kept]:
+    """Yield the lines of one batch that were written after line `after_id`, the newest first."""
+    found = connection.execute(
+        "SELECT key, batch, status, kept_at, run FROM answers WHERE batch = ? AND id > ? ORDER BY id DESC",
+        (batch, after_id),
+    )
+    return map(_kept, found)
+
+
+def of_keys(connection: sqlite3.Connection, keys: Iterable[str], *, since: datetime | None = None) -> Iterator[Kept]:
+    """Yield every line of these jobs, of whatever batch or none, the newest first."""
+    found = connection.execute(
+        "SELECT key, batch, status, kept_at, run FROM answers"
+        " WHERE key IN (SELECT value FROM json_each(?)) AND kept_at >= ? ORDER BY id DESC",
+        (json.dumps(list(keys)), since.timestamp() if since else 0.0),
+    )
+    return map(_kept, found)
+
+
+def newer(connection: sqlite3.Connection, batch: str, key: str, than_id: int) -> Kept | None:
+    """Return the newest line of one job in one batch, if it was written after line `than_id`."""
+    found = connection.execute(
+        "SELECT key, batch, status, kept_at, run FROM answers"
+        " WHERE batch = ? AND key = ? AND id > ? ORDER BY id DESC LIMIT 1",
+        (batch, key, than_id),
+    ).fetchone()
+    return _kept(found) if found else None
+
+
+def single_runs(connection: sqlite3.Connection, limit: int) -> Iterator[Kept]:
+    """Yield the last runs that belong to no batch, the newest first."""
+    found = connection.execute(
+        "SELECT key, batch, status, kept_at, run FROM answers WHERE batch IS NULL ORDER BY id DESC LIMIT ?", (limit,)
+    )
+    return map(_kept, found)
+
+
+def _kept(line: tuple[str, str | None, str, float, str]) -> Kept:
+    key, batch, status, kept_at, run = line
+    return Kept(key=key, batch=batch, status=status, kept_at=datetime.fromtimestamp(kept_at, UTC), json=run)

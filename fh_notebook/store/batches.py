@@ -1,0 +1,84 @@
+"""Table ``batches``: what a batch's name stands for, in one workspace."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+__all__ = ["CREATE", "BatchRecord", "every", "find", "write"]
+
+CREATE: Final = (
+    """CREATE TABLE batches (
+        name TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variants TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        plan TEXT NOT NULL,
+        PRIMARY KEY (workspace, name)
+    ) STRICT""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """One batch as it was last started."""
+
+    name: str
+    workspace: str
+    deployment: str
+    variants: tuple[str, ...]
+    created_at: datetime
+    """UTC; of the first start under this name."""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values: how many rows, jobs and calls, and where the rows came from."""
+
+
+def write(connection: sqlite3.Connection, record: BatchRecord) -> None:
+    """Write a batch. A name that is known keeps its `created_at` and takes the rest."""
+    connection.execute(
+        "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (workspace, name) DO UPDATE SET"
+        " deployment = excluded.deployment, variants = excluded.variants, plan = excluded.plan",
+        (
+            record.name,
+            record.workspace,
+            record.deployment,
+            json.dumps(record.variants),
+            record.created_at.timestamp(),
+            json.dumps(dict(record.plan), ensure_ascii=False),
+        ),
+    )
+
+
+def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchRecord | None:
+    """Return the batch of that name in that workspace, if there is one."""
+    found = connection.execute(
+        "SELECT name, workspace, deployment, variants, created_at, plan FROM batches WHERE workspace = ? AND name = ?",
+        (workspace, name),
+    ).fetchone()
+    return _record(found) if found else None
+
+
+def every(connection: sqlite3.Connection) -> Iterator[BatchRecord]:
+    """Yield all batches, the newest first."""
+    found = connection.execute(
+        "SELECT name, workspace, deployment, variants, created_at, plan FROM batches ORDER BY created_at DESC, name"
+    )
+    return map(_record, found)
+
+
+def _record(line: tuple[str, str, str, str, float, str]) -> BatchRecord:
+    name, workspace, deployment, variants, created_at, plan = line
+    return BatchRecord(
+        name=name,
+        workspace=workspace,
+        deployment=deployment,
+        variants=tuple(json.loads(variants)),
+        created_at=datetime.fromtimestamp(created_at, UTC),
+        plan=json.loads(plan),
+    )

@@ -1,0 +1,72 @@
+"""Table ``claims``: jobs that are about to be sent, or are out. A line is written before the call and leaves with its
+answer, so what a killed process leaves behind here may have run.
+
+Rule of this file: one job of one batch has at most one owner; whether that owner still lives is `owners`' matter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Final
+
+from fh_notebook.store import answers
+from fh_notebook.store.answers import Kept
+
+__all__ = ["CREATE", "Claim", "drop", "of_batch", "replace_owner", "take"]
+
+CREATE: Final = (
+    """CREATE TABLE claims (
+        batch TEXT NOT NULL,
+        key TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        claimed_at REAL NOT NULL,
+        PRIMARY KEY (batch, key)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What came of asking for a job: exactly one of the three is set."""
+
+    mine: bool = False
+    """The job may be sent now, by the one who asked."""
+    answered: Kept | None = None
+    """Somebody else answered it since the asker planned."""
+    owner: str | None = None
+    """Somebody else has it."""
+
+
+def take(connection: sqlite3.Connection, batch: str, key: str, owner: str, *, seen_id: int, now: float) -> Claim:
+    """Claim one job, unless it has an owner, or an answer that was written after line `seen_id`."""
+    if found := answers.newer(connection, batch, key, seen_id):
+        return Claim(answered=found)
+    taken = connection.execute(
+        "INSERT INTO claims (batch, key, owner, claimed_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (batch, key, owner, now),
+    )
+    if taken.rowcount == 1:
+        return Claim(mine=True)
+    held_by = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ?", (batch, key)).fetchone()[0]
+    return Claim(mine=True) if held_by == owner else Claim(owner=held_by)
+
+
+def drop(connection: sqlite3.Connection, batch: str, key: str, owner: str) -> bool:
+    """Give a job back, and return whether it was this owner's."""
+    gone = connection.execute("DELETE FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner))
+    return gone.rowcount == 1
+
+
+def replace_owner(connection: sqlite3.Connection, batch: str, key: str, *, old: str, new: str, now: float) -> bool:
+    """Take a job over from an owner that ended, and return whether it was still there to be taken."""
+    taken = connection.execute(
+        "UPDATE claims SET owner = ?, claimed_at = ? WHERE batch = ? AND key = ? AND owner = ?",
+        (new, now, batch, key, old),
+    )
+    return taken.rowcount == 1
+
+
+def of_batch(connection: sqlite3.Connection, batch: str) -> dict[str, str]:
+    """Return the jobs of one batch that have an owner: key -> owner."""
+    return dict(connection.execute("SELECT key, owner FROM claims WHERE batch = ?", (batch,)))

@@ -1,0 +1,150 @@
+"""Opening the file: modes, pragmas, versions. SQLite's errors become `StoreError` here, with the path and the cure.
+
+Rule of this file: a file that we cannot read as ours is never written to, moved or deleted.
+
+Facts: in WAL mode with ``synchronous=NORMAL`` a killed process loses nothing that was committed; a power cut may lose
+the last commits and never corrupts (sqlite.org, "Write-Ahead Logging", section 3; "PRAGMA synchronous"). The ``-wal``
+and ``-shm`` files take the mode of the main file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from fh_notebook.errors import StoreError
+from fh_notebook.store import answers, batches, claims
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "explained", "open_connection"]
+
+APPLICATION_ID: Final = 0x46484E42
+"""``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
+    lambda connection: _run(connection, (*answers.CREATE, *batches.CREATE, *claims.CREATE)),
+)
+"""Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
+
+CURE: Final = "give another path with fh.configure(store=...), or store=None to keep nothing"
+
+
+def _run(connection: sqlite3.Connection, statements: tuple[str, ...]) -> None:
+    for statement in statements:
+        connection.execute(statement)
+
+
+def open_connection(path: Path, *, busy_timeout_s: float = 10.0) -> sqlite3.Connection:
+    """Return a connection to the store at `path`, made or brought to the present version if need be.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It and its folder are made when missing, for their owner only.
+    busy_timeout_s : float
+        How long a write waits for another process's write.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be used; what is wrong and what to do is in the message, and the file is as it was.
+    """
+    with explained(path):
+        _make_private_file(path)
+        connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _make_private_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileExistsError):
+        # Before SQLite makes it with everybody's mode. A file that is there keeps the mode that its owner gave it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version_of(connection, path)  # looks before it changes anything
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise StoreError(
+            f"the store {path} lies where SQLite's write-ahead log does not work (a network drive?); put it on a local "
+            f"disk: {CURE}"
+        )
+    connection.execute("PRAGMA synchronous=NORMAL")
+    if version < len(MIGRATIONS):
+        _migrate(connection, path)
+
+
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if owner != APPLICATION_ID and (owner or tables):
+        raise StoreError(f"{path} is the SQLite file of another program; it was left as it is: {CURE}")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the store {path} was written by a newer fh_notebook (its version is {version}, this one reads up to "
+            f"{len(MIGRATIONS)}); upgrade with pip install -U fh-notebook, or {CURE}"
+        )
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Take the missing steps, all or none, one process at a time."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Read again: another process may have taken the steps while this one waited for the lock.
+        for step in MIGRATIONS[_version_of(connection, path) :]:
+            step(connection)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a `StoreError` that says what to do.
+
+    Raises
+    ------
+    StoreError
+        In place of ``sqlite3.Error`` and ``OSError``; the cause stays on it.
+    """
+    try:
+        yield
+    except sqlite3.Error as broken:
+        raise StoreError(_words(path, broken)) from broken
+    except OSError as broken:
+        reason = broken.strerror or str(broken)
+        raise StoreError(f"the store {path} cannot be opened ({reason}): {CURE}") from broken
+
+
+def _words(path: Path, broken: sqlite3.Error) -> str:
+    name = getattr(broken, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return (
+            f"the store {path} is locked by another process, for longer than can be waited for; close the other "
+            f"kernel or program that writes to it and run again, or {CURE}"
+        )
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return (
+            f"the store {path} cannot be read ({broken}); it was left as it is. Move it away and run again (a new one "
+            f"is then made), or {CURE}"
+        )
+    if name.startswith("SQLITE_FULL"):
+        return f"the disk of the store {path} is full; make room and run again: what was committed is safe"
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return f"the store {path} cannot be written ({broken}): {CURE}"
+    return f"the store {path} cannot be used ({broken}): {CURE}"

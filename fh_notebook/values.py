@@ -1,0 +1,122 @@
+"""Two small values that every room may need: "not given" and "not to be shown".
+
+Rule of this file: a secret leaves only through :meth:`Secret.reveal`, and whoever calls that is easy to grep for.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from enum import Enum
+from typing import Final
+from weakref import WeakSet
+
+__all__ = ["MASK", "UNSET", "Secret", "Unset", "redact"]
+
+MASK: Final = "***"
+
+
+class Unset(Enum):
+    """The type of :data:`UNSET`, which says "not given" where ``None`` is a value of its own."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = Unset.UNSET
+
+
+class Secret:
+    """A string that never shows itself: not in a repr, a format, a pickle or a traceback's variables.
+
+    Parameters
+    ----------
+    value : str or Secret
+        The secret. Blanks around it are dropped: they come from copying a key out of a web page.
+
+    Examples
+    --------
+    >>> key = Secret("fhk_0123456789")
+    >>> key
+    ***
+    >>> f"{key}", key.reveal()
+    ('***', 'fhk_0123456789')
+    """
+
+    __slots__ = ("__weakref__", "_value")
+
+    def __init__(self, value: str | Secret) -> None:
+        self._value = value.reveal() if isinstance(value, Secret) else value.strip()
+        _LIVE.add(self)
+
+    def reveal(self) -> str:
+        """Return the secret itself, for the one line that sends or checks it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return MASK
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        # A pickle is a file on disk: the secret does not go there.
+        return (Secret, (MASK,))
+
+
+_LIVE: WeakSet[Secret] = WeakSet()
+"""Every secret that this process holds: what `redact` must know to be complete."""
+
+_SHORTEST: Final = 6
+"""A key of fewer letters (only tests have one) would mask half of every text."""
+
+# Keys begin with "fhk_" (CONTRACT section 1); a bearer token is whatever follows that word.
+_KEY_SHAPES = re.compile(r"(fhk_)[A-Za-z0-9_\-]+|(?i:(bearer\s+))[^\s'\",;]+|(?i:(secret=))[^\s&'\"]+")
+
+
+def redact(text: str) -> str:
+    """Mask in `text` every secret that this process holds, and whatever has the shape of a key.
+
+    Parameters
+    ----------
+    text : str
+        What is about to be logged or raised.
+
+    Returns
+    -------
+    str
+        `text` with ``***`` in their place.
+
+    Examples
+    --------
+    >>> redact("Authorization: Bearer abc")
+    'Authorization: Bearer ***'
+    """
+    for secret in _live():
+        if len(secret.reveal()) >= _SHORTEST:
+            text = text.replace(secret.reveal(), MASK)
+    return _KEY_SHAPES.sub(lambda m: (m.group(1) or m.group(2) or m.group(3)) + MASK, text)
+
+
+def _live() -> list[Secret]:
+    while True:
+        try:
+            return list(_LIVE)
+        except RuntimeError:  # another thread made a secret meanwhile: look again
+            continue

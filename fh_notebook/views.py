@@ -1,0 +1,33 @@
+"""The one door upward: what a lower room's object needs from above is found by name, when a user asks for it.
+
+Imports go down only, yet ``fh.Client()`` needs the composition root, ``run.save_assets(folder)`` needs HTTP,
+``hive.client()`` needs a client, and whoever has something to tell needs the notebook. All of them knock here.
+This is the only dynamic import of the package; the table is complete, and a test opens every door.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+__all__ = ["DOORS", "knock"]
+
+DOORS: Final[dict[str, tuple[str, str]]] = {
+    "Client.connection": ("fh_notebook.session", "connection"),
+    "Run.save_assets": ("fh_notebook.client.assets", "save_assets"),
+    "LocalHive.client": ("fh_notebook.session", "client_of_hive"),
+    "notice": ("fh_notebook.notebook.notices", "notice"),
+}
+"""What may be asked for: door -> (module, function)."""
+
+
+def knock(door: str, *args: Any, **kwargs: Any) -> Any:
+    """Call the function behind `door` and return what it returns.
+
+    Raises
+    ------
+    KeyError
+        `door` is not in :data:`DOORS`: a defect of this package.
+    """
+    module, name = DOORS[door]
+    return getattr(import_module(module), name)(*args, **kwargs)

@@ -1,0 +1,70 @@
+"""The browser harness itself, against a plain notebook: what it reports is what a person would see."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from tests.lab import Lab
+
+pytestmark = pytest.mark.browser
+
+
+def test_cells_run_and_the_page_is_offline(lab: Lab) -> None:
+    """A cell shows its result, five queued cells all run, nothing outside this machine is asked for."""
+    lab.open("1 + 1", *(f"print('cell {i}')" for i in range(5)))
+    lab.expect_text(lab.run(0), r"2$")
+    lab.run_all()
+    lab.wait_idle()
+    for i in range(5):
+        lab.expect_text(lab.output(1 + i), rf"cell {i}")
+    lab.save()
+    saved = nbformat.read(lab.server.root / lab.name, as_version=4)
+    assert saved.cells[1].outputs[0]["text"].strip() == "cell 0"
+    assert (lab.external, lab.errors) == ([], [])
+
+
+def test_stop_ends_an_endless_cell(lab: Lab) -> None:
+    """The Stop button reaches a cell that would run for ever; the next cell works."""
+    lab.open("print('started', flush=True)\nwhile True: pass", "print('still here')")
+    lab.start(0)
+    lab.expect_text(lab.output(0), "started")
+    lab.interrupt()
+    lab.expect_text(lab.output(0), "KeyboardInterrupt")
+    lab.expect_text(lab.run(1), "still here")
+
+
+def test_widgets_themes_and_sizes(lab: Lab) -> None:
+    """A widget's click reaches the kernel; the theme and the size of the page change as told."""
+    lab.open(
+        "import ipywidgets\n"
+        "button = ipywidgets.Button(description='clicked 0'); button.add_class('fh-test')\n"
+        "button.on_click(lambda b: setattr(b, 'description', 'clicked 1'))\n"
+        "button"
+    )
+    button = lab.run(0).locator(".fh-test")
+    lab.expect_text(button, "clicked 0")
+    button.click()
+    lab.expect_text(button, "clicked 1")
+
+    background = "() => getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()"
+    colours = []
+    for name in ("light", "dark"):
+        lab.theme(name)
+        colours.append(lab.page.evaluate(background))
+    assert colours[0] != colours[1]
+
+    lab.resize(480, 800)
+    assert lab.page.evaluate("() => window.innerWidth") == 480
+    picture = lab.screenshot("harness-widget")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert lab.errors == []
+
+
+def test_an_external_request_is_noticed(lab: Lab) -> None:
+    """A picture from elsewhere is on the list: so an empty list means offline."""
+    lab.open("from IPython.display import HTML\nHTML('<img src=\"http://192.0.2.1/pixel.png\">')")
+    lab.page.route("http://192.0.2.1/**", lambda route: route.abort())
+    lab.run(0)
+    lab.output(0).locator("img").wait_for(state="attached")
+    assert lab.external == ["http://192.0.2.1/pixel.png"]

@@ -1,0 +1,270 @@
+"""JupyterLab in a real browser: a server, a browser, and one notebook in a page.
+
+Rule of this file: cells are run through the application's own commands, which are promises, never through key strokes,
+which race with the page; and what is waited for is a pattern, never an exact state on the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import nbformat
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests import environment
+
+PATIENCE_MS: Final = 30_000
+
+# No sandbox: CI runs as root. The rest keeps Chromium from calling anybody by itself.
+CHROMIUM_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+THEMES: Final = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+def find_chromium() -> str | None:
+    """Return Chromium's path: ``FH_CHROMIUM``, else the one on the PATH, else None."""
+    named = os.environ.get("FH_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextlib.contextmanager
+def run_browser(chromium: str) -> Iterator[Browser]:
+    """Start Chromium without a window, by Debian's own binary: Playwright downloads none."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(CHROMIUM_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+# ---------------------------------------------------------------------- server
+
+
+@dataclass(frozen=True, slots=True)
+class LabServer:
+    """A running JupyterLab: its address, and the folder that it serves."""
+
+    url: str
+    root: Path
+
+
+@contextlib.contextmanager
+def run_lab(folder: Path, *, through: Sequence[str] = (), **variables: str) -> Iterator[LabServer]:
+    """Start JupyterLab on a free port of this machine, with every file that it keeps inside `folder`.
+
+    `through` is a command that is given JupyterLab's own to run.
+
+    Raises
+    ------
+    AssertionError
+        It did not answer within a minute; with its log.
+    """
+    root = folder / "root"
+    root.mkdir(parents=True, exist_ok=True)
+    env = environment.for_process(folder, **_lab_settings(folder), **variables)
+    port = _free_port()
+    with (folder / "lab.log").open("w") as log:
+        command = [*through, *_lab_command(port, root)]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env, cwd=root)
+    server = LabServer(f"http://127.0.0.1:{port}", root)
+    try:
+        _wait_for_lab(server.url, process, folder / "lab.log")
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _lab_settings(folder: Path) -> dict[str, str]:
+    # The first start asks whether to fetch news; a settings file answers before it does.
+    settings = folder / "settings"
+    notifications = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notifications.parent.mkdir(parents=True, exist_ok=True)
+    notifications.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    return {"JUPYTERLAB_SETTINGS_DIR": str(settings), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
+
+
+def _lab_command(port: int, root: Path) -> list[str]:
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.root_dir": root,
+        "ServerApp.password": "",
+        "ServerApp.disable_check_xsrf": True,
+        "ServerApp.terminals_enabled": False,
+        "IdentityProvider.token": "",
+        "LabApp.news_url": None,
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.extension_manager": "readonly",
+        "LabApp.expose_app_in_browser": True,
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *flags]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_lab(url: str, process: subprocess.Popen[Any], log: Path) -> None:
+    # Asked again and again: a foreign process has no event to wait for but its first answer.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            with opener.open(f"{url}/api/status", timeout=5):
+                return
+        except OSError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+    raise AssertionError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+# ---------------------------------------------------------------------- page
+
+_READY = """async () => {
+    const app = window.jupyterapp; await app.restored;
+    const panel = app.shell.currentWidget; await panel.context.ready; await panel.sessionContext.ready;
+    const kernel = panel.sessionContext.session.kernel; await kernel.info; return kernel.status;
+}"""
+
+_START = """i => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.deselectAll(); notebook.activeCellIndex = i;
+    window.fhRun = window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+_IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'
+    && ![...document.querySelectorAll('.jp-InputArea-prompt')].some(e => e.textContent.includes('*'))"""
+
+
+@dataclass
+class Lab:
+    """A page of JupyterLab with one notebook in it."""
+
+    page: Page
+    server: LabServer
+    shots: Path
+    """The folder for screenshots."""
+    external: list[str] = field(default_factory=list)
+    """Addresses asked for that are not on this machine: an offline check for free."""
+    errors: list[str] = field(default_factory=list)
+    """Uncaught errors of the page's scripts."""
+    name: str = ""
+    """The open notebook's file name."""
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("request", lambda request: self._saw(request.url))
+        self.page.on("websocket", lambda opened: self._saw(opened.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _saw(self, url: str) -> None:
+        here = self.server.url.removeprefix("http")
+        if not url.startswith((f"http{here}", f"ws{here}", "data:", "blob:")):
+            self.external.append(url)
+
+    def open(self, *cells: str, name: str | None = None) -> Lab:
+        """Open a new notebook with `cells`, or the notebook `name` that is already in the server's folder."""
+        self.name = name or f"test-{uuid4().hex[:8]}.ipynb"
+        if name is None:
+            notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
+            notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+            nbformat.write(notebook, self.server.root / self.name)
+        self.page.goto(f"{self.server.url}/doc/tree/{self.name}?reset", wait_until="domcontentloaded")
+        self.page.locator(".jp-Notebook").wait_for()
+        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+        self.page.evaluate(_READY)
+        return self
+
+    def cell(self, index: int) -> Locator:
+        """Return cell `index`, input and output."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def output(self, index: int) -> Locator:
+        """Return what cell `index` shows; its text begins with the prompt (``[1]:``) when the cell has a value."""
+        return self.cell(index).locator(".jp-Cell-outputArea")
+
+    def start(self, index: int) -> None:
+        """Run cell `index` and do not wait for it."""
+        self.page.evaluate(_START, index)
+
+    def run(self, index: int) -> Locator:
+        """Run cell `index`, wait until the kernel is done with it, and return its output."""
+        self.start(index)
+        self.page.evaluate("() => window.fhRun")
+        return self.output(index)
+
+    def run_all(self) -> None:
+        """Queue every cell, as the menu's Run All does; see :meth:`wait_idle`."""
+        self.command("notebook:run-all-cells", wait=False)
+
+    def interrupt(self) -> None:
+        """Press Stop."""
+        self.command("notebook:interrupt-kernel")
+
+    def save(self) -> None:
+        """Save the notebook to the server's folder."""
+        self.command("docmanager:save")
+
+    def command(self, name: str, *, wait: bool = True, **arguments: Any) -> None:
+        """Execute a command of the application, and wait for its promise unless told not to."""
+        call = "window.jupyterapp.commands.execute(name, arguments_)"
+        script = f"([name, arguments_]) => {call}" if wait else f"([name, arguments_]) => {{ {call}; }}"
+        self.page.evaluate(script, [name, arguments])
+
+    def wait_idle(self, timeout_ms: int = 2 * PATIENCE_MS) -> None:
+        """Wait until no cell is running or queued."""
+        self.page.wait_for_function(_IDLE, timeout=timeout_ms)
+
+    def expect_text(self, where: Locator, pattern: str) -> None:
+        """Wait until `where` shows something that the regular expression `pattern` finds."""
+        expect(where).to_contain_text(re.compile(pattern), timeout=PATIENCE_MS)
+
+    def theme(self, name: str) -> None:
+        """Switch to the ``light`` or the ``dark`` theme by the application's own command."""
+        self.command("apputils:change-theme", theme=THEMES[name])
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light", arg="true" if name == "light" else "false"
+        )
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Give the page another size, in CSS pixels."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def screenshot(self, name: str, *, of: Locator | None = None) -> Path:
+        """Save a picture of the page, or of one element, as ``name.png`` and return the file."""
+        self.shots.mkdir(parents=True, exist_ok=True)
+        file = self.shots / f"{name}.png"
+        (of or self.page).screenshot(path=file)
+        return file

@@ -1,0 +1,136 @@
+"""``%%fetchhive`` in a real kernel, spoken to as JupyterLab speaks to it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from fh_notebook.local import LocalHive
+from tests.kernel import Kernel
+
+KEY = "fhk_0123456789abcdef"
+
+
+class SlowHive(LocalHive):
+    """A hive of this process on a socket, with a workflow that runs until the test lets it end."""
+
+    def __init__(self) -> None:
+        super().__init__(api_key=KEY)
+        self.began = threading.Semaphore(0)
+        self.hold = threading.Event()
+
+        @self.workflow("echo", variant="plain")
+        def plain(text: str) -> str:
+            return f"said {text}"
+
+        @self.workflow("echo", variant="slow")
+        def slow(text: str) -> str:
+            self.began.release()
+            self.hold.wait(60)
+            return text
+
+
+@pytest.fixture
+def hive() -> Iterator[SlowHive]:
+    """It counts what the kernel calls."""
+    hive = SlowHive()
+    yield hive
+    hive.hold.set()
+
+
+@pytest.fixture
+def connected(hive: SlowHive, tmp_path) -> Iterator[Kernel]:
+    """A kernel that is configured by its environment, as a user's is, with the extension loaded."""
+    with hive.serve() as server, Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel:
+        assert kernel.run("%load_ext fh_notebook") == ""
+        yield kernel
+        hive.hold.set()
+
+
+def test_run_all_with_five_queued_cells_runs_all_five(connected: Kernel, hive: SlowHive) -> None:
+    """Five cells queued at once, as Run All does: each runs, in order, and each shows its own answer."""
+    cells = connected.run_all(
+        "%%fetchhive echo -v plain --out a\ntext: one",
+        "%%fetchhive echo -v plain -v plain --out b\ntext: two",
+        "a.output + ' and ' + b.output",
+        "import fh_notebook as fh\nrun = await fh.Client().ainvoke('echo', variant='plain', inputs={'text': 'three'})\nrun",
+        "fh.Client().invoke('echo', variant='plain', inputs={'text': 'four'})",
+    )
+    connected.wait(cells[-1])
+    assert [connected.reply(c)["status"] for c in cells] == ["ok"] * 5
+    assert [
+        ("said " + w) in connected.text(c) for w, c in zip(["one", "two", "one", "three", "four"], cells, strict=True)
+    ] == [True] * 5
+    assert "said two" in connected.text(cells[2])
+    assert len(hive.calls) == 4
+    assert connected.log == ""
+
+
+def test_an_interrupt_ends_a_cell_in_one_line_and_the_kernel_stays_usable(connected: Kernel, hive: SlowHive) -> None:
+    """Stop while a call is in flight: the cell ends, the call is cancelled, the cells behind it do not run, and the next does."""
+    connected.run("import logging; logging.basicConfig(); logging.getLogger('fh_notebook').setLevel(logging.DEBUG)")
+    slow, behind = connected.run_all("%%fetchhive echo -v slow -v plain --out runs\ntext: hi", "print('behind')")
+    assert hive.began.acquire(timeout=30)
+    connected.wait_for_text(slow, "echo/plain: completed")
+    connected.interrupt()
+    connected.wait(slow)
+    assert connected.reply(slow)["status"] == "error"
+    assert connected.reply(behind)["status"] == "aborted"
+    [error] = [m for m in connected.outputs(slow) if m.kind == "error"]
+    assert error.text.startswith("Stopped: the call in flight may have run")
+    assert "1 of 2 answers came before and are kept" in error.text
+    assert len(error.text.splitlines()) == 1
+    assert "said hi" in connected.run("runs.output.iloc[0]")
+    assert "said again" in connected.run("%%fetchhive echo -v plain\ntext: again")
+
+
+def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connected: Kernel, hive: SlowHive) -> None:
+    """The same for hive.invoke, and for an awaited twin."""
+    connected.run("import fh_notebook as fh\nhive = fh.Client()")
+    for call in ("hive.invoke", "await hive.ainvoke"):
+        slow = connected.send(f"{call}('echo', variant='slow', inputs={{'text': 'hi'}})")
+        assert hive.began.acquire(timeout=30)
+        connected.interrupt()
+        connected.wait(slow)
+        assert connected.reply(slow)["status"] == "error", call
+        assert connected.reply(slow)["ename"] in ("KeyboardInterrupt", "CancelledError"), call
+        assert "said x" in connected.run("hive.invoke('echo', variant='plain', inputs={'text': 'x'}).output")
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%fetchhive echo -v plain\ntext: [1", "InputError: echo: line 1 of the body"),
+        ("%%fetchhive echo\ntext: hi", "InputError: echo: which variant? Say -v NAME"),
+        ("%%fetchhive echo -v plain --nope\n", "UsageError: %%fetchhive: unrecognized arguments: --nope"),
+        ("import fh_notebook as fh; fh.Client(base_url='http://example.com/v1')", "SettingsError: base_url"),
+    ],
+)
+def test_errors_of_ours_are_one_line_in_a_kernel(connected: Kernel, cell: str, told: str) -> None:
+    """What JupyterLab shows under the cell is one line; the reply is an error, so Run All stops."""
+    request = connected.send(cell)
+    connected.wait(request)
+    assert connected.reply(request)["status"] == "error"
+    assert connected.text(request).startswith(told)
+    assert len(connected.text(request).splitlines()) == 1
+
+
+def test_nothing_that_a_kernel_says_has_the_key_in_it(connected: Kernel, hive: SlowHive, tmp_path) -> None:
+    """Not an output, not an echo, not the log, not the store, in Verbose tracebacks either."""
+    connected.run("%xmode Verbose")
+    connected.run("import logging; logging.basicConfig(level=logging.DEBUG)")
+    connected.run("import fh_notebook as fh; hive = fh.Client(); print(hive, hive.check(), vars(hive.aclient))")
+    connected.run("%%fetchhive echo -v plain\ntext: hi")
+    connected.run(
+        "fh.configure(tracebacks='full'); fh.Client(api_key='fhk_wrong_key_0123').invoke('echo', variant='plain')"
+    )
+    said = json.dumps([[m.kind, m.content] for m in connected.messages], default=str) + connected.log
+    assert "said hi" in said
+    assert "AuthError" in said
+    for secret in (KEY, "fhk_wrong_key_0123"):
+        outputs = [m for m in connected.messages if m.kind != "execute_input"]
+        assert secret not in json.dumps([m.content for m in outputs], default=str)
+    assert KEY.encode() not in b"".join(f.read_bytes() for f in tmp_path.rglob("*") if f.is_file())

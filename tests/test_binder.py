@@ -1,0 +1,110 @@
+"""What Binder will do with ``binder/``, as far as it can be tried without Docker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from packaging.requirements import Requirement
+
+from tests.lab import run_lab
+
+ROOT = Path(__file__).parents[1]
+BINDER = ROOT / "binder"
+
+
+def _default_url() -> str:
+    found = re.search(r"^first=(\S+)$", (BINDER / "start").read_text(), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_requirements_name_this_project_and_extras_that_it_has() -> None:
+    """Each line is an editable install of the repository with known extras: Binder builds from source."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [line for line in (BINDER / "requirements.txt").read_text().splitlines() if line.strip()]
+    assert lines
+    for line in lines:
+        editable, place = line.split(maxsplit=1)
+        assert (editable, place.partition("[")[0]) == ("-e", ".")
+        extras = Requirement(project["name"] + place.removeprefix(".")).extras
+        assert extras
+        assert extras <= set(project["optional-dependencies"])
+
+
+def test_runtime_is_a_python_that_the_project_supports() -> None:
+    """``runtime.txt`` names one of the versions in the classifiers."""
+    named = re.fullmatch(r"python-(\d+\.\d+)\s*", (BINDER / "runtime.txt").read_text())
+    assert named
+    assert f"Python :: {named[1]}" in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["postBuild", "start"])
+def test_scripts_are_executable_and_valid_bash(name: str) -> None:
+    """repo2docker refuses a script that is not executable; bash reads each without complaint."""
+    script = BINDER / name
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in script.read_text()
+    done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_default_url_names_a_notebook_of_the_repository() -> None:
+    """What a visitor sees first exists and is a valid notebook."""
+    file = ROOT / _default_url().removeprefix("/lab/tree/")
+    nbformat.validate(nbformat.read(file, as_version=4))
+
+
+def test_post_build_runs_in_a_repository(tmp_path: Path) -> None:
+    """The script ends well where Jupyter is installed, and leaves the notebooks as they were."""
+    for folder, name in (("notebooks", "01_quickstart.ipynb"), ("fh_notebook", "__init__.py")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes((ROOT / folder / name).read_bytes())
+    before = (tmp_path / "notebooks" / "01_quickstart.ipynb").read_bytes()
+    here = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    # The real one writes beside the interpreter; here that is this test's folder.
+    stub = tmp_path / "bin" / "jupyter"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\n[ "$1" = labextension ] && exit 0\nexec "{Path(sys.executable).parent}/jupyter" "$@"\n')
+    stub.chmod(0o755)
+    here["PATH"] = f"{stub.parent}{os.pathsep}{here['PATH']}"
+    done = subprocess.run(
+        ["bash", str(BINDER / "postBuild")], cwd=tmp_path, env={**os.environ, **here}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "notebooks" / "01_quickstart.ipynb").read_bytes() == before
+
+
+def test_start_hands_on_the_command_with_the_notebook_as_first_page() -> None:
+    """``start COMMAND...`` runs that very command, its words unchanged, and adds the first page."""
+    shown = "import sys; print('|'.join(sys.argv[1:]))"
+    done = subprocess.run(
+        ["bash", str(BINDER / "start"), sys.executable, "-c", shown, "lab", "--ip=0.0.0.0", "two words"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    page = _default_url()
+    expected = f"lab|--ip=0.0.0.0|two words|--ServerApp.default_url={page}|--LabApp.default_url={page}\n"
+    assert done.stdout == expected
+
+
+def test_jupyterlab_opens_the_quickstart(tmp_path: Path) -> None:
+    """A JupyterLab that was started through ``start`` sends a visitor of ``/`` to the notebook."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *args: object) -> None:
+            return None
+
+    with run_lab(tmp_path, through=["bash", str(BINDER / "start")]) as server:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay)
+        with contextlib.closing(pytest.raises(urllib.error.HTTPError, opener.open, server.url + "/").value) as answer:
+            assert (answer.code, answer.headers["Location"].partition("?")[0]) == (302, _default_url())

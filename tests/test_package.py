@@ -1,0 +1,125 @@
+"""The package as a whole: its names, its errors, its doors, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import errors, views
+
+ROOM = Path(fh.__file__).parent
+
+
+def test_public_names_are_sorted_complete_and_there() -> None:
+    """`__all__` is what can be fetched, in order, and tab completion shows it."""
+    assert fh.__all__ == sorted(fh.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+    assert len(set(fh.__all__)) == len(fh.__all__)
+    for name in fh.__all__:
+        assert getattr(fh, name) is not None or name == "UNSET"
+        assert name in dir(fh)
+    assert set(fh.__all__) == set(fh._HOME_OF) | set(fh._MODULES)
+
+
+def test_every_error_is_in_the_drawing_and_the_drawing_is_the_tree() -> None:
+    """The tree in the module's docstring has every class, under its parent."""
+    drawn: dict[str, str] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"^    ((?:[│ ]   )*)(?:[├└]── )?(\w+)", line)
+        if found and hasattr(errors, found[2]) and not line.startswith("     " * 3 + " "):
+            depth = 0 if line[4] not in "├└│ " else 1 + len(found[1]) // 4
+            path[depth:] = [found[2]]
+            drawn[found[2]] = path[depth - 1] if depth else "Exception"
+    real = {name: getattr(errors, name).__bases__[0].__name__ for name in errors.__all__}
+    assert drawn == real
+    assert errors.__all__ == sorted(errors.__all__)
+
+
+def test_every_door_upward_opens() -> None:
+    """Each entry of the table is a function that is there; nobody else imports by name."""
+    for module, name in views.DOORS.values():
+        assert callable(getattr(importlib.import_module(module), name))
+    for file in ROOM.rglob("*.py"):
+        if file.name in ("views.py", "__init__.py"):
+            continue
+        source = file.read_text("utf-8")
+        assert "import_module" not in source or file.parent.name in ("local", "cli"), file  # serve loads a user's file
+
+
+def test_importing_and_loading_are_light_and_silent() -> None:
+    """`import fh_notebook` and `%load_ext` print nothing and load none of the heavy libraries."""
+    script = """
+import sys
+import fh_notebook
+heavy = ["pandas", "numpy", "ipywidgets", "matplotlib", "scipy", "nest_asyncio", "starlette", "uvicorn", "httpx", "jsonschema", "IPython"]
+assert not [m for m in heavy if m in sys.modules], [m for m in heavy if m in sys.modules]
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = set(sys.modules)
+shell.run_line_magic("load_ext", "fh_notebook")
+shell.run_line_magic("reload_ext", "fh_notebook")
+new = [m for m in heavy if m in sys.modules and m not in before]
+assert not new, new
+assert "fetchhive" in shell.magics_manager.magics["cell"]
+shell.run_line_magic("unload_ext", "fh_notebook")
+assert "fetchhive" not in shell.magics_manager.magics["cell"]
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def _modules() -> list[str]:
+    return [m.name for m in pkgutil.walk_packages([str(ROOM)], "fh_notebook.") if "_notebooks" not in m.name]
+
+
+def test_public_functions_survive_the_import_of_every_module_in_both_orders() -> None:
+    """No room hides a public function: after importing everything, in either order, each name is still callable."""
+    for order in ("", "reversed"):
+        script = f"""
+import importlib, inspect
+names = {_modules()!r}
+for name in ({order}(names) if {bool(order)} else names):
+    importlib.import_module(name)
+import fh_notebook as fh
+for name in fh.__all__:
+    value = getattr(fh, name)
+    assert not inspect.ismodule(value) or name in fh._MODULES, name
+fh.configure(timeout=5)
+assert fh.Deployment("d", inputs={{"a": fh.text(), "b": fh.integer(default=1)}}).variable_names == ["a", "b"]
+assert fh.verify_signature(b"", "", "") is False
+assert fh.parse_event(b"").status == "unknown"
+"""
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def test_no_module_is_called_like_a_public_function() -> None:
+    """`fh.batch` is a function and `batching` a room: the names stay apart."""
+    modules = {name.rpartition(".")[2] for name in _modules() if name.count(".") == 1}
+    assert modules & set(fh.__all__) == {"local"}
+
+
+def test_every_file_states_its_rule_and_stays_readable() -> None:
+    """Every module has a docstring; no file is longer than 400 lines."""
+    for file in ROOM.rglob("*.py"):
+        source = file.read_text("utf-8")
+        assert ast.get_docstring(ast.parse(source)), file
+        assert source.count("\n") <= 400, f"{file} has {source.count(chr(10))} lines"
+
+
+@pytest.mark.parametrize("name", [n for n in errors.__all__ if n != "FetchHiveError"])
+def test_errors_of_ours_are_one_line_in_a_notebook(name: str) -> None:
+    """IPython asks for the lines of a traceback: it gets one, and all frames when the user wants them."""
+    error = getattr(errors, name)("what happened")
+    assert error._render_traceback_() == [f"{name}: what happened"]
+    fh.configure(tracebacks="full")
+    with pytest.raises(NotImplementedError):
+        error._render_traceback_()
