@@ -102,6 +102,7 @@ def _keeper(workspace: str) -> Callable[[Run], Awaitable[None]]:
             kept = store()
             if kept is not None:
                 await kept.keep_run(run, workspace)
+                settings.log.debug("kept %s", run.summary())
         except StoreError as broken:
             # The answer is paid for and here: it is returned, and the store's trouble is told, once.
             tell_once(f"The answer was not kept: {broken}")

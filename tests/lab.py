@@ -255,7 +255,9 @@ class Lab:
         """Switch to the ``light`` or the ``dark`` theme by the application's own command."""
         self.command("apputils:change-theme", theme=THEMES[name])
         self.page.wait_for_function(
-            "light => document.body.dataset.jpThemeLight === light", arg="true" if name == "light" else "false"
+            # The splash lies over the page until the theme's style sheet has come.
+            "light => document.body.dataset.jpThemeLight === light && !document.getElementById('jupyterlab-splash')",
+            arg="true" if name == "light" else "false",
         )
 
     def resize(self, width: int, height: int = 900) -> None:

@@ -71,13 +71,13 @@ def test_post_build_runs_in_a_repository(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes((ROOT / folder / name).read_bytes())
     before = (tmp_path / "notebooks" / "01_quickstart.ipynb").read_bytes()
-    here = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    # The real one writes beside the interpreter; here that is this test's folder.
+    bin_folder = Path(sys.executable).parent
+    # `jupyter labextension` writes beside the interpreter, which a test must not: it is passed over here.
     stub = tmp_path / "bin" / "jupyter"
     stub.parent.mkdir()
-    stub.write_text(f'#!/bin/sh\n[ "$1" = labextension ] && exit 0\nexec "{Path(sys.executable).parent}/jupyter" "$@"\n')
+    stub.write_text(f'#!/bin/sh\n[ "$1" = labextension ] || exec "{bin_folder}/jupyter" "$@"\n')
     stub.chmod(0o755)
-    here["PATH"] = f"{stub.parent}{os.pathsep}{here['PATH']}"
+    here = {"PATH": os.pathsep.join([str(stub.parent), str(bin_folder), os.environ["PATH"]])}
     done = subprocess.run(
         ["bash", str(BINDER / "postBuild")], cwd=tmp_path, env={**os.environ, **here}, capture_output=True, text=True
     )
@@ -106,5 +106,7 @@ def test_jupyterlab_opens_the_quickstart(tmp_path: Path) -> None:
 
     with run_lab(tmp_path, through=["bash", str(BINDER / "start")]) as server:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay)
-        with contextlib.closing(pytest.raises(urllib.error.HTTPError, opener.open, server.url + "/").value) as answer:
+        with pytest.raises(urllib.error.HTTPError) as redirect:
+            opener.open(server.url + "/")
+        with contextlib.closing(redirect.value) as answer:
             assert (answer.code, answer.headers["Location"].partition("?")[0]) == (302, _default_url())

@@ -300,9 +300,10 @@ class Batch:
         return self._control.plan()
 
     def entries(self) -> Iterator[tuple[Job, Outcome | None, dict[str, Any]]]:
-        """Yield every job with its outcome and the columns of its row, in the plan's order."""
+        """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``."""
         for job, outcome in self._control.outcomes.of_jobs():
-            yield job, outcome, self._rows.records[job.position]
+            record = self._rows.records[job.position]
+            yield job, outcome, {column: record.get(column) for column in self._rows.columns}
 
     def summary(self) -> str:
         """Return how far it is in one line, and why it stopped if it did."""

@@ -241,7 +241,7 @@ class Control:
         """Await :meth:`wait`."""
         job = self._job
         if job is not None:
-            while not job.finished.is_set():
+            while not job.finished.is_set():  # noqa: ASYNC110 - of another loop, and this one must look up for an interrupt
                 await asyncio.sleep(loop.POLL_S)
             self._take_result(job)
 

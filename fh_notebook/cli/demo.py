@@ -1,7 +1,7 @@
 """``fh-notebook demo``: the shipped tickets through both variants on a local hive, and which one is better.
 
-Rule of this file: everything that it shows comes from ``fh.batch`` and ``fh.compare``, as in a notebook; nothing is kept,
-and no call leaves this machine.
+Rule of this file: everything that it shows comes from ``fh.batch`` and ``fh.compare``, as in a notebook; nothing is
+kept, and no call leaves this machine.
 """
 
 from __future__ import annotations
@@ -9,31 +9,40 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+import textwrap
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from fh_notebook.cli.terminal import Progress, Style, table, terminal_width
+from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.events import Event
+    from fh_notebook.client.blocking import Client
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.local.hive import LocalHive
 
 __all__ = ["add_parser", "run"]
 
-RIGHT, WRONG, FAILED = "*", " ", "!"
+RIGHT: Final = "*"
+WRONG: Final = "-"
+FAILED: Final = "!"
 """Marks before a label: they say without colour what the colour says."""
+
+AT_ONCE: Final = 4
+"""Calls at once: about what a plan allows, and few enough that the seconds are those of the variants, not of a queue in
+front of one processor."""
 
 NEXT: Final = """\
 What to open next
-  fh-notebook lab       JupyterLab on the quickstart notebook (pip install 'fh-notebook[lab]')
-  %load_ext fh_notebook   in a notebook of your own, then a cell:
+  fh-notebook lab        JupyterLab on the quickstart notebook; it needs
+                         pip install 'fh-notebook[lab]'
+  %load_ext fh_notebook  in a notebook of your own, and then a cell:
 
     %%fetchhive support-triage -v keywords -v nearest
     ticket: I was charged twice for the same order.
 
-Without a key both use a local hive like this one; with FETCH_HIVE_API_KEY set, Fetch Hive."""
+Without a key, both use a local hive like this one."""
 
 
 def add_parser(commands: Any) -> None:
@@ -47,7 +56,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo and return 0; 1 when a call had no outcome."""
+    """Run the demo and return 0; 1 when calls had no outcome, or a variant had no answer at all."""
     if hasattr(sys.stdout, "reconfigure"):
         # Tickets in Japanese must not break a terminal that cannot show them.
         sys.stdout.reconfigure(errors="replace")
@@ -67,16 +76,16 @@ def _demo(seed: int) -> int:
     hive = demo_hive(seed=seed)
     with hive.serve() as server, fh.Client(base_url=server.url, api_key="demo") as client:
         batch = _run_batch(hive, server.url, client)
+    page = _Page(sys.stdout)
     comparison = fh.compare(batch)
-    style, columns = Style(sys.stdout), terminal_width(sys.stdout)
-    _print_differences(batch, style, columns)
-    _print_failures(batch, style, columns)
-    _print_summary(comparison, style, columns)
+    _print_differences(comparison, batch, page)
+    _print_failures(batch, page)
+    _print_summary(comparison, page)
     print(f"\n{NEXT}")
-    return 0 if batch.pending.empty else 1
+    return 0 if batch.pending.empty and comparison.summary()["n"].all() else 1
 
 
-def _run_batch(hive: LocalHive, url: str, client: Any) -> Batch:
+def _run_batch(hive: LocalHive, url: str, client: Client) -> Batch:
     import fh_notebook as fh
     from fh_notebook.batching.events import Finished
     from fh_notebook.local.demo import tickets
@@ -95,58 +104,77 @@ def _run_batch(hive: LocalHive, url: str, client: Any) -> Batch:
             progress.advance()
 
     try:
-        return fh.batch(rows, deployment, client=client, progress=False, on_event=count)
+        return fh.batch(rows, deployment, client=client, max_concurrency=AT_ONCE, progress=False, on_event=count)
     finally:
         progress.close()
 
 
-def _print_differences(batch: Batch, style: Style, columns: int) -> None:
+class _Page:
+    """Where the tables go: how wide it is, and whether it has colours."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.style = Style(stream)
+        self.columns = terminal_width(stream)
+
+    def table(self, title: str, header: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int]) -> None:
+        head, body = table(header, lines, self.columns, right=right)
+        print("\n".join(["", title, self.style.bold(head), *body]))
+
+
+def _print_differences(comparison: Comparison, batch: Batch, page: _Page) -> None:
     """Print the tickets whose answers are not the same in every variant."""
-    by_row: dict[Any, dict[str, Mapping[str, Any]]] = {}
-    for record in batch.frame.to_dict("records"):
-        by_row.setdefault(record["row"], {})[str(record["variant"])] = record
-    differing = {row: runs for row, runs in by_row.items() if len({_answer(run) for run in runs.values()}) > 1}
-    if not differing:
-        return
-    variants = list(next(iter(differing.values())))
+    frame = batch.frame
+    texts = dict(zip(frame["row"], frame["ticket"], strict=True))
+    differing = comparison.disagreements(by="output").to_dict("records")
     lines = [
-        [str(row), str(first["expected_output"]), *(_marked(runs[name]) for name in variants), str(first["ticket"])]
-        for row, runs in differing.items()
-        for first in [runs[variants[0]]]
+        [
+            str(line["row"]),
+            str(line["expected_output"]),
+            *(_marked(line, variant) for variant in comparison.variants),
+            str(texts[line["row"]]),
+        ]
+        for line in differing
     ]
-    print(f"\nThey differ on {len(differing)} of {len(by_row)} tickets ({RIGHT} right, {FAILED} failed)")
-    _print_table(["row", "expected", *(f"  {name}" for name in variants), "ticket"], lines, style, columns, right=[0])
+    page.table(
+        f"They differ on {len(lines)} of {len(texts)} tickets ({RIGHT} right, {WRONG} wrong, {FAILED} failed):",
+        ["row", "expected", *(f"  {name}" for name in comparison.variants), "ticket"],
+        lines,
+        right=[0],
+    )
 
 
-def _answer(run: Mapping[str, Any]) -> str:
-    return str(run["output"]) if run["status"] == "completed" else str(run["status"])
+def _marked(line: Mapping[Hashable, Any], variant: str) -> str:
+    """Return the answer of `variant` with its mark; a run without an output has failed."""
+    output = line[f"{variant}.output"]
+    if output is None:
+        return f"{FAILED} failed"
+    return f"{RIGHT if line[f'{variant}.score'] == 1 else WRONG} {output}"
 
 
-def _marked(run: Mapping[str, Any]) -> str:
-    mark = FAILED if run["status"] != "completed" else RIGHT if run["output"] == run["expected_output"] else WRONG
-    return f"{mark} {_answer(run)}"
-
-
-def _print_failures(batch: Batch, style: Style, columns: int) -> None:
-    """Print the failed runs with what they say: a failure is a row like any other."""
+def _print_failures(batch: Batch, page: _Page) -> None:
+    """Print the failed runs with what they say."""
     lines = [
-        [str(run["row"]), str(run["variant"]), str(run["ticket"]), str(run["error"])]
+        [str(run["row"]), str(run["variant"]), shorten(str(run["ticket"]), 20), str(run["error"])]
         for run in batch.failures.to_dict("records")
     ]
     if lines:
-        print("\nFailed runs (a failure is a row, not a crash)")
-        _print_table(["row", "variant", "ticket", "error"], lines, style, columns, right=[0])
+        page.table("A failed run is a row like any other:", ["row", "variant", "ticket", "error"], lines, right=[0])
 
 
-def _print_summary(comparison: Comparison, style: Style, columns: int) -> None:
-    """Print one line a variant."""
-    print(comparison.summary())
-
-
-def _print_table(
-    header: Sequence[str], lines: Sequence[Sequence[str]], style: Style, columns: int, *, right: Sequence[int] = ()
-) -> None:
-    head, body = table(header, lines, columns, right=right)
-    print(style.bold(head))
-    for line in body:
-        print(line)
+def _print_summary(comparison: Comparison, page: _Page) -> None:
+    """Print one line a variant, and what can be said of them."""
+    lines = [
+        [
+            str(line["variant"]),
+            f"{line['mean']:.1%}",
+            f"{line['mean'] * line['n']:.0f} of {line['n']}",
+            f"{line['ci_low']:.0%} to {line['ci_high']:.0%}",
+            f"{line['p50_s']:.3f}",
+            f"{line['p95_s']:.3f}",
+            str(line["failed"]),
+        ]
+        for line in comparison.summary().to_dict("records")
+    ]
+    header = ["variant", "accuracy", "right", "95% interval", "median s", "p95 s", "failures"]
+    page.table("Which is better?", header, lines, right=range(1, len(header)))
+    print(f"\n{textwrap.fill(comparison.verdict, page.columns)}")

@@ -1,4 +1,4 @@
-"""Text for a terminal or a pipe: tables that fit, a line of progress, colour only where somebody sees it.
+"""Text for a terminal or a pipe: tables that fit, a line of progress, bold only where somebody sees it.
 
 Rule of this file: a pipe gets plain lines, the same ones each time; nothing here knows what the words mean.
 """
@@ -22,44 +22,29 @@ _BAR: Final = 24
 
 
 def terminal_width(stream: TextIO) -> int:
-    """Return the columns of the terminal behind `stream`: ``COLUMNS`` first, 80 in a pipe, never under 40."""
+    """Return the columns of the terminal behind `stream`: ``COLUMNS`` first, 80 in a pipe, never under 60."""
     if not stream.isatty() and not os.environ.get("COLUMNS"):
         return PIPE_WIDTH
-    return max(40, shutil.get_terminal_size((PIPE_WIDTH, 24)).columns)
+    return max(60, shutil.get_terminal_size((PIPE_WIDTH, 24)).columns)
 
 
 class Style:
-    """Colours, or none: only on a terminal, and not where ``NO_COLOR`` is set (https://no-color.org) or TERM is dumb."""
+    """Bold, or plain: only on a terminal, and not where TERM is dumb or ``NO_COLOR`` is set (https://no-color.org)."""
 
     def __init__(self, stream: TextIO) -> None:
         self.on = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
-    def _paint(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
-
     def bold(self, text: str) -> str:
         """Return `text` in bold."""
-        return self._paint("1", text)
-
-    def dim(self, text: str) -> str:
-        """Return `text` in a fainter colour."""
-        return self._paint("2", text)
-
-    def good(self, text: str) -> str:
-        """Return `text` in green. What it says must be clear without the colour."""
-        return self._paint("32", text)
-
-    def bad(self, text: str) -> str:
-        """Return `text` in red. What it says must be clear without the colour."""
-        return self._paint("31", text)
+        return f"\x1b[1m{text}\x1b[0m" if self.on else text
 
 
 def width(text: str) -> int:
-    """Return the columns that `text` takes: two for a wide East Asian sign or an emoji, none for a combining mark.
+    r"""Return the columns that `text` takes: two for a wide East Asian sign or an emoji, none for a combining mark.
 
     Examples
     --------
-    >>> width("abc"), width("二重"), width("e\\u0301")
+    >>> width("abc"), width("二重"), width("e\u0301")
     (3, 4, 1)
     """
     return sum(
@@ -68,11 +53,11 @@ def width(text: str) -> int:
 
 
 def shorten(text: str, columns: int) -> str:
-    """Return `text` as one line of at most `columns` columns, with ``…`` for what was left out.
+    r"""Return `text` as one line of at most `columns` columns, with ``…`` for what was left out.
 
     Examples
     --------
-    >>> shorten("My parcel\\nis late", 12), shorten("二重に請求", 5)
+    >>> shorten("My parcel\nis late", 12), shorten("二重に請求", 5)
     ('My parcel i…', '二重…')
     """
     line = " ".join(text.split())
@@ -89,7 +74,7 @@ def shorten(text: str, columns: int) -> str:
 def table(
     header: Sequence[str], rows: Iterable[Sequence[str]], columns: int, *, right: Iterable[int] = ()
 ) -> tuple[str, list[str]]:
-    """Return the head and the lines of a table that is at most `columns` wide; the last column gives way.
+    r"""Return the head and the lines of a table that is at most `columns` wide; the last column gives way.
 
     Parameters
     ----------
@@ -105,7 +90,7 @@ def table(
     Examples
     --------
     >>> head, lines = table(["variant", "failures"], [["keywords", "0"]], 80, right=[1])
-    >>> print(head, *lines, sep="\\n")
+    >>> print(head, *lines, sep="\n")
     variant   failures
     keywords         0
     """

@@ -18,6 +18,7 @@ from fh_notebook import loop, settings
 from fh_notebook.client.transport import user_agent
 from fh_notebook.contract.run import Asset, Run
 from fh_notebook.errors import CallError
+from fh_notebook.values import redact
 
 __all__ = ["save_assets"]
 
@@ -47,12 +48,19 @@ async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int
             await _fetch(http, url, file)
         return path
     except httpx.HTTPError as broken:
-        trouble = f"{name} could not be fetched: {str(broken) or type(broken).__name__}"
+        trouble = f"{name} could not be fetched ({_why(broken)})"
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     path.unlink(missing_ok=True)
     raise CallError(trouble)
+
+
+def _why(broken: httpx.HTTPError) -> str:
+    """The reason without the address: an asset's address may carry a signature that lets anybody read it."""
+    if isinstance(broken, httpx.HTTPStatusError):
+        return f"HTTP {broken.response.status_code}"
+    return redact(str(broken)) or type(broken).__name__
 
 
 async def _fetch(http: httpx.AsyncClient, url: str, file: object) -> None:

@@ -28,7 +28,16 @@ class CurlCall:
 
 
 # curl's options that take a value and matter here, by their long name.
-_SHORT: Final = {"H": "header", "X": "request", "d": "data", "F": "form", "T": "upload-file", "G": "get", "I": "head", "K": "config"}
+_SHORT: Final = {
+    "H": "header",
+    "X": "request",
+    "d": "data",
+    "F": "form",
+    "T": "upload-file",
+    "G": "get",
+    "I": "head",
+    "K": "config",
+}
 _DATA: Final = frozenset({"data", "data-ascii", "data-binary", "data-raw", "json"})
 _REFUSED: Final = {
     "form": "sends a form; a workflow takes a JSON body, in --data-raw",

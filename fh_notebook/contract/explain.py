@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.spell import FORMATS, in_words, kind_text, listed, nearest, path_text, short, types_of
+from fh_notebook.contract.spell import FORMATS, kind_text, listed, nearest, path_text, short, types_of
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -140,6 +140,8 @@ def _missing(case: _Case) -> str:
     if case.error.message:  # the library's own: one error at the object, for a name that only its message says
         return f"lacks {listed([n for n in case.limit if n not in case.held], 'and')}; give what is missing"
     wanted = case.properties.get(case.name)
+    if case.hidden and isinstance(wanted, Mapping):
+        wanted = {"type": wanted.get("type", [])}  # the choices of a secret are secret
     return f"is missing; give {kind_text(wanted) if wanted else 'a value'}"
 
 
@@ -190,6 +192,12 @@ def _unique(case: _Case) -> str:
     return f"{case.brief} is there already ({first}); give each item once"
 
 
+def _too_many(case: _Case) -> str:
+    known = len(case.schema.get("prefixItems", []))
+    has = len(case.error.instance) if isinstance(case.error.instance, list | tuple) else 0
+    return f"has {has:,} items; give at most {known:,}"
+
+
 def _depends(case: _Case) -> str:
     lost = [
         f"{short(name)} (needed with {short(given)})"
@@ -203,7 +211,7 @@ def _depends(case: _Case) -> str:
 
 def _otherwise(case: _Case) -> str:
     if _keyword(case.error) is None:
-        return "nothing is taken here; leave it out"
+        return f"{case.brief} is not taken; leave it out"  # the library does not say under which name
     return f"{case.brief} does not fit the schema's {short(str(_keyword(case.error)))[1:-1]}"
 
 
@@ -228,6 +236,7 @@ _TELL: Final[Mapping[str, Callable[[_Case], str]]] = {
     "format": lambda c: f"{c.brief} is not {FORMATS.get(c.limit, f'a valid {short(c.limit)}')}",
     "uniqueItems": _unique,
     "dependentRequired": _depends,
+    "items": _too_many,
     "contains": lambda c: f"{c.value} has no item that is {kind_text(c.limit)}",
     "not": lambda c: f"{c.brief} is not allowed here",
 }
@@ -247,11 +256,14 @@ def _alternatives(case: _Case) -> list[str]:
     if len(meant) == 1:
         return [sentence for error in meant[0] for sentence in _sentences(error, case.secrets)]
     limit = case.limit if isinstance(case.limit, list) else []
-    kinds = in_words([kind_text(s) for s in limit[:10]]) if limit else "what is allowed"
-    nearest_branch = min(meant, key=len, default=None)
-    closest = _sentences(nearest_branch[0], case.secrets)[:1] if nearest_branch else []
-    hint = f" (nearest: {closest[0]})" if closest else ""
-    return [f"{case.where}: {case.value} is neither {kinds.replace(' or ', ' nor ')}{hint}"]
+    kinds = list(dict.fromkeys(kind_text(s) for s in limit[:10]))
+    if case.hidden or not kinds:
+        return [f"{case.where}: {case.value} is not of a kind that is allowed"]
+    told = f"{case.where}: {case.value} is {'not' if len(kinds) == 1 else 'neither'} {' nor '.join(kinds)}"
+    closest = min(meant, key=len, default=[])
+    if closest and _keyword(closest[0]) not in ("const", "enum"):
+        told += f" (nearest: {'; '.join(_sentences(closest[0], case.secrets)[:1])})"
+    return [told]
 
 
 def _is_other(error: ValidationError, *keywords: str | None) -> bool:

@@ -195,24 +195,26 @@ class Run:
 
     def html_card(self) -> html.Html:
         """Return the run as one card of HTML, escaped and capped, for this object and for those that hold many."""
-        facts = [f"{self.elapsed_s:.3g} s" if self.elapsed_s else "", self.request_id or self.run_id or ""]
         where = " / ".join(x for x in (self.deployment, self.variant) if x)
         head = html.el(
             "div",
             html.badge(self.status),
             html.el("strong", where),
-            html.el("span", " · ".join(f for f in facts if f), cls="fh-dim"),
+            html.el("span", f"{self.elapsed_s:.3g} s", cls="fh-dim") if self.elapsed_s else None,
             cls="fh-head",
         )
-        return html.el("div", head, *self._html_body(), cls="fh-card")
+        identity = self.request_id or self.run_id
+        foot = html.el("div", identity, cls="fh-dim fh-foot", title="the service's id of this call") if identity else None
+        return html.el("div", head, *self._html_body(), foot, cls="fh-card")
 
     def _html_body(self) -> list[html.Html]:
         parts = []
         if self.error or self.error_code:
             code = f" ({self.error_code})" if self.error_code else ""
-            parts.append(html.el("div", f"{self.error or ''}{code}".strip(), cls="fh-failed"))
+            parts.append(html.el("div", f"{self.error or ''}{code}".strip(), cls="fh-error"))
         if self.output is not None:
-            parts.append(html.el("pre", self.text, cls="fh-out"))
+            # Not a <pre>: notebooks and GitHub style that tag their own way, and break words in the middle.
+            parts.append(html.el("div", self.text, cls="fh-out"))
         return parts
 
     def to_dict(self) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def _name(func: Any) -> str:
 
 def _hints(func: Any) -> dict[str, Any]:
     target = func
-    if not isinstance(func, type) and not hasattr(func, "__annotations__") and callable(func):
+    if isinstance(func, type) and not typing.is_typeddict(func):
+        target = func.__init__  # type: ignore[misc]  # only read, never called
+    elif not hasattr(func, "__annotations__"):
         target = type(func).__call__
     try:
         return typing.get_type_hints(target, include_extras=True)
@@ -101,9 +103,15 @@ def _from_parameter(parameter: inspect.Parameter, hint: Any) -> dict[str, Any]:
 
 
 def _from_typed_dict(kind: Any) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = _hints(kind) or dict.fromkeys(kind.__annotations__, Any)
     properties = {name: from_annotation(hint) for name, hint in hints.items()}
-    return _object(properties, [name for name in hints if name in kind.__required_keys__], closed=True)
+    return _object(properties, [name for name, hint in hints.items() if _is_needed(kind, name, hint)], closed=True)
+
+
+def _is_needed(kind: Any, name: str, hint: Any) -> bool:
+    # Under `from __future__ import annotations` the class itself has not seen what its annotations say.
+    said = typing.get_origin(hint)
+    return said is typing.Required or (name in kind.__required_keys__ and said is not typing.NotRequired)
 
 
 _TEXTS: Final = {dt.date: "date", dt.datetime: "date-time"}
@@ -150,9 +158,7 @@ def _from_class(kind: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
         return {"type": "string", "format": _TEXTS[kind]}
     if issubclass(kind, enum.Enum):
         return _choices(tuple(member.value for member in kind))
-    if typing.is_typeddict(kind):
-        return _from_typed_dict(kind)
-    return {}
+    return {"type": "object"} if typing.is_typeddict(kind) else {}
 
 
 def _list_of(kind: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:

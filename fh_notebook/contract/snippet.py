@@ -67,7 +67,7 @@ def looks_like_snippet(text: str) -> bool:
     >>> looks_like_snippet('{"ticket": "late"}'), looks_like_snippet('{"deployment": "d", "inputs": {}}')
     (False, True)
     """
-    start = _unfenced(text).lstrip()
+    start = _unfenced(text.removeprefix("\ufeff")).lstrip()
     head = _without_comments(start)[:200]
     if _CURL.match(head):
         return any(mark in start for mark in ("://", "/invoke", "--data", "--json", " -d", " -X", " -H"))
@@ -149,9 +149,9 @@ def _what_else(text: str) -> str:
 
 def _words(text: str, at: int) -> list[Word]:
     first_line = text[at:].split("\n", 1)[0].rstrip()
-    if first_line.endswith("`"):
+    if re.search(r"[ \t]`$", first_line):
         raise SnippetError("this is written for PowerShell; choose the cURL snippet for macOS and Linux, or for cmd")
-    is_cmd = first_line.endswith("^") or re.match(r'curl(?:\.exe)?(?:\s+-\S+)*\s+\^"', first_line)
+    is_cmd = first_line.endswith("^") or re.match(r"[^'\"]*\s\^\"", first_line)
     words, end = (split_cmd if is_cmd else split_posix)(text, at)
     if _CURL.search(text, end):
         raise SnippetError("there are two curl commands here; paste one at a time")

@@ -72,7 +72,7 @@ def problems(schema: Mapping[str, Any], inputs: Any) -> list[str]:
     found = json_problems(inputs)[:MAX_PROBLEMS]
     if not set(schema) - {"type"}:
         return found  # open: there is nothing to check, and no need to import the library
-    return found + _told(_kind_of(schema), _root(schema), inputs)
+    return found + _told(_kind_of(schema), _root(schema), inputs, "inputs")
 
 
 def schema_problems(schema: dict[str, Any]) -> list[str]:
@@ -86,10 +86,10 @@ def schema_problems(schema: dict[str, Any]) -> list[str]:
     if found := json_problems(schema):
         return found
     kind = _kind_of(schema)
-    return _told(kind, kind.META_SCHEMA, schema) or _lost_references(schema)
+    return _told(kind, kind.META_SCHEMA, schema, "schema") or _lost_references(schema)
 
 
-def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any) -> list[str]:
+def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: str) -> list[str]:
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # ships no types; fetches nothing
     from referencing.exceptions import Unresolvable
 
@@ -101,18 +101,18 @@ def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any) -> list[
     except (RecursionError, ArithmeticError, TypeError, ValueError, Unresolvable) as broken:
         # A schema that refers to itself without end, a name that is not a string, an integer of more digits than
         # Python spells: none of them may end in a traceback of the library's.
-        return [*explain(found, schema), f"inputs: could not be checked to the end; {_why(broken)}"]
+        return [*explain(found, schema), f"{what}: could not be checked to the end; {_why(broken)}"]
     told = explain(found, schema)
-    return told if len(found) < MAX_PROBLEMS else [*told, "inputs: there are more problems than these"]
+    return told if len(found) < MAX_PROBLEMS else [*told, f"{what}: there are more problems than these"]
 
 
 def _why(broken: Exception) -> str:
     if isinstance(broken, RecursionError):
-        return "they are nested too deep, or the schema refers to itself without end"
+        return "something is nested too deep, or the schema refers to itself without end"
     if isinstance(broken, TypeError):
-        return "a name or a value in them is none of JSON's"
+        return "a name or a value is none of JSON's"
     if isinstance(broken, ValueError | ArithmeticError):
-        return "a number in them is too large; give it as a text"
+        return "a number is too large; give it as a text"
     return "a $ref of the schema leads nowhere"
 
 
@@ -131,7 +131,7 @@ def _lost_references(schema: dict[str, Any]) -> list[str]:
         if isinstance(named, str):
             try:
                 resolver.lookup(named)
-            except Unresolvable:
+            except (Unresolvable, ValueError, TypeError):  # a step into a list by a word, or into a text
                 lost.append(named)
         pending += [(sub, resolver.in_subresource(sub)) for sub in resource.subresources()]
     return [f"$ref: {short(x)} is not in this schema, and nothing is fetched; define it under $defs" for x in lost]

@@ -42,7 +42,7 @@ def app_of(service: Service) -> Starlette:
             Route("/v1/workflow_runs/{id}", handlers.look(handlers.workflow_run)),
             Route("/v1/public/models", handlers.look(handlers.models)),
             Route("/v1/error_codes", handlers.look(handlers.error_codes)),
-            Route("/v1/assets/{id}/{name}", handlers.asset),
+            Route("/v1/assets/{id}/{name:path}", handlers.asset),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _defect},
     )

@@ -16,7 +16,7 @@ from fh_notebook.local.faults import Fault
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["LINE", "BrokenResponse", "Line"]
+__all__ = ["LINE", "BrokenResponse", "Line", "disconnected"]
 
 LINE: Final = "fh_notebook.line"
 """The name of the ASGI extension."""
@@ -57,7 +57,7 @@ class BrokenResponse(Response):
         line: Line | None = scope.get("extensions", {}).get(LINE)
         if self._fault.reset:
             _there(line).reset()
-            await _disconnected(receive)
+            await disconnected(receive)
             return
         content = bytes(self.body)
         half = len(content) // 2
@@ -67,7 +67,7 @@ class BrokenResponse(Response):
             await self._sleep(self._fault.slow_body_s)
         if self._fault.cut_body:
             _there(line).cut()
-            await _disconnected(receive)
+            await disconnected(receive)
             return
         await send({"type": "http.response.body", "body": content[half:], "more_body": False})
 
@@ -78,7 +78,7 @@ def _there(line: Line | None) -> Line:
     return line
 
 
-async def _disconnected(receive: Receive) -> None:
-    """Wait until the server has noticed; it would complain of an unfinished answer otherwise."""
+async def disconnected(receive: Receive) -> None:
+    """Wait until the server has noticed that a connection ended; else it would complain of an unfinished answer."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -32,11 +32,11 @@ _PAUSE_SPREAD: Final = 0.45
 
 _REPLIES: Final[Mapping[str, Mapping[str, str]]] = {
     "billing": {
-        "calm": "Thank you for telling us. We are going through the payment line by line and write back within two days.",
+        "calm": "Thank you for telling us. We are going through the payment, line by line, and write back soon.",
         "brief": "We are checking the payment and write back within two days.",
     },
     "delivery": {
-        "calm": "We understand that waiting is no fun. We are asking the courier and tell you today where your order is.",
+        "calm": "Waiting is no fun, we know. We are asking the courier, and tell you today where your order is.",
         "brief": "We are asking the courier and tell you today.",
     },
     "returns": {

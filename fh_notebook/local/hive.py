@@ -17,6 +17,7 @@ from fh_notebook import views
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.book import Call, Counts, view
 from fh_notebook.local.callbacks import Delivery
+from fh_notebook.local.codes import Refusal
 from fh_notebook.local.faults import Fault, Place
 from fh_notebook.local.options import (
     CALLBACK_BACKOFF_S,
@@ -181,6 +182,19 @@ class LocalHive:
         with self._service.lock:
             return self._service.registry.deployments()
 
+    def inputs_of(self, deployment: str, variant: str) -> dict[str, Any]:
+        """Return the Start variables of one variant: the JSON Schema that its calls are checked against.
+
+        Raises
+        ------
+        SettingsError
+            There is no such workflow.
+        """
+        try:
+            return dict(self._service.registry.find(deployment, variant).schema)
+        except Refusal as no:
+            raise SettingsError(f"{deployment}/{variant}: {no.message}") from None
+
     def webhook(self, deployment: str, variant: str, *, secret: str | Secret | None = None) -> WebhookEndpoint:
         """Open a webhook endpoint: an address that starts a workflow without a workspace key.
 
@@ -331,6 +345,11 @@ class LocalHive:
     def spelling(self) -> Spelling:
         """Whose spelling the answers have."""
         return self._service.options.spelling
+
+    @property
+    def allow_callbacks(self) -> frozenset[str]:
+        """The hosts to which callbacks may go beside this machine."""
+        return self._service.options.allow_callbacks
 
     @property
     def concurrency(self) -> int | None:

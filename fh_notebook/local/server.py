@@ -21,7 +21,7 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from fh_notebook.errors import SettingsError
-from fh_notebook.local.broken import LINE
+from fh_notebook.local.broken import LINE, disconnected
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -105,29 +105,40 @@ class HiveServer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    # The protocol is named: asyncio turns Nagle's algorithm off only for sockets that say that they are TCP, and with
+    # it an answer in two writes (head, body) takes 40 ms. `socket.create_server` does not name it.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        if os.name == "posix":  # elsewhere the option would let two servers share the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
     except (OSError, OverflowError) as refused:
+        sock.close()
         raise SettingsError(f"cannot listen on {host}:{port}: {refused}; port=0 takes a free one") from refused
+    return sock
 
 
 class _Tracked(asyncio.Protocol):
     """Mixed into uvicorn's protocol: notes each connection while it is there."""
 
-    connections: ClassVar[Connections]
-    _other_end: tuple[str, int] | None = None
+    # Names that uvicorn will not have: its protocols have attributes of their own.
+    _fh_connections: ClassVar[Connections]
+    _fh_other_end: tuple[str, int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         end = transport.get_extra_info("peername")
         if isinstance(transport, asyncio.Transport) and isinstance(end, tuple):
-            self._other_end = (str(end[0]), int(end[1]))
-            self.connections[self._other_end] = transport
+            self._fh_other_end = (str(end[0]), int(end[1]))
+            self._fh_connections[self._fh_other_end] = transport
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._other_end is not None:
-            self.connections.pop(self._other_end, None)
+        if self._fh_other_end is not None:
+            self._fh_connections.pop(self._fh_other_end, None)
         super().connection_lost(exc)
 
 
@@ -157,7 +168,7 @@ class _Uvicorn(uvicorn.Server):
 
     def __init__(self, app: ASGIApp, keep_alive_s: float) -> None:
         connections: Connections = {}
-        protocol: Any = type("TrackedProtocol", (_Tracked, AutoHTTPProtocol), {"connections": connections})
+        protocol: Any = type("TrackedProtocol", (_Tracked, AutoHTTPProtocol), {"_fh_connections": connections})
         super().__init__(
             uvicorn.Config(
                 _with_lines(app, connections),
@@ -211,6 +222,8 @@ class _Uvicorn(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         await self.serve(sockets=[sock])
+        if cancelled := list(self.server_state.tasks):
+            await asyncio.wait(cancelled, timeout=STOP_GRACE_S)
 
 
 def _loop_factory() -> Any:
@@ -230,6 +243,14 @@ def _with_lines(app: ASGIApp, connections: Connections) -> ASGIApp:
         transport = connections.get((client[0], client[1])) if client else None
         if transport is not None:
             scope.setdefault("extensions", {})[LINE] = _Line(transport)
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server stops and the call had its second. Its caller sees the connection end; uvicorn, told of the
+            # exception, would log a traceback.
+            if transport is None:
+                raise
+            transport.abort()
+            await disconnected(receive)
 
     return with_line

@@ -2,7 +2,7 @@
 
 Why not an executor of the standard library: an event loop's default one has a handful of threads, so that slow
 workflows would wait for each other below the concurrency cap; and the interpreter waits at its end for every executor
-thread, so that Ctrl+C would hang on a workflow that sleeps. These threads are daemons, made on demand, and go when idle.
+thread, so that Ctrl+C hangs on a workflow that sleeps. These are daemons, made on demand, and go when idle.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ IDLE_S: Final = 5.0
 class Threads:
     """A pool without a limit of its own: how many run at once is the concurrency cap's business."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._idle = 0
@@ -60,7 +61,7 @@ class Threads:
     def _work(self) -> None:
         while True:
             try:
-                job = self._jobs.get(timeout=IDLE_S)
+                job = self._jobs.get(timeout=self._idle_s)
             except queue.Empty:
                 with self._lock:
                     # An idle thread that was counted on for a job that is just being put stays for it.

@@ -34,58 +34,67 @@ class Verdict:
 
 # Word beginnings, without accents and in lower case, as a support team writes them down: for the languages that it
 # reads. It reads no Dutch, Polish, Czech, Turkish, Scandinavian or Japanese; that gap is part of the demonstration.
-KEYWORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "billing": tuple(
-        "invoice bill charge payment paid price vat discount statement "  # English
-        "rechnung abgebucht abbuchung lastschrift zahlung mwst umsatzsteuer preis "  # German
-        "factur prelev debit paiement prix "  # French; "factur" is Spanish as well
-        "cobrad cobro pago precio fattura addebit pagament fatura cobranca recibo".split()  # Spanish, Italian, Portuguese
-    ),
-    "delivery": tuple(
-        "parcel package tracking courier deliver shipped driver "
-        "paket packchen liefer sendung zustell "
-        "colis livr suivi "
-        "paquete envio entrega seguimiento pacco consegn spedi corriere encomenda".split()
-    ),
-    "returns": tuple(
-        "return refund exchange swap "
-        "retour umtausch zuruckschick zurucksend erstatt "  # "retour" is French as well
-        "renvoy rembours echang "
-        "devol reembols cambiar restitu reso rimbors".split()
-    ),
-    "account": tuple(
-        "account password login log_in sign_in username email_address verification "
-        "konto kundenkonto passwort anmeld benutzername "
-        "compte mot_de_passe connecter "
-        "cuenta contrasena accedere conta palavra-passe".split()
-    ),
-    "technical": tuple(
-        "app crash error firmware wifi update bluetooth browser pair "
-        "fehler absturz sturzt verbindung neustart "
-        "application erreur serveur panne "
-        "aplicacion conecta reinici spegne blocca atualizacao ecra".split()
-    ),
-}
-"""Label -> word beginnings; an underscore stands for a blank inside a phrase."""
+# A word that serves two languages stands with the first. "_" is a blank inside a phrase.
+_RULES: Final = """
+billing    en  invoice bill charge payment paid price vat discount statement
+billing    de  rechnung abgebucht abbuchung lastschrift zahlung mwst umsatzsteuer preis
+billing    fr  factur prelev debit paiement prix
+billing    es  cobrad cobro pago precio
+billing    it  fattura addebit pagament
+billing    pt  fatura cobranca recibo
+delivery   en  parcel package tracking courier deliver shipped driver
+delivery   de  paket packchen liefer sendung zustell
+delivery   fr  colis livr suivi
+delivery   es  paquete envio entrega seguimiento
+delivery   it  pacco consegn spedi corriere
+delivery   pt  encomenda
+returns    en  return refund exchange swap
+returns    de  retour umtausch zuruckschick zurucksend erstatt
+returns    fr  renvoy rembours echang
+returns    es  devol reembols cambiar
+returns    it  restitu reso rimbors
+account    en  account password login log_in sign_in username email_address verification
+account    de  konto kundenkonto passwort anmeld benutzername
+account    fr  compte mot_de_passe connecter
+account    es  cuenta contrasena
+account    it  accedere
+account    pt  conta palavra-passe
+technical  en  app crash error firmware wifi update bluetooth browser pair
+technical  de  fehler absturz sturzt verbindung neustart
+technical  fr  application erreur serveur panne
+technical  es  aplicacion conecta reinici
+technical  it  spegne blocca
+technical  pt  atualizacao ecra
+"""
+
+
+def _read_rules(rules: str) -> dict[str, tuple[str, ...]]:
+    words: dict[str, list[str]] = defaultdict(list)
+    for line in filter(None, rules.splitlines()):
+        label, _language, *beginnings = line.split()
+        words[label] += [word.replace("_", " ") for word in beginnings]
+    return {label: tuple(beginnings) for label, beginnings in words.items()}
+
+
+KEYWORDS: Final[Mapping[str, tuple[str, ...]]] = _read_rules(_RULES)
+"""Label -> word beginnings."""
 
 
 def fold(text: str) -> str:
-    """Return `text` in lower case, without accents, with every run of blanks as one blank.
+    r"""Return `text` in lower case, without accents, with every run of blanks as one blank.
 
     Examples
     --------
-    >>> fold("Où  est mon\\nCOLIS ?")
+    >>> fold("Où  est mon\nCOLIS ?")
     'ou est mon colis ?'
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Decomposed first: a mathematical bold A becomes a plain capital only then.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
-_PATTERNS: Final = {
-    label: re.compile(r"\b(?:" + "|".join(re.escape(w.replace("_", " ")) for w in words) + ")")
-    for label, words in KEYWORDS.items()
-}
+_PATTERNS: Final = {label: re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})") for label, words in KEYWORDS.items()}
 
 
 def by_keywords(ticket: str) -> Verdict:
@@ -126,8 +135,8 @@ def _grams(text: str) -> Counter[str]:
 class NearestExample:
     """Labelled examples, and for a text the label of the one that is most like it.
 
-    Likeness is the cosine of TF-IDF weights of character grams: tf is ``1 + ln(count)``, idf ``ln((1 + n) / (1 + df)) + 1``
-    (the smoothed form, so that no gram weighs nothing).
+    Likeness is the cosine of TF-IDF weights of character grams: tf is ``1 + ln(count)``, and idf the smoothed
+    ``ln((1 + n) / (1 + df)) + 1``, so that no gram weighs nothing.
 
     Parameters
     ----------

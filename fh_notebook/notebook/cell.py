@@ -242,7 +242,12 @@ def _kind(value: object) -> str:
 
 def _words(broken: yaml.MarkedYAMLError) -> str:
     mark = broken.problem_mark or broken.context_mark
+    open_end = "<stream end>" in (broken.problem or "") and broken.context_mark is not None
+    if open_end:
+        mark = broken.context_mark
     place = f"line {mark.line + 1} of the body, column {mark.column + 1}" if mark else "the body"
+    if open_end:
+        return f"{place}: what begins here with [, {{ or a quote is not closed"
     problem = (broken.problem or broken.context or "is not YAML or JSON").replace("\n", " ")
     hint = ""
     if "mapping values are not allowed" in problem:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -24,20 +24,17 @@ __all__ = ["APPLICATION_ID", "MIGRATIONS", "explained", "open_connection"]
 APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
-    lambda connection: _run(connection, (*answers.CREATE, *batches.CREATE, *claims.CREATE)),
-)
+Migrations = tuple[tuple[str, ...], ...]
+
+MIGRATIONS: Final[Migrations] = ((*answers.CREATE, *batches.CREATE, *claims.CREATE),)
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 
 CURE: Final = "give another path with fh.configure(store=...), or store=None to keep nothing"
 
 
-def _run(connection: sqlite3.Connection, statements: tuple[str, ...]) -> None:
-    for statement in statements:
-        connection.execute(statement)
-
-
-def open_connection(path: Path, *, busy_timeout_s: float = 10.0) -> sqlite3.Connection:
+def open_connection(
+    path: Path, *, busy_timeout_s: float = 10.0, migrations: Migrations = MIGRATIONS
+) -> sqlite3.Connection:
     """Return a connection to the store at `path`, made or brought to the present version if need be.
 
     Parameters
@@ -46,6 +43,8 @@ def open_connection(path: Path, *, busy_timeout_s: float = 10.0) -> sqlite3.Conn
         The file. It and its folder are made when missing, for their owner only.
     busy_timeout_s : float
         How long a write waits for another process's write.
+    migrations : tuple of tuples of SQL
+        The steps from each version to the next.
 
     Raises
     ------
@@ -56,7 +55,7 @@ def open_connection(path: Path, *, busy_timeout_s: float = 10.0) -> sqlite3.Conn
         _make_private_file(path)
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection, path)
+            _prepare(connection, path, migrations)
         except BaseException:
             connection.close()
             raise
@@ -70,8 +69,11 @@ def _make_private_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    version = _version_of(connection, path)  # looks before it changes anything
+def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    # Looks before it changes anything, and at one moment: another process may be making the file just now.
+    connection.execute("BEGIN")
+    version = _version_of(connection, path, newest=len(migrations))
+    connection.execute("COMMIT")
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(
@@ -79,33 +81,34 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"disk: {CURE}"
         )
     connection.execute("PRAGMA synchronous=NORMAL")
-    if version < len(MIGRATIONS):
-        _migrate(connection, path)
+    if version < len(migrations):
+        _migrate(connection, path, migrations)
 
 
-def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if owner != APPLICATION_ID and (owner or tables):
         raise StoreError(f"{path} is the SQLite file of another program; it was left as it is: {CURE}")
-    if version > len(MIGRATIONS):
+    if version > newest:
         raise StoreError(
             f"the store {path} was written by a newer fh_notebook (its version is {version}, this one reads up to "
-            f"{len(MIGRATIONS)}); upgrade with pip install -U fh-notebook, or {CURE}"
+            f"{newest}); upgrade with pip install -U fh-notebook, or {CURE}"
         )
     return version
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
     """Take the missing steps, all or none, one process at a time."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Read again: another process may have taken the steps while this one waited for the lock.
-        for step in MIGRATIONS[_version_of(connection, path) :]:
-            step(connection)
+        for step in migrations[_version_of(connection, path, newest=len(migrations)) :]:
+            for statement in step:
+                connection.execute(statement)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA user_version={len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):

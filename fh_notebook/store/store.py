@@ -58,17 +58,33 @@ class _Open:
 
 
 _stores: Final[WeakSet[Store]] = WeakSet()
+_held: Final[list[threading.Lock]] = []
+"""Between `_before_fork` and what follows it: every lock under which SQLite may be at work."""
 _leaked: Final[list[_Open]] = []
 """In a child: the parent's connections, which must be neither used nor closed there, so never collected."""
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    """Wait until no thread is inside SQLite: its global locks, held at a fork, would be held in the child for ever."""
+    for store in list(_stores):
+        for lock in store._locks():
+            lock.acquire()
+            _held.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().release()
+
+
+def _after_fork_in_child() -> None:
+    _held.clear()
     for store in list(_stores):
         store._begin_afresh()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 class Store:
@@ -238,8 +254,15 @@ class Store:
                 self._closing = finalize(self, self._open.close)
             return self._open
 
+    def _locks(self) -> Iterator[threading.Lock]:
+        """Yield the locks under which SQLite is at work; one is asked for after the one before it is held."""
+        yield self._lock
+        if self._open is not None:
+            yield self._open.lock
+            yield self._open.writer.at_work
+
     def _begin_afresh(self) -> None:
-        """In a child after a fork: the parent's locks may have been held at that instant."""
+        """In a child after a fork: the locks are held, and the threads that would give them back are not there."""
         self._lock = threading.Lock()
         if self._open is not None:
             _leaked.append(self._open)

@@ -72,6 +72,8 @@ class Writer:
         self._lock = threading.Lock()
         self.commits = 0
         """How many transactions there were."""
+        self.at_work = threading.Lock()
+        """Held while SQLite is: a fork waits for it."""
         self._thread = threading.Thread(target=self._serve, name="fetchhive-store", daemon=True)
         self._thread.start()
 
@@ -132,16 +134,17 @@ class Writer:
         return group
 
     def _commit(self, group: list[_Write[Any]]) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            for write in group:
-                write.outcome = write.function(self._connection)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):  # a full disk has already rolled back
-                self._connection.execute("ROLLBACK")
-            raise
-        self.commits += 1
+        with self.at_work:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                for write in group:
+                    write.outcome = write.function(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has already rolled back
+                    self._connection.execute("ROLLBACK")
+                raise
+            self.commits += 1
 
     def _blame(self, group: list[_Write[Any]], broken: Exception) -> None:
         """One function raised of its own: the others are written without it, and only its future has the error."""

@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_line(tmp_path: Path, capsys: 
 
 
 def _run(folder: Path, *words: str, before: str = "", path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``fh-notebook lab`` in a process of its own, after the statement `before`, with `path` first to import from."""
+    """Run ``fh-notebook lab`` in a process of its own, after the statement `before`; imports look in `path` first."""
     env = environment.for_process(folder)
     if path is not None:
         env["PYTHONPATH"] = os.pathsep.join([str(path), env["PYTHONPATH"]])

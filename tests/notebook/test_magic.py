@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
+from fh_notebook import session
 from fh_notebook.local import LocalHive
 
 from .test_cell import SEED
@@ -189,9 +191,9 @@ def test_a_key_in_a_pasted_snippet_is_dropped_and_told(shell: Shell, hive: Local
     assert result.error_in_exec is None
     assert "key was not used" in said
     assert real not in said
-    fh.session.reset()  # the store's file is whole once it is closed
+    session.reset()  # the store's file is whole once it is closed
     store = os.environ["FH_NOTEBOOK_STORE"]
-    kept = b"".join(open(store + end, "rb").read() for end in ("", "-wal") if os.path.exists(store + end))
+    kept = b"".join(Path(store + end).read_bytes() for end in ("", "-wal") if Path(store + end).exists())
     assert kept
     assert real.encode() not in kept
     assert KEY.encode() not in kept

@@ -1,0 +1,275 @@
+"""``fh-notebook serve``: a local hive on a socket, with the demo workflows or with your own.
+
+Rule of this file: what it prints can be pasted. The key is named by an environment variable, never given as an option:
+command lines are seen by everybody on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.snippet import to_curl
+from fh_notebook.contract.spell import kind_text
+from fh_notebook.errors import SettingsError
+
+if TYPE_CHECKING:
+    from fh_notebook.local import LocalHive
+
+__all__ = ["add_parser", "load_hive", "run", "sample_inputs"]
+
+DEMO: Final = "fh_notebook.local.demo:demo_hive"
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+KEY_IN_SNIPPET: Final = "'Authorization: Bearer YOUR_API_KEY'"
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser = commands.add_parser(
+        "serve",
+        help="run a local hive on a socket",
+        description="Run a local hive: the same HTTP contract as Fetch Hive's, on this machine, until Ctrl+C.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8787, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--module",
+        default=DEMO,
+        metavar="FILE_OR_MODULE[:NAME]",
+        help="where the hive is: a LocalHive, or a function that returns one (default: the demo)",
+    )
+    parser.add_argument("--concurrency", type=int, metavar="N", help="runs at once; more are refused or queued")
+    parser.add_argument("--daily-cap", type=int, metavar="N", help="calls a day, renewed at midnight UTC")
+    parser.add_argument(
+        "--latency", type=_latency, metavar="S[:S]", help="seconds before each run, or a range: 0.2 or 0.1:0.5"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="of the latencies")
+    parser.add_argument("--spelling", choices=("docs", "sdk"), help="the answers' spelling: the docs' or the SDKs'")
+    parser.add_argument(
+        "--api-key-env", metavar="NAME", help="the environment variable with the key that callers must send"
+    )
+    parser.add_argument(
+        "--allow-callbacks", nargs="+", metavar="HOST", help="hosts that get callbacks, beside this machine"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl+C or SIGTERM, and return 0.
+
+    Raises
+    ------
+    SettingsError
+        The module, a setting or the address cannot be used.
+    """
+    with _told_to_stop() as stop:
+        hive = load_hive(args.module)
+        hive.configure(**_changes(args, hive))
+        with hive, hive.serve(host=args.host, port=args.port) as server:
+            print("\n".join(_greeting(hive, server.url, args)), flush=True)
+            # A wait without end cannot be interrupted on Windows.
+            while not stop.wait(0.5):
+                pass
+            print("\nStopped.", flush=True)
+    return 0
+
+
+def _changes(args: argparse.Namespace, hive: LocalHive) -> dict[str, Any]:
+    named = {
+        "concurrency": args.concurrency,
+        "daily_cap": args.daily_cap,
+        "latency_s": args.latency,
+        "seed": args.seed,
+        "spelling": args.spelling,
+    }
+    changes = {name: value for name, value in named.items() if value is not None}
+    if args.allow_callbacks:
+        changes["allow_callbacks"] = hive.allow_callbacks | set(args.allow_callbacks)
+    if args.api_key_env is not None:
+        key = os.environ.get(args.api_key_env, "").strip()
+        if not key:
+            raise SettingsError(f"--api-key-env: the environment variable {args.api_key_env} is not set, or empty")
+        changes["api_key"] = key
+    return changes
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Give an event that Ctrl+C and SIGTERM set, in place of what they do otherwise."""
+    stop = threading.Event()
+    before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _latency(text: str) -> float | tuple[float, float]:
+    low, colon, high = text.partition(":")
+    try:
+        return (float(low), float(high)) if colon else float(low)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither seconds nor a range like 0.1:0.5") from None
+
+
+# Where the hive is ---------------------------------------------------------------
+
+
+def load_hive(where: str) -> LocalHive:
+    """Return the hive of ``FILE.py``, ``FILE.py:NAME``, ``module`` or ``module:NAME``.
+
+    Raises
+    ------
+    SettingsError
+        It is not there, or not a hive; an error inside of the module is its cause.
+    """
+    from fh_notebook.local import LocalHive
+
+    place, _, name = where.rpartition(":")
+    if not place or not name.isidentifier():
+        place, name = where, ""
+    module = _import(place)
+    if name:
+        found = _made(getattr(module, name, None), where)
+        if not isinstance(found, LocalHive):
+            raise SettingsError(f"{where} is neither a LocalHive nor a function that returns one")
+        return found
+    hives = {n: v for n, v in vars(module).items() if isinstance(v, LocalHive)}
+    if len(set(map(id, hives.values()))) != 1:
+        told = f"{len(hives)} ({', '.join(hives)}); say which: --module {place}:NAME" if hives else "no LocalHive"
+        raise SettingsError(f"{place} has {told}")
+    return next(iter(hives.values()))
+
+
+def _made(found: Any, where: str) -> Any:
+    if isinstance(found, type) or not callable(found):
+        return found
+    try:
+        return found()
+    except Exception as broken:
+        raise SettingsError(f"{where} could not be called: {type(broken).__name__}: {broken}") from broken
+
+
+def _import(place: str) -> ModuleType:
+    path = Path(place)
+    is_file = path.suffix == ".py"
+    if is_file and not path.is_file():
+        raise SettingsError(f"there is no file {place}")
+    # As for `python FILE` and `python -m MODULE`: what lies beside it can be imported.
+    beside = str(path.parent.absolute()) if is_file else str(Path.cwd())
+    if beside not in sys.path:
+        sys.path.insert(0, beside)
+    try:
+        return _import_file(path) if is_file else importlib.import_module(place)
+    except Exception as broken:
+        raise SettingsError(f"{place} could not be imported: {type(broken).__name__}: {broken}") from broken
+
+
+def _import_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # annotations of the workflows are looked up there
+    spec.loader.exec_module(module)
+    return module
+
+
+# What is printed -------------------------------------------------------------------
+
+
+def _greeting(hive: LocalHive, url: str, args: argparse.Namespace) -> Iterator[str]:
+    yield f"Local hive at {url}"
+    if args.host not in LOOPBACK:
+        yield f"It listens on {args.host}: whoever reaches this machine can run these workflows."
+    yield f"API key: {_key_words(hive, args.api_key_env)}"
+    for deployment in hive.deployments():
+        yield ""
+        yield f"{deployment.name}  (variants: {', '.join(deployment.variants)})"
+        required = deployment.inputs.get("required", [])
+        for name, kind in deployment.inputs.get("properties", {}).items():
+            yield f"  {_variable_words(name, kind, required=name in required)}"
+    yield ""
+    yield from _curl(hive, url, args.api_key_env)
+    yield "Stop it with Ctrl+C."
+
+
+def _key_words(hive: LocalHive, env_name: str | None) -> str:
+    if env_name is not None:
+        return f"the value of ${env_name}"
+    return "any" if hive.api_key is None else "the one that the module gives it"
+
+
+def _variable_words(name: str, kind: Mapping[str, Any], *, required: bool) -> str:
+    words = [kind_text(kind)]
+    if not required:
+        default = kind.get("default")
+        words.append("optional" if default is None else f"default {json.dumps(default, ensure_ascii=False)}")
+    about = f"  {kind['description']}" if kind.get("description") else ""
+    return f"{name}: {', '.join(words)}{about}"
+
+
+def _curl(hive: LocalHive, url: str, env_name: str | None) -> Iterator[str]:
+    deployment = next(iter(hive.deployments()), None)
+    if deployment is None:
+        yield "It has no workflow yet: declare one with @hive.workflow(DEPLOYMENT, variant=VARIANT)."
+        return
+    variant = deployment.variants[0]
+    inputs = sample_inputs(hive.inputs_of(deployment.name, variant))
+    line = to_curl(InvokeRequest(deployment=deployment.name, variant=variant, inputs=inputs), base_url=url)
+    if env_name is not None:
+        line = line.replace(KEY_IN_SNIPPET, f'"Authorization: Bearer ${env_name}"', 1)
+    yield line
+    yield ""
+
+
+def sample_inputs(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for every variable that a call must have.
+
+    Examples
+    --------
+    >>> sample_inputs({"properties": {"a": {"type": "integer", "minimum": 3}, "b": {}}, "required": ["a"]})
+    {'a': 3}
+    """
+    properties = schema.get("properties", {})
+    return {name: _sample(properties.get(name, {})) for name in schema.get("required", [])}
+
+
+_SAMPLES: Final[Mapping[str, Any]] = {"boolean": True, "array": [], "null": None}
+_SAMPLE_TEXTS: Final[Mapping[str, str]] = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T12:00:00Z",
+    "email": "ada@example.com",
+    "uri": "https://example.com",
+}
+
+
+def _sample(kind: Mapping[str, Any]) -> Any:
+    given = [kind[k] for k in ("default", "const") if k in kind]
+    given += [kind[k][0] for k in ("examples", "enum") if kind.get(k)]
+    if given:
+        return given[0]
+    for either in ("anyOf", "oneOf"):
+        if kind.get(either):
+            return _sample(kind[either][0])
+    named = kind.get("type", "string")
+    named = named[0] if isinstance(named, list) else named
+    if named in ("integer", "number"):
+        return kind.get("minimum", 1)
+    if named == "object":
+        return sample_inputs(kind)
+    if named == "array" and kind.get("minItems"):
+        return [_sample(kind.get("items", {}))] * kind["minItems"]
+    return _SAMPLES.get(named, _SAMPLE_TEXTS.get(kind.get("format", ""), "My parcel is late."))

@@ -1,0 +1,152 @@
+"""``fh-notebook demo`` as a newcomer runs it: a process of its own, no key, no network, nothing left behind."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fh_notebook.cli.terminal import width
+from fh_notebook.local.demo import tickets
+from tests import environment
+
+MAIN = "import sys; from fh_notebook.cli import main; sys.exit(main())"
+
+# Every look-up and connection beyond this machine ends the process, as a missing network would.
+OFFLINE = """
+import os, sys
+def guard(event, args):
+    if event == "socket.connect" and args[1][0] not in ("127.0.0.1", "::1"):
+        os._exit(97)
+    if event == "socket.getaddrinfo" and args[0] not in ("127.0.0.1", "localhost", None):
+        os._exit(98)
+sys.addaudithook(guard)
+"""
+
+
+def _demo(
+    folder: Path, *words: str, prelude: str = "", name_store: bool = True, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    env = environment.for_process(folder, HOME=str(folder), XDG_DATA_HOME=str(folder / "data"), **variables)
+    if not name_store:
+        del env["FH_NOTEBOOK_STORE"]
+    return subprocess.run(
+        [sys.executable, "-c", prelude + MAIN, "demo", *words],
+        cwd=folder, env=env, capture_output=True, text=True, encoding="utf-8", timeout=60,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the demo prints into a pipe, offline."""
+    done = _demo(tmp_path_factory.mktemp("demo"), prelude=OFFLINE)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_it_runs_offline_without_a_key_and_says_what_it_ran(shown: str) -> None:
+    """Exit code 0, nothing on stderr, nothing beyond this machine: every ticket through both variants."""
+    assert f"{len(tickets())} support tickets" in shown
+    assert "http://127.0.0.1:" in shown
+    calls = 2 * len(tickets())
+    assert f"{calls}/{calls} calls" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("variant", ["keywords", "nearest"])
+def test_the_table_has_accuracy_seconds_and_failures_of_each_variant(shown: str, variant: str) -> None:
+    """One line a variant: a plausible accuracy, the median below the 95th percentile, the failures."""
+    assert re.search(r"^variant +accuracy +right +95% interval +median s +p95 s +failures$", shown, re.MULTILINE)
+    line = re.search(
+        rf"^{variant} +([\d.]+)% +(\d+) of (\d+) +\d+% to \d+% +([\d.]+) +([\d.]+) +(\d+)$", shown, re.MULTILINE
+    )
+    assert line, shown
+    accuracy, right, scored, median_s, p95_s, failures = map(float, line.groups())
+    assert 60 <= accuracy <= 90
+    assert accuracy == pytest.approx(100 * right / scored, abs=0.06)
+    assert scored + failures == len(tickets())
+    assert 0 < median_s < p95_s
+    assert failures == {"keywords": 0, "nearest": 1}[variant]
+
+
+def test_the_tickets_on_which_they_differ_are_listed(shown: str) -> None:
+    """As many lines as it says, each with two different answers and the right one marked where there is one."""
+    announced = re.search(r"^They differ on (\d+) of \d+ tickets", shown, re.MULTILINE)
+    assert announced
+    lines = re.findall(r"^ *(\d+)  (\w+) +([*!-]) (\w+) +([*!-]) (\w+)  +(\S.*)$", shown, re.MULTILINE)
+    assert len(lines) == int(announced[1]) > 10
+    for row, expected, mark_1, answer_1, mark_2, answer_2, text in lines:
+        assert answer_1 != answer_2
+        assert (mark_1 == "*", mark_2 == "*") == (answer_1 == expected, answer_2 == expected)
+        assert tickets()[int(row)]["expected_output"] == expected
+        assert " ".join(tickets()[int(row)]["ticket"].split()).startswith(text.rstrip("…"))
+
+
+def test_a_failed_run_is_shown_with_its_reason(shown: str) -> None:
+    """The row of emoji fails in one variant, and the table says why."""
+    assert re.search(r"^ +\d+  nearest  👎👎👎 +ValueError: the ticket has no words", shown, re.MULTILINE)
+
+
+def test_it_says_what_to_open_next(shown: str) -> None:
+    """The notebook, the extension and a cell to begin with come last."""
+    end = shown[shown.index("What to open next") :]
+    assert all(word in end for word in ("fh-notebook lab", "%load_ext fh_notebook", "%%fetchhive support-triage"))
+
+
+def test_a_pipe_gets_plain_lines_of_80_columns(shown: str) -> None:
+    """No control codes, and nothing wider than a terminal of 80 columns."""
+    assert "\x1b" not in shown
+    assert "\r" not in shown
+    assert max(width(line) for line in shown.splitlines()) <= 80
+
+
+def test_it_follows_the_width_that_it_is_told(tmp_path: Path) -> None:
+    """On a wider page more of each ticket is shown."""
+    done = _demo(tmp_path, COLUMNS="140")
+    assert 120 < max(width(line) for line in done.stdout.splitlines()) <= 140
+
+
+def test_nothing_is_kept_in_the_users_folders(tmp_path: Path) -> None:
+    """No store is made, neither where the environment says nor in the user's own data folder."""
+    began = time.monotonic()
+    done = _demo(tmp_path, name_store=False)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 20
+    assert [f for f in tmp_path.rglob("*") if f.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"FETCH_HIVE_API_KEY": "fhk_0123456789abcdef", "FETCH_HIVE_BASE_URL": "https://example.com/v1"},
+        {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"},
+        {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+    ],
+    ids=["a real key and address", "a proxy", "a terminal without Japanese"],
+)
+def test_what_a_user_has_set_does_not_matter(tmp_path: Path, variables: dict[str, str]) -> None:
+    """The demo calls its own hive whatever key, address or proxy is set, and survives any encoding."""
+    done = _demo(tmp_path, prelude=OFFLINE, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^keywords +7\d\.\d% ", done.stdout, re.MULTILINE), done.stdout[-2000:]
+    assert "fhk_0123456789abcdef" not in done.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    """``fh-notebook demo | head -1`` ends quietly."""
+    demo = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "demo"], cwd=tmp_path, env=environment.for_process(tmp_path),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert demo.stdout is not None
+    assert demo.stderr is not None
+    first = demo.stdout.readline()
+    demo.stdout.close()
+    complaints = demo.stderr.read()
+    demo.stderr.close()
+    assert (demo.wait(60), complaints) == (0, "")
+    assert "support tickets" in first

@@ -1,0 +1,502 @@
+"""Running a workflow by `POST /v1/workflow/invoke`, in process and over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import httpx
+import pytest
+
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.local import LocalHive
+from tests.local.hives import KEY, ask, echo_hive, in_process, on_socket
+
+Post = Callable[..., httpx.Response]
+
+
+def post(hive: LocalHive, *bodies: Any, key: str = KEY, **options: Any) -> list[httpx.Response]:
+    """Send one body after the other, in process."""
+
+    async def send() -> list[httpx.Response]:
+        async with in_process(hive, key) as http:
+            return [await http.post("/workflow/invoke", json=body, **options) for body in bodies]
+
+    return asyncio.run(send())
+
+
+def run(hive: LocalHive, *bodies: Any) -> list[dict[str, Any]]:
+    return [r.json() for r in post(hive, *bodies)]
+
+
+@pytest.fixture(params=["in process", "socket"])
+def call(request: pytest.FixtureRequest) -> Any:
+    """Send a body to a fresh hive, each way."""
+
+    def send(body: Any, hive: LocalHive | None = None, **options: Any) -> httpx.Response:
+        hive = hive or echo_hive()
+        if request.param == "in process":
+            return post(hive, body, **options)[0]
+        with on_socket(hive) as http:
+            return http.post("/workflow/invoke", json=body, **options)
+
+    return send
+
+
+@pytest.mark.parametrize("variant", ["plain", "async"])
+def test_a_sync_call_brings_the_output(call: Any, variant: str) -> None:
+    """Of a plain function and of an async one, in one answer."""
+    answer = call(ask(variant, {"text": "hi", "times": 2}))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert body.pop("request_id").startswith("req_")
+    assert body == {"run_status": "completed", "output": "hihi"}
+
+
+def test_an_exception_makes_a_failed_run(call: Any) -> None:
+    """The call itself succeeded: 200, and the run says why it failed."""
+    answer = call(ask("broken"))
+    assert answer.status_code == 200
+    assert answer.json()["run_status"] == "failed"
+    assert answer.json()["output"] is None
+    assert answer.json()["error"] == "RuntimeError: cannot say hi"
+
+
+def test_the_sdks_spelling() -> None:
+    """`status` in place of `run_status`, `run_id` too, and `error` always."""
+    good, bad = run(echo_hive(spelling="sdk"), ask(), ask("broken"))
+    assert set(good) == {"request_id", "run_id", "status", "output", "error"}
+    assert (good["status"], good["output"], good["error"]) == ("completed", "hi", None)
+    assert (bad["status"], bad["output"], bad["error"]) == ("failed", None, "RuntimeError: cannot say hi")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code", "text"),
+    [
+        (None, 401, "unauthorized", "Invalid access."),
+        ("", 401, "unauthorized", "Invalid access."),
+        ("Bearer", 401, "unauthorized", "Invalid access."),
+        ("Bearer fhk_wrong", 401, "unauthorized", "Invalid access."),
+        (f"Basic {KEY}", 401, "unauthorized", "Invalid access."),
+        (f"Bearer {KEY}", 200, None, None),
+    ],
+)
+def test_only_the_key_lets_in(sent: str | None, status: int, code: str | None, text: str | None) -> None:
+    """Every refusal has all three fields."""
+    hive = echo_hive()
+
+    async def send() -> httpx.Response:
+        async with httpx.AsyncClient(transport=hive.transport(), base_url="http://local/v1") as http:
+            named = {} if sent is None else {"authorization": sent}
+            return await http.post("/workflow/invoke", json=ask(), headers=named)
+
+    answer = asyncio.run(send())
+    assert answer.status_code == status
+    assert answer.json().get("error_code") == code
+    assert answer.json().get("error") == answer.json().get("message") == text
+
+
+def test_a_hive_without_a_key_takes_any_that_is_not_empty() -> None:
+    """But not none."""
+    hive = echo_hive(api_key=None)
+    assert post(hive, ask(), key="whatever")[0].status_code == 200
+    assert post(hive, ask(), headers={"authorization": "Bearer "})[0].status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (ask(deployment="nobody"), "Deployment not found"),
+        (ask("nobody"), "Variant not found"),
+        (ask(deployment="Echo"), "Deployment not found"),
+    ],
+)
+def test_unknown_names_are_not_found(call: Any, body: Any, text: str) -> None:
+    """As they are written; nothing is guessed."""
+    answer = call(body)
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "not_found")
+    assert answer.json()["message"] == text
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({}, ["text"]),
+        ({"text": 3}, ["text: 3 is not a text"]),
+        ({"text": "x", "times": "2"}, ["times"]),
+        ({"text": "x", "txet": "y"}, ["txet"]),
+        ({"text": None, "times": [], "a": 1}, ["text", "times", "a"]),
+    ],
+)
+def test_inputs_are_checked_before_the_run(call: Any, inputs: dict[str, Any], told: list[str]) -> None:
+    """All problems in one text, and nothing has run."""
+    hive = echo_hive()
+    answer = call(ask(inputs=inputs), hive)
+    assert (answer.status_code, answer.json()["error_code"]) == (422, "validation_error")
+    for words in told:
+        assert words in answer.json()["message"]
+    assert hive.calls == ()
+    assert hive.counts.invalid == 1
+
+
+def test_the_signature_gives_the_start_variables() -> None:
+    """Annotations, defaults, choices, descriptions; `**kwargs` takes anything; what is not annotated, any value."""
+    hive = LocalHive()
+
+    @hive.workflow("triage", variant="strict")
+    async def strict(
+        ticket: Annotated[str, "What the customer wrote"],
+        tone: Literal["calm", "brief"] = "calm",
+        tags: list[str] | None = None,
+    ) -> Any:
+        return [ticket, tone, tags or []]
+
+    @hive.workflow("triage", variant="open")
+    async def open_(ticket, **more) -> Any:  # type: ignore[no-untyped-def]
+        return [ticket, more]
+
+    schema = hive.inputs_of("triage", "strict")
+    assert schema["required"] == ["ticket"]
+    assert schema["properties"]["ticket"]["description"] == "What the customer wrote"
+    assert schema["properties"]["tone"]["enum"] == ["calm", "brief"]
+    answers = post(
+        hive,
+        ask("strict", {"ticket": "x"}, "triage"),
+        ask("strict", {"ticket": "x", "tone": "rude"}, "triage"),
+        ask("strict", {"ticket": "x", "tags": '["a"]'}, "triage"),  # an array as JSON text is not an array
+        ask("open", {"ticket": {"a": 1}, "b": 2}, "triage"),
+    )
+    assert [a.status_code for a in answers] == [200, 422, 422, 200]
+    assert answers[0].json()["output"] == ["x", "calm", []]
+    assert answers[3].json()["output"] == [{"a": 1}, {"b": 2}]
+
+
+def test_the_decorator_returns_the_function_as_it_is() -> None:
+    """It can still be called, and be declared for several variants."""
+    hive = LocalHive()
+
+    def double(n: int) -> int:
+        return 2 * n
+
+    assert hive.workflow("sum", variant="a")(hive.workflow("sum", variant="b")(double)) is double
+    assert double(2) == 4
+    assert [(d.name, d.variants) for d in hive.deployments()] == [("sum", ("b", "a"))]
+
+
+def test_a_workflow_declared_again_is_the_new_one() -> None:
+    """As when a cell is run twice; the order of variants stays."""
+    hive = echo_hive()
+    hive.workflow("echo", variant="plain")(lambda **_: "new")
+    assert run(hive, ask("plain"))[0]["output"] == "new"
+    assert hive.deployments()[0].variants == ("plain", "async", "broken")
+
+
+def test_variants_with_other_variables_are_joined() -> None:
+    """All variables; required is what every variant requires; either kind where they differ; checked by its own."""
+    hive = LocalHive()
+
+    @hive.workflow("d", variant="a")
+    async def a(text: str, n: int) -> None: ...
+
+    @hive.workflow("d", variant="b")
+    async def b(text: str, n: str = "", more: bool = False) -> None: ...
+
+    joined = hive.deployments()[0]
+    assert joined.inputs["required"] == ["text"]
+    assert joined.variable_names == ["text", "n", "more"]
+    assert joined.problems({"text": "x", "n": 1}) == joined.problems({"text": "x", "n": "1"}) == []
+    assert joined.problems({"text": "x", "z": 1})
+    answers = post(hive, ask("a", {"text": "x", "n": "1"}, "d"), ask("b", {"text": "x", "n": "1"}, "d"))
+    assert [r.status_code for r in answers] == [422, 200]
+
+
+class _Callable:
+    async def __call__(self, text: str) -> str:
+        return text.upper()
+
+
+async def _generic(text: str, mark: str) -> str:
+    return text + mark
+
+
+def _disguised(text: str) -> Any:
+    return _generic(text, "?")
+
+
+@pytest.mark.parametrize(
+    ("func", "output"),
+    [
+        (_Callable(), "HI"),
+        (functools.partial(_generic, mark="!"), "hi!"),
+        (_disguised, "hi?"),
+        (lambda text: text[::-1], "ih"),
+    ],
+)
+def test_whatever_can_be_called_is_a_workflow(func: Any, output: str) -> None:
+    """An object with an async `__call__`, a partial, a plain function that returns a coroutine, a lambda."""
+    hive = LocalHive()
+    hive.workflow("d", variant="v")(func)
+    assert run(hive, ask("v", {"text": "hi"}, "d"))[0].get("output") == output
+
+
+@pytest.mark.parametrize(
+    ("deployment", "variant", "func"), [("", "v", id), ("d", " ", id), (3, "v", id), ("d", "v", 3)]
+)
+def test_what_is_no_workflow_is_told_at_its_declaration(deployment: Any, variant: Any, func: Any) -> None:
+    """Names are strings that are not empty; a workflow can be called."""
+    with pytest.raises((SettingsError, InputError)):
+        LocalHive().workflow(deployment, variant=variant)(func)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (float("nan"), "no JSON form"),
+        ({1, 2}, "no JSON form"),
+        (date(2026, 1, 1), "no JSON form"),
+        (b"x", "no JSON form"),
+    ],
+)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_output_that_json_cannot_say_fails_the_run(value: Any, told: str, is_async: bool) -> None:
+    """The hive lives, and the run says why."""
+    hive = LocalHive()
+
+    async def later() -> Any:
+        return value
+
+    hive.workflow("d", variant="v")(later if is_async else lambda: value)
+    body = run(hive, ask("v", {}, "d"))[0]
+    assert body["run_status"] == "failed"
+    assert told in body["error"]
+
+
+def _exit() -> None:
+    raise SystemExit(3)
+
+
+def _stop_iteration() -> None:
+    raise StopIteration
+
+
+async def _exit_later() -> None:
+    raise SystemExit(3)
+
+
+async def _cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("func", [_exit, _stop_iteration, _exit_later, _cancelled])
+def test_no_exception_gets_past_a_run(func: Any) -> None:
+    """Not even those that would end a thread, or a server."""
+    hive = LocalHive()
+    hive.workflow("d", variant="v")(func)
+    first, second = run(hive, ask("v", {}, "d"), ask("v", {}, "d"))
+    assert first["run_status"] == second["run_status"] == "failed"
+
+
+@pytest.mark.parametrize("output", ["Grüße, 日本", "half \ud83d", {"k\ud83d": ["\udc00"]}, None, 0, [], "x" * 300_000])
+def test_any_json_value_comes_back_as_it_was(call: Any, output: Any) -> None:
+    """Also text that UTF-8 cannot say, and long text."""
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("d", variant="v")
+    async def give() -> Any:
+        return output
+
+    answer = call(ask("v", {}, "d"), hive)
+    assert json.loads(answer.content)["output"] == output
+
+
+def test_text_is_sent_as_utf_8() -> None:
+    """Readable for whoever looks at the line."""
+    assert "Grüße".encode() in post(echo_hive(), ask(inputs={"text": "Grüße"}))[0].content
+
+
+def test_a_record_keeps_what_was_sent() -> None:
+    """Whatever the workflow does to its inputs, and whatever it does to its output later."""
+    hive = LocalHive()
+    kept: list[Any] = []
+
+    @hive.workflow("d", variant="v")
+    async def change(items: list[int], note: str = "") -> Any:
+        items.append(99)
+        kept.append(items)
+        return items
+
+    body = ask("v", {"items": [1]}, "d", metadata={"case": 7, "ok": True}, user="ada")
+    assert run(hive, body)[0]["output"] == [1, 99]
+    kept[0].clear()
+    call = hive.calls[0]
+    assert (call.number, call.deployment, call.variant, call.status) == (1, "d", "v", "completed")
+    assert (call.inputs, call.metadata, call.output) == ({"items": [1]}, {"case": 7, "ok": True}, [1, 99])
+    assert call.created_at <= (call.started_at or call.created_at) <= (call.ended_at or call.created_at)
+    assert json.loads(call.body) == body
+
+
+def test_metadata_is_never_an_input() -> None:
+    """A workflow gets its Start variables and nothing else."""
+    hive = LocalHive()
+
+    @hive.workflow("d", variant="v")
+    async def see(**inputs: Any) -> Any:
+        return sorted(inputs)
+
+    assert run(hive, ask("v", {"a": 1}, "d", metadata={"b": 2}, user="u"))[0]["output"] == ["a"]
+
+
+def test_counts_tell_refused_from_let_in() -> None:
+    """`requests` are all, `calls` those that were let in."""
+    hive = echo_hive(daily_cap=3)
+    post(hive, ask(), ask("broken"), ask(inputs={}), {}, ask("nobody"), ask(), ask())
+    counts = hive.counts
+    assert (counts.requests, counts.calls, counts.refused, counts.invalid) == (7, 3, 1, 3)
+    assert (counts.completed, counts.failed, counts.used_today) == (2, 1, 3)
+    assert (hive.refused, hive.in_flight, hive.peak_in_flight) == (1, 0, 1)
+
+
+def test_only_the_last_records_are_kept() -> None:
+    """Counters count all, and a run that is forgotten is not found."""
+    hive = echo_hive(keep=3)
+    ids = [body["request_id"] for body in run(hive, *[ask()] * 10)]
+    assert [c.number for c in hive.calls] == [8, 9, 10]
+    assert (hive.counts.calls, hive.counts.completed) == (10, 10)
+
+    async def look() -> list[int]:
+        async with in_process(hive) as http:
+            return [(await http.get(f"/public/requests/{i}")).status_code for i in ids]
+
+    assert asyncio.run(look()) == [404] * 7 + [200] * 3
+
+
+def test_no_secret_shows_itself() -> None:
+    """Not in a repr of the hive, its settings, an endpoint or a server."""
+    hive = echo_hive()
+    endpoint = hive.webhook("echo", "plain", secret="whsec_123456")
+    shown = f"{hive!r} {hive.api_key!r} {endpoint!r} {hive.webhook_secret('echo')!r} {hive.serve()!r} {vars(hive)!r}"
+    for secret in (KEY, "whsec_123456", hive.webhook_secret("echo").reveal()):
+        assert secret not in shown
+
+
+def test_latencies_depend_on_seed_and_order_alone() -> None:
+    """Drawn once a run, whether its workflow is plain or async, and waited for by the hive's own sleep."""
+
+    def waits(seed: int, latency_s: Any, n: int = 4) -> list[float]:
+        asked: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            asked.append(seconds)
+
+        hive = echo_hive(seed=seed, latency_s=latency_s, sleep=sleep)
+        post(hive, *[ask("plain" if i % 2 else "async") for i in range(n)])
+        return asked
+
+    assert waits(0, 0.25) == [0.25] * 4
+    assert waits(0, 0.0) == []
+    drawn = waits(0, (0.1, 0.2))
+    assert drawn == waits(0, (0.1, 0.2))
+    assert drawn != waits(1, (0.1, 0.2))
+    assert len(set(drawn)) == 4
+    assert all(0.1 <= s <= 0.2 for s in drawn)
+    assert waits(3, lambda rng: rng.choice([1.0, 2.0])) == waits(3, lambda rng: rng.choice([1.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"concurrency": 0}, "concurrency is a whole number, at least 1"),
+        ({"concurrency": True}, "concurrency"),
+        ({"daily_cap": -1}, "daily_cap"),
+        ({"daily_cap": 1.5}, "daily_cap"),
+        ({"latency_s": -1}, "latency_s"),
+        ({"latency_s": (2, 1)}, "latency_s"),
+        ({"latency_s": "fast"}, "latency_s"),
+        ({"spelling": "rest"}, "'docs' or 'sdk'"),
+        ({"api_key": "  "}, "api_key is empty"),
+        ({"callback_backoff_s": (-1,)}, "callback_backoff_s"),
+        ({"max_body_bytes": 0}, "max_body_bytes"),
+        ({"concurrency": 0, "spelling": "rest"}, "concurrency .*; spelling"),
+    ],
+)
+def test_settings_are_checked_all_at_once(settings: dict[str, Any], words: str) -> None:
+    """At the constructor, and in the same words when they are changed later, which then changes nothing."""
+    with pytest.raises(SettingsError, match=words):
+        LocalHive(**settings)
+    hive = LocalHive(concurrency=7)
+    with pytest.raises(SettingsError, match=words):
+        hive.configure(**settings)
+    assert hive.concurrency == 7
+
+
+def test_settings_can_be_changed_while_the_hive_lives() -> None:
+    """By the constructor's names."""
+    hive = echo_hive()
+    hive.configure(spelling="sdk", api_key="fhk_other", latency_s=[0, 0], allow_callbacks="Hooks.Test")
+    assert (hive.spelling, hive.allow_callbacks) == ("sdk", {"hooks.test"})
+    assert "status" in post(hive, ask(), key="fhk_other")[0].json()
+    assert post(hive, ask())[0].status_code == 401
+    with pytest.raises(SettingsError, match=r"colour: no such setting; there are .*concurrency"):
+        hive.configure(colour="red")
+
+
+def test_every_other_address_and_method_answers_in_three_fields(call: Any) -> None:
+    """404, 405 with `Allow`, 415; no redirect for a slash too many."""
+    hive = echo_hive()
+    with on_socket(hive) as http:
+        answers = [
+            http.get("/nothing"),
+            http.post("/workflow/invoke/", json=ask()),
+            http.get("/workflow/invoke"),
+            http.delete("/public/requests/x"),
+            http.post("/workflow/invoke", content=b"a=1", headers={"content-type": "text/plain"}),
+            http.post("/workflow/invoke", data={"a": "1"}),
+        ]
+    assert [a.status_code for a in answers] == [404, 404, 405, 405, 415, 415]
+    codes = [a.json()["error_code"] for a in answers]
+    assert codes == ["not_found"] * 2 + ["method_not_allowed"] * 2 + ["unsupported_media_type"] * 2
+    assert all(a.json()["error"] == a.json()["message"] != "" for a in answers)
+    assert answers[2].headers["allow"] == "POST"
+
+
+def test_json_is_json_by_any_of_its_names() -> None:
+    """With a charset, as a vendor's own type, or without any name."""
+    hive = echo_hive()
+    body = json.dumps(ask()).encode()
+    with on_socket(hive) as http:
+        for kind in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.api+json"):
+            assert http.post("/workflow/invoke", content=body, headers={"content-type": kind}).status_code == 200
+        assert http.post("/workflow/invoke", content=body).status_code == 200
+
+
+def test_the_error_codes_need_no_key_and_the_models_do() -> None:
+    """Each code says whose it is."""
+    hive = echo_hive()
+    with on_socket(hive) as http:
+        listed = http.get("/error_codes", headers={"authorization": ""}).json()["error_codes"]
+        assert http.get("/public/models", headers={"authorization": ""}).status_code == 401
+        assert http.get("/public/models").json() == {"models": []}
+    by_code = {c["code"]: c for c in listed}
+    assert by_code["api_rate_limit_exceeded"]["source"] == "fetch_hive"
+    assert by_code["concurrency_limit_reached"]["source"] == "local_hive"
+    assert all(set(c) == {"code", "http_status", "message", "source"} for c in listed)
+    assert hive.counts.requests == 0  # looking is not calling
+
+
+def test_a_defect_of_the_hive_itself_is_not_hidden() -> None:
+    """A 500 in three fields over a socket; in process the exception itself."""
+
+    def clock() -> Any:
+        raise ZeroDivisionError("the clock broke")
+
+    hive = echo_hive(clock=clock)
+    with pytest.raises(ZeroDivisionError, match="the clock broke"):
+        post(hive, ask())
+    with on_socket(hive) as http:
+        answer = http.post("/workflow/invoke", json=ask())
+    assert (answer.status_code, answer.json()["error_code"]) == (500, "internal_server_error")

@@ -1,0 +1,242 @@
+"""The hive on a socket: what it listens on, how much it reads, how it ends; and what importing it costs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from fh_notebook.errors import SettingsError
+from fh_notebook.local import LocalHive
+from tests import environment
+from tests.local.hives import KEY, Held, ask, echo_hive, headers, hold, on_socket
+
+LIMIT = 1000
+
+
+def test_it_listens_on_this_machine_alone_unless_told() -> None:
+    """127.0.0.1, on a free port; the URL ends in /v1."""
+    with echo_hive().serve() as server:
+        assert server.url == f"http://127.0.0.1:{server.port}/v1"
+        with socket.create_connection(("127.0.0.1", server.port)):
+            pass
+        other = next((ip for ip in _addresses() if not ip.startswith("127.")), None)
+        if other is not None:
+            with pytest.raises(OSError, match=""), socket.create_connection((other, server.port), timeout=2):
+                pass
+
+
+def _addresses() -> list[str]:
+    try:
+        return [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    except OSError:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("0.0.0.0", "http://127.0.0.1:{}/v1"), ("::1", "http://[::1]:{}/v1"), ("localhost", None)]
+)
+def test_the_url_is_one_that_this_machine_reaches(host: str, url: str | None) -> None:
+    """Also when it listens everywhere, or by IPv6."""
+    if host == "::1" and not _has_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    with echo_hive().serve(host=host) as server:
+        if url is not None:
+            assert server.url == url.format(server.port)
+        answer = httpx.post(f"{server.url}/workflow/invoke", json=ask(), headers=headers(), trust_env=False)
+    assert answer.json()["output"] == "hi"
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+def test_a_taken_port_is_told_at_once() -> None:
+    """With the cure; and the same server is not started twice."""
+    with echo_hive().serve() as server:
+        with pytest.raises(SettingsError, match=r"cannot listen on .*port=0"):
+            echo_hive().serve(port=server.port).start()
+        with pytest.raises(SettingsError, match="runs already"):
+            server.start()
+    with pytest.raises(SettingsError, match="cannot listen"):
+        echo_hive().serve(port=99_999).start()
+
+
+def test_a_server_can_be_stopped_and_started_again_on_its_port() -> None:
+    """The hive's state lives on; stopping twice is stopping."""
+    hive = echo_hive()
+    server = hive.serve().start()
+    port = server.port
+    for _ in range(2):
+        with httpx.Client(base_url=server.url, headers=headers(), trust_env=False) as http_client:
+            assert http_client.post("/workflow/invoke", json=ask()).status_code == 200
+        server.stop()
+        server.stop()
+        server.start()
+    assert server.port == port
+    server.stop()
+    assert "not running" in repr(server)
+    assert hive.counts.calls == 2
+
+
+def test_one_hive_has_several_servers() -> None:
+    """With one state."""
+    hive = echo_hive(daily_cap=1)
+    with on_socket(hive) as one, on_socket(hive) as other:
+        assert one.post("/workflow/invoke", json=ask()).status_code == 200
+        assert other.post("/workflow/invoke", json=ask()).status_code == 429
+
+
+def test_stopping_lets_calls_end_and_then_breaks_them_off(capfd: pytest.CaptureFixture[str]) -> None:
+    """After a second; what could not end is no traceback on anybody's screen."""
+    held = Held()
+    server = held.hive.serve().start()
+    broken: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            httpx.post(f"{server.url}/workflow/invoke", json=hold("x"), headers=headers(), timeout=10, trust_env=False)
+        except httpx.HTTPError as gone:
+            broken.append(gone)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    held.wait_begun()
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 4
+    caller.join(timeout=5)
+    held.go.release()
+    assert len(broken) == 1
+    assert [c.status for c in held.hive.calls] == ["failed"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_idle_connection_is_kept_and_then_closed() -> None:
+    """For as long as was asked."""
+    with echo_hive().serve(keep_alive_s=0.1) as server, socket.create_connection(("127.0.0.1", server.port)) as line:
+        line.settimeout(5)
+        line.sendall(b"GET /v1/error_codes HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = b""
+        while part := line.recv(65_536):
+            received += part
+        assert received.startswith(b"HTTP/1.1 200")
+
+
+def test_answers_are_not_held_back_by_the_network_stack() -> None:
+    """Nagle's algorithm is off: head and body are two writes, and would take 40 ms."""
+    with on_socket(echo_hive()) as http_client:
+        http_client.post("/workflow/invoke", json=ask())
+        began = time.monotonic()
+        for _ in range(20):
+            http_client.post("/workflow/invoke", json=ask())
+        assert time.monotonic() - began < 20 * 0.030
+
+
+def _padded(size: int) -> bytes:
+    """Return a good body of that many bytes."""
+    bare = json.dumps(ask(inputs={"text": ""})).encode()
+    return json.dumps(ask(inputs={"text": "x" * (size - len(bare))})).encode()
+
+
+@pytest.mark.parametrize(("size", "status"), [(LIMIT, 200), (LIMIT + 1, 413), (200 * LIMIT, 413)])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_are_capped(size: int, status: int, chunked: bool) -> None:
+    """Also without a Content-Length; the client gets its answer, and the hive lives."""
+    hive = echo_hive(max_body_bytes=LIMIT)
+    body = _padded(size)
+
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, len(body), 4096):
+            yield body[start : start + 4096]
+
+    with on_socket(hive) as http_client:
+        sent: Any = pieces() if chunked else body
+        answer = http_client.post("/workflow/invoke", content=sent, headers={"content-type": "application/json"})
+        assert answer.status_code == status
+        if status == 413:
+            assert answer.json()["error_code"] == "request_too_large"
+            assert "1,000 bytes" in answer.json()["message"]
+        assert http_client.post("/workflow/invoke", json=ask()).status_code == 200
+
+
+def test_a_client_that_does_not_listen_while_it_sends_gets_its_413_too() -> None:
+    """`http.client` writes everything first: 8 MB that nobody wants are read and dropped."""
+    hive = echo_hive(max_body_bytes=LIMIT)
+    with hive.serve() as server:
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        line.request("POST", "/v1/workflow/invoke", b"x" * 8_000_000, headers() | {"Content-Type": "application/json"})
+        answer = line.getresponse()
+        assert (answer.status, json.loads(answer.read())["error_code"]) == (413, "request_too_large")
+        line.close()
+
+
+def test_a_client_that_asks_first_sends_nothing() -> None:
+    """`Expect: 100-continue` with a length that is too much: 413 at once."""
+    hive = echo_hive(max_body_bytes=LIMIT)
+    with hive.serve() as server, socket.create_connection(("127.0.0.1", server.port)) as line:
+        line.settimeout(5)
+        line.sendall(
+            b"POST /v1/workflow/invoke HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n"
+            + f"Authorization: Bearer {KEY}\r\n\r\n".encode()
+        )
+        received = b""
+        while part := line.recv(65_536):
+            received += part
+    assert received.startswith(b"HTTP/1.1 413")
+    assert received.count(b"HTTP/1.1") == 1
+
+
+def test_a_wrong_key_is_refused_before_the_body_is_read() -> None:
+    """Whoever may not ask costs no memory."""
+    hive = echo_hive(max_body_bytes=LIMIT)
+    with on_socket(hive, key="wrong") as http_client:
+        assert http_client.post("/workflow/invoke", content=_padded(5 * LIMIT)).status_code == 401
+
+
+def test_the_rooms_that_a_hive_does_not_need_are_not_imported() -> None:
+    """Declaring workflows imports no web library; asking for a server does."""
+    code = (
+        "import sys\n"
+        "from fh_notebook.local import LocalHive\n"
+        "hive = LocalHive()\n"
+        "hive.workflow('d', variant='v')(lambda text: text)\n"
+        "hive.deployments()\n"
+        "names = ('starlette', 'uvicorn', 'httpx', 'pandas', 'fh_notebook.client', 'fh_notebook.contract.wire')\n"
+        "print([n for n in names if n in sys.modules])\n"
+        "hive.transport()\n"
+        "print([n for n in names if n in sys.modules])\n"
+        "hive.serve()\n"
+        "print([n for n in names if n in sys.modules])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment.for_process(Path.cwd()),
+    )
+    assert result.stdout.splitlines() == ["[]", "['starlette', 'httpx']", "['starlette', 'uvicorn', 'httpx']"]
+
+
+def test_the_public_names_are_there_and_sorted() -> None:
+    """`__all__` says what the room gives."""
+    import fh_notebook.local as room
+
+    assert room.__all__ == sorted(room.__all__)
+    assert all(hasattr(room, name) for name in room.__all__)
+    assert room.LocalHive is LocalHive

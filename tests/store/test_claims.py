@@ -1,0 +1,89 @@
+"""Claims: one job of one batch has one owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fh_notebook.contract.run import Run
+from fh_notebook.store.store import Store
+
+RUN = Run(status="completed", output="hi", deployment="d")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "answers.sqlite3").closing() as opened:
+        yield opened
+
+
+def test_one_of_two_gets_a_job(store: Store) -> None:
+    """The other is told who has it; asked again, the first still has it."""
+    a, b = store.new_owner(), store.new_owner()
+    assert store.claim("batch", "k", a, seen_id=0).result().mine
+    assert store.claim("batch", "k", b, seen_id=0).result().owner == a.name
+    assert store.claim("batch", "k", a, seen_id=0).result().mine
+    assert store.claim("another", "k", b, seen_id=0).result().mine
+    a.end()
+    b.end()
+
+
+def test_an_answer_takes_the_claim_with_it(store: Store) -> None:
+    """Whoever planned before the answer is given it in place of the job."""
+    a, b = store.new_owner(), store.new_owner()
+    seen = store.newest_id()
+    store.claim("batch", "k", a, seen_id=seen).result()
+    store.keep_answer(RUN, key="k", batch="batch", workspace="w", owner=a).result()
+    assert store.claims_of_batch("batch") == {}
+    claim = store.claim("batch", "k", b, seen_id=seen).result()
+    assert claim.answered is not None
+    assert claim.answered.run.output == "hi"
+    assert not claim.mine
+    a.end()
+    b.end()
+
+
+def test_who_has_seen_the_answer_may_call_anew(store: Store) -> None:
+    """An answer that was there at the time of the plan is no news: the user asked for another one."""
+    owner = store.new_owner()
+    store.keep_answer(RUN, key="k", batch="batch", workspace="w").result()
+    assert store.claim("batch", "k", owner, seen_id=store.newest_id()).result().mine
+    owner.end()
+
+
+def test_a_job_that_was_given_back_is_anybodys(store: Store) -> None:
+    """Only its owner can give it back."""
+    a, b = store.new_owner(), store.new_owner()
+    store.claim("batch", "k", a, seen_id=0).result()
+    assert not store.release("batch", "k", b).result()
+    assert store.release("batch", "k", a).result()
+    assert store.claim("batch", "k", b, seen_id=0).result().mine
+    a.end()
+    b.end()
+
+
+def test_one_of_two_takes_a_dead_owners_job_over(store: Store) -> None:
+    """The second finds another owner in its place."""
+    dead, a, b = (store.new_owner() for _ in range(3))
+    store.claim("batch", "k", dead, seen_id=0).result()
+    dead.end()
+    assert not store.is_alive(dead.name)
+    assert store.take_over("batch", "k", from_owner=dead.name, owner=a).result()
+    assert not store.take_over("batch", "k", from_owner=dead.name, owner=b).result()
+    assert store.claims_of_batch("batch") == {"k": a.name}
+    a.end()
+    b.end()
+
+
+def test_an_owner_that_ended_leaves_no_file(store: Store) -> None:
+    """And one that was never there is not alive."""
+    owner = store.new_owner()
+    folder = store.path.with_name(f"{store.path.name}-owners")
+    assert [p.name for p in folder.iterdir()] == [owner.name]
+    assert store.is_alive(owner.name)
+    owner.end()
+    owner.end()
+    assert list(folder.iterdir()) == []
+    assert not store.is_alive(owner.name)

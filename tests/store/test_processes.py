@@ -1,0 +1,172 @@
+"""Several processes on one store, and processes that end badly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from fh_notebook.contract.run import Run
+from fh_notebook.store.store import Store
+from tests import environment
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="fork and SIGKILL are POSIX")
+
+RUN = Run(status="completed", output="hi", deployment="d")
+
+
+def _program(text: str, folder: Path, *arguments: object) -> subprocess.Popen[str]:
+    head = "import sys\nfrom fh_notebook.store.store import Store\nfrom fh_notebook.contract.run import Run\n"
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", head + text, *map(str, arguments)],
+        env=environment.for_process(folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+WRITING = """
+store = Store(sys.argv[1])
+for i in range(int(sys.argv[3])):
+    store.keep_answer(Run(status="completed", output=i), key=f"{sys.argv[2]}-{i}", batch="b", workspace="w").result()
+    print(i)
+"""
+
+
+def test_several_processes_write_into_one_store(tmp_path: Path) -> None:
+    """Four kernels at once: every answer of each is there, and the file is whole."""
+    path = tmp_path / "answers.sqlite3"
+    writing = [_program(WRITING, tmp_path, path, name, 100) for name in "abcd"]
+    for process in writing:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in writing] == [0] * 4
+    with Store(path).closing() as store:
+        assert {kept.key for kept in store.answers_of_batch("b")} == {f"{n}-{i}" for n in "abcd" for i in range(100)}
+
+
+def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> None:
+    """SIGKILL in the middle of writing: what was acknowledged is there, and the file is whole."""
+    path = tmp_path / "answers.sqlite3"
+    process = _program(WRITING, tmp_path, path, "a", 1_000_000)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) >= 200:
+            break
+    process.send_signal(signal.SIGKILL)
+    rest = process.communicate()[0].split()
+    acknowledged = int(rest[-1]) if rest else 200
+    with Store(path).closing() as store:
+        kept = {int(kept.run.output) for kept in store.answers_of_batch("b")}
+        assert store.put(lambda c: c.execute("PRAGMA integrity_check").fetchone()[0]).result() == "ok"
+    assert set(range(acknowledged + 1)) <= kept
+    assert len(kept) <= acknowledged + 2
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_child_and_its_parent_both_keep(tmp_path: Path) -> None:
+    """The child opens the file anew; neither closes the other's connection, nor drops its locks."""
+    with Store(tmp_path / "answers.sqlite3").closing() as store:
+        store.keep_run(RUN, "parent").result()
+        child = os.fork()
+        if child == 0:
+            try:
+                assert len(store.runs()) >= 1
+                for _ in range(20):
+                    store.keep_run(RUN, "child").result(timeout=10)
+                store.close()
+            except BaseException:
+                traceback.print_exc()  # the parent's output is captured: shown when the test fails
+                os._exit(1)
+            os._exit(0)
+        for _ in range(20):
+            store.keep_run(RUN, "parent").result(timeout=10)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert len(store.runs()) == 41
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_fork_in_the_middle_of_a_write_leaves_the_child_free(tmp_path: Path) -> None:
+    """Locks that the parent's threads held at the fork are not the child's."""
+    with Store(tmp_path / "answers.sqlite3").closing() as store:
+        store.keep_run(RUN, "parent").result()
+        waiting = []
+        children = []
+        for _ in range(5):
+            waiting += [store.keep_run(RUN, "parent") for _ in range(100)]
+            child = os.fork()  # the writer's thread is inside SQLite
+            if child == 0:
+                try:
+                    store.keep_run(RUN, "child").result(timeout=10)
+                except BaseException:
+                    traceback.print_exc()  # the parent's output is captured: shown when the test fails
+                    os._exit(1)
+                os._exit(0)
+            children.append(child)
+        for future in waiting:
+            future.result()
+        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 5
+        assert len(store.runs(1000)) == 506
+
+
+OWNING = """
+store = Store(sys.argv[1])
+owner = store.new_owner()
+print(store.claim("b", "k", owner, seen_id=0).result().mine, owner.name)
+sys.stdin.read()
+"""
+
+
+def test_an_owner_lives_as_long_as_its_process_and_no_longer(tmp_path: Path) -> None:
+    """While it runs its job is its own; killed, it is known to be dead at once, and its job can be settled once."""
+    path = tmp_path / "answers.sqlite3"
+    process = _program(OWNING, tmp_path, path)
+    assert process.stdout is not None
+    mine, name = process.stdout.readline().split()
+    with Store(path).closing() as store:
+        owner = store.new_owner()
+        assert mine == "True"
+        assert store.is_alive(name)
+        assert store.claim("b", "k", owner, seen_id=0).result().owner == name
+        process.kill()
+        process.communicate()
+        assert not store.is_alive(name)
+        assert store.claims_of_batch("b") == {"k": name}
+        lost = Run(status="unknown", error_code="process_ended")
+        settled = [store.settle(lost, key="k", batch="b", workspace="w", from_owner=name).result() for _ in range(2)]
+        assert settled == [True, False]
+        assert store.claims_of_batch("b") == {}
+        assert [kept.status for kept in store.answers_of_batch("b")] == ["unknown"]
+        owner.end()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_child_does_not_keep_its_parents_owner_alive(tmp_path: Path) -> None:
+    """The lock goes with the process that took it, whatever children are left."""
+    path = tmp_path / "answers.sqlite3"
+    program = """
+import os, time
+store = Store(sys.argv[1])
+owner = store.new_owner()
+child = os.fork()
+if child:
+    print(owner.name, child)
+else:
+    os.close(1)
+sys.stdin.read()
+"""
+    process = _program(program, tmp_path, path)
+    assert process.stdout is not None
+    name, child = process.stdout.readline().split()
+    with Store(path).closing() as store:
+        assert store.is_alive(name)
+        process.kill()
+        process.wait()
+        os.kill(int(child), 0)  # the child is still there
+        assert not store.is_alive(name)
+    process.communicate()

@@ -1,0 +1,203 @@
+"""`Store`: what was kept is found again, as it was, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import StoreError
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.store import Store
+from fh_notebook.values import Secret
+from tests import environment
+
+
+def _run(**values: Any) -> Run:
+    known = {"status": "completed", "deployment": "d", "variant": "v", "inputs": {"x": 1}}
+    return Run(**{**known, **values})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "answers.sqlite3").closing() as opened:
+        yield opened
+
+
+def test_a_run_is_found_again_as_it_was(store: Store) -> None:
+    """Every field comes back, also after the store was closed and opened."""
+    run = _run(
+        output={"label": "billing", "n": [1, None, 0.5]},
+        request_id="req_1",
+        elapsed_s=0.25,
+        attempts=2,
+        started_at=datetime(2026, 11, 25, 8, tzinfo=UTC),
+        metadata={"case": 42},
+        origin="local",
+        raw={"run_status": "completed"},
+        status_code=200,
+    )
+    store.keep_run(run, "w").result()
+    store.close()
+    assert [kept.run for kept in store.runs()] == [run]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(json_values)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_any_output_is_kept_as_it_came(store: Store, output: Any) -> None:
+    """Whatever JSON a model answers, half characters, zero bytes and huge numbers included."""
+    store.keep_run(_run(output=output), "w").result()
+    assert store.runs(1)[0].run.output == output
+
+
+def test_no_secret_is_written(store: Store) -> None:
+    """Neither the file nor its log holds the signing secret, in whatever spelling."""
+    store.keep_run(_run(webhook_secret=Secret("whsec_do_not_write_me")), "w").result()
+    written = b"".join(p.read_bytes() for p in store.path.parent.iterdir() if p.is_file())
+    assert b"completed" in written
+    assert b"do_not_write_me" not in written
+
+
+def test_answers_are_never_overwritten_and_come_newest_first(store: Store) -> None:
+    """A paid answer stays, also when the same job was called anew."""
+    for output in ("first", "second"):
+        store.keep_answer(_run(output=output), key="k", batch="b", workspace="w").result()
+    assert [kept.run.output for kept in store.answers_of_batch("b")] == ["second", "first"]
+    assert [kept.run.output for kept in store.answers_of_keys(["k", "unknown"])] == ["second", "first"]
+
+
+def test_a_batch_has_only_its_own_answers(store: Store) -> None:
+    """Another batch's answer to the same job, and a single run, are found by key only."""
+    store.keep_answer(_run(output="mine"), key="k", batch="b", workspace="w").result()
+    seen = store.newest_id()
+    store.keep_answer(_run(output="other"), key="k", batch="c", workspace="w").result()
+    store.keep_answer(_run(output="again"), key="k", batch="b", workspace="w").result()
+    store.keep_run(_run(output="single"), "w").result()
+    assert [kept.run.output for kept in store.answers_of_batch("b")] == ["again", "mine"]
+    assert [kept.run.output for kept in store.answers_of_batch("b", after_id=seen)] == ["again"]
+    assert [kept.run.output for kept in store.answers_of_keys(["k"])] == ["again", "other", "mine"]
+    assert [kept.run.output for kept in store.runs()] == ["single"]
+
+
+def test_answers_can_be_asked_for_by_age(tmp_path: Path) -> None:
+    """Only those that are young enough, by the store's own clock."""
+    now = [datetime(2026, 11, 24, 12, tzinfo=UTC)]
+    with Store(tmp_path / "answers.sqlite3", now=lambda: now[0]).closing() as store:
+        store.keep_answer(_run(output="old"), key="k", batch="b", workspace="w").result()
+        now[0] += timedelta(days=1)
+        store.keep_answer(_run(output="new"), key="k", batch="b", workspace="w").result()
+        young = store.answers_of_keys(["k"], since=now[0] - timedelta(hours=1))
+    assert [(kept.run.output, kept.kept_at) for kept in young] == [("new", now[0])]
+
+
+def test_many_keys_are_asked_for_at_once(store: Store) -> None:
+    """More of them than an SQL statement has places for."""
+    store.keep_answer(_run(), key="k7", batch="b", workspace="w").result()
+    assert [kept.key for kept in store.answers_of_keys(f"k{i}" for i in range(100_000))] == ["k7"]
+
+
+def test_a_batch_keeps_its_first_date_and_its_last_plan(store: Store) -> None:
+    """The same name with more rows extends the batch; the same name in another workspace is another batch."""
+    first = datetime(2026, 11, 24, tzinfo=UTC)
+
+    def record(workspace: str, created_at: datetime, rows: int) -> BatchRecord:
+        return BatchRecord(
+            name="b",
+            workspace=workspace,
+            deployment="d",
+            variants=("x", "y"),
+            created_at=created_at,
+            plan={"rows": rows},
+        )
+
+    store.keep_batch(record("w", first, 10)).result()
+    store.keep_batch(record("w", first + timedelta(days=1), 20)).result()
+    store.keep_batch(record("other", first + timedelta(days=2), 5)).result()
+    assert store.batch("b", "w") == record("w", first, 20)
+    assert [r.workspace for r in store.batches()] == ["other", "w"]
+    assert store.batch("unknown", "w") is None
+
+
+def test_a_write_can_be_awaited_from_any_loop(store: Store) -> None:
+    """Two event loops in two threads, one store."""
+
+    async def keep(number: int) -> None:
+        await asyncio.gather(*(store.keep_run(_run(output=[number, i]), "w") for i in range(20)))
+
+    threads = [threading.Thread(target=asyncio.run, args=(keep(n),)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(kept.run.output for kept in store.runs()) == [[n, i] for n in range(2) for i in range(20)]
+
+
+def test_who_stops_waiting_does_not_take_the_answer_back(store: Store) -> None:
+    """A cancelled await leaves the write in the queue: the answer is paid for."""
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(connection: object) -> None:
+        begun.set()
+        go.wait()
+
+    async def main() -> None:
+        holding = store.put(hold)
+        await asyncio.to_thread(begun.wait)
+        waiting = asyncio.ensure_future(store.keep_run(_run(output="paid"), "w"))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        go.set()
+        await holding
+
+    asyncio.run(main())
+    store.close()
+    assert [kept.run.output for kept in store.runs()] == ["paid"]
+
+
+def test_what_was_put_and_not_waited_for_is_there_after_the_exit(tmp_path: Path) -> None:
+    """A program that ends normally has kept everything."""
+    path = tmp_path / "answers.sqlite3"
+    program = (
+        "import sys; from fh_notebook.store.store import Store; from fh_notebook.contract.run import Run\n"
+        "store = Store(sys.argv[1])\n"
+        "for i in range(500): store.keep_run(Run(status='completed', output=i), 'w')\n"
+    )
+    subprocess.run([sys.executable, "-c", program, path], env=environment.for_process(tmp_path), check=True)
+    with Store(path).closing() as store:
+        assert sorted(kept.run.output for kept in store.runs(1000)) == list(range(500))
+
+
+def test_a_store_travels_by_its_path(store: Store) -> None:
+    """Pickled, as to a worker process, it is the same file, opened anew."""
+    store.keep_run(_run(), "w").result()
+    with pickle.loads(pickle.dumps(store)).closing() as other:
+        assert len(other.runs()) == 1
+
+
+def test_an_error_names_the_path_once(tmp_path: Path) -> None:
+    """The path and the cure stand in the message, once."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError) as caught:
+        Store(tmp_path / "file" / "answers.sqlite3").runs()
+    assert str(caught.value).count("answers.sqlite3") == 1
