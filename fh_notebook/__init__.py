@@ -19,6 +19,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from fh_notebook import local
     from fh_notebook.batching.batch import Batch, abatch, batch
@@ -57,8 +59,6 @@ if TYPE_CHECKING:
     )
     from fh_notebook.settings import configure
     from fh_notebook.values import UNSET, Secret
-
-__version__ = "0.1.0"
 
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.batching.batch": ("Batch", "abatch", "batch"),

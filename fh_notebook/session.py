@@ -206,8 +206,8 @@ def local_hive() -> LocalHive:
     """Return this process's own hive, with the demo workflows."""
     with _state.lock:
         if _state.hive is None:
-            from fh_notebook import __version__
             from fh_notebook.local.demo import demo_hive
+            from fh_notebook.version import __version__
 
             # Named, so that an identical cell in a new kernel finds its answers; the workflows may change by version.
             _state.hive = demo_hive(name=f"demo-{__version__}")

@@ -16,6 +16,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Client.connection": ("fh_notebook.session", "connection"),
     "Run.save_assets": ("fh_notebook.client.assets", "save_assets"),
     "LocalHive.client": ("fh_notebook.session", "client_of_hive"),
+    "progress": ("fh_notebook.notebook.progress", "live_progress"),
     "notice": ("fh_notebook.notebook.notices", "notice"),
 }
 """What may be asked for: door -> (module, function)."""

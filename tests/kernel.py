@@ -119,8 +119,10 @@ class Kernel:
         end = time.monotonic() + 2 * PATIENCE_S
         while time.monotonic() < end and self.process.poll() is None:
             request = self._request("kernel_info_request", {})
-            if self._receive(self._shell, request, timeout=PATIENCE_S) is None:
+            info = self._receive(self._shell, request, timeout=PATIENCE_S)
+            if info is None:
                 continue
+            self.features: list[str] = info.get("supported_features", [])
             with self._changed:
                 # What was published before the subscription arrived is lost: then ask again.
                 if self._changed.wait_for(lambda sent=request: sent in self._idle, 0.2):
@@ -288,6 +290,8 @@ class Kernel:
 
     def subshell(self, timeout: float = PATIENCE_S) -> str | None:
         """Open a subshell, over which JupyterLab 4.4 and later send clicks, or return None where there are none."""
+        if "kernel subshells" not in self.features:
+            return None
         message = self._session.msg("create_subshell_request", {})
         self._session.send(self._control, message)
         content = self._receive(self._control, str(message["header"]["msg_id"]), timeout)

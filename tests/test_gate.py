@@ -14,7 +14,6 @@ from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.errors import LimitReached, SettingsError
 from fh_notebook.gate import Gate
-
 from tests.virtual_time import run_virtually
 
 DONE = Decision(verdict=Verdict.DONE)
@@ -123,7 +122,7 @@ def test_the_daily_caps_429_closes_the_gate_until_midnight_utc() -> None:
             waiting = asyncio.create_task(enter())
             await asyncio.sleep(0)
             gate.hear(Decision(verdict=Verdict.STOP, reason="daily_cap"))
-        with pytest.raises(LimitReached, match="in 3 h 20 min. No call was made"):
+        with pytest.raises(LimitReached, match=r"in 3 h 20 min\. No call was made"):
             await waiting
         with pytest.raises(LimitReached):
             await enter()

@@ -108,6 +108,8 @@ def _of_their_own_name(inputs: Any, rows: Rows, deployment: Deployment) -> list[
 
 
 def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) -> list[str]:
+    if not len(rows):  # an empty list has no columns, and no row that would miss one
+        return []
     properties = deployment.inputs.get("properties", {})
     return [
         f"{name}: no column has this name, and it is required; map it with inputs={{{name!r}: ...}}. "

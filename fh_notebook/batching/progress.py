@@ -1,7 +1,7 @@
 """The progress of a batch as text: one line that is rewritten in a terminal, one line every few seconds elsewhere.
 
 Rule of this file: progress costs nothing that a batch would notice and never stops it; at most 5 updates a second. A
-notebook plugs in its own display with :func:`set_default_progress`.
+notebook has its own display behind the door ``progress`` (:mod:`fh_notebook.views`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TextIO
 
+from fh_notebook import views
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
 from fh_notebook.errors import SettingsError
 
-__all__ = ["NoProgress", "Progress", "Snapshot", "TextProgress", "progress_of", "set_default_progress"]
+__all__ = ["NoProgress", "Pacer", "Progress", "Snapshot", "TextProgress", "progress_of"]
 
 TERMINAL_EVERY_S: Final = 0.2
 PLAIN_EVERY_S: Final = 5.0
@@ -77,6 +78,49 @@ class NoProgress:
         """Show nothing."""
 
 
+class Pacer:
+    """Decides when a display draws, and words the line that it shows.
+
+    Parameters
+    ----------
+    every_s : float
+        The shortest time between two drawings.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(self, every_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._began = self._drawn_at = clock()
+        self._calls_before = 0
+
+    def begin(self, batch: Snapshot) -> None:
+        """Take the time and the counts of the start."""
+        self._began = self._drawn_at = self._clock()
+        self._calls_before = batch.counts.calls
+
+    def due(self) -> bool:
+        """Whether to draw now; asking and being told so counts as drawing."""
+        if self._clock() - self._drawn_at < self._every_s:
+            return False
+        self._drawn_at = self._clock()
+        return True
+
+    def line(self, batch: Snapshot) -> str:
+        """Return how far `batch` is, how fast, and about how long it still takes."""
+        counts = batch.counts
+        ended = counts.planned - counts.pending
+        elapsed_s = self._clock() - self._began
+        rate = (counts.calls - self._calls_before) / elapsed_s if elapsed_s > 0 else 0.0
+        left = f", about {_duration(counts.pending / rate)} left" if rate > 0 and counts.pending else ""
+        failed = f", {counts.failed + counts.unknown:,} failed or unknown" if counts.failed + counts.unknown else ""
+        return (
+            f"{batch.name}: {ended:,}/{counts.planned:,}{failed}, {counts.reused:,} reused, "
+            f"{batch.in_flight:,} in flight, {rate:.3g} calls/s{left}"
+        )
+
+
 class TextProgress:
     """Writes lines of text.
 
@@ -90,40 +134,23 @@ class TextProgress:
 
     def __init__(self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream if stream is not None else sys.stderr
-        self._clock = clock
         self._is_terminal = bool(getattr(self._stream, "isatty", lambda: False)())
-        self._every_s = TERMINAL_EVERY_S if self._is_terminal else PLAIN_EVERY_S
-        self._began = self._drawn_at = clock()
+        self._pacer = Pacer(TERMINAL_EVERY_S if self._is_terminal else PLAIN_EVERY_S, clock=clock)
         self._width = 0
-        self._calls_before = 0
 
     def begin(self, batch: Snapshot) -> None:
         """Say the plan."""
-        self._began = self._drawn_at = self._clock()
-        self._calls_before = batch.counts.calls
+        self._pacer.begin(batch)
         self._write(str(batch.plan()), last=True)
 
     def update(self, batch: Snapshot) -> None:
         """Say how far it is, unless that was said just now."""
-        if self._clock() - self._drawn_at >= self._every_s:
-            self._drawn_at = self._clock()
-            self._write(self._line(batch), last=not self._is_terminal)
+        if self._pacer.due():
+            self._write(self._pacer.line(batch), last=not self._is_terminal)
 
     def end(self, batch: Snapshot) -> None:
         """Say how it ended."""
         self._write(batch.summary(), last=True)
-
-    def _line(self, batch: Snapshot) -> str:
-        counts = batch.counts
-        ended = counts.planned - counts.pending
-        elapsed_s = self._clock() - self._began
-        rate = (counts.calls - self._calls_before) / elapsed_s if elapsed_s > 0 else 0.0
-        left = f", about {_duration(counts.pending / rate)} left" if rate > 0 and counts.pending else ""
-        failed = f", {counts.failed + counts.unknown:,} failed or unknown" if counts.failed + counts.unknown else ""
-        return (
-            f"{batch.name}: {ended:,}/{counts.planned:,}{failed}, {counts.reused:,} reused, "
-            f"{batch.in_flight:,} in flight, {rate:.3g} calls/s{left}"
-        )
 
     def _write(self, line: str, *, last: bool) -> None:
         try:
@@ -144,15 +171,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-_default: Callable[[], Progress] = TextProgress
-
-
-def set_default_progress(make: Callable[[], Progress] | None) -> None:
-    """Set what ``progress=True`` shows from now on; ``None`` is text again."""
-    global _default
-    _default = make or TextProgress
-
-
 def progress_of(choice: Any) -> Progress:
     """Return the display that ``batch(progress=...)`` asks for: ``True``, ``False``, or a function that makes one.
 
@@ -162,7 +180,8 @@ def progress_of(choice: Any) -> Progress:
         It is none of them.
     """
     if choice is True:
-        return _default()
+        live: Progress | None = views.knock("progress")
+        return live or TextProgress()
     if choice is False or choice is None:
         return NoProgress()
     if callable(choice):

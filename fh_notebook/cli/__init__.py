@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-from fh_notebook import __version__
 from fh_notebook.errors import FetchHiveError
+from fh_notebook.version import __version__
 
 __all__ = ["main"]
 

@@ -15,7 +15,7 @@ __all__ = ["open_http"]
 
 def user_agent() -> str:
     """Return what every request says of its sender."""
-    from fh_notebook import __version__
+    from fh_notebook.version import __version__
 
     return f"fh-notebook/{__version__}"
 

@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+MAX_INT_BITS: Final = 13_000
+"""Python refuses to write longer numbers (``sys.set_int_max_str_digits``: 4,300 digits), and no service reads them."""
+
 __all__ = ["canonical_json", "json_problems"]
 
 MAX_DEPTH: Final = 200
@@ -35,6 +38,8 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
     if value is None or isinstance(value, str | bool | int):
         if isinstance(value, str) and not _is_encodable(value):
             return [f"{path or 'value'}: holds half a character (a lone surrogate), which UTF-8 cannot say"]
+        if isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
+            return [f"{path or 'value'}: is a whole number of more than 4,000 digits; give it as text"]
         return []
     if depth > MAX_DEPTH:
         return [f"{path or 'value'}: is nested more than {MAX_DEPTH} deep"]

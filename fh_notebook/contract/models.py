@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fh_notebook.contract import schema as _schema
 from fh_notebook.contract.canonical import canonical_json, json_problems
+from fh_notebook.contract.schema import fill_defaults, to_schema
+from fh_notebook.contract.schema import problems as problems_of
 from fh_notebook.errors import InputError
 
 __all__ = ["Answer", "Deployment", "InvokeRequest"]
@@ -71,7 +72,7 @@ class Deployment:
                 raise InputError(f"a variant is named by a string, not {variant!r}", where=name)
         object.__setattr__(self, "name", name.strip())
         object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
-        object.__setattr__(self, "inputs", _schema.to_schema(inputs))
+        object.__setattr__(self, "inputs", to_schema(inputs))
         object.__setattr__(self, "description", description)
 
     def __hash__(self) -> int:
@@ -97,7 +98,7 @@ class Deployment:
 
     def problems(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return one sentence for everything about `inputs` that does not fit; an empty list when they fit."""
-        return _schema.problems(self.inputs, inputs)
+        return problems_of(self.inputs, inputs)
 
     def complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return `inputs` with the declared defaults of those that are missing, checked.
@@ -110,7 +111,7 @@ class Deployment:
         InputError
             With every problem.
         """
-        filled = _schema.fill_defaults(self.inputs, inputs)
+        filled = fill_defaults(self.inputs, inputs)
         if found := self.problems(filled):
             raise InputError(found, where=self.name)
         return filled

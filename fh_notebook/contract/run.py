@@ -204,7 +204,9 @@ class Run:
             cls="fh-head",
         )
         identity = self.request_id or self.run_id
-        foot = html.el("div", identity, cls="fh-dim fh-foot", title="the service's id of this call") if identity else None
+        foot = (
+            html.el("div", identity, cls="fh-dim fh-foot", title="the service's id of this call") if identity else None
+        )
         return html.el("div", head, *self._html_body(), foot, cls="fh-card")
 
     def _html_body(self) -> list[html.Html]:

@@ -97,7 +97,8 @@ def _from_parameter(parameter: inspect.Parameter, hint: Any) -> dict[str, Any]:
     if default is None and schema and "null" not in _types(schema) and "anyOf" not in schema:
         # `x: str = None` means "or None", whatever a type checker says of it
         schema = _union([schema, {"type": "null"}])
-    if default is not parameter.empty and not json_problems(default):
+    # A default of None is what the function does with nothing: leaving the variable out says the same.
+    if default is not parameter.empty and default is not None and not json_problems(default):
         schema["default"] = plain(default)
     return schema
 

@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from fh_notebook.local.book import Call, Counts
 from fh_notebook.local.callbacks import Delivery
+from fh_notebook.local.demo import demo_hive, tickets, tickets_path
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.local.registry import WebhookEndpoint
 
-__all__ = ["Call", "Counts", "Delivery", "LocalHive", "WebhookEndpoint"]
+__all__ = [
+    "Call",
+    "Counts",
+    "Delivery",
+    "LocalHive",
+    "WebhookEndpoint",
+    "demo_hive",
+    "tickets",
+    "tickets_path",
+]

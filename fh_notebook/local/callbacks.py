@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fh_notebook import __version__
 from fh_notebook.contract.signing import sign
 from fh_notebook.local.options import Options
 from fh_notebook.values import Secret
+from fh_notebook.version import __version__
 
 if TYPE_CHECKING:
     import httpx

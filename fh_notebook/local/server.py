@@ -218,6 +218,16 @@ class _Uvicorn(uvicorn.Server):
         await self._stopping.wait()
         self.should_exit = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, and only then close."""
+        # A connection that asyncio accepts in the very round of the loop in which its server is closed is leaked (an
+        # assertion in `Server._attach` of CPython 3.11). So: no more accepting, a round for what was accepted, close.
+        for sock in sockets or []:
+            with contextlib.suppress(NotImplementedError, ValueError, OSError):  # loops that have no readers
+                asyncio.get_running_loop().remove_reader(sock)
+        await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
     async def _serve_on(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()

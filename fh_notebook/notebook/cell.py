@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
@@ -35,6 +35,8 @@ class CellCall:
     tool_approval: str | None = None
     key_was_dropped: bool = False
     """Whether a pasted snippet carried a key, which is not used."""
+    ignored: tuple[str, ...] = ()
+    """Fields of a pasted snippet that a workflow's call does not have; they are not sent."""
 
     def requests(self) -> list[InvokeRequest]:
         """Return one checked request a variant, in order.
@@ -110,6 +112,7 @@ def _from_snippet(snippet: Snippet, name: str | None, variants: tuple[str, ...])
         user=request.user,
         tool_approval=request.tool_approval,
         key_was_dropped=snippet.key is not None,
+        ignored=snippet.ignored,
     )
 
 
@@ -126,24 +129,24 @@ def _chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...
 class _PlainLoader(yaml.SafeLoader):
     """YAML that builds only what JSON can say: the 1.2 core words, no dates, no anchors, no repeated keys."""
 
-    yaml_implicit_resolvers: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as in the base class
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.constructor.ConstructorError(None, None, "'*' begins an alias; quote the text", event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         built: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int | float | bool | None):
                 raise yaml.constructor.ConstructorError(None, None, "a name must be a text", key_node.start_mark)
             if _name(key) in built:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
-            built[_name(key)] = self.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+            built[_name(key)] = self.construct_object(value_node, deep=True)
         return built
 
 
@@ -171,7 +174,7 @@ _PlainLoader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
 def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
-    """Return the mapping that `text` is, in YAML or JSON; an empty text is an empty mapping.
+    r"""Return the mapping that `text` is, in YAML or JSON; an empty text is an empty mapping.
 
     Raises
     ------
@@ -180,8 +183,8 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
 
     Examples
     --------
-    >>> read_mapping("ticket: |\\n  Where is it?\\nurgent: no\\nmax_words: 12")
-    {'ticket': 'Where is it?\\n', 'urgent': 'no', 'max_words': 12}
+    >>> read_mapping("ticket: |\n  Where is it?\nurgent: no\nmax_words: 12")
+    {'ticket': 'Where is it?\n', 'urgent': 'no', 'max_words': 12}
     """
     if (value := _as_json(text)) is not None:
         return value

@@ -50,7 +50,7 @@ class _LineParser(argparse.ArgumentParser):
         raise _HelpShown
 
 
-class _HelpShown(Exception):  # noqa: N818 - not an error
+class _HelpShown(Exception):
     """``--help`` was asked for and printed."""
 
 
@@ -128,6 +128,8 @@ class FetchHiveMagics(Magics):
         requests = call.requests()
         if call.key_was_dropped:
             notice("The snippet's key was not used, and is better not kept in a cell: set FETCH_HIVE_API_KEY instead.")
+        if call.ignored:
+            notice(f"Not sent, because no workflow call is known to take it: {', '.join(call.ignored)}.")
         if options.dry_run:
             print(_dry_run_text(client, requests))  # noqa: T201 - a cell's output
             return None

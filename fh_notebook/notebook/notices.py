@@ -7,7 +7,7 @@ from typing import Any
 
 from fh_notebook import html
 
-__all__ = ["notice"]
+__all__ = ["notice", "running_shell"]
 
 
 class _Notice:
@@ -25,7 +25,7 @@ class _Notice:
 
 def notice(text: str) -> None:
     """Show `text` to the user."""
-    shell = _shell()
+    shell = running_shell()
     if shell is None:
         print(text, file=sys.stderr)  # noqa: T201 - a program without a notebook has no other place
         return
@@ -34,10 +34,10 @@ def notice(text: str) -> None:
     display(_Notice(text))  # type: ignore[no-untyped-call]  # IPython's display has no types
 
 
-def _shell() -> Any:
+def running_shell() -> Any:
     """Return the running IPython shell; a program that never imported IPython has none, and does not import it now."""
     if "IPython" not in sys.modules:
         return None
     from IPython.core.getipython import get_ipython
 
-    return get_ipython()  # type: ignore[no-untyped-call]  # IPython's function has no types
+    return get_ipython()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,7 +56,7 @@ def open_connection(
         _make_private_file(path)
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection, path, migrations)
+            _prepare(connection, path, migrations, busy_timeout_s)
         except BaseException:
             connection.close()
             raise
@@ -69,12 +70,12 @@ def _make_private_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations, busy_timeout_s: float) -> None:
     # Looks before it changes anything, and at one moment: another process may be making the file just now.
     connection.execute("BEGIN")
     version = _version_of(connection, path, newest=len(migrations))
     connection.execute("COMMIT")
-    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    mode = _switch_to_wal(connection, busy_timeout_s)
     if mode != "wal":
         raise StoreError(
             f"the store {path} lies where SQLite's write-ahead log does not work (a network drive?); put it on a local "
@@ -83,6 +84,18 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations)
     connection.execute("PRAGMA synchronous=NORMAL")
     if version < len(migrations):
         _migrate(connection, path, migrations)
+
+
+def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> str:
+    """Return the journal mode after asking for WAL. This one statement does not wait for others by itself."""
+    until = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        except sqlite3.OperationalError as broken:
+            if broken.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fh_notebook.cli import main
 from fh_notebook.cli.terminal import width
 from fh_notebook.local.demo import tickets
 from tests import environment
@@ -104,10 +105,13 @@ def test_a_pipe_gets_plain_lines_of_80_columns(shown: str) -> None:
     assert max(width(line) for line in shown.splitlines()) <= 80
 
 
-def test_it_follows_the_width_that_it_is_told(tmp_path: Path) -> None:
+def test_it_follows_the_width_that_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """On a wider page more of each ticket is shown."""
-    done = _demo(tmp_path, COLUMNS="140")
-    assert 120 < max(width(line) for line in done.stdout.splitlines()) <= 140
+    monkeypatch.setenv("COLUMNS", "140")
+    assert main(["demo"]) == 0
+    assert 120 < max(width(line) for line in capsys.readouterr().out.splitlines()) <= 140
 
 
 def test_nothing_is_kept_in_the_users_folders(tmp_path: Path) -> None:

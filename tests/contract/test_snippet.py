@@ -273,6 +273,12 @@ def test_broken_json_is_told_by_line_column_and_spot(text: str, place: str, why:
     assert "▸" in message
 
 
+@pytest.mark.parametrize("value", ["null", "{}", '{"enabled": false, "callback_url": ""}'])
+def test_an_async_that_is_off_is_a_plain_call(value: str) -> None:
+    """The dialog may leave the object there with Async switched off."""
+    assert parse_snippet(f'{{"deployment": "d", "async": {value}}}').request.callback_url is None
+
+
 def test_a_field_that_is_not_known_is_left_out_and_named() -> None:
     """The service may know fields that we do not: they are reported, and do not stop anybody."""
     snippet = parse_snippet('{"deployment": "d", "variant": "v", "session_id": "x"}')

@@ -1,0 +1,476 @@
+"""The engine, in virtual time, against a service that is a function: it is given `attempt` and knows no client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fh_notebook.batching.engine import HELD_WAIT_S, Engine
+from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopped, Throttled
+from fh_notebook.batching.ledger import Turn
+from fh_notebook.batching.plan import Job
+from fh_notebook.batching.stopping import Limits
+from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.wire import Exchange, decode_answer
+from fh_notebook.errors import CallError, StoreError
+from fh_notebook.gate import Gate
+from tests.virtual_time import run_virtually
+
+DONE = Answer(status_code=200, body=b'{"run_status": "completed", "output": "hi"}', elapsed_s=1.0)
+BUSY = Answer(status_code=429, body=b'{"error": "You\'ve reached your concurrency limit."}')
+CAPPED = Answer(status_code=429, body=b'{"error_code": "api_rate_limit_exceeded", "limit": 50, "current": 50}')
+BAD_KEY = Answer(status_code=401, body=b'{"error": "Invalid access."}')
+NO_CREDITS = Answer(status_code=402, body=b'{"error_code": "insufficient_hosted_llm_credits"}')
+INVALID = Answer(status_code=422, body=b'{"error_code": "validation_error", "error": "bad"}')
+AWAY = Answer(status_code=503, body=b'{"error_code": "unavailable"}')
+MAY_HAVE_RUN = Answer(status_code=500, body=b'{"error_code": "internal_server_error"}')
+NOT_REACHED = Answer(broke="connect", sent=False)
+TIMED_OUT = Answer(broke="read_timeout", sent=True)
+
+Answers = Callable[[InvokeRequest, int], Answer]
+
+
+def _job(number: int) -> Job:
+    return Job(
+        position=number,
+        row=number,
+        deployment="d",
+        variant="v",
+        repeat=1,
+        inputs={"n": number},
+        metadata={},
+        key=f"k{number}",
+    )
+
+
+@dataclass
+class Service:
+    """Answers by a function of the request and of which call of this job it is; admits `cap` at once."""
+
+    answers: Answers = lambda request, nth: DONE
+    cap: int | None = None
+    seconds: float = 1.0
+    calls: list[int] = field(default_factory=list)
+    ran: Counter[int] = field(default_factory=Counter)
+    out: int = 0
+    peak: int = 0
+
+    async def attempt(self, request: InvokeRequest) -> Exchange:
+        number = request.inputs["n"]
+        self.calls.append(number)
+        if self.cap is not None and self.out >= self.cap:
+            return self._exchange(BUSY, request)
+        self.out += 1
+        self.peak = max(self.peak, self.out)
+        try:
+            self.ran[number] += 1
+            await asyncio.sleep(self.seconds)
+            return self._exchange(self.answers(request, self.calls.count(number)), request)
+        finally:
+            self.out -= 1
+
+    def _exchange(self, answer: Answer, request: InvokeRequest) -> Exchange:
+        return Exchange(answer=answer, run=decode_answer(answer, request))
+
+
+@dataclass
+class Memory:
+    """A ledger in memory, which takes time and notes everything."""
+
+    kept: dict[str, Run] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
+    turns: Callable[[Job], Turn] = lambda job: Turn(go=True)
+    fails: Exception | None = None
+
+    async def claim(self, job: Job) -> Turn:
+        await asyncio.sleep(0.001)
+        turn = self.turns(job)
+        if turn.go:
+            assert job.key not in self.claimed
+            self.claimed.add(job.key)
+        return turn
+
+    async def release(self, job: Job) -> None:
+        await asyncio.sleep(0.001)
+        self.claimed.discard(job.key)
+
+    async def keep(self, job: Job, run: Run) -> None:
+        await asyncio.sleep(0.001)
+        if self.fails:
+            raise self.fails
+        assert job.key in self.claimed
+        assert job.key not in self.kept
+        self.claimed.discard(job.key)
+        self.kept[job.key] = run
+
+
+@dataclass
+class Ran:
+    """What one start did."""
+
+    events: list[Event]
+    memory: Memory
+    service: Service
+    engine: Engine
+    seconds: float
+    gate: Gate
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def outcomes(self) -> dict[int, str]:
+        return {event.job.row: event.run.status for event in self.of(Finished)}
+
+
+def _run(
+    jobs: int = 10,
+    service: Service | None = None,
+    *,
+    limit: int | None = 3,
+    memory: Memory | None = None,
+    during: Callable[[asyncio.Task[Any]], Awaitable[None]] | None = None,
+    source: Iterator[Job] | None = None,
+    **options: Any,
+) -> Ran:
+    service, memory = service or Service(), memory or Memory()
+    events: list[Event] = []
+    gate = Gate(limit)
+    engine = Engine(
+        attempt=service.attempt,
+        gate=gate,
+        ledger=memory,
+        emit=events.append,
+        batch="b",
+        planned=jobs,
+        jitter=lambda: 0.5,
+        **options,
+    )
+
+    async def main() -> None:
+        task = asyncio.ensure_future(engine.run(source or map(_job, range(jobs))))
+        if during is not None:
+            await during(task)
+        try:
+            await task
+        except asyncio.CancelledError:
+            assert task.cancelled()
+
+    _, seconds = run_virtually(main())
+    # Whatever happened: every slot was given back, and no claim is left behind.
+    assert gate.in_flight == 0
+    assert memory.claimed == set()
+    return Ran(events, memory, service, engine, seconds, gate)
+
+
+def test_every_job_is_called_once_with_as_many_at_once_as_the_gate_admits() -> None:
+    """Ten jobs of a second, three at once: four round trips, and each answer kept before it counts."""
+    ran = _run(10)
+    assert ran.service.peak == 3
+    assert ran.seconds == pytest.approx(4.0, abs=0.1)
+    assert ran.outcomes == dict.fromkeys(range(10), "completed")
+    assert len(ran.memory.kept) == len(ran.of(Started)) == ran.engine.calls == 10
+    assert ran.service.calls == list(range(10))
+    assert ran.engine.stopped is None
+
+
+def test_an_event_is_told_after_it_is_true() -> None:
+    """A job starts before it finishes, and it is kept when its finish is told."""
+    memory = Memory()
+    finished: list[bool] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Finished):
+            finished.append(event.job.key in memory.kept)
+
+    async def main() -> None:
+        engine = Engine(attempt=Service().attempt, gate=Gate(3), ledger=memory, emit=note)
+        await engine.run(map(_job, range(5)))
+
+    run_virtually(main())
+    assert finished == [True] * 5
+
+
+def test_jobs_are_taken_from_the_iterator_only_when_they_can_be_called() -> None:
+    """Memory does not grow with the number of jobs: a batch that stops has taken few of them."""
+    taken: list[int] = []
+
+    def source() -> Iterator[Job]:
+        for number in range(1_000_000):
+            taken.append(number)
+            yield _job(number)
+
+    ran = _run(1_000_000, source=source(), limits=Limits(max_calls=20))
+    assert len(ran.memory.kept) == 20
+    assert len(taken) <= 22
+
+
+def test_its_own_bound_holds_whatever_the_gate_admits() -> None:
+    """A batch of two at once behind a gate of ten."""
+    assert _run(10, limit=10, max_in_flight=2).service.peak == 2
+
+
+@pytest.mark.parametrize("cap", [1, 3, 5])
+def test_refused_calls_go_back_and_every_job_gets_through(cap: int) -> None:
+    """An adaptive gate finds the plan's cap with a few refusals, and a refusal is no failure."""
+    ran = _run(100, Service(cap=cap, seconds=1.0), limit=None)
+    assert ran.outcomes == dict.fromkeys(range(100), "completed")
+    assert ran.service.peak <= cap
+    assert all(times == 1 for times in ran.service.ran.values())
+    assert ran.engine.refused == len(ran.of(Throttled)) == ran.engine.calls - 100 <= 6
+    assert ran.seconds <= 100 / cap * 1.15
+
+
+def test_a_refused_job_waits_outside_of_its_slot() -> None:
+    """The others go on meanwhile."""
+    after = Answer(status_code=429, headers={"retry-after": "30"}, body=b'{"error_code": "too_many_requests"}')
+    ran = _run(7, Service(lambda r, nth: after if r.inputs["n"] == 0 and nth == 1 else DONE), limit=1)
+    assert [event.job.row for event in ran.of(Finished)] == [1, 2, 3, 4, 5, 6, 0]
+    [throttled] = ran.of(Throttled)
+    assert (throttled.reason, throttled.wait_s) == ("provider", 30.25)
+    assert ran.memory.kept["k0"].attempts == 2
+    assert ran.seconds == pytest.approx(32.25, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "error_code", "calls"),
+    [
+        (DONE, "completed", None, 1),
+        (INVALID, "failed", "validation_error", 1),
+        (AWAY, "failed", "unavailable", 3),
+        (NOT_REACHED, "failed", "connect", 3),
+        (MAY_HAVE_RUN, "unknown", "internal_server_error", 1),
+        (TIMED_OUT, "unknown", "read_timeout", 1),
+    ],
+)
+def test_each_answer_has_its_outcome_and_its_number_of_calls(
+    answer: Answer, status: str, error_code: str | None, calls: int
+) -> None:
+    """What did not run is called up to three times; what may have run never again."""
+    ran = _run(1, Service(lambda r, nth: answer))
+    run = ran.memory.kept["k0"]
+    assert (run.status, run.error_code, run.attempts, ran.engine.calls) == (status, error_code, calls, calls)
+    assert len(ran.of(Retried)) == calls - 1
+
+
+def test_refusals_use_up_no_attempt() -> None:
+    """Refused five times, then away once, then answered: a batch has time."""
+    ran = _run(1, Service(lambda r, nth: BUSY if nth <= 5 else AWAY if nth == 6 else DONE))
+    assert ran.memory.kept["k0"].status == "completed"
+    assert ran.memory.kept["k0"].attempts == 7
+    waits = [event.wait_s for event in ran.of(Throttled)]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[-1]
+
+
+@pytest.mark.parametrize(("answer", "reason"), [(CAPPED, "daily_cap"), (NO_CREDITS, "credits"), (BAD_KEY, "auth")])
+def test_an_answer_that_no_other_call_would_better_stops_and_fails_nothing(answer: Answer, reason: str) -> None:
+    """What is in flight ends, what was not called has no outcome, and the stop is told once."""
+    ran = _run(20, Service(lambda r, nth: DONE if r.inputs["n"] < 7 else answer))
+    assert ran.outcomes == dict.fromkeys(range(7), "completed")
+    [stopped] = ran.of(Stopped)
+    assert stopped.reason == reason
+    assert ran.engine.stopped is stopped
+    assert ran.engine.calls <= 7 + 3
+
+
+def test_a_closed_gate_stops_without_a_call() -> None:
+    """A second batch on the same day is told at once, and sends nothing."""
+    first = _run(5, Service(lambda r, nth: CAPPED), limit=1)
+    assert first.engine.calls == 1
+    service = Service()
+    events: list[Event] = []
+    engine = Engine(attempt=service.attempt, gate=first.gate, ledger=Memory(), emit=events.append)
+    run_virtually(engine.run(map(_job, range(5))))
+    assert service.calls == []
+    [stopped] = events
+    assert isinstance(stopped, Stopped)
+    assert stopped.reason == "daily_cap"
+    assert "renewed at 00:00 UTC" in stopped.message
+
+
+@pytest.mark.parametrize("most", [0, 1, 7, 10, 11])
+def test_no_more_requests_are_sent_than_were_allowed(most: int) -> None:
+    """Exactly so many; and a batch that needs no more has not been stopped."""
+    ran = _run(10, limits=Limits(max_calls=most))
+    assert ran.engine.calls == len(ran.memory.kept) == min(most, 10)
+    assert (ran.engine.stopped is None) == (most >= 10)
+
+
+def test_refused_requests_count_as_calls() -> None:
+    """They were sent."""
+    ran = _run(4, Service(lambda r, nth: BUSY if nth == 1 else DONE), limits=Limits(max_calls=5), limit=1)
+    assert ran.engine.calls == 5
+
+
+def test_no_call_is_started_after_the_time_that_was_allowed() -> None:
+    """Those in flight are waited for, and a job that waits to be called again is not waited for."""
+    ran = _run(10, limit=1, limits=Limits(max_seconds=2.5))
+    assert list(ran.outcomes) == [0, 1, 2]
+    after = Answer(status_code=429, headers={"retry-after": "100"}, body=b'{"error_code": "too_many_requests"}')
+    ran = _run(1, Service(lambda r, nth: after), limits=Limits(max_seconds=5))
+    assert ran.seconds == pytest.approx(5)
+    assert ran.engine.stopped is not None
+    assert ran.engine.stopped.reason == "max_seconds"
+
+
+def test_the_first_error_stops_where_that_was_asked_for() -> None:
+    """`fail_on_error=True`; an unknown counts as one."""
+    for answer in (INVALID, MAY_HAVE_RUN):
+        ran = _run(
+            20,
+            Service(lambda r, nth, answer=answer: answer if r.inputs["n"] == 4 else DONE),  # type: ignore[misc]
+            limit=1,
+            limits=Limits(fail_on_error=True),
+        )
+        assert len(ran.memory.kept) == 5
+        assert ran.engine.stopped is not None
+        assert ran.engine.stopped.reason == "fail_on_error"
+
+
+def _cancel_after(seconds: float) -> Callable[[asyncio.Task[Any]], Awaitable[None]]:
+    async def cancel(task: asyncio.Task[Any]) -> None:
+        await asyncio.sleep(seconds)
+        task.cancel()
+
+    return cancel
+
+
+def test_a_cancel_keeps_what_is_finished_and_makes_what_was_out_unknown() -> None:
+    """Those calls may have run: they are kept as such before the cancel goes on."""
+    ran = _run(10, during=_cancel_after(1.5))
+    assert ran.outcomes == {0: "completed", 1: "completed", 2: "completed", 3: "unknown", 4: "unknown", 5: "unknown"}
+    assert {run.error_code for run in ran.memory.kept.values() if run.status == "unknown"} == {"cancelled"}
+    assert all(run.started_at for run in ran.memory.kept.values() if run.status == "unknown")
+    assert ran.seconds < 1.6
+
+
+@given(st.integers(0, 4000), st.integers(1, 4), st.sampled_from([1, 2, 5]))
+def test_a_cancel_at_any_instant_loses_nothing_and_leaves_nothing(milliseconds: int, limit: int, cap: int) -> None:
+    """Whatever was sent and may have run has an outcome that is kept; no slot and no claim is left."""
+    ran = _run(12, Service(cap=cap), limit=limit, during=_cancel_after(milliseconds / 1000))
+    assert set(ran.service.ran) == set(ran.outcomes)
+    assert {f"k{row}" for row in ran.outcomes} == set(ran.memory.kept)
+
+
+answers = st.sampled_from([DONE, BUSY, INVALID, AWAY, MAY_HAVE_RUN, NOT_REACHED, TIMED_OUT])
+
+
+@given(st.lists(st.lists(answers, min_size=1, max_size=4), max_size=12), st.integers(1, 4))
+def test_whatever_the_service_answers_each_job_has_one_outcome(script: list[list[Answer]], limit: int) -> None:
+    """And what may have run, or was answered, is never called again."""
+
+    def answer(request: InvokeRequest, nth: int) -> Answer:
+        scripted = script[request.inputs["n"]]
+        return scripted[min(nth, len(scripted)) - 1] if nth <= len(scripted) else DONE
+
+    ran = _run(len(script), Service(answer), limit=limit)
+    assert sorted(event.job.row for event in ran.of(Finished)) == list(range(len(script)))
+    final = (DONE, INVALID, MAY_HAVE_RUN, TIMED_OUT)
+    for number, scripted in enumerate(script):
+        given_answers = [answer(_job(number).request("b"), n + 1) for n in range(ran.service.calls.count(number))]
+        assert not any(a in final for a in given_answers[:-1])
+        assert len(scripted) >= 1
+
+
+def test_a_job_that_another_kernel_answers_is_waited_for_and_not_called() -> None:
+    """Held at first, then answered: its answer is taken, and it cost no call here."""
+    asked: Counter[str] = Counter()
+
+    def turns(job: Job) -> Turn:
+        asked[job.key] += 1
+        if job.row == 2:
+            return Turn() if asked[job.key] < 4 else Turn(answer=Run(status="completed", output="theirs"))
+        return Turn(go=True)
+
+    ran = _run(5, memory=Memory(turns=turns), limit=1)
+    assert ran.service.calls == [0, 1, 3, 4]
+    [theirs] = [event for event in ran.of(Finished) if event.reused]
+    assert (theirs.job.row, theirs.run.output) == (2, "theirs")
+    assert ran.seconds >= HELD_WAIT_S * (1 + 2 + 4)
+
+
+def test_a_job_that_needs_no_call_uses_none_of_those_allowed() -> None:
+    """`max_calls` counts what is sent."""
+    taken = Turn(answer=Run(status="completed"))
+    memory = Memory(turns=lambda job: taken if job.row < 8 else Turn(go=True))
+    ran = _run(10, memory=memory, limits=Limits(max_calls=2))
+    assert ran.service.calls == [8, 9]
+    assert ran.engine.stopped is None
+
+
+def test_a_store_that_fails_stops_and_the_paid_answer_is_told_all_the_same() -> None:
+    """The answer is in memory, the rest is pending, and the message is the store's own."""
+    memory = Memory(fails=StoreError("the disk is full"))
+    events: list[Event] = []
+
+    async def main() -> Stopped | None:
+        engine = Engine(attempt=Service().attempt, gate=Gate(2), ledger=memory, emit=events.append)
+        return await engine.run(map(_job, range(10)))
+
+    stopped, _ = run_virtually(main())
+    assert stopped is not None
+    assert stopped.reason == "store"
+    assert "the disk is full" in stopped.message
+    finished = [event for event in events if isinstance(event, Finished)]
+    assert 1 <= len(finished) <= 2
+    assert {event.run.output for event in finished} == {"hi"}
+
+
+def test_what_nobody_foresaw_may_have_run() -> None:
+    """A client that raises has one unknown row, and the batch goes on."""
+    service = Service()
+
+    async def attempt(request: InvokeRequest) -> Exchange:
+        if request.inputs["n"] == 1:
+            raise CallError("the call broke in an unforeseen way", may_have_run=True)
+        return await service.attempt(request)
+
+    async def main() -> list[Event]:
+        events: list[Event] = []
+        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(map(_job, range(3)))
+        return events
+
+    events, _ = run_virtually(main())
+    assert [e.run.status for e in events if isinstance(e, Finished)] == ["completed", "unknown", "completed"]
+
+
+def test_a_defect_stops_and_is_told() -> None:
+    """Not swallowed, and nothing that was answered is lost for it."""
+
+    async def attempt(request: InvokeRequest) -> Exchange:
+        if request.inputs["n"] == 2:
+            raise ZeroDivisionError("of ours")
+        return await Service().attempt(request)
+
+    async def main() -> list[Event]:
+        events: list[Event] = []
+        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(map(_job, range(9)))
+        return events
+
+    events, _ = run_virtually(main())
+    assert len([e for e in events if isinstance(e, Finished)]) == 2
+    [stopped] = [e for e in events if isinstance(e, Stopped)]
+    assert (stopped.reason, "ZeroDivisionError: of ours" in stopped.message) == ("defect", True)
+
+
+def test_calls_are_stamped() -> None:
+    """So that a run is found in the service's logs."""
+    seen: list[Any] = []
+
+    async def attempt(request: InvokeRequest) -> Exchange:
+        seen.append(json.loads(json.dumps(request.metadata)))
+        return await Service().attempt(request)
+
+    engine = Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=lambda event: None, batch="my batch")
+    run_virtually(engine.run([_job(4)]))
+    assert seen == [{"fh_batch": "my batch", "fh_row": 4, "fh_variant": "v", "fh_repeat": 1, "fh_job": "k4"}]
