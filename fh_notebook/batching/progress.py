@@ -6,9 +6,11 @@ notebook has its own display behind the door ``progress`` (:mod:`fh_notebook.vie
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Protocol, TextIO
 
 from fh_notebook import views
@@ -94,18 +96,36 @@ class Pacer:
         self._clock = clock
         self._began = self._drawn_at = clock()
         self._calls_before = 0
+        self._later: asyncio.TimerHandle | None = None
 
     def begin(self, batch: Snapshot) -> None:
         """Take the time and the counts of the start."""
         self._began = self._drawn_at = self._clock()
         self._calls_before = batch.counts.calls
 
-    def due(self) -> bool:
-        """Whether to draw now; asking and being told so counts as drawing."""
-        if self._clock() - self._drawn_at < self._every_s:
-            return False
+    def draw(self, draw: Callable[[], None]) -> None:
+        """Call `draw` now, or once a little later when something was drawn just now.
+
+        The later drawing matters where calls are slow: the last of a burst of answers would stay unseen for minutes.
+        """
+        since_s = self._clock() - self._drawn_at
+        if since_s >= self._every_s:
+            self._draw_now(draw)
+        elif self._later is None:
+            with suppress(RuntimeError):  # no loop is running: the next event draws
+                loop = asyncio.get_running_loop()
+                self._later = loop.call_later(self._every_s - since_s, self._draw_now, draw)
+
+    def _draw_now(self, draw: Callable[[], None]) -> None:
+        self.end()
         self._drawn_at = self._clock()
-        return True
+        draw()
+
+    def end(self) -> None:
+        """Draw nothing later."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     def line(self, batch: Snapshot) -> str:
         """Return how far `batch` is, how fast, and about how long it still takes."""
@@ -145,11 +165,11 @@ class TextProgress:
 
     def update(self, batch: Snapshot) -> None:
         """Say how far it is, unless that was said just now."""
-        if self._pacer.due():
-            self._write(self._pacer.line(batch), last=not self._is_terminal)
+        self._pacer.draw(lambda: self._write(self._pacer.line(batch), last=not self._is_terminal))
 
     def end(self, batch: Snapshot) -> None:
         """Say how it ended."""
+        self._pacer.end()
         self._write(batch.summary(), last=True)
 
     def _write(self, line: str, *, last: bool) -> None:

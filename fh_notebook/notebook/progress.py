@@ -58,11 +58,12 @@ class LiveProgress:
 
     def update(self, batch: Snapshot) -> None:
         """Show how far it is, unless that was shown just now."""
-        if self._handle is not None and self._pacer.due():
-            self._handle.update(self._shown(batch, self._pacer.line(batch)))
+        if self._handle is not None:
+            self._pacer.draw(lambda: self._handle.update(self._shown(batch, self._pacer.line(batch))))
 
     def end(self, batch: Snapshot) -> None:
         """Show how it ended: this stays in the saved notebook."""
+        self._pacer.end()
         if self._handle is not None:
             self._handle.update(self._shown(batch, batch.summary()))
 

@@ -198,7 +198,7 @@ def test_a_signature_says_order_defaults_and_openness() -> None:
             "ticket": {"type": "string"},
             "untyped": {},
             "tone": {"type": "string", "enum": ["calm"], "default": "calm"},
-            "note": {"type": ["string", "null"], "default": None},
+            "note": {"type": ["string", "null"]},
         },
         "required": ["ticket", "untyped"],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import socket
@@ -240,3 +241,11 @@ def test_the_public_names_are_there_and_sorted() -> None:
     assert room.__all__ == sorted(room.__all__)
     assert all(hasattr(room, name) for name in room.__all__)
     assert room.LocalHive is LocalHive
+
+
+def test_a_connection_made_at_the_last_moment_is_closed() -> None:
+    """Accepted in the round of the loop in which the server stops: no socket is left over."""
+    for _ in range(5):
+        with echo_hive().serve() as server:
+            socket.create_connection(("127.0.0.1", server.port)).close()
+    gc.collect()  # a leaked socket warns, and warnings are errors

@@ -1,0 +1,388 @@
+"""`fh.batch` against the real hive, through the real client, with a real store."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.batching.batch import last_batch
+from fh_notebook.batching.events import Event, Finished, Started
+from fh_notebook.batching.outcomes import Counts
+from tests.batching.hives import KEY, Shouting, rows
+
+
+@pytest.fixture
+def shouting() -> Shouting:
+    return Shouting()
+
+
+@pytest.fixture(params=["in process", "socket"])
+def way(request: pytest.FixtureRequest, shouting: Shouting) -> Iterator[fh.Client]:
+    """A client of the hive, over both ways."""
+    if request.param == "in process":
+        with shouting.hive.client() as client:
+            yield client
+    else:
+        with shouting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as client:
+            yield client
+
+
+def _batch(shouting: Shouting, source: Any, **options: Any) -> fh.Batch:
+    return fh.batch(source, "shout", **{"client": shouting.hive.client(), "progress": False, **options})
+
+
+def test_every_row_goes_through_every_variant(way: fh.Client, shouting: Shouting) -> None:
+    """A tidy line each, the variants of a row side by side, failures among them, and the source's columns kept."""
+    frame = pd.DataFrame({"text": ["Hi", "bad", "Yo"], "expected_output": ["HI", "x", "yo"]}, index=["p", "q", "r"])
+    batch = fh.batch(frame, "shout", client=way, progress=False)
+    assert batch.frame[["row", "variant", "status", "output", "expected_output"]].values.tolist() == [
+        ["p", "loud", "completed", "HI", "HI"],
+        ["p", "soft", "completed", "hi", "HI"],
+        ["q", "loud", "failed", None, "x"],
+        ["q", "soft", "completed", "bad", "x"],
+        ["r", "loud", "completed", "YO", "yo"],
+        ["r", "soft", "completed", "yo", "yo"],
+    ]
+    assert batch.failures["error"].tolist() == ["RuntimeError: cannot shout bad"]
+    assert batch.pending.empty
+    assert list(batch.pending.columns) == list(batch.frame.columns)
+    assert batch.frame["request_id"].str.startswith("req_").all()
+    assert (batch.frame["elapsed_s"] > 0).all()
+    assert batch.counts == Counts(planned=6, done=5, failed=1, calls=6)
+    assert shouting.calls == 6
+    assert last_batch() is batch
+
+
+def test_the_same_cell_again_calls_nothing(way: fh.Client, shouting: Shouting) -> None:
+    """Completed answers and failures of the workflow are taken from the store, and every line says so."""
+    first = fh.batch([*rows(3), {"text": "bad"}], "shout", client=way, progress=False)
+    again = fh.batch([*rows(3), {"text": "bad"}], "shout", client=way, progress=False)
+    assert again.name == first.name
+    assert shouting.calls == 8
+    assert again.counts == Counts(planned=8, done=7, failed=1, reused=8)
+    assert again.frame["reused"].all()
+    assert not first.frame["reused"].any()
+    columns = ["row", "variant", "output", "error", "request_id", "started_at", "elapsed_s", "key"]
+    pd.testing.assert_frame_equal(first.frame[columns], again.frame[columns])
+    assert "8 of 8 answered on " in str(again.plan())
+    assert str(again.plan()).endswith("; 0 calls")
+
+
+def test_more_rows_under_the_same_name_extend_a_batch(shouting: Shouting) -> None:
+    """Only the new ones are called, and the plan says how many that leaves."""
+    _batch(shouting, rows(3), name="mine")
+    more = _batch(shouting, rows(5), name="mine")
+    assert shouting.calls == 10
+    assert more.counts == Counts(planned=10, done=10, reused=6, calls=4)
+    assert "6 of 10 answered" in str(more.plan())
+    assert str(more.plan()).endswith("; 4 calls")
+
+
+def test_a_pilot_is_not_paid_twice(shouting: Shouting) -> None:
+    """First a few rows, then the same cell without `first` or `sample`: together each job once."""
+    assert _batch(shouting, rows(10), first=2).counts == Counts(planned=4, done=4, calls=4)
+    sample = _batch(shouting, rows(10), sample=3)
+    whole = _batch(shouting, rows(10))
+    assert shouting.calls == 20
+    assert set(shouting.ran.values()) == {1}
+    assert whole.counts.calls == 20 - 4 - sample.counts.calls
+
+
+def test_equal_rows_are_called_once(shouting: Shouting) -> None:
+    """Each has its line, and the later ones say that they cost nothing."""
+    batch = _batch(shouting, [{"text": "a"}, {"text": "a"}, {"text": "b"}, {"text": "a"}], variants="loud")
+    assert shouting.calls == 2
+    assert batch.frame["output"].tolist() == ["A", "A", "B", "A"]
+    assert batch.frame["reused"].tolist() == [False, True, False, True]
+    assert batch.counts == Counts(planned=4, done=4, reused=2, calls=2)
+
+
+def test_repeats_are_calls_of_their_own(shouting: Shouting) -> None:
+    """Three answers to the same question, told apart."""
+    batch = _batch(shouting, rows(1), variants="loud", repeats=3)
+    assert batch.frame["repeat"].tolist() == [1, 2, 3]
+    assert batch.frame["key"].is_unique
+    assert shouting.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "calls"),
+    [
+        ({}, 0),
+        ({"reuse": None}, 4),
+        ({"fresh": True}, 4),
+        ({"reuse": timedelta(hours=1)}, 0),
+        ({"reuse": timedelta(0)}, 4),
+        ({"name": "other"}, 4),
+        ({"name": "other", "reuse": "store"}, 0),
+        ({"name": "other", "reuse": timedelta(hours=1)}, 0),
+        ({"name": "other", "fresh": True, "reuse": "store"}, 4),
+    ],
+)
+def test_which_kept_answers_count(shouting: Shouting, options: dict[str, Any], calls: int) -> None:
+    """Those of the name by default; all, or those that young; none."""
+    _batch(shouting, rows(2), name="mine")
+    shouting.ran.clear()
+    batch = _batch(shouting, rows(2), **{"name": "mine", **options})
+    assert shouting.calls == batch.counts.calls == calls
+    assert batch.counts.reused == 4 - calls
+
+
+def test_calling_anew_keeps_the_older_answers(shouting: Shouting) -> None:
+    """And a later run of the same cell takes the newest."""
+    first = _batch(shouting, rows(1), variants="loud")
+    fresh = _batch(shouting, rows(1), variants="loud", fresh=True)
+    later = _batch(shouting, rows(1), variants="loud")
+    ids = [batch.frame["request_id"][0] for batch in (first, fresh, later)]
+    assert ids[0] != ids[1] == ids[2]
+    store = session.store()
+    assert store is not None
+    assert len(store.answers_of_batch(first.name)) == 2
+
+
+def test_an_answer_of_a_single_run_can_be_reused(shouting: Shouting) -> None:
+    """A cell has asked it before: `reuse="store"` finds it, by what was asked."""
+    client = shouting.hive.client()
+    run = client.invoke("shout", variant="loud", inputs={"text": "t0"})
+    batch = _batch(shouting, rows(1), variants="loud", client=client, reuse="store")
+    assert batch.frame["request_id"].tolist() == [run.request_id]
+    assert shouting.calls == 1
+
+
+def test_another_hive_is_another_workspace(shouting: Shouting) -> None:
+    """Its answers are its own; one that has a name finds them again."""
+    other = Shouting()
+    _batch(shouting, rows(2))
+    assert _batch(other, rows(2)).counts.calls == 4
+    assert _batch(Shouting(name="lasting"), rows(2)).counts.calls == 4
+    assert _batch(Shouting(name="lasting"), rows(2)).counts.calls == 0
+
+
+def test_nothing_is_kept_where_nothing_is_to_be(shouting: Shouting, tmp_path: Path) -> None:
+    """`store=None`: no file, and the same cell calls again."""
+    fh.configure(store=None)
+    first, again = _batch(shouting, rows(2)), _batch(shouting, rows(2))
+    assert (first.counts.calls, again.counts.calls) == (4, 4)
+    assert again.counts.done == 4
+    assert not list(tmp_path.glob("*.sqlite3*"))
+
+
+def test_the_store_holds_no_key(shouting: Shouting, tmp_path: Path) -> None:
+    """Neither in an answer nor in a batch's record nor in a name."""
+    with shouting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as client:
+        fh.batch(rows(3), "shout", client=client, progress=False)
+    store = session.store()
+    assert store is not None
+    store.close()
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"completed" in written
+    assert KEY.encode() not in written
+
+
+def test_a_batch_is_on_record(shouting: Shouting) -> None:
+    """Its name, deployment, variants and size, for a history."""
+    batch = _batch(shouting, rows(2), variants=["soft"], repeats=2)
+    store = session.store()
+    assert store is not None
+    [record] = store.batches()
+    assert (record.name, record.deployment, record.variants) == (batch.name, "shout", ("soft",))
+    assert record.plan == {"rows": 2, "repeats": 2, "jobs": 4}
+
+
+def test_bad_rows_raise_before_the_first_call(shouting: Shouting) -> None:
+    """All of them together; or they are kept aside as failed lines."""
+    source = [{"text": "a"}, {"text": 3}, {"text": "b"}, {"text": None}]
+    with pytest.raises(fh.InputError) as caught:
+        _batch(shouting, source)
+    assert len(caught.value.problems) == 2
+    assert shouting.calls == 0
+    batch = _batch(shouting, source, on_invalid="skip")
+    assert shouting.calls == 4
+    assert batch.failures["row"].tolist() == [1, 1, 3, 3]
+    assert set(batch.failures["error_code"]) == {"invalid_input"}
+    assert batch.failures["key"].isna().all()
+    assert batch.counts == Counts(planned=8, done=4, failed=4, calls=4)
+    batch.retry_failed()
+    assert shouting.calls == 4
+
+
+def test_calls_carry_their_stamps(shouting: Shouting) -> None:
+    """The hive's own log can be searched by them."""
+    batch = _batch(shouting, [{"text": "a", "metadata.case": 42}], variants="loud", metadata={"who": "me"})
+    [call] = shouting.hive.calls
+    assert call.metadata == {
+        "case": 42,
+        "who": "me",
+        "fh_batch": batch.name,
+        "fh_row": 0,
+        "fh_variant": "loud",
+        "fh_repeat": 1,
+        "fh_job": batch.frame["key"][0],
+    }
+
+
+def test_a_deployment_with_a_schema_is_checked_and_its_defaults_are_sent(shouting: Shouting) -> None:
+    """A CSV's text becomes the number that was declared."""
+    dep = fh.Deployment("shout", variants=["loud"], inputs={"text": fh.text(), "times": fh.integer(default=2)})
+    frame = pd.DataFrame({"body": ["a", "b"], "times": ["3", None]})
+    batch = fh.batch(frame, dep, inputs={"text": "body"}, client=shouting.hive.client(), progress=False)
+    assert batch.frame["output"].tolist() == ["AAA", "BB"]
+
+
+def test_a_deployment_that_nobody_declared_is_sent_as_it_is(shouting: Shouting) -> None:
+    """A name alone: every plain column is an input, and the variants must be said."""
+    with shouting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as client:
+        batch = fh.batch(rows(2), "shout", variants=["loud"], client=client, progress=False)
+        assert batch.frame["output"].tolist() == ["T0", "T1"]
+        with pytest.raises(fh.InputError, match="give variants"):
+            fh.batch(rows(2), "shout", client=client, progress=False)
+
+
+def test_no_rows_are_no_calls(shouting: Shouting) -> None:
+    """An empty table is a batch with an empty frame."""
+    batch = _batch(shouting, [])
+    assert batch.frame.empty
+    assert batch.counts == Counts()
+    assert "0 of 0 done" in repr(batch)
+    batch._repr_html_()
+
+
+def test_a_batch_can_be_awaited_from_any_loop(shouting: Shouting) -> None:
+    """The async twin, and an async client; several at once."""
+    client = shouting.hive.client()
+
+    async def main() -> list[fh.Batch]:
+        return await asyncio.gather(
+            fh.abatch(rows(3), "shout", client=client.aclient, progress=False, name="a"),
+            fh.abatch(rows(3), "shout", client=client, progress=False, name="b"),
+        )
+
+    a, b = asyncio.run(main())
+    assert (a.counts.done, b.counts.done) == (6, 6)
+    asyncio.run(a.aresume())
+    asyncio.run(a.aretry_failed())
+    assert shouting.calls == 12
+
+
+def test_events_are_told_in_order_and_a_listener_that_raises_ends_nothing(shouting: Shouting) -> None:
+    """Each job starts before it finishes; after its first error the listener is left alone."""
+    events: list[Event] = []
+    _batch(shouting, rows(3), on_event=events.append, name="a")
+    started = [event.job.key for event in events if isinstance(event, Started)]
+    finished = [event.job.key for event in events if isinstance(event, Finished)]
+    assert sorted(started) == sorted(finished)
+    assert len(started) == 6
+    told: list[Event] = []
+
+    def listener(event: Event) -> None:
+        told.append(event)
+        raise RuntimeError("of the user's")
+
+    assert _batch(shouting, rows(3), on_event=listener, name="b").counts.done == 6
+    assert len(told) == 1
+
+
+def test_progress_is_text_on_standard_error(shouting: Shouting, capsys: pytest.CaptureFixture[str]) -> None:
+    """The plan before the first call, and the end; `False` is silent."""
+    _batch(shouting, rows(3), progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    first, last = shown.err.splitlines()
+    assert first == "shout: 3 rows x 2 variants = 6 jobs; 6 calls"
+    assert last.endswith(": 6 of 6 done; 6 calls")
+    _batch(shouting, rows(3), progress=False, fresh=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: Shouting) -> None:
+    """Counts, the errors in a line, and the head of the frame; never the whole of it."""
+    source = [{"text": "<script>alert(1)</script>"}, {"text": "bad <b>"}, *rows(30)]
+    batch = _batch(shouting, source, variants="loud")
+    shown = batch._repr_html_()
+    assert "<script" not in shown
+    assert "<SCRIPT" not in shown
+    assert "&lt;SCRIPT&gt;" in shown
+    assert shown.count("<tr>") == 11
+    for part in ("31 of 32 done, 1 failed; 32 calls", "1 failed: 1 x"):
+        assert part in shown
+        assert part in repr(batch)
+    assert len(repr(batch).splitlines()) == 2 + 11
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"reuse": "all"}, "reuse is 'all'"),
+        ({"max_concurrency": 0}, "max_concurrency is 0"),
+        ({"max_calls": -1}, "max_calls is -1"),
+        ({"repeats": 0}, "repeats is 0"),
+        ({"client": "me"}, "client is a str"),
+        ({"progress": "yes"}, "progress is 'yes'"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_raises_before_any_call(
+    shouting: Shouting, options: dict[str, Any], said: str
+) -> None:
+    """One line, with what to give."""
+    with pytest.raises(fh.SettingsError, match=said):
+        _batch(shouting, rows(2), **options)
+    assert shouting.calls == 0
+
+
+def test_a_store_that_cannot_be_used_raises_before_any_call(shouting: Shouting, tmp_path: Path) -> None:
+    """An answer that could not be kept would be paid for in vain."""
+    path = tmp_path / "notes.sqlite3"
+    path.write_text("somebody's notes " * 100)
+    fh.configure(store=path)
+    with pytest.raises(fh.StoreError, match="cannot be read"):
+        _batch(shouting, rows(2))
+    assert shouting.calls == 0
+
+
+def test_a_disk_that_fills_up_stops_and_loses_no_answer(shouting: Shouting) -> None:
+    """What was answered is in the batch, and with room again the same cell goes on."""
+    store = session.store()
+    assert store is not None
+    store.put(lambda c: c.execute("PRAGMA page_count").fetchone()).result()
+    pages = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
+    store.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
+    source = [{"text": f"{i} " + "x" * 3000} for i in range(20)]
+    batch = _batch(shouting, source, variants="loud", max_concurrency=2)
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "store"
+    assert "full" in batch.stopped.message
+    assert batch.counts.done == shouting.calls < 20
+    store.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
+    batch.resume()
+    assert batch.counts.done == 20
+    assert shouting.calls == 20
+
+
+def test_a_store_that_another_program_locks_is_told_and_nothing_was_called(shouting: Shouting, tmp_path: Path) -> None:
+    """Before the first call: the batch's own record could not be kept."""
+    from fh_notebook.store.store import Store
+
+    path = tmp_path / "locked.sqlite3"
+    Store(path).close()
+    with Store(path).closing() as made:
+        made.runs()
+    fh.configure(store=path)
+    store = session.store()
+    assert store is not None
+    store._busy_timeout_s = 0.05
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(fh.StoreError, match="locked by another process"):
+        _batch(shouting, rows(2))
+    other.execute("ROLLBACK")
+    other.close()
+    assert shouting.calls == 0

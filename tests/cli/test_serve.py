@@ -1,0 +1,263 @@
+"""`fh-notebook serve`: a real process, what it prints, pasted; and how it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from fh_notebook.cli import serve
+from fh_notebook.contract.schema import problems
+from fh_notebook.errors import SettingsError
+from fh_notebook.local import LocalHive
+from tests import environment
+
+OWN = """
+from fh_notebook.local import LocalHive
+from beside import shout
+
+hive = LocalHive()
+
+@hive.workflow("shop", variant="loud")
+async def loud(name: str, times: int = 2) -> str:
+    return shout(name) * times
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A file with a hive of one's own, which imports what lies beside it."""
+    (tmp_path / "beside.py").write_text("def shout(text): return text.upper()\n")
+    (tmp_path / "my_hive.py").write_text(OWN)
+    return tmp_path / "my_hive.py"
+
+
+@contextmanager
+def serving(folder: Path, *options: str, **env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command in a process; give it and what it printed up to its last line."""
+    code = "import sys; from fh_notebook.cli import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code, "serve", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=environment.for_process(folder, **env),
+    )
+    guard = threading.Timer(30, process.kill)
+    guard.start()
+    try:
+        assert process.stdout is not None
+        printed = ""
+        for line in process.stdout:
+            printed += line
+            if "Ctrl+C" in line:
+                break
+        yield process, printed
+    finally:
+        process.kill()
+        process.communicate()
+        guard.cancel()
+
+
+def _url(printed: str) -> str:
+    found = re.search(r"http://\S+/v1", printed)
+    assert found is not None, printed
+    return found[0]
+
+
+def _stop(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_is_served_until_it_is_told_to_stop(tmp_path: Path, number: int) -> None:
+    """It prints the address, the deployments with their variables, a curl line that works, and ends with 0."""
+    with serving(tmp_path) as (process, printed):
+        assert _url(printed).startswith("http://127.0.0.1:")
+        assert "support-triage  (variants: keywords, nearest)" in printed
+        assert re.search(r"ticket: a text\s", printed)
+        assert "max_words: a whole number, default 120" in printed
+        curl = printed[printed.index("curl ") : printed.index("\n\nStop")]
+        answer = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True)
+        assert json.loads(answer.stdout)["run_status"] == "completed"
+        assert _stop(process, number) == (0, "")
+
+
+def test_a_hive_of_ones_own_with_every_option(own: Path) -> None:
+    """From a file; the options go before what the file says; the key comes from the environment and is not printed."""
+    options = [
+        "--module",
+        "my_hive.py",
+        "--concurrency",
+        "3",
+        "--daily-cap",
+        "1",
+        "--latency",
+        "0:0.001",
+        "--seed",
+        "7",
+    ]
+    options += ["--spelling", "sdk", "--api-key-env", "HIVE_KEY", "--allow-callbacks", "hooks.test", "other.test"]
+    with serving(own.parent, *options, HIVE_KEY="fhk_0123456789") as (process, printed):
+        assert "fhk_0123456789" not in printed
+        curl = printed[printed.index("curl ") : printed.index("\n\nStop")]
+        shell = {**os.environ, "HIVE_KEY": "fhk_0123456789"}
+        answer = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True, env=shell)
+        assert json.loads(answer.stdout)["status"] == "completed"
+        again = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True, env=shell)
+        assert json.loads(again.stdout)["error_code"] == "api_rate_limit_exceeded"
+        wrong = httpx.get(f"{_url(printed)}/public/models", headers={"authorization": "Bearer x"}, trust_env=False)
+        assert wrong.status_code == 401
+        assert _stop(process, signal.SIGINT) == (0, "")
+
+
+def test_ctrl_c_ends_it_also_while_a_workflow_sleeps(tmp_path: Path) -> None:
+    """After the second that calls get; without a traceback."""
+    (tmp_path / "slow.py").write_text(
+        textwrap.dedent(
+            """
+            import time
+            from fh_notebook.local import LocalHive
+            hive = LocalHive()
+
+            @hive.workflow("d", variant="v")
+            def slow():
+                print("began", flush=True)
+                time.sleep(60)
+            """
+        )
+    )
+    with serving(tmp_path, "--module", "slow") as (process, printed):
+
+        def call() -> None:
+            body = {"deployment": "d", "variant": "v"}
+            headers = {"authorization": "Bearer x"}
+            with pytest.raises(httpx.HTTPError):
+                httpx.post(f"{_url(printed)}/workflow/invoke", json=body, headers=headers, timeout=30, trust_env=False)
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        assert process.stdout is not None
+        while "began" not in process.stdout.readline():
+            pass
+        code, err = _stop(process, signal.SIGINT)
+        caller.join(timeout=10)
+    assert code == 0
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--module", "nowhere.py"], "there is no file nowhere.py"),
+        (["--module", "no_such_module"], "no_such_module could not be imported: ModuleNotFoundError"),
+        (["--module", "my_hive.py:nothing"], "my_hive.py:nothing is neither a LocalHive nor a function"),
+        (["--module", "json"], "json has no LocalHive"),
+        (["--concurrency", "0"], "concurrency is a whole number, at least 1"),
+        (["--api-key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE is not set"),
+        (["--port", "99999"], "cannot listen on"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    own: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the error stream, with an exit code that says so; the signals are as they were."""
+    from fh_notebook.cli import main
+
+    monkeypatch.chdir(own.parent)
+    before = signal.getsignal(signal.SIGINT)
+    assert main(["serve", "--port", "0", *options]) == 1
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("source", "where", "words"),
+    [
+        ("hive = LocalHive()\nsame = hive", "{}", None),
+        ("a = LocalHive()\nb = LocalHive()", "{}:b", None),
+        ("def make(): return LocalHive()", "{}:make", None),
+        ("a = LocalHive()\nb = LocalHive()", "{}", "2 .a, b.; say which"),
+        ("def make(): return 3", "{}:make", "neither a LocalHive"),
+        ("def make(): raise KeyError('x')", "{}:make", "could not be called: KeyError"),
+        ("1/0", "{}", "could not be imported: ZeroDivisionError"),
+        ("def", "{}", "could not be imported: SyntaxError"),
+    ],
+)
+def test_where_the_hive_is_found(tmp_path: Path, source: str, where: str, words: str | None) -> None:
+    """The only one, a named one, or what a function makes."""
+    file = tmp_path / f"hive_{abs(hash(source + where))}.py"
+    file.write_text(f"from fh_notebook.local import LocalHive\n{source}\n")
+    if words is None:
+        assert isinstance(serve.load_hive(where.format(file)), LocalHive)
+    else:
+        with pytest.raises(SettingsError, match=words):
+            serve.load_hive(where.format(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "latency"), [("0.2", 0.2), ("0.1:0.5", (0.1, 0.5)), ("0", 0.0), ("fast", None), ("1:", None), (":1", None)]
+)
+def test_a_latency_is_seconds_or_a_range(text: str, latency: Any) -> None:
+    """Anything else is misuse of the command."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    serve.add_parser(parser.add_subparsers())
+    if latency is None:
+        with pytest.raises((argparse.ArgumentError, SystemExit)):
+            parser.parse_args(["serve", "--latency", text])
+    else:
+        assert parser.parse_args(["serve", "--latency", text]).latency == latency
+
+
+def test_other_than_this_machine_comes_with_a_warning(tmp_path: Path) -> None:
+    """Whoever reaches it can run the workflows."""
+    with serving(tmp_path, "--host", "0.0.0.0") as (process, printed):
+        assert "whoever reaches this machine" in printed
+        assert _stop(process, signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"type": "string"},
+        {"type": "string", "format": "date"},
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "email"},
+        {"type": "integer", "minimum": 7},
+        {"type": "number"},
+        {"type": "boolean"},
+        {"enum": ["calm", "brief"]},
+        {"const": 3},
+        {"type": "array", "items": {"type": "integer"}, "minItems": 2},
+        {"type": "array"},
+        {"type": ["null", "string"]},
+        {"anyOf": [{"type": "boolean"}, {"type": "string"}]},
+        {"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "required": ["a"]},
+        {"type": "string", "examples": ["x"]},
+        {},
+    ],
+)
+def test_the_sample_in_the_curl_line_fits(kind: dict[str, Any]) -> None:
+    """For every kind of variable that a signature can have; optional ones are left out."""
+    schema = {"type": "object", "properties": {"v": kind, "w": kind}, "required": ["v"], "additionalProperties": False}
+    sample = serve.sample_inputs(schema)
+    assert list(sample) == ["v"]
+    assert problems(schema, sample) == []
