@@ -43,7 +43,7 @@ def _batch(shouting: Shouting, source: Any, **options: Any) -> fh.Batch:
 def test_every_row_goes_through_every_variant(way: fh.Client, shouting: Shouting) -> None:
     """A tidy line each, the variants of a row side by side, failures among them, and the source's columns kept."""
     frame = pd.DataFrame({"text": ["Hi", "bad", "Yo"], "expected_output": ["HI", "x", "yo"]}, index=["p", "q", "r"])
-    batch = fh.batch(frame, "shout", client=way, progress=False)
+    batch = fh.batch(frame, "shout", variants=["loud", "soft"], client=way, progress=False)
     assert batch.frame[["row", "variant", "status", "output", "expected_output"]].values.tolist() == [
         ["p", "loud", "completed", "HI", "HI"],
         ["p", "soft", "completed", "hi", "HI"],
@@ -64,8 +64,9 @@ def test_every_row_goes_through_every_variant(way: fh.Client, shouting: Shouting
 
 def test_the_same_cell_again_calls_nothing(way: fh.Client, shouting: Shouting) -> None:
     """Completed answers and failures of the workflow are taken from the store, and every line says so."""
-    first = fh.batch([*rows(3), {"text": "bad"}], "shout", client=way, progress=False)
-    again = fh.batch([*rows(3), {"text": "bad"}], "shout", client=way, progress=False)
+    cell: dict[str, Any] = {"variants": ["loud", "soft"], "client": way, "progress": False}
+    first = fh.batch([*rows(3), {"text": "bad"}], "shout", **cell)
+    again = fh.batch([*rows(3), {"text": "bad"}], "shout", **cell)
     assert again.name == first.name
     assert shouting.calls == 8
     assert again.counts == Counts(planned=8, done=7, failed=1, reused=8)
@@ -179,7 +180,7 @@ def test_nothing_is_kept_where_nothing_is_to_be(shouting: Shouting, tmp_path: Pa
 def test_the_store_holds_no_key(shouting: Shouting, tmp_path: Path) -> None:
     """Neither in an answer nor in a batch's record nor in a name."""
     with shouting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as client:
-        fh.batch(rows(3), "shout", client=client, progress=False)
+        fh.batch(rows(3), "shout", variants="loud", client=client, progress=False)
     store = session.store()
     assert store is not None
     store.close()

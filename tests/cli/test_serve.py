@@ -37,6 +37,12 @@ async def loud(name: str, times: int = 2) -> str:
 """
 
 
+@pytest.fixture(autouse=True)
+def same_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command looks for modules beside itself; a test leaves no such place behind."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A file with a hive of one's own, which imports what lies beside it."""

@@ -1,0 +1,210 @@
+"""A batch in the background, cancels and interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.batch import last_batch
+from fh_notebook.batching.outcomes import Counts
+from tests import environment
+from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
+
+
+def _batch(held: Held, number: int = 10, **options: Any) -> fh.Batch:
+    options = {"client": held.hive.client(), "progress": False, "max_concurrency": 3, "wait": False, **options}
+    return fh.batch(rows(number), "held", **options)
+
+
+def test_a_batch_in_the_background_returns_at_once_and_can_be_waited_for() -> None:
+    """Its counts move while it runs; at the end it is what a batch in the foreground would be."""
+    with Held().freed() as held:
+        batch = _batch(held)
+        held.wait_for(3)
+        assert batch.running
+        assert batch.in_flight == 3
+        assert batch.counts == Counts(planned=10, pending=10, calls=3)
+        assert "running" in repr(batch)
+        held.let_go(2)
+        until(lambda: batch.counts.done == 2)
+        assert len(batch.frame) == 2
+        assert len(batch.pending) == 8
+        held.let_go()
+        assert batch.wait() is batch
+        assert not batch.running
+        assert batch.counts == Counts(planned=10, done=10, calls=10)
+        assert batch.wait() is batch
+
+
+def test_a_running_batch_is_not_started_twice() -> None:
+    """One start at a time, and the message says what to do."""
+    with Held().freed() as held:
+        batch = _batch(held)
+        held.wait_for(1)
+        for start in (batch.resume, batch.retry_failed):
+            with pytest.raises(fh.SettingsError, match=r"is running; batch.wait\(\)"):
+                start()
+        held.let_go()
+        batch.wait()
+
+
+def test_a_batch_in_the_background_can_be_awaited() -> None:
+    """From any loop."""
+    with Held().freed() as held:
+
+        async def main() -> fh.Batch:
+            batch = await fh.abatch(rows(3), "held", client=held.hive.client(), progress=False, wait=False)
+            assert batch.running
+            held.let_go()
+            return await batch
+
+        assert asyncio.run(main()).counts.done == 3
+
+
+def test_a_cancel_keeps_what_is_finished_and_says_what_may_have_run() -> None:
+    """What was out is unknown and stays so; the rest is pending and goes on; no job runs twice by itself."""
+    with Held(name="lasting").freed() as held:
+        batch = _batch(held)
+        held.wait_for(3)
+        held.let_go(1)
+        held.wait_for(1)
+        until(lambda: batch.counts.done == 1)
+        batch.cancel()
+        batch.wait()
+        assert batch.counts == Counts(planned=10, done=1, unknown=3, pending=6, calls=4)
+        assert "interrupted" in batch.summary()
+        assert set(batch.frame["error_code"].dropna()) == {"cancelled"}
+        held.let_go()
+        assert _batch(held, wait=True).counts == Counts(planned=10, done=7, unknown=3, reused=1, calls=6)
+        assert set(held.ran.values()) == {1}
+        assert batch.resume(retry_unknown=True).counts.done == 10
+        assert sorted(held.ran.values()) == [1] * 7 + [2] * 3
+
+
+def test_a_cancel_reaches_a_blocking_batch_from_another_thread() -> None:
+    """As a button does; the cell's own call returns the batch."""
+    with Held().freed() as held:
+
+        def cancel() -> None:
+            held.wait_for(3)
+            batch = last_batch()
+            assert batch is not None
+            batch.cancel()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        began = time.monotonic()
+        batch = _batch(held, wait=True)
+        thread.join()
+        assert batch.counts == Counts(planned=10, unknown=3, pending=7, calls=3)
+        assert time.monotonic() - began < 2
+
+
+def test_a_cancelled_await_goes_on_and_what_was_answered_is_kept() -> None:
+    """The task is cancelled, as asyncio wants it; the batch is in `last_batch()`."""
+    with Held().freed() as held:
+
+        async def main() -> None:
+            client = held.hive.client()
+            task = asyncio.create_task(fh.abatch(rows(5), "held", client=client, progress=False, max_concurrency=2))
+            await asyncio.to_thread(held.wait_for, 2)
+            held.let_go(1)
+            await asyncio.to_thread(held.wait_for, 1)
+            await asyncio.to_thread(until, lambda: getattr(last_batch(), "counts", Counts()).done == 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(main())
+        batch = last_batch()
+        assert batch is not None
+        until(lambda: not batch.running)
+        assert batch.counts == Counts(planned=5, done=1, unknown=2, pending=2, calls=3)
+        held.let_go()
+        assert batch.resume(retry_unknown=True).counts.done == 5
+
+
+def test_a_wrong_key_is_raised_by_who_waits() -> None:
+    """In the background nobody else could be told."""
+    shouting = Shouting(api_key="fhk_0123456789abcdef")
+    client = shouting.hive.client()
+    shouting.hive.configure(api_key="fhk_another_key_now")
+    batch = fh.batch(rows(3), "shout", client=client, progress=False, wait=False)
+    with pytest.raises(fh.AuthError):
+        batch.wait()
+    assert batch.counts.pending == 6
+
+
+def test_a_single_run_goes_between_the_calls_of_a_batch() -> None:
+    """One gate a workspace: a form's click waits for one slot, not for the end of the batch."""
+    shouting = Shouting(concurrency=2, latency_s=0.02)
+    client = shouting.hive.client()
+    client.gate.fix(2)
+    batch = fh.batch(rows(100), "shout", variants="loud", client=client, progress=False, wait=False)
+    until(lambda: batch.counts.done >= 2)
+    run = client.invoke("shout", variant="soft", inputs={"text": "CLICK"})
+    assert run.output == "click"
+    assert batch.counts.pending > 50
+    batch.wait()
+    assert batch.counts == Counts(planned=100, done=100, calls=100)
+
+
+INTERRUPTED = """
+import sys, threading, os, signal
+import fh_notebook as fh
+
+hive = fh.local.LocalHive(name="lasting")
+go = threading.Event()
+ran = []
+
+@hive.workflow("slow", variant="v")
+def slow(text: str) -> str:
+    ran.append(text)
+    if len(ran) == 6:
+        print("out", flush=True)
+    if len(ran) > 3:
+        go.wait()
+    return text.upper()
+
+rows = [{"text": f"t{i}"} for i in range(10)]
+batch = fh.batch(rows, "slow", client=hive.client(), progress=False, max_concurrency=3)
+print("returned", flush=True)
+go.set()
+print(batch.counts, flush=True)
+print(batch.summary(), flush=True)
+print(batch.resume().counts, flush=True)
+print(len(ran), len(set(ran)), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT is sent as POSIX does")
+def test_an_interrupt_returns_the_batch_with_what_is_finished(tmp_path: Path) -> None:
+    """Stop in a notebook, Ctrl-C in a program: quickly, nothing lost, and the program can go on."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED],
+        env=environment.for_process(tmp_path),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "out\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "returned\n"
+    assert time.monotonic() - began < 1.0  # 0.3 s where nothing else runs on the machine
+    counts, summary, resumed, ran = process.communicate(timeout=PATIENCE_S)[0].splitlines()
+    assert process.returncode == 0
+    assert counts == str(Counts(planned=10, done=3, unknown=3, pending=4, calls=6))
+    assert "interrupted; what is finished is kept" in summary
+    assert resumed == str(Counts(planned=10, done=7, unknown=3, calls=10))
+    assert ran == "10 10"
