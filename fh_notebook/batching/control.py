@@ -7,6 +7,7 @@ answered is kept and what was not is pending; and what may have run is called ag
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -50,6 +51,10 @@ class Options:
     retry_unknown: bool
 
 
+SETTLE_S: Final = 2.0
+"""How long an interrupted start is waited for after the door's own grace; a second interrupt ends that, too."""
+
+
 class Control:
     """The running side of one batch.
 
@@ -83,6 +88,7 @@ class Control:
         self._job: loop.Job[None] | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
+        self._ended = threading.Event()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
 
@@ -221,6 +227,8 @@ class Control:
         try:
             loop.run(work)
         except KeyboardInterrupt:
+            # Milliseconds; longer only where the machine or the disk is busy. What was out is being kept as unknown.
+            self._ended.wait(SETTLE_S)
             self.stopped = INTERRUPTED
 
     async def astart(self, keys: list[str]) -> None:
@@ -262,6 +270,7 @@ class Control:
         task = asyncio.current_task()
         self._task = (asyncio.get_running_loop(), task) if task else None
         self.stopped, self._answered, self._cancel_asked = None, 0, False
+        self._ended.clear()
         self._progress = progress
         self._safely(progress.begin, self)
         try:
@@ -284,6 +293,7 @@ class Control:
         finally:
             self.engine = self._task = None
             self._safely(progress.end, self)
+            self._ended.set()
         self._raise_if_refused()
 
     @contextmanager
