@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -20,7 +20,7 @@ import pandas as pd
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.spell import types_of
 
-__all__ = ["coerced", "is_missing", "plain"]
+__all__ = ["coerced", "is_missing", "object_series", "plain"]
 
 
 def is_missing(value: Any) -> bool:
@@ -71,6 +71,21 @@ def _plain_other(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     return value
+
+
+def object_series(values: Iterable[Any]) -> pd.Series[Any]:
+    """Return a column that holds `values` as they are: pandas must not take a list or a dict for several cells.
+
+    Examples
+    --------
+    >>> object_series([[1, 2], None, {"a": 1}]).tolist()
+    [[1, 2], None, {'a': 1}]
+    """
+    given = list(values)
+    held = np.empty(len(given), dtype=object)
+    for place, value in enumerate(given):
+        held[place] = value
+    return pd.Series(held, dtype=object)
 
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,400}(\.0*)?")

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.plan import Job
 from fh_notebook.batching.rows import Rows, read_rows
@@ -112,17 +113,8 @@ def _series(column: Column, pairs: Sequence[tuple[Job, Outcome | None]]) -> pd.S
         # By way of to_datetime: a column of nothing but None has no time zone to convert from.
         return pd.to_datetime(pd.Series(values, dtype="object"), utc=True).astype("datetime64[ns, UTC]")
     if column.dtype == "object":
-        return _object_series(values)
+        return object_series(values)
     return pd.Series(values, dtype=column.dtype)
-
-
-def _object_series(values: Sequence[Any]) -> pd.Series[Any]:
-    """Return a column of anything; pandas must not take a list or a dict for several cells."""
-    series = pd.Series([None] * len(values), dtype=object)
-    for i, value in enumerate(values):
-        if value is not None:
-            series.iat[i] = value
-    return series
 
 
 def _output_columns(outputs: Sequence[Any]) -> dict[str, pd.Series[Any]]:
@@ -144,7 +136,7 @@ def _narrowed(values: Sequence[Any]) -> pd.Series[Any]:
         return pd.Series([None if v is None else float(v) for v in values], dtype="Float64")
     if kinds == {str}:
         return pd.Series(values, dtype=TEXT)
-    return _object_series(values)
+    return object_series(values)
 
 
 def frame_of_runs(runs: Sequence[Run]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.keys import job_key
 
-__all__ = ["Job", "Plan", "make_plan"]
+__all__ = ["Job", "Plan", "counted", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,16 +107,16 @@ class Plan:
         return len(keys) - len(set(keys))
 
     def __str__(self) -> str:
-        factors = [_counted(self.rows, "row"), _counted(len(self.variants), "variant")]
-        factors += [_counted(self.repeats, "repeat")] if self.repeats > 1 else []
-        head = f"{self.deployment}: {' x '.join(factors)} = {_counted(len(self.jobs), 'job')}"
+        factors = [counted(self.rows, "row"), counted(len(self.variants), "variant")]
+        factors += [counted(self.repeats, "repeat")] if self.repeats > 1 else []
+        head = f"{self.deployment}: {' x '.join(factors)} = {counted(len(self.jobs), 'job')}"
         parts = []
         if self.answered:
             parts.append(f"{self.answered:,} of {len(self.jobs):,} answered{_on(self.answered_at)}")
         parts += [f"{self.unknown:,} unknown (may have run)"] if self.unknown else []
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
-        return "; ".join([head, *parts, _counted(self.calls, "call")])
+        return "; ".join([head, *parts, counted(self.calls, "call")])
 
 
 def _on(when: datetime | None) -> str:
@@ -127,7 +127,8 @@ def _on(when: datetime | None) -> str:
     return f" on {local.day} {local:%b %H:%M}"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``2,000 rows``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

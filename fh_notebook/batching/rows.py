@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
 
@@ -162,10 +162,7 @@ def _first(problems: list[str], cap: int = 20) -> list[str]:
 def _series(values: list[Any]) -> pd.Series[Any]:
     """Return a column of values that may be lists and dicts: pandas must not take those for rows."""
     if any(isinstance(v, list | tuple | dict) for v in values):
-        column = pd.Series([None] * len(values), dtype=object)
-        for i, value in enumerate(values):
-            column.iat[i] = value
-        return column
+        return object_series(values)
     return pd.Series(values, dtype=object).infer_objects()
 
 

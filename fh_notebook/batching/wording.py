@@ -17,6 +17,7 @@ from fh_notebook import html
 from fh_notebook.batching.cells import is_missing
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.plan import counted
 from fh_notebook.contract.run import Run
 
 __all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "sentence"]
@@ -51,7 +52,7 @@ def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopp
     parts += [f"{counts.unknown:,} unknown (may have run)"] if counts.unknown else []
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     spent = [f"{counts.reused:,} reused"] if counts.reused else []
-    spent += [f"{counts.calls:,} {'call' if counts.calls == 1 else 'calls'}"]
+    spent += [counted(counts.calls, "call")]
     spent += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
     text = f"{name}: {', '.join(parts)}; {', '.join(spent)}"
     text += "; running" if running else ""

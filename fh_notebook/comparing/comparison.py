@@ -12,6 +12,7 @@ import pandas as pd
 
 from fh_notebook import html
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing.scoring import Score, observations, scored
@@ -135,14 +136,14 @@ class Comparison:
     def _title(self) -> str:
         rows = self._frame["pair"].nunique(dropna=False)
         by = f" by {self.scorer}" if self.scorer else ""
-        return f"{len(self.variants)} {'variant' if len(self.variants) == 1 else 'variants'} on {rows:,} rows{by}"
+        return f"{counted(len(self.variants), 'variant')} on {counted(rows, 'row')}{by}"
 
     def _differing(self) -> tuple[str, pd.DataFrame]:
         if len(self.variants) < 2:
             return "", pd.DataFrame()
         table = self.disagreements()
         shown = min(len(table), ROWS_SHOWN)
-        return f"The variants differ on {len(table):,} rows{f'; the first {shown}:' if shown else '.'}", table
+        return f"The variants differ on {counted(len(table), 'row')}{f'; the first {shown}:' if shown else '.'}", table
 
     def __repr__(self) -> str:
         summary = self.summary()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.cells import is_missing, object_series, plain
+from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scorers import exact
 from fh_notebook.contract.run import Run
@@ -58,7 +59,8 @@ def observations(source: Any, *, pair_on: str) -> list[Observation]:
             f"not a {type(source).__name__}"
         )
     if unpaired := sum(not isinstance(o.pair, str | int | float) for o in found):
-        raise InputError(f"{unpaired:,} lines have no {short(pair_on)} to be paired by; give a text or a number")
+        lines = f"{counted(unpaired, 'line')} {'has' if unpaired == 1 else 'have'}"
+        raise InputError(f"{lines} no {short(pair_on)} to be paired by; give a text or a number")
     return found
 
 
@@ -132,25 +134,16 @@ def scored(found: Sequence[Observation], score: Score) -> tuple[pd.DataFrame, st
     results = [scorer(o) for o in found]
     frame = pd.DataFrame(
         {
-            "pair": _objects([o.pair for o in found]),
-            "variant": _objects([o.variant for o in found]),
-            "status": _objects([o.run.status if o.run else "pending" for o in found]),
-            "output": _objects([o.run.output if o.run else None for o in found]),
+            "pair": object_series([o.pair for o in found]),
+            "variant": object_series([o.variant for o in found]),
+            "status": object_series([o.run.status if o.run else "pending" for o in found]),
+            "output": object_series([o.run.output if o.run else None for o in found]),
             "seconds": pd.Series([_seconds(o.run) for o in found], dtype="float64"),
             "score": pd.Series([value for value, _ in results], dtype="float64"),
-            "score_error": _objects([error for _, error in results]),
+            "score_error": object_series([error for _, error in results]),
         }
     )
     return frame, name
-
-
-def _objects(values: Iterable[Any]) -> pd.Series[Any]:
-    listed_values = list(values)
-    series = pd.Series([None] * len(listed_values), dtype=object)
-    for i, value in enumerate(listed_values):
-        if value is not None:
-            series.iat[i] = value
-    return series
 
 
 def _seconds(run: Run | None) -> float:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.cells import object_series
 from fh_notebook.comparing.intervals import mean_interval, wilson_interval
 from fh_notebook.contract.canonical import canonical_json
 
@@ -130,11 +131,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _column(name: str, values: list[Any]) -> pd.Series[Any]:
     if name.endswith((".output", "expected_output")):
-        series = pd.Series([None] * len(values), dtype=object)
-        for i, value in enumerate(values):
-            if value is not None:
-                series.iat[i] = value
-        return series
+        return object_series(values)
     return pd.Series(values, dtype="bool" if name.endswith("_differ") else None)
 
 

@@ -39,9 +39,7 @@ def verdict(frame: pd.DataFrame, summary: pd.DataFrame, *, scorer: str) -> str:
     names = known["variant"].tolist()
     if len(names) == 1:
         first = known.iloc[0]
-        return (
-            f"{names[0]} scores {first['mean']:.2f} by {scorer} over {first['n']} runs; there is none to compare with."
-        )
+        return f"{names[0]} scores {first['mean']:.2f} by {scorer} on {first['n']} runs; there is none to compare with."
     return _of_two(frame, names[0], names[1], more=len(names) > 2)
 
 

@@ -7,12 +7,23 @@ loop, which may be gone by then; so a hive has one loop of its own, in a daemon 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+from weakref import WeakSet
 
 __all__ = ["Engine"]
+
+_ENGINES: WeakSet[Engine] = WeakSet()
+"""Those that were started: at the interpreter's end each is given the time to end well."""
+
+
+@atexit.register
+def _stop_at_exit() -> None:
+    for engine in list(_ENGINES):
+        engine.stop()
 
 
 class Engine:
@@ -39,16 +50,29 @@ class Engine:
             loop = self._running_loop()
             loop.call_soon_threadsafe(self._spawn, loop, work)
 
-    def stop(self) -> None:
-        """Cancel what runs, wait until it has ended, and end the thread. May be called twice; `submit` starts anew."""
+    def stop(self, *, wait: bool = True) -> None:
+        """Cancel what runs, wait until it has ended, and end the thread. May be called twice; `submit` starts anew.
+
+        Garbage is collected in any thread at any instant, also in one that holds the interpreter's import lock, which
+        the loop's thread may need: there, nothing may be waited for (``wait=False``).
+        """
         with self._lock:
-            thread, loop, stopping = self._thread, self._loop, self._stopping
-            self._thread = self._loop = self._stopping = None
-        if thread is None or loop is None or stopping is None or os.getpid() != self._pid:
-            return
-        loop.call_soon_threadsafe(stopping.set)
-        if thread is not threading.current_thread():
+            thread = self.ask_to_stop()
+        if thread is not None and thread is not threading.current_thread():
             thread.join()
+
+    def ask_to_stop(self) -> threading.Thread | None:
+        """Let the thread end as :meth:`stop` does, and return it without waiting, if there is one.
+
+        This is all that may be done while garbage is collected, which happens anywhere: the thread may need a lock
+        (the import lock, say) that the interrupted code holds.
+        """
+        thread, loop, stopping = self._thread, self._loop, self._stopping
+        self._thread = self._loop = self._stopping = None
+        if loop is None or stopping is None or os.getpid() != self._pid:
+            return None
+        loop.call_soon_threadsafe(stopping.set)
+        return thread
 
     def _spawn(self, loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = loop.create_task(work())
@@ -63,6 +87,7 @@ class Engine:
             self._thread = threading.Thread(target=self._run, args=(ready,), name="fh-hive", daemon=True)
             self._thread.start()
             ready.wait()
+            _ENGINES.add(self)
         if self._loop is None:
             raise RuntimeError("the hive's event loop did not start")
         return self._loop

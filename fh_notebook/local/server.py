@@ -15,7 +15,7 @@ import socket
 import struct
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -131,9 +131,10 @@ class _Tracked(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         end = transport.get_extra_info("peername")
-        if isinstance(transport, asyncio.Transport) and isinstance(end, tuple):
+        if isinstance(end, tuple):
             self._fh_other_end = (str(end[0]), int(end[1]))
-            self._fh_connections[self._fh_other_end] = transport
+            # A stream's transport, though uvloop's is none by its class.
+            self._fh_connections[self._fh_other_end] = cast("asyncio.Transport", transport)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -82,8 +82,8 @@ class Service:
         self._threads = Threads()
         self._queue: deque[_Job] = deque()
         self._undelivered = 0
-        # A hive that nobody holds any more ends its thread, and at the interpreter's end all do.
-        weakref.finalize(self, self.engine.stop)
+        # A hive that nobody holds any more ends its thread. At the interpreter's end a daemon just ends.
+        weakref.finalize(self, self.engine.ask_to_stop).atexit = False
 
     # What is asked -----------------------------------------------------------
 

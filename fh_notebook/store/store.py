@@ -6,6 +6,7 @@ writer's thread belong to the process that made them: sqlite.org, "How To Corrup
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
 import threading
@@ -49,12 +50,26 @@ class _Open:
             self.reading.close()
             raise
 
-    def close(self) -> None:
-        """Commit what was put and close; in a forked child the parent's connections are left alone."""
+    def close(self, *, wait: bool = True) -> None:
+        """Commit what was put and close; in a forked child the parent's connections are left alone.
+
+        Garbage is collected in any thread at any instant, also in one that holds the interpreter's import lock, which
+        the writer may need: there, nothing may be waited for (``wait=False``).
+        """
         if self.pid == os.getpid():
-            self.writer.close()
+            self.writer.close(wait=wait)
             with self.lock:
                 self.reading.close()
+
+
+_open_now: Final[set[_Open]] = set()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Commit what was put and not waited for."""
+    for here in list(_open_now):
+        here.close()
 
 
 _stores: Final[WeakSet[Store]] = WeakSet()
@@ -250,8 +265,10 @@ class Store:
         with self._lock:
             if self._open is None:
                 self._open = _Open(self.path, self._busy_timeout_s)
-                # Also at exit: what was put and not waited for is committed.
-                self._closing = finalize(self, self._open.close)
+                _open_now.difference_update([o for o in _open_now if not o.writer.is_alive])
+                _open_now.add(self._open)
+                self._closing = finalize(self, self._open.close, wait=False)
+                self._closing.atexit = False
             return self._open
 
     def _locks(self) -> Iterator[threading.Lock]:
@@ -274,9 +291,11 @@ class Store:
     def close(self) -> None:
         """Commit what was put and close the file. A closed store opens again when it is used."""
         with self._lock:
-            closing, self._closing, self._open = self._closing, None, None
-        if closing is not None:
-            closing()
+            closing, self._closing, here, self._open = self._closing, None, self._open, None
+        if closing is not None and here is not None:
+            closing.detach()
+            here.close()
+            _open_now.discard(here)
 
     @contextmanager
     def closing(self) -> Iterator[Store]:

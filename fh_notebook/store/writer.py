@@ -94,17 +94,27 @@ class Writer:
             self._queue.put(write)
         return write.future
 
-    def close(self) -> None:
-        """Commit what was put, and end the thread and the connection."""
+    def close(self, *, wait: bool = True) -> None:
+        """Commit what was put, and end the thread and the connection; without `wait`, let them end by themselves."""
         with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            self._queue.put(None)
-        self._thread.join()
-        self._connection.close()
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        if wait:
+            self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended yet."""
+        return self._thread.is_alive()
 
     def _serve(self) -> None:
+        try:
+            self._write_groups()
+        finally:
+            self._connection.close()
+
+    def _write_groups(self) -> None:
         while group := self._next_group():
             try:
                 with explained(self._path):

@@ -59,7 +59,8 @@ def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> 
         if int(line) >= 200:
             break
     process.send_signal(signal.SIGKILL)
-    rest = process.communicate()[0].split()
+    rest = process.stdout.read().split()
+    process.communicate()
     acknowledged = int(rest[-1]) if rest else 200
     with Store(path).closing() as store:
         kept = {int(kept.run.output) for kept in store.answers_of_batch("b")}
@@ -153,11 +154,14 @@ def test_a_forked_child_does_not_keep_its_parents_owner_alive(tmp_path: Path) ->
 import os, time
 store = Store(sys.argv[1])
 owner = store.new_owner()
+ready, begun = os.pipe()
 child = os.fork()
 if child:
+    os.read(ready, 1)  # what a fork has to do in the child is done
     print(owner.name, child)
 else:
     os.close(1)
+    os.write(begun, b"x")
 sys.stdin.read()
 """
     process = _program(program, tmp_path, path)

@@ -1,0 +1,382 @@
+"""`fh.compare`: variants side by side on the same rows, from a batch and from a frame."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fh_notebook as fh
+from fh_notebook.comparing.intervals import mean_interval, wilson_interval
+from fh_notebook.comparing.tables import SUMMARY_COLUMNS
+from fh_notebook.contract.run import Run
+from fh_notebook.local import LocalHive
+
+SUMMARY = ["variant", "n", "missing", "failed", "mean", "ci_low", "ci_high", "median", "p50_s", "p95_s"]
+
+
+def _hive() -> LocalHive:
+    hive = LocalHive()
+
+    @hive.workflow("label", variant="first")
+    def first(text: str) -> str:
+        if text == "boom":
+            raise RuntimeError("cannot")
+        return text.split()[0]
+
+    @hive.workflow("label", variant="last")
+    def last(text: str) -> str:
+        return text.split()[-1]
+
+    return hive
+
+
+ROWS = [
+    {"text": "a b", "expected_output": "a"},
+    {"text": "c d", "expected_output": "d"},
+    {"text": "boom", "expected_output": "boom"},
+    {"text": "e", "expected_output": "e"},
+    {"text": "f g", "expected_output": None},
+]
+
+
+@pytest.fixture
+def batch() -> fh.Batch:
+    return fh.batch(ROWS, "label", client=_hive().client(), progress=False)
+
+
+def test_a_batch_with_expected_outputs_is_scored_by_them(batch: fh.Batch) -> None:
+    """Without `score`: a line a variant, failed runs and missing scores counted beside it, never as zeros."""
+    cmp = fh.compare(batch)
+    assert cmp.scorer == "exact()"
+    assert list(cmp.summary().columns) == SUMMARY == list(SUMMARY_COLUMNS)
+    first, last = cmp.summary().to_dict("records")
+    assert (first["variant"], first["n"], first["missing"], first["failed"]) == ("first", 3, 1, 1)
+    assert first["mean"] == pytest.approx(2 / 3)
+    assert (first["ci_low"], first["ci_high"]) == pytest.approx(wilson_interval(2, 3))
+    assert (last["variant"], last["n"], last["missing"], last["failed"]) == ("last", 4, 1, 0)
+    assert last["mean"] == pytest.approx(3 / 4)
+    assert 0 < first["p50_s"] <= first["p95_s"] < 5
+
+
+def test_the_wide_table_has_a_line_a_row_and_says_where_they_differ(batch: fh.Batch) -> None:
+    """Outputs, scores and seconds of the variants side by side."""
+    wide = fh.compare(batch).wide()
+    assert list(wide.columns) == [
+        "row",
+        "expected_output",
+        "outputs_differ",
+        "scores_differ",
+        "first.output",
+        "first.score",
+        "first.seconds",
+        "last.output",
+        "last.score",
+        "last.seconds",
+    ]
+    assert wide["first.output"].tolist() == ["a", "c", None, "e", "f"]
+    assert wide["last.output"].tolist() == ["b", "d", "boom", "e", "g"]
+    assert wide["outputs_differ"].tolist() == [True, True, True, False, True]
+    assert wide["scores_differ"].tolist() == [True, True, True, False, False]
+    assert wide["last.score"].tolist()[:4] == [0.0, 1.0, 1.0, 1.0]
+    assert math.isnan(wide["last.score"][4])
+
+
+def test_the_rows_that_differ_can_be_had_alone(batch: fh.Batch) -> None:
+    """In the score, or in the output."""
+    cmp = fh.compare(batch)
+    assert cmp.disagreements()["row"].tolist() == [0, 1, 2]
+    assert cmp.disagreements(by="output")["row"].tolist() == [0, 1, 2, 4]
+    with pytest.raises(fh.InputError, match="'score' or 'output'"):
+        cmp.disagreements(by="both")  # type: ignore[arg-type]
+
+
+def test_a_batch_and_its_frame_compare_alike(batch: fh.Batch) -> None:
+    """The frame can be filtered, saved and read again before."""
+    for score in (None, fh.score.contains(), lambda run: len(run.text)):
+        pd.testing.assert_frame_equal(
+            fh.compare(batch, score=score).wide(), fh.compare(batch.frame, score=score).wide()
+        )
+
+
+def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> None:
+    """And the sentence says what is missing."""
+    batch = fh.batch([{"text": "a b"}, {"text": "boom"}], "label", client=_hive().client(), progress=False)
+    cmp = fh.compare(batch)
+    assert cmp.summary()[["variant", "n", "missing", "failed"]].values.tolist() == [
+        ["first", 0, 1, 1],
+        ["last", 0, 2, 0],
+    ]
+    assert cmp.summary()["mean"].isna().all()
+    assert cmp.summary()["p50_s"].notna().all()
+    assert "score=" in cmp.verdict
+    assert "scores_differ" not in cmp.wide().columns
+    assert cmp.disagreements()["row"].tolist() == [0, 1]
+    with pytest.raises(fh.InputError, match="there is no score"):
+        cmp.disagreements(by="score")
+
+
+def test_what_is_still_pending_is_missing(batch: fh.Batch) -> None:
+    """A stopped batch can be compared; it says how much of it is not there."""
+    stopped = fh.batch(ROWS, "label", client=_hive().client(), progress=False, max_calls=3, max_concurrency=1)
+    summary = fh.compare(stopped).summary()
+    assert summary["n"].tolist() == [2, 1]
+    assert summary["missing"].tolist() == [3, 4]
+
+
+def _scorers() -> list[Any]:
+    class Callable_:  # noqa: N801 - a user's own
+        def __call__(self, run: Run) -> float:
+            return 1.0
+
+    return [
+        lambda run: True,
+        lambda run, row: row["text"] is not None,
+        lambda run, row=None: row is not None,
+        lambda run, strict=True: strict is True,
+        lambda *arguments: len(arguments) == 2,
+        Callable_(),
+        lambda run: np.bool_(True),
+        lambda run: np.float32(1),
+    ]
+
+
+@pytest.mark.parametrize("score", _scorers())
+def test_a_scorer_is_any_function_of_a_run_or_of_a_run_and_its_row(batch: fh.Batch, score: Any) -> None:
+    """It gets the row when it asks for it, and nothing where it does not."""
+    assert fh.compare(batch, score=score).summary()["mean"].tolist() == [1.0, 1.0]
+
+
+def test_a_scorer_gets_the_whole_row(batch: fh.Batch) -> None:
+    """Every column, a missing cell as `None`, and a copy."""
+    seen: list[Any] = []
+
+    def score(run: Run, row: dict[str, Any]) -> bool:
+        seen.append(dict(row))
+        row.clear()
+        return True
+
+    fh.compare(batch, score=score)
+    assert seen[-1] == {"text": "f g", "expected_output": None}
+    assert len(seen) == 9  # the failed run is not scored
+
+
+@pytest.mark.parametrize(
+    ("given_value", "said"),
+    [("great", "gave 'great'"), ({"a": 1}, "gave {"), (float("inf"), "gave inf"), ([1], "gave [1]")],
+)
+def test_what_is_no_score_is_missing_with_its_reason(batch: fh.Batch, given_value: Any, said: str) -> None:
+    """Never zero."""
+    cmp = fh.compare(batch, score=lambda run: given_value)
+    assert cmp.summary()["n"].tolist() == [0, 0]
+    assert cmp.summary()["missing"].tolist() == [4, 5]
+    assert cmp.score_errors()["error"].str.contains(said, regex=False).all()
+    assert "No run could be scored" in cmp.verdict
+
+
+def test_a_scorer_that_raises_gives_a_missing_score_with_its_error(batch: fh.Batch) -> None:
+    """The others are scored all the same."""
+
+    def score(run: Run) -> bool:
+        if run.output == "e":
+            raise ValueError("of the user's")
+        return True
+
+    cmp = fh.compare(batch, score=score)
+    assert cmp.summary()[["n", "missing"]].values.tolist() == [[3, 1], [4, 1]]
+    assert cmp.score_errors().values.tolist() == [
+        [3, "first", "ValueError: of the user's"],
+        [3, "last", "ValueError: of the user's"],
+    ]
+
+
+def test_none_is_no_score_and_no_error(batch: fh.Batch) -> None:
+    """A scorer may leave a row out."""
+    cmp = fh.compare(batch, score=lambda run: None if run.output == "e" else 1)
+    assert cmp.summary()["missing"].tolist() == [1, 1]
+    assert cmp.score_errors().empty
+
+
+def test_a_plain_frame_needs_no_batch() -> None:
+    """A row, a variant and a score column: no more."""
+    frame = pd.DataFrame(
+        {"row": ["p", "p", "q", "q"], "variant": ["b", "a", "b", "a"], "quality": [1.5, 2.5, 3.5, 4.5]}
+    )
+    cmp = fh.compare(frame, score="quality")
+    assert cmp.variants == ["b", "a"]
+    assert cmp.summary()[["variant", "n", "mean", "median"]].values.tolist() == [["b", 2, 2.5, 2.5], ["a", 2, 3.5, 3.5]]
+    assert cmp.summary()["ci_low"].tolist() == pytest.approx(
+        [mean_interval([1.5, 3.5])[0], mean_interval([2.5, 4.5])[0]]
+    )
+    assert cmp.summary()["p50_s"].isna().all()
+    assert cmp.wide()["a.score"].tolist() == [2.5, 4.5]
+
+
+def test_a_column_may_have_gaps_and_be_true_or_false() -> None:
+    """A gap is a missing score."""
+    frame = pd.DataFrame(
+        {"row": [1, 1, 2, 2], "variant": ["a", "b"] * 2, "ok": pd.array([True, False, None, True], dtype="boolean")}
+    )
+    summary = fh.compare(frame, score="ok").summary()
+    assert summary[["n", "missing", "mean"]].values.tolist() == [[1, 1, 1.0], [2, 0, 0.5]]
+    assert (summary["ci_low"][1], summary["ci_high"][1]) == pytest.approx(wilson_interval(1, 2))
+
+
+def test_runs_can_be_paired_on_another_column() -> None:
+    """Such as an id that is the same in two tables."""
+    frame = pd.DataFrame({"row": [0, 1], "case": ["x", "x"], "variant": ["a", "b"], "s": [0, 1]})
+    assert fh.compare(frame, score="s", pair_on="case").wide().to_dict("records") == [
+        {
+            "case": "x",
+            "outputs_differ": False,
+            "scores_differ": True,
+            "a.output": None,
+            "a.score": 0.0,
+            "a.seconds": pytest.approx(float("nan"), nan_ok=True),
+            "b.output": None,
+            "b.score": 1.0,
+            "b.seconds": pytest.approx(float("nan"), nan_ok=True),
+        }
+    ]
+    batch = fh.batch([{"text": "a b", "case": "x"}], "label", client=_hive().client(), progress=False)
+    assert fh.compare(batch, score=lambda run: 1, pair_on="case").wide()["case"].tolist() == ["x"]
+
+
+def test_repeats_are_averaged_a_row_before_any_interval() -> None:
+    """Ten answers to one question are not ten questions."""
+    frame = pd.DataFrame({"row": [0] * 10 + [1] * 10, "variant": ["a"] * 20, "s": [1] * 10 + [0] * 10})
+    line = fh.compare(frame, score="s").summary().iloc[0]
+    assert (line["n"], line["mean"]) == (20, 0.5)
+    assert (line["ci_low"], line["ci_high"]) == pytest.approx(mean_interval([1.0, 0.0]))
+    assert fh.compare(frame, score="s").wide()["a.score"].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        ({"row": [1], "variant": ["a"]}, {"score": "x"}, "no column 'x'"),
+        ({"row": [1], "variant": ["a"], "qualty": [1]}, {"score": "quality"}, "did you mean 'qualty'"),
+        ({"row": [1], "s": [1]}, {"score": "s"}, "no column 'variant'"),
+        ({"rows": [1], "variant": ["a"]}, {}, "did you mean 'rows'"),
+        ({"row": [1], "variant": ["a"], "s": ["good"]}, {"score": "s"}, "holds no scores"),
+        ({"row": [None], "variant": ["a"], "s": [1]}, {"score": "s"}, "1 line has no 'row'"),
+        ({"row": [1], "variant": ["a"]}, {"score": 3}, "score is 3"),
+        ({"row": [1], "variant": ["a"]}, {"pair_on": "case"}, "no column 'case'"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_in_one_line(
+    source: dict[str, Any], options: dict[str, Any], said: str
+) -> None:
+    """With the column, and the nearest name."""
+    with pytest.raises(fh.InputError) as caught:
+        fh.compare(pd.DataFrame(source), **options)
+    assert said in str(caught.value)
+
+
+def test_an_async_scorer_is_refused_and_not_scored_as_true(batch: fh.Batch) -> None:
+    """A coroutine is neither true nor false."""
+
+    async def score(run: Run) -> bool:
+        return True
+
+    with pytest.raises(fh.SettingsError, match="async"):
+        fh.compare(batch, score=score)
+    with pytest.raises(fh.InputError, match="not a list"):
+        fh.compare([], score=score)  # type: ignore[arg-type]
+
+
+def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
+    rows = [*range(len(a)), *range(len(b))]
+    return pd.DataFrame({"row": rows, "variant": ["a"] * len(a) + ["b"] * len(b), "s": a + b})
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        (
+            [1, 1, 1, 1, 0, 0, 1, 1],
+            [1, 0, 0, 1, 1, 0, 1, 0],
+            "a scores 0.75 and b 0.50 on the 8 rows that both answered (better on 3, worse on 1, the same on 4); "
+            "whether that is more than chance is not tested here.",
+        ),
+        ([1, 0, 1, 0, 1, 0], [1, 0, 1, 0, 1, 0], "a and b score the same on each of the 6 rows that both answered."),
+        ([1, 1, 1], [0, 0, 0], "Not enough to tell: 3 rows have a score of both a and b."),
+        ([1.0] * 9, [], "a scores 1.00 by s on 9 runs; there is none to compare with."),
+        ([float("nan")] * 3, [float("nan")] * 3, "No run could be scored by s."),
+    ],
+)
+def test_the_sentence_claims_no_more_than_the_numbers(a: list[float], b: list[float], said: str) -> None:
+    """On the rows that both answered, and how many; chance is not tested yet, and it says so."""
+    frame = _frame(a, b)
+    cmp = fh.compare(frame, score="s")
+    assert cmp.verdict == said
+    assert said in repr(cmp)
+
+
+def test_of_many_variants_the_two_best_are_told() -> None:
+    """In the order of their means."""
+    frame = pd.DataFrame(
+        {"row": [*range(6)] * 3, "variant": ["x"] * 6 + ["y"] * 6 + ["z"] * 6, "s": [0] * 6 + [1] * 6 + [1] * 5 + [0]}
+    )
+    assert fh.compare(frame, score="s").verdict.startswith("Of the two best: y scores 1.00 and z 0.83 on the 6 rows")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 8), st.sampled_from("abc"), st.none() | st.booleans() | st.floats(-5, 5)), max_size=30
+    )
+)
+def test_any_frame_of_scores_adds_up(lines: list[tuple[int, str, Any]]) -> None:
+    """Each line is scored or missing, means are means, and everything shows itself."""
+    frame = pd.DataFrame(lines, columns=["row", "variant", "s"]).astype({"s": object})
+    cmp = fh.compare(frame, score="s")
+    summary = cmp.summary()
+    assert (summary["n"] + summary["missing"] + summary["failed"]).sum() == len(lines)
+    for line in summary.to_dict("records"):
+        scores = [float(s) for _, v, s in lines if v == line["variant"] and s is not None]
+        assert line["n"] == len(scores)
+        assert line["mean"] == pytest.approx(np.mean(scores) if scores else float("nan"), nan_ok=True)
+    assert len(cmp.wide()) == len({row for row, *_ in lines})
+    assert cmp.verdict
+    assert repr(cmp)
+    assert cmp._repr_html_()
+
+
+@pytest.fixture
+def hostile() -> fh.Comparison:
+    frame = pd.DataFrame(
+        {
+            "row": [0, 0],
+            "variant": ["<b>a</b>", "b"],
+            "output": ["<script>alert(1)</script>", "x" * 50_000],
+            "s": [1, 0],
+        }
+    )
+    return fh.compare(frame, score="s")
+
+
+def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hostile: fh.Comparison) -> None:
+    """Summary, sentence and the rows that differ; hostile output is text, long output is cut."""
+    shown = hostile._repr_html_()
+    assert "<script>" not in shown
+    assert "<b>a" not in shown
+    assert "&lt;script&gt;" in shown
+    assert len(shown) < 6000
+    for part in ("Comparison of 2 variants on 1 row by s", "The variants differ on 1 row", "Not enough to tell"):
+        assert part in repr(hostile)
+        assert part in shown.replace("&lt;b&gt;a&lt;/b&gt;", "<b>a</b>")
+
+
+def test_single_runs_of_a_cell_can_be_compared() -> None:
+    """What `--out` gives: the variants of one question are one row."""
+    from fh_notebook.batching.frames import frame_of_runs
+
+    client = _hive().client()
+    runs = [client.invoke("label", variant=v, inputs={"text": t}) for t in ("a b", "c") for v in ("first", "last")]
+    cmp = fh.compare(frame_of_runs(runs), score=lambda run, row: run.output == row["text"].split()[0])
+    assert cmp.wide()["scores_differ"].tolist() == [True, False]
