@@ -24,6 +24,7 @@ from fh_notebook.version import __version__ as __version__
 if TYPE_CHECKING:
     from fh_notebook import local
     from fh_notebook.batching.batch import Batch, abatch, batch
+    from fh_notebook.batching.mapping import const
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
     from fh_notebook.comparing import scorers as score
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.batching.batch": ("Batch", "abatch", "batch"),
+    "fh_notebook.batching.mapping": ("const",),
     "fh_notebook.client.blocking": ("Client",),
     "fh_notebook.client.client": ("AsyncClient",),
     "fh_notebook.comparing.comparison": ("Comparison", "compare"),
@@ -131,6 +133,7 @@ __all__ = [
     "choice",
     "compare",
     "configure",
+    "const",
     "date",
     "datetime_",
     "group",

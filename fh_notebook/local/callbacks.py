@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -27,7 +28,7 @@ __all__ = ["SIGNATURE_HEADER", "Delivery", "Postman", "may_deliver"]
 SIGNATURE_HEADER: Final = "X-Fetch-Hive-Signature"
 
 AT_ONCE: Final = 32
-"""Deliveries on the line at once. httpx looks at every connection for every request: with hundreds it gets slow."""
+"""Deliveries on the line at once: a few slow receivers must not hold up all others."""
 
 ANSWER_BYTES: Final = 64 * 1024
 """What a receiver says beside its status is nothing to the hive; a longer answer costs it its connection."""
@@ -82,7 +83,8 @@ class Postman:
         self._deliveries: deque[Delivery] = deque(maxlen=keep)
         self._lock = threading.Lock()
         self._sleep = sleep
-        self._client: httpx.AsyncClient | None = None
+        self._idle: list[httpx.AsyncHTTPTransport] = []
+        self._tls: ssl.SSLContext | None = None
         self._slots: asyncio.Semaphore | None = None
 
     async def deliver(self, request_id: str, url: str, body: bytes, secret: Secret, options: Options) -> None:
@@ -115,37 +117,39 @@ class Postman:
 
     async def close(self) -> None:
         """Close the connections; the next delivery opens new ones."""
-        client, self._client, self._slots = self._client, None, None
-        if client is not None:
-            await client.aclose()
+        lines, self._idle, self._slots = self._idle, [], None
+        for line in lines:
+            await line.aclose()
 
     async def _attempt(self, request: httpx.Request, timeout_s: float) -> tuple[int | None, str]:
         import httpx
 
-        client, slots = self._opened()
-        try:
-            async with slots, asyncio.timeout(timeout_s):
-                answer = await client.send(request, stream=True)
-                await _drain(answer)
-        except TimeoutError:
-            return None, f"no answer within {timeout_s:g} s"
-        except httpx.HTTPError as broken:
-            return None, f"{type(broken).__name__}: {broken}"
-        if answer.is_success:
-            return answer.status_code, ""
+        self._slots = self._slots or asyncio.Semaphore(AT_ONCE)
+        async with self._slots:
+            line = self._idle.pop() if self._idle else self._open_line()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    answer = await line.handle_async_request(request)
+                    await _drain(answer)
+            except TimeoutError:
+                return None, f"no answer within {timeout_s:g} s"
+            except httpx.HTTPError as broken:
+                return None, f"{type(broken).__name__}: {broken}"
+            finally:
+                self._idle.append(line)
         # A redirect is not followed: it could lead to a host that is not allowed.
-        return answer.status_code, f"answered {answer.status_code}"
+        return answer.status_code, "" if answer.is_success else f"answered {answer.status_code}"
 
-    def _opened(self) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
-        if self._client is None or self._slots is None:
-            import httpx
+    def _open_line(self) -> httpx.AsyncHTTPTransport:
+        """Return a line with a single connection, whatever its host.
 
-            limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-            # trust_env: a proxy of the environment would be asked for addresses of this machine. timeout: the whole
-            # attempt has one, in `_attempt`; httpx's are for each phase.
-            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None, limits=limits)  # noqa: S113
-            self._slots = asyncio.Semaphore(AT_ONCE)
-        return self._client, self._slots
+        One pool for all would look at every connection for every request; a stack of single ones looks at one. A
+        transport follows no redirect and asks no proxy of the environment (which would be for other machines).
+        """
+        import httpx
+
+        self._tls = self._tls or httpx.create_ssl_context(trust_env=False)  # 20 ms: one for all
+        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=httpx.Limits(max_connections=1))
 
     def remembered(self) -> tuple[Delivery, ...]:
         """Return what became of the callbacks, the oldest first. May be called from any thread."""

@@ -29,7 +29,7 @@ from fh_notebook.local.options import (
     Spelling,
     options_from,
 )
-from fh_notebook.local.registry import WebhookEndpoint, new_secret
+from fh_notebook.local.registry import WebhookEndpoint, new_secret, warm_up
 from fh_notebook.local.service import Service
 from fh_notebook.values import Secret
 
@@ -293,6 +293,7 @@ class LocalHive:
         """
         from fh_notebook.local.server import HiveServer
 
+        warm_up()
         return HiveServer(self.app, host=host, port=port, keep_alive_s=keep_alive_s)
 
     def close(self) -> None:

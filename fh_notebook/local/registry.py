@@ -156,6 +156,15 @@ class Registry:
         ]
 
 
+def warm_up() -> None:
+    """Import what the first check of inputs would import.
+
+    With the format packages that Jupyter installs, the library behind it takes a second or more to import: better so
+    than in an event loop that answers others.
+    """
+    _schema.problems({"type": "object", "properties": {}}, {})
+
+
 def new_secret() -> Secret:
     """Return a random secret of 32 bytes, in letters that a header and a URL can carry."""
     return Secret(f"whsec_{secrets.token_urlsafe(32)}")

@@ -1,0 +1,142 @@
+"""``{{ expression }}`` in a cell's body -> the value of a notebook expression, with its type. Pure but for `evaluate`.
+
+Rule of this file: a value never becomes text that is parsed again. Each expression is replaced by a token of letters
+before the body is read, and the token by the value afterwards, so no value can break the YAML, whatever is in it. All
+other braces are the user's text.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from uuid import uuid4
+
+from fh_notebook.errors import InputError
+
+__all__ = ["Template", "expressions"]
+
+Evaluate = Callable[[str], Any]
+"""Gives the value of a Python expression; what it raises is told with the expression."""
+
+
+def expressions(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the place (start, end) and the source of every ``{{ expression }}`` in `text`.
+
+    What stands between the braces must be one Python expression; anything else is text of the user's.
+
+    Examples
+    --------
+    >>> [source for _, _, source in expressions("{{ a }} {b} {{nor this}} {{ {'k': [1]} }} }}")]
+    ['a', "{'k': [1]}"]
+    """
+    position = 0
+    while (start := text.find("{{", position)) >= 0:
+        for found in re.finditer(r"\}\}", text[start + 2 : start + 2 + MAX_LENGTH]):
+            source = text[start + 2 : start + 2 + found.start()]
+            # The first "}}" may end a dict of the expression: `{{ {"a": {}} }}`. The shortest that parses is taken.
+            if source.strip() and _is_expression(source.strip()):
+                end = start + 2 + found.end()
+                yield start, end, source.strip()
+                position = end
+                break
+        else:
+            position = start + 2
+
+
+MAX_LENGTH = 2_000
+"""Characters of one expression: longer ones belong in a variable."""
+
+
+def _is_expression(source: str) -> bool:
+    try:
+        ast.parse(source, mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+class Template:
+    """A body with its expressions taken out.
+
+    Parameters
+    ----------
+    text : str
+        The cell's body.
+
+    Examples
+    --------
+    >>> template = Template("ticket: {{ t }}\\ntags: [{{ t }}, 'is {{ n }} old']")
+    >>> import yaml
+    >>> template.fill(yaml.safe_load(template.text), {"t": "a: [b", "n": 3}.__getitem__)
+    {'ticket': 'a: [b', 'tags': ['a: [b', 'is 3 old']}
+    """
+
+    def __init__(self, text: str) -> None:
+        self.sources: dict[str, str] = {}
+        stamp = f"fhx{uuid4().hex}x"
+        parts, position = [], 0
+        for number, (start, end, source) in enumerate(expressions(text)):
+            token = f"{stamp}{number}x"
+            self.sources[token] = source
+            parts += [text[position:start], token]
+            position = end
+        self.text = "".join([*parts, text[position:]])
+        self._token = re.compile(rf"{stamp}\d+x")
+
+    def __bool__(self) -> bool:
+        return bool(self.sources)
+
+    def fill(self, read: Any, evaluate: Evaluate) -> Any:
+        """Return what was `read` from :attr:`text`, with every token replaced by its expression's value.
+
+        A text that is one expression takes its value with its type; an expression inside a text is written into it.
+
+        Raises
+        ------
+        InputError
+            An expression cannot be evaluated.
+        """
+        if not self.sources:
+            return read
+        values = {token: _value(source, evaluate) for token, source in self.sources.items()}
+        return self._filled(read, values)
+
+    def _filled(self, read: Any, values: Mapping[str, Any]) -> Any:
+        if isinstance(read, str):
+            whole = read.strip()
+            if whole in values:
+                return values[whole]
+            return self._token.sub(lambda found: _written(values[found[0]]), read)
+        if isinstance(read, list):
+            return [self._filled(item, values) for item in read]
+        if isinstance(read, dict):
+            return {str(self._filled(key, values)): self._filled(item, values) for key, item in read.items()}
+        return read
+
+    def untoken(self, text: str) -> str:
+        """Return `text`, for example an error's, with the expressions in place of their tokens."""
+        return self._token.sub(lambda found: "{{ " + self.sources[found[0]] + " }}", text)
+
+
+def _written(value: Any) -> str:
+    """A value inside a text: text as it is, JSON's kinds as JSON, everything else as Python writes it."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+
+
+def _value(source: str, evaluate: Evaluate) -> Any:
+    trouble = ""
+    try:
+        return evaluate(source)
+    except InputError:
+        raise
+    except Exception as broken:  # whatever the user's expression raises
+        trouble = f"{{{{ {source} }}}} cannot be evaluated: {type(broken).__name__}: {broken}"
+    raise InputError(trouble)
