@@ -23,8 +23,9 @@ from fh_notebook.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from fh_notebook import local
-    from fh_notebook.batching.batch import Batch, abatch, batch
+    from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.mapping import const
+    from fh_notebook.batching.start import abatch, batch, last_batch
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
     from fh_notebook.comparing import scorers as score
@@ -62,8 +63,9 @@ if TYPE_CHECKING:
     from fh_notebook.values import UNSET, Secret
 
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
-    "fh_notebook.batching.batch": ("Batch", "abatch", "batch"),
+    "fh_notebook.batching.batch": ("Batch",),
     "fh_notebook.batching.mapping": ("const",),
+    "fh_notebook.batching.start": ("abatch", "batch", "last_batch"),
     "fh_notebook.client.blocking": ("Client",),
     "fh_notebook.client.client": ("AsyncClient",),
     "fh_notebook.comparing.comparison": ("Comparison", "compare"),
@@ -138,6 +140,7 @@ __all__ = [
     "datetime_",
     "group",
     "integer",
+    "last_batch",
     "local",
     "number",
     "parse_event",

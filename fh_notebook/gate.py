@@ -82,6 +82,11 @@ class Gate:
         """The calls that may be out at once now."""
         return self._pace.limit
 
+    @property
+    def fixed_at(self) -> int | None:
+        """The number that the limit is held at; ``None`` while it adapts."""
+        return self._pace.fixed_at
+
     def fix(self, max_concurrency: int | None) -> None:
         """Hold the limit at `max_concurrency`; ``None`` lets it adapt again, from the present number."""
         if max_concurrency is not None and (not isinstance(max_concurrency, int) or max_concurrency < 1):

@@ -182,14 +182,15 @@ class Control:
         return self.failed_keys(error_code)
 
     def _replan(self, keys: Iterable[str]) -> None:
-        counts = self.counts
-        kept_at = [o.kept_at for _, o in self.outcomes.of_jobs() if o and o.reused and o.kept_at]
+        to_call = set(keys)
+        known = [o for job, o in self.outcomes.of_jobs() if o and job.key and job.key not in to_call]
+        answered = [o for o in known if kind_of(o.run) != "unknown"]
         self._plan = replace(
             self._plan,
-            answered=counts.done + counts.failed - self._plan.invalid,
-            answered_at=max(kept_at, default=None),
-            unknown=counts.unknown,
-            calls=len(list(keys)),
+            answered=len(answered),
+            answered_at=max((o.kept_at for o in answered if o.kept_at), default=None),
+            unknown=len(known) - len(answered),
+            calls=len(to_call),
         )
 
     def _record(self) -> BatchRecord:
@@ -321,7 +322,7 @@ class Control:
         if self._options.max_concurrency is None:
             yield gate
             return
-        before = getattr(gate, "fixed_at", settings.current().max_concurrency)
+        before = gate.fixed_at
         gate.fix(self._options.max_concurrency)
         try:
             yield gate

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -59,7 +59,7 @@ def _is_expression(source: str) -> bool:
 
 
 class Template:
-    """A body with its expressions taken out.
+    r"""A body with its expressions taken out.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Template:
 
     Examples
     --------
-    >>> template = Template("ticket: {{ t }}\\ntags: [{{ t }}, 'is {{ n }} old']")
+    >>> template = Template("ticket: {{ t }}\ntags: [{{ t }}, 'is {{ n }} old']")
     >>> import yaml
     >>> template.fill(yaml.safe_load(template.text), {"t": "a: [b", "n": 3}.__getitem__)
     {'ticket': 'a: [b', 'tags': ['a: [b', 'is 3 old']}
@@ -99,21 +99,18 @@ class Template:
         InputError
             An expression cannot be evaluated.
         """
-        if not self.sources:
-            return read
-        values = {token: _value(source, evaluate) for token, source in self.sources.items()}
-        return self._filled(read, values)
+        return self._filled(read, evaluate) if self.sources else read
 
-    def _filled(self, read: Any, values: Mapping[str, Any]) -> Any:
+    def _filled(self, read: Any, evaluate: Evaluate) -> Any:
         if isinstance(read, str):
-            whole = read.strip()
-            if whole in values:
-                return values[whole]
-            return self._token.sub(lambda found: _written(values[found[0]]), read)
+            whole = self.sources.get(read.strip())
+            if whole is not None:
+                return _value(whole, evaluate)
+            return self._token.sub(lambda found: _written(_value(self.sources[found[0]], evaluate)), read)
         if isinstance(read, list):
-            return [self._filled(item, values) for item in read]
+            return [self._filled(item, evaluate) for item in read]
         if isinstance(read, dict):
-            return {str(self._filled(key, values)): self._filled(item, values) for key, item in read.items()}
+            return {str(self._filled(key, evaluate)): self._filled(item, evaluate) for key, item in read.items()}
         return read
 
     def untoken(self, text: str) -> str:

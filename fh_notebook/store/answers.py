@@ -81,6 +81,14 @@ def line_of(run: Run, *, key: str, workspace: str, batch: str | None, kept_at: d
 
 def _encoded(run: Run) -> str:
     values = run.to_dict()
+    try:
+        return _json(values)
+    except RecursionError:
+        # Nested as deep as Python reads and deeper than it writes: the answer is not kept whole, but it is kept.
+        return _json({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
+
+
+def _json(values: dict[str, object]) -> str:
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=_plain)
     try:
         text.encode()

@@ -212,8 +212,9 @@ class Store:
         Raises
         ------
         StoreError
-            Its lock file cannot be made.
+            The store cannot be opened, or the lock file cannot be made.
         """
+        self._opened()
         with explained(self.path):
             owner = Owner(self._owners_folder)
         self._owners.add(owner)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.batch import last_batch
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.start import last_batch
 from tests import environment
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
 

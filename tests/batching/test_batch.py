@@ -14,9 +14,9 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.batching.batch import last_batch
 from fh_notebook.batching.events import Event, Finished, Started
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.start import last_batch
 from tests.batching.hives import KEY, Shouting, rows
 
 
@@ -246,6 +246,16 @@ def test_a_deployment_that_nobody_declared_is_sent_as_it_is(shouting: Shouting) 
         assert batch.frame["output"].tolist() == ["T0", "T1"]
         with pytest.raises(fh.InputError, match="give variants"):
             fh.batch(rows(2), "shout", client=client, progress=False)
+
+
+def test_the_frame_can_be_had_in_parts(shouting: Shouting) -> None:
+    """Together they are the frame."""
+    batch = _batch(shouting, rows(5), variants="loud")
+    parts = list(batch.iter_frames(2))
+    assert [len(part) for part in parts] == [2, 2, 1]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), batch.frame)
+    with pytest.raises(fh.SettingsError, match="n is 0"):
+        next(batch.iter_frames(0))
 
 
 def test_no_rows_are_no_calls(shouting: Shouting) -> None:

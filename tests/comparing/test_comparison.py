@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -326,6 +327,7 @@ def test_of_many_variants_the_two_best_are_told() -> None:
     assert fh.compare(frame, score="s").verdict.startswith("Of the two best: y scores 1.00 and z 0.83 on the 6 rows")
 
 
+@hypothesis_settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.integers(0, 8), st.sampled_from("abc"), st.none() | st.booleans() | st.floats(-5, 5)), max_size=30

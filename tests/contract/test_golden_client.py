@@ -38,7 +38,9 @@ def _exchanges(path: str) -> list[str]:
     return [
         g["name"]
         for g in loaded
-        if path in g["request"]["path"] and g.get("sent_by") != "service" and isinstance(g["request"]["body"], dict | None)
+        if path in g["request"]["path"]
+        and g.get("sent_by") != "service"
+        and isinstance(g["request"]["body"], dict | None)
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import queue
 import threading
@@ -105,6 +107,16 @@ def on_socket(hive: LocalHive, key: str = KEY, **options: Any) -> Iterator[httpx
         yield http
 
 
+def post(hive: LocalHive, *bodies: Any, key: str = KEY, **options: Any) -> list[httpx.Response]:
+    """Send one body after the other, in process."""
+
+    async def send() -> list[httpx.Response]:
+        async with in_process(hive, key) as http:
+            return [await http.post("/workflow/invoke", json=body, **options) for body in bodies]
+
+    return asyncio.run(send())
+
+
 class Received(NamedTuple):
     """One request that a receiver got."""
 
@@ -120,7 +132,7 @@ class Received(NamedTuple):
 class Receiver:
     """A real HTTP server that keeps what it gets and answers the statuses that it is told to, in that order."""
 
-    def __init__(self, *statuses: int, location: str = "") -> None:
+    def __init__(self, *statuses: int, location: str = "", body: bytes = b"") -> None:
         self.requests: queue.SimpleQueue[Received] = queue.SimpleQueue()
         self._statuses = list(statuses)
         self._location = location
@@ -133,10 +145,12 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 outer.requests.put(Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 self.send_response(outer._statuses.pop(0) if outer._statuses else 200)
-                self.send_header("content-length", "0")
+                self.send_header("content-length", str(len(body)))
                 if outer._location:
                     self.send_header("location", outer._location)
                 self.end_headers()
+                with contextlib.suppress(ConnectionError):  # who does not read a long answer hangs up
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
+import re
 import socket
 import subprocess
 import threading
@@ -154,6 +154,16 @@ def test_a_callback_is_tried_again_a_bounded_number_of_times(
     assert len({(g.body, g.headers["x-fetch-hive-signature"]) for g in got}) == 1
 
 
+def test_a_long_answer_of_a_receiver_is_left_unread() -> None:
+    """It was delivered; what else the receiver has to say costs it its connection, not the hive its memory."""
+    hive = echo_hive()
+    with Receiver(body=b"x" * 8_000_000) as receiver:
+        for _ in range(2):
+            start(hive, receiver.url)
+            done = delivered(hive)
+            assert (done.delivered, done.status_code) == (True, 200)
+
+
 def test_the_waits_can_be_set() -> None:
     """As many further attempts as there are numbers; none at all is a possibility."""
     sleeps = Sleeps()
@@ -210,6 +220,7 @@ def test_a_receiver_that_never_answers_is_given_up() -> None:
         "http://127.0.0.1@hooks.test/",
         "http://127.0.0.1.nip.test/",
         "http://[::ffff:10.0.0.1]/",
+        "http://xn--/",
         "http://hooks.test%2f@127.0.0.1.evil.test/",
     ],
 )
@@ -230,7 +241,7 @@ def test_a_host_that_is_not_allowed_is_never_resolved_nor_connected_to(
     answer = start(hive, url)
     done = delivered(hive)
     assert (done.request_id, done.delivered, done.attempts) == (answer["request_id"], False, 0)
-    assert "is not allowed" in done.reason
+    assert re.search("is not allowed|cannot be read", done.reason)
     assert asked == []
     assert [c.status for c in hive.calls] == ["completed"]
 
@@ -361,166 +372,3 @@ def test_a_hive_that_nobody_holds_ends_its_thread() -> None:
     assert gone() is None
     mine[0].join(timeout=5)
     assert not mine[0].is_alive()
-
-
-# The webhook trigger -----------------------------------------------------------
-
-
-def test_a_webhook_starts_a_run_without_a_key() -> None:
-    """By its secret in the header or in the query; the answer is that of an async call."""
-    hive = echo_hive()
-    endpoint = hive.webhook("echo", "async")
-    with Receiver() as receiver, on_socket(hive) as http:
-        body = {"inputs": {"text": "hook"}, "async": {"callback_url": receiver.url}}
-        del http.headers["authorization"]
-        secret = endpoint.secret.reveal()
-        answers = [
-            http.post(endpoint.path, json=body, headers={"X-Fetch-Hive-Webhook-Secret": secret}),
-            http.post(endpoint.path, json=body, params={"secret": secret}),
-        ]
-        assert hive.wait_idle()
-        got = [receiver.next().json for _ in answers]
-    assert [a.status_code for a in answers] == [200, 200]
-    assert {a.json()["request_id"] for a in answers} == {g["request_id"] for g in got}
-    assert answers[0].json()["webhook_secret"] == hive.webhook_secret("echo").reveal()
-    assert [g["data"] for g in got] == [{"output": "hook"}] * 2
-    assert hive.counts.used_today == 2
-
-
-def test_a_webhook_refuses_whoever_is_not_meant() -> None:
-    """Wrong or no secret, another variant's id, an unknown endpoint, no callback URL, bad inputs."""
-    hive = echo_hive()
-    one, other = hive.webhook("echo", "async", secret="geheim-ß"), hive.webhook("echo", "plain")
-    good = {"inputs": {"text": "x"}, "async": {"callback_url": "http://127.0.0.1:9/"}}
-
-    def answer(path: str, secret: str | None, body: Any) -> tuple[int, str]:
-        params = {} if secret is None else {"secret": secret}
-        response = http.post(path, json=body, params=params, headers={"authorization": ""})
-        return response.status_code, response.json().get("message", "")
-
-    with on_socket(hive) as http:
-        mixed = f"/workflow/webhooks/{one.endpoint_id}/variants/{other.variant_id}"
-        assert answer(one.path, "geheim-ß", good | {"inputs": {}})[0] == 422
-        assert answer(one.path, "geheim-ß", {"inputs": {"text": "x"}}) == (
-            422,
-            "callback_url is required when async is enabled",
-        )
-        assert answer(one.path, "geheim", good) == (401, "Invalid access.")
-        assert answer(one.path, "", good)[0] == answer(one.path, None, good)[0] == 401
-        assert answer(one.path, other.secret.reveal(), good)[0] == 401
-        assert answer(mixed, "geheim-ß", good)[0] == 404
-        assert answer("/workflow/webhooks/whe_0/variants/var_0", "x", good)[0] == 404
-        assert http.get(one.path).status_code == 405
-    assert hive.calls == ()
-    with pytest.raises(SettingsError, match="echo/nobody: Variant not found"):
-        hive.webhook("echo", "nobody")
-    with pytest.raises(SettingsError, match="is empty"):
-        hive.webhook("echo", "plain", secret="")
-
-
-# Asking for a run --------------------------------------------------------------
-
-
-@pytest.mark.parametrize("spelling", ["docs", "sdk"])
-def test_a_run_can_be_asked_for_by_its_request_id(spelling: str) -> None:
-    """The fields of the SDK's documentation; one spelling wraps them, which a client must stand."""
-    hive = echo_hive(spelling=spelling)
-    with on_socket(hive) as http:
-        good = http.post("/workflow/invoke", json=ask(metadata={"case": 7})).json()
-        bad = http.post("/workflow/invoke", json=ask("broken")).json()
-        answers = [http.get(f"/public/requests/{r['request_id']}").json() for r in (good, bad)]
-        missing = http.get("/public/requests/req_0")
-        keyless = http.get("/public/requests/req_0", headers={"authorization": ""})
-    first, second = [a["request"] if spelling == "sdk" else a for a in answers]
-    assert first["id"] == first["request_id"] == good["request_id"]
-    assert (first["status"], first["data"]) == ("completed", {"output": "hi", "error": None})
-    assert first["user_metadata"] == {"case": 7}
-    assert first["metadata"] == {"deployment": "echo", "variant": "async"}
-    assert (first["request_type"], first["message"]) == ("workflow", None)
-    assert first["generated_at"] <= first["started_at"] <= first["ended_at"]
-    assert first["ended_at"].endswith("Z")
-    assert (second["status"], second["message"]) == ("failed", "RuntimeError: cannot say hi")
-    assert second["data"] == {"output": None, "error": "RuntimeError: cannot say hi"}
-    assert (missing.status_code, missing.json()["message"]) == (404, "Request not found")
-    assert missing.json()["error_code"] == "not_found"
-    assert keyless.status_code == 401
-
-
-def test_a_run_can_be_asked_for_by_its_run_id() -> None:
-    """The older address, with `run_status`, `output_content` and the rest."""
-    hive = echo_hive(spelling="sdk")
-    with on_socket(hive) as http:
-        good, bad = (http.post("/workflow/invoke", json=ask(v)).json() for v in ("async", "broken"))
-        run = http.get(f"/workflow_runs/{good['run_id']}").json()["workflow_run"]
-        failed = http.get(f"/workflow_runs/{bad['run_id']}").json()["workflow_run"]
-        missing = http.get(f"/workflow_runs/{good['request_id']}")
-    assert (run["run_status"], run["output_content"], run["error_message"]) == ("completed", "hi", None)
-    assert (run["start_inputs"], run["total_tokens"], run["total_charge"]) == ({"text": "hi"}, 0, 0)
-    assert run["duration"] >= 0
-    assert (failed["run_status"], failed["output_content"]) == ("failed", None)
-    assert failed["error_message"] == "RuntimeError: cannot say hi"
-    assert missing.status_code == 404
-    assert missing.json() == {
-        "error": "Prompt workflow run not found",
-        "message": "Prompt workflow run not found",
-        "error_code": "not_found",
-    }
-
-
-def test_a_run_that_goes_on_says_so() -> None:
-    """`running` and `queued`, without an end; asking does not disturb it."""
-    from tests.local.hives import Held, hold
-
-    held = Held(concurrency=1)
-    with Receiver() as receiver, on_socket(held.hive) as http:
-        ids = [
-            http.post("/workflow/invoke", json=hold(n, **by_callback(receiver.url))).json()["request_id"] for n in "ab"
-        ]
-        held.wait_begun()
-        first, second = (http.get(f"/public/requests/{i}").json() for i in ids)
-        assert [first["status"], second["status"]] == ["running", "queued"]
-        assert (first["ended_at"], second["started_at"], second["data"]["output"]) == (None, None, None)
-        run = http.get(f"/workflow_runs/{held.hive.calls[0].run_id}").json()["workflow_run"]
-        assert (run["run_status"], run["duration"]) == ("running", None)
-        held.go.release(2)
-        assert held.hive.wait_idle()
-        assert http.get(f"/public/requests/{ids[1]}").json()["data"]["output"] == "b"
-
-
-# Files that a run made -----------------------------------------------------------
-
-
-def test_an_image_result_lists_files_that_can_be_fetched() -> None:
-    """Under whole addresses of the hive as it was asked; without a key; other addresses are left alone."""
-    hive = echo_hive()
-    pixel = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
-    kept = hive.asset('a/b "ü".png', pixel, "image/png")
-
-    @hive.workflow("paint", variant="v")
-    async def paint() -> Any:
-        return {"settings": {"size": 1}, "assets": [kept, {"file_url": "https://example.com/x.png"}, "odd"]}
-
-    with Receiver() as receiver, on_socket(hive) as http:
-        output = http.post("/workflow/invoke", json=ask("v", {}, "paint")).json()["output"]
-        http.post("/workflow/invoke", json=ask("v", {}, "paint", **by_callback(receiver.url)))
-        called_back = receiver.next().json["data"]["output"]
-        asset = output["assets"][0]
-        fetched = http.get(asset["file_url"], headers={"authorization": ""})
-        missing = http.get("/assets/ast_0/x.png")
-        assert asset["file_url"].startswith(str(http.base_url))
-        assert hive.wait_idle()
-    assert (output["settings"], output["assets"][1:]) == (
-        {"size": 1},
-        [{"file_url": "https://example.com/x.png"}, "odd"],
-    )
-    assert called_back == output
-    assert {k: asset[k] for k in ("file_name", "file_size", "file_type")} == {
-        "file_name": 'a/b "ü".png',
-        "file_size": len(pixel),
-        "file_type": "image/png",
-    }
-    assert (fetched.content, fetched.headers["content-type"]) == (pixel, "image/png")
-    assert fetched.headers["x-content-type-options"] == "nosniff"
-    assert (missing.status_code, missing.json()["error_code"]) == (404, "not_found")
-    assert kept["file_url"].startswith("/v1/assets/"), "what the workflow holds is not changed"
-    assert json.loads(hive.calls[0].output_json or "")["assets"][0] == asset

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -14,19 +13,7 @@ import pytest
 
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
-from tests.local.hives import KEY, ask, echo_hive, in_process, on_socket
-
-Post = Callable[..., httpx.Response]
-
-
-def post(hive: LocalHive, *bodies: Any, key: str = KEY, **options: Any) -> list[httpx.Response]:
-    """Send one body after the other, in process."""
-
-    async def send() -> list[httpx.Response]:
-        async with in_process(hive, key) as http:
-            return [await http.post("/workflow/invoke", json=body, **options) for body in bodies]
-
-    return asyncio.run(send())
+from tests.local.hives import KEY, ask, echo_hive, in_process, on_socket, post
 
 
 def run(hive: LocalHive, *bodies: Any) -> list[dict[str, Any]]:
@@ -373,130 +360,3 @@ def test_only_the_last_records_are_kept() -> None:
             return [(await http.get(f"/public/requests/{i}")).status_code for i in ids]
 
     assert asyncio.run(look()) == [404] * 7 + [200] * 3
-
-
-def test_no_secret_shows_itself() -> None:
-    """Not in a repr of the hive, its settings, an endpoint or a server."""
-    hive = echo_hive()
-    endpoint = hive.webhook("echo", "plain", secret="whsec_123456")
-    shown = f"{hive!r} {hive.api_key!r} {endpoint!r} {hive.webhook_secret('echo')!r} {hive.serve()!r} {vars(hive)!r}"
-    for secret in (KEY, "whsec_123456", hive.webhook_secret("echo").reveal()):
-        assert secret not in shown
-
-
-def test_latencies_depend_on_seed_and_order_alone() -> None:
-    """Drawn once a run, whether its workflow is plain or async, and waited for by the hive's own sleep."""
-
-    def waits(seed: int, latency_s: Any, n: int = 4) -> list[float]:
-        asked: list[float] = []
-
-        async def sleep(seconds: float) -> None:
-            asked.append(seconds)
-
-        hive = echo_hive(seed=seed, latency_s=latency_s, sleep=sleep)
-        post(hive, *[ask("plain" if i % 2 else "async") for i in range(n)])
-        return asked
-
-    assert waits(0, 0.25) == [0.25] * 4
-    assert waits(0, 0.0) == []
-    drawn = waits(0, (0.1, 0.2))
-    assert drawn == waits(0, (0.1, 0.2))
-    assert drawn != waits(1, (0.1, 0.2))
-    assert len(set(drawn)) == 4
-    assert all(0.1 <= s <= 0.2 for s in drawn)
-    assert waits(3, lambda rng: rng.choice([1.0, 2.0])) == waits(3, lambda rng: rng.choice([1.0, 2.0]))
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"concurrency": 0}, "concurrency is a whole number, at least 1"),
-        ({"concurrency": True}, "concurrency"),
-        ({"daily_cap": -1}, "daily_cap"),
-        ({"daily_cap": 1.5}, "daily_cap"),
-        ({"latency_s": -1}, "latency_s"),
-        ({"latency_s": (2, 1)}, "latency_s"),
-        ({"latency_s": "fast"}, "latency_s"),
-        ({"spelling": "rest"}, "'docs' or 'sdk'"),
-        ({"api_key": "  "}, "api_key is empty"),
-        ({"callback_backoff_s": (-1,)}, "callback_backoff_s"),
-        ({"max_body_bytes": 0}, "max_body_bytes"),
-        ({"concurrency": 0, "spelling": "rest"}, "concurrency .*; spelling"),
-    ],
-)
-def test_settings_are_checked_all_at_once(settings: dict[str, Any], words: str) -> None:
-    """At the constructor, and in the same words when they are changed later, which then changes nothing."""
-    with pytest.raises(SettingsError, match=words):
-        LocalHive(**settings)
-    hive = LocalHive(concurrency=7)
-    with pytest.raises(SettingsError, match=words):
-        hive.configure(**settings)
-    assert hive.concurrency == 7
-
-
-def test_settings_can_be_changed_while_the_hive_lives() -> None:
-    """By the constructor's names."""
-    hive = echo_hive()
-    hive.configure(spelling="sdk", api_key="fhk_other", latency_s=[0, 0], allow_callbacks="Hooks.Test")
-    assert (hive.spelling, hive.allow_callbacks) == ("sdk", {"hooks.test"})
-    assert "status" in post(hive, ask(), key="fhk_other")[0].json()
-    assert post(hive, ask())[0].status_code == 401
-    with pytest.raises(SettingsError, match=r"colour: no such setting; there are .*concurrency"):
-        hive.configure(colour="red")
-
-
-def test_every_other_address_and_method_answers_in_three_fields(call: Any) -> None:
-    """404, 405 with `Allow`, 415; no redirect for a slash too many."""
-    hive = echo_hive()
-    with on_socket(hive) as http:
-        answers = [
-            http.get("/nothing"),
-            http.post("/workflow/invoke/", json=ask()),
-            http.get("/workflow/invoke"),
-            http.delete("/public/requests/x"),
-            http.post("/workflow/invoke", content=b"a=1", headers={"content-type": "text/plain"}),
-            http.post("/workflow/invoke", data={"a": "1"}),
-        ]
-    assert [a.status_code for a in answers] == [404, 404, 405, 405, 415, 415]
-    codes = [a.json()["error_code"] for a in answers]
-    assert codes == ["not_found"] * 2 + ["method_not_allowed"] * 2 + ["unsupported_media_type"] * 2
-    assert all(a.json()["error"] == a.json()["message"] != "" for a in answers)
-    assert answers[2].headers["allow"] == "POST"
-
-
-def test_json_is_json_by_any_of_its_names() -> None:
-    """With a charset, as a vendor's own type, or without any name."""
-    hive = echo_hive()
-    body = json.dumps(ask()).encode()
-    with on_socket(hive) as http:
-        for kind in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.api+json"):
-            assert http.post("/workflow/invoke", content=body, headers={"content-type": kind}).status_code == 200
-        assert http.post("/workflow/invoke", content=body).status_code == 200
-
-
-def test_the_error_codes_need_no_key_and_the_models_do() -> None:
-    """Each code says whose it is."""
-    hive = echo_hive()
-    with on_socket(hive) as http:
-        listed = http.get("/error_codes", headers={"authorization": ""}).json()["error_codes"]
-        assert http.get("/public/models", headers={"authorization": ""}).status_code == 401
-        assert http.get("/public/models").json() == {"models": []}
-    by_code = {c["code"]: c for c in listed}
-    assert by_code["api_rate_limit_exceeded"]["source"] == "fetch_hive"
-    assert by_code["concurrency_limit_reached"]["source"] == "local_hive"
-    assert all(set(c) == {"code", "http_status", "message", "source"} for c in listed)
-    assert hive.counts.requests == 0  # looking is not calling
-
-
-def test_a_defect_of_the_hive_itself_is_not_hidden() -> None:
-    """A 500 in three fields over a socket; in process the exception itself."""
-
-    def clock() -> Any:
-        raise ZeroDivisionError("the clock broke")
-
-    hive = echo_hive(clock=clock)
-    with pytest.raises(ZeroDivisionError, match="the clock broke"):
-        post(hive, ask())
-    with on_socket(hive) as http:
-        answer = http.post("/workflow/invoke", json=ask())
-    assert (answer.status_code, answer.json()["error_code"]) == (500, "internal_server_error")

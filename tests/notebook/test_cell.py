@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.errors import InputError, SnippetError
-from fh_notebook.notebook.cell import read_cell, read_mapping
+from fh_notebook.notebook.body import read_mapping
+from fh_notebook.notebook.cell import read_cell
 
 SEED = """curl 'https://api.fetchhive.com/v1/workflow/invoke' \\
   -H 'Authorization: Bearer YOUR_API_KEY' \\
@@ -184,6 +185,6 @@ def test_a_snippet_of_something_else_is_refused() -> None:
 
 def test_the_loader_is_a_safe_one() -> None:
     """Only JSON's kinds can be built."""
-    from fh_notebook.notebook.cell import _PlainLoader
+    from fh_notebook.notebook.body import _PlainLoader
 
     assert issubclass(_PlainLoader, yaml.SafeLoader)

@@ -156,7 +156,9 @@ def test_a_batch_shows_one_live_display_and_resumes(connected: Kernel, hive: Slo
 def test_an_interrupted_batch_keeps_what_is_finished(connected: Kernel, hive: SlowHive) -> None:
     """Stop during a batch: finished rows are kept, what was in flight is unknown, and the batch is there to go on."""
     connected.run("import fh_notebook as fh\nrows = [{'text': str(i)} for i in range(3)]")
-    request = connected.send("b = fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)\nprint(b.counts)")
+    request = connected.send(
+        "b = fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)\nprint(b.counts)"
+    )
     # Two calls fit in: row 0's slow one and, after the plain ones before it, row 1's.
     assert hive.began.acquire(timeout=30)
     assert hive.began.acquire(timeout=30)
@@ -167,5 +169,7 @@ def test_an_interrupted_batch_keeps_what_is_finished(connected: Kernel, hive: Sl
     assert "planned=6, done=2, failed=0, unknown=2, pending=2" in said, said
     hive.hold.set()
     assert "done=4, failed=0, unknown=2, pending=0" in connected.run("b.resume()\nprint(b.counts)")
-    assert "done=6" in connected.run("b = fh.batch(rows, 'echo', variants=['plain', 'slow'], retry_unknown=True)\nprint(b.counts)")
+    assert "done=6" in connected.run(
+        "b = fh.batch(rows, 'echo', variants=['plain', 'slow'], retry_unknown=True)\nprint(b.counts)"
+    )
     assert len(hive.calls) == 8  # six jobs, and the two that may have run once more, because it was asked for

@@ -202,9 +202,9 @@ def test_a_key_in_a_pasted_snippet_is_dropped_and_told(shell: Shell, hive: Local
 def test_braces_and_dollars_in_the_body_are_left_alone(shell: Shell, hive: LocalHive) -> None:
     """The body is the user's text: nothing of it is expanded, nor of the line."""
     shell.run("x = 'expanded'")
-    result, said = shell.run("%%fetchhive echo -v plain\ntext: '{x} $x %x {{x}}'")
+    result, said = shell.run("%%fetchhive echo -v plain\ntext: '{x} $x %x {{nor this}} {{}}'")
     assert result.error_in_exec is None, said
-    assert result.result.output == "{x} $x %x {{x}}"
+    assert result.result.output == "{x} $x %x {{nor this}} {{}}"
 
 
 def test_help_is_help(shell: Shell, hive: LocalHive) -> None:

@@ -69,6 +69,19 @@ def test_any_output_is_kept_as_it_came(store: Store, output: Any) -> None:
     assert store.runs(1)[0].run.output == output
 
 
+def test_an_output_that_is_nested_too_deep_is_kept_without_it(store: Store) -> None:
+    """The call is on record, and the store goes on."""
+    deep: list[Any] = []
+    for _ in range(200_000):
+        deep = [deep]
+    store.keep_run(_run(output=deep, request_id="req_1"), "w").result()
+    [kept] = store.runs()
+    assert (kept.run.output, kept.run.request_id) == (None, "req_1")
+    assert "nested too deep" in (kept.run.error or "")
+    while deep:  # an inner list at a time: the interpreter's own way down would be too deep
+        deep = deep[0]
+
+
 def test_no_secret_is_written(store: Store) -> None:
     """Neither the file nor its log holds the signing secret, in whatever spelling."""
     store.keep_run(_run(webhook_secret=Secret("whsec_do_not_write_me")), "w").result()

@@ -1,0 +1,231 @@
+"""`batch` and `abatch`: begin to run a table of rows through the variants of a deployment.
+
+Rule of this file: everything is checked and looked up before the first call, and the same cell run again goes on from
+where it was. How a batch runs is in `control.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from fh_notebook import session
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.control import Control, Options
+from fh_notebook.batching.events import Event
+from fh_notebook.batching.ledger import Reuse
+from fh_notebook.batching.plan import make_plan
+from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.stopping import Limits
+from fh_notebook.contract.models import Deployment
+from fh_notebook.errors import SettingsError
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+
+__all__ = ["abatch", "batch", "last_batch"]
+
+_last: Batch | None = None
+
+
+def last_batch() -> Batch | None:
+    """Return the batch that was made last in this process, also one whose cell was interrupted."""
+    return _last
+
+
+def batch(
+    rows: Any,
+    deployment: Deployment | str,
+    *,
+    variants: str | Iterable[str] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    repeats: int = 1,
+    metadata: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    client: Client | AsyncClient | None = None,
+    first: int | None = None,
+    sample: int | None = None,
+    max_concurrency: int | None = None,
+    max_calls: int | None = None,
+    max_seconds: float | None = None,
+    fail_on_error: bool | float | int = False,
+    on_invalid: Literal["raise", "skip"] = "raise",
+    fresh: bool = False,
+    reuse: Reuse = "batch",
+    retry_unknown: bool = False,
+    wait: bool = True,
+    progress: Any = True,
+    on_event: Callable[[Event], object] | None = None,
+) -> Batch:
+    """Run every row through every variant, and return what came of it. Running the same cell again goes on.
+
+    Parameters
+    ----------
+    rows : DataFrame, iterable of dicts, or path
+        A CSV, TSV, JSONL, JSON or Parquet file by its ending. Columns ``expected_output`` and ``metadata.*`` are no
+        inputs.
+    deployment : Deployment or str
+        What to run; a name is looked up where deployments are known, else its inputs are sent unchecked.
+    variants : str or iterable of str, optional
+        Which variants; all that the deployment names by default.
+    inputs : mapping, optional
+        Start variables to columns (a string), functions of the row, or constants (``fh.const("text")``). Those that
+        are not named take the column of their name.
+    repeats : int
+        How often each row goes through each variant.
+    metadata : mapping, optional
+        Flat values for the service's logs. Every call is also stamped with ``fh_batch``, ``fh_row``, ``fh_variant``,
+        ``fh_repeat`` and ``fh_job``.
+    name : str, optional
+        Of the batch: answers are kept under it, and the same name with more rows extends it. By default the hash of
+        what is asked.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+    first, sample : int, optional
+        A pilot of the first rows, or of as many at random. Without it, the same cell goes on and repays nothing.
+    max_concurrency : int, optional
+        Exactly this many calls at once while this batch runs; adaptive by default.
+    max_calls : int, optional
+        At most this many requests; then the rest stays pending.
+    max_seconds : float, optional
+        No call is started later than this.
+    fail_on_error : bool or number
+        Stop at the first error (``True``), at a fraction of the jobs (below 1) or at a count.
+    on_invalid : {"raise", "skip"}
+        Rows whose inputs do not fit: raise before the first call, or keep them as failed rows
+        (``error_code="invalid_input"``) that are not called.
+    fresh : bool
+        Call everything anew; what was kept stays kept.
+    reuse : {"batch", "store"}, timedelta or None
+        Which kept answers count: those of this batch's name, all, those that young, none.
+    retry_unknown : bool
+        Call again what may have run before. It may cost twice.
+    wait : bool
+        ``False`` returns at once; then ``batch.wait()`` and ``batch.cancel()``.
+    progress : bool or function
+        Show how far it is; a function makes the display (see :mod:`fh_notebook.batching.progress`).
+    on_event : function of an event, optional
+        Told of everything, on the background thread; must return at once. If it raises it is not called again.
+
+    Returns
+    -------
+    Batch
+        Also when a limit or an interrupt ended it: the rest is pending then.
+
+    Raises
+    ------
+    InputError
+        Rows, mapping or inputs do not fit; all problems together, before any call.
+    SettingsError
+        An option, the key or the address cannot be used.
+    StoreError
+        The file of kept answers cannot be used: no call was made.
+    AuthError
+        The service refused the key at the very first call.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("shout", variant="loud")
+    ... def loud(text: str) -> str:
+    ...     return text.upper()
+    >>> done = fh.batch([{"text": "a"}, {"text": "b"}], "shout", client=hive.client(), progress=False)
+    >>> done.frame["output"].tolist(), done.counts.calls
+    (['A', 'B'], 2)
+    """
+    made, keys = _prepare(**_without(locals(), "wait"))
+    made._control.start(keys, wait=wait)
+    return made
+
+
+async def abatch(
+    rows: Any,
+    deployment: Deployment | str,
+    *,
+    variants: str | Iterable[str] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    repeats: int = 1,
+    metadata: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    client: Client | AsyncClient | None = None,
+    first: int | None = None,
+    sample: int | None = None,
+    max_concurrency: int | None = None,
+    max_calls: int | None = None,
+    max_seconds: float | None = None,
+    fail_on_error: bool | float | int = False,
+    on_invalid: Literal["raise", "skip"] = "raise",
+    fresh: bool = False,
+    reuse: Reuse = "batch",
+    retry_unknown: bool = False,
+    wait: bool = True,
+    progress: Any = True,
+    on_event: Callable[[Event], object] | None = None,
+) -> Batch:
+    """Await :func:`batch`: the same arguments, results and errors, from any running loop.
+
+    A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
+    """
+    made, keys = _prepare(**_without(locals(), "wait"))
+    if wait:
+        await made._control.astart(keys)
+    else:
+        made._control.start(keys, wait=False)
+    return made
+
+
+def _without(arguments: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if key != name}
+
+
+def _prepare(
+    *,
+    rows: Any,
+    deployment: Deployment | str,
+    client: Client | AsyncClient | None,
+    max_concurrency: int | None,
+    max_calls: int | None,
+    max_seconds: float | None,
+    fail_on_error: bool | float | int,
+    fresh: bool,
+    reuse: Reuse,
+    retry_unknown: bool,
+    progress: Any,
+    on_event: Callable[[Event], object] | None,
+    **planning: Any,
+) -> tuple[Batch, list[str]]:
+    """Check and look up everything, and call nothing; return the batch and the keys of the jobs to call."""
+    global _last
+    options = Options(
+        limits=Limits(max_calls=max_calls, max_seconds=max_seconds, fail_on_error=fail_on_error),
+        max_concurrency=_checked_concurrency(max_concurrency),
+        on_event=on_event,
+        progress=progress,
+        reuse=_checked_reuse(None if fresh else reuse),
+        retry_unknown=retry_unknown,
+    )
+    read = read_rows(rows)
+    caller = session.client_for(client)
+    known = caller.aclient.connection.find_deployment(deployment) if isinstance(deployment, str) else deployment
+    target = known or Deployment(deployment)  # type: ignore[arg-type]  # a Deployment is always known
+    plan = make_plan(read, target, workspace=caller.workspace, **planning)
+    control = Control(plan, caller, session.store(), options)
+    keys = control.prepare()
+    _last = Batch(control, read)
+    return _last, keys
+
+
+def _checked_concurrency(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise SettingsError(f"max_concurrency is {value!r}; give a whole number from 1, or None to adapt")
+
+
+def _checked_reuse(value: Any) -> Reuse:
+    if value is None or isinstance(value, timedelta) or value in ("batch", "store"):
+        checked: Reuse = value
+        return checked
+    raise SettingsError(f"reuse is {value!r}; give 'batch', 'store', a timedelta or None")

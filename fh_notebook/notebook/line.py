@@ -1,0 +1,161 @@
+"""The line of a ``%%fetchhive`` cell -> its options.
+
+Rule of this file: the line is read with a shell's quoting and by argparse, so ``--help`` is true; what is wrong is
+IPython's `UsageError`, one line that stops Run All. A key is never an option: a cell is saved with the notebook.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import keyword
+import shlex
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from IPython.core.error import UsageError
+
+__all__ = ["SHOW", "HelpShown", "LineOptions", "parser", "read_line"]
+
+SHOW: Final = ("text", "markdown", "json", "table")
+
+_EXAMPLES: Final = """\
+the body is a YAML or JSON mapping of inputs, or a pasted Code Snippet. {{ expression }} takes the value of a notebook
+expression. With one text variable, a body that is not a mapping is that text.
+
+  %%fetchhive support-triage -v keywords -v nearest --out runs
+  ticket: |
+    Parcel is late and the tracking page is empty.
+
+  %%fetchhive support-triage --all-variants --over tickets --score exact:expected_output
+  ticket: "{{ row.ticket }}"
+
+the result is in VAR and in _ : a Run, or a DataFrame when there are several."""
+
+
+class HelpShown(Exception):
+    """``--help`` was asked for and printed."""
+
+
+class _LineParser(argparse.ArgumentParser):
+    """argparse for a magic's line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"%%fetchhive: {message}. See %%fetchhive --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise HelpShown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineOptions:
+    """What the line says."""
+
+    name: str | None
+    variants: tuple[str, ...]
+    all_variants: bool
+    out: str | None
+    metadata: dict[str, Any]
+    over: str | None
+    repeats: int
+    max_calls: int | None
+    score: str | None
+    show: str | None
+    dry_run: bool
+
+
+def _variable(name: str) -> str:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is not a name that a variable can have")
+    return name
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, _scalar(value)
+
+
+def _scalar(text: str) -> Any:
+    """A number, true, false or null as JSON has them; anything else is the text that it is."""
+    try:
+        value = json.loads(text, parse_constant=str)
+    except ValueError:
+        return text
+    return value if value is None or isinstance(value, bool | int | float) else text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text[:9]) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text[:9])
+
+
+def _score(text: str) -> str:
+    kind, colon, column = text.partition(":")
+    if kind != "exact" or (colon and not column):
+        raise argparse.ArgumentTypeError(f"{text!r} is not exact or exact:COLUMN")
+    return column or "expected_output"
+
+
+def _no_key(text: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(
+        "a key does not belong in a cell, which is saved: set FETCH_HIVE_API_KEY, or %fetchhive login"
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the line; completion reads its options too."""
+    made = _LineParser(
+        prog="%%fetchhive",
+        description="Run a Fetch Hive deployment with the inputs in the cell's body.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    add("name", nargs="?", metavar="NAME", help="the deployment; a snippet in the body names it itself")
+    add("-v", "--variant", action="append", default=[], dest="variants", metavar="VARIANT",
+        help="a variant to run; say it several times to see variants side by side")  # fmt: skip
+    add("--all-variants", action="store_true", help="every variant that the deployment is known to have")
+    add("--out", type=_variable, metavar="VAR", help="the notebook variable that takes the result")
+    add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
+        help="a value for the service's logs; may be said several times")  # fmt: skip
+    add("--over", type=_variable, metavar="FRAME",
+        help="run the body once for each row of a DataFrame or list; {{ row.column }} takes a cell")  # fmt: skip
+    add("--repeats", type=_count, default=1, metavar="N", help="run each call N times")
+    add("--max-calls", type=_count, metavar="N", help="refuse, or with --over stop, at more calls than this")
+    add("--score", type=_score, metavar="exact:COLUMN",
+        help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
+    add("--show", choices=SHOW, help="how outputs are shown")
+    add("--dry-run", action="store_true", help="show the calls that would be made, and make none")
+    add("--api-key", "--key", type=_no_key, help=argparse.SUPPRESS)
+    return made
+
+
+def read_line(line: str) -> LineOptions:
+    """Return what `line` says.
+
+    Raises
+    ------
+    UsageError
+        With what is wrong and where the help is.
+    HelpShown
+        ``--help`` was printed.
+    """
+    trouble = ""
+    words: list[str] = []
+    try:
+        words = shlex.split(line)
+    except ValueError as broken:
+        trouble = str(broken)
+    if trouble:
+        raise UsageError(f"%%fetchhive: the line cannot be read ({trouble}); quotes come in pairs")
+    read = vars(parser().parse_args(words))
+    if read["variants"] and read["all_variants"]:
+        raise UsageError("%%fetchhive: give -v or --all-variants, not both")
+    if read["score"] and not read["over"]:
+        raise UsageError("%%fetchhive: --score goes with --over: it compares variants over rows")
+    read.pop("api_key")
+    return LineOptions(**{**read, "variants": tuple(read["variants"]), "metadata": dict(read["metadata"])})

@@ -1,0 +1,100 @@
+"""``--over FRAME``: the body once for each row, as a batch (so: a plan, a store, limits, resume)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from IPython.display import display
+
+from fh_notebook.client.blocking import Client
+from fh_notebook.contract.models import Deployment
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.body import read_inputs
+from fh_notebook.notebook.json_values import as_json
+from fh_notebook.notebook.line import LineOptions
+from fh_notebook.notebook.template import Template
+
+__all__ = ["Row", "run_over"]
+
+
+class Row(Mapping[str, Any]):
+    """One row in a cell's expressions: ``row.ticket``, or ``row["a name with blanks"]``."""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._record:
+            return self._record[name]
+        raise AttributeError(f"there is no column {name!r}; the columns are {', '.join(map(str, self._record))}")
+
+    def __getitem__(self, name: str) -> Any:
+        return self._record[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._record)
+
+    def __len__(self) -> int:
+        return len(self._record)
+
+
+def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str, Any]) -> Any:
+    """Run the `body` once for each row of the frame that the line names, and return the batch.
+
+    Returns
+    -------
+    Batch or None
+        ``None`` after ``--dry-run``, which shows the plan.
+
+    Raises
+    ------
+    InputError
+        No such variable, no deployment, or a row that does not fit.
+    """
+    from fh_notebook.batching.start import batch
+
+    if not options.name:
+        raise InputError("--over needs the deployment's name on the line")
+    if options.over is None or options.over not in names:
+        raise InputError(f"--over {options.over}: there is no variable of this name", where=options.name)
+    deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
+    template = Template(body)
+    parts = read_inputs(template, deployment)
+    inputs = {variable: _of_row(template, part, names) for variable, part in parts.items()}
+    done = batch(
+        names[options.over],
+        deployment,
+        variants=None if options.all_variants else list(options.variants) or None,
+        inputs=inputs or None,
+        repeats=options.repeats,
+        metadata=options.metadata or None,
+        max_calls=0 if options.dry_run else options.max_calls,
+        client=client,
+        progress=not options.dry_run,
+    )
+    if options.dry_run:
+        print(f"Dry run: {done.plan()}; none made.")  # noqa: T201 - a cell's output
+        return None
+    _show(done, options)
+    return done
+
+
+def _of_row(template: Template, part: Any, names: Mapping[str, Any]) -> Any:
+    """The function of a row that fills one variable's part of the body."""
+
+    def fill(record: dict[str, Any]) -> Any:
+        here = {"row": Row(record)}
+        return template.fill(part, lambda source: as_json(eval(source, dict(names), here), source))  # noqa: S307 - the user's cell
+
+    return fill
+
+
+def _show(done: Any, options: LineOptions) -> None:
+    if options.score:
+        from fh_notebook.comparing.comparison import compare
+        from fh_notebook.comparing.scorers import exact
+
+        display(compare(done, score=exact(options.score)))  # type: ignore[no-untyped-call]  # IPython has no types
+    else:
+        display(done)  # type: ignore[no-untyped-call]

@@ -1,0 +1,99 @@
+"""The calls of one cell: made at once within the gate, shown, and kept whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.display import display
+
+from fh_notebook import loop
+from fh_notebook.client.blocking import Client
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.wire import request_body
+from fh_notebook.notebook.panel import Shown, SideBySide, Stopped
+
+__all__ = ["Sent", "dry_run_text", "send_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a cell's calls."""
+
+    runs: tuple[Run, ...]
+    asked: int
+    result: Any
+    """The `Run` of a cell with one call, else the frame of all; ``None`` when nothing came."""
+    trouble: BaseException | None = None
+
+    def shows_itself(self, show: str | None) -> bool:
+        """Whether the result's own display is the one that is wanted."""
+        return self.asked == 1 and show is None
+
+    def show(self, show: str | None) -> None:
+        """Show the runs, unless the cell's value does it or there are none."""
+        if not self.runs or (self.trouble is None and self.shows_itself(show)):
+            return
+        shown = SideBySide(self.runs) if show is None else Shown(self.runs, show)
+        display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
+
+    def raise_trouble(self) -> None:
+        """Raise what ended the calls early, if anything did."""
+        if self.trouble is not None:
+            raise self.trouble
+
+
+def send_all(client: Client, requests: Sequence[InvokeRequest]) -> Sent:
+    """Send every request, all at once within the gate, and return what came, also when it was interrupted."""
+    came: dict[int, Run] = {}
+    trouble: BaseException | None = None
+    interrupted = False
+    try:
+        errors = loop.run(_send_all(client, requests, came))
+        trouble = errors[0] if errors else None
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted:
+        trouble = Stopped(_stopped_text(len(requests), len(came)))
+    runs = tuple(came[i] for i in sorted(came))
+    return Sent(runs, len(requests), _result(runs, len(requests)), trouble)
+
+
+async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dict[int, Run]) -> list[BaseException]:
+    """Send every request; put the runs into `came` as they come, and return the errors."""
+
+    async def send(index: int, request: InvokeRequest) -> None:
+        came[index] = await client.aclient.send(request)
+
+    done = await asyncio.gather(*(send(i, r) for i, r in enumerate(requests)), return_exceptions=True)
+    return [error for error in done if error is not None]
+
+
+def _result(runs: Sequence[Run], asked: int) -> Any:
+    if not runs or asked == 1:
+        return runs[0] if runs else None
+    from fh_notebook.batching.frames import frame_of_runs
+
+    return frame_of_runs(runs)
+
+
+def _stopped_text(asked: int, came: int) -> str:
+    left = asked - came
+    calls = "the call" if left == 1 else f"{left} calls"
+    kept = f"; {came} of {asked} answers came before and are kept" if came else ""
+    return f"{calls} in flight may have run at the service all the same{kept}"
+
+
+def dry_run_text(client: Client, requests: Sequence[InvokeRequest]) -> str:
+    """Say how many calls a cell would make, and show each one, the key masked."""
+    here = client.aclient.connection
+    calls = "1 call" if len(requests) == 1 else f"{len(requests)} calls"
+    parts = [f"Dry run: {calls} to {client.origin}, none made."]
+    for request in requests:
+        body = json.dumps(request_body(request), ensure_ascii=False, indent=2)
+        parts.append(f"POST {here.base_url}/workflow/invoke\nAuthorization: Bearer {here.key}\n{body}")
+    return "\n\n".join(parts)
