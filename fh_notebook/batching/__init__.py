@@ -11,7 +11,9 @@
     engine.py    the calls: given `attempt` and a gate, it knows no client
     ledger.py    a batch's answers and claims in the store
     outcomes.py  what is known of each job, and the counts
-    batch.py     `batch`, `abatch`, `Batch`
+    control.py   how one start of a batch runs
+    batch.py     `Batch`
+    start.py     `batch`, `abatch`
     frames.py    jobs and runs -> tidy DataFrame
     wording.py   a batch in words and in HTML
     progress.py  the text of progress

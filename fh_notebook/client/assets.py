@@ -95,6 +95,11 @@ def refuse_address(url: str) -> None:
         return
     if parts.scheme == "http" and parts.hostname and settings.is_loopback(parts.hostname):
         return
+    if parts.hostname == settings.LOCAL:
+        raise CallError(
+            "a hive in this process has no address to fetch from; it was not fetched: serve the hive on a socket "
+            "(with hive.serve() as server: ...) to save assets"
+        )
     raise CallError(f"an asset's address ({parts.scheme or 'no'}:) is not https; it was not fetched")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from fh_notebook import settings
 from fh_notebook.client.connection import Connection
 
 __all__ = ["open_http"]
@@ -28,7 +29,8 @@ def _bundle(path: str) -> ssl.SSLContext:
 def open_http(connection: Connection) -> httpx.AsyncClient:
     """Return a new HTTP client for the running loop.
 
-    Redirects are not followed: a key must not travel to an address that somebody else names.
+    Redirects are not followed: a key must not travel to an address that somebody else names. The environment's proxies
+    count, but not for this machine's own addresses: there the key would leave it, in the clear.
     """
     verify: Any = _bundle(connection.verify) if isinstance(connection.verify, str) else connection.verify
     options: dict[str, Any] = {}
@@ -36,7 +38,12 @@ def open_http(connection: Connection) -> httpx.AsyncClient:
         options["transport"] = connection.open_transport()
     else:
         # The gate bounds what is in flight; httpx's own pool is slow when it is bounded too (SPEED).
-        options |= {"proxy": connection.proxy, "verify": verify, "limits": httpx.Limits(max_connections=None)}
+        options |= {
+            "proxy": connection.proxy,
+            "verify": verify,
+            "limits": httpx.Limits(max_connections=None),
+            "trust_env": not settings.is_loopback(settings.hostname(connection.base_url)),
+        }
     return httpx.AsyncClient(
         headers={"User-Agent": user_agent()},
         timeout=httpx.Timeout(connection.timeout_s, connect=min(connection.connect_timeout_s, connection.timeout_s)),

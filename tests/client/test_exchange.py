@@ -172,16 +172,27 @@ def test_a_certificate_is_checked_against_authority_and_name(
 
 
 def test_a_proxy_is_used_as_httpx_users_expect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By argument and by environment: the proxy gets the whole address."""
-    for way in ("argument", "environment"):
-        with serving(says(200, GOOD)) as proxy:
-            address = proxy.url.removesuffix("/v1")
-            options = {"proxy": address} if way == "argument" else {}
-            if way == "environment":
-                monkeypatch.setenv("HTTP_PROXY", address)
-            _, run = attempted("http://127.0.0.1:9/v1", **options)
-        assert run.output == "hi", way
-        assert proxy.requests[0].startswith(b"POST http://127.0.0.1:9/v1/workflow/invoke HTTP/1.1"), way
+    """By argument the proxy gets the whole address; by environment it is asked for a tunnel; a refusal is nothing sent."""
+    with serving(says(200, GOOD)) as proxy:
+        _, run = attempted("http://127.0.0.1:9/v1", proxy=proxy.url.removesuffix("/v1"))
+    assert run.output == "hi"
+    assert proxy.requests[0].startswith(b"POST http://127.0.0.1:9/v1/workflow/invoke HTTP/1.1")
+    with serving(says(407, b"")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.removesuffix("/v1"))
+        answer, _ = attempted("https://hive.example/v1")
+    assert proxy.requests[0].startswith(b"CONNECT hive.example:443 HTTP/1.1")
+    assert KEY.encode() not in proxy.requests[0]
+    assert (answer.broke, answer.sent) == ("proxy", False)
+
+
+def test_the_environments_proxy_never_gets_a_call_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call to a hive on loopback would leave the machine in the clear, with the key in it."""
+    with serving() as proxy, serving(says(200, GOOD)) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+        _, run = attempted(server.url)
+        assert proxy.requests == []
+    assert run.output == "hi"
 
 
 def test_a_proxy_that_refuses_is_nothing_sent() -> None:
