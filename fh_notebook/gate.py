@@ -8,17 +8,34 @@ hears every decision of `contract.retry`. It may be used from any thread and any
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from weakref import WeakSet
 
+from fh_notebook import settings
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached, SettingsError
 
 __all__ = ["Gate"]
+
+_gates: WeakSet[Gate] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In a child nothing of the parent's is in flight, and who waited is not there; what was learned stays."""
+    for gate in list(_gates):
+        gate._lock = threading.Lock()
+        gate._waiting = deque()
+        gate.in_flight = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _utc_now() -> datetime:
@@ -69,6 +86,8 @@ class Gate:
         self._waiting: deque[_Waiter] = deque()
         self._now = now
         self._pace = Pace.adaptive()
+        self.fixed_at: int | None = None
+        """The number that `fix` was given; ``None`` while the limit adapts, or is what ``configure`` says."""
         self.in_flight = 0
         self.refused = 0
         """Calls that were answered 429 for concurrency."""
@@ -76,23 +95,24 @@ class Gate:
         """Set by the daily cap's 429: the next midnight in UTC."""
         if max_concurrency is not None:
             self.fix(max_concurrency)
+        _gates.add(self)
 
     @property
     def limit(self) -> int:
         """The calls that may be out at once now."""
-        return self._pace.limit
+        return self._held_at or self._pace.limit
 
     @property
-    def fixed_at(self) -> int | None:
-        """The number that the limit is held at; ``None`` while it adapts."""
-        return self._pace.fixed_at
+    def _held_at(self) -> int | None:
+        """The number that somebody chose: of a client or batch, else of ``configure``, as it is now."""
+        return self.fixed_at or settings.current().max_concurrency
 
     def fix(self, max_concurrency: int | None) -> None:
-        """Hold the limit at `max_concurrency`; ``None`` lets it adapt again, from the present number."""
+        """Hold the limit at `max_concurrency`; ``None`` lets it adapt, from what it has learned before it was fixed."""
         if max_concurrency is not None and (not isinstance(max_concurrency, int) or max_concurrency < 1):
             raise SettingsError(f"max_concurrency is {max_concurrency!r}; give a whole number from 1, or None to adapt")
         with self._lock:
-            self._pace = Pace.adaptive() if max_concurrency is None else Pace.fixed(max_concurrency)
+            self.fixed_at = max_concurrency
             self._grant()
 
     def reopen(self) -> None:
@@ -122,18 +142,18 @@ class Gate:
                 decision.verdict is Verdict.FAILED and decision.reason in ("concurrency", "provider")
             ):
                 self.refused += 1
-                if decision.reason == "concurrency":
+                if decision.reason == "concurrency" and self._held_at is None:
                     self._pace = self._pace.refused(in_flight=self.in_flight)
             elif decision.verdict is Verdict.STOP and decision.reason == "daily_cap":
                 self.closed_until = next_reset(self._now())
-            elif decision.verdict in (Verdict.DONE, Verdict.FAILED):
+            elif decision.verdict in (Verdict.DONE, Verdict.FAILED) and self._held_at is None:
                 # A 5xx or a broken connection says nothing of the cap: it neither cuts the limit nor raises it.
                 self._pace = self._pace.answered(in_flight=self.in_flight)
 
     async def _enter(self) -> None:
         with self._lock:
             self._check_open()
-            if self.in_flight < self._pace.limit and not self._waiting:
+            if self.in_flight < self.limit and not self._waiting:
                 self.in_flight += 1
                 return
             waiter = _Waiter()
@@ -163,7 +183,7 @@ class Gate:
 
     def _grant(self) -> None:
         """Give free slots to those who wait longest. The lock is held."""
-        while self._waiting and self.in_flight < self._pace.limit:
+        while self._waiting and self.in_flight < self.limit:
             waiter = self._waiting.popleft()
             waiter.granted = True
             if waiter.wake():

@@ -71,7 +71,7 @@ def reset() -> None:
 def gate(workspace: str, max_concurrency: int | None = None) -> Gate:
     """Return the one gate of a workspace; a given `max_concurrency` fixes its limit."""
     with _state.lock:
-        found = _state.gates.setdefault(workspace, Gate(settings.current().max_concurrency))
+        found = _state.gates.setdefault(workspace, Gate())
     if max_concurrency is not None:
         found.fix(max_concurrency)
     return found

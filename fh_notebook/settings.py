@@ -45,10 +45,16 @@ UNSET_KEY: Final = "YOUR_API_KEY"
 
 
 class _Redacting(logging.Filter):
-    """The second net: no record leaves with a secret in it, whoever wrote it."""
+    """The second net: no record leaves with a secret in it, whoever wrote it.
+
+    A filter sees only what is logged to its own logger, so every room logs to this one.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
         return True
 
 

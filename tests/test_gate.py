@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fh_notebook as fh
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.errors import LimitReached, SettingsError
@@ -201,14 +205,64 @@ def test_a_limit_that_cannot_be_is_refused(limit: object) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 80)), max_size=200))
-def test_a_pace_never_falls_under_one_and_a_fixed_one_never_moves(history: list[tuple[bool, int]]) -> None:
-    """Whatever a service answers, at least one call may be out; a number that the user gave stays."""
-    adaptive, fixed = Pace.adaptive(), Pace.fixed(7)
+def test_a_pace_never_falls_under_one(history: list[tuple[bool, int]]) -> None:
+    """Whatever a service answers, at least one call may be out, and growth ends."""
+    pace = Pace.adaptive()
     for refused, in_flight in history:
-        adaptive = adaptive.refused(in_flight=in_flight) if refused else adaptive.answered(in_flight=in_flight)
-        fixed = fixed.refused(in_flight=in_flight) if refused else fixed.answered(in_flight=in_flight)
-        assert 1 <= adaptive.limit <= 64
-        assert fixed.limit == 7
+        pace = pace.refused(in_flight=in_flight) if refused else pace.answered(in_flight=in_flight)
+        assert 1 <= pace.limit <= 64
+
+
+def test_a_number_that_somebody_chose_holds_and_what_was_learned_comes_back_after_it() -> None:
+    """A fixed limit never moves; without it the gate goes on from the cap that it had learned."""
+    gate = Gate()
+    gate.in_flight = 2
+    gate.hear(DONE)
+    gate.hear(REFUSED)
+    learned = gate.limit
+    gate.fix(7)
+    for _ in range(50):
+        gate.hear(REFUSED)
+        gate.hear(DONE)
+        assert gate.limit == 7
+    gate.fix(None)
+    assert gate.limit == learned == 1
+
+
+def test_configure_holds_for_gates_that_are_there_already() -> None:
+    """The cure for a small plan works at once, for every client of the workspace; a client's own number wins."""
+    gate = Gate()
+    fh.configure(max_concurrency=3)
+    assert gate.limit == 3
+    gate.fix(5)
+    assert gate.limit == 5
+    gate.fix(None)
+    fh.configure(max_concurrency=None)
+    assert gate.limit == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_is_not_held_up_by_its_parents_calls() -> None:
+    """The parent's calls in flight are not the child's: its gate is empty, and it knows what was learned."""
+    script = """
+import asyncio, os
+from fh_notebook.gate import Gate
+gate = Gate(2)
+async def use():
+    async with gate.slot():
+        return gate.in_flight
+loop = asyncio.new_event_loop()
+async def enter_twice():
+    for _ in range(2):
+        await gate._enter()
+loop.run_until_complete(enter_twice())
+pid = os.fork()
+if pid == 0:
+    os._exit(asyncio.new_event_loop().run_until_complete(asyncio.wait_for(use(), 10)))
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_server_errors_neither_cut_nor_raise_the_limit() -> None:

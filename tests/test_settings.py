@@ -179,6 +179,20 @@ def test_the_log_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
     assert "***" in caplog.text
 
 
+def test_a_logged_traceback_is_redacted_too(caplog: pytest.LogCaptureFixture) -> None:
+    """`exc_info` is text in the end, and every room's logger is this one."""
+    with caplog.at_level(logging.DEBUG, logger="fh_notebook"):
+        try:
+            raise ValueError("refused fhk_123456")
+        except ValueError:
+            settings.log.exception("it broke")
+    assert "ValueError: refused fhk_***" in caplog.text
+    assert "fhk_123456" not in caplog.text
+    room = Path(fh.__file__).parent
+    loggers = [f for f in room.rglob("*.py") if "getLogger(" in f.read_text("utf-8")]
+    assert loggers == [room / "settings.py"]
+
+
 @given(st.text())
 def test_redacting_never_raises_and_leaves_no_known_secret(text: str) -> None:
     """Any text around a living secret."""

@@ -29,12 +29,9 @@ class Pace:
     >>> pace = Pace.adaptive()
     >>> pace.limit, pace.answered(in_flight=2).limit, pace.refused(in_flight=2).limit
     (2, 3, 1)
-    >>> Pace.fixed(7).refused(in_flight=7).limit
-    7
     """
 
     limit: int
-    fixed_at: int | None = None
     learned: bool = False
     """Whether a refusal has shown where the cap is."""
     clean: int = 0
@@ -45,14 +42,9 @@ class Pace:
         """Return the pace of a service that nothing is known of."""
         return cls(limit=START)
 
-    @classmethod
-    def fixed(cls, limit: int) -> Pace:
-        """Return a pace of exactly `limit` calls at once, whatever the service says."""
-        return cls(limit=limit, fixed_at=limit)
-
     def answered(self, *, in_flight: int) -> Pace:
         """Return the pace after an answer that was not a refusal, with `in_flight` calls out, that one included."""
-        if self.fixed_at is not None or in_flight < self.limit or self.limit >= CEILING:
+        if in_flight < self.limit or self.limit >= CEILING:
             return self
         if not self.learned:  # one more an answer doubles the limit each round trip
             return replace(self, limit=self.limit + 1)
@@ -62,6 +54,4 @@ class Pace:
 
     def refused(self, *, in_flight: int) -> Pace:
         """Return the pace after a 429 for concurrency, with `in_flight` calls out, the refused one included."""
-        if self.fixed_at is not None:
-            return self
         return replace(self, limit=max(1, min(self.limit, in_flight - 1)), learned=True, clean=0)

@@ -247,10 +247,15 @@ def _parse(body: bytes) -> Any:
 
 
 def _masked(body: Any) -> Any:
-    """The raw body without the signing secret, which lives in ``Run.webhook_secret`` only."""
-    if isinstance(body, Mapping) and "webhook_secret" in body:
-        return {**body, "webhook_secret": MASK}
-    return body
+    """The raw body without secrets, wherever they stand: it is kept and shown.
+
+    The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
+    """
+    if isinstance(body, Mapping):
+        return {k: MASK if k == "webhook_secret" and v else _masked(v) for k, v in body.items()}
+    if isinstance(body, list):
+        return [_masked(item) for item in body]
+    return redact(body) if isinstance(body, str) else body
 
 
 def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Run:

@@ -160,6 +160,24 @@ def test_the_signing_secret_is_taken_out_of_the_raw_body() -> None:
         assert "very_secret" not in shown
 
 
+def test_secrets_are_masked_wherever_a_body_has_them() -> None:
+    """Nested, in lists, and a key that an error repeats back: none of it is kept or shown."""
+    body = {
+        "error": "bad key fhk_0123456789",
+        "debug": [{"authorization": "Bearer fhk_0123456789"}, {"webhook_secret": "whsec_very_secret"}],
+        "request": {"webhook_secret": "whsec_very_secret"},
+    }
+    for run in (
+        answered(500, body),
+        answered(200, {**body, "status": "completed"}),
+        decode_retrieved(Answer(status_code=200, body=json.dumps(body).encode()), request_id="r"),
+        parse_event(json.dumps(body).encode()),
+    ):
+        kept = json.dumps(run.to_dict())
+        assert "0123456789" not in kept
+        assert "very_secret" not in kept
+
+
 def test_placeholders_that_are_not_found_are_explained() -> None:
     """A 404 of a snippet that nobody filled in says that its names are placeholders."""
     request = InvokeRequest(deployment="YOUR_DEPLOYMENT_NAME", variant="YOUR_VARIANT_NAME")

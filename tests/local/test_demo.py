@@ -6,6 +6,7 @@ import csv
 import time
 from collections import Counter
 
+import pandas as pd
 import pytest
 
 from fh_notebook.client.blocking import Client
@@ -49,8 +50,7 @@ def test_the_tickets_are_as_varied_as_real_ones() -> None:
 
 def test_other_readers_see_the_same_tickets() -> None:
     """pandas reads the file as the csv module does: it is a plain CSV."""
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.read_csv(tickets_path(), keep_default_na=False)
+    frame = pd.read_csv(tickets_path(), keep_default_na=False)
     assert frame.to_dict("records") == tickets()
 
 
