@@ -19,7 +19,7 @@ In a notebook each of them shows as one line (IPython asks `_render_traceback_`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 __all__ = [
@@ -42,10 +42,12 @@ class FetchHiveError(Exception):
     show_full_traceback: ClassVar[bool] = False
     """Set by ``fh.configure(tracebacks=...)``: whether a notebook shows the frames too."""
 
-    def _render_traceback_(self) -> list[str]:
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        # A property, so that IPython does not find it when it is to render its own traceback.
         if FetchHiveError.show_full_traceback:
-            raise NotImplementedError  # IPython then renders its own traceback
-        return [f"{type(self).__name__}: {self}"]
+            raise AttributeError("_render_traceback_")
+        return lambda: [f"{type(self).__name__}: {self}"]
 
 
 class InputError(FetchHiveError, ValueError):

@@ -109,7 +109,8 @@ class Gate:
 
     def fix(self, max_concurrency: int | None) -> None:
         """Hold the limit at `max_concurrency`; ``None`` lets it adapt, from what it has learned before it was fixed."""
-        if max_concurrency is not None and (not isinstance(max_concurrency, int) or max_concurrency < 1):
+        whole = isinstance(max_concurrency, int) and not isinstance(max_concurrency, bool)
+        if max_concurrency is not None and (not whole or max_concurrency < 1):
             raise SettingsError(f"max_concurrency is {max_concurrency!r}; give a whole number from 1, or None to adapt")
         with self._lock:
             self.fixed_at = max_concurrency
@@ -200,7 +201,8 @@ class Gate:
         minutes = max(1, round((self.closed_until - now).total_seconds() / 60))
         when = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
         raise LimitReached(
-            f"the daily cap of calls is used up; it is renewed at 00:00 UTC, in {when}. No call was made",
+            f"the daily cap of calls is used up; it is renewed at 00:00 UTC, in {when}. No call was made "
+            "(if your plan has changed: client.gate.reopen())",
             status_code=429,
             error_code="api_rate_limit_exceeded",
         )

@@ -40,8 +40,9 @@ class Job(Generic[T]):
 
     def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
         self.finished = threading.Event()
+        self._work = work
         self._loop = loop
-        self._task: asyncio.Task[T] | None = None
+        self._task: asyncio.Task[T | None] | None = None
         self._cancelled_early = False
         self._outcome: T | None = None
         self._error: BaseException | None = None
@@ -50,15 +51,23 @@ class Job(Generic[T]):
         loop.call_soon_threadsafe(self._start, work, contextvars.copy_context())
 
     def _start(self, work: Coroutine[Any, Any, T], context: contextvars.Context) -> None:
-        self._task = self._loop.create_task(work, context=context)
+        self._task = self._loop.create_task(self._guarded(work), context=context)
         self._task.add_done_callback(self._finish)
         if self._cancelled_early:
             self._task.cancel()
 
-    def _finish(self, task: asyncio.Task[T]) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, T]) -> T | None:
+        try:
+            return await work
+        except (SystemExit, KeyboardInterrupt) as ends:
+            self._error = ends  # asyncio would end the loop with it, and everybody else's work
+            return None
+
+    def _finish(self, task: asyncio.Task[T | None]) -> None:
+        self._work.close()  # one that was cancelled before it began must not be reported as forgotten
         if task.cancelled():
             self._error = asyncio.CancelledError()
-        else:
+        elif self._error is None:
             self._error = task.exception()
             if self._error is None:
                 self._outcome = task.result()
@@ -197,11 +206,11 @@ class NestedDoor:
     """
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` nested in the running loop; without one, in a loop of its own."""
+        """Run `work` nested in the running loop; without one there is nothing to nest in, and it runs as by default."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(work)
+            return ThreadDoor().run(work)
         try:
             _nesting().apply(loop)
         except BaseException:

@@ -18,9 +18,9 @@ from fh_notebook.client.client import AsyncClient
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.errors import SettingsError
 from fh_notebook.gate import Gate
-from fh_notebook.values import Secret
+from fh_notebook.values import Secret, as_secret, redact
 
 if TYPE_CHECKING:
     from fh_notebook.local.hive import LocalHive
@@ -96,16 +96,16 @@ def store() -> Store | None:
         return _state.stores[str(path)]
 
 
-def _keeper(workspace: str) -> Callable[[Run], Awaitable[None]]:
+def _keeper(find_workspace: Callable[[], str]) -> Callable[[Run], Awaitable[None]]:
     async def keep(run: Run) -> None:
         try:
             kept = store()
             if kept is not None:
-                await kept.keep_run(run, workspace)
+                await kept.keep_run(run, find_workspace())
                 settings.log.debug("kept %s", run.summary())
-        except StoreError as broken:
-            # The answer is paid for and here: it is returned, and the store's trouble is told, once.
-            tell_once(f"The answer was not kept: {broken}")
+        except Exception as broken:
+            # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
+            tell_once(f"The answer was not kept: {redact(str(broken))}")
 
     return keep
 
@@ -136,6 +136,8 @@ def connection(
     SettingsError
         There is an address but no key for it, or one that cannot be used.
     """
+    api_key = as_secret(api_key)
+    timeout_s = settings.current().timeout_s if timeout is None else settings.positive(timeout, "timeout")
     address, chosen = settings.find_base_url(base_url)
     key, source = settings.find_key(api_key, base_url=address) if address != settings.LOCAL else (None, "")
     if address == settings.LOCAL or (key is None and not chosen and transport is None):
@@ -144,7 +146,7 @@ def connection(
                 "No key was found, so calls go to the local hive in this process, not to Fetch Hive. "
                 "To connect: set FETCH_HIVE_API_KEY, or fh.configure(api_key=...)."
             )
-        return connection_of_hive(local_hive(), max_concurrency=max_concurrency)
+        return connection_of_hive(local_hive(), max_concurrency=max_concurrency, timeout_s=timeout_s)
     if key is None:
         host = settings.hostname(address)
         if not settings.is_loopback(host) and transport is None:
@@ -160,12 +162,12 @@ def connection(
         origin=place,
         workspace=workspace,
         gate=gate(workspace, max_concurrency),
-        timeout_s=timeout if timeout is not None else now.timeout_s,
+        timeout_s=timeout_s,
         max_response_bytes=now.max_response_bytes,
         proxy=proxy,
         verify=verify,
         open_transport=(lambda: transport) if transport is not None else None,
-        keep=_keeper(workspace),
+        keep=_keeper(lambda: workspace),
     )
 
 
@@ -175,9 +177,15 @@ def _workspace_name(key: Secret) -> str:
     return named if isinstance(named, str) and named else sha256(key.reveal().encode()).hexdigest()[:12]
 
 
-def connection_of_hive(hive: LocalHive, *, max_concurrency: int | None = None) -> Connection:
+def connection_of_hive(
+    hive: LocalHive, *, max_concurrency: int | None = None, timeout_s: float | None = None
+) -> Connection:
     """Return a connection to `hive` in process, with its key."""
-    workspace = f"{settings.LOCAL}#{hive.name or hive.instance}"
+
+    def find_workspace() -> str:
+        return f"{settings.LOCAL}#{hive.name or hive.instance}"
+
+    workspace = find_workspace()
     return Connection(
         base_url=LOCAL_URL,
         key=hive.api_key or Secret(NO_KEY_NEEDED),
@@ -185,10 +193,11 @@ def connection_of_hive(hive: LocalHive, *, max_concurrency: int | None = None) -
         origin=settings.LOCAL,
         workspace=workspace,
         gate=gate(workspace, max_concurrency),
-        timeout_s=settings.current().timeout_s,
+        timeout_s=timeout_s or settings.current().timeout_s,
         max_response_bytes=settings.current().max_response_bytes,
         open_transport=hive.transport,
-        keep=_keeper(workspace),
+        find_workspace=find_workspace,
+        keep=_keeper(find_workspace),
         find_deployment=_finder(hive.deployments),
     )
 
@@ -228,7 +237,7 @@ def client_for(client: Client | AsyncClient | None = None) -> Client:
         return Client.over(client)
     if client is not None:
         raise SettingsError(f"client is a {type(client).__name__}; give fh.Client(...), or None for the session's own")
-    now = (settings.current(), os.environ.get("FETCH_HIVE_API_KEY"), os.environ.get("FETCH_HIVE_BASE_URL"))
+    now = (settings.current(), settings.key_in_environment(), os.environ.get("FETCH_HIVE_BASE_URL"))
     with _state.lock:
         if _state.client is None or _state.client_of != now:
             _state.client, _state.client_of = Client(), now

@@ -18,10 +18,10 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from fh_notebook.errors import FetchHiveError, SettingsError
-from fh_notebook.values import UNSET, Secret, Unset, redact
+from fh_notebook.values import UNSET, Secret, Unset, as_secret, redact
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -134,22 +134,27 @@ def configure(
     >>> fh.configure(timeout=30, tracebacks="short")
     """
     global _current
+    api_key = as_secret(api_key)
     changed: dict[str, Any] = {}
     if api_key is not UNSET:
-        changed["api_key"] = _usable_key(api_key, "configure(api_key=...)")
+        # An empty text or a placeholder is unset, as everywhere; only None forgets.
+        key = _usable_key(api_key, "configure(api_key=...)")
+        changed["api_key"] = UNSET if key is None and api_key is not None else key
     if base_url is not UNSET:
         changed["base_url"] = check_base_url(base_url)
     if store is not UNSET:
+        if not isinstance(store, str | os.PathLike | None):
+            raise SettingsError(f"store is a {type(store).__name__}; give a path, or None to keep nothing")
         changed["store"] = Path(store).expanduser() if store is not None else None
     if workspace is not UNSET:
         changed["workspace"] = str(workspace)
     if timeout is not UNSET:
-        changed["timeout_s"] = _positive(timeout, "timeout")
+        changed["timeout_s"] = positive(timeout, "timeout")
     if max_response_bytes is not UNSET:
-        changed["max_response_bytes"] = int(_positive(max_response_bytes, "max_response_bytes"))
+        changed["max_response_bytes"] = int(positive(max_response_bytes, "max_response_bytes"))
     if max_concurrency is not UNSET:
         changed["max_concurrency"] = (
-            None if max_concurrency is None else int(_positive(max_concurrency, "max_concurrency"))
+            None if max_concurrency is None else int(positive(max_concurrency, "max_concurrency"))
         )
     if loop is not UNSET:
         changed["loop"] = _one_of(loop, ("thread", "nested"), "loop")
@@ -169,7 +174,14 @@ def _use(settings: Settings) -> None:
     _current = settings
 
 
-def _positive(value: Any, name: str) -> float:
+def positive(value: Any, name: str) -> float:
+    """Return a number above 0 as it is.
+
+    Raises
+    ------
+    SettingsError
+        It is none.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise SettingsError(f"{name} is {value!r}; give a number above 0")
     return float(value)
@@ -208,31 +220,37 @@ def find_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BA
     SettingsError
         A source has a key that no service can have given out.
     """
+    argument = as_secret(argument)
     if key := _usable_key(argument, "the argument api_key"):
         return key, "argument"
     if _current.api_key is not UNSET:
         # A key that was forgotten on purpose (None) is not looked for elsewhere.
         key = _usable_key(_current.api_key, "configure()")
         return key, "configure()" if key else ""
-    if key := _usable_key(os.environ.get("FETCH_HIVE_API_KEY"), "FETCH_HIVE_API_KEY"):
+    if key := _usable_key(key_in_environment(), "FETCH_HIVE_API_KEY"):
         return key, "FETCH_HIVE_API_KEY"
     if key := _usable_key(_from_keyring(base_url), "the keyring"):
         return key, "keyring"
     return None, ""
 
 
-def _from_keyring(base_url: str) -> str | None:
+def key_in_environment() -> Secret | None:
+    """Return what ``FETCH_HIVE_API_KEY`` says, if anything."""
+    return as_secret(os.environ.get("FETCH_HIVE_API_KEY")) or None
+
+
+def _from_keyring(base_url: str) -> Secret | None:
     """Ask the system's keyring. One that is locked, missing or broken is as good as none."""
     try:
         import keyring
     except ImportError:
         return None
     try:
-        found = keyring.get_password(KEYRING_SERVICE, origin(base_url))
+        found = as_secret(keyring.get_password(KEYRING_SERVICE, origin(base_url)))
     except Exception as broken:  # a backend may raise anything of its own
         log.debug("the keyring could not be read: %s", broken)
         return None
-    return str(found) if found else None
+    return found or None
 
 
 def find_base_url(argument: str | None = None) -> tuple[str, bool]:
@@ -265,10 +283,11 @@ def check_base_url(url: str) -> str:
     >>> check_base_url("https://api.fetchhive.com/v1/")
     'https://api.fetchhive.com/v1'
     """
+    url = str(url).strip()
     if url == LOCAL:
         return url
     try:
-        parts = urlsplit(str(url))
+        parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as broken:
         raise SettingsError(f"base_url {redact(str(url))!r} is not an address ({broken})") from None
@@ -282,7 +301,9 @@ def check_base_url(url: str) -> str:
         raise SettingsError(
             f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
         )
-    return str(url).rstrip("/")
+    default_port = {"https": ":443", "http": ":80"}[parts.scheme]
+    # Written out or not, it is the same workspace.
+    return urlunsplit(parts._replace(netloc=parts.netloc.removesuffix(default_port))).rstrip("/")
 
 
 def is_loopback(host: str) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hmac
 import re
 from enum import Enum
-from typing import Final
-from weakref import WeakSet
+from typing import Any, Final
+from weakref import ref
 
-__all__ = ["MASK", "UNSET", "Secret", "Unset", "redact"]
+__all__ = ["MASK", "UNSET", "Secret", "Unset", "as_secret", "redact"]
 
 MASK: Final = "***"
 
@@ -52,7 +52,8 @@ class Secret:
 
     def __init__(self, value: str | Secret) -> None:
         self._value = value.reveal() if isinstance(value, Secret) else value.strip()
-        _LIVE.add(self)
+        place = id(self)
+        _LIVE[place] = ref(self, lambda _: _LIVE.pop(place, None) and None)
 
     def reveal(self) -> str:
         """Return the secret itself, for the one line that sends or checks it."""
@@ -75,13 +76,28 @@ class Secret:
     def __hash__(self) -> int:
         return hash(("Secret", self._value))
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
-        # A pickle is a file on disk: the secret does not go there.
-        return (Secret, (MASK,))
+        # A pickle is a file on disk: the secret does not go there, and what comes back is no secret at all.
+        return (Secret, ("",))
 
 
-_LIVE: WeakSet[Secret] = WeakSet()
-"""Every secret that this process holds: what `redact` must know to be complete."""
+def as_secret(value: Any) -> Any:
+    """Return a string as a `Secret`, and anything else as it is.
+
+    A public function that takes a key begins with this, bound to the argument's own name: from then on no frame of a
+    traceback (IPython's ``%xmode Verbose`` prints variables) has the key in it.
+    """
+    return Secret(value) if isinstance(value, str) else value
+
+
+_LIVE: dict[int, ref[Secret]] = {}
+"""Every secret that this process holds, each object by itself: what `redact` must know to be complete."""
 
 _SHORTEST: Final = 6
 """A key of fewer letters (only tests have one) would mask half of every text."""
@@ -117,6 +133,6 @@ def redact(text: str) -> str:
 def _live() -> list[Secret]:
     while True:
         try:
-            return list(_LIVE)
+            return [secret for held in list(_LIVE.values()) if (secret := held()) is not None]
         except RuntimeError:  # another thread made a secret meanwhile: look again
             continue

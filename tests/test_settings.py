@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 import sys
@@ -198,3 +199,12 @@ def test_redacting_never_raises_and_leaves_no_known_secret(text: str) -> None:
     """Any text around a living secret."""
     secret = Secret("a-key-of-no-known-shape")
     assert secret.reveal() not in redact(f"{text}{secret.reveal()}{text}")
+
+
+def test_every_object_of_a_secret_keeps_it_known() -> None:
+    """Two equal secrets: when one is gone, the text is still masked for the other; copies are the secret itself."""
+    one, two = Secret("abcdefgh-x"), Secret("abcdefgh-x")
+    del one
+    assert redact("say abcdefgh-x") == "say ***"
+    assert copy.deepcopy(two).reveal() == copy.copy(two).reveal() == "abcdefgh-x"
+    assert not pickle.loads(pickle.dumps(two))  # what comes back from a file is no key at all

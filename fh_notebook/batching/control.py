@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop, settings
-from fh_notebook.batching.engine import Engine
+from fh_notebook.batching.engine import CUT_OFF, Engine
 from fh_notebook.batching.events import Event, Finished, Started, Stopped, Throttled
 from fh_notebook.batching.ledger import Ledger, NoLedger, Reuse, StoreLedger, look_up
 from fh_notebook.batching.outcomes import Counts, Outcome, Outcomes, is_reusable, kind_of
@@ -30,13 +30,15 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["INTERRUPTED", "Control", "Options"]
+__all__ = ["Control", "Options"]
 
-INTERRUPTED: Final = Stopped(
-    reason="cancelled",
-    message="interrupted; what is finished is kept, what was in flight is unknown (it may have run), "
-    "and batch.resume() goes on with the rest",
-)
+
+def _cut_short(how: str, calls_out: int) -> Stopped:
+    """Return the stop of a start that a person ended: ``interrupted`` or ``cancelled``."""
+    out = ", what was in flight is unknown (it may have run)," if calls_out else ""
+    return Stopped(
+        reason="cancelled", message=f"{how}; what is finished is kept{out} and batch.resume() goes on with the rest"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Options:
     progress: Any
     reuse: Reuse
     retry_unknown: bool
+    named: bool
+    """Whether the user named it: then the answers of other names are not offered."""
 
 
 SETTLE_S: Final = 2.0
@@ -85,6 +89,8 @@ class Control:
         self._after_id = store.newest_id() if store is not None and options.reuse is None else 0
         self._seen_id = 0
         self._answered = 0
+        self._cut = 0
+        """Calls of this start that were out when it was cut short."""
         self._job: loop.Job[None] | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
@@ -160,9 +166,11 @@ class Control:
 
     def prepare(self) -> list[str]:
         """Look up what is known before the first start, keep the batch's record, and return what is to be called."""
+        self._keep_owed()
         self.look_up()
         keys = self.callable_keys(retry_unknown=self._call_lost)
         self._replan(keys)
+        self._look_elsewhere(keys)
         if self._store is not None:
             self._store.keep_batch(self._record()).result()
         return keys
@@ -170,6 +178,7 @@ class Control:
     def refreshed(self, *, retry_unknown: bool) -> list[str]:
         """Return what is to be called now, after looking for what others have answered meanwhile."""
         self.refuse_while_running()
+        self._keep_owed()
         self._call_lost = retry_unknown
         self.look_up()
         return self.callable_keys(retry_unknown=retry_unknown)
@@ -177,9 +186,27 @@ class Control:
     def failed(self, error_code: str | None) -> list[str]:
         """Return the failed jobs that are to be called again."""
         self.refuse_while_running()
+        self._keep_owed()
         if self._store is not None:
             self._seen_id = self._store.newest_id()
         return self.failed_keys(error_code)
+
+    def _keep_owed(self) -> None:
+        """Keep what was answered before and could not be kept then; without it, nothing is called.
+
+        Raises
+        ------
+        StoreError
+            The store is still in trouble.
+        """
+        if self._store is not None:
+            self._store.keep_owed()
+
+    def _look_elsewhere(self, keys: list[str]) -> None:
+        """Note in the plan what a batch that begins could take from other names: it is about to pay for it again."""
+        begins = not (self._options.named or self._plan.answered or self._plan.unknown)
+        if self._store is not None and begins and self._options.reuse == "batch":
+            self._plan = replace(self._plan, elsewhere=self._store.count_completed(keys))
 
     def _replan(self, keys: Iterable[str]) -> None:
         to_call = set(keys)
@@ -219,8 +246,7 @@ class Control:
 
     def start(self, keys: list[str], *, wait: bool) -> None:
         """Call the jobs of `keys`, on the background loop."""
-        self.refuse_while_running()
-        self._replan(keys)
+        self._begin(keys)
         work = self._go(keys, progress_of(self._options.progress))
         if not wait:
             self._job = loop.background().submit(work)
@@ -230,13 +256,19 @@ class Control:
         except KeyboardInterrupt:
             # Milliseconds; longer only where the machine or the disk is busy. What was out is being kept as unknown.
             self._ended.wait(SETTLE_S)
-            self.stopped = INTERRUPTED
+            self.stopped = _cut_short("interrupted", self._cut + self.in_flight)
 
     async def astart(self, keys: list[str]) -> None:
         """Await :meth:`start`, from any running loop."""
+        self._begin(keys)
+        await loop.bridge(self._go(keys, progress_of(self._options.progress)))
+
+    def _begin(self, keys: list[str]) -> None:
         self.refuse_while_running()
         self._replan(keys)
-        await loop.bridge(self._go(keys, progress_of(self._options.progress)))
+        # Here and not in `_go`, which runs later: a cancel may come between the two.
+        self.stopped, self._answered, self._cut, self._cancel_asked = None, 0, 0, False
+        self._ended.clear()
 
     def wait(self) -> None:
         """Wait for a start in the background, and raise what it raised."""
@@ -260,21 +292,20 @@ class Control:
 
     def cancel(self) -> None:
         """End a running start at once, from any thread, without waiting."""
-        self._cancel_asked = True
-        if self._task is not None:
-            of_loop, task = self._task
-            of_loop.call_soon_threadsafe(task.cancel)
-        elif self._job is not None:
-            self._job.cancel()
+        self._cancel_asked = True  # first: a start that has no task yet looks at it as soon as it has
+        if (running := self._task) is not None:
+            of_loop, task = running
+            with suppress(RuntimeError):  # that loop has ended, and the start with it
+                of_loop.call_soon_threadsafe(task.cancel)
 
     async def _go(self, keys: list[str], progress: Progress) -> None:
         task = asyncio.current_task()
         self._task = (asyncio.get_running_loop(), task) if task else None
-        self.stopped, self._answered, self._cancel_asked = None, 0, False
-        self._ended.clear()
         self._progress = progress
         self._safely(progress.begin, self)
         try:
+            if self._cancel_asked:
+                raise asyncio.CancelledError
             with self._open_ledger() as ledger, self._fixed_gate() as gate:
                 self.engine = Engine(
                     attempt=self._client.aclient.attempt,
@@ -287,8 +318,10 @@ class Control:
                     max_in_flight=self._options.max_concurrency,
                 )
                 await self.engine.run(self._jobs[key] for key in keys)
+                if self._store is not None and self.stopped is not None and self.stopped.reason == "store":
+                    await asyncio.to_thread(self._safely, self._store.keep_owed)  # while the claims are alive
         except asyncio.CancelledError:
-            self.stopped = INTERRUPTED
+            self.stopped = _cut_short("cancelled" if self._cancel_asked else "interrupted", self._cut)
             if not self._cancel_asked:
                 raise
         finally:
@@ -337,6 +370,7 @@ class Control:
             self.outcomes.refused += 1
         elif isinstance(event, Finished):
             self._answered += not event.reused
+            self._cut += event.run.error_code == CUT_OFF
             self.outcomes.put(event.job.key, Outcome(run=event.run, reused=event.reused))
         elif isinstance(event, Stopped):
             self.stopped = event

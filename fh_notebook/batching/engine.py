@@ -29,10 +29,12 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import CallError, LimitReached, StoreError
 
-__all__ = ["Engine", "GateLike"]
+__all__ = ["CUT_OFF", "Engine", "GateLike"]
 
 T = TypeVar("T")
 
+CUT_OFF: Final = "cancelled"
+"""The error code of a call that was out when the batch was cancelled."""
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
 """How often a job that another kernel is calling is asked for again; it doubles up to the second."""
@@ -137,6 +139,7 @@ class Engine:
         self._changed = asyncio.Event()
         self._source: Iterator[Job] = iter(())
         self._head: _Entry | None = None
+        self._at_gate: asyncio.Timeout | None = None
 
     async def run(self, jobs: Iterable[Job]) -> Stopped | None:
         """Call `jobs` until each has an outcome or a rule stops it; return the stop, if there was one.
@@ -168,13 +171,35 @@ class Engine:
         while (entry := await self._next()) is not None:
             async with AsyncExitStack() as slot:
                 try:
-                    await slot.enter_async_context(self._gate.slot())
+                    await self._enter(slot)
                 except LimitReached as closed:
                     self._stop(Stopped(reason="daily_cap", message=f"{closed}; batch.resume() then"))
                     return
+                except TimeoutError:  # the deadline or a stop was there before the slot
+                    self._head = entry
+                    continue
                 if self._must_stop():  # while it waited for its slot
                     return
                 self._start(entry, slot.pop_all())
+
+    async def _enter(self, slot: AsyncExitStack) -> None:
+        """Wait for a slot; other batches may hold them all for longer than this one may go on.
+
+        Raises
+        ------
+        LimitReached
+            The gate is closed.
+        TimeoutError
+            What ends the batch came first.
+        """
+        try:
+            async with asyncio.timeout_at(self._deadline()) as self._at_gate:
+                await slot.enter_async_context(self._gate.slot())
+        finally:
+            self._at_gate = None
+
+    def _deadline(self) -> float | None:
+        return None if self._limits.max_seconds is None else self._began + self._limits.max_seconds
 
     async def _next(self) -> _Entry | None:
         """Return the next job that is due and may be sent, or nothing when no more are to be started."""
@@ -219,8 +244,8 @@ class Engine:
 
     async def _wait_for_change(self) -> None:
         due = [self._later[0].due - self._loop.time()] if self._later else []
-        if self._limits.max_seconds is not None:
-            due.append(self._began + self._limits.max_seconds - self._loop.time())
+        if (deadline := self._deadline()) is not None:
+            due.append(deadline - self._loop.time())
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, min(due)) if due else None):
                 await self._changed.wait()
@@ -277,7 +302,7 @@ class Engine:
         try:
             exchange = await self._attempt(entry.job.request(self._batch))
         except asyncio.CancelledError:
-            run = _unknown(entry.job, started_at, "cancelled", "it was cancelled while it was out; it may have run")
+            run = _unknown(entry.job, started_at, CUT_OFF, "it was cancelled while it was out; it may have run")
             await _unbroken(self._finish(entry, run))
             raise
         except CallError as unforeseen:
@@ -314,7 +339,10 @@ class Engine:
             await self._finish(entry, replace(run, status="unknown") if may_have_run else run)
 
     async def _finish(self, entry: _Entry, run: Run) -> None:
-        run = replace(run, attempts=entry.sent)
+        run = replace(run, attempts=entry.sent, inputs=entry.job.shown_inputs)
+        if not (run.done or run.error):
+            request = f" (request {run.request_id})" if run.request_id else ""
+            run = replace(run, error=f"the service took it and it had not ended{request}")
         try:
             await self._ledger.keep(entry.job, run)
         finally:
@@ -324,6 +352,8 @@ class Engine:
     def _finished(self, job: Job, run: Run, *, reused: bool = False) -> None:
         self._errors += kind_of(run) != "done"
         self._emit(Finished(job=job, run=run, reused=reused))
+        if self._at_gate is not None:  # nobody else would look whether this was one error too many
+            self._must_stop()
 
     def _put_off(self, entry: _Entry, wait_s: float) -> None:
         heapq.heappush(self._later, _Later(self._loop.time() + wait_s, next(self._numbers), entry))
@@ -334,6 +364,8 @@ class Engine:
         if self.stopped is None:
             self.stopped = stopped
             self._changed.set()
+            if self._at_gate is not None and not self._at_gate.expired():
+                self._at_gate.reschedule(self._loop.time())
             self._emit(stopped)
 
     async def _end_tasks(self) -> None:
@@ -367,6 +399,6 @@ def _unknown(job: Job, started_at: datetime, code: str, error: str) -> Run:
         started_at=started_at,
         deployment=job.deployment,
         variant=job.variant,
-        inputs=job.inputs,
+        inputs=job.shown_inputs,
         metadata=job.metadata,
     )

@@ -134,7 +134,7 @@ def lost_run(job: Job) -> Run:
         attempts=1,
         deployment=job.deployment,
         variant=job.variant,
-        inputs=job.inputs,
+        inputs=job.shown_inputs,
         metadata=job.metadata,
     )
 
@@ -164,17 +164,16 @@ def look_up(
     Returns
     -------
     dict of str to Outcome
-        For each key the newest answer that is reused; else, where this batch's newest is unknown, that.
+        For each key the newest answer that is reused; else, where this batch's newest is unknown, that. A failure that
+        is older than this batch's unknown is not reused: what may have run since would be called again with it.
     """
     wanted = {job.key: job for job in jobs}
     own = [kept for kept in store.answers_of_batch(batch, after_id=after_id) if kept.key in wanted]
-    found = _newest_reusable(own)
-    if reuse == "store" or isinstance(reuse, timedelta):
-        since = now - reuse if isinstance(reuse, timedelta) else None
+    since = now - reuse if isinstance(reuse, timedelta) else None
+    found = _newest_reusable((kept for kept in own if since is None or kept.kept_at >= since), batch)
+    if reuse == "store" or since is not None:
         others = store.answers_of_keys([key for key in wanted if key not in found], since=since)
-        found |= _newest_reusable(others)
-    if isinstance(reuse, timedelta):
-        found = {key: outcome for key, outcome in found.items() if outcome.kept_at and outcome.kept_at >= now - reuse}
+        found |= _newest_reusable(others, batch)
     if call_lost:
         return found
     newest: dict[str, Kept] = {}
@@ -186,10 +185,16 @@ def look_up(
     return found | _lost(store, wanted, found, batch=batch, workspace=workspace)
 
 
-def _newest_reusable(kept: Iterable[Kept]) -> dict[str, Outcome]:
+def _newest_reusable(kept: Iterable[Kept], batch: str) -> dict[str, Outcome]:
+    """Return the newest answer of each key that is reused, from lines that come newest first."""
     found: dict[str, Outcome] = {}
+    may_have_run: set[str] = set()
     for one in kept:
-        if one.key not in found and one.status in ("completed", "failed") and is_reusable(one.run):
+        if one.key in found:
+            continue
+        if one.status not in ("completed", "failed"):
+            may_have_run |= {one.key} if one.batch == batch else set()
+        elif (one.status == "completed" or one.key not in may_have_run) and is_reusable(one.run):
             found[one.key] = Outcome(run=one.run, reused=True, kept_at=one.kept_at)
     return found
 

@@ -13,18 +13,20 @@ that declares nothing takes every plain column.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fh_notebook.batching.cells import coerced, is_missing, plain
+from fh_notebook.batching.cells import coerced, is_missing, object_series, plain
 from fh_notebook.batching.rows import Rows
+from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.schema import problems as schema_problems
 from fh_notebook.contract.spell import listed, nearest, path_text, short
 from fh_notebook.errors import InputError
+from fh_notebook.store.masking import MASK
 
-__all__ = ["Column", "Const", "Mapper", "const", "read_mapping"]
+__all__ = ["Column", "Const", "Mapper", "const", "read_mapping", "without_secrets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,25 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment) -> Mapper:
     if problems:
         raise InputError(problems, where=deployment.name)
     return Mapper(sources=sources, deployment=deployment, tabular=rows.tabular)
+
+
+def without_secrets(rows: Rows, inputs: Any, deployment: Deployment) -> Rows:
+    """Return `rows` as they may be shown: columns that a secret Start variable takes are masked.
+
+    What a function makes of other columns cannot be told; those stay as they are.
+    """
+    secrets = Secrets.of(deployment.inputs)
+    sources = read_mapping(inputs, rows, deployment).sources.items()
+    hidden = {source.name for name, source in sources if isinstance(source, Column) and secrets.cover([name])}
+    if not hidden:
+        return rows
+    frame = rows.frame.copy()
+    for column in hidden:
+        frame[column] = object_series(value if is_missing(value) else MASK for value in frame[column].tolist())
+    records = tuple(
+        {c: MASK if c in hidden and not is_missing(v) else v for c, v in record.items()} for record in rows.records
+    )
+    return replace(rows, frame=frame, records=records)
 
 
 def _items(inputs: Any) -> list[tuple[str, Any]]:

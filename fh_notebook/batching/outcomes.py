@@ -1,8 +1,8 @@
 """What is known of each job of a batch, and the counts of it.
 
 Rule of this file: the rule of what is reused stands here once. Completed answers are, and what the service itself
-answered with a failure (it would answer so again); what never reached it is not, and what may have run is neither
-reused nor called again by itself.
+answered with a failure (it would answer so again); what never reached it, or was refused for the moment or for
+the way to it, is not, and what may have run is neither reused nor called again by itself.
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ class Counts:
     """Requests that were answered 429."""
 
 
+TOO_LARGE: Final = "response_too_large"
+"""The error code of an answer that was larger than may be read: the workflow ran."""
+NOT_OF_THE_JOB: Final = frozenset({401, 403, 408, 425, 429})
+"""Refusals of the key, and of the moment: they say nothing of the job."""
+
+
 def kind_of(run: Run) -> str:
     """Return ``done``, ``failed`` or ``unknown``: the last is also a run that the service took and has not ended.
 
@@ -77,8 +83,12 @@ def is_reusable(run: Run) -> bool:
     """
     if run.status == "completed":
         return True
-    # A 429 was refused for the moment only; a 5xx and a broken connection say nothing of the job.
-    return run.status == "failed" and run.status_code is not None and run.status_code < 500 and run.status_code != 429
+    if run.status != "failed":
+        return False
+    if run.status_code is None:
+        return run.error_code == TOO_LARGE  # it ran and was paid for: only `retry_failed` calls it again
+    # A run that failed, or a refusal of what was asked. A redirect and a 5xx say nothing of the job.
+    return run.status_code // 100 in (2, 4) and run.status_code not in NOT_OF_THE_JOB
 
 
 class Outcomes:
@@ -165,7 +175,7 @@ def _invalid(job: Job) -> Outcome:
             attempts=0,
             deployment=job.deployment,
             variant=job.variant,
-            inputs=job.inputs,
+            inputs=job.shown_inputs,
             metadata=job.metadata,
         )
     )

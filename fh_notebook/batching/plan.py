@@ -16,10 +16,12 @@ from typing import Any, Final, Literal
 from fh_notebook.batching.mapping import read_mapping
 from fh_notebook.batching.rows import METADATA_PREFIX, Rows
 from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment, InvokeRequest
-from fh_notebook.contract.spell import short
+from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.keys import job_key
+from fh_notebook.store.masking import masked
 
 __all__ = ["Job", "Plan", "counted", "make_plan"]
 
@@ -43,6 +45,13 @@ class Job:
     """SHA-256 of what is asked; equal jobs have equal keys and are called once. Empty when the inputs do not fit."""
     problems: tuple[str, ...] = ()
     """Why it cannot be called."""
+    secrets: Secrets = field(default=Secrets(), repr=False)
+    """Which of the inputs are never kept or shown."""
+
+    @property
+    def shown_inputs(self) -> Mapping[str, Any]:
+        """The inputs as they are kept and shown: secrets masked. Only :meth:`request` has them as they are sent."""
+        return masked(self.inputs, self.secrets)
 
     def request(self, batch: str) -> InvokeRequest:
         """Return what is sent: stamped with flat metadata, by which the run is found in the service's logs."""
@@ -88,6 +97,8 @@ class Plan:
     """When the newest of those answers came, UTC."""
     unknown: int = 0
     """Jobs that may have run before, and are not called again by themselves."""
+    elsewhere: int = 0
+    """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
     calls: int = -1
     """How many calls are left."""
 
@@ -116,6 +127,8 @@ class Plan:
         parts += [f"{self.unknown:,} unknown (may have run)"] if self.unknown else []
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
+        if self.elsewhere and not self.answered:
+            parts.append(f"{self.elsewhere:,} of these are answered in the store: reuse='store' takes them")
         return "; ".join([head, *parts, counted(self.calls, "call")])
 
 
@@ -216,7 +229,15 @@ def _variants(variants: str | Iterable[str] | None, deployment: Deployment) -> t
         raise InputError("no variant is known; give variants=[...]", where=deployment.name)
     if wrong := [v for v in named if not isinstance(v, str) or not v.strip()]:
         raise InputError(f"a variant is named by a string, not {short(wrong[0])}", where=deployment.name)
+    if strange := [v for v in named if deployment.variants and v not in deployment.variants]:
+        raise InputError([_no_such_variant(v, deployment) for v in dict.fromkeys(strange)], where=deployment.name)
     return tuple(dict.fromkeys(named))
+
+
+def _no_such_variant(variant: str, deployment: Deployment) -> str:
+    close = nearest(variant, deployment.variants)
+    meant = f"did you mean {close!r}?" if close else f"it has {listed(deployment.variants, 'and')}"
+    return f"there is no variant {short(variant)}; {meant}"
 
 
 def _checked_rows(
@@ -224,6 +245,7 @@ def _checked_rows(
 ) -> list[Job]:
     """Return one job a row, without a variant yet; raise with every problem of every row, unless told to skip."""
     mapper = read_mapping(inputs, rows, deployment)
+    secrets = Secrets.of(deployment.inputs)
     checked: list[Job] = []
     problems: dict[str, list[Any]] = {}
     for position, (label, record) in enumerate(zip(rows.labels, rows.records, strict=True)):
@@ -242,6 +264,7 @@ def _checked_rows(
                 inputs=made,
                 metadata=stamped,
                 problems=tuple(found),
+                secrets=secrets,
             )
         )
     if problems and on_invalid == "raise":

@@ -6,11 +6,13 @@ person and paired later. A label is the frame's own index where that tells rows 
 
 from __future__ import annotations
 
+import gzip
 import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from io import StringIO
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -187,41 +189,57 @@ def _from_path(path: Path) -> Rows:
             f"it is not UTF-8 text ({broken.reason} at byte {broken.start:,}); save it as UTF-8, or read it yourself "
             "with pandas.read_csv(..., encoding=...) and give the frame",
         )
-    except (OSError, ValueError) as broken:
+    except (OSError, EOFError, ValueError) as broken:
         problems = (f"it cannot be read: {broken}",)
     # Outside of the block: IPython would show the context too.
     raise InputError(problems, where=str(path))
 
 
 def _read_csv(path: Path) -> Rows:
+    # A blank line is a row without values, so that rows match the file; one at an end of the file is none.
+    text = _text_of(path).strip("\r\n")
+    if not text:
+        raise pd.errors.EmptyDataError
     options: dict[str, Any] = {
-        "sep": _separator(path),
+        "sep": _separator(path, text),
         "dtype": str,
         "keep_default_na": False,
-        "encoding": "utf-8-sig",
+        "skip_blank_lines": False,
         "index_col": False,
     }
     with warnings.catch_warnings():
         # A line with more cells than the header: pandas would drop them with a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        head = pd.read_csv(path, header=None, nrows=1, **options)
-        _column_names(head.iloc[0].tolist())  # pandas would rename the second of two equal columns
-        return _from_frame(pd.read_csv(path, na_values=[""], **options))
+        names = pd.read_csv(StringIO(text), header=None, nrows=1, **options).iloc[0].tolist()
+        _column_names(names)  # pandas would rename the second of two equal columns
+        frame = pd.read_csv(StringIO(text), na_values=[""], **options)
+    return _from_frame(_by_its_index(frame) if len(names) > 1 and names[0] in ("", UNNAMED) else frame)
 
 
-def _separator(path: Path) -> str:
+UNNAMED: Final = "Unnamed: 0"
+"""What pandas calls the nameless column of a frame's index, which it writes first."""
+
+
+def _by_its_index(frame: pd.DataFrame) -> pd.DataFrame:
+    index = frame.pop(frame.columns[0])
+    numbers = index.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").fillna(False).all()
+    frame.index = pd.Index(index.astype("int64") if numbers else index, name=None)
+    return frame
+
+
+def _text_of(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.name.lower().endswith(".gz") else content).decode("utf-8-sig")
+
+
+def _separator(path: Path, text: str) -> str:
     """Return the CSV's separator: a comma, unless the header has none and has the other that spreadsheets write."""
     if path.name.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
-    header = "" if path.name.lower().endswith(".gz") else _first_line(path)
+    header = text.partition("\n")[0]
     if "," in header:
         return ","
     return next((s for s in (";", "\t") if s in header), ",")
-
-
-def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return file.readline(1_000_000)
 
 
 def _read_json(path: Path) -> Rows:

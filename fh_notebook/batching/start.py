@@ -15,6 +15,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control, Options
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.ledger import Reuse
+from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.plan import make_plan
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.batching.stopping import Limits
@@ -206,6 +207,7 @@ def _prepare(
         progress=progress,
         reuse=_checked_reuse(None if fresh else reuse),
         retry_unknown=retry_unknown,
+        named=planning["name"] is not None,
     )
     read = read_rows(rows)
     caller = session.client_for(client)
@@ -214,7 +216,7 @@ def _prepare(
     plan = make_plan(read, target, workspace=caller.workspace, **planning)
     control = Control(plan, caller, session.store(), options)
     keys = control.prepare()
-    _last = Batch(control, read)
+    _last = Batch(control, without_secrets(read, planning["inputs"], target))
     return _last, keys
 
 

@@ -5,6 +5,7 @@ Rule of this file: stopping never fails a row. What was not called stays pending
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from fh_notebook.batching.events import Stopped
@@ -39,10 +40,12 @@ class Limits:
     """``True``: the first error stops; a number below 1: that fraction of the jobs; from 1: that many."""
 
     def __post_init__(self) -> None:
-        if self.max_calls is not None and (not _is_number(self.max_calls) or self.max_calls < 0):
+        most = self.max_calls
+        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 0):
             raise SettingsError(f"max_calls is {self.max_calls!r}; give a whole number from 0")
-        if self.max_seconds is not None and (not _is_number(self.max_seconds) or not self.max_seconds > 0):
-            raise SettingsError(f"max_seconds is {self.max_seconds!r}; give a number above 0")
+        seconds = self.max_seconds
+        if seconds is not None and not (_is_number(seconds) and seconds > 0 and math.isfinite(seconds)):
+            raise SettingsError(f"max_seconds is {seconds!r}; give a finite number above 0, or None for no limit")
         rule = self.fail_on_error
         if not isinstance(rule, bool) and (not _is_number(rule) or not rule > 0 or (rule > 1 and rule != int(rule))):
             raise SettingsError(f"fail_on_error is {rule!r}; give True, False, a fraction below 1, or a count")

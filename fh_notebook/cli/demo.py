@@ -26,7 +26,7 @@ __all__ = ["add_parser", "run"]
 
 RIGHT: Final = "*"
 WRONG: Final = "-"
-FAILED: Final = "!"
+NONE: Final = " "
 """Marks before a label: they say without colour what the colour says."""
 
 AT_ONCE: Final = 4
@@ -56,7 +56,13 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo and return 0; 1 when calls had no outcome, or a variant had no answer at all."""
+    """Run the demo and return 0; 1 when calls had no outcome, or a variant had no answer at all.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It was stopped by Ctrl+C. Of a part of the tickets nothing is told: it would be no verdict.
+    """
     if hasattr(sys.stdout, "reconfigure"):
         # Tickets in Japanese must not break a terminal that cannot show them.
         sys.stdout.reconfigure(errors="replace")
@@ -76,6 +82,8 @@ def _demo(seed: int) -> int:
     hive = demo_hive(seed=seed)
     with hive.serve() as server, fh.Client(base_url=server.url, api_key="demo") as client:
         batch = _run_batch(hive, server.url, client)
+    if batch.stopped is not None and batch.stopped.reason == "cancelled":
+        raise KeyboardInterrupt  # the batch has taken it, as a cell must
     page = _Page(sys.stdout)
     comparison = fh.compare(batch)
     _print_differences(comparison, batch, page)
@@ -136,7 +144,7 @@ def _print_differences(comparison: Comparison, batch: Batch, page: _Page) -> Non
         for line in differing
     ]
     page.table(
-        f"They differ on {len(lines)} of {len(texts)} tickets ({RIGHT} right, {WRONG} wrong, {FAILED} failed):",
+        f"They differ on {len(lines)} of {len(texts)} tickets ({RIGHT} right, {WRONG} wrong):",
         ["row", "expected", *(f"  {name}" for name in comparison.variants), "ticket"],
         lines,
         right=[0],
@@ -144,10 +152,10 @@ def _print_differences(comparison: Comparison, batch: Batch, page: _Page) -> Non
 
 
 def _marked(line: Mapping[Hashable, Any], variant: str) -> str:
-    """Return the answer of `variant` with its mark; a run without an output has failed."""
+    """Return the answer of `variant` with its mark."""
     output = line[f"{variant}.output"]
     if output is None:
-        return f"{FAILED} failed"
+        return f"{NONE} no answer"
     return f"{RIGHT if line[f'{variant}.score'] == 1 else WRONG} {output}"
 
 

@@ -24,6 +24,8 @@ __all__ = ["save_assets"]
 
 MAX_ASSET_BYTES: Final = 256 * 1024 * 1024
 TIMEOUT_S: Final = 60.0
+MAX_NAME_BYTES: Final = 120
+"""File systems take 255 bytes; a number may still be put behind the name."""
 
 
 def save_assets(run: Run, folder: Path) -> list[Path]:
@@ -39,8 +41,8 @@ async def _save_all(run: Run, folder: Path) -> list[Path]:
 
 async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int) -> Path:
     url = asset.file_url or ""
-    name = safe_name(asset.file_name or urlsplit(url).path.rpartition("/")[2], fallback=f"asset-{number}")
     refuse_address(url)
+    name = safe_name(asset.file_name or urlsplit(url).path.rpartition("/")[2], fallback=f"asset-{number}")
     trouble = ""
     descriptor, path = _open_new(folder, name)
     try:
@@ -90,7 +92,11 @@ def refuse_address(url: str) -> None:
     CallError
         With the scheme that was refused.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        parts = urlsplit("")
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname and settings.is_loopback(parts.hostname):
@@ -109,7 +115,7 @@ _DEVICES: Final = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 
 
 def safe_name(name: str, *, fallback: str) -> str:
-    """Return `name` as a plain file name: no folder, no leading dot, at most 120 characters.
+    """Return `name` as a plain file name: no folder, no leading dot, at most 120 bytes.
 
     Examples
     --------
@@ -121,8 +127,9 @@ def safe_name(name: str, *, fallback: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     clean = _UNSAFE.sub("_", last).strip(" .")
     stem, dot, ending = clean.rpartition(".")
-    if len(clean) > 120:
-        clean = f"{(stem or ending)[:100]}{dot}{ending[:19]}" if stem else clean[:120]
+    if len(clean.encode()) > MAX_NAME_BYTES:
+        kept = (stem or ending).encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
+        clean = kept + (dot + ending.encode()[:18].decode(errors="ignore") if stem else "")
     return fallback if not clean or _DEVICES.match(clean) else clean
 
 

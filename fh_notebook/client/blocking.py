@@ -5,13 +5,14 @@ Rule of this file: no logic of its own. Every method enters the background loop 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import loop
 from fh_notebook.client.client import AsyncClient, Check
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run
-from fh_notebook.values import Secret
+from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -51,6 +52,7 @@ class Client:
         verify: Any = True,
         max_concurrency: int | None = None,
     ) -> None:
+        api_key = as_secret(api_key)
         self.aclient = AsyncClient(
             api_key=api_key,
             base_url=base_url,
@@ -83,13 +85,51 @@ class Client:
         """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
         return self.aclient.gate
 
-    def invoke(self, deployment: Deployment | str, **options: Any) -> Run:
+    def invoke(
+        self,
+        deployment: Deployment | str,
+        *,
+        variant: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        user: str | None = None,
+        callback_url: str | None = None,
+        tool_approval: str | None = None,
+    ) -> Run:
         """Run a deployment's variant: :meth:`AsyncClient.invoke`, with the same arguments, results and errors."""
-        return loop.run(self.aclient.invoke(deployment, **options))
+        work = self.aclient.invoke(
+            deployment,
+            variant=variant,
+            inputs=inputs,
+            metadata=metadata,
+            user=user,
+            callback_url=callback_url,
+            tool_approval=tool_approval,
+        )
+        return loop.run(work)
 
-    async def ainvoke(self, deployment: Deployment | str, **options: Any) -> Run:
+    async def ainvoke(
+        self,
+        deployment: Deployment | str,
+        *,
+        variant: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        user: str | None = None,
+        callback_url: str | None = None,
+        tool_approval: str | None = None,
+    ) -> Run:
         """Await :meth:`invoke`."""
-        return await loop.bridge(self.aclient.invoke(deployment, **options))
+        work = self.aclient.invoke(
+            deployment,
+            variant=variant,
+            inputs=inputs,
+            metadata=metadata,
+            user=user,
+            callback_url=callback_url,
+            tool_approval=tool_approval,
+        )
+        return await loop.bridge(work)
 
     def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
         """Ask what became of a call: :meth:`AsyncClient.retrieve`."""

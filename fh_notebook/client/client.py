@@ -11,21 +11,22 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 from fh_notebook import views
+from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.contract.retry import Decision, Verdict, decide
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
-from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
+from fh_notebook.errors import AuthError, CallError, ConnectFailed, InputError, LimitReached, SettingsError
 from fh_notebook.settings import log
-from fh_notebook.values import Secret, redact
+from fh_notebook.values import Secret, as_secret, redact
 
 if TYPE_CHECKING:
     import httpx
@@ -33,27 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Check"]
 
 NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """Whether the service is reached and takes the key; nothing was run to find out.
-
-    Examples
-    --------
-    >>> bool(Check(status="good", detail=""))
-    True
-    """
-
-    status: str
-    """``good``, ``bad`` (the key), ``limited`` (the daily cap) or ``unreachable``."""
-    detail: str
-
-    def __bool__(self) -> bool:
-        return self.status == "good"
-
-    def __str__(self) -> str:
-        return f"{self.status}: {self.detail}" if self.detail else self.status
 
 
 class AsyncClient:
@@ -93,6 +73,7 @@ class AsyncClient:
         verify: Any = True,
         max_concurrency: int | None = None,
     ) -> None:
+        api_key = as_secret(api_key)
         self._connect(
             views.knock(
                 "Client.connection",
@@ -124,7 +105,8 @@ class AsyncClient:
     @property
     def workspace(self) -> str:
         """What tells this workspace from others in the keys of kept answers."""
-        return self.connection.workspace
+        here = self.connection
+        return here.find_workspace() if here.find_workspace is not None else here.workspace
 
     @property
     def origin(self) -> str:
@@ -156,6 +138,10 @@ class AsyncClient:
         """
         known = self.connection.find_deployment(deployment) if isinstance(deployment, str) else deployment
         dep = known or Deployment(deployment)  # type: ignore[arg-type]  # a Deployment is always known
+        if variant is None and len(dep.variants) > 1:
+            raise InputError(f"which variant? Give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
+        if inputs is not None and not isinstance(inputs, Mapping):
+            raise InputError(f"inputs is a {type(inputs).__name__}; give a mapping of names to values", where=dep.name)
         return InvokeRequest(
             deployment=dep.name,
             variant=variant or (dep.variants[0] if len(dep.variants) == 1 else None),
@@ -177,6 +163,8 @@ class AsyncClient:
         started_at = datetime.now(UTC)
         answer = await self._exchange("POST", "/workflow/invoke", encode_request(request))
         run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
+        if run.status_code == 404 and not self.connection.base_url.endswith("/v1"):
+            run = replace(run, error=f"{run.error}; base_url {self.connection.base_url} does not end in /v1")
         log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return Exchange(answer=answer, run=run)
 
@@ -248,9 +236,10 @@ class AsyncClient:
 
     async def _drive(self, request: InvokeRequest) -> tuple[Run, Decision]:
         """Attempt until `decide` says that it is enough."""
-        begun = self._clock()
+        begun: float | None = None
         for attempt in count(1):
             async with self.connection.gate.slot():
+                begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
                 exchange = await self.attempt(request)
                 decision = decide(
                     exchange.answer,
@@ -287,6 +276,8 @@ class AsyncClient:
         AuthError
             The service refused the key.
         """
+        if not isinstance(request_id, str) or not request_id:
+            raise InputError("there is no request id to ask for; it is in Run.request_id of an answered call")
         run = await self._look_up(f"/public/requests/{_path_safe(request_id)}", request_id)
         if run.status == "unknown" and run.status_code == 404 and run_id:
             run = await self._look_up(f"/workflow_runs/{_path_safe(run_id)}", request_id)
@@ -306,28 +297,22 @@ class AsyncClient:
         daily cap.
         """
         answer = await self._exchange("GET", "/public/models")
-        decision = decide(answer)
-        if decision.verdict is Verdict.DONE:
-            return Check(status="good", detail=f"{self.origin} takes the key ({self.connection.key_source})")
-        if decision.reason == "auth":
-            return Check(status="bad", detail=f"{self.origin} refused the key ({self.connection.key_source})")
-        if decision.reason == "daily_cap":
-            return Check(status="limited", detail="the daily cap is used up; it is renewed at 00:00 UTC")
-        why = answer.detail or (f"HTTP {answer.status_code}" if answer.status_code else answer.broke or "")
-        return Check(status="unreachable", detail=f"{self.origin} did not answer ({why})")
+        return check_of(answer, self.origin, self.connection.key_source)
 
     async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Any:
         from fh_notebook.client import exchange as edge
 
+        http = self._http()
         unforeseen = ""
         try:
             return await edge.exchange(
-                self._http(),
+                http,
                 method,
                 self.connection.base_url + path,
                 auth=edge.BearerAuth(self.connection.key),
                 content=content,
                 max_response_bytes=self.connection.max_response_bytes,
+                timeout_s=self.connection.timeout_s,
             )
         except Exception as broken:
             unforeseen = redact(f"{type(broken).__name__}: {broken}")
@@ -340,7 +325,13 @@ class AsyncClient:
         if here not in self._http_of_loop:
             from fh_notebook.client.transport import open_http
 
-            self._http_of_loop[here] = open_http(self.connection)
+            trouble = ""
+            try:
+                self._http_of_loop[here] = open_http(self.connection)
+            except (OSError, ValueError, TypeError, ImportError) as broken:
+                trouble = redact(str(broken))
+            if trouble:  # a bad proxy or CA bundle: nothing was sent
+                raise SettingsError(f"no connection can be opened with these settings: {trouble}")
         return self._http_of_loop[here]
 
     async def aclose(self) -> None:
@@ -374,7 +365,7 @@ def _raise(run: Run, decision: Decision) -> NoReturn:
         "request_id": run.request_id,
         "may_have_run": False,
     }
-    said = (run.error or "").rstrip(".")
+    said = one_line(run.error or "").rstrip(".")
     if decision.reason == "auth" and run.status_code == 401:
         raise AuthError(f"{run.origin} refused the key: {said}. Check it in your workspace's settings", **facts)
     if decision.reason == "auth":

@@ -49,6 +49,8 @@ class Connection:
     """The host, or ``local``."""
     workspace: str
     """What tells this workspace from others in the keys of kept answers; the key itself is not in it."""
+    find_workspace: Callable[[], str] | None = None
+    """Asked in place of :attr:`workspace` where it may change: a hive in process whose workflow was declared again."""
     gate: GateLike
     timeout_s: float = 120.0
     connect_timeout_s: float = 5.0

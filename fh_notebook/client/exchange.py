@@ -6,6 +6,7 @@ did not (`Answer.sent`), because only the latter may be called again.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from collections.abc import Callable, Generator
@@ -62,6 +63,7 @@ async def exchange(
     auth: httpx.Auth,
     content: bytes | None = None,
     max_response_bytes: int,
+    timeout_s: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Answer:
     """Make one exchange and return what it brought.
@@ -78,6 +80,8 @@ async def exchange(
         The JSON body.
     max_response_bytes : int
         More than this, after decompression, is not read: the answer is ``broke="too_large"``.
+    timeout_s : float
+        How long the whole exchange may take: httpx's own timeouts begin again with every byte that comes.
     clock : callable
         Seconds; a monotonic clock.
     """
@@ -86,7 +90,10 @@ async def exchange(
     if content is not None:
         headers["Content-Type"] = "application/json"
     try:
-        async with http.stream(method, url, content=content, headers=headers, auth=auth) as response:
+        async with (
+            asyncio.timeout(timeout_s),
+            http.stream(method, url, content=content, headers=headers, auth=auth) as response,
+        ):
             body = await _read(response, max_response_bytes)
             return Answer(
                 status_code=response.status_code if body is not None else None,
@@ -95,6 +102,8 @@ async def exchange(
                 broke="too_large" if body is None else None,
                 elapsed_s=clock() - begun,
             )
+    except TimeoutError:
+        return Answer(broke="read_timeout", detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
     except httpx.RequestError as broken:
         word, sent = _how_it_broke(broken)
         return Answer(broke=word, sent=sent, detail=redact(_words(broken)), elapsed_s=clock() - begun)

@@ -16,7 +16,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing.scoring import Score, observations, scored
-from fh_notebook.comparing.tables import summary_table, wide_table
+from fh_notebook.comparing.tables import incomplete_rows, summary_table, wide_table
 from fh_notebook.comparing.verdict import verdict
 from fh_notebook.errors import InputError
 
@@ -81,8 +81,8 @@ class Comparison:
 
         Columns: ``variant``; ``n`` scored runs; ``missing``: runs without a score that did not fail (the scorer raised
         or had nothing to compare with, the run is unknown or pending); ``failed`` runs, which are not scored; ``mean``
-        with its 95 % interval ``ci_low, ci_high`` (Wilson's for yes/no, Student's else; repeats of a row are averaged
-        first); ``median``; ``p50_s, p95_s``: seconds of completed runs.
+        with its 95 % interval ``ci_low, ci_high`` (Wilson's for yes/no, Student's else), and ``median``, all three over
+        rows: repeats of a row are averaged first; ``p50_s, p95_s``: seconds of completed runs.
         """
         return summary_table(self._frame, self.variants)
 
@@ -91,7 +91,8 @@ class Comparison:
 
         Columns: the one that pairs, ``expected_output`` where there is one, ``outputs_differ``, ``scores_differ`` where
         there are scores, then for every variant ``<variant>.output``, ``<variant>.score``, ``<variant>.seconds``. Of
-        repeats: the first output, the means of scores and seconds.
+        repeats: the first output, the means of scores and seconds. Only completed runs differ in their outputs, and
+        only scores that are there differ.
         """
         return wide_table(
             self._frame,
@@ -143,7 +144,11 @@ class Comparison:
             return "", pd.DataFrame()
         table = self.disagreements()
         shown = min(len(table), ROWS_SHOWN)
-        return f"The variants differ on {counted(len(table), 'row')}{f'; the first {shown}:' if shown else '.'}", table
+        by: Literal["score", "output"] = "score" if self.scorer else "output"
+        left = incomplete_rows(self._frame, self.variants, by)
+        lacking = f"; on {counted(left, 'row')} a variant has no {by if self.scorer else 'answer'}" if left else ""
+        first = f"; the first {shown}:" if shown else "."
+        return f"The variants differ on {counted(len(table), 'row')}{lacking}{first}", table
 
     def __repr__(self) -> str:
         summary = self.summary()

@@ -37,8 +37,9 @@ class Scorer:
 def exact(expected: str = "expected_output", *, path: str | None = None) -> Scorer:
     """Return a scorer that asks whether the output is what was expected.
 
-    Blanks around a text do not count; its case does. A number equals a number of the same value, and an expected text
-    that is JSON equals the output that is that value (a CSV can hold nothing but text).
+    Blanks around a text do not count; its case does. A number equals a number of the same value. An expected text that
+    is JSON equals the output that is that value (a CSV can hold nothing but text), and where a number, true or false is
+    expected, an output of text is read as JSON (``pandas.read_csv`` makes numbers of a column of digits).
 
     Parameters
     ----------
@@ -188,6 +189,12 @@ def _is_same(output: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) and output is not _NOTHING:
         try:
             wanted = json.loads(wanted)
+        except (ValueError, RecursionError):
+            return False
+    if isinstance(output, str) and isinstance(wanted, bool | int | float):
+        try:
+            # pandas takes True, TRUE and true for the same; JSON has but one of them.
+            output = json.loads(output.lower() if isinstance(wanted, bool) else output)
         except (ValueError, RecursionError):
             return False
     return _is_equal(output, wanted)

@@ -1,7 +1,7 @@
 """Runs and rows -> scores.
 
 Rule of this file: a scorer that raises, or gives something that is no score, gives a missing score with its error kept,
-never zero. Failed runs are not scored: they are counted as failed.
+never zero. Only completed runs are scored, by a function or by a column: failed ones are counted as failed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.cells import is_missing, object_series, plain
+from fh_notebook.batching.frames import COLUMNS, source_name
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scorers import exact
@@ -39,6 +40,7 @@ class Observation:
     run: Run | None
     """``None`` while it is pending."""
     row: Mapping[str, Any] = field(repr=False)
+    """By the names of the tidy frame, whether it came out of a batch or of a frame."""
 
 
 def observations(source: Any, *, pair_on: str) -> list[Observation]:
@@ -59,29 +61,35 @@ def observations(source: Any, *, pair_on: str) -> list[Observation]:
             f"not a {type(source).__name__}"
         )
     if unpaired := sum(not isinstance(o.pair, str | int | float) for o in found):
-        lines = f"{counted(unpaired, 'line')} {'has' if unpaired == 1 else 'have'}"
-        raise InputError(f"{lines} no {short(pair_on)} to be paired by; give a text or a number")
+        raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
     return found
 
 
+def _lines_have(n: int) -> str:
+    return f"{counted(n, 'line')} {'has' if n == 1 else 'have'}"
+
+
 def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
+    entries = list(batch.entries())
+    outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
+    names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
     found = []
-    for job, outcome, row in batch.entries():
-        if pair_on != "row" and pair_on not in row:
+    for (job, outcome, source), output in zip(entries, outputs, strict=True):
+        parts = output if isinstance(output, Mapping) else {}
+        row = {column.name: plain(column.value(job, outcome)) for column in COLUMNS}
+        row |= {source_name(name): value for name, value in source.items()}
+        row |= {f"out.{name}": parts.get(name) for name in names}
+        if pair_on not in row:
             raise InputError(_no_column(pair_on, list(row), "pair_on"))
-        found.append(
-            Observation(
-                pair=job.row if pair_on == "row" else row[pair_on],
-                variant=job.variant,
-                run=outcome.run if outcome else None,
-                row=row,
-            )
-        )
+        run = outcome.run if outcome else None
+        found.append(Observation(pair=row[pair_on], variant=job.variant, run=run, row=row))
     return found
 
 
 def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
     columns = [str(c) for c in frame.columns]
+    if doubled := sorted({c for c in columns if columns.count(c) > 1}):
+        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
     for needed in (pair_on, "variant"):
         if needed not in columns:
             raise InputError(_no_column(needed, columns, "compare needs it"))
@@ -89,6 +97,8 @@ def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
     for values in frame.itertuples(index=False, name=None):
         row = {c: None if is_missing(v) else plain(v) for c, v in zip(columns, values, strict=True)}
         found.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
+    if nameless := sum(o.row["variant"] is None for o in found):
+        raise InputError(f"{_lines_have(nameless)} no variant; name it, or leave them out")
     return found
 
 
@@ -170,10 +180,14 @@ def _scorer(score: Score, found: Sequence[Observation]) -> tuple[Callable[[Obser
 def _column_scorer(column: str, found: Sequence[Observation]) -> Callable[[Observation], Result]:
     if found and column not in found[0].row:
         raise InputError(_no_column(column, list(found[0].row), "score"))
-    values = [o.row[column] for o in found if o.row[column] is not None]
+    values = [o.row[column] for o in found if _is_completed(o) and o.row[column] is not None]
     if values and all(_number(v) is None for v in values):
         raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
-    return lambda o: _result(o.row[column])
+    return lambda o: _result(o.row[column]) if _is_completed(o) else NO_SCORE
+
+
+def _is_completed(observation: Observation) -> bool:
+    return observation.run is not None and observation.run.ok
 
 
 def _function_scorer(score: Callable[..., Any]) -> Callable[[Observation], Result]:
@@ -181,7 +195,7 @@ def _function_scorer(score: Callable[..., Any]) -> Callable[[Observation], Resul
 
     def apply(observation: Observation) -> Result:
         run = observation.run
-        if run is None or not run.ok:
+        if not _is_completed(observation):
             return NO_SCORE
         try:
             return _result(score(run, dict(observation.row)) if takes_row else score(run))

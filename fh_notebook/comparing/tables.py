@@ -1,6 +1,7 @@
 """Scores -> the tables of a comparison.
 
-Rule of this file: repeats of a row are not independent, so they are averaged to one value a row before any interval.
+Rule of this file: repeats of a row are not independent, so they are averaged to one value a row before anything is
+computed over rows; and a cell that is not answered yet differs from nothing.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from fh_notebook.batching.cells import object_series
 from fh_notebook.comparing.intervals import mean_interval, wilson_interval
 from fh_notebook.contract.canonical import canonical_json
 
-__all__ = ["SUMMARY_COLUMNS", "is_yes_no", "per_row", "summary_table", "wide_table"]
+__all__ = ["SUMMARY_COLUMNS", "incomplete_rows", "is_yes_no", "per_row", "summary_table", "wide_table"]
 
 SUMMARY_COLUMNS: Final = (
     "variant",
@@ -53,21 +54,22 @@ def summary_table(frame: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
 
 
 def _summary_line(lines: pd.DataFrame, variant: str, yes_no: bool) -> dict[str, Any]:
-    scores = lines["score"].dropna()
-    means = [float(x) for x in per_row(lines)]
-    # One score a row is a share of rows; averaged repeats are numbers between.
-    is_share = yes_no and len(means) == len(scores)
-    low, high = wilson_interval(sum(means), len(means)) if is_share else mean_interval(means)
+    means = per_row(lines)
+    # Averaged repeats are numbers between 0 and 1, whose variance is at most that of yes and no with the same mean,
+    # m (1 - m) (R. Bhatia and C. Davis, "A better bound on the variance", American Mathematical Monthly 107 (2000),
+    # 353-357). So Wilson's interval over rows, with the sum of the means as the successes, is too wide if anything.
+    values = [float(x) for x in means]
+    low, high = wilson_interval(sum(values), len(values)) if yes_no else mean_interval(values)
     failed = lines["status"] == "failed"
     return {
         "variant": variant,
-        "n": len(scores),
+        "n": int(lines["score"].notna().sum()),
         "missing": int((lines["score"].isna() & ~failed).sum()),
         "failed": int(failed.sum()),
-        "mean": scores.mean(),
+        "mean": means.mean(),
         "ci_low": low,
         "ci_high": high,
-        "median": scores.median(),
+        "median": means.median(),
         "p50_s": lines["seconds"].quantile(0.5),
         "p95_s": lines["seconds"].quantile(0.95),
     }
@@ -80,7 +82,7 @@ def wide_table(
 
     Columns: `pair_on`, ``expected_output`` where there is one, ``outputs_differ``, ``scores_differ`` where there is a
     score, then for every variant ``<variant>.output``, ``.score`` and ``.seconds``. Of repeats: the first output, the
-    means of scores and seconds.
+    means of scores and seconds. Outputs differ among completed runs, scores among those that are there.
     """
     pairs = list(dict.fromkeys(frame["pair"]))
     cells = _cells(frame)
@@ -88,9 +90,11 @@ def wide_table(
     columns: dict[str, list[Any]] = {pair_on: pairs}
     if expected is not None:
         columns["expected_output"] = [expected.get(pair) for pair in pairs]
-    columns["outputs_differ"] = [len({_spelt(cell.output) for cell in line}) > 1 for line in lines]
+    columns["outputs_differ"] = [len({_spelt(cell.output) for cell in line if cell.completed}) > 1 for line in lines]
     if has_score:
-        columns["scores_differ"] = [len({repr(cell.score) for cell in line}) > 1 for line in lines]
+        columns["scores_differ"] = [
+            len({cell.score for cell in line if cell.score == cell.score}) > 1 for line in lines
+        ]
     for variant, of_variant in zip(variants, zip(*lines, strict=True), strict=False):
         columns[f"{variant}.output"] = [cell.output for cell in of_variant]
         if has_score:
@@ -99,10 +103,18 @@ def wide_table(
     return pd.DataFrame({name: _column(name, values) for name, values in columns.items()})
 
 
+def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["score", "output"]) -> int:
+    """Return on how many rows a variant has no score, or no completed run: it failed, is pending, or is not there."""
+    known = frame[frame["score"].notna() if by == "score" else frame["status"] == "completed"]
+    complete = known.groupby("pair")["variant"].nunique() == len(variants)
+    return frame["pair"].nunique() - int(complete.sum())
+
+
 @dataclass(frozen=True, slots=True)
 class _Cell:
     """What one variant did on one row."""
 
+    completed: bool = False
     output: Any = None
     score: float = float("nan")
     seconds: float = float("nan")
@@ -122,7 +134,7 @@ def _cells(frame: pd.DataFrame) -> dict[tuple[Any, str], _Cell]:
             outputs[at] = output
         scores.setdefault(at, []).extend([score] if score == score else [])
         seconds.setdefault(at, []).extend([elapsed_s] if elapsed_s == elapsed_s else [])
-    return {at: _Cell(outputs.get(at), _mean(scores[at]), _mean(seconds[at])) for at in scores}
+    return {at: _Cell(at in outputs, outputs.get(at), _mean(scores[at]), _mean(seconds[at])) for at in scores}
 
 
 def _mean(values: Sequence[float]) -> float:

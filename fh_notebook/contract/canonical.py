@@ -10,7 +10,7 @@ from typing import Any, Final
 MAX_INT_BITS: Final = 13_000
 """Python refuses to write longer numbers (``sys.set_int_max_str_digits``: 4,300 digits), and no service reads them."""
 
-__all__ = ["canonical_json", "json_problems"]
+__all__ = ["as_plain", "canonical_json", "json_problems"]
 
 MAX_DEPTH: Final = 200
 """Deeper nesting would meet Python's recursion limit in the encoder."""
@@ -49,6 +49,7 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
         return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
     if isinstance(value, Mapping):
         found = [f"{path or 'value'}: the key {k!r} is not a string" for k in value if not isinstance(k, str)]
+        found += [f"{path or 'value'}: the name {k!a} holds half a character" for k in value if not _is_encodable(k)]
         for key, item in value.items():
             found += json_problems(item, f"{path}.{key}" if path else str(key), depth + 1)
         return found
@@ -58,7 +59,16 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
     return [f"{path or 'value'}: a {type(value).__name__} has no JSON form{hint}"]
 
 
-def _is_encodable(text: str) -> bool:
+def as_plain(value: Any) -> Any:
+    """Return a copy of `value` in which mappings are dicts and tuples are lists, all the way down."""
+    if isinstance(value, Mapping):
+        return {key: as_plain(item) for key, item in value.items()}
+    return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _is_encodable(text: object) -> bool:
+    if not isinstance(text, str):
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

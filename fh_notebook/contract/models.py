@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fh_notebook.contract.canonical import canonical_json, json_problems
+from fh_notebook.contract.canonical import as_plain, canonical_json, json_problems
 from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
 from fh_notebook.errors import InputError
@@ -60,13 +60,13 @@ class Deployment:
         self,
         name: str,
         *,
-        variants: str | Iterable[str] = (),
+        variants: str | Iterable[str] | None = (),
         inputs: Any = None,
         description: str | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"a deployment needs its name as a string, not {name!r}")
-        names = (variants,) if isinstance(variants, str) else tuple(variants)
+        names = (variants,) if isinstance(variants, str) else tuple(variants or ())
         for variant in names:
             if not isinstance(variant, str) or not variant.strip():
                 raise InputError(f"a variant is named by a string, not {variant!r}", where=name)
@@ -139,16 +139,35 @@ class InvokeRequest:
     tool_approval: str | None = None
 
     def __post_init__(self) -> None:
-        found = json_problems(self.inputs)
-        found += _metadata_problems(self.metadata)
-        if not self.deployment:
-            found.append("deployment: is empty")
-        if self.callback_url is not None and not self.callback_url.startswith(("http://", "https://")):
+        found = _name_problems(self)
+        found += _mapping_problems("inputs", self.inputs) or json_problems(self.inputs)
+        if self.metadata is not None:
+            found += _mapping_problems("metadata", self.metadata) or _metadata_problems(self.metadata)
+        if isinstance(self.callback_url, str) and not self.callback_url.startswith(("http://", "https://")):
             found.append(f"callback_url: {self.callback_url!r} is not an http(s) address")
         if self.tool_approval not in (None, "policy", "auto_approve"):
             found.append(f"tool_approval: {self.tool_approval!r} is neither 'policy' nor 'auto_approve'")
         if found:
-            raise InputError(found, where=self.deployment)
+            raise InputError(found, where=self.deployment if isinstance(self.deployment, str) else "")
+        # A copy in JSON's own kinds: what is sent is what was checked, whatever happens to the caller's lists.
+        object.__setattr__(self, "inputs", as_plain(self.inputs))
+        object.__setattr__(self, "metadata", None if self.metadata is None else dict(self.metadata))
+
+    def __hash__(self) -> int:
+        return hash((self.deployment, self.variant, canonical_json(self.inputs), self.callback_url, self.user))
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body of the call: only what was given is in it (CONTRACT section 1)."""
+        delivery = {"enabled": True, "callback_url": self.callback_url} if self.by_callback else None
+        given = {
+            "variant": self.variant,
+            "async": delivery,
+            "inputs": self.inputs,
+            "metadata": self.metadata,
+            "user": self.user,
+            "tool_approval": self.tool_approval,
+        }
+        return {"deployment": self.deployment, **{name: value for name, value in given.items() if value is not None}}
 
     @property
     def by_callback(self) -> bool:
@@ -156,9 +175,28 @@ class InvokeRequest:
         return self.callback_url is not None
 
 
-def _metadata_problems(metadata: Mapping[str, Any] | None) -> list[str]:
+def _name_problems(request: InvokeRequest) -> list[str]:
     found = []
-    for key, value in (metadata or {}).items():
+    for name in ("deployment", "variant", "callback_url", "user"):
+        value = getattr(request, name)
+        if value is None and name != "deployment":
+            continue
+        if not isinstance(value, str):
+            found.append(f"{name}: {value!r} is not a text")
+        elif not value.strip() and name != "user":
+            found.append(f"{name}: is empty")
+        else:
+            found += json_problems(value, name)
+    return found
+
+
+def _mapping_problems(name: str, value: object) -> list[str]:
+    return [] if isinstance(value, Mapping) else [f"{name}: is a {type(value).__name__}; give names with values"]
+
+
+def _metadata_problems(metadata: Mapping[str, Any]) -> list[str]:
+    found = []
+    for key, value in metadata.items():
         if not isinstance(key, str) or not key:
             found.append(f"metadata: the key {key!r} is not a non-empty string")
         elif value is not None and not isinstance(value, str | bool | int | float):

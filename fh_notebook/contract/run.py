@@ -17,7 +17,7 @@ from fh_notebook import html, views
 from fh_notebook.errors import AuthError, CallError, LimitReached, RunFailed
 from fh_notebook.values import Secret
 
-__all__ = ["FINAL_STATUSES", "STATUSES", "Asset", "Run"]
+__all__ = ["FINAL_STATUSES", "STATUSES", "Asset", "Run", "one_line"]
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
 """The words that a run's status is known to take; ``unknown`` is ours, for a call that may or may not have run.
@@ -99,6 +99,12 @@ class Run:
         return self.status in FINAL_STATUSES
 
     @property
+    def may_have_run(self) -> bool:
+        """Whether the workflow ran, or may have: all but what the service refused and what was never sent."""
+        answered = (self.status_code or 0) // 100 == 2
+        return self.status != "failed" or answered or self.error_code == "response_too_large"
+
+    @property
     def text(self) -> str:
         """The output as text: a text as it is, anything else as indented JSON, nothing as an empty string."""
         if self.output is None:
@@ -163,31 +169,31 @@ class Run:
             status_code=self.status_code,
             error_code=self.error_code,
             request_id=self.request_id,
-            may_have_run=self.status != "failed" or self.status_code == 200,
+            may_have_run=self.may_have_run,
         )
 
     def summary(self) -> str:
         """Return one line: where it ran, its status, and the error if there is one."""
         where = "/".join(x for x in (self.deployment, self.variant) if x) or "run"
-        parts = [f"{where}: {self.status}"]
+        parts = [f"{where}: {one_line(self.status)}"]
         if self.error or self.error_code:
-            code = f" ({self.error_code})" if self.error_code and self.error else self.error_code or ""
-            parts.append(f"{_one_line(self.error or '')}{code}")
+            name = one_line(self.error_code or "")
+            parts.append(f"{one_line(self.error)} ({name})" if name and self.error else one_line(self.error or name))
         if self.request_id and not self.ok:
-            parts.append(f"request {self.request_id}")
+            parts.append(f"request {one_line(self.request_id)}")
         return " - ".join(parts)
 
     def __repr__(self) -> str:
         where = "/".join(x for x in (self.deployment, self.variant) if x)
-        shown = [self.status, where]
+        shown = [one_line(self.status), where]
         if self.elapsed_s:
             shown.append(f"{self.elapsed_s:.3g} s")
-        shown.append(self.request_id or self.run_id or "")
+        shown.append(one_line(self.request_id or self.run_id or ""))
         if self.error or self.error_code:
-            shown.append(f"error={_one_line(self.error or self.error_code or '')!r}")
+            shown.append(f"error={one_line(self.error or self.error_code or '')!r}")
         elif self.output is not None:
             text = self.output if isinstance(self.output, str) else json.dumps(self.output, ensure_ascii=False)
-            shown.append(f"output={_one_line(text)}")
+            shown.append(f"output={one_line(text)}")
         return f"Run({', '.join(s for s in shown if s)})"
 
     def _repr_html_(self) -> str:
@@ -241,7 +247,8 @@ LIMIT_CODES: Final = frozenset(
 """The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
 
 
-def _one_line(text: str, limit: int = 120) -> str:
+def one_line(text: str, limit: int = 120) -> str:
+    """Return somebody's `text` as one printable line of at most `limit` characters: for errors, reprs and logs."""
     line = html.printable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.objects import plain
 
 __all__ = ["to_curl", "to_python"]
 
@@ -48,7 +47,7 @@ def to_curl(request: InvokeRequest, *, base_url: str) -> str:
       }' \
       --compressed
     """
-    body = json.dumps(_body(request), ensure_ascii=False, indent=2, allow_nan=False).replace("\n", "\n  ")
+    body = json.dumps(request.body(), ensure_ascii=False, indent=2, allow_nan=False).replace("\n", "\n  ")
     body = _INVISIBLE.sub(lambda m: f"\\u{ord(m[0]):04x}", body)
     lines = [
         f"curl {_quoted(base_url.rstrip('/') + '/workflow/invoke')}",
@@ -59,22 +58,6 @@ def to_curl(request: InvokeRequest, *, base_url: str) -> str:
         "--compressed",
     ]
     return " \\\n  ".join(lines)
-
-
-def _body(request: InvokeRequest) -> dict[str, Any]:
-    delivery = {"enabled": True, "callback_url": request.callback_url} if request.by_callback else None
-    optional = {
-        "metadata": request.metadata,
-        "user": request.user,
-        "tool_approval": request.tool_approval,
-    }
-    return {
-        "deployment": request.deployment,
-        **({} if request.variant is None else {"variant": request.variant}),
-        **({} if delivery is None else {"async": delivery}),
-        "inputs": plain(request.inputs),
-        **{name: plain(value) for name, value in optional.items() if value is not None},
-    }
 
 
 def _quoted(text: str) -> str:

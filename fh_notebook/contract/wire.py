@@ -19,7 +19,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.html import printable
 from fh_notebook.values import MASK, Secret, redact
 
-__all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event", "request_body"]
+__all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event"]
 
 PLACEHOLDERS: Final = frozenset({"YOUR_DEPLOYMENT_NAME", "YOUR_VARIANT_NAME"})
 """What a Code Snippet says before somebody fills it in (CONTRACT section 9)."""
@@ -45,24 +45,9 @@ class Exchange:
     run: Run
 
 
-def request_body(request: InvokeRequest) -> dict[str, Any]:
-    """Return the JSON body of `request`: only what was given is in it (CONTRACT section 1)."""
-    body: dict[str, Any] = {"deployment": request.deployment}
-    if request.variant is not None:
-        body["variant"] = request.variant
-    if request.callback_url is not None:
-        body["async"] = {"enabled": True, "callback_url": request.callback_url}
-    body["inputs"] = dict(request.inputs)
-    for name in ("metadata", "user", "tool_approval"):
-        value = getattr(request, name)
-        if value is not None:
-            body[name] = value
-    return body
-
-
 def encode_request(request: InvokeRequest) -> bytes:
     """Return the bytes of `request`, UTF-8."""
-    return json.dumps(request_body(request), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(request.body(), ensure_ascii=False, allow_nan=False).encode()
 
 
 def decode_answer(
@@ -133,14 +118,13 @@ def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
         )
     status = _status_of(body, status_code)
     message, code = _error_of(body, failed=status == "failed")
-    secret = body.get("webhook_secret")
     return Run(
         status=status,
         output=_output_of(body),
         error=message or (f"the service answered {status_code} without a status" if status == "unknown" else None),
         error_code=code,
         raw=_masked(body),
-        webhook_secret=Secret(secret) if isinstance(secret, str) and secret else None,
+        webhook_secret=_secret_of(body),
         **asked,
     )
 
@@ -170,7 +154,7 @@ def _status_of(body: Mapping[str, Any], status_code: int) -> str:
     for name in ("run_status", "status"):
         word = body.get(name)
         if isinstance(word, str) and word.strip():
-            return word.strip()
+            return _sayable(word.strip())
     if body.get("error"):
         return "failed"
     if "output" in body:
@@ -216,7 +200,7 @@ def _ids_of(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
         for place in places:
             value = place.get(name) if isinstance(place, Mapping) else None
             if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-                return str(value)
+                return _sayable(str(value))
         return None
 
     return {"request_id": find("request_id") or headers.get("x-request-id"), "run_id": find("run_id")}
@@ -251,11 +235,33 @@ def _masked(body: Any) -> Any:
 
     The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
     """
+    try:
+        return _masked_deep(body)
+    except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
+        return "(nested too deeply to be kept as it came)"
+
+
+def _masked_deep(body: Any) -> Any:
     if isinstance(body, Mapping):
-        return {k: MASK if k == "webhook_secret" and v else _masked(v) for k, v in body.items()}
+        return {k: MASK if k == "webhook_secret" and v else _masked_deep(v) for k, v in body.items()}
     if isinstance(body, list):
-        return [_masked(item) for item in body]
+        return [_masked_deep(item) for item in body]
     return redact(body) if isinstance(body, str) else body
+
+
+def _secret_of(body: Mapping[str, Any]) -> Secret | None:
+    """The signing secret, at the top or in `data`."""
+    data = body.get("data")
+    for place in (body, data if isinstance(data, Mapping) else {}):
+        found = place.get("webhook_secret")
+        if isinstance(found, str) and found:
+            return Secret(found)
+    return None
+
+
+def _sayable(text: str) -> str:
+    """A word or id without half characters, which no file and no terminal can take."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Run:

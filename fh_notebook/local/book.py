@@ -168,6 +168,12 @@ class Book:
             _, forgotten = self._done.popitem(last=False)
             del self._by_run_id[forgotten.run_id]
 
+    def forget_running(self) -> None:
+        """Forget the runs that have not ended."""
+        for record in self._live.values():
+            self._by_run_id.pop(record.run_id, None)
+        self._live.clear()
+
     def by_request_id(self, request_id: str) -> Record | None:
         """Return the record of a run, while it is remembered."""
         return self._live.get(request_id) or self._done.get(request_id)

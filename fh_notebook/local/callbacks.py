@@ -81,10 +81,14 @@ class Postman:
 
     def __init__(self, *, sleep: Callable[[float], Awaitable[None]], keep: int) -> None:
         self._deliveries: deque[Delivery] = deque(maxlen=keep)
-        self._lock = threading.Lock()
         self._sleep = sleep
-        self._idle: list[httpx.AsyncHTTPTransport] = []
         self._tls: ssl.SSLContext | None = None
+        self.begin_afresh()
+
+    def begin_afresh(self) -> None:
+        """Forget the connections, as in a child after ``os.fork``: they are the parent's."""
+        self._lock = threading.Lock()
+        self._idle: list[httpx.AsyncHTTPTransport] = []
         self._slots: asyncio.Semaphore | None = None
 
     async def deliver(self, request_id: str, url: str, body: bytes, secret: Secret, options: Options) -> None:

@@ -37,6 +37,10 @@ class Engine:
 
     def __init__(self, at_stop: Callable[[], Awaitable[None]]) -> None:
         self._at_stop = at_stop
+        self.begin_afresh()
+
+    def begin_afresh(self) -> None:
+        """Forget the loop, its thread and what runs there, as in a child after ``os.fork``, where they are not."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

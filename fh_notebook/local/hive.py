@@ -43,6 +43,10 @@ __all__ = ["LocalHive"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _new_instance() -> str:
+    return secrets.token_hex(6)
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -59,7 +63,7 @@ class LocalHive(Controls):
     ----------
     name : str, optional
         A lasting name: kept answers of a named hive are found again by the next one of that name. Else every hive is
-        a workspace of its own.
+        a workspace of its own, and another one once a workflow was replaced.
     api_key : str, optional
         The key that callers must send. ``None``: any key that is not empty.
     seed : int
@@ -145,7 +149,7 @@ class LocalHive(Controls):
             }
         )
         self._name = name
-        self._instance = secrets.token_hex(6)
+        self._instance = _new_instance()
         self._service = Service(options, clock=clock or _utc_now, sleep=sleep or asyncio.sleep)
 
     # Workflows ---------------------------------------------------------------
@@ -154,7 +158,8 @@ class LocalHive(Controls):
         """Return a decorator that makes a function the workflow of a variant, and returns it as it is.
 
         The function's signature declares the Start variables (annotations, defaults, ``Literal``, ``Annotated``).
-        Declared again, the name means the new function, as re-running a cell should.
+        Declared again, the name means the new function, as re-running a cell should; a hive without a lasting name has
+        another :attr:`instance` then, so that the old function's kept answers are not taken for the new one's.
 
         Raises
         ------
@@ -166,7 +171,8 @@ class LocalHive(Controls):
 
         def declare(func: F) -> F:
             with self._service.lock:
-                self._service.registry.add(deployment, variant, func)
+                if self._service.registry.add(deployment, variant, func):
+                    self._instance = _new_instance()
             return func
 
         return declare
@@ -311,7 +317,7 @@ class LocalHive(Controls):
 
     @property
     def instance(self) -> str:
-        """A random id of this hive, which no other has."""
+        """A random id of this hive as it is: no other has it, and it is another once a workflow was replaced."""
         return self._instance
 
     def __repr__(self) -> str:

@@ -73,6 +73,10 @@ class Limits:
         """Give back the slot of a run that ended."""
         self.in_flight -= 1
 
+    def forget_running(self) -> None:
+        """Give back all slots and forget who waits; what was counted of the day stays."""
+        self.in_flight = self.waiting = 0
+
     def start_waiting(self) -> bool:
         """Give a slot to the next call that waits, if there are both; return whether there were."""
         if not self.waiting or not self._has_slot():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
@@ -85,7 +87,20 @@ class Options:
             found.append("api_key is empty; None accepts any key")
         if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:
             found.append("callback_backoff_s and callback_timeout_s are seconds, not negative")
+        if wrong := ", ".join(sorted(repr(host) for host in self.allow_callbacks if not _is_host(host))):
+            found.append(f"allow_callbacks takes bare hosts (hooks.test, without scheme, port or path), not {wrong}")
         return found
+
+
+def _is_host(host: str) -> bool:
+    """Whether a callback's host can be `host`: anything else would be accepted and never match."""
+    if re.fullmatch(r"[\w.-]*\w", host):
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_latency(value: Any) -> bool:
@@ -123,9 +138,9 @@ def options_from(given: Mapping[str, Any], base: Options | None = None) -> Optio
 
 
 def _hosts(names: str | Iterable[str]) -> frozenset[str]:
-    """Return host names as they are compared: lower case, without brackets."""
+    """Return host names as they are compared: lower case, without brackets or a last dot."""
     listed = [names] if isinstance(names, str) else names
-    return frozenset(name.strip().strip("[]").lower() for name in listed)
+    return frozenset(name.strip().strip("[]").rstrip(".").lower() for name in listed)
 
 
 def draw_latency(latency: Latency, seed: int, number: int) -> float:

@@ -69,8 +69,13 @@ class Registry:
     signing_secrets: dict[str, Secret] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], WebhookEndpoint] = field(default_factory=dict)
 
-    def add(self, deployment: str, variant: str, func: Callable[..., Any]) -> None:
+    def add(self, deployment: str, variant: str, func: Callable[..., Any]) -> bool:
         """Let `func` run for a variant; the same name again replaces it, as re-running a cell does.
+
+        Returns
+        -------
+        bool
+            Whether another function ran for it before.
 
         Raises
         ------
@@ -82,15 +87,19 @@ class Registry:
                 raise SettingsError(f"a workflow needs its {what} as a string, not {name!r}")
         if not callable(func):
             raise SettingsError(f"a workflow is a function, not {func!r}")
-        self.workflows.setdefault(deployment, {})[variant] = Workflow(
+        schema = _schema.from_function(func)
+        variants = self.workflows.setdefault(deployment, {})
+        before = variants.get(variant)
+        variants[variant] = Workflow(
             deployment=deployment,
             variant=variant,
             func=func,
-            schema=_schema.from_function(func),
+            schema=schema,
             is_async=inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(type(func).__call__),
         )
         if deployment not in self.signing_secrets:
             self.signing_secrets[deployment] = new_secret()
+        return before is not None and before.func is not func
 
     def find(self, deployment: str, variant: str) -> Workflow:
         """Return the workflow of that name.

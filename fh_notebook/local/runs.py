@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,9 @@ from typing import Any
 from fh_notebook.local.assets import with_addresses
 from fh_notebook.local.registry import Workflow
 from fh_notebook.local.threads import Threads
+from fh_notebook.settings import log
 
 __all__ = ["INTERRUPTED", "Outcome", "perform"]
-
-log = logging.getLogger("fh_notebook.local")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """The front desk: what happens to one request, from who asks to what is answered.
 
 Rule of this file: everything that several callers share (limits, faults, records) is touched under one lock, for a
-moment, and never across an ``await``; so a hive may be asked from several event loops and threads at once.
+moment, and never across an ``await``; so a hive may be asked from several event loops and threads at once. In a child
+after ``os.fork`` a hive begins with nothing running: threads, loops and calls in flight are the parent's.
 """
 
 from __future__ import annotations
 
 import hmac
+import os
 import threading
 import weakref
 from collections import deque
@@ -25,11 +27,22 @@ from fh_notebook.local.faults import Fault, FaultScript, Place
 from fh_notebook.local.limits import Admission, Limits
 from fh_notebook.local.options import Options, draw_latency
 from fh_notebook.local.registry import Registry, Workflow
-from fh_notebook.local.runs import INTERRUPTED, perform
+from fh_notebook.local.runs import INTERRUPTED, Outcome, perform
 from fh_notebook.local.threads import Threads
 from fh_notebook.local.wire_out import Reply
 
 __all__ = ["Answered", "Service"]
+
+_services: weakref.WeakSet[Service] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for service in list(_services):
+        service.begin_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Answered(NamedTuple):
@@ -45,6 +58,8 @@ class _Job(NamedTuple):
     record: Record
     workflow: Workflow
     inputs: Mapping[str, Any]
+    pid: int
+    """The process that let it in: a child after ``os.fork`` finds the parent's runs half done, and leaves them."""
 
 
 class Service:
@@ -75,15 +90,28 @@ class Service:
         self.postman = Postman(sleep=sleep, keep=options.keep)
         self.book = Book(options.keep)
         self.limits = Limits(options.concurrency, options.daily_cap)
-        self.lock = threading.Lock()
         self.engine = Engine(self.postman.close)
-        self._changed = threading.Condition(self.lock)
         self._clock = clock
         self._threads = Threads()
-        self._queue: deque[_Job] = deque()
-        self._undelivered = 0
+        self._hold_nothing()
+        _services.add(self)
         # A hive that nobody holds any more ends its thread. At the interpreter's end a daemon just ends.
         weakref.finalize(self, self.engine.ask_to_stop).atexit = False
+
+    def _hold_nothing(self) -> None:
+        self.lock = threading.Lock()
+        self._changed = threading.Condition(self.lock)
+        self._queue: deque[_Job] = deque()
+        self._undelivered = 0
+
+    def begin_afresh(self) -> None:
+        """Begin with nothing running, as in a child after ``os.fork``; workflows, settings and counters stay."""
+        self._hold_nothing()
+        self._threads.begin_afresh()
+        self.engine.begin_afresh()
+        self.postman.begin_afresh()
+        self.limits.forget_running()
+        self.book.forget_running()
 
     # What is asked -----------------------------------------------------------
 
@@ -223,7 +251,7 @@ class Service:
             if verdict in (Admission.BUSY, Admission.CAPPED):
                 return None, verdict
             queued = verdict is Admission.QUEUE
-            job = _Job(self.book.open(ask, base_url, now, queued=queued), workflow, ask.inputs)
+            job = _Job(self.book.open(ask, base_url, now, queued=queued), workflow, ask.inputs, os.getpid())
             if queued:
                 self._queue.append(job)
             if ask.callback_url is not None:
@@ -249,13 +277,17 @@ class Service:
                 await self.sleep(wait_s)
             outcome = await perform(job.workflow, job.inputs, self._threads, record.base_url)
         finally:
-            now = self.now()
-            with self.lock:
-                self.book.finish(record, outcome, now)
-                self.limits.release()
-                started = self._start_waiting()
-                self._tell_if_idle()
-            self._run_later(started)
+            if job.pid == os.getpid():
+                self._end(record, outcome)
+
+    def _end(self, record: Record, outcome: Outcome) -> None:
+        now = self.now()
+        with self.lock:
+            self.book.finish(record, outcome, now)
+            self.limits.release()
+            started = self._start_waiting()
+            self._tell_if_idle()
+        self._run_later(started)
 
     async def _run_and_deliver(self, job: _Job) -> None:
         record = job.record
@@ -265,9 +297,10 @@ class Service:
             body = wire_out.event(record, self.options.spelling)
             await self.postman.deliver(record.request_id, record.callback_url or "", body, secret, self.options)
         finally:
-            with self.lock:
-                self._undelivered -= 1
-                self._tell_if_idle()
+            if job.pid == os.getpid():
+                with self.lock:
+                    self._undelivered -= 1
+                    self._tell_if_idle()
 
     def _start_waiting(self) -> list[_Job]:
         """Give free slots to the calls that wait, first come, first served. Called under the lock."""

@@ -28,6 +28,10 @@ class Threads:
 
     def __init__(self, *, idle_s: float = IDLE_S) -> None:
         self._idle_s = idle_s
+        self.begin_afresh()
+
+    def begin_afresh(self) -> None:
+        """Forget all threads, as in a child after ``os.fork``: none of them is there, nor is who held the lock."""
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._idle = 0

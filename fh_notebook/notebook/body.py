@@ -36,13 +36,8 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     else:
         single = _single_text(deployment)
         # "My order: it broke" is a sentence, and not a variable called "My order".
-        if (
-            single
-            and " " in template.text.split(":", 1)[0].strip()
-            and not _names_a_variable(template.text, deployment)
-        ):
-            return {single: template.text.strip()}
-        return inputs
+        is_prose = inputs and " " in next(iter(inputs)) and not set(inputs) & set(deployment.variable_names)
+        return {single: template.text.strip()} if single and is_prose else inputs
     if (single := _single_text(deployment)) and not _names_a_variable(template.text, deployment):
         return {single: template.text.strip()}
     raise InputError([template.untoken(p) for p in trouble.problems], where=trouble.where)
@@ -59,7 +54,7 @@ def _single_text(deployment: Deployment) -> str | None:
 
 def _names_a_variable(text: str, deployment: Deployment) -> bool:
     """Whether a body was meant as a mapping: a broken one is told, never sent as a text that costs money."""
-    start = text.lstrip()
+    start = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")).lstrip()
     if start.startswith("{"):
         return True
     first = re.match(r"""["']?([^\n:"']*)["']?\s*:""", start)

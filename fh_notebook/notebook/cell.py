@@ -16,7 +16,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs
 from fh_notebook.notebook.template import Evaluate, Template
 
-__all__ = ["CellCall", "read_cell"]
+__all__ = ["CellCall", "chosen", "read_cell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,28 +102,30 @@ def read_cell(
         The body is a snippet of something else, or a broken one.
     """
     if looks_like_snippet(body):
-        call = _from_snippet(parse_snippet(body), name, variants)
+        call = _from_snippet(parse_snippet(body), name, variants, find)
         return replace(call, metadata={**(call.metadata or {}), **metadata}) if metadata else call
     if not name:
         raise InputError("which deployment? Name it: %%fetchhive NAME -v VARIANT, or paste its Code Snippet")
     deployment = find(name) or Deployment(name)
-    chosen = deployment.variants if all_variants else _chosen(deployment, variants)
-    if not chosen:
+    wanted = deployment.variants if all_variants else chosen(deployment, variants)
+    if not wanted:
         raise InputError("its variants are not known here; name each with -v", where=name)
     template = Template(body)
     inputs = template.fill(read_inputs(template, deployment), evaluate)
-    return CellCall(deployment=deployment, variants=chosen, inputs=inputs, metadata=metadata or None)
+    return CellCall(deployment=deployment, variants=wanted, inputs=inputs, metadata=metadata or None)
 
 
-def _from_snippet(snippet: Snippet, name: str | None, variants: tuple[str, ...]) -> CellCall:
+def _from_snippet(
+    snippet: Snippet, name: str | None, variants: tuple[str, ...], find: Callable[[str], Deployment | None]
+) -> CellCall:
     request = snippet.request
     if name and name != request.deployment:
         raise InputError(f"the line names {name!r}, the snippet {request.deployment!r}: leave one of them out")
-    deployment = snippet.deployment
-    chosen = variants or ((request.variant,) if request.variant else ())
+    deployment = find(request.deployment) or snippet.deployment  # what is known is checked, what is guessed is not
+    named = variants or ((request.variant,) if request.variant else ())
     return CellCall(
         deployment=deployment,
-        variants=_chosen(deployment, chosen),
+        variants=chosen(deployment, named),
         inputs=request.inputs,
         metadata=request.metadata,
         callback_url=request.callback_url,
@@ -134,8 +136,14 @@ def _from_snippet(snippet: Snippet, name: str | None, variants: tuple[str, ...])
     )
 
 
-def _chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:
-    """The variants to run; without any named, the only one there is."""
+def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the variants to run; without any named, the only one there is.
+
+    Raises
+    ------
+    InputError
+        None is named, and there are several or none known.
+    """
     if variants:
         return tuple(dict.fromkeys(variants))
     if len(deployment.variants) == 1:

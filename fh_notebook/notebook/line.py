@@ -101,7 +101,7 @@ def _score(text: str) -> str:
 
 def _no_key(text: str) -> NoReturn:
     raise argparse.ArgumentTypeError(
-        "a key does not belong in a cell, which is saved: set FETCH_HIVE_API_KEY, or %fetchhive login"
+        "a key does not belong in a cell, which is saved: set FETCH_HIVE_API_KEY before starting Jupyter"
     )
 
 

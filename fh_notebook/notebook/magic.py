@@ -101,8 +101,9 @@ class FetchHiveMagics(Magics):
         batch = run_over(options, cell, client, self._user_names())
         if batch is None:
             return None
-        self._bind(options.out, batch.frame)
-        self._remember(batch.frame)
+        frame = batch.frame
+        self._bind(options.out, frame)
+        self._remember(frame)
         return None
 
     def _user_names(self) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from IPython.display import display
 
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs
+from fh_notebook.notebook.cell import chosen
 from fh_notebook.notebook.json_values import as_json
 from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.template import Template
@@ -18,25 +20,24 @@ from fh_notebook.notebook.template import Template
 __all__ = ["Row", "run_over"]
 
 
-class Row(Mapping[str, Any]):
-    """One row in a cell's expressions: ``row.ticket``, or ``row["a name with blanks"]``."""
+class Row:
+    """One row in a cell's expressions: ``row.ticket``, or ``row["a name with blanks"]``.
+
+    It has no method of its own that could hide a column called like it.
+    """
+
+    __slots__ = ("__record",)
 
     def __init__(self, record: Mapping[str, Any]) -> None:
-        self._record = record
+        self.__record = record
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._record:
-            return self._record[name]
-        raise AttributeError(f"there is no column {name!r}; the columns are {', '.join(map(str, self._record))}")
+        return self[name]
 
     def __getitem__(self, name: str) -> Any:
-        return self._record[name]
-
-    def __iter__(self) -> Any:
-        return iter(self._record)
-
-    def __len__(self) -> int:
-        return len(self._record)
+        if name in self.__record:
+            return self.__record[name]
+        raise InputError(f"there is no column {name!r}; the columns are {', '.join(map(str, self.__record))}")
 
 
 def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str, Any]) -> Any:
@@ -59,13 +60,15 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     if options.over is None or options.over not in names:
         raise InputError(f"--over {options.over}: there is no variable of this name", where=options.name)
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
+    if looks_like_snippet(body):
+        raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
     template = Template(body)
     parts = read_inputs(template, deployment)
     inputs = {variable: _of_row(template, part, names) for variable, part in parts.items()}
     done = batch(
         names[options.over],
         deployment,
-        variants=None if options.all_variants else list(options.variants) or None,
+        variants=list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
         inputs=inputs or None,
         repeats=options.repeats,
         metadata=options.metadata or None,
@@ -84,8 +87,8 @@ def _of_row(template: Template, part: Any, names: Mapping[str, Any]) -> Any:
     """The function of a row that fills one variable's part of the body."""
 
     def fill(record: dict[str, Any]) -> Any:
-        here = {"row": Row(record)}
-        return template.fill(part, lambda source: as_json(eval(source, dict(names), here), source))  # noqa: S307 - the user's cell
+        here = {**names, "row": Row(record)}  # one namespace: a generator in an expression sees only globals
+        return template.fill(part, lambda source: as_json(eval(source, here), source))  # noqa: S307 - the user's cell
 
     return fill
 

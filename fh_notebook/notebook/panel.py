@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
 
 __all__ = ["Shown", "SideBySide", "Stopped"]
 
@@ -37,7 +37,7 @@ class SideBySide:
     @staticmethod
     def _text_of(run: Run, width: int) -> str:
         seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""
-        head = f"{run.deployment}/{run.variant}: {run.status}{seconds}"
+        head = f"{run.deployment}/{run.variant}: {one_line(run.status)}{seconds}"
         said = run.text if run.output is not None else f"{run.error or ''} ({run.error_code})"
         lines = html.printable(html.clip(said, 2000)).splitlines() or [""]
         body = "\n".join(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="  ") for line in lines)
@@ -104,19 +104,22 @@ def _json_of(run: Run) -> Any:
 def _table(value: Any) -> html.Html | None:
     """A list of objects as rows, an object as names and values; ``None`` for anything else."""
     if isinstance(value, dict):
-        return html.table(("name", "value"), ((k, _cell(v)) for k, v in value.items()))
+        shown = list(value.items())[:TABLE_ROWS]
+        return html.table(("name", "value"), ((html.clip(k, CELL_CAP), _cell(v)) for k, v in shown))
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-        columns = list(dict.fromkeys(name for row in value for name in row))
+        columns = list(dict.fromkeys(name for row in value[:TABLE_ROWS] for name in row))[:TABLE_COLUMNS]
         return html.table(columns, ([_cell(row.get(name, "")) for name in columns] for row in value[:TABLE_ROWS]))
     return None
 
 
 def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return html.clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), CELL_CAP)
 
 
-TABLE_ROWS: Final = 200
-"""Rows of one output that are shown; the value itself stays whole."""
+TABLE_ROWS: Final = 100
+TABLE_COLUMNS: Final = 20
+CELL_CAP: Final = 300
+"""What of one output is shown as a table, in rows, columns and characters; the value itself stays whole."""
 
 
 class Stopped(KeyboardInterrupt):

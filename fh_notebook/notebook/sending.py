@@ -14,7 +14,7 @@ from fh_notebook import loop
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.wire import request_body
+from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.panel import Shown, SideBySide, Stopped
 
 __all__ = ["Sent", "dry_run_text", "send_all"]
@@ -55,6 +55,8 @@ def send_all(client: Client, requests: Sequence[InvokeRequest]) -> Sent:
     try:
         errors = loop.run(_send_all(client, requests, came))
         trouble = errors[0] if errors else None
+        for more in {str(error) for error in errors[1:]} - {str(trouble)}:
+            notice(f"Also: {more}")
     except KeyboardInterrupt:
         interrupted = True
     if interrupted:
@@ -94,6 +96,6 @@ def dry_run_text(client: Client, requests: Sequence[InvokeRequest]) -> str:
     calls = "1 call" if len(requests) == 1 else f"{len(requests)} calls"
     parts = [f"Dry run: {calls} to {client.origin}, none made."]
     for request in requests:
-        body = json.dumps(request_body(request), ensure_ascii=False, indent=2)
+        body = json.dumps(request.body(), ensure_ascii=False, indent=2)
         parts.append(f"POST {here.base_url}/workflow/invoke\nAuthorization: Bearer {here.key}\n{body}")
     return "\n\n".join(parts)

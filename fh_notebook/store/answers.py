@@ -15,7 +15,19 @@ from typing import Final
 
 from fh_notebook.contract.run import Run
 
-__all__ = ["CREATE", "Kept", "Line", "append", "line_of", "newer", "newest_id", "of_batch", "of_keys", "single_runs"]
+__all__ = [
+    "CREATE",
+    "Kept",
+    "Line",
+    "append",
+    "count_completed",
+    "line_of",
+    "newer",
+    "newest_id",
+    "of_batch",
+    "of_keys",
+    "single_runs",
+]
 
 CREATE: Final = (
     """CREATE TABLE answers (
@@ -133,6 +145,16 @@ def of_keys(connection: sqlite3.Connection, keys: Iterable[str], *, since: datet
         (json.dumps(list(keys)), since.timestamp() if since else 0.0),
     )
     return map(_kept, found)
+
+
+def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
+    """Return how many of these jobs have a completed line, of whatever batch or none."""
+    found = connection.execute(
+        "SELECT count(DISTINCT key) FROM answers"
+        " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed'",
+        (json.dumps(list(keys)),),
+    )
+    return int(found.fetchone()[0])
 
 
 def newer(connection: sqlite3.Connection, batch: str, key: str, than_id: int) -> Kept | None:

@@ -11,26 +11,33 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakSet, finalize
 
+from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
+from fh_notebook.errors import StoreError
 from fh_notebook.store import answers, batches, claims, owners
 from fh_notebook.store.answers import Kept
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Claim
 from fh_notebook.store.connection import explained, open_connection
 from fh_notebook.store.keys import job_key
+from fh_notebook.store.masking import masked
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.writer import Committed, Writer
 
 __all__ = ["Store"]
 
 T = TypeVar("T")
+
+NO_SECRETS: Final = Secrets()
 
 
 def _utc_now() -> datetime:
@@ -67,7 +74,10 @@ _open_now: Final[set[_Open]] = set()
 
 @atexit.register
 def _close_at_exit() -> None:
-    """Commit what was put and not waited for."""
+    """Commit what was put and not waited for, and try once more to write what could not be written."""
+    for store in list(_stores):
+        with suppress(StoreError):
+            store.keep_owed()
     for here in list(_open_now):
         here.close()
 
@@ -134,6 +144,7 @@ class Store:
         self._open: _Open | None = None
         self._closing: finalize[..., Store] | None = None
         self._owners: WeakSet[Owner] = WeakSet()
+        self._owed: dict[tuple[str, str], Callable[[sqlite3.Connection], None]] = {}
         _stores.add(self)
 
     # --- writing: every method returns a future that is done after the commit
@@ -148,16 +159,20 @@ class Store:
         """
         return self._opened().writer.put(function)
 
-    def keep_run(self, run: Run, workspace: str) -> Committed[None]:
-        """Keep a single run: of a cell, a form, or `invoke`."""
+    def keep_run(self, run: Run, workspace: str, *, secrets: Secrets = NO_SECRETS) -> Committed[None]:
+        """Keep a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""
         key = job_key(workspace, run.deployment, run.variant, run.inputs)
+        run = replace(run, inputs=masked(run.inputs, secrets))
         line = answers.line_of(run, key=key, workspace=workspace, batch=None, kept_at=self._now())
         return self.put(partial(answers.append, line=line))
 
     def keep_answer(
         self, run: Run, *, key: str, batch: str, workspace: str, owner: Owner | None = None
     ) -> Committed[None]:
-        """Keep the answer of one job of a batch, and give its claim back in the same transaction."""
+        """Keep the answer of one job of a batch, and give its claim back in the same transaction.
+
+        Where the store fails, the answer is not forgotten: :meth:`keep_owed` writes it later.
+        """
         line = answers.line_of(run, key=key, workspace=workspace, batch=batch, kept_at=self._now())
 
         def write(connection: sqlite3.Connection) -> None:
@@ -165,7 +180,34 @@ class Store:
             if owner is not None:
                 claims.drop(connection, batch, key, owner.name)
 
-        return self.put(write)
+        def note(done: Future[None]) -> None:
+            if isinstance(done.exception(), StoreError):
+                self._owed[batch, key] = write
+
+        committed = self.put(write)
+        committed.add_done_callback(note)
+        return committed
+
+    def keep_owed(self) -> None:
+        """Write the answers that were paid for and could not be written, as the answers of their claims.
+
+        To be called before anything is looked up or called: their claims would else be taken for calls that a dead
+        process left behind.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written still; nothing is forgotten.
+        """
+        for place in list(self._owed):
+            write = self._owed.pop(place, None)  # taken out first: of two threads, one writes it
+            if write is None:
+                continue
+            try:
+                self.put(write).result()
+            except StoreError:
+                self._owed[place] = write
+                raise
 
     def settle(self, run: Run, *, key: str, batch: str, workspace: str, from_owner: str) -> Committed[bool]:
         """Keep `run` as the answer of a job whose owner ended, and say whether the claim was still there.
@@ -235,6 +277,10 @@ class Store:
         """Return all answers of these jobs, of any batch or none, the newest first."""
         return self._read(lambda c: list(answers.of_keys(c, keys, since=since)))
 
+    def count_completed(self, keys: Iterable[str]) -> int:
+        """Return how many of these jobs have a completed answer, of any batch or none."""
+        return self._read(lambda c: answers.count_completed(c, keys))
+
     def claims_of_batch(self, batch: str) -> dict[str, str]:
         """Return the jobs of a batch that somebody claims: key -> owner."""
         return self._read(lambda c: claims.of_batch(c, batch))
@@ -288,9 +334,12 @@ class Store:
         for owner in list(self._owners):
             owner.let_go()
         self._owners = WeakSet()
+        self._owed = {}  # the parent writes them
 
     def close(self) -> None:
         """Commit what was put and close the file. A closed store opens again when it is used."""
+        with suppress(StoreError):
+            self.keep_owed()
         with self._lock:
             closing, self._closing, here, self._open = self._closing, None, self._open, None
         if closing is not None and here is not None:

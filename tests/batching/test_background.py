@@ -82,13 +82,47 @@ def test_a_cancel_keeps_what_is_finished_and_says_what_may_have_run() -> None:
         batch.cancel()
         batch.wait()
         assert batch.counts == Counts(planned=10, done=1, unknown=3, pending=6, calls=4)
-        assert "interrupted" in batch.summary()
+        assert "cancelled; what is finished is kept, what was in flight is unknown" in batch.summary()
+        assert "interrupted" not in batch.summary()
         assert set(batch.frame["error_code"].dropna()) == {"cancelled"}
         held.let_go()
         assert _batch(held, wait=True).counts == Counts(planned=10, done=7, unknown=3, reused=1, calls=6)
         assert set(held.ran.values()) == {1}
         assert batch.resume(retry_unknown=True).counts.done == 10
         assert sorted(held.ran.values()) == [1] * 7 + [2] * 3
+
+
+def test_a_cancel_right_after_the_start_is_a_stop_whenever_it_comes() -> None:
+    """Before the first step, in the middle of it or after: never a bare CancelledError, and the batch goes on."""
+    shouting = Shouting()
+    client = shouting.hive.client()
+    for number in range(60):
+        batch = fh.batch(rows(3), "shout", name=f"b{number}", client=client, progress=False, wait=False)
+        batch.cancel()
+        batch.wait()
+        assert batch.stopped is not None
+        assert batch.stopped.reason == "cancelled"
+        assert not batch.running
+        if not batch.counts.unknown:
+            assert (
+                batch.stopped.message == "cancelled; what is finished is kept and batch.resume() goes on with the rest"
+            )
+    batch.resume(retry_unknown=True)
+    assert batch.counts.done == 6
+    assert batch.stopped is None
+
+
+def test_a_cancel_right_after_the_start_is_a_stop_for_who_awaits() -> None:
+    """From a loop, too."""
+    shouting = Shouting()
+
+    async def main() -> fh.Batch:
+        batch = await fh.abatch(rows(3), "shout", client=shouting.hive.client(), progress=False, wait=False)
+        return await batch.cancel()
+
+    batch = asyncio.run(main())
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "cancelled"
 
 
 def test_a_cancel_reaches_a_blocking_batch_from_another_thread() -> None:

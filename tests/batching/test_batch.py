@@ -17,6 +17,7 @@ from fh_notebook import session
 from fh_notebook.batching.events import Event, Finished, Started
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.start import last_batch
+from fh_notebook.store.store import Store
 from tests.batching.hives import KEY, Shouting, rows
 
 
@@ -335,6 +336,11 @@ def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: 
         ({"reuse": "all"}, "reuse is 'all'"),
         ({"max_concurrency": 0}, "max_concurrency is 0"),
         ({"max_calls": -1}, "max_calls is -1"),
+        ({"max_calls": 1.5}, "max_calls is 1.5; give a whole number from 0"),
+        ({"max_seconds": float("inf")}, "max_seconds is inf; give a finite number above 0"),
+        ({"first": 1.0}, "first is 1.0; give a whole number from 1"),
+        ({"sample": 0}, "sample is 0; give a whole number from 1"),
+        ({"repeats": 1.5}, "repeats is 1.5; give a whole number from 1"),
         ({"repeats": 0}, "repeats is 0"),
         ({"client": "me"}, "client is a str"),
         ({"progress": "yes"}, "progress is 'yes'"),
@@ -378,10 +384,98 @@ def test_a_disk_that_fills_up_stops_and_loses_no_answer(shouting: Shouting) -> N
     assert shouting.calls == 20
 
 
+def _refuse_answers(store: Store) -> None:
+    store.put(
+        lambda c: c.execute("CREATE TRIGGER no BEFORE INSERT ON answers BEGIN SELECT raise(ABORT, 'trouble'); END")
+    ).result()
+
+
+def _stopped_by_the_store(shouting: Shouting) -> tuple[fh.Batch, Store]:
+    store = session.store()
+    assert store is not None
+    _refuse_answers(store)
+    batch = _batch(shouting, rows(4), variants="loud", max_concurrency=2)
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "store"
+    assert batch.counts.done == shouting.calls == 2
+    with pytest.raises(fh.StoreError, match="trouble"):  # still: nothing is called that could not be kept
+        batch.resume()
+    with pytest.raises(fh.StoreError, match="trouble"):
+        batch.retry_failed()
+    assert shouting.calls == 2
+    return batch, store
+
+
+@pytest.mark.parametrize("how", ["resume", "cell", "cell that calls what may have run", "close"])
+def test_a_paid_answer_that_could_not_be_kept_is_kept_later(shouting: Shouting, how: str) -> None:
+    """By whatever comes next, before anything is called: no claim is left, and nothing is paid twice."""
+    batch, store = _stopped_by_the_store(shouting)
+    store.put(lambda c: c.execute("DROP TRIGGER no")).result()
+    if how == "close":
+        store.close()
+        assert len(store.answers_of_batch(batch.name)) == 2
+    if how == "resume":
+        batch.resume()
+        assert batch.counts == Counts(planned=4, done=4, calls=4)
+    again = _batch(shouting, rows(4), variants="loud", retry_unknown="calls" in how)
+    assert (again.counts.done, again.counts.unknown) == (4, 0)
+    assert shouting.calls == 4
+    assert len(store.answers_of_batch(batch.name)) == 4
+    assert store.claims_of_batch(batch.name) == {}
+
+
+def test_an_answer_that_was_too_large_is_not_paid_again_by_itself(shouting: Shouting) -> None:
+    """It ran: neither the same cell nor `resume` calls it, `retry_failed` does when the limit was raised."""
+    fh.configure(max_response_bytes=1000)
+    source = [{"text": "x" * 2000}, {"text": "y"}]
+    batch = _batch(shouting, source, variants="loud")
+    assert batch.failures["error_code"].tolist() == ["response_too_large"]
+    batch.resume()
+    assert _batch(shouting, source, variants="loud").counts == Counts(planned=2, done=1, failed=1, reused=2)
+    assert shouting.calls == 2
+    fh.configure(max_response_bytes=100_000)
+    again = _batch(shouting, source, variants="loud").retry_failed("response_too_large")
+    assert again.counts == Counts(planned=2, done=2, reused=1, calls=1)
+
+
+def test_a_secret_is_neither_in_the_store_nor_in_the_frame(shouting: Shouting, tmp_path: Path) -> None:
+    """Nor in the batch's records: masked, while the service gets it and the same cell finds its answers."""
+    got: list[str] = []
+
+    @shouting.hive.workflow("locked", variant="v")
+    def locked(text: str, token: str) -> str:
+        got.append(token)
+        return text
+
+    dep = fh.Deployment("locked", variants="v", inputs={"text": fh.text(), "token": fh.text(secret=True)})
+    source = pd.DataFrame({"text": ["a", "b"], "password": ["s3cr3t-1", None]})
+    options: dict[str, Any] = {"inputs": {"token": "password"}, "client": shouting.hive.client(), "progress": False}
+    batch = fh.batch(source, dep, on_invalid="skip", **options)
+    assert got == ["s3cr3t-1"]
+    assert batch.frame["password"].fillna("none").tolist() == ["***", "none"]
+    records = [(record, outcome.run.inputs) for _, outcome, record in batch.entries() if outcome]
+    assert records[0] == ({"text": "a", "password": "***"}, {"text": "a", "token": "***"})
+    assert source["password"].tolist() == ["s3cr3t-1", None]
+    assert fh.batch(source, dep, on_invalid="skip", **options).counts.reused == 1
+    store = session.store()
+    assert store is not None
+    store.close()
+    assert not any(b"s3cr3t" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_batch_that_begins_says_what_other_batches_have_answered(shouting: Shouting) -> None:
+    """It is about to pay again; a name of one's own asks for that, and so does `fresh`."""
+    _batch(shouting, rows(3), variants="loud")
+    said = "3 of these are answered in the store: reuse='store' takes them"
+    offered = str(_batch(shouting, rows(4), variants="loud", max_calls=0).plan())
+    assert offered == f"shout: 4 rows x 1 variant = 4 jobs; {said}; 4 calls"
+    for options in ({"name": "mine"}, {"fresh": True}, {"reuse": "store"}):
+        assert said not in str(_batch(shouting, rows(4), variants="loud", max_calls=0, **options).plan())
+    assert said not in str(_batch(shouting, rows(4), variants="loud").resume().plan())
+
+
 def test_a_store_that_another_program_locks_is_told_and_nothing_was_called(shouting: Shouting, tmp_path: Path) -> None:
     """Before the first call: the batch's own record could not be kept."""
-    from fh_notebook.store.store import Store
-
     path = tmp_path / "locked.sqlite3"
     Store(path).close()
     with Store(path).closing() as made:

@@ -323,6 +323,66 @@ def test_no_call_is_started_after_the_time_that_was_allowed() -> None:
     assert ran.engine.stopped.reason == "max_seconds"
 
 
+def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
+    """Another batch is in front at the gate: this one ends in time, and without a call."""
+    gate = Gate(1)
+    service = Service()
+    engine = Engine(
+        attempt=service.attempt, gate=gate, ledger=Memory(), emit=lambda event: None, limits=Limits(max_seconds=2)
+    )
+
+    async def main() -> Stopped | None:
+        async with gate.slot():
+            return await engine.run(map(_job, range(5)))
+
+    stopped, seconds = run_virtually(main())
+    assert stopped is not None
+    assert stopped.reason == "max_seconds"
+    assert seconds == pytest.approx(2, abs=0.01)
+    assert service.calls == []
+    assert (gate.in_flight, len(gate._waiting)) == (0, 0)
+
+
+@pytest.mark.parametrize(("answer", "reason"), [(BAD_KEY, "auth"), (INVALID, "fail_on_error")])
+def test_a_stop_is_not_kept_waiting_by_others_at_the_gate(answer: Answer, reason: str) -> None:
+    """Its own answer ends it, though the next of its jobs waits behind another batch's."""
+    gate = Gate(2)
+    engine = Engine(
+        attempt=Service(lambda request, nth: answer).attempt,
+        gate=gate,
+        ledger=Memory(),
+        emit=lambda event: None,
+        limits=Limits(fail_on_error=True),
+    )
+
+    async def main() -> Stopped | None:
+        async with gate.slot(), asyncio.TaskGroup() as group:
+            running = group.create_task(engine.run(map(_job, range(5))))
+            await asyncio.sleep(0.5)
+            group.create_task(_hold(gate, 60))  # gets the slot of the batch's only call
+            await asyncio.sleep(0)
+            stopped = await running
+            assert asyncio.get_running_loop().time() < 2
+            return stopped
+
+    stopped, _ = run_virtually(main())
+    assert stopped is not None
+    assert stopped.reason == reason
+    assert gate.in_flight == 0
+
+
+async def _hold(gate: Gate, seconds: float) -> None:
+    async with gate.slot():
+        await asyncio.sleep(seconds)
+
+
+def test_a_run_that_had_not_ended_says_so() -> None:
+    """Not "no reason given": the service took it, and this is its request."""
+    taken = Answer(status_code=200, body=b'{"run_status": "running", "request_id": "req_7"}')
+    run = _run(1, Service(lambda request, nth: taken)).memory.kept["k0"]
+    assert (run.status, run.error) == ("running", "the service took it and it had not ended (request req_7)")
+
+
 def test_the_first_error_stops_where_that_was_asked_for() -> None:
     """`fail_on_error=True`; an unknown counts as one."""
     for answer in (INVALID, MAY_HAVE_RUN):

@@ -35,7 +35,7 @@ def test_the_variants_of_a_row_are_next_to_each_other() -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
-@given(st.lists(texts, max_size=12), st.integers(1, 3), st.sampled_from([["a"], ["a", "b"], ["x", "y", "z"]]))
+@given(st.lists(texts, max_size=12), st.integers(1, 3), st.sampled_from([["a"], ["a", "b"], ["b", "a"]]))
 def test_every_row_has_every_variant_and_repeat_once(rows: list[str], repeats: int, variants: list[str]) -> None:
     """The product, no more and no less; equal jobs have equal keys, and only they."""
     plan = _plan([{"text": t} for t in rows], repeats=repeats, variants=variants)
@@ -155,6 +155,12 @@ def test_metadata_columns_and_stamps_go_with_every_call() -> None:
         ({"source": [{"text": "x"}], "deployment": fh.Deployment("bare")}, "give variants"),
         ({"variants": []}, "give variants"),
         ({"variants": ["a", ""]}, "a variant is named by a string"),
+        ({"variants": ["a", "B "]}, "there is no variant 'B '"),
+        (
+            {"variants": "nearst", "deployment": fh.Deployment("d", variants=["nearest", "x"])},
+            "did you mean 'nearest'?",
+        ),
+        ({"variants": "quite another"}, "it has 'a' and 'b'"),
     ],
 )
 def test_what_cannot_be_sent_is_told_before_any_call(options: dict[str, Any], said: str) -> None:
@@ -211,3 +217,17 @@ def test_a_plan_says_what_is_answered_already() -> None:
         f"triage: 3 rows x 1 variant = 3 jobs; 1 of 3 answered on {local.day} {local:%b %H:%M}; "
         "1 unknown (may have run); 1 the same as another; 1 with inputs that do not fit; 0 calls"
     )
+
+
+def test_a_deployment_without_named_variants_takes_any() -> None:
+    """Nothing is known that could be wrong."""
+    assert _plan([{"text": "x"}], fh.Deployment("bare"), variants=["x", "y"]).variants == ("x", "y")
+
+
+def test_a_secret_is_masked_wherever_a_job_is_kept_or_shown() -> None:
+    """The request has it, and so has the key; nothing else."""
+    dep = fh.Deployment("d", variants="v", inputs={"text": fh.text(), "token": fh.text(secret=True)})
+    one, other = (_plan([{"text": "x", "token": token}], dep).jobs[0] for token in ("s3cret", "other"))
+    assert one.shown_inputs == other.shown_inputs == {"text": "x", "token": "***"}
+    assert one.request("b").inputs["token"] == "s3cret"
+    assert one.key != other.key

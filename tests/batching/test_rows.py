@@ -137,6 +137,36 @@ def test_a_spreadsheets_other_separators_are_read(tmp_path: Path, name: str, sep
     assert read_rows(path).records == ({"a": "1", "b": "x, y"},)
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        ("a\n1\n\n2\n", ({"a": "1"}, {}, {"a": "2"})),
+        ("a\n1\n\n2\n\n\n", ({"a": "1"}, {}, {"a": "2"})),
+        ("\na,b\n1,2\n\n3,4", ({"a": "1", "b": "2"}, {}, {"a": "3", "b": "4"})),
+        ("a,b\n1,2\n,\n", ({"a": "1", "b": "2"}, {})),
+    ],
+)
+def test_a_blank_line_of_a_csv_is_a_row_unless_it_ends_the_file(
+    tmp_path: Path, text: str, records: tuple[dict[str, str], ...], line_end: str
+) -> None:
+    """So that the n-th row is the n-th of the file."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.replace("\n", line_end).encode())
+    assert read_rows(path).records == records
+
+
+def test_the_nameless_first_column_of_a_csv_is_its_index(tmp_path: Path) -> None:
+    """As `DataFrame.to_csv` writes it: labels of the rows and no input, also after a second round."""
+    path = tmp_path / "a.csv"
+    for index in ([0, 7], ["r", "s"]):
+        pd.DataFrame({"a": ["x", "y"]}, index=index).to_csv(path)
+        for _ in range(2):
+            rows = read_rows(path)
+            assert (rows.labels, rows.columns, rows.plain_columns) == (tuple(index), ("a",), ["a"])
+            pd.read_csv(path).to_csv(path, index=False)  # now it is called "Unnamed: 0"
+
+
 def test_a_csv_may_be_packed(tmp_path: Path) -> None:
     """As data sets are handed around."""
     path = tmp_path / "a.csv.gz"

@@ -154,3 +154,28 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     demo.stderr.close()
     assert (demo.wait(60), complaints) == (0, "")
     assert "support tickets" in first
+
+
+# Ctrl+C while calls are out: as soon as the first connects.
+STOP_IT = """
+import os, signal, sys, threading
+calls = threading.Event()
+def stop_it():
+    calls.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
+threading.Thread(target=stop_it, daemon=True).start()
+sys.addaudithook(lambda event, args: calls.set() if event == "socket.connect" else None)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send oneself")
+def test_ctrl_c_stops_it_without_a_verdict(tmp_path: Path) -> None:
+    """One word, the documented exit code, and no table of a part: what is pending has neither failed nor lost."""
+    done = _demo(tmp_path, prelude=STOP_IT)
+    assert (done.returncode, done.stderr) == (130, "\nStopped.\n")
+    assert "support tickets" in done.stdout
+    calls = re.search(r"(\d+)/\d+ calls", done.stdout)
+    assert calls
+    assert int(calls[1]) < 2 * len(tickets())
+    assert not any(word in done.stdout for word in ("differ", "failed", "Which is better?", "What to open next"))

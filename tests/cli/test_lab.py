@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
+import fh_notebook
 from fh_notebook.cli import lab
 from tests import environment
 
@@ -115,3 +117,16 @@ def test_without_jupyterlab_the_cure_is_told(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "JupyterLab is not installed: pip install 'fh-notebook[lab]'\n"
     assert not (tmp_path / lab.FOLDER).exists()
+
+
+def test_the_wheel_carries_the_notebooks(tmp_path: Path) -> None:
+    """All of them, where `shipped_notebooks` looks first."""
+    wheels = pytest.importorskip("hatchling.builders.wheel")
+    root = Path(fh_notebook.__file__).parents[1]
+    if not (root / "pyproject.toml").is_file():
+        pytest.skip("this is an installation, not the source")
+    (wheel,) = wheels.WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
+    with ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if name.endswith(".ipynb")}
+    assert f"fh_notebook/_notebooks/{lab.FIRST}" in held
+    assert held >= {f"fh_notebook/_notebooks/{file.name}" for file in (root / "notebooks").glob("*.ipynb")}

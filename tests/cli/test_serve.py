@@ -177,6 +177,7 @@ def test_ctrl_c_ends_it_also_while_a_workflow_sleeps(tmp_path: Path) -> None:
         (["--module", "json"], "json has no LocalHive"),
         (["--concurrency", "0"], "concurrency is a whole number, at least 1"),
         (["--api-key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE is not set"),
+        (["--allow-callbacks", "hooks.test", "https://hooks.test:8443"], "bare hosts"),
         (["--port", "99999"], "cannot listen on"),
     ],
 )

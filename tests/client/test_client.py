@@ -321,7 +321,15 @@ def test_assets_are_saved_without_the_key_under_safe_names(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "http://10.0.0.1/x.png", "", "ftp://x/y", "http://localhost.example/x", "http://local/v1/assets/1/x"]
+    "url",
+    [
+        "file:///etc/passwd",
+        "http://10.0.0.1/x.png",
+        "",
+        "ftp://x/y",
+        "http://localhost.example/x",
+        "http://local/v1/assets/1/x",
+    ],
 )
 def test_assets_at_addresses_that_may_not_be_fetched_are_refused(url: str, tmp_path: Path) -> None:
     """A model may name any address: only https, or this machine, is asked."""

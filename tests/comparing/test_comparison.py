@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
@@ -82,8 +83,8 @@ def test_the_wide_table_has_a_line_a_row_and_says_where_they_differ(batch: fh.Ba
     ]
     assert wide["first.output"].tolist() == ["a", "c", None, "e", "f"]
     assert wide["last.output"].tolist() == ["b", "d", "boom", "e", "g"]
-    assert wide["outputs_differ"].tolist() == [True, True, True, False, True]
-    assert wide["scores_differ"].tolist() == [True, True, True, False, False]
+    assert wide["outputs_differ"].tolist() == [True, True, False, False, True]
+    assert wide["scores_differ"].tolist() == [True, True, False, False, False]
     assert wide["last.score"].tolist()[:4] == [0.0, 1.0, 1.0, 1.0]
     assert math.isnan(wide["last.score"][4])
 
@@ -91,8 +92,8 @@ def test_the_wide_table_has_a_line_a_row_and_says_where_they_differ(batch: fh.Ba
 def test_the_rows_that_differ_can_be_had_alone(batch: fh.Batch) -> None:
     """In the score, or in the output."""
     cmp = fh.compare(batch)
-    assert cmp.disagreements()["row"].tolist() == [0, 1, 2]
-    assert cmp.disagreements(by="output")["row"].tolist() == [0, 1, 2, 4]
+    assert cmp.disagreements()["row"].tolist() == [0, 1]
+    assert cmp.disagreements(by="output")["row"].tolist() == [0, 1, 4]
     with pytest.raises(fh.InputError, match="'score' or 'output'"):
         cmp.disagreements(by="both")  # type: ignore[arg-type]
 
@@ -103,6 +104,59 @@ def test_a_batch_and_its_frame_compare_alike(batch: fh.Batch) -> None:
         pd.testing.assert_frame_equal(
             fh.compare(batch, score=score).wide(), fh.compare(batch.frame, score=score).wide()
         )
+
+
+def _scored_batch() -> fh.Batch:
+    hive = LocalHive()
+
+    @hive.workflow("rate", variant="a")
+    def a(key: str, status: str) -> dict[str, Any]:
+        return {"score": len(key), "label": status}
+
+    @hive.workflow("rate", variant="b")
+    def b(key: str, status: str) -> dict[str, Any]:
+        return {"score": 2}
+
+    rows = [{"key": "x", "status": "new"}, {"key": "yy", "status": "old"}]
+    return fh.batch(rows, "rate", client=hive.client(), progress=False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"score": "out.score"},
+        {"score": "attempts"},
+        {"score": fh.score.exact("out.label", path="label")},
+        {"score": lambda run, row: len(row["in.key"]) + len(row["in.status"])},
+        {"score": lambda run, row: row["key"] != row["in.key"]},
+        {"score": "out.score", "pair_on": "request_id"},
+        {"score": "out.score", "pair_on": "in.status"},
+        {"score": "out.score", "pair_on": "key"},
+    ],
+)
+def test_columns_have_the_same_names_in_a_batch_and_in_its_frame(options: dict[str, Any]) -> None:
+    """Those of the tidy frame: `out.` for parts of outputs, `in.` for source columns whose name is taken."""
+    batch = _scored_batch()
+    of_batch, of_frame = fh.compare(batch, **options), fh.compare(batch.frame, **options)
+    assert of_batch.summary()["n"].sum() > 0
+    assert of_batch.score_errors().empty
+    pd.testing.assert_frame_equal(of_batch.wide(), of_frame.wide())
+    pd.testing.assert_frame_equal(of_batch.summary(), of_frame.summary())
+
+
+def test_a_scorer_sees_the_same_row_in_a_batch_and_in_its_frame() -> None:
+    """The same columns in the same order, with the same plain values."""
+    batch = _scored_batch()
+    rows: list[list[tuple[str, Any]]] = []
+
+    def score(run: Run, row: dict[str, Any]) -> int:
+        rows.append(list(row.items()))
+        return 1
+
+    fh.compare(batch, score=score)
+    fh.compare(batch.frame, score=score)
+    assert len(rows) == 8
+    assert rows[:4] == rows[4:]
 
 
 def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> None:
@@ -117,7 +171,8 @@ def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> Non
     assert cmp.summary()["p50_s"].notna().all()
     assert "score=" in cmp.verdict
     assert "scores_differ" not in cmp.wide().columns
-    assert cmp.disagreements()["row"].tolist() == [0, 1]
+    assert cmp.disagreements()["row"].tolist() == [0]
+    assert "The variants differ on 1 row; on 1 row a variant has no answer; the first 1:" in repr(cmp)
     with pytest.raises(fh.InputError, match="there is no score"):
         cmp.disagreements(by="score")
 
@@ -128,6 +183,48 @@ def test_what_is_still_pending_is_missing(batch: fh.Batch) -> None:
     summary = fh.compare(stopped).summary()
     assert summary["n"].tolist() == [2, 1]
     assert summary["missing"].tolist() == [3, 4]
+
+
+def test_what_only_one_variant_has_answered_is_incomplete_and_no_difference() -> None:
+    """Of a stopped batch only the rows that both answered can differ; the rest is counted as what it is."""
+    stopped = fh.batch(ROWS, "label", client=_hive().client(), progress=False, max_calls=3, max_concurrency=1)
+    cmp = fh.compare(stopped)
+    assert cmp.wide()["first.output"].notna().sum() == 2
+    assert cmp.disagreements()["row"].tolist() == cmp.disagreements(by="output")["row"].tolist() == [0]
+    assert "The variants differ on 1 row; on 4 rows a variant has no score; the first 1:" in repr(cmp)
+    assert "on 4 rows a variant has no score" in cmp._repr_html_()
+
+
+def test_a_variant_without_a_line_for_a_row_leaves_it_incomplete() -> None:
+    """A frame need not have every pair of row and variant."""
+    frame = pd.DataFrame({"row": [0, 0, 1], "variant": ["a", "b", "a"], "s": [1, 1, 0]})
+    cmp = fh.compare(frame, score="s")
+    assert cmp.disagreements().empty
+    assert "The variants differ on 0 rows; on 1 row a variant has no score." in repr(cmp)
+
+
+@pytest.mark.parametrize("status", ["failed", "unknown", "pending"])
+def test_a_column_scores_completed_runs_only(status: str) -> None:
+    """What a failed run, or one without an outcome, has in the column is no score of an answer."""
+    frame = pd.DataFrame({"row": [0, 1], "variant": ["a", "a"], "status": ["completed", status], "s": [1.0, 0.0]})
+    cmp = fh.compare(frame, score="s")
+    failed = int(status == "failed")
+    assert cmp.summary()[["n", "missing", "failed", "mean"]].values.tolist() == [[1, 1 - failed, failed, 1.0]]
+    assert math.isnan(cmp.wide()["a.score"][1])
+
+
+def test_a_csv_of_digits_is_compared_by_value() -> None:
+    """`pandas.read_csv` makes numbers of the expected outputs, and a workflow answers in text."""
+    hive = LocalHive()
+
+    @hive.workflow("count", variant="a")
+    def count(text: str) -> str:
+        return str(len(text))
+
+    rows = pd.read_csv(io.StringIO("text,expected_output\nab,2\nc,1\nd,\n"))
+    assert rows["expected_output"].dtype == "float64"
+    batch = fh.batch(rows, "count", client=hive.client(), progress=False)
+    assert fh.compare(batch).summary()[["n", "mean"]].values.tolist() == [[2, 1.0]]
 
 
 def _scorers() -> list[Any]:
@@ -163,7 +260,7 @@ def test_a_scorer_gets_the_whole_row(batch: fh.Batch) -> None:
         return True
 
     fh.compare(batch, score=score)
-    assert seen[-1] == {"text": "f g", "expected_output": None}
+    assert (seen[-1]["text"], seen[-1]["expected_output"], seen[-1]["output"]) == ("f g", None, "g")
     assert len(seen) == 9  # the failed run is not scored
 
 
@@ -253,8 +350,27 @@ def test_repeats_are_averaged_a_row_before_any_interval() -> None:
     frame = pd.DataFrame({"row": [0] * 10 + [1] * 10, "variant": ["a"] * 20, "s": [1] * 10 + [0] * 10})
     line = fh.compare(frame, score="s").summary().iloc[0]
     assert (line["n"], line["mean"]) == (20, 0.5)
-    assert (line["ci_low"], line["ci_high"]) == pytest.approx(mean_interval([1.0, 0.0]))
+    assert (line["ci_low"], line["ci_high"]) == pytest.approx(wilson_interval(1, 2))
     assert fh.compare(frame, score="s").wide()["a.score"].tolist() == [1.0, 0.0]
+
+
+def test_the_mean_is_that_of_rows_however_often_each_was_repeated() -> None:
+    """A row that was run a hundred times is one row: mean, median and interval tell of the same thing."""
+    frame = pd.DataFrame({"row": [0] * 100 + [*range(1, 21)], "variant": "a", "s": [1] * 100 + [0] * 20})
+    line = fh.compare(frame, score="s").summary().iloc[0]
+    assert (line["n"], line["median"]) == (120, 0.0)
+    assert line["mean"] == pytest.approx(1 / 21)
+    assert (line["ci_low"], line["ci_high"]) == pytest.approx(wilson_interval(1, 21))
+
+
+@hypothesis_settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=60))
+def test_the_interval_of_yes_and_no_holds_the_mean_and_stays_in_bounds(lines: list[tuple[int, bool]]) -> None:
+    """Whatever the repeats."""
+    frame = pd.DataFrame(lines, columns=["row", "s"]).assign(variant="a")
+    line = fh.compare(frame, score="s").summary().iloc[0]
+    assert 0 <= line["ci_low"] <= line["mean"] + 1e-12
+    assert line["mean"] - 1e-12 <= line["ci_high"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -265,6 +381,8 @@ def test_repeats_are_averaged_a_row_before_any_interval() -> None:
         ({"row": [1], "s": [1]}, {"score": "s"}, "no column 'variant'"),
         ({"rows": [1], "variant": ["a"]}, {}, "did you mean 'rows'"),
         ({"row": [1], "variant": ["a"], "s": ["good"]}, {"score": "s"}, "holds no scores"),
+        ({"row": [1, 2], "variant": ["a", None], "s": [1, 1]}, {"score": "s"}, "1 line has no variant"),
+        ({"row": [1, 2, 3], "variant": ["a", None, float("nan")]}, {}, "2 lines have no variant"),
         ({"row": [None], "variant": ["a"], "s": [1]}, {"score": "s"}, "1 line has no 'row'"),
         ({"row": [1], "variant": ["a"]}, {"score": 3}, "score is 3"),
         ({"row": [1], "variant": ["a"]}, {"pair_on": "case"}, "no column 'case'"),
@@ -277,6 +395,13 @@ def test_what_cannot_be_compared_is_told_in_one_line(
     with pytest.raises(fh.InputError) as caught:
         fh.compare(pd.DataFrame(source), **options)
     assert said in str(caught.value)
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    """Which of them would be meant cannot be known."""
+    frame = pd.DataFrame([[1, "a", 0, 1]], columns=["row", "variant", "s", "s"])
+    with pytest.raises(fh.InputError, match="the column 's' is there more than once"):
+        fh.compare(frame, score="s")
 
 
 def test_an_async_scorer_is_refused_and_not_scored_as_true(batch: fh.Batch) -> None:
@@ -340,9 +465,13 @@ def test_any_frame_of_scores_adds_up(lines: list[tuple[int, str, Any]]) -> None:
     summary = cmp.summary()
     assert (summary["n"] + summary["missing"] + summary["failed"]).sum() == len(lines)
     for line in summary.to_dict("records"):
-        scores = [float(s) for _, v, s in lines if v == line["variant"] and s is not None]
-        assert line["n"] == len(scores)
-        assert line["mean"] == pytest.approx(np.mean(scores) if scores else float("nan"), nan_ok=True)
+        scores: dict[int, list[float]] = {}
+        for row, variant, score in lines:
+            if variant == line["variant"] and score is not None:
+                scores.setdefault(row, []).append(float(score))
+        means = [np.mean(of_row) for of_row in scores.values()]
+        assert line["n"] == sum(map(len, scores.values()))
+        assert line["mean"] == pytest.approx(np.mean(means) if means else float("nan"), nan_ok=True)
     assert len(cmp.wide()) == len({row for row, *_ in lines})
     assert cmp.verdict
     assert repr(cmp)

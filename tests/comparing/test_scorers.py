@@ -29,7 +29,18 @@ def _run(output: Any) -> Run:
         (3, 3.0, True),
         (3, "3", True),
         (3.5, "3.5", True),
-        ("3", 3, False),
+        ("3", 3, True),
+        (" 3\n", 3.0, True),
+        ("3.5", 3.5, True),
+        ("3.", 3, False),
+        ("three", 3, False),
+        ("3", 4, False),
+        ("[3]", 3, False),
+        ("true", True, True),
+        ("True", True, True),
+        ("false", True, False),
+        ("1", True, False),
+        ("true", 1, False),
         (True, 1, False),
         (True, True, True),
         (True, "true", True),
@@ -44,7 +55,10 @@ def _run(output: Any) -> Run:
     ],
 )
 def test_exact_is_the_same_value(output: Any, expected: Any, score: bool | None) -> None:
-    """Blanks around a text do not count, kinds do; nothing expected is no score, and no answer is wrong."""
+    """Blanks around a text do not count, kinds do; nothing expected is no score, and no answer is wrong.
+
+    Where a number, true or false is expected, text is read as JSON: `pandas.read_csv` makes numbers of digits.
+    """
     assert exact()(_run(output), {"expected_output": expected}) is score
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
+from fh_notebook.local.callbacks import may_deliver
 from tests.local.hives import KEY, ask, echo_hive, post
 
 
@@ -57,6 +58,10 @@ def test_latencies_depend_on_seed_and_order_alone() -> None:
         ({"api_key": "  "}, "api_key is empty"),
         ({"callback_backoff_s": (-1,)}, "callback_backoff_s"),
         ({"max_body_bytes": 0}, "max_body_bytes"),
+        ({"allow_callbacks": "hooks.example.com:8443"}, "bare hosts.*not 'hooks.example.com:8443'"),
+        ({"allow_callbacks": ["https://hooks.example.com"]}, "without scheme, port or path"),
+        ({"allow_callbacks": {"hooks.test", "hooks.test/a", "[::1]:80"}}, "not '::1\\]:80', 'hooks.test/a'$"),
+        ({"allow_callbacks": ("*.example.com", "")}, "not '', '\\*.example.com'$"),
         ({"concurrency": 0, "spelling": "rest"}, "concurrency .*; spelling"),
     ],
 )
@@ -79,3 +84,19 @@ def test_settings_can_be_changed_while_the_hive_lives() -> None:
     assert post(hive, ask())[0].status_code == 401
     with pytest.raises(SettingsError, match=r"colour: no such setting; there are .*concurrency"):
         hive.configure(colour="red")
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("Hooks.Example.com", "hooks.example.com"),
+        ("hooks.example.com.", "hooks.example.com"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.7", "10.0.0.7"),
+        ("under_score", "under_score"),
+        ("münchen.example", "münchen.example"),
+    ],
+)
+def test_a_bare_host_is_allowed_and_matches(given: str, host: str) -> None:
+    """However it is written."""
+    assert may_deliver(host, LocalHive(allow_callbacks=given).allow_callbacks)

@@ -35,20 +35,18 @@ PIECES = st.sampled_from(
         "https://x/v1/workflow/invoke",
         "{",
         "}",
-    ]
-    + [
-        '"deployment"',
-        '"inputs"',
         ":",
         ",",
         "[",
         "]",
         "YOUR_API_KEY",
-        "Authorization: Bearer ",
         "é",
         "\u202e",
         "\x00",
         "a",
+        '"deployment"',
+        '"inputs"',
+        "Authorization: Bearer ",
     ]
 )
 
@@ -65,7 +63,7 @@ def test_any_text_is_a_snippet_or_one_error(text: str) -> None:
 
 
 @MANY
-@given(st.lists(st.sampled_from(list(":-{}[]|>'\"#&*!%@`,? \n\tab1") + ["- ", ": ", "|\n "]), max_size=60).map("".join))
+@given(st.lists(st.sampled_from([*":-{}[]|>'\"#&*!%@`,? \n\tab1", "- ", ": ", "|\n "]), max_size=60).map("".join))
 def test_any_body_is_a_mapping_or_one_line(text: str) -> None:
     """Pieces of YAML in any order."""
     try:
@@ -80,8 +78,29 @@ JSON = st.recursive(
     max_leaves=20,
 )
 NAMES = st.sampled_from(
-    "status run_status output error message error_code code data request_id run_id request workflow_run event_type "
-    "webhook_secret limit current metadata user_metadata start_inputs started_at ended_at".split()
+    [
+        "status",
+        "run_status",
+        "output",
+        "error",
+        "message",
+        "error_code",
+        "code",
+        "data",
+        "request_id",
+        "run_id",
+        "request",
+        "workflow_run",
+        "event_type",
+        "webhook_secret",
+        "limit",
+        "current",
+        "metadata",
+        "user_metadata",
+        "start_inputs",
+        "started_at",
+        "ended_at",
+    ]
 )
 
 

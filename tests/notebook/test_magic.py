@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
-from fh_notebook import session
+from fh_notebook import session, settings
 from fh_notebook.local import LocalHive
 
 from .test_cell import SEED
@@ -24,7 +24,7 @@ KEY = "fhk_0123456789abcdef"
 
 
 @pytest.fixture
-def hive() -> Iterator[LocalHive]:
+def hive(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHive]:
     """A hive on a socket with the seed's workflow and two that differ, as the session's service."""
     hive = LocalHive(api_key=KEY)
 
@@ -46,6 +46,7 @@ def hive() -> Iterator[LocalHive]:
 
     with hive.serve() as server:
         fh.configure(base_url=server.url, api_key=KEY)
+        monkeypatch.setenv("HIVE_URL", server.url)
         yield hive
 
 
@@ -171,16 +172,33 @@ def test_a_refused_key_is_one_line_that_does_not_show_it(shell: Shell, hive: Loc
     assert wrong not in said
 
 
-@pytest.mark.parametrize("xmode", ["Context", "Verbose"])
-def test_full_tracebacks_do_not_show_the_key_either(shell: Shell, hive: LocalHive, xmode: str) -> None:
-    """Whoever asks for frames gets frames, with `***` where the key is."""
-    wrong = "fhk_wrong_" + "w" * 20
-    fh.configure(api_key=wrong, tracebacks="full")
-    shell.run(f"%xmode {xmode}")
-    _, said = shell.run("%%fetchhive echo -v plain\ntext: hi")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "fh.Client().invoke('echo', variant='plain', inputs={'text': 'hi'})",
+        "fh.Client(api_key=ask(), base_url='ftp://x')",
+        "fh.AsyncClient(api_key=ask(), timeout='soon')",
+        "fh.configure(api_key=ask(), timeout=0)",
+        "fh.configure(api_key=ask(), store=3)",
+        "fh.Client(api_key=ask(), max_concurrency=0)",
+    ],
+)
+def test_full_tracebacks_do_not_show_the_key_either(
+    shell: Shell, hive: LocalHive, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for frames and their variables gets them, with `***` where the key is."""
+    wrong = "key-of-no-known-shape-" + "w" * 20
+    monkeypatch.setenv("FETCH_HIVE_API_KEY", wrong)
+    settings.reset()
+    fh.configure(tracebacks="full", base_url=os.environ["HIVE_URL"])
+    shell.run("%xmode Verbose")
+    shell.run("import os, fh_notebook as fh\ndef ask(): return os.environ['FETCH_HIVE_API_KEY']")
+    _, said = shell.run(call)
+    assert "Error" in said
+    assert re.search(r"^ +(self|api_key|changed|value|address) = |api_key=\*\*\*", said, re.MULTILINE), (
+        said
+    )  # variables show
     assert len(said.splitlines()) > 10
-    assert wrong not in said
-    _, said = shell.run("import fh_notebook as fh\nfh.Client().invoke('echo', variant='plain', inputs={'text': 'hi'})")
     assert wrong not in said
 
 

@@ -17,9 +17,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
 from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
 from fh_notebook.values import Secret
 from tests import environment
@@ -214,3 +216,29 @@ def test_an_error_names_the_path_once(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         Store(tmp_path / "file" / "answers.sqlite3").runs()
     assert str(caught.value).count("answers.sqlite3") == 1
+
+
+def test_a_single_runs_secrets_are_masked_and_its_key_is_of_the_real_ones(store: Store) -> None:
+    """So that the same call is found again, and nobody reads the password."""
+    run = _run(inputs={"x": 1, "token": "s3cret"})
+    store.keep_run(run, "w", secrets=Secrets(names=frozenset({"token"}))).result()
+    [kept] = store.runs()
+    assert kept.run.inputs == {"x": 1, "token": "***"}
+    assert kept.key == job_key("w", "d", "v", run.inputs)
+
+
+def test_an_answer_that_could_not_be_kept_is_owed_until_it_is(store: Store) -> None:
+    """Each once, with the claim that it takes away; what raises leaves nothing behind and forgets nothing."""
+    owner = store.new_owner()
+    store.claim("b", "k", owner, seen_id=0).result()
+    store.put(lambda c: c.execute("ALTER TABLE answers RENAME TO away")).result()
+    with pytest.raises(StoreError):
+        store.keep_answer(_run(output="paid"), key="k", batch="b", workspace="w", owner=owner).result()
+    with pytest.raises(StoreError):
+        store.keep_owed()
+    store.put(lambda c: c.execute("ALTER TABLE away RENAME TO answers")).result()
+    owner.end()
+    for _ in range(2):
+        store.keep_owed()
+        assert [kept.run.output for kept in store.answers_of_batch("b")] == ["paid"]
+        assert store.claims_of_batch("b") == {}

@@ -1,0 +1,133 @@
+"""The options of ``%%fetchhive``, in a real shell against the local hive."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from fh_notebook.local import LocalHive
+from fh_notebook.notebook.panel import Shown, markdown
+
+from .test_magic import Shell, hive, shell  # noqa: F401 - fixtures
+
+ROWS = "import pandas as pd\nrows = pd.DataFrame({'said': ['hi', 'ho'], 'items': [1, 2], 'want': ['hi', 'no']})"
+
+
+def test_metadata_goes_along(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """NAME=VALUE, numbers and booleans with their kind."""
+    result, said = shell.run(
+        "%%fetchhive echo -v plain --metadata case=42 --metadata who=me --metadata ok=true\ntext: hi"
+    )
+    assert result.error_in_exec is None, said
+    assert result.result.metadata == {"case": 42, "who": "me", "ok": True}
+    assert hive.calls[-1].metadata == {"case": 42, "who": "me", "ok": True}
+
+
+def test_repeats_and_max_calls(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """Each call N times; more calls than allowed are refused before the first."""
+    result, said = shell.run("%%fetchhive echo -v plain --repeats 3 --out runs\ntext: hi")
+    assert result.error_in_exec is None, said
+    assert len(shell.shell.user_ns["runs"]) == len(hive.calls) == 3
+    _, said = shell.run("%%fetchhive echo -v plain -v loud --repeats 3 --max-calls 5\ntext: hi")
+    assert said.startswith("InputError: echo: 6 calls are more than --max-calls 5")
+    assert len(hive.calls) == 3
+
+
+def test_over_runs_the_body_once_for_each_row(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """Cells of the row by name, also one called like a method, in generators too; the frame is the result; it resumes."""
+    shell.run(ROWS)
+    cell = (
+        "%%fetchhive echo -v plain -v loud --over rows --out out\n"
+        "text: \"{{ ' '.join(w for w in row.said.split() if w != row['want'] or True) }} {{ row.items }}\""
+    )
+    result, said = shell.run(cell)
+    assert result.error_in_exec is None, said
+    frame = shell.shell.user_ns["out"]
+    assert isinstance(frame, pd.DataFrame)
+    assert list(frame[frame["variant"] == "plain"]["output"]) == ["hi 1", "ho 2"]
+    assert shell.shell.user_ns["_"].equals(frame)
+    shell.run(cell)
+    assert len(hive.calls) == 4
+
+
+def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """Which variant is right by a column of the rows."""
+    shell.run(ROWS)
+    result, said = shell.run("%%fetchhive echo -v plain --over rows --score exact:want\ntext: '{{ row.said }}'")
+    assert result.error_in_exec is None, said
+    assert "Comparison" in said
+    assert "0.5" in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%fetchhive echo -v plain --over nobody\ntext: x", "InputError: echo: --over nobody: there is no variable"),
+        (
+            "%%fetchhive echo -v plain --over rows\ntext: '{{ row.nobody }}'",
+            "there is no column 'nobody'; the columns are said",
+        ),
+        ("%%fetchhive echo --over rows\ntext: x", "InputError: echo: which variant?"),
+        ("%%fetchhive --over rows\ntext: x", "InputError: --over needs the deployment's name"),
+        ("%%fetchhive echo -v plain --over rows\ncurl https://x/v1/workflow/invoke -d '{}'", "not a snippet"),
+        ("%%fetchhive echo -v plain --score exact\ntext: x", "UsageError: %%fetchhive: --score goes with --over"),
+        ("%%fetchhive echo -v plain --score bleu --over rows\ntext: x", "'bleu' is not exact or exact:COLUMN"),
+        ("%%fetchhive echo -v plain --all-variants\ntext: x", "give -v or --all-variants, not both"),
+        ("%%fetchhive echo --all-variants\ntext: x", "its variants are not known here; name each with -v"),
+        ("%%fetchhive echo -v plain --repeats 0\ntext: x", "'0' is not a whole number from 1"),
+        ("%%fetchhive echo -v plain --metadata x\ntext: x", "'x' is not NAME=VALUE"),
+        ("%%fetchhive echo -v plain --api-key fhk_123\ntext: x", "a key does not belong in a cell"),
+        ("%%fetchhive echo -v plain --show picture\ntext: x", "invalid choice"),
+    ],
+)
+def test_wrong_options_are_one_line_and_no_call(shell: Shell, hive: LocalHive, cell: str, told: str) -> None:  # noqa: F811
+    """Each with its cure."""
+    shell.run(ROWS)
+    result, said = shell.run(cell)
+    assert result.error_in_exec is not None
+    assert told in said
+    assert len(said.strip().splitlines()) == 1, said
+    assert "fhk_123" not in said
+    assert len(hive.calls) == 0
+
+
+def test_a_dry_run_over_rows_shows_the_plan_and_calls_nothing(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """How many calls it would be."""
+    shell.run(ROWS)
+    result, said = shell.run("%%fetchhive echo -v plain -v loud --over rows --dry-run\ntext: '{{ row.said }}'")
+    assert result.error_in_exec is None, said
+    assert "4 calls" in said
+    assert "none made" in said
+    assert len(hive.calls) == 0
+
+
+@pytest.mark.parametrize("show", ["text", "markdown", "json", "table"])
+def test_outputs_are_shown_in_the_form_that_is_asked_for(shell: Shell, hive: LocalHive, show: str) -> None:  # noqa: F811
+    """And the result is the same run."""
+    result, said = shell.run(f"%%fetchhive echo -v loud --show {show} --out run\ntext: hi")
+    assert result.error_in_exec is None, said
+    assert shell.shell.user_ns["run"].output == {"said": "HI"}
+    assert shell.shell.user_ns["_"] is shell.shell.user_ns["run"]
+
+
+def test_hostile_markdown_is_inert() -> None:
+    """HTML is text, pictures are not fetched, links of other kinds than http and mailto are no links."""
+    page = markdown(
+        "# Title\n<script>x</script> ![p](http://192.0.2.1/p.png) [a](javascript:alert(1)) [b](https://ok.example)\n\n"
+        "|a|b|\n|-|-|\n|1|<img src=x>|\n\n<a <a href='javascript:x'>y</a> [c](data:text/html,x) \u202e"
+    )
+    assert "<h1>" in page
+    assert "<table>" in page
+    assert 'href="https://ok.example"' in page
+    for forbidden in ("<script", "<img", 'href="javascript', "<a href='javascript", 'href="data:text', "\u202e"):
+        assert forbidden not in page
+
+
+def test_tables_of_a_model_are_capped() -> None:
+    """100,000 names or 300 rows of long texts do not freeze a page."""
+    import fh_notebook as fh
+
+    wide = fh.Run(status="completed", output={f"n{i}": "x" for i in range(100_000)})
+    tall = fh.Run(status="completed", output=[{f"c{j}": "y" * 30_000 for j in range(40)} for _ in range(300)])
+    for run in (wide, tall):
+        assert len(Shown([run], "table")._repr_html_()) < 1_500_000
