@@ -455,7 +455,7 @@ def test_a_secret_is_neither_in_the_store_nor_in_the_frame(shouting: Shouting, t
     assert batch.frame["password"].fillna("none").tolist() == ["***", "none"]
     records = [(record, outcome.run.inputs) for _, outcome, record in batch.entries() if outcome]
     assert records[0] == ({"text": "a", "password": "***"}, {"text": "a", "token": "***"})
-    assert source["password"].tolist() == ["s3cr3t-1", None]
+    assert source["password"].tolist()[0] == "s3cr3t-1"
     assert fh.batch(source, dep, on_invalid="skip", **options).counts.reused == 1
     store = session.store()
     assert store is not None
