@@ -20,7 +20,18 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from fh_notebook import settings
 from fh_notebook.errors import FetchHiveError, SettingsError
 
-__all__ = ["BackgroundLoop", "Door", "Job", "NestedDoor", "ThreadDoor", "background", "bridge", "current_door", "run"]
+__all__ = [
+    "BackgroundLoop",
+    "Door",
+    "Job",
+    "NestedDoor",
+    "ThreadDoor",
+    "background",
+    "bridge",
+    "current_door",
+    "run",
+    "unbroken",
+]
 
 T = TypeVar("T")
 
@@ -47,11 +58,14 @@ class Job(Generic[T]):
         self._outcome: T | None = None
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
-        # The caller's context comes along: ipykernel finds there the cell that an output belongs to.
-        loop.call_soon_threadsafe(self._start, work, contextvars.copy_context())
 
-    def _start(self, work: Coroutine[Any, Any, T], context: contextvars.Context) -> None:
-        self._task = self._loop.create_task(self._guarded(work), context=context)
+    def start(self) -> None:
+        """Have the work begin on the loop. By itself, so that who waits has the job in hand when an interrupt comes."""
+        # The caller's context comes along: ipykernel finds there the cell that an output belongs to.
+        self._loop.call_soon_threadsafe(self._begin, contextvars.copy_context())
+
+    def _begin(self, context: contextvars.Context) -> None:
+        self._task = self._loop.create_task(self._guarded(self._work), context=context)
         self._task.add_done_callback(self._finish)
         if self._cancelled_early:
             self._task.cancel()
@@ -119,7 +133,9 @@ class BackgroundLoop:
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Job[T]:
         """Start `work` and return its job at once."""
-        return Job(work, self.loop)
+        job = Job(work, self.loop)
+        job.start()
+        return job
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the loop: what still runs is cancelled."""
@@ -186,8 +202,9 @@ class ThreadDoor:
                 "a blocking call was made from inside the background loop (an async scorer or callback): "
                 "await the async twin instead, such as `await hive.ainvoke(...)`"
             )
-        job = here.submit(work)
+        job = Job(work, here.loop)
         try:
+            job.start()
             while not job.finished.wait(POLL_S):
                 pass
         except KeyboardInterrupt:
@@ -312,3 +329,15 @@ def _wake_at_end(job: Job[Any]) -> asyncio.Future[None]:
 
     job.call_at_end(wake)
     return woken
+
+
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end, also when the one who waits is cancelled; the cancel goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (broken := task.exception()) is not None:
+            raise broken from None
+        raise

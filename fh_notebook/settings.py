@@ -301,6 +301,8 @@ def check_base_url(url: str) -> str:
         raise SettingsError(
             f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
         )
+    if not parts.path.rstrip("/").endswith("/v1"):
+        raise SettingsError(f"base_url {redact(url)!r} does not end in /v1, as the service's addresses do")
     default_port = {"https": ":443", "http": ":80"}[parts.scheme]
     # Written out or not, it is the same workspace.
     return urlunsplit(parts._replace(netloc=parts.netloc.removesuffix(default_port))).rstrip("/")

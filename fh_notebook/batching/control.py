@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop, settings
 from fh_notebook.batching.engine import CUT_OFF, Engine
-from fh_notebook.batching.events import Event, Finished, Started, Stopped, Throttled
+from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopped, Throttled
 from fh_notebook.batching.ledger import Ledger, NoLedger, Reuse, StoreLedger, look_up
 from fh_notebook.batching.outcomes import Counts, Outcome, Outcomes, is_reusable, kind_of
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.wording import sentence
+from fh_notebook.contract.retry import NOT_REACHED
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
@@ -34,11 +35,9 @@ __all__ = ["Control", "Options"]
 
 
 def _cut_short(how: str, calls_out: int) -> Stopped:
-    """Return the stop of a start that a person ended: ``interrupted`` or ``cancelled``."""
     out = ", what was in flight is unknown (it may have run)," if calls_out else ""
-    return Stopped(
-        reason="cancelled", message=f"{how}; what is finished is kept{out} and batch.resume() goes on with the rest"
-    )
+    message = f"{how}; what is finished is kept{out} and batch.resume() goes on with the rest"
+    return Stopped(reason="cancelled", message=message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,10 +365,13 @@ class Control:
         """Take an event into the counts, then tell the progress and the user's function."""
         if isinstance(event, Started):
             self.outcomes.calls += 1
+        elif isinstance(event, Retried) and event.run.error_code in NOT_REACHED:
+            self.outcomes.calls -= 1  # an attempt to connect is no request sent
         elif isinstance(event, Throttled):
             self.outcomes.refused += 1
         elif isinstance(event, Finished):
             self._answered += not event.reused
+            self.outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
             self._cut += event.run.error_code == CUT_OFF
             self.outcomes.put(event.job.key, Outcome(run=event.run, reused=event.reused))
         elif isinstance(event, Stopped):

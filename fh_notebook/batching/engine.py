@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from fh_notebook.contract.retry import Decision, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import CallError, LimitReached, StoreError
+from fh_notebook.loop import unbroken
 
 __all__ = ["CUT_OFF", "Engine", "GateLike"]
 
@@ -291,7 +292,7 @@ class Engine:
             return await self._ledger.claim(job)
         except asyncio.CancelledError:
             # The claim was asked for and may be there; nothing was sent.
-            await _unbroken(self._ledger.release(job))
+            await unbroken(self._ledger.release(job))
             raise
 
     async def _call(self, entry: _Entry) -> None:
@@ -303,15 +304,15 @@ class Engine:
             exchange = await self._attempt(entry.job.request(self._batch))
         except asyncio.CancelledError:
             run = _unknown(entry.job, started_at, CUT_OFF, "it was cancelled while it was out; it may have run")
-            await _unbroken(self._finish(entry, run))
+            await unbroken(self._finish(entry, run))
             raise
         except CallError as unforeseen:
             run = _unknown(entry.job, started_at, "unforeseen", str(unforeseen))
-            await _unbroken(self._finish(entry, run))
+            await unbroken(self._finish(entry, run))
             return
         decision = self._judge(entry, exchange)
         self._gate.hear(decision)
-        await _unbroken(self._follow(entry, exchange.run, decision))
+        await unbroken(self._follow(entry, exchange.run, decision))
 
     def _judge(self, entry: _Entry, exchange: Exchange) -> Decision:
         # Being refused for concurrency uses up no attempt: a batch has time.
@@ -371,24 +372,12 @@ class Engine:
     async def _end_tasks(self) -> None:
         """Cancel what is out, and wait until each has said what became of it."""
         # A task that is cancelled before its first step would never give its slot back: let all begin.
-        await _unbroken(asyncio.sleep(0))
+        await unbroken(asyncio.sleep(0))
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
-            await _unbroken(asyncio.wait(tasks))
-
-
-async def _unbroken(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` to its end, also when the one who waits is cancelled; the cancel goes on afterwards."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled() and (broken := task.exception()) is not None:
-            raise broken from None
-        raise
+            await unbroken(asyncio.wait(tasks))
 
 
 def _unknown(job: Job, started_at: datetime, code: str, error: str) -> Run:

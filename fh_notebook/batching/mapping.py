@@ -159,6 +159,8 @@ class Mapper:
         for name, source in self.sources.items():
             try:
                 given.update(self._value(name, source, record))
+            except InputError as told:  # ours, from an expression of a cell: it says all
+                problems += [f"{name}: {p}" for p in told.problems]
             except Exception as broken:  # a user's function may raise anything
                 problems.append(f"{name}: its function raised {type(broken).__name__}: {broken}")
         if problems:

@@ -124,7 +124,7 @@ class Plan:
         parts = []
         if self.answered:
             parts.append(f"{self.answered:,} of {len(self.jobs):,} answered{_on(self.answered_at)}")
-        parts += [f"{self.unknown:,} unknown (may have run)"] if self.unknown else []
+        parts += [f"{self.unknown:,} unknown (may have run; retry_unknown=True calls again)"] if self.unknown else []
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
         if self.elsewhere and not self.answered:

@@ -49,7 +49,7 @@ def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopp
     """
     parts = [f"{counts.done:,} of {counts.planned:,} done"]
     parts += [f"{counts.failed:,} failed"] if counts.failed else []
-    parts += [f"{counts.unknown:,} unknown (may have run)"] if counts.unknown else []
+    parts += [f"{counts.unknown:,} unknown (may have run; retry_unknown=True calls again)"] if counts.unknown else []
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     spent = [f"{counts.reused:,} reused"] if counts.reused else []
     spent += [counted(counts.calls, "call")]

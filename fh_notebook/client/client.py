@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.models import Deployment, InvokeRequest
-from fh_notebook.contract.retry import Decision, Verdict, decide
+from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, InputError, LimitReached, SettingsError
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = ["AsyncClient", "Check"]
-
-NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
 
 
 class AsyncClient:
@@ -140,6 +138,8 @@ class AsyncClient:
         dep = known or Deployment(deployment)  # type: ignore[arg-type]  # a Deployment is always known
         if variant is None and len(dep.variants) > 1:
             raise InputError(f"which variant? Give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
+        if variant is not None and (problem := dep.variant_problem([variant])):
+            raise InputError(problem, where=dep.name)
         if inputs is not None and not isinstance(inputs, Mapping):
             raise InputError(f"inputs is a {type(inputs).__name__}; give a mapping of names to values", where=dep.name)
         return InvokeRequest(
@@ -163,8 +163,6 @@ class AsyncClient:
         started_at = datetime.now(UTC)
         answer = await self._exchange("POST", "/workflow/invoke", encode_request(request))
         run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
-        if run.status_code == 404 and not self.connection.base_url.endswith("/v1"):
-            run = replace(run, error=f"{run.error}; base_url {self.connection.base_url} does not end in /v1")
         log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return Exchange(answer=answer, run=run)
 

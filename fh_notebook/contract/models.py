@@ -13,6 +13,7 @@ from typing import Any
 from fh_notebook.contract.canonical import as_plain, canonical_json, json_problems
 from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
+from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError
 
 __all__ = ["Answer", "Deployment", "InvokeRequest"]
@@ -95,6 +96,15 @@ class Deployment:
     def variable_names(self) -> list[str]:
         """The names of the Start variables, in their declared order."""
         return list(self.inputs.get("properties", {}))
+
+    def variant_problem(self, variants: Iterable[str]) -> str | None:
+        """Return what is wrong with the names of `variants`, where the deployment's own are known."""
+        for variant in variants:
+            if self.variants and variant not in self.variants:
+                close = nearest(variant, self.variants)
+                meant = f"did you mean {close!r}?" if close else f"it has {', '.join(self.variants)}"
+                return f"there is no variant {short(variant)}; {meant}"
+        return None
 
     def problems(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return one sentence for everything about `inputs` that does not fit; an empty list when they fit."""

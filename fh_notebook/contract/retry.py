@@ -16,7 +16,16 @@ from typing import Any, Final
 
 from fh_notebook.contract.models import Answer
 
-__all__ = ["DEFAULT_POLICY", "Decision", "RetryPolicy", "Verdict", "decide", "next_reset", "parse_retry_after"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "NOT_REACHED",
+    "Decision",
+    "RetryPolicy",
+    "Verdict",
+    "decide",
+    "next_reset",
+    "parse_retry_after",
+]
 
 
 class Verdict(Enum):
@@ -78,6 +87,9 @@ class RetryPolicy:
 
 
 DEFAULT_POLICY: Final = RetryPolicy()
+
+NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
+"""The reasons, and our codes, of attempts that reached nobody: nothing was sent, so they are no calls."""
 
 _DAILY_CODE: Final = "api_rate_limit_exceeded"
 _PROVIDER_CODE: Final = "too_many_requests"

@@ -207,5 +207,6 @@ def _union(schemas: list[dict[str, Any]]) -> dict[str, Any]:
         return {**(telling[0] if telling else {}), "type": named[0] if len(named) == 1 else named}
     choices = [s.get("enum", [None]) for s in schemas if "enum" in s or s == {"type": "null"}]
     if len(choices) == len(schemas):
-        return {"enum": [value for group in choices for value in group]}
+        values = [value for group in choices for value in group]
+        return {"enum": [value for place, value in enumerate(values) if value not in values[:place]]}
     return {"anyOf": schemas}

@@ -43,7 +43,7 @@ class CellCall:
         InputError
             The inputs do not fit the Start variables.
         """
-        inputs = self.deployment.complete(self.inputs)
+        inputs = _completed(self.deployment, self.inputs)
         return [
             InvokeRequest(
                 deployment=self.deployment.name,
@@ -57,6 +57,18 @@ class CellCall:
             for variant in self.variants
             for _ in range(repeats)
         ]
+
+
+def _completed(deployment: Deployment, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with their defaults, checked; what a person types in a cell has one more cure: quotes."""
+    problems: tuple[str, ...] = ()
+    try:
+        return deployment.complete(inputs)
+    except InputError as told:
+        problems = told.problems
+    raise InputError(
+        [f"{p}; put it in quotes" if p.endswith("is not a text") else p for p in problems], where=deployment.name
+    )
 
 
 def _cannot_evaluate(source: str) -> Any:
@@ -121,7 +133,9 @@ def _from_snippet(
     request = snippet.request
     if name and name != request.deployment:
         raise InputError(f"the line names {name!r}, the snippet {request.deployment!r}: leave one of them out")
-    deployment = find(request.deployment) or snippet.deployment  # what is known is checked, what is guessed is not
+    # What is known is checked. A snippet shows one variant and one set of values: others may be as good.
+    guessed = Deployment(request.deployment, inputs=snippet.deployment.inputs)
+    deployment = find(request.deployment) or guessed
     named = variants or ((request.variant,) if request.variant else ())
     return CellCall(
         deployment=deployment,
@@ -145,6 +159,8 @@ def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]
         None is named, and there are several or none known.
     """
     if variants:
+        if problem := deployment.variant_problem(variants):
+            raise InputError(problem, where=deployment.name)
         return tuple(dict.fromkeys(variants))
     if len(deployment.variants) == 1:
         return deployment.variants

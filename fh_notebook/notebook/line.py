@@ -7,6 +7,7 @@ IPython's `UsageError`, one line that stops Run All. A key is never an option: a
 from __future__ import annotations
 
 import argparse
+import builtins
 import json
 import keyword
 import shlex
@@ -70,6 +71,12 @@ def _variable(name: str) -> str:
     return name
 
 
+def _new_variable(name: str) -> str:
+    if hasattr(builtins, _variable(name)):
+        raise argparse.ArgumentTypeError(f"{name!r} is a name of Python's own, which later cells may need")
+    return name
+
+
 def _pair(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not name or not equals:
@@ -119,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     add("-v", "--variant", action="append", default=[], dest="variants", metavar="VARIANT",
         help="a variant to run; say it several times to see variants side by side")  # fmt: skip
     add("--all-variants", action="store_true", help="every variant that the deployment is known to have")
-    add("--out", type=_variable, metavar="VAR", help="the notebook variable that takes the result")
+    add("--out", type=_new_variable, metavar="VAR", help="the notebook variable that takes the result")
     add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
         help="a value for the service's logs; may be said several times")  # fmt: skip
     add("--over", type=_variable, metavar="FRAME",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from IPython.core.magic import Magics, cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
 __all__ = ["FetchHiveMagics"]
 
@@ -16,6 +16,14 @@ __all__ = ["FetchHiveMagics"]
 @magics_class
 class FetchHiveMagics(Magics):
     """The magics of this package, for one shell."""
+
+    @no_var_expand
+    @line_magic("fetchhive")  # type: ignore[arg-type]  # typed for functions of a module, not for methods
+    def help(self, line: str) -> None:
+        """Show the help of ``%%fetchhive``: a cell of one line has no body to run."""
+        from fh_notebook.notebook.line import parser
+
+        parser().print_help()
 
     @no_var_expand
     @cell_magic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from IPython.display import display
@@ -10,6 +10,7 @@ from IPython.display import display
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
+from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs
 from fh_notebook.notebook.cell import chosen
@@ -26,18 +27,19 @@ class Row:
     It has no method of its own that could hide a column called like it.
     """
 
-    __slots__ = ("__record",)
+    __slots__ = ("__columns", "__record")
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
+    def __init__(self, record: Mapping[str, Any], columns: Sequence[str]) -> None:
         self.__record = record
+        self.__columns = columns
 
     def __getattr__(self, name: str) -> Any:
         return self[name]
 
     def __getitem__(self, name: str) -> Any:
-        if name in self.__record:
-            return self.__record[name]
-        raise InputError(f"there is no column {name!r}; the columns are {', '.join(map(str, self.__record))}")
+        if name in self.__columns:
+            return self.__record.get(name)  # an empty cell is null
+        raise InputError(no_column(name, self.__columns))
 
 
 def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str, Any]) -> Any:
@@ -53,6 +55,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
+    from fh_notebook.batching.rows import read_rows
     from fh_notebook.batching.start import batch
 
     if not options.name:
@@ -62,9 +65,12 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
     if looks_like_snippet(body):
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
+    columns = read_rows(names[options.over]).columns
+    if options.score and options.score not in columns:
+        raise InputError(f"--score: {no_column(options.score, columns)}", where=options.name)
     template = Template(body)
     parts = read_inputs(template, deployment)
-    inputs = {variable: _of_row(template, part, names) for variable, part in parts.items()}
+    inputs = {variable: _of_row(template, part, names, columns) for variable, part in parts.items()}
     done = batch(
         names[options.over],
         deployment,
@@ -83,11 +89,19 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     return done
 
 
-def _of_row(template: Template, part: Any, names: Mapping[str, Any]) -> Any:
+def no_column(name: str, columns: Sequence[str]) -> str:
+    """Say that there is no such column, with the nearest one."""
+    close = nearest(name, columns)
+    return f"there is no column {name!r}; " + (
+        f"did you mean {close!r}?" if close else f"the columns are {', '.join(columns)}"
+    )
+
+
+def _of_row(template: Template, part: Any, names: Mapping[str, Any], columns: Sequence[str]) -> Any:
     """The function of a row that fills one variable's part of the body."""
 
     def fill(record: dict[str, Any]) -> Any:
-        here = {**names, "row": Row(record)}  # one namespace: a generator in an expression sees only globals
+        here = {**names, "row": Row(record, columns)}  # one namespace: a generator in an expression sees only globals
         return template.fill(part, lambda source: as_json(eval(source, here), source))  # noqa: S307 - the user's cell
 
     return fill

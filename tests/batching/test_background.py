@@ -100,9 +100,11 @@ def test_a_cancel_right_after_the_start_is_a_stop_whenever_it_comes() -> None:
         batch = fh.batch(rows(3), "shout", name=f"b{number}", client=client, progress=False, wait=False)
         batch.cancel()
         batch.wait()
-        assert batch.stopped is not None
-        assert batch.stopped.reason == "cancelled"
         assert not batch.running
+        if batch.stopped is None:  # it was done before the cancel came
+            assert batch.counts.done == 6
+            continue
+        assert batch.stopped.reason == "cancelled"
         if not batch.counts.unknown:
             assert (
                 batch.stopped.message == "cancelled; what is finished is kept and batch.resume() goes on with the rest"

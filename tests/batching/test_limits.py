@@ -175,7 +175,7 @@ def test_what_may_have_run_is_called_again_only_when_the_user_says_so() -> None:
     batch.resume()
     again = _batch(shouting.hive.client(), rows(2))
     assert again.counts == Counts(planned=2, done=1, unknown=1, reused=1)
-    assert "1 unknown (may have run)" in str(again.plan())
+    assert "1 unknown (may have run; retry_unknown=True calls again)" in str(again.plan())
     assert shouting.ran == {("loud", "t0"): 1, ("loud", "t1"): 1}
     assert again.resume(retry_unknown=True).counts == Counts(planned=2, done=2, reused=1, calls=1)
     assert shouting.ran == {("loud", "t0"): 2, ("loud", "t1"): 1}

@@ -215,7 +215,7 @@ def test_a_plan_says_what_is_answered_already() -> None:
     local = when.astimezone()
     assert str(known) == (
         f"triage: 3 rows x 1 variant = 3 jobs; 1 of 3 answered on {local.day} {local:%b %H:%M}; "
-        "1 unknown (may have run); 1 the same as another; 1 with inputs that do not fit; 0 calls"
+        "1 unknown (may have run; retry_unknown=True calls again); 1 the same as another; 1 with inputs that do not fit; 0 calls"
     )
 
 

@@ -21,7 +21,7 @@ from fh_notebook.contract.run import Run
         (Counts(planned=80, done=80, reused=62, calls=18), "b: 80 of 80 done; 62 reused, 18 calls"),
         (
             Counts(planned=9, done=2, failed=3, unknown=1, pending=3, calls=9, refused=2),
-            "b: 2 of 9 done, 3 failed, 1 unknown (may have run), 3 pending; 9 calls, 2 of them refused (429)",
+            "b: 2 of 9 done, 3 failed, 1 unknown (may have run; retry_unknown=True calls again), 3 pending; 9 calls, 2 of them refused (429)",
         ),
     ],
 )

@@ -131,3 +131,27 @@ def test_tables_of_a_model_are_capped() -> None:
     tall = fh.Run(status="completed", output=[{f"c{j}": "y" * 30_000 for j in range(40)} for _ in range(300)])
     for run in (wide, tall):
         assert len(Shown([run], "table")._repr_html_()) < 1_500_000
+
+
+def test_the_line_magic_is_the_help(shell: Shell) -> None:  # noqa: F811
+    """A cell of one line has no body: `%fetchhive` says how to write one."""
+    result, said = shell.run("%fetchhive")
+    assert result.error_in_exec is None
+    assert "--over FRAME" in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%fetchhive support-triage -v keyword\nticket: x", "there is no variant 'keyword'; did you mean 'keywords'?"),
+        ("%%fetchhive support-triage -v keywords\nticket: 42", "ticket: 42 is not a text; put it in quotes"),
+        ("%%fetchhive support-triage -v keywords --out len\nticket: x", "'len' is a name of Python's own"),
+        ("%%fetchhive support-triage -v keywords --over rows --score exact:wnt\nticket: x", "did you mean 'want'?"),
+    ],
+)
+def test_what_is_known_is_checked_before_any_call(shell: Shell, cell: str, told: str) -> None:  # noqa: F811
+    """The local hive's own deployments: a misspelt variant or column, a number for a text."""
+    shell.run(ROWS)
+    result, said = shell.run(cell)
+    assert result.error_in_exec is not None
+    assert told in said
