@@ -23,6 +23,7 @@ UNWANTED: Final = (
     "NO_COLOR",
     "FORCE_COLOR",
     "MPLBACKEND",
+    "PYTEST_ADDOPTS",  # a pytest that a test starts has options of its own
 )
 
 
