@@ -24,8 +24,10 @@ from fh_notebook.version import __version__ as __version__
 if TYPE_CHECKING:
     from fh_notebook import local
     from fh_notebook.batching.batch import Batch
+    from fh_notebook.batching.history import history
     from fh_notebook.batching.mapping import const
     from fh_notebook.batching.start import abatch, batch, last_batch
+    from fh_notebook.calls import ainvoke, invoke
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
     from fh_notebook.comparing import scorers as score
@@ -59,13 +61,16 @@ if TYPE_CHECKING:
         SnippetError,
         StoreError,
     )
+    from fh_notebook.session import deployments
     from fh_notebook.settings import configure
     from fh_notebook.values import UNSET, Secret
 
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.batching.batch": ("Batch",),
+    "fh_notebook.batching.history": ("history",),
     "fh_notebook.batching.mapping": ("const",),
     "fh_notebook.batching.start": ("abatch", "batch", "last_batch"),
+    "fh_notebook.calls": ("ainvoke", "invoke"),
     "fh_notebook.client.blocking": ("Client",),
     "fh_notebook.client.client": ("AsyncClient",),
     "fh_notebook.comparing.comparison": ("Comparison", "compare"),
@@ -98,6 +103,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "SnippetError",
         "StoreError",
     ),
+    "fh_notebook.session": ("deployments",),
     "fh_notebook.settings": ("configure",),
     "fh_notebook.values": ("UNSET", "Secret"),
 }
@@ -128,6 +134,7 @@ __all__ = [
     "StoreError",
     "Variable",
     "abatch",
+    "ainvoke",
     "any_",
     "array",
     "batch",
@@ -138,8 +145,11 @@ __all__ = [
     "const",
     "date",
     "datetime_",
+    "deployments",
     "group",
+    "history",
     "integer",
+    "invoke",
     "last_batch",
     "local",
     "number",

@@ -1,7 +1,8 @@
 """HTML that is escaped by construction: a child that is not `Html` is text, and text is always escaped.
 
 Rule of this file: model output is hostile. It comes in as `str`, so it can only come out escaped; nothing here builds
-`Html` from a string of somebody else's, and everything that can be long is capped.
+`Html` from a string of somebody else's, and everything that can be long is folded, then capped.
+Folds are ``<details>``: they need no JavaScript, so they work in a saved notebook and in nbconvert's page too.
 Colours are Jupyter's own CSS variables, with `currentColor`-based values where there are none (nbconvert, GitHub).
 """
 
@@ -12,10 +13,19 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-__all__ = ["STYLE", "Html", "badge", "clip", "el", "join", "printable", "table"]
+__all__ = [
+    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "el", "fold", "folded", "folded_text", "join", "printable", "table",
+]  # fmt: skip
 
 TEXT_CAP: Final = 20_000
 """Characters of one output that are shown. More would freeze a page; the value itself stays whole on the object."""
+LINES_OPEN: Final = 20
+CHARS_OPEN: Final = 2_000
+"""What of one output is open to the eye; the rest is folded."""
+_KEEP_LINES: Final = "white-space:pre-wrap"
+"""In place, because JupyterLab takes style sheets out of a notebook that it does not trust, and leaves this."""
+_SLACK: Final = 1.2
+"""A rest of less than a fifth more is not folded away: the fold's own line would take as much room."""
 
 
 class Html(str):
@@ -43,6 +53,92 @@ def printable(text: str) -> str:
 def clip(text: str, limit: int = TEXT_CAP) -> str:
     """Return at most `limit` characters of `text`, and say how many were left out."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+
+
+def _opened(text: str, lines: int, chars: int) -> tuple[str, str]:
+    """Return what of `text` is open to the eye, and the rest."""
+    ends = _ends_of_lines(text, int(lines * _SLACK) + 1)
+    if len(ends) <= lines * _SLACK and len(text) <= chars * _SLACK:
+        return text, ""
+    cut = ends[lines - 1] if len(ends) > lines else len(text)
+    if cut > chars * _SLACK:
+        cut = _good_place(text, chars)
+    return text[:cut], text[cut + (text[cut : cut + 1] in ("\n", " ")) :]
+
+
+def _good_place(text: str, chars: int) -> int:
+    """Where to cut before `chars`: at the end of a line, else of a word, unless that is far away."""
+    return next((at for mark in "\n " if (at := text.rfind(mark, chars // 2, chars)) > 0), chars)
+
+
+def _ends_of_lines(text: str, most: int) -> list[int]:
+    """Where the first `most` lines end. A text of many megabytes is not split for it."""
+    ends: list[int] = []
+    at = -1
+    while len(ends) < most and (at := text.find("\n", at + 1)) >= 0:
+        ends.append(at)
+    return ends if len(ends) == most else [*ends, len(text)]
+
+
+def _rest(text: str) -> str:
+    lines = text.rstrip("\n").count("\n") + 1
+    return f"{lines:,} more lines" if lines > 1 else f"{len(text):,} more characters"
+
+
+def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHARS_OPEN, cls: str = "fh-out") -> Html:
+    r"""Return a box with the beginning of `text`, and a fold with the rest of it if it is long.
+
+    Parameters
+    ----------
+    text : str
+        A model's or a service's.
+    whole : str
+        Where all of it is, for a text that is too long even for the fold: ``"run.text has all"``.
+    cap : int
+        Characters that the box has at most, fold included.
+    open_chars : int
+        Characters that are open to the eye: less where the box is narrow.
+    cls : str
+        CSS classes of the box.
+
+    Examples
+    --------
+    >>> folded("short", whole="run.text has all")
+    '<div class="fh-out" style="white-space:pre-wrap">short</div>'
+    >>> "<summary>… 180 more lines</summary>" in folded("line\n" * 200, whole="run.text has all")
+    True
+    """
+    text = text.replace("\r\n", "\n").rstrip("\n")
+    head, rest = _opened(text, LINES_OPEN, min(open_chars, cap))
+    if not rest:
+        return el("div", head, cls=cls, style=_KEEP_LINES)
+    kept, end = rest, ""
+    if len(text) > cap:
+        kept = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
+        end = f"\n… {len(rest) - len(kept):,} more characters; {whole}"
+    return el(
+        "div", head, fold(f"… {_rest(rest)}", el("div", f"{kept}{end}", cls="fh-rest")), cls=cls, style=_KEEP_LINES
+    )
+
+
+def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> str:
+    r"""Return the plain twin of :func:`folded`: the beginning, and how much more there is.
+
+    Examples
+    --------
+    >>> print(folded_text("one\ntwo\nthree\nfour", whole="run.text has all", lines=2))
+    one
+    two
+    … 2 more lines; run.text has all
+    """
+    text = text.replace("\r\n", "\n").rstrip("\n")
+    head, rest = _opened(text, lines, chars)
+    return printable(f"{head}\n… {_rest(rest)}; {whole}" if rest else head)
+
+
+def fold(summary: str, *inside: Html) -> Html:
+    """Return `inside` folded away behind one line that opens it."""
+    return el("details", el("summary", summary), *inside, cls="fh-fold")
 
 
 def _child(child: object) -> str:
@@ -111,10 +207,13 @@ STYLE: Final = Html(
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
     ".fh-completed{color:var(--jp-success-color1,inherit)}.fh-failed{color:var(--jp-error-color1,inherit)}"
     ".fh-unknown,.fh-queued,.fh-running,.fh-other{color:var(--jp-warn-color0,inherit)}"
-    ".fh-out{white-space:pre-wrap;overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
-    "font-size:var(--jp-code-font-size,13px);max-height:24em;overflow:auto;margin:0;padding:8px 10px;border-radius:4px;"
+    ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
+    "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"
     "color:inherit}"
+    ".fh-fold>summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit);opacity:.85;padding:2px 0}"
+    ".fh-fold>summary:focus-visible{outline:2px solid currentColor}"
+    ".fh-rest{max-height:40em;overflow:auto}"
     ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"
     ".fh-side>.fh-card{flex:1 1 280px;min-width:0}"
     ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from fh_notebook import settings, views
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.client import AsyncClient
 from fh_notebook.client.connection import Connection
+from fh_notebook.contract.catalog import LOCAL_SOURCE, Deployments, meant
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fh_notebook.local.hive import LocalHive
     from fh_notebook.store.store import Store
 
-__all__ = ["client_for", "client_of_hive", "connection", "gate", "local_hive", "store"]
+__all__ = ["client_for", "client_of_hive", "connection", "deployments", "gate", "local_hive", "store"]
 
 LOCAL_URL: Final = "http://local/v1"
 """The address of a hive in process: nothing listens there, the transport is the hive itself."""
@@ -42,6 +43,8 @@ class _State:
         self.stores: dict[str, Store] = {}
         self.client: Client | None = None
         self.client_of: object = None
+        self.retired: list[Client] = []
+        """Of earlier settings: a batch in the background may still use one, so none is closed before `reset`."""
         self.hive: LocalHive | None = None
         self.told: set[str] = set()
 
@@ -62,8 +65,9 @@ def reset() -> None:
     """Close what this process has open and forget it: the store's files and the session's client."""
     global _state
     ended, _state = _state, _State()
-    if ended.client is not None:
-        ended.client.close()
+    for client in (ended.client, *ended.retired):
+        if client is not None:
+            client.close()
     for opened in ended.stores.values():
         opened.close()
 
@@ -168,6 +172,8 @@ def connection(
         verify=verify,
         open_transport=(lambda: transport) if transport is not None else None,
         keep=_keeper(lambda: workspace),
+        find_deployment=_finder(_catalogue),
+        known_deployments=_catalogue,
     )
 
 
@@ -185,6 +191,9 @@ def connection_of_hive(
     def find_workspace() -> str:
         return f"{settings.LOCAL}#{hive.name or hive.instance}"
 
+    def known() -> Deployments:
+        return _known_to(hive)
+
     workspace = find_workspace()
     return Connection(
         base_url=LOCAL_URL,
@@ -198,12 +207,65 @@ def connection_of_hive(
         open_transport=hive.transport,
         find_workspace=find_workspace,
         keep=_keeper(find_workspace),
-        find_deployment=_finder(hive.deployments),
+        find_deployment=_finder(known),
+        known_deployments=known,
     )
 
 
-def _finder(deployments: Callable[[], Iterable[Deployment]]) -> Callable[[str], Deployment | None]:
-    return lambda name: next((d for d in deployments() if d.name == name), None)
+def _catalogue() -> Deployments:
+    """The deployments of the catalogue's file, of which there need be none."""
+    from fh_notebook.store.catalog_file import catalogue
+
+    return catalogue()
+
+
+def _known_to(hive: LocalHive) -> Deployments:
+    """A hive's own deployments, then those of the catalogue."""
+    file = _catalogue()
+    own = ((deployment, LOCAL_SOURCE) for deployment in hive.deployments())
+    return Deployments([*own, *((file[name], file.source_of(name)) for name in file)])
+
+
+def _finder(known: Callable[[], Deployments]) -> Callable[[str], Deployment | None]:
+    """Return what looks a name up among the known ones, afresh at each call: the file may have been edited."""
+
+    def find(name: str) -> Deployment | None:
+        there = known()
+        if name not in there and (slip := meant(name, there)) is not None:
+            raise slip
+        return there.get(name)
+
+    return find
+
+
+def deployments(client: Client | AsyncClient | None = None) -> Deployments:
+    """Return every deployment that is known: those of the local hive in use, then those of ``fetchhive.yaml``.
+
+    Parameters
+    ----------
+    client : Client or AsyncClient, optional
+        Whose deployments; ``None`` is the session's own client, which is not made for it.
+
+    Raises
+    ------
+    InputError
+        The catalogue's file cannot be read; every problem is told with its line.
+    SettingsError
+        The settings name no usable key or address.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> list(fh.deployments(fh.local.demo_hive().client()))
+    ['support-triage']
+    """
+    if client is not None:
+        return client_for(client).aclient.connection.known_deployments()
+    # A look at the table (or at the names, by Tab) is no reason to make a client and to say where calls would go.
+    address, chosen = settings.find_base_url(None)
+    if address == settings.LOCAL or (not chosen and settings.find_key(None, base_url=address)[0] is None):
+        return _known_to(local_hive())
+    return _catalogue()
 
 
 def client_of_hive(hive: LocalHive) -> Client:
@@ -240,5 +302,8 @@ def client_for(client: Client | AsyncClient | None = None) -> Client:
     now = (settings.current(), settings.key_in_environment(), os.environ.get("FETCH_HIVE_BASE_URL"))
     with _state.lock:
         if _state.client is None or _state.client_of != now:
-            _state.client, _state.client_of = Client(), now
+            made = Client()
+            if _state.client is not None:
+                _state.retired.append(_state.client)
+            _state.client, _state.client_of = made, now
         return _state.client

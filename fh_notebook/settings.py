@@ -1,66 +1,56 @@
 """Where a key, an address and the store come from. One order for everything:
 
 1. the argument of the call,
-2. :func:`configure` in this process,
+2. this kernel: :func:`configure`, or ``%fetchhive login`` (whichever was last),
 3. the environment (``FETCH_HIVE_API_KEY``, ``FETCH_HIVE_BASE_URL``, ``FH_NOTEBOOK_STORE``; an empty variable is unset),
 4. for the key: the system's keyring, when the package ``keyring`` is installed,
-5. else: no key means the local hive, and whoever resolves it says so; the address is the service's own.
+5. a ``.env`` file, when ``configure(dotenv=...)`` says so: the key and the address,
+6. for the key: the secret ``FETCH_HIVE_API_KEY`` of Google Colab, then that of Kaggle, in their notebooks,
+7. else: no key means the local hive, and whoever resolves it says so; the address is the service's own.
 
-Rule of this file: a key is a `Secret` from the first line that touches it. It is never written anywhere by us, neither
-to a file nor to ``os.environ``.
+Rule of this file: it decides, and asks :mod:`fh_notebook.keys` where keys lie. A key is never written anywhere unasked,
+neither to a file nor to ``os.environ``.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any, Literal
 
+from fh_notebook import keys
+from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, check_base_url, hostname, is_loopback, origin
 from fh_notebook.errors import FetchHiveError, SettingsError
-from fh_notebook.values import UNSET, Secret, Unset, as_secret, redact
+from fh_notebook.keys import Look, usable_key
+from fh_notebook.log import log
+from fh_notebook.values import UNSET, Secret, Unset, as_secret
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "LOCAL",
+    "Login",
     "Settings",
     "check_base_url",
     "configure",
     "current",
     "find_key",
+    "hostname",
+    "is_loopback",
     "log",
+    "look_for_key",
     "origin",
 ]
 
-DEFAULT_BASE_URL: Final = "https://api.fetchhive.com/v1"
-"""The official SDKs' default; it includes ``/v1`` (CONTRACT section 7)."""
-LOCAL: Final = "local"
-"""As a base URL: the hive inside this process."""
-KEYRING_SERVICE: Final = "fh_notebook"
-UNSET_KEY: Final = "YOUR_API_KEY"
-"""What a Code Snippet says in place of a key: always unset."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """The key that ``%fetchhive login`` was given. It goes to the service that it was given for, and to no other."""
 
-class _Redacting(logging.Filter):
-    """The second net: no record leaves with a secret in it, whoever wrote it.
-
-    A filter sees only what is logged to its own logger, so every room logs to this one.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), ()
-        if record.exc_info:
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
-            record.exc_info = None
-        return True
-
-
-log: Final = logging.getLogger("fh_notebook")
-log.addFilter(_Redacting())
-log.addHandler(logging.NullHandler())
+    key: Secret
+    origin: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +58,10 @@ class Settings:
     """What :func:`configure` holds. Fields that are ``UNSET`` are left to the environment and the defaults."""
 
     api_key: Secret | Unset | None = UNSET
+    login: Login | None = None
+    logins: int = 0
+    """How often a login or a logout happened: a client that was made before is the session's own no more."""
+    dotenv: keys.DotEnv | None = None
     base_url: str | Unset = UNSET
     workspace: str | Unset = UNSET
     """A name for the workspace that goes into the keys of kept answers, in place of the API key's fingerprint."""
@@ -99,6 +93,7 @@ def configure(
     max_concurrency: int | Unset | None = UNSET,
     loop: Literal["thread", "nested"] | Unset = UNSET,
     tracebacks: Literal["short", "full"] | Unset = UNSET,
+    dotenv: bool | str | Path | Unset = UNSET,
 ) -> None:
     """Set what every later call of this process uses. What is not given stays as it is.
 
@@ -122,6 +117,10 @@ def configure(
         Where blocking calls run: on a background thread, or on the kernel's own loop.
     tracebacks : {"short", "full"}
         How errors of this package show in a notebook.
+    dotenv : bool or path
+        ``True`` reads ``FETCH_HIVE_API_KEY`` and ``FETCH_HIVE_BASE_URL`` from the nearest file ``.env``, from the
+        working folder upward, now; a path names the file; ``False`` forgets what was read. Needs python-dotenv.
+        Nothing is put into ``os.environ``.
 
     Raises
     ------
@@ -138,8 +137,9 @@ def configure(
     changed: dict[str, Any] = {}
     if api_key is not UNSET:
         # An empty text or a placeholder is unset, as everywhere; only None forgets.
-        key = _usable_key(api_key, "configure(api_key=...)")
+        key = usable_key(api_key, "configure(api_key=...)")
         changed["api_key"] = UNSET if key is None and api_key is not None else key
+        changed["login"] = None
     if base_url is not UNSET:
         changed["base_url"] = check_base_url(base_url)
     if store is not UNSET:
@@ -160,6 +160,8 @@ def configure(
         changed["loop"] = _one_of(loop, ("thread", "nested"), "loop")
     if tracebacks is not UNSET:
         changed["tracebacks"] = _one_of(tracebacks, ("short", "full"), "tracebacks")
+    if dotenv is not UNSET:
+        changed["dotenv"] = _checked_dotenv(dotenv)
     _use(replace(_current, **changed))
 
 
@@ -193,18 +195,26 @@ def _one_of(value: Any, known: tuple[str, ...], name: str) -> str:
     return str(value)
 
 
-def _usable_key(value: str | Secret | Unset | None, source: str) -> Secret | None:
-    """Return the key of one source, or ``None`` when that source has none."""
-    if value is None or value is UNSET:
-        return None
-    if not isinstance(value, str | Secret):
-        raise SettingsError(f"the key from {source} is a {type(value).__name__}; give a string")
-    key = Secret(value)
-    if not key or key.reveal() == UNSET_KEY:
-        return None
-    if not key.reveal().isascii() or not key.reveal().isprintable() or " " in key.reveal():
-        raise SettingsError(f"the key from {source} has a character that no key has; copy it again, without quotes")
-    return key
+def _checked_dotenv(choice: bool | str | Path) -> keys.DotEnv | None:
+    found = keys.read_dotenv(choice)
+    if found is None or found.base_url is None:
+        return found
+    return replace(found, base_url=check_base_url(found.base_url))
+
+
+def log_in(key: Secret, *, base_url: str, source: str) -> None:
+    """Use `key` for the service at `base_url` from now on, in this kernel."""
+    login = Login(key=key, origin=origin(base_url), source=source)
+    _use(replace(_current, api_key=UNSET, login=login, logins=_current.logins + 1))
+
+
+def log_out() -> bool:
+    """Forget the key of :func:`configure` or :func:`log_in`, and say whether there was one."""
+    had = bool(_current.login or _current.api_key)
+    # A key that was forgotten on purpose (None) stays so: a logout opens no other source.
+    key = None if _current.api_key is None else UNSET
+    _use(replace(_current, api_key=key, login=None, logins=_current.logins + 1))
+    return had
 
 
 def find_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL) -> tuple[Secret | None, str]:
@@ -221,36 +231,44 @@ def find_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BA
         A source has a key that no service can have given out.
     """
     argument = as_secret(argument)
-    if key := _usable_key(argument, "the argument api_key"):
-        return key, "argument"
-    if _current.api_key is not UNSET:
-        # A key that was forgotten on purpose (None) is not looked for elsewhere.
-        key = _usable_key(_current.api_key, "configure()")
-        return key, "configure()" if key else ""
-    if key := _usable_key(key_in_environment(), "FETCH_HIVE_API_KEY"):
-        return key, "FETCH_HIVE_API_KEY"
-    if key := _usable_key(_from_keyring(base_url), "the keyring"):
-        return key, "keyring"
+    for look in look_for_key(argument, base_url=base_url):
+        if look.key:
+            return look.key, look.source
+        if look.hint:
+            log.info("%s", look.hint)
     return None, ""
+
+
+def look_for_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL) -> Iterator[Look]:
+    """Ask each source for the key, in the order of this module, and yield what it says.
+
+    The first one with a key is the one that counts; those behind it are asked only by who goes on.
+
+    Raises
+    ------
+    SettingsError
+        A source has a key that no service can have given out.
+    """
+    argument = as_secret(argument)
+    yield Look(source="argument", key=usable_key(argument, "the argument api_key"))
+    if _current.api_key is not UNSET:
+        yield Look(source="configure()", key=usable_key(_current.api_key, "configure()"))
+        if _current.api_key is None:
+            return  # a key that was forgotten on purpose is not looked for elsewhere
+    if (login := _current.login) and login.origin == origin(base_url):
+        yield Look(source=login.source, key=login.key)
+    yield Look(source=keys.KEY_NAME, key=usable_key(keys.from_environment(), keys.KEY_NAME))
+    yield Look(source="keyring", key=usable_key(keys.from_keyring(origin(base_url)), "the keyring"))
+    if _current.dotenv is not None:
+        yield Look(source=_current.dotenv.path.name, key=_current.dotenv.api_key)
+    for hosted in (keys.from_colab, keys.from_kaggle):
+        look = hosted()
+        yield replace(look, key=usable_key(look.key, look.source))
 
 
 def key_in_environment() -> Secret | None:
     """Return what ``FETCH_HIVE_API_KEY`` says, if anything."""
-    return as_secret(os.environ.get("FETCH_HIVE_API_KEY")) or None
-
-
-def _from_keyring(base_url: str) -> Secret | None:
-    """Ask the system's keyring. One that is locked, missing or broken is as good as none."""
-    try:
-        import keyring
-    except ImportError:
-        return None
-    try:
-        found = as_secret(keyring.get_password(KEYRING_SERVICE, origin(base_url)))
-    except Exception as broken:  # a backend may raise anything of its own
-        log.debug("the keyring could not be read: %s", broken)
-        return None
-    return found or None
+    return keys.from_environment()
 
 
 def find_base_url(argument: str | None = None) -> tuple[str, bool]:
@@ -265,73 +283,11 @@ def find_base_url(argument: str | None = None) -> tuple[str, bool]:
         return check_base_url(argument), True
     if _current.base_url is not UNSET:
         return _current.base_url, True
-    if from_env := os.environ.get("FETCH_HIVE_BASE_URL"):
+    if from_env := os.environ.get(keys.ADDRESS_NAME):
         return check_base_url(from_env), True
+    if _current.dotenv is not None and _current.dotenv.base_url is not None:
+        return _current.dotenv.base_url, True
     return DEFAULT_BASE_URL, False
-
-
-def check_base_url(url: str) -> str:
-    """Return `url` without a trailing slash.
-
-    Raises
-    ------
-    SettingsError
-        Neither ``https``, nor ``http`` to this machine: a key must not travel in the clear.
-
-    Examples
-    --------
-    >>> check_base_url("https://api.fetchhive.com/v1/")
-    'https://api.fetchhive.com/v1'
-    """
-    url = str(url).strip()
-    if url == LOCAL:
-        return url
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as broken:
-        raise SettingsError(f"base_url {redact(str(url))!r} is not an address ({broken})") from None
-    if parts.username or parts.password:
-        raise SettingsError("base_url has a user name or password in it; give the key as api_key")
-    if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"base_url {redact(str(url))!r} is not an address; it begins with https:// and ends in /v1")
-    if parts.query or parts.fragment:
-        raise SettingsError(f"base_url {redact(str(url))!r} has a query; it ends in /v1")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise SettingsError(
-            f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
-        )
-    if not parts.path.rstrip("/").endswith("/v1"):
-        raise SettingsError(f"base_url {redact(url)!r} does not end in /v1, as the service's addresses do")
-    default_port = {"https": ":443", "http": ":80"}[parts.scheme]
-    # Written out or not, it is the same workspace.
-    return urlunsplit(parts._replace(netloc=parts.netloc.removesuffix(default_port))).rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by its name or number alone; nothing is looked up."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def hostname(base_url: str) -> str:
-    """Return the host of an address, without its port."""
-    return urlsplit(base_url).hostname or ""
-
-
-def origin(base_url: str) -> str:
-    """Return the host of an address with its port, for people and for keys of kept answers.
-
-    Examples
-    --------
-    >>> origin("https://api.fetchhive.com/v1")
-    'api.fetchhive.com'
-    """
-    return urlsplit(base_url).netloc.lower() if base_url != LOCAL else LOCAL
 
 
 def store_path() -> Path | None:

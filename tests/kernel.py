@@ -84,6 +84,7 @@ class Kernel:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._shell = self._connect(zmq.DEALER, facts["shell_port"])
         self._control = self._connect(zmq.DEALER, facts["control_port"])
+        self._stdin = self._connect(zmq.DEALER, facts["stdin_port"])
         self._iopub = self._connect(zmq.SUB, facts["iopub_port"])
         self._iopub.setsockopt(zmq.SUBSCRIBE, b"")
         # JPY_PARENT_PID: the kernel ends by itself when this process dies.
@@ -111,6 +112,8 @@ class Kernel:
 
     def _connect(self, kind: int, port: int) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
+        if kind == zmq.DEALER:
+            socket.identity = self._session.bsession  # the kernel asks on stdin by the name of who sent on shell
         socket.connect(f"tcp://127.0.0.1:{port}")
         return socket
 
@@ -206,8 +209,11 @@ class Kernel:
 
     # ------------------------------------------------------------------ cells
 
-    def send(self, code: str) -> str:
-        """Queue a cell and return its request id at once. As Run All does, an error stops the cells behind it."""
+    def send(self, code: str, *, person: bool = False) -> str:
+        """Queue a cell and return its request id at once. As Run All does, an error stops the cells behind it.
+
+        With a `person`, as a page sends it: somebody is there to be asked. Without, as nbclient and papermill do.
+        """
         return self._request(
             "execute_request",
             {
@@ -215,14 +221,14 @@ class Kernel:
                 "silent": False,
                 "store_history": True,
                 "user_expressions": {},
-                "allow_stdin": False,
+                "allow_stdin": person,
                 "stop_on_error": True,
             },
         )
 
-    def run_all(self, *cells: str) -> list[str]:
+    def run_all(self, *cells: str, person: bool = False) -> list[str]:
         """Queue all `cells` at once, as Run All does, and return their request ids."""
-        return [self.send(code) for code in cells]
+        return [self.send(code, person=person) for code in cells]
 
     def wait(self, request: str, timeout: float = PATIENCE_S) -> float:
         """Wait until the kernel is done with `request` and return when it was, by the monotonic clock."""
@@ -244,6 +250,28 @@ class Kernel:
     def wait_for_text(self, request: str, text: str, timeout: float = PATIENCE_S) -> None:
         """Wait until `request` has published `text`: the way to know that a cell is running."""
         self.wait_until(lambda: text in self.text(request), f"the output {text!r}", timeout)
+
+    def asked(self, timeout: float = PATIENCE_S) -> Mapping[str, Any]:
+        """Wait until a cell (sent with a `person`) asks for a line, and return its ``prompt`` and ``password``."""
+        if not self._stdin.poll(1000 * timeout):
+            raise AssertionError(f"nothing was asked within {timeout:g} s; log:\n{self.log[-2000:]}")
+        _, raw = self._session.recv(self._stdin, mode=0)
+        assert raw["msg_type"] == "input_request"
+        content: Mapping[str, Any] = raw["content"]
+        return content
+
+    def answer(self, text: str) -> None:
+        """Type `text` into the box that :meth:`asked` has seen, and press Enter."""
+        self._session.send(self._stdin, self._session.msg("input_reply", {"value": text}))
+
+    def complete(self, code: str, cursor: int | None = None, timeout: float = PATIENCE_S) -> Mapping[str, Any]:
+        """Ask, as Tab in a page does, for what can stand at `cursor` (characters; the end unless given) of a cell.
+
+        The reply's ``matches`` take the place of the text from ``cursor_start`` to ``cursor_end``; its ``metadata``
+        says more of each.
+        """
+        place = len(code) if cursor is None else cursor
+        return self.reply(self._request("complete_request", {"code": code, "cursor_pos": place}), timeout)
 
     def interrupt(self) -> None:
         """Do what the Stop button does."""

@@ -45,3 +45,15 @@ def test_links_to_files_lead_somewhere() -> None:
     """Relative links."""
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (Path(__file__).parents[1] / link).exists(), link
+
+
+def test_the_catalogue_in_it_is_read_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its variants and its optional variables are what the text says."""
+    import fh_notebook as fh
+
+    [text] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "fetchhive.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    triage = fh.deployments()["support-triage"]
+    assert triage.variants == ("keywords", "nearest")
+    assert triage.inputs["required"] == ["ticket"]

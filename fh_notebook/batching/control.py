@@ -21,7 +21,7 @@ from fh_notebook.batching.ledger import Ledger, NoLedger, Reuse, StoreLedger, lo
 from fh_notebook.batching.outcomes import Counts, Outcome, Outcomes, is_reusable, kind_of
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
-from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.stopping import Limits, cut_short, going_on, worded
 from fh_notebook.batching.wording import sentence
 from fh_notebook.contract.retry import NOT_REACHED
 from fh_notebook.errors import AuthError, SettingsError
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
 __all__ = ["Control", "Options"]
-
-
-def _cut_short(how: str, calls_out: int) -> Stopped:
-    out = ", what was in flight is unknown (it may have run)," if calls_out else ""
-    message = f"{how}; what is finished is kept{out} and batch.resume() goes on with the rest"
-    return Stopped(reason="cancelled", message=message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +87,11 @@ class Control:
         self._job: loop.Job[None] | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
+        self.blocks = True  # whether somebody waits for the present start
         self._ended = threading.Event()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
+        self._going_on = going_on()
 
     # --- what progress and people see
 
@@ -245,7 +241,7 @@ class Control:
 
     def start(self, keys: list[str], *, wait: bool) -> None:
         """Call the jobs of `keys`, on the background loop."""
-        self._begin(keys)
+        self._begin(keys, blocks=wait)
         work = self._go(keys, progress_of(self._options.progress))
         if not wait:
             self._job = loop.background().submit(work)
@@ -255,15 +251,16 @@ class Control:
         except KeyboardInterrupt:
             # Milliseconds; longer only where the machine or the disk is busy. What was out is being kept as unknown.
             self._ended.wait(SETTLE_S)
-            self.stopped = _cut_short("interrupted", self._cut + self.in_flight)
+            self._stop(cut_short("interrupted", self._cut + self.in_flight))
 
     async def astart(self, keys: list[str]) -> None:
         """Await :meth:`start`, from any running loop."""
-        self._begin(keys)
+        self._begin(keys, blocks=True)
         await loop.bridge(self._go(keys, progress_of(self._options.progress)))
 
-    def _begin(self, keys: list[str]) -> None:
+    def _begin(self, keys: list[str], *, blocks: bool) -> None:
         self.refuse_while_running()
+        self.blocks = blocks
         self._replan(keys)
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self.stopped, self._answered, self._cut, self._cancel_asked = None, 0, 0, False
@@ -320,7 +317,7 @@ class Control:
                 if self._store is not None and self.stopped is not None and self.stopped.reason == "store":
                     await asyncio.to_thread(self._safely, self._store.keep_owed)  # while the claims are alive
         except asyncio.CancelledError:
-            self.stopped = _cut_short("cancelled" if self._cancel_asked else "interrupted", self._cut)
+            self._stop(cut_short("cancelled" if self._cancel_asked else "interrupted", self._cut))
             if not self._cancel_asked:
                 raise
         finally:
@@ -375,10 +372,13 @@ class Control:
             self._cut += event.run.error_code == CUT_OFF
             self.outcomes.put(event.job.key, Outcome(run=event.run, reused=event.reused))
         elif isinstance(event, Stopped):
-            self.stopped = event
+            self._stop(event)
         self._safely(self._progress.update, self)
         if self._on_event is not None and not self._safely(self._on_event, event):
             self._on_event = None  # it would raise for every event
+
+    def _stop(self, stopped: Stopped) -> None:
+        self.stopped = worded(stopped, self._going_on)
 
     def _safely(self, call: Callable[..., object], *arguments: Any) -> bool:
         """Call somebody else's function; what it raises is logged, and never ends paid work."""

@@ -22,7 +22,7 @@ from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopp
 from fh_notebook.batching.ledger import Ledger, Turn
 from fh_notebook.batching.outcomes import kind_of
 from fh_notebook.batching.plan import Job
-from fh_notebook.batching.stopping import Limits, stop_of_answer
+from fh_notebook.batching.stopping import RESUME, Limits, stop_of_answer
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import Decision, Verdict, decide
 from fh_notebook.contract.run import Run
@@ -174,7 +174,7 @@ class Engine:
                 try:
                     await self._enter(slot)
                 except LimitReached as closed:
-                    self._stop(Stopped(reason="daily_cap", message=f"{closed}; batch.resume() then"))
+                    self._stop(Stopped(reason="daily_cap", message=f"{closed}; then {RESUME}"))
                     return
                 except TimeoutError:  # the deadline or a stop was there before the slot
                     self._head = entry
@@ -265,7 +265,7 @@ class Engine:
         if task.cancelled() or (broken := task.exception()) is None:
             return
         if isinstance(broken, StoreError):
-            self._stop(Stopped(reason="store", message=f"{broken}; then batch.resume()"))
+            self._stop(Stopped(reason="store", message=f"{broken}; then {RESUME}"))
         else:  # a defect of ours: told, and nothing that was answered is lost for it
             self._stop(Stopped(reason="defect", message=f"{type(broken).__name__}: {broken}"))
 

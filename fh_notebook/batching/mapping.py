@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fh_notebook.batching.cells import coerced, is_missing, object_series, plain
+from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.rows import Rows
+from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.schema import fill_defaults
@@ -71,6 +72,8 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment) -> Mapper:
         source = _source(given)
         if isinstance(source, Column) and source.name not in rows.columns:
             problems.append(_no_such_column(name, source.name, rows))
+        if problem := _unknown(name, deployment):
+            problems.append(problem)
         sources[name] = source
     for name in _of_their_own_name(inputs, rows, deployment):
         sources.setdefault(name, Column(name))
@@ -119,6 +122,17 @@ def _no_such_column(variable: str, column: str, rows: Rows) -> str:
     close = nearest(column, rows.columns)
     meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'};"
     return f"{variable}: there is no column {short(column)}; {meant} A fixed text is fh.const({short(column)})"
+
+
+def _unknown(variable: Any, deployment: Deployment) -> str | None:
+    """Say that there is no such Start variable, where all of them are declared: before a column is asked for."""
+    known = deployment.variable_names
+    is_open = deployment.inputs.get("additionalProperties") is not False or "patternProperties" in deployment.inputs
+    if is_open or variable in known:
+        return None
+    close = nearest(variable, known)
+    meant = f"did you mean {close!r}?" if close else f"the variables are {listed(known, 'and') or 'none'}"
+    return f"{path_text([str(variable)])}: there is no such variable; {meant}"
 
 
 def _of_their_own_name(inputs: Any, rows: Rows, deployment: Deployment) -> list[str]:
@@ -176,7 +190,7 @@ class Mapper:
         if isinstance(source, Column):
             given = source.name in record
             value = record.get(source.name)
-            value = coerced(value, schema) if self.tabular else value
+            value = coerced(value, schema, self.deployment.inputs) if self.tabular else value
         else:
             given, value = True, plain(source(dict(record)))
         if is_missing(value):

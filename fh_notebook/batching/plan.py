@@ -268,7 +268,9 @@ def _checked_rows(
             )
         )
     if problems and on_invalid == "raise":
-        raise InputError(_together(problems), where=deployment.name)
+        *told, last = _together(problems)
+        cure = "fh.batch(..., on_invalid='skip') leaves such rows out"
+        raise InputError([*told, f"{last}; {cure}"], where=deployment.name)
     return checked
 
 

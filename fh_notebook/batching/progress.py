@@ -42,12 +42,21 @@ class Snapshot(Protocol):
         """Calls that are out."""
         ...
 
+    @property
+    def blocks(self) -> bool:
+        """Whether a cell or a program waits for it."""
+        ...
+
     def plan(self) -> Plan:
         """What it was going to do when it was started."""
         ...
 
     def summary(self) -> str:
         """Say how far it is, or how it ended."""
+        ...
+
+    def cancel(self) -> None:
+        """End it at once, from any thread, without waiting."""
         ...
 
 

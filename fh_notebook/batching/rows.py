@@ -136,6 +136,11 @@ def _label(value: Any) -> Any:
 
 
 def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
+    if records and all(isinstance(record, str) for record in records):
+        raise InputError(
+            "rows are dicts of column names to values, and these are texts; give [{'text': t} for t in texts], "
+            "each text under the name of its Start variable"
+        )
     problems = [
         f"{place(i)}: {short(r)} is not a dict of column names to values"
         for i, r in enumerate(records)

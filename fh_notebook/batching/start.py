@@ -7,7 +7,7 @@ where it was. How a batch runs is in `control.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from fh_notebook import session
@@ -26,14 +26,20 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["abatch", "batch", "last_batch"]
+__all__ = ["abatch", "batch", "last_batch", "last_batch_at"]
 
 _last: Batch | None = None
+_last_at: datetime | None = None
 
 
 def last_batch() -> Batch | None:
     """Return the batch that was made last in this process, also one whose cell was interrupted."""
     return _last
+
+
+def last_batch_at() -> datetime | None:
+    """Return when :func:`last_batch` was made, UTC."""
+    return _last_at
 
 
 def batch(
@@ -199,7 +205,7 @@ def _prepare(
     **planning: Any,
 ) -> tuple[Batch, list[str]]:
     """Check and look up everything, and call nothing; return the batch and the keys of the jobs to call."""
-    global _last
+    global _last, _last_at
     options = Options(
         limits=Limits(max_calls=max_calls, max_seconds=max_seconds, fail_on_error=fail_on_error),
         max_concurrency=_checked_concurrency(max_concurrency),
@@ -217,6 +223,7 @@ def _prepare(
     control = Control(plan, caller, session.store(), options)
     keys = control.prepare()
     _last = Batch(control, without_secrets(read, planning["inputs"], target))
+    _last_at = datetime.now(UTC)
     return _last, keys
 
 

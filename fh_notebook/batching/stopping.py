@@ -1,18 +1,63 @@
 """When to stop starting calls. Pure.
 
-Rule of this file: stopping never fails a row. What was not called stays pending, and the message says how to go on.
+Rule of this file: stopping never fails a row. What was not called stays pending, and the message says how to go on, in
+terms of what the person has: a batch, or a cell.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 
-__all__ = ["Limits", "stop_of_answer"]
+__all__ = ["RESUME", "Limits", "cut_short", "going_on", "going_on_by", "stop_of_answer", "worded"]
+
+RESUME: Final = "batch.resume()"
+"""How whoever holds the batch goes on; messages are written with it."""
+
+_going_on: ContextVar[str] = ContextVar("fh_notebook_going_on", default=RESUME)
+
+
+def going_on() -> str:
+    """Return how the caller's person goes on with a batch that was stopped."""
+    return _going_on.get()
+
+
+@contextmanager
+def going_on_by(how: str) -> Iterator[None]:
+    """Have every batch that is made inside say `how` to go on: a ``%%fetchhive`` cell's person holds no batch.
+
+    Examples
+    --------
+    >>> with going_on_by("run the cell again"):
+    ...     worded(Limits(max_calls=3).reached(calls=3, elapsed_s=0, errors=0, planned=9), going_on()).message
+    '3 calls were made, the ceiling that max_calls sets; the rest is pending; to go on: run the cell again'
+    """
+    before = _going_on.set(how)
+    try:
+        yield
+    finally:
+        _going_on.reset(before)
+
+
+def worded(stopped: Stopped, how: str) -> Stopped:
+    """Return `stopped` with a message that says `how` to go on."""
+    return replace(stopped, message=stopped.message.replace(RESUME, how))
+
+
+def cut_short(how: str, calls_out: int) -> Stopped:
+    """Return the stop of a start that was interrupted or cancelled while `calls_out` calls were out."""
+    out = "; what was in flight is unknown (it may have run)" if calls_out else ""
+    return Stopped(
+        reason="cancelled", message=f"{how}; what is finished is kept{out}; to go on with the rest: {RESUME}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +129,15 @@ def _is_number(value: object) -> bool:
 
 
 def _stopped(reason: str, message: str) -> Stopped:
-    return Stopped(reason=reason, message=f"{message}; the rest is pending: batch.resume() goes on")
+    return Stopped(reason=reason, message=f"{message}; the rest is pending; to go on: {RESUME}")
 
 
 def stop_of_answer(reason: str, run: Run) -> Stopped:
     """Return the stop that the service's own answer means: `reason` is that of the decision."""
     said = f" ({run.error.rstrip('.')})" if run.error else ""
     words = {
-        "daily_cap": f"the daily cap of calls is used up{said}; it is renewed at 00:00 UTC: batch.resume() then",
-        "credits": f"the credits are used up{said}; add some, then batch.resume()",
+        "daily_cap": f"the daily cap of calls is used up{said}; it is renewed at 00:00 UTC; then {RESUME}",
+        "credits": f"the credits are used up{said}; add some, then {RESUME}",
         "auth": f"{run.origin or 'the service'} refused the key{said}; correct it and run the cell again",
     }
     return Stopped(reason=reason, message=words.get(reason, f"stopped: {reason}{said}"), run=run)

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy
 from fh_notebook.contract.run import Run
@@ -65,4 +66,7 @@ class Connection:
     keep: Callable[[Run], Awaitable[None]] = _keep_nothing
     """Called with every finished run of `invoke`, before it is returned."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None
-    """Looks a name up where deployments are known (the local hive; later the catalogue)."""
+    """Looks a name up where deployments are known: the hive in process, then the catalogue. ``None``: not known, sent
+    unchecked; a name that is near to a known one raises `InputError`."""
+    known_deployments: Callable[[], Deployments] = Deployments
+    """Every deployment that is known where the names are looked up."""

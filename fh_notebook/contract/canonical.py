@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final
+
+from fh_notebook.contract.jsonable import MAX_DEPTH, is_missing
+
+__all__ = ["canonical_json", "json_problems"]
 
 MAX_INT_BITS: Final = 13_000
 """Python refuses to write longer numbers (``sys.set_int_max_str_digits``: 4,300 digits), and no service reads them."""
-
-__all__ = ["as_plain", "canonical_json", "json_problems"]
-
-MAX_DEPTH: Final = 200
-"""Deeper nesting would meet Python's recursion limit in the encoder."""
 
 
 def canonical_json(value: Any) -> str:
@@ -55,15 +55,18 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
         return found
     if isinstance(value, list | tuple):
         return [p for i, item in enumerate(value) for p in json_problems(item, f"{path}[{i}]", depth + 1)]
-    hint = "; give a list" if isinstance(value, set | frozenset) else ""
-    return [f"{path or 'value'}: a {type(value).__name__} has no JSON form{hint}"]
+    if is_missing(value):
+        return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
+    return [f"{path or 'value'}: a {type(value).__name__} has no JSON form{_cure(value)}"]
 
 
-def as_plain(value: Any) -> Any:
-    """Return a copy of `value` in which mappings are dicts and tuples are lists, all the way down."""
-    if isinstance(value, Mapping):
-        return {key: as_plain(item) for key, item in value.items()}
-    return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
+def _cure(value: Any) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "; give a text: value.decode(), or base64 of it"
+    if isinstance(value, Decimal):
+        return " that keeps all its digits; give float(value) or str(value)"
+    is_listable = isinstance(value, Iterable) and not isinstance(value, type)
+    return "; give a list" if is_listable and not hasattr(value, "dtypes") else ""
 
 
 def _is_encodable(text: object) -> bool:

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import FORMATS, kind_text, listed, nearest, path_text, short, types_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def explain(errors: Iterable[ValidationError], schema: Mapping[str, Any]) -> lis
     chosen = {tuple(e.absolute_path) for e in pending if _keyword(e) == "enum"}
     pending = [e for e in pending if _keyword(e) != "type" or tuple(e.absolute_path) not in chosen]
     secrets = Secrets.of(schema)
-    return list(dict.fromkeys(sentence for error in pending for sentence in _sentences(error, secrets)))
+    return list(dict.fromkeys(sentence for error in pending for sentence in _sentences(error, secrets, schema)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class _Case:
 
     error: ValidationError
     secrets: Secrets
+    root: Mapping[str, Any]
+    """The whole schema, in which references look."""
 
     @property
     def where(self) -> str:
@@ -96,13 +99,13 @@ class _Case:
         return self.error.schema if isinstance(self.error.schema, Mapping) else {}
 
 
-def _sentences(error: ValidationError, secrets: Secrets) -> list[str]:
+def _sentences(error: ValidationError, secrets: Secrets, root: Mapping[str, Any]) -> list[str]:
     value = error.instance
     if isinstance(value, float) and not isfinite(value):
         return []  # json_problems tells it, once
     if not isinstance(value, str | int | float | Mapping | list | tuple | None):
         return []
-    case = _Case(error, secrets)
+    case = _Case(error, secrets, root)
     if _keyword(error) in ("anyOf", "oneOf"):
         return _alternatives(case)
     tell = _TELL.get(str(error.validator), _otherwise)
@@ -140,6 +143,8 @@ def _missing(case: _Case) -> str:
     if case.error.message:  # the library's own: one error at the object, for a name that only its message says
         return f"lacks {listed([n for n in case.limit if n not in case.held], 'and')}; give what is missing"
     wanted = case.properties.get(case.name)
+    if isinstance(wanted, Mapping):
+        wanted = meant(wanted, case.root)
     if case.hidden and isinstance(wanted, Mapping):
         wanted = {"type": wanted.get("type", [])}  # the choices of a secret are secret
     return f"is missing; give {kind_text(wanted) if wanted else 'a value'}"
@@ -254,7 +259,7 @@ def _alternatives(case: _Case) -> list[str]:
     if len(meant) > 1:  # a tagged union: the branch with the right tag
         meant = [b for b in meant if not any(_keyword(e) in ("const", "enum") for e in b)] or meant
     if len(meant) == 1:
-        return [sentence for error in meant[0] for sentence in _sentences(error, case.secrets)]
+        return [sentence for error in meant[0] for sentence in _sentences(error, case.secrets, case.root)]
     limit = case.limit if isinstance(case.limit, list) else []
     kinds = list(dict.fromkeys(kind_text(s) for s in limit[:10]))
     if case.hidden or not kinds:
@@ -262,7 +267,7 @@ def _alternatives(case: _Case) -> list[str]:
     told = f"{case.where}: {case.value} is {'not' if len(kinds) == 1 else 'neither'} {' nor '.join(kinds)}"
     closest = min(meant, key=len, default=[])
     if closest and _keyword(closest[0]) not in ("const", "enum"):
-        told += f" (nearest: {'; '.join(_sentences(closest[0], case.secrets)[:1])})"
+        told += f" (nearest: {'; '.join(_sentences(closest[0], case.secrets, case.root)[:1])})"
     return [told]
 
 

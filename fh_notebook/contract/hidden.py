@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Secrets"]
+__all__ = ["Secrets", "holds_secret"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class Secrets:
     def of(cls, schema: Mapping[str, Any]) -> Secrets:
         """Find the variables that hold a password somewhere; where that cannot be told, everything is hidden."""
         definitions = {n: schema[n] for n in ("$defs", "definitions") if n in schema}
-        far = _holds_secret(definitions, refs=False)
+        far = holds_secret(definitions, refs=False)
         properties = schema.get("properties")
         near = properties if isinstance(properties, Mapping) else {}
         rest = {n: v for n, v in schema.items() if n not in {"properties", *definitions}}
-        names = frozenset(n for n, v in near.items() if _holds_secret(v, refs=far))
-        return cls(_holds_secret(rest, refs=far or bool(names)), names)
+        names = frozenset(n for n, v in near.items() if holds_secret(v, refs=far))
+        return cls(holds_secret(rest, refs=far or bool(names)), names)
 
     def cover(self, path: Sequence[str | int]) -> bool:
         """Whether a value at this path is, holds, or may hold a secret."""
         return self.all or (path[0] in self.names if path else bool(self.names))
 
 
-def _holds_secret(schema: Any, *, refs: bool) -> bool:
+def holds_secret(schema: Any, *, refs: bool) -> bool:
     """Whether `schema` mentions a password; with `refs`, a reference counts as one (what it leads to may hold one)."""
     pending = [schema]
     while pending:

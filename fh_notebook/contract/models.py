@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
-from fh_notebook.contract.canonical import as_plain, canonical_json, json_problems
+from fh_notebook import views
+from fh_notebook.contract.canonical import canonical_json, json_problems
+from fh_notebook.contract.docstrings import described
+from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Answer", "Deployment", "InvokeRequest"]
 
@@ -29,12 +36,13 @@ class Deployment:
         The deployment's name, as the service knows it.
     variants : str or iterable of str, optional
         The names of its variants, in the order in which they are shown and compared.
-    inputs : mapping, function or None, optional
+    inputs : mapping, function, class, DataFrame or None, optional
         The Start variables: a JSON Schema (with ``$schema`` or ``"type": "object"``), a mapping of names to
-        :func:`fh.text <fh_notebook.contract.schema.text>` and its like, or a function whose signature says them.
+        :func:`fh.text <fh_notebook.contract.schema.text>` and its like, a function whose signature says them, a
+        pydantic model, TypedDict or dataclass whose fields are they, or a DataFrame whose columns are.
         ``None`` says nothing: inputs are sent unchecked.
     description : str, optional
-        What the deployment does, in a sentence.
+        What the deployment does, in a sentence; without one, what the docstring of a function says first.
 
     Raises
     ------
@@ -74,7 +82,7 @@ class Deployment:
         object.__setattr__(self, "name", name.strip())
         object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
         object.__setattr__(self, "inputs", to_schema(inputs))
-        object.__setattr__(self, "description", description)
+        object.__setattr__(self, "description", described(inputs) if description is None else description)
 
     def __hash__(self) -> int:
         return hash((self.name, self.variants, canonical_json(self.inputs)))
@@ -92,6 +100,70 @@ class Deployment:
 
         return parse_snippet(text).deployment
 
+    @classmethod
+    def from_frame(cls, name: str, frame: Any, *, variants: str | Iterable[str] | None = ()) -> Deployment:
+        """Return a deployment whose Start variables are the columns of a DataFrame, with the kinds that they hold.
+
+        Raises
+        ------
+        InputError
+            A column cannot be a Start variable, or `frame` is no DataFrame.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> Deployment.from_frame("triage", pd.DataFrame({"ticket": ["Late.", "Lost."]})).variable_names
+        ['ticket']
+        """
+        return cls(name, variants=variants, inputs=frame)
+
+    @classmethod
+    def from_history(cls, name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
+        """Return the deployment that earlier runs in the store show: their variants, and the kinds of their inputs.
+
+        Parameters
+        ----------
+        name : str
+            The deployment's name.
+        variants : str or iterable of str, optional
+            Its variants; ``None`` takes those of the runs.
+
+        Raises
+        ------
+        InputError
+            No kept run is of this deployment.
+        """
+        found: Deployment = views.knock("Deployment.from_history", name, variants=variants)
+        return found
+
+    def save(self, path: str | PathLike[str] | None = None) -> Path:
+        """Write the deployment into the catalogue, ``fetchhive.yaml``, and return the file.
+
+        It takes the place of the one of its name, or comes after the others; comments and everything else in the file
+        stay as they are, and what is there already is not written again. The default of a password is left out.
+
+        Parameters
+        ----------
+        path : path, optional
+            A file, or a folder for its ``fetchhive.yaml``; ``None`` is the catalogue that is found from the working
+            folder upward, else a new one there.
+
+        Raises
+        ------
+        InputError
+            The file is broken, cannot be written, or cannot be edited without changing something else; it is as it
+            was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Deployment("triage", variants=["a"]).save(folder).name
+        'fetchhive.yaml'
+        """
+        written: Path = views.knock("Deployment.save", self, path)
+        return written
+
     @property
     def variable_names(self) -> list[str]:
         """The names of the Start variables, in their declared order."""
@@ -108,7 +180,7 @@ class Deployment:
 
     def problems(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return one sentence for everything about `inputs` that does not fit; an empty list when they fit."""
-        return problems_of(self.inputs, inputs)
+        return problems_of(self.inputs, jsonable(inputs))
 
     def complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return `inputs` with the declared defaults of those that are missing, checked.
@@ -121,8 +193,8 @@ class Deployment:
         InputError
             With every problem.
         """
-        filled = fill_defaults(self.inputs, inputs)
-        if found := self.problems(filled):
+        filled = fill_defaults(self.inputs, jsonable(inputs))
+        if found := problems_of(self.inputs, filled):
             raise InputError(found, where=self.name)
         return filled
 
@@ -149,6 +221,9 @@ class InvokeRequest:
     tool_approval: str | None = None
 
     def __post_init__(self) -> None:
+        # A copy in JSON's own kinds: what is sent is what was checked, whatever happens to the caller's lists.
+        for name in ("inputs", "metadata"):
+            object.__setattr__(self, name, jsonable(getattr(self, name)))
         found = _name_problems(self)
         found += _mapping_problems("inputs", self.inputs) or json_problems(self.inputs)
         if self.metadata is not None:
@@ -159,9 +234,6 @@ class InvokeRequest:
             found.append(f"tool_approval: {self.tool_approval!r} is neither 'policy' nor 'auto_approve'")
         if found:
             raise InputError(found, where=self.deployment if isinstance(self.deployment, str) else "")
-        # A copy in JSON's own kinds: what is sent is what was checked, whatever happens to the caller's lists.
-        object.__setattr__(self, "inputs", as_plain(self.inputs))
-        object.__setattr__(self, "metadata", None if self.metadata is None else dict(self.metadata))
 
     def __hash__(self) -> int:
         return hash((self.deployment, self.variant, canonical_json(self.inputs), self.callback_url, self.user))

@@ -17,7 +17,7 @@ from fh_notebook import html, views
 from fh_notebook.errors import AuthError, CallError, LimitReached, RunFailed
 from fh_notebook.values import Secret
 
-__all__ = ["FINAL_STATUSES", "STATUSES", "Asset", "Run", "one_line"]
+__all__ = ["FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line"]
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
 """The words that a run's status is known to take; ``unknown`` is ours, for a call that may or may not have run.
@@ -25,6 +25,11 @@ A word of the service that is not listed here is kept as it is."""
 
 FINAL_STATUSES: Final = frozenset({"completed", "failed", "unknown"})
 """The statuses after which nothing more will come by itself."""
+
+
+WHOLE: Final = "run.text has all"
+WHOLE_ERROR: Final = "run.error has all"
+"""Where all of a long text is, beside what a card shows of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,13 +204,27 @@ class Run:
     def _repr_html_(self) -> str:
         return html.el("div", html.STYLE, self.html_card(), cls="fh")
 
-    def html_card(self) -> html.Html:
-        """Return the run as one card of HTML, escaped and capped, for this object and for those that hold many."""
+    def html_card(
+        self, *, whole: str = WHOLE, cap: int = html.TEXT_CAP, open_chars: int = html.CHARS_OPEN
+    ) -> html.Html:
+        """Return the run as one card of HTML, escaped, folded and capped, for this object and for those that hold many.
+
+        Parameters
+        ----------
+        whole : str
+            Where all of a long output is, in words.
+        cap : int
+            Characters of the output that are in the card at most.
+        open_chars : int
+            Characters of it that are open to the eye; the rest is folded.
+        """
         where = " / ".join(x for x in (self.deployment, self.variant) if x)
         head = html.el(
             "div",
             html.badge(self.status),
+            " ",  # for a page that leaves out the style
             html.el("strong", where),
+            " ",
             html.el("span", f"{self.elapsed_s:.3g} s", cls="fh-dim") if self.elapsed_s else None,
             cls="fh-head",
         )
@@ -213,16 +232,17 @@ class Run:
         foot = (
             html.el("div", identity, cls="fh-dim fh-foot", title="the service's id of this call") if identity else None
         )
-        return html.el("div", head, *self._html_body(), foot, cls="fh-card")
+        return html.el("div", head, *self._html_body(whole, cap, open_chars), foot, cls="fh-card")
 
-    def _html_body(self) -> list[html.Html]:
+    def _html_body(self, whole: str, cap: int, open_chars: int) -> list[html.Html]:
         parts = []
         if self.error or self.error_code:
             code = f" ({self.error_code})" if self.error_code else ""
-            parts.append(html.el("div", f"{self.error or ''}{code}".strip(), cls="fh-error"))
+            said = f"{self.error or ''}{code}".strip()
+            parts.append(html.folded(said, whole=WHOLE_ERROR, cap=cap, open_chars=open_chars, cls="fh-error"))
         if self.output is not None:
             # Not a <pre>: notebooks and GitHub style that tag their own way, and break words in the middle.
-            parts.append(html.el("div", self.text, cls="fh-out"))
+            parts.append(html.folded(self.text, whole=whole, cap=cap, open_chars=open_chars))
         return parts
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,17 +2,19 @@
 
 Rule of this file: whatever a user declares is turned into that language here, once, and a declaration that cannot be
 read is refused here, with every problem at once. The parts are in files by stage: `variables` (the constructors),
-`infer` (samples), `signature` (functions), `validate` and `explain` (problems).
+`infer` (samples), `signature` (functions and classes), `annotations` and `docstrings` (what those say), `refs`
+(references), `coerce` (text), `validate` and `explain` (problems).
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from fh_notebook.contract.infer import infer
 from fh_notebook.contract.objects import object_schema, plain
+from fh_notebook.contract.refs import followed, meant
 from fh_notebook.contract.signature import from_function
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.validate import problems, schema_problems
@@ -30,6 +32,7 @@ from fh_notebook.contract.variables import (
     text,
 )
 from fh_notebook.errors import InputError
+from fh_notebook.views import knock
 
 __all__ = [
     "Variable",
@@ -56,7 +59,7 @@ def to_schema(inputs: Any) -> dict[str, Any]:
 
     Parameters
     ----------
-    inputs : mapping, function, pydantic model class or None
+    inputs : mapping, function, class, DataFrame or None
         In this order of recognition:
 
         1. ``None``: nothing is said; the schema is open and nothing is checked.
@@ -64,7 +67,9 @@ def to_schema(inputs: Any) -> dict[str, Any]:
         3. Any other mapping: names of Start variables, each with one of the constructors' results or a JSON Schema.
            The result is closed: a name that is not there is a problem.
         4. A class with ``model_json_schema`` (pydantic): the schema that it gives.
-        5. A function or another class: its signature, by :func:`~fh_notebook.contract.signature.from_function`.
+        5. A DataFrame: its columns, by :func:`~fh_notebook.batching.frame_schema.schema_of_frame`.
+        6. A function, a TypedDict, a dataclass, a named tuple or another class: its signature, by
+           :func:`~fh_notebook.contract.signature.from_function`.
 
     Returns
     -------
@@ -86,9 +91,11 @@ def to_schema(inputs: Any) -> dict[str, Any]:
     if inputs is None:
         return {"type": "object"}
     if isinstance(inputs, Mapping):
-        schema = _from_mapping(inputs)
+        schema = _opened(_from_mapping(inputs))
     elif callable(getattr(inputs, "model_json_schema", None)):
-        schema = plain(inputs.model_json_schema())
+        schema = _opened(_from_model(inputs))
+    elif hasattr(inputs, "dtypes") and hasattr(inputs, "columns") and not isinstance(inputs, type):
+        schema = knock("Deployment.inputs", inputs)
     elif callable(inputs):
         schema = from_function(inputs)
     else:
@@ -116,8 +123,23 @@ def _from_mapping(inputs: Mapping[Any, Any]) -> dict[str, Any]:
         raise
 
 
-MAX_HOPS: Final = 20
-"""Local references that are followed one after the other; more is a circle."""
+def _from_model(model: Any) -> dict[str, Any]:
+    trouble = ""
+    try:
+        schema: dict[str, Any] = plain(model.model_json_schema())
+    except Exception as broken:  # pydantic's own: a field of a kind that has no JSON Schema
+        trouble = f"inputs: {getattr(model, '__name__', 'the model')} has no JSON Schema: {str(broken).splitlines()[0]}"
+    else:
+        return schema
+    raise InputError(trouble)
+
+
+def _opened(schema: dict[str, Any]) -> dict[str, Any]:
+    """Write out a reference at the top, as a recursive model has it: everybody reads the variables' names there."""
+    if "$ref" not in schema or "properties" in schema:
+        return schema
+    opened = {name: value for name, value in followed(schema, schema).items() if name != "$ref"}
+    return plain(opened) if "properties" in opened else schema
 
 
 def fill_defaults(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,28 +164,11 @@ def fill_defaults(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[
 
 def _filled(schema: Mapping[str, Any], values: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
     filled = dict(values)
-    properties = _followed(schema, root).get("properties")
+    properties = followed(schema, root).get("properties")
     for name, declared in properties.items() if isinstance(properties, Mapping) else ():
-        followed = _followed(declared, root)
-        if name not in filled and "default" in followed:
-            filled[name] = copy.deepcopy(followed["default"])
+        says = followed(declared, root)
+        if name not in filled and "default" in says:
+            filled[name] = copy.deepcopy(says["default"])
         elif isinstance(filled.get(name), Mapping):
-            filled[name] = _filled(followed, filled[name], root)
+            filled[name] = _filled(meant(says, root), filled[name], root)
     return filled
-
-
-def _followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `schema` with what its local reference leads to beneath its own keywords."""
-    found: dict[str, Any] = {}
-    for _ in range(MAX_HOPS):
-        if not isinstance(schema, Mapping):
-            break
-        found = {**schema, **found}
-        target = schema.get("$ref")
-        if not isinstance(target, str) or not target.startswith("#/"):
-            break
-        schema = root
-        for step in target[2:].split("/"):
-            name = step.replace("~1", "/").replace("~0", "~")
-            schema = schema.get(name) if isinstance(schema, Mapping) else None
-    return found

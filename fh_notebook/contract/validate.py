@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.explain import explain
+from fh_notebook.contract.plain_schema import is_plain
 from fh_notebook.contract.spell import short
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def schema_problems(schema: dict[str, Any]) -> list[str]:
     """
     if found := json_problems(schema):
         return found
+    if is_plain(schema):
+        return []
     kind = _kind_of(schema)
     return _told(kind, kind.META_SCHEMA, schema, "schema") or _lost_references(schema)
 

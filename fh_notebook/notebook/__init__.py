@@ -14,14 +14,19 @@ _MAGIC = "fetchhive"
 
 
 def load(shell: Any) -> None:
-    """Register the magics in `shell`; loading twice is loading once."""
+    """Register the magics in `shell`, and what completes their lines; loading twice is loading once."""
+    from fh_notebook.notebook import complete_matcher
     from fh_notebook.notebook.magic import FetchHiveMagics
 
     shell.register_magics(FetchHiveMagics)
+    complete_matcher.register(shell)
 
 
 def unload(shell: Any) -> None:
-    """Take the magics out of `shell` again."""
+    """Take out of `shell` again what :func:`load` has put in."""
+    from fh_notebook.notebook import complete_matcher
+
+    complete_matcher.unregister(shell)
     for kind in shell.magics_manager.magics.values():
         kind.pop(_MAGIC, None)
     shell.magics_manager.registry.pop("FetchHiveMagics", None)

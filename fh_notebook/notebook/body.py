@@ -1,5 +1,14 @@
 """The body of a ``%%fetchhive`` cell -> inputs. Pure.
 
+A body is one of these, in this order:
+
+1. ``NAME = value`` in its first line, where NAME is a Start variable: refused, since it was meant as ``NAME: value``.
+2. A mapping in JSON or YAML: the inputs. A first name with a blank in it, none of the names being a Start variable, is
+   the beginning of a sentence ("My order: it broke") where the deployment has one text variable.
+3. With one text variable, anything else: that text, without the white space at its two ends and not changed otherwise.
+   A text that reads as a mapping, or must keep its ends, is given as ``name: |`` and indented lines, or by
+   ``{{ variable }}``.
+
 Rule of this file: a body is data. YAML and JSON are read by a loader that builds only JSON's kinds (so ``no`` is a
 text, a date is a text, and nothing is constructed or expanded), and a text that cannot be read is one line with its
 place.
@@ -9,11 +18,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.plain_yaml import PlainLoader
+from fh_notebook.contract.refs import meant
+from fh_notebook.contract.spell import types_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.template import Template
 
@@ -28,6 +41,8 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     InputError
         It is no mapping, and not the text of a deployment with one text variable.
     """
+    if problem := _assignment(template.text, deployment, lines=1):
+        raise InputError(problem, where=deployment.name)
     trouble: InputError
     try:
         inputs = read_mapping(template.text, where=deployment.name)
@@ -40,16 +55,35 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         return {single: template.text.strip()} if single and is_prose else inputs
     if (single := _single_text(deployment)) and not _names_a_variable(template.text, deployment):
         return {single: template.text.strip()}
-    raise InputError([template.untoken(p) for p in trouble.problems], where=trouble.where)
+    told = _assignment(template.text, deployment)
+    raise InputError(told or [template.untoken(p) for p in trouble.problems], where=trouble.where)
+
+
+def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> str | None:
+    """Say where a variable is assigned as in Python, in the first of its `lines` that are no remarks."""
+    for number, line in _content(text)[:lines]:
+        found = re.match(r"([^\W\d]\w*)[ \t]*=(?!=)", line)
+        if found and found[1] in deployment.variable_names:
+            return f"line {number} of the body assigns {found[1]} with '='; write `{found[1]}: value`"
+    return None
+
+
+def _content(text: str) -> list[tuple[int, str]]:
+    """The lines that are neither empty nor remarks, with their numbers from 1."""
+    return [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip() and line.lstrip()[0] != "#"]
 
 
 def _single_text(deployment: Deployment) -> str | None:
     """The one text variable of a deployment, when nothing else must be given."""
     properties = deployment.inputs.get("properties", {})
-    texts = [name for name, schema in properties.items() if isinstance(schema, dict) and schema.get("type") == "string"]
+    texts = [name for name, schema in properties.items() if _is_free_text(meant(schema, deployment.inputs))]
     needed = deployment.inputs.get("required", [])
     wanted = [name for name in texts if name in needed] or texts
     return wanted[0] if len(wanted) == 1 and set(needed) <= set(wanted) else None
+
+
+def _is_free_text(schema: Mapping[str, Any]) -> bool:
+    return types_of(schema.get("type", []))[:1] == ["string"] and not {"enum", "const"} & set(schema)
 
 
 def _names_a_variable(text: str, deployment: Deployment) -> bool:
@@ -59,53 +93,6 @@ def _names_a_variable(text: str, deployment: Deployment) -> bool:
         return True
     first = re.match(r"""["']?([^\n:"']*)["']?\s*:""", start)
     return first is not None and first[1].strip() in deployment.variable_names
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML that builds only what JSON can say: the 1.2 core words, no dates, no anchors, no repeated keys."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as in the base class
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(None, None, "'*' begins an alias; quote the text", event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        built: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int | float | bool | None):
-                raise yaml.constructor.ConstructorError(None, None, "a name must be a text", key_node.start_mark)
-            if _name(key) in built:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
-            built[_name(key)] = self.construct_object(value_node, deep=True)
-        return built
-
-
-# The core schema of YAML 1.2.2, section 10.3.2, without octal and without infinities, which JSON does not have.
-# (PyYAML's own follow YAML 1.1, where `no` is false, 12:30 is a number and 2026-11-25 is a date.)
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", [*"tTfF"]),
-    ("null", r"^(?:null|Null|NULL|~|)$", [*"nN~", ""]),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", [*"-+0123456789"]),
-    ("float", r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$", [*"-+0123456789"]),
-):
-    _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-
-
-def _int(loader: _PlainLoader, node: Any) -> int:
-    return int(loader.construct_scalar(node))
-
-
-def _float(loader: _PlainLoader, node: Any) -> float:
-    return float(loader.construct_scalar(node))
-
-
-_PlainLoader.add_constructor("tag:yaml.org,2002:int", _int)
-_PlainLoader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
 def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
@@ -125,14 +112,14 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
         return value
     trouble = ""
     try:
-        value = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a subclass of SafeLoader
+        value = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a subclass of SafeLoader
     except yaml.MarkedYAMLError as broken:
         trouble = _words(broken)
     except (yaml.YAMLError, ValueError, RecursionError) as broken:
         trouble = f"the cell's body cannot be read ({' '.join(str(broken).split())[:200]})"
     if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
         raise InputError(trouble, where=where)
-    if value is None:
+    if value is None and not _content(text):
         return {}
     if not isinstance(value, dict):
         raise InputError(
@@ -167,15 +154,8 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _name(key: object) -> str:
-    """A name as it was written: `true:` and `3:` are names too."""
-    if isinstance(key, bool) or key is None:
-        return {True: "true", False: "false", None: "null"}[key]
-    return str(key)
-
-
 def _kind(value: object) -> str:
-    return {str: "text", list: "list", bool: "true or false"}.get(type(value), "number")
+    return {str: "text", list: "list", bool: "true or false", type(None): "null"}.get(type(value), "number")
 
 
 def _words(broken: yaml.MarkedYAMLError) -> str:

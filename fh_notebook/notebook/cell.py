@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fh_notebook.contract.catalog import UnknownDeployment
+from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snippet
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs
-from fh_notebook.notebook.template import Evaluate, Template
+from fh_notebook.notebook.template import Evaluate, Template, doubtful
 
 __all__ = ["CellCall", "chosen", "read_cell"]
 
@@ -34,6 +36,8 @@ class CellCall:
     """Whether a pasted snippet carried a key, which is not used."""
     ignored: tuple[str, ...] = ()
     """Fields of a pasted snippet that a workflow's call does not have; they are not sent."""
+    warnings: tuple[str, ...] = ()
+    """What of the body was perhaps meant otherwise, in sentences; it is sent as it stands."""
 
     def requests(self, repeats: int = 1) -> list[InvokeRequest]:
         """Return `repeats` checked requests a variant, those of a variant next to each other.
@@ -91,7 +95,7 @@ def read_cell(
     ----------
     body : str
         A YAML or JSON mapping of inputs, a pasted Code Snippet, or nothing; the text itself where the deployment has
-        one text variable.
+        one text variable; or one ``{{ expression }}`` that gives such a mapping or such a text.
     name : str, optional
         The deployment that the cell's line names.
     variants : tuple of str
@@ -122,9 +126,23 @@ def read_cell(
     wanted = deployment.variants if all_variants else chosen(deployment, variants)
     if not wanted:
         raise InputError("its variants are not known here; name each with -v", where=name)
-    template = Template(body)
-    inputs = template.fill(read_inputs(template, deployment), evaluate)
-    return CellCall(deployment=deployment, variants=wanted, inputs=inputs, metadata=metadata or None)
+    return CellCall(
+        deployment=deployment,
+        variants=wanted,
+        inputs=_inputs(Template(body), deployment, evaluate),
+        metadata=metadata or None,
+        warnings=tuple(doubtful(body)),
+    )
+
+
+def _inputs(template: Template, deployment: Deployment, evaluate: Evaluate) -> Mapping[str, Any]:
+    """The inputs that a body is: text is read as declared, what an expression gives keeps its type."""
+    if template.is_one_expression:
+        value = template.fill(template.text, evaluate)
+        # A mapping is the inputs themselves; anything else can only be the text of a deployment with one.
+        return value if isinstance(value, Mapping) else dict.fromkeys(read_inputs(template, deployment), value)
+    filled: dict[str, Any] = template.fill(coerced(read_inputs(template, deployment), deployment.inputs), evaluate)
+    return filled
 
 
 def _from_snippet(
@@ -135,12 +153,15 @@ def _from_snippet(
         raise InputError(f"the line names {name!r}, the snippet {request.deployment!r}: leave one of them out")
     # What is known is checked. A snippet shows one variant and one set of values: others may be as good.
     guessed = Deployment(request.deployment, inputs=snippet.deployment.inputs)
-    deployment = find(request.deployment) or guessed
+    try:
+        deployment = find(request.deployment) or guessed
+    except UnknownDeployment:  # the service itself wrote the name: near to a known one, it is no slip
+        deployment = guessed
     named = variants or ((request.variant,) if request.variant else ())
     return CellCall(
         deployment=deployment,
         variants=chosen(deployment, named),
-        inputs=request.inputs,
+        inputs=coerced(request.inputs, deployment.inputs),
         metadata=request.metadata,
         callback_url=request.callback_url,
         user=request.user,

@@ -1,4 +1,4 @@
-"""``%%fetchhive`` as IPython knows it: a name, its help, and the way to what does the work.
+"""``%fetchhive`` and ``%%fetchhive`` as IPython knows them: names, their help, and the way to what does the work.
 
 Rule of this file: loading the extension registers and does nothing else, so nothing heavier than IPython is imported
 before the first cell.
@@ -19,11 +19,35 @@ class FetchHiveMagics(Magics):
 
     @no_var_expand
     @line_magic("fetchhive")  # type: ignore[arg-type]  # typed for functions of a module, not for methods
-    def help(self, line: str) -> None:
-        """Show the help of ``%%fetchhive``: a cell of one line has no body to run."""
-        from fh_notebook.notebook.line import parser
+    def command(self, line: str) -> Any:
+        """Do one thing around Fetch Hive deployments: ``%fetchhive COMMAND``. A call is a cell: ``%%fetchhive NAME``.
 
-        parser().print_help()
+        ::
+
+            %fetchhive login [--here] [--check]     ask for the workspace key, without showing it
+            %fetchhive logout                       forget it, in this kernel and in the keyring
+            %fetchhive use [local | live | URL]     say where calls go, or send them elsewhere
+            %fetchhive deployments                  show every deployment that is known
+            %fetchhive describe NAME                show its variants and Start variables
+            %fetchhive snippet [VARIABLE]           read a pasted Code Snippet and save its deployment
+            %fetchhive history [NAME] [-n N]        show what was run
+            %fetchhive last                         give the last result again
+            %fetchhive help [COMMAND]               say more
+
+        Examples
+        --------
+        ::
+
+            %fetchhive login
+            %fetchhive describe support-triage
+            %fetchhive history support-triage -n 20
+
+            %%fetchhive snippet
+            curl 'https://api.fetchhive.com/v1/workflow/invoke' ...
+        """
+        from fh_notebook.notebook.commands import run_command
+
+        return run_command(self.shell, line)
 
     @no_var_expand
     @cell_magic
@@ -39,7 +63,8 @@ class FetchHiveMagics(Magics):
         The body is a YAML or JSON mapping of inputs, or a pasted Code Snippet (its host and key are not used: calls go
         where the client is configured). ``{{ expression }}`` takes the value of a notebook expression with its type.
         With one text variable, a body that is not a mapping is that text. ``--over`` runs the body once for each row.
-        The result is in VAR and in ``_``: a ``Run``, or a DataFrame when there are several.
+        The result is in VAR and in ``_``: a ``Run``, or a DataFrame when there are several. ``%%fetchhive --help`` says
+        what each option does; ``%fetchhive`` (with one %) has commands around it: login, deployments, history, ...
 
         Examples
         --------
@@ -52,6 +77,11 @@ class FetchHiveMagics(Magics):
             %%fetchhive support-triage --all-variants --over tickets --score exact:expected_output
             ticket: "{{ row.ticket }}"
         """
+        from fh_notebook.notebook.commands import is_snippet_cell, refuse_key, run_command
+
+        refuse_key(line, "%%fetchhive")
+        if is_snippet_cell(line, cell):
+            return run_command(self.shell, line, cell)
         from fh_notebook.notebook.running import run_magic
 
         return run_magic(self.shell, line, cell)

@@ -1,24 +1,34 @@
-"""``--over FRAME``: the body once for each row, as a batch (so: a plan, a store, limits, resume)."""
+"""``--over FRAME``: the body once for each row, as a batch (so: a plan, a store, limits, resume).
+
+Rule of this file: a cell of a table is text as a body is, so what ``{{ row.column }}`` takes out of a table is read as
+declared; every other expression keeps its type, as do the rows of a list of dicts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
 from fh_notebook.client.blocking import Client
+from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs
 from fh_notebook.notebook.cell import chosen
+from fh_notebook.notebook.dry_run import request_text
 from fh_notebook.notebook.json_values import as_json
 from fh_notebook.notebook.line import LineOptions
-from fh_notebook.notebook.template import Template
+from fh_notebook.notebook.notices import notice
+from fh_notebook.notebook.template import Template, doubtful
 
-__all__ = ["Row", "run_over"]
+if TYPE_CHECKING:
+    from fh_notebook.batching.batch import Batch
+
+__all__ = ["Row", "dry_run_text", "run_over"]
 
 
 class Row:
@@ -65,14 +75,18 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
     if looks_like_snippet(body):
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
-    columns = read_rows(names[options.over]).columns
+    rows = read_rows(names[options.over])
+    columns = rows.columns
     if options.score and options.score not in columns:
         raise InputError(f"--score: {no_column(options.score, columns)}", where=options.name)
     template = Template(body)
-    parts = read_inputs(template, deployment)
-    inputs = {variable: _of_row(template, part, names, columns) for variable, part in parts.items()}
+    parts = coerced(read_inputs(template, deployment), deployment.inputs)
+    for warning in doubtful(body):
+        notice(warning)
+    schema = deployment.inputs if rows.tabular else {}
+    inputs = {variable: _of_row(template, {variable: part}, names, columns, schema) for variable, part in parts.items()}
     done = batch(
-        names[options.over],
+        rows,
         deployment,
         variants=list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
         inputs=inputs or None,
@@ -83,7 +97,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         progress=not options.dry_run,
     )
     if options.dry_run:
-        print(f"Dry run: {done.plan()}; none made.")  # noqa: T201 - a cell's output
+        print(dry_run_text(client, done))  # noqa: T201 - a cell's output
         return None
     _show(done, options)
     return done
@@ -97,12 +111,32 @@ def no_column(name: str, columns: Sequence[str]) -> str:
     )
 
 
-def _of_row(template: Template, part: Any, names: Mapping[str, Any], columns: Sequence[str]) -> Any:
+def dry_run_text(client: Client, done: Batch) -> str:
+    """Say what a batch would call, and show the request of its first row, the key and secret inputs masked."""
+    here = client.aclient.connection
+    parts = [f"Dry run: {done.plan()}; none made."]
+    first = next((job for job, _, _ in done.entries() if not job.problems), None)
+    if first is not None:
+        request = request_text(here.base_url, here.key, first.request(done.name), first.secrets)
+        parts.append(f"The first of them, row {first.row}:\n{request}")
+    return "\n\n".join(parts)
+
+
+def _of_row(
+    template: Template,
+    part: dict[str, Any],
+    names: Mapping[str, Any],
+    columns: Sequence[str],
+    schema: Mapping[str, Any],
+) -> Any:
     """The function of a row that fills one variable's part of the body."""
+    (variable,) = part
+    is_of_row = template.mentions("row", part)
 
     def fill(record: dict[str, Any]) -> Any:
         here = {**names, "row": Row(record, columns)}  # one namespace: a generator in an expression sees only globals
-        return template.fill(part, lambda source: as_json(eval(source, here), source))  # noqa: S307 - the user's cell
+        filled = template.fill(part, lambda source: as_json(eval(source, here), source))  # noqa: S307 - the user's cell
+        return (coerced(filled, schema) if is_of_row else filled)[variable]
 
     return fill
 

@@ -1,4 +1,7 @@
-"""Runs beside each other, one column a variant: HTML for a page, and the same as text."""
+"""Runs beside each other, one column a variant: HTML for a page, and the same as text.
+
+Rule of this file: long outputs are folded, many runs too, and what is left out says where it is.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,17 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
+from fh_notebook.notebook.markdown_view import markdown
+from fh_notebook.notebook.table_view import table_of
 
 __all__ = ["Shown", "SideBySide", "Stopped"]
+
+RUNS_OPEN: Final = 12
+RUNS_SHOWN: Final = 100
+"""Runs that are open to the eye, and runs that are shown at all; the result has every one."""
+PAGE_CAP: Final = 400_000
+"""Characters of all outputs of one display together."""
 
 
 class SideBySide:
@@ -25,23 +36,51 @@ class SideBySide:
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = tuple(runs)
+        many = len(self.runs) > 1
+        self._whole, self._whole_error = (
+            ("the result's column output has all", "the result's column error has all")
+            if many
+            else (WHOLE, WHOLE_ERROR)
+        )
+        self._open_chars = html.CHARS_OPEN // 2 if many else html.CHARS_OPEN  # beside others, a card is narrow
+        self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
 
     def _repr_html_(self) -> str:
-        cards = html.el("div", *(run.html_card() for run in self.runs), cls="fh-side")
-        return html.el("div", html.STYLE, cards, cls="fh")
+        cards = [self._card(run) for run in self.runs[:RUNS_SHOWN]]
+        parts = [html.el("div", *cards[:RUNS_OPEN], cls="fh-side")]
+        if folded := cards[RUNS_OPEN:]:
+            parts.append(
+                html.fold(f"… {len(self.runs) - RUNS_OPEN:,} more runs", html.el("div", *folded, cls="fh-side"))
+            )
+        return html.el("div", html.STYLE, *parts, self._left_out(), cls="fh")
+
+    def _left_out(self) -> html.Html | None:
+        left = len(self.runs) - RUNS_SHOWN
+        return html.el("div", f"{left:,} runs are not shown; the result has all", cls="fh-dim") if left > 0 else None
+
+    def _card(self, run: Run) -> html.Html:
+        return run.html_card(whole=self._whole, cap=self._cap, open_chars=self._open_chars)
 
     def __repr__(self) -> str:
         width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-        return "\n\n".join(self._text_of(run, width) for run in self.runs)
+        said = [self._text_of(run, width) for run in self.runs[:RUNS_OPEN]]
+        left = len(self.runs) - RUNS_OPEN
+        return "\n\n".join([*said, f"… {left:,} more runs; the result has all"] if left > 0 else said)
 
-    @staticmethod
-    def _text_of(run: Run, width: int) -> str:
+    def _text_of(self, run: Run, width: int) -> str:
         seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""
         head = f"{run.deployment}/{run.variant}: {one_line(run.status)}{seconds}"
-        said = run.text if run.output is not None else f"{run.error or ''} ({run.error_code})"
-        lines = html.printable(html.clip(said, 2000)).splitlines() or [""]
+        if run.output is None:
+            said, whole = f"{run.error or ''} ({run.error_code})", self._whole_error
+        else:
+            said, whole = self._said(run), self._whole
+        lines = html.folded_text(said, whole=whole).splitlines() or [""]
         body = "\n".join(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="  ") for line in lines)
         return f"{head}\n{body}"
+
+    def _said(self, run: Run) -> str:
+        """The output as the text that is shown of it."""
+        return run.text
 
 
 class Shown(SideBySide):
@@ -59,39 +98,30 @@ class Shown(SideBySide):
         super().__init__(runs)
         self._show = show
 
-    def _repr_html_(self) -> str:
-        cards = (html.el("div", self._head(run), self._body(run), cls="fh-card") for run in self.runs)
-        return html.el("div", html.STYLE, html.el("div", *cards, cls="fh-side"), cls="fh")
+    def _card(self, run: Run) -> html.Html:
+        return html.el("div", self._head(run), self._body(run), cls="fh-card")
 
     def _head(self, run: Run) -> html.Html | None:
         if len(self.runs) == 1 and run.ok:
             return None
-        return html.el("div", html.badge(run.status), html.el("strong", run.variant or ""), cls="fh-head")
+        return html.el("div", html.badge(run.status), " ", html.el("strong", run.variant or ""), cls="fh-head")
 
     def _body(self, run: Run) -> html.Html:
         if run.output is None:
-            return html.el("div", run.error or run.error_code or run.status, cls="fh-error")
+            said = run.error or run.error_code or run.status
+            return self._folded(said, self._whole_error, cls="fh-error")
         if self._show == "markdown" and isinstance(run.output, str):
-            return markdown(run.output)
-        value = _json_of(run) if self._show in ("json", "table") else None
-        if self._show == "table" and (made := _table(value)) is not None:
+            return markdown(run.output, whole=self._whole, cap=self._cap)
+        if self._show == "table" and (made := table_of(_json_of(run), whole=self._whole)) is not None:
             return made
-        text = (
-            json.dumps(value, ensure_ascii=False, indent=2) if self._show == "json" and value is not None else run.text
-        )
-        return html.el("div", text, cls="fh-out")
+        return self._folded(self._said(run), self._whole)
 
+    def _folded(self, said: str, whole: str, cls: str = "fh-out") -> html.Html:
+        return html.folded(said, whole=whole, cap=self._cap, open_chars=self._open_chars, cls=cls)
 
-def markdown(text: str) -> html.Html:
-    """Return a model's Markdown as HTML in which nothing of the model's runs or is fetched.
-
-    HTML in it is text, pictures are left as their links, and links of other kinds than http(s) and mailto are text.
-    """
-    from markdown_it import MarkdownIt
-
-    # The preset "js-default" has tables and no HTML; its links refuse javascript:, vbscript:, file: and data:.
-    reader = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
-    return html.Html(f'<div class="fh-md">{reader.render(html.printable(html.clip(text)))}</div>')
+    def _said(self, run: Run) -> str:
+        value = _json_of(run) if self._show == "json" else None
+        return run.text if value is None else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _json_of(run: Run) -> Any:
@@ -99,27 +129,6 @@ def _json_of(run: Run) -> Any:
         return run.json()
     except ValueError:
         return None
-
-
-def _table(value: Any) -> html.Html | None:
-    """A list of objects as rows, an object as names and values; ``None`` for anything else."""
-    if isinstance(value, dict):
-        shown = list(value.items())[:TABLE_ROWS]
-        return html.table(("name", "value"), ((html.clip(k, CELL_CAP), _cell(v)) for k, v in shown))
-    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-        columns = list(dict.fromkeys(name for row in value[:TABLE_ROWS] for name in row))[:TABLE_COLUMNS]
-        return html.table(columns, ([_cell(row.get(name, "")) for name in columns] for row in value[:TABLE_ROWS]))
-    return None
-
-
-def _cell(value: Any) -> str:
-    return html.clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), CELL_CAP)
-
-
-TABLE_ROWS: Final = 100
-TABLE_COLUMNS: Final = 20
-CELL_CAP: Final = 300
-"""What of one output is shown as a table, in rows, columns and characters; the value itself stays whole."""
 
 
 class Stopped(KeyboardInterrupt):

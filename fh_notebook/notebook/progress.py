@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.progress import Pacer, Snapshot
+from fh_notebook.notebook.cancel import CancelOffer
 from fh_notebook.notebook.notices import running_shell
 
 __all__ = ["LiveProgress", "live_progress"]
@@ -46,15 +47,18 @@ class LiveProgress:
         self._pacer = Pacer(EVERY_S)
         self._handle: Any = None
         self._plan = ""
+        self._offer: CancelOffer | None = None
 
     def begin(self, batch: Snapshot) -> None:
-        """Show the plan and an empty bar."""
+        """Show the plan and an empty bar, and in a while a way to cancel."""
         from IPython.display import DisplayHandle
 
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
         self._handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
         self._handle.display(self._shown(batch, "starting"))
+        self._offer = CancelOffer(batch.cancel, blocks=batch.blocks)
+        self._offer.begin()
 
     def update(self, batch: Snapshot) -> None:
         """Show how far it is, unless that was shown just now."""
@@ -64,6 +68,8 @@ class LiveProgress:
     def end(self, batch: Snapshot) -> None:
         """Show how it ended: this stays in the saved notebook."""
         self._pacer.end()
+        if self._offer is not None:
+            self._offer.end()
         if self._handle is not None:
             self._handle.update(self._shown(batch, batch.summary()))
 

@@ -2,12 +2,14 @@
 
 Rule of this file: it hands on. The line is read in `line`, the body in `body` and `cell`, calls are made in `sending`
 and `over`; an error that is ours leaves as one line (it is raised outside the `except` block, or IPython would show its
-context too).
+context too), and whatever happens in a cell that holds a key, no traceback repeats the cell.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from IPython.core.error import UsageError
 
 from fh_notebook import session
 from fh_notebook.client.blocking import Client
@@ -16,6 +18,7 @@ from fh_notebook.notebook import sending
 from fh_notebook.notebook.cell import CellCall, read_cell
 from fh_notebook.notebook.json_values import as_json
 from fh_notebook.notebook.line import HelpShown, LineOptions, read_line
+from fh_notebook.notebook.masked import Masked, holds_key, masked_if_shown
 from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.over import run_over
 from fh_notebook.notebook.panel import Stopped
@@ -30,14 +33,22 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
     ------
     FetchHiveError, Stopped, UsageError
         Each shows as one line.
+    Masked
+        Something unexpected, in a cell that holds a key.
     """
-    trouble: FetchHiveError | Stopped
+    trouble: BaseException
     try:
         return _Cell(shell).run(read_line(line), cell)
     except HelpShown:
         return None
+    except UsageError:
+        raise  # one line, of IPython's own
     except (FetchHiveError, Stopped) as ours:
-        trouble = ours
+        trouble = masked_if_shown(ours, cell)
+    except (Exception, KeyboardInterrupt) as unexpected:
+        if not holds_key(cell):
+            raise
+        trouble = Masked(unexpected)
     trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
     raise trouble
 
@@ -68,20 +79,24 @@ class _Cell:
             )
         _tell(call)
         if options.dry_run:
-            print(sending.dry_run_text(client, requests))  # noqa: T201 - a cell's output
+            print(sending.dry_run_text(client, requests, call.deployment))  # noqa: T201 - a cell's output
             return None
         sent = sending.send_all(client, requests)
         if sent.result is not None:
             self._bind(options.out, sent.result)
         sent.show(options.show)
-        sent.raise_trouble()
-        if sent.shows_itself(options.show):
+        if sent.trouble is None and sent.shows_itself(options.show):
             return sent.result
-        self._remember(sent.result)
+        if sent.result is not None:
+            self._remember(sent.result)  # also what came before a stop
+        sent.raise_trouble()
         return None
 
     def _run_over(self, options: LineOptions, cell: str, client: Client) -> Any:
-        batch = run_over(options, cell, client, self._user_names())
+        from fh_notebook.batching.stopping import going_on_by
+
+        with going_on_by("run the cell again, or fh.last_batch().resume()"):
+            batch = run_over(options, cell, client, self._user_names())
         if batch is None:
             return None
         frame = batch.frame
@@ -108,8 +123,16 @@ class _Cell:
             update(result)
 
 
+KEY_IN_CELL: Final = (
+    "The pasted snippet carries a key. It was not used, but it stands in this cell, and so in the saved notebook and "
+    "in IPython's history: take it out of the cell, and set FETCH_HIVE_API_KEY instead."
+)
+
+
 def _tell(call: CellCall) -> None:
     if call.key_was_dropped:
-        notice("The snippet's key was not used, and is better not kept in a cell: set FETCH_HIVE_API_KEY instead.")
+        notice(KEY_IN_CELL)
     if call.ignored:
         notice(f"Not sent, because no workflow call is known to take it: {', '.join(call.ignored)}.")
+    for warning in call.warnings:
+        notice(warning)

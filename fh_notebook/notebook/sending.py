@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from IPython.display import display
 
 from fh_notebook import loop
 from fh_notebook.client.blocking import Client
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.notebook.cancel import CancelOffer
+from fh_notebook.notebook.dry_run import request_text
 from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.panel import Shown, SideBySide, Stopped
 
@@ -48,7 +51,7 @@ class Sent:
 
 
 def send_all(client: Client, requests: Sequence[InvokeRequest]) -> Sent:
-    """Send every request, all at once within the gate, and return what came, also when it was interrupted."""
+    """Send every request, all at once within the gate, and return what came, also when Stop or Cancel ended it."""
     came: dict[int, Run] = {}
     trouble: BaseException | None = None
     interrupted = False
@@ -57,7 +60,7 @@ def send_all(client: Client, requests: Sequence[InvokeRequest]) -> Sent:
         trouble = errors[0] if errors else None
         for more in {str(error) for error in errors[1:]} - {str(trouble)}:
             notice(f"Also: {more}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         interrupted = True
     if interrupted:
         trouble = Stopped(_stopped_text(len(requests), len(came)))
@@ -71,7 +74,13 @@ async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dic
     async def send(index: int, request: InvokeRequest) -> None:
         came[index] = await client.aclient.send(request)
 
-    done = await asyncio.gather(*(send(i, r) for i, r in enumerate(requests)), return_exceptions=True)
+    this = asyncio.current_task()
+    offer = CancelOffer(this.cancel if this is not None else lambda: None)
+    offer.begin()
+    try:
+        done = await asyncio.gather(*(send(i, r) for i, r in enumerate(requests)), return_exceptions=True)
+    finally:
+        offer.end()
     return [error for error in done if error is not None]
 
 
@@ -90,12 +99,21 @@ def _stopped_text(asked: int, came: int) -> str:
     return f"{calls} in flight may have run at the service all the same{kept}"
 
 
-def dry_run_text(client: Client, requests: Sequence[InvokeRequest]) -> str:
-    """Say how many calls a cell would make, and show each one, the key masked."""
+def dry_run_text(client: Client, requests: Sequence[InvokeRequest], deployment: Deployment) -> str:
+    """Say how many calls a cell would make, and show each one: the key and secret inputs masked, long values cut."""
     here = client.aclient.connection
-    calls = "1 call" if len(requests) == 1 else f"{len(requests)} calls"
+    calls = "1 call" if len(requests) == 1 else f"{len(requests):,} calls"
     parts = [f"Dry run: {calls} to {client.origin}, none made."]
-    for request in requests:
-        body = json.dumps(request.body(), ensure_ascii=False, indent=2)
-        parts.append(f"POST {here.base_url}/workflow/invoke\nAuthorization: Bearer {here.key}\n{body}")
+    secrets = Secrets.of(deployment.inputs)
+    of_variant = Counter(request.variant for request in requests)  # the repeats of a variant are the same request
+    different = list({request.variant: request for request in requests}.values())
+    for request in different[:REQUESTS_SHOWN]:
+        times = f"{of_variant[request.variant]} times:\n" if of_variant[request.variant] > 1 else ""
+        parts.append(times + request_text(here.base_url, here.key, request, secrets))
+    if left := [str(request.variant) for request in different[REQUESTS_SHOWN:]]:
+        parts.append(f"and the same for {', '.join(left)}.")
     return "\n\n".join(parts)
+
+
+REQUESTS_SHOWN: Final = 5
+"""Requests that a dry run shows: those of further variants differ in the variant's name only."""

@@ -1,5 +1,8 @@
 """``{{ expression }}`` in a cell's body -> the value of a notebook expression, with its type. Pure but for `evaluate`.
 
+A body is searched for ``{{``; what stands between it and the next ``}}`` is an expression when Python can parse it, and
+text when not. The braces themselves are sent by an expression that is a text: ``{{ '{{ name }}' }}``.
+
 Rule of this file: a value never becomes text that is parsed again. Each expression is replaced by a token of letters
 before the body is read, and the token by the value afterwards, so no value can break the YAML, whatever is in it. All
 other braces are the user's text.
@@ -9,14 +12,15 @@ from __future__ import annotations
 
 import ast
 import json
+import keyword
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.errors import InputError
 
-__all__ = ["Template", "expressions"]
+__all__ = ["Evaluate", "Template", "doubtful", "expressions"]
 
 Evaluate = Callable[[str], Any]
 """Gives the value of a Python expression; what it raises is told with the expression."""
@@ -58,6 +62,42 @@ def _is_expression(source: str) -> bool:
     return True
 
 
+WARNINGS_SHOWN: Final = 3
+
+_BEGINS: Final = re.compile(r"(?<!\{)\{\{[-~]?\s*([^\W\d]\w*)[^\n]*")
+"""What begins as an expression does, as ``{{#if x}}``, ``{{/if}}`` and ``{{> part}}`` of other languages do not."""
+
+
+def doubtful(text: str) -> list[str]:
+    r"""Return one sentence for what was perhaps meant as an expression and is sent as text, with its line.
+
+    It is never refused: a prompt may hold templates of another language.
+
+    Examples
+    --------
+    >>> for sentence in doubtful("ticket: {{ row.ticket }\ntone: {{ my tone }}\nhelp: {{#if x}} {{else}} {x}"):
+    ...     print(sentence)
+    line 1 of the body: {{ row.ticket } is not closed by }}, so it is sent as text
+    line 2 of the body: {{ my tone }} is not a Python expression, so it is sent as text
+    """
+    found: list[str] = []
+    spans = [(start, end) for start, end, _ in expressions(text)]
+    for begun in _BEGINS.finditer(text):
+        is_known = any(start <= begun.start() < end for start, end in spans)
+        if is_known or keyword.iskeyword(begun[1]):
+            continue
+        inner, closing, _ = begun[0].partition("}}")
+        said = "is not a Python expression" if closing else "is not closed by }}"
+        shown = f"{inner}{closing}" if len(inner) <= MAX_SHOWN else f"{inner[:MAX_SHOWN]}…"
+        line = text.count("\n", 0, begun.start()) + 1
+        found.append(f"line {line} of the body: {shown.strip()} {said}, so it is sent as text")
+    return found[:WARNINGS_SHOWN]
+
+
+MAX_SHOWN: Final = 60
+"""Characters of what is doubtful in a sentence about it."""
+
+
 class Template:
     r"""A body with its expressions taken out.
 
@@ -88,6 +128,16 @@ class Template:
 
     def __bool__(self) -> bool:
         return bool(self.sources)
+
+    @property
+    def is_one_expression(self) -> bool:
+        """Whether there is nothing in the body but one expression."""
+        return self.text.strip() in self.sources
+
+    def mentions(self, name: str, part: Any) -> bool:
+        """Whether an expression in `part` of what was read speaks of `name`."""
+        tokens = self._token.findall(json.dumps(part))
+        return any(re.search(rf"\b{name}\b", self.sources[token]) for token in tokens)
 
     def fill(self, read: Any, evaluate: Evaluate) -> Any:
         """Return what was `read` from :attr:`text`, with every token replaced by its expression's value.
@@ -136,4 +186,6 @@ def _value(source: str, evaluate: Evaluate) -> Any:
         raise
     except Exception as broken:  # whatever the user's expression raises
         trouble = f"{{{{ {source} }}}} cannot be evaluated: {type(broken).__name__}: {broken}"
+        if isinstance(broken, NameError):  # another template language's, perhaps
+            trouble += f"; to send the braces themselves, write {{{{ '{{{{ {source} }}}}' }}}}"
     raise InputError(trouble)

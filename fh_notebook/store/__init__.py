@@ -8,10 +8,12 @@ a new line, and readers take the newest that serves. The workspace key and signi
 
     store.py        Store: what the rooms above hold
     writer.py       the one thread that writes, in grouped commits
+    opening.py      the open file of one process: exits and forks
     connection.py   opening, pragmas, versions; foreign errors become StoreError
     answers.py      table answers: key -> run, and the single runs
     batches.py      table batches: what a name stands for
     claims.py       table claims: what was about to be sent, and by whom
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)
+    catalog_file.py the user's own fetchhive.yaml: found, read when it changed, saved (no SQL there)
 """

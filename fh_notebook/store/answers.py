@@ -21,10 +21,13 @@ __all__ = [
     "Line",
     "append",
     "count_completed",
+    "counts_of_batch",
+    "deployment_names",
     "line_of",
     "newer",
     "newest_id",
     "of_batch",
+    "of_deployment",
     "of_keys",
     "single_runs",
 ]
@@ -66,6 +69,7 @@ class Kept:
 
     key: str
     batch: str | None
+    workspace: str
     status: str
     kept_at: datetime
     """UTC."""
@@ -131,7 +135,7 @@ def newest_id(connection: sqlite3.Connection) -> int:
 def of_batch(connection: sqlite3.Connection, batch: str, *, after_id: int = 0) -> Iterator[Kept]:
     """Yield the lines of one batch that were written after line `after_id`, the newest first."""
     found = connection.execute(
-        "SELECT key, batch, status, kept_at, run FROM answers WHERE batch = ? AND id > ? ORDER BY id DESC",
+        "SELECT key, batch, workspace, status, kept_at, run FROM answers WHERE batch = ? AND id > ? ORDER BY id DESC",
         (batch, after_id),
     )
     return map(_kept, found)
@@ -140,7 +144,7 @@ def of_batch(connection: sqlite3.Connection, batch: str, *, after_id: int = 0) -
 def of_keys(connection: sqlite3.Connection, keys: Iterable[str], *, since: datetime | None = None) -> Iterator[Kept]:
     """Yield every line of these jobs, of whatever batch or none, the newest first."""
     found = connection.execute(
-        "SELECT key, batch, status, kept_at, run FROM answers"
+        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
         " WHERE key IN (SELECT value FROM json_each(?)) AND kept_at >= ? ORDER BY id DESC",
         (json.dumps(list(keys)), since.timestamp() if since else 0.0),
     )
@@ -160,21 +164,52 @@ def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
 def newer(connection: sqlite3.Connection, batch: str, key: str, than_id: int) -> Kept | None:
     """Return the newest line of one job in one batch, if it was written after line `than_id`."""
     found = connection.execute(
-        "SELECT key, batch, status, kept_at, run FROM answers"
+        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
         " WHERE batch = ? AND key = ? AND id > ? ORDER BY id DESC LIMIT 1",
         (batch, key, than_id),
     ).fetchone()
     return _kept(found) if found else None
 
 
-def single_runs(connection: sqlite3.Connection, limit: int) -> Iterator[Kept]:
-    """Yield the last runs that belong to no batch, the newest first."""
+def single_runs(
+    connection: sqlite3.Connection, limit: int, *, deployment: str | None = None, workspace: str | None = None
+) -> Iterator[Kept]:
+    """Yield the last runs that belong to no batch, of one deployment, one workspace or all, the newest first."""
     found = connection.execute(
-        "SELECT key, batch, status, kept_at, run FROM answers WHERE batch IS NULL ORDER BY id DESC LIMIT ?", (limit,)
+        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
+        " WHERE batch IS NULL AND (?1 IS NULL OR deployment = ?1) AND (?2 IS NULL OR workspace = ?2)"
+        " ORDER BY id DESC LIMIT ?3",
+        (deployment, workspace, limit),
     )
     return map(_kept, found)
 
 
-def _kept(line: tuple[str, str | None, str, float, str]) -> Kept:
-    key, batch, status, kept_at, run = line
-    return Kept(key=key, batch=batch, status=status, kept_at=datetime.fromtimestamp(kept_at, UTC), json=run)
+def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Kept]:
+    """Yield the last lines of one deployment in one workspace, of batches and of none, the newest first."""
+    found = connection.execute(
+        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
+        " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?",
+        (workspace, deployment, limit),
+    )
+    return map(_kept, found)
+
+
+def deployment_names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return every (deployment, workspace) of which there is a line, by name."""
+    return connection.execute("SELECT DISTINCT deployment, workspace FROM answers ORDER BY 1, 2").fetchall()
+
+
+def counts_of_batch(connection: sqlite3.Connection, batch: str, workspace: str) -> dict[str, int]:
+    """Return how many jobs of a batch have which status, each by its newest line."""
+    found = connection.execute(
+        "SELECT status, count(*) FROM answers WHERE id IN"
+        " (SELECT max(id) FROM answers WHERE batch = ? AND workspace = ? GROUP BY key) GROUP BY status",
+        (batch, workspace),
+    )
+    return dict(found.fetchall())
+
+
+def _kept(line: tuple[str, str | None, str, str, float, str]) -> Kept:
+    key, batch, workspace, status, kept_at, run = line
+    when = datetime.fromtimestamp(kept_at, UTC)
+    return Kept(key=key, batch=batch, workspace=workspace, status=status, kept_at=when, json=run)

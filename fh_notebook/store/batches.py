@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-__all__ = ["CREATE", "BatchRecord", "every", "find", "write"]
+__all__ = ["CREATE", "BatchRecord", "every", "find", "newest", "write"]
 
 CREATE: Final = (
     """CREATE TABLE batches (
@@ -70,6 +70,22 @@ def every(connection: sqlite3.Connection) -> Iterator[BatchRecord]:
         "SELECT name, workspace, deployment, variants, created_at, plan FROM batches ORDER BY created_at DESC, name"
     )
     return map(_record, found)
+
+
+def newest(
+    connection: sqlite3.Connection, limit: int, *, deployment: str | None = None
+) -> Iterator[tuple[BatchRecord, datetime]]:
+    """Yield the last batches, of one deployment or of all, each with the time of its last answer, the newest first.
+
+    A batch without an answer has the time of its first start.
+    """
+    found = connection.execute(
+        "SELECT name, workspace, deployment, variants, created_at, plan, coalesce((SELECT max(kept_at) FROM answers"
+        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace), created_at) AS last_at"
+        " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2",
+        (deployment, limit),
+    )
+    return ((_record(line[:6]), datetime.fromtimestamp(line[6], UTC)) for line in found)
 
 
 def _record(line: tuple[str, str, str, str, float, str]) -> BatchRecord:

@@ -6,8 +6,6 @@ writer's thread belong to the process that made them: sqlite.org, "How To Corrup
 
 from __future__ import annotations
 
-import atexit
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -27,11 +25,12 @@ from fh_notebook.store import answers, batches, claims, owners
 from fh_notebook.store.answers import Kept
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Claim
-from fh_notebook.store.connection import explained, open_connection
+from fh_notebook.store.connection import explained
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.masking import masked
+from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
-from fh_notebook.store.writer import Committed, Writer
+from fh_notebook.store.writer import Committed
 
 __all__ = ["Store"]
 
@@ -42,74 +41,6 @@ NO_SECRETS: Final = Secrets()
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-class _Open:
-    """The two connections of one process: one that reads, under a lock, and the writer's own."""
-
-    def __init__(self, path: Path, busy_timeout_s: float) -> None:
-        self.pid = os.getpid()
-        self.lock = threading.Lock()
-        self.reading = open_connection(path, busy_timeout_s=busy_timeout_s)
-        try:
-            self.writer = Writer(open_connection(path, busy_timeout_s=busy_timeout_s), path)
-        except BaseException:
-            self.reading.close()
-            raise
-
-    def close(self, *, wait: bool = True) -> None:
-        """Commit what was put and close; in a forked child the parent's connections are left alone.
-
-        Garbage is collected in any thread at any instant, also in one that holds the interpreter's import lock, which
-        the writer may need: there, nothing may be waited for (``wait=False``).
-        """
-        if self.pid == os.getpid():
-            self.writer.close(wait=wait)
-            with self.lock:
-                self.reading.close()
-
-
-_open_now: Final[set[_Open]] = set()
-
-
-@atexit.register
-def _close_at_exit() -> None:
-    """Commit what was put and not waited for, and try once more to write what could not be written."""
-    for store in list(_stores):
-        with suppress(StoreError):
-            store.keep_owed()
-    for here in list(_open_now):
-        here.close()
-
-
-_stores: Final[WeakSet[Store]] = WeakSet()
-_held: Final[list[threading.Lock]] = []
-"""Between `_before_fork` and what follows it: every lock under which SQLite may be at work."""
-_leaked: Final[list[_Open]] = []
-"""In a child: the parent's connections, which must be neither used nor closed there, so never collected."""
-
-
-def _before_fork() -> None:
-    """Wait until no thread is inside SQLite: its global locks, held at a fork, would be held in the child for ever."""
-    for store in list(_stores):
-        for lock in store._locks():
-            lock.acquire()
-            _held.append(lock)
-
-
-def _after_fork_in_parent() -> None:
-    while _held:
-        _held.pop().release()
-
-
-def _after_fork_in_child() -> None:
-    _held.clear()
-    for store in list(_stores):
-        store._begin_afresh()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 class Store:
@@ -141,11 +72,11 @@ class Store:
         self._busy_timeout_s = busy_timeout_s
         self._now = now
         self._lock = threading.Lock()
-        self._open: _Open | None = None
+        self._open: Opened | None = None
         self._closing: finalize[..., Store] | None = None
         self._owners: WeakSet[Owner] = WeakSet()
         self._owed: dict[tuple[str, str], Callable[[sqlite3.Connection], None]] = {}
-        _stores.add(self)
+        enrol(self)
 
     # --- writing: every method returns a future that is done after the commit
 
@@ -297,9 +228,25 @@ class Store:
         """Return all batches, the newest first."""
         return self._read(lambda c: list(batches.every(c)))
 
-    def runs(self, limit: int = 100) -> list[Kept]:
-        """Return the last single runs, the newest first."""
-        return self._read(lambda c: list(answers.single_runs(c, limit)))
+    def newest_batches(self, limit: int = 100, *, deployment: str | None = None) -> list[tuple[BatchRecord, datetime]]:
+        """Return the last batches, each with the time of its last answer (UTC), the newest first."""
+        return self._read(lambda c: list(batches.newest(c, limit, deployment=deployment)))
+
+    def counts_of_batch(self, name: str, workspace: str) -> dict[str, int]:
+        """Return how many jobs of a batch have which status, each by its newest answer."""
+        return self._read(lambda c: answers.counts_of_batch(c, name, workspace))
+
+    def runs(self, limit: int = 100, *, deployment: str | None = None, workspace: str | None = None) -> list[Kept]:
+        """Return the last single runs, of one deployment, one workspace or all, the newest first."""
+        return self._read(lambda c: list(answers.single_runs(c, limit, deployment=deployment, workspace=workspace)))
+
+    def answers_of_deployment(self, workspace: str, deployment: str, limit: int) -> list[Kept]:
+        """Return the last answers of one deployment in one workspace, of batches and of none, the newest first."""
+        return self._read(lambda c: list(answers.of_deployment(c, workspace, deployment, limit)))
+
+    def deployment_names(self) -> list[tuple[str, str]]:
+        """Return every (deployment, workspace) of which an answer is kept, by name."""
+        return self._read(answers.deployment_names)
 
     def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         here = self._opened()
@@ -308,28 +255,26 @@ class Store:
 
     # --- open and closed
 
-    def _opened(self) -> _Open:
+    def _opened(self) -> Opened:
         with self._lock:
             if self._open is None:
-                self._open = _Open(self.path, self._busy_timeout_s)
-                _open_now.difference_update([o for o in _open_now if not o.writer.is_alive])
-                _open_now.add(self._open)
+                self._open = begin(self.path, self._busy_timeout_s)
                 self._closing = finalize(self, self._open.close, wait=False)
                 self._closing.atexit = False
             return self._open
 
-    def _locks(self) -> Iterator[threading.Lock]:
+    def locks(self) -> Iterator[threading.Lock]:
         """Yield the locks under which SQLite is at work; one is asked for after the one before it is held."""
         yield self._lock
         if self._open is not None:
             yield self._open.lock
             yield self._open.writer.at_work
 
-    def _begin_afresh(self) -> None:
+    def begin_afresh(self) -> None:
         """In a child after a fork: the locks are held, and the threads that would give them back are not there."""
         self._lock = threading.Lock()
         if self._open is not None:
-            _leaked.append(self._open)
+            leak(self._open)
             self._open = None
         for owner in list(self._owners):
             owner.let_go()
@@ -344,8 +289,7 @@ class Store:
             closing, self._closing, here, self._open = self._closing, None, self._open, None
         if closing is not None and here is not None:
             closing.detach()
-            here.close()
-            _open_now.discard(here)
+            end(here)
 
     @contextmanager
     def closing(self) -> Iterator[Store]:

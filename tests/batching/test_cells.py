@@ -11,16 +11,8 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fh_notebook.batching.cells import coerced, plain
-
-INTEGER = {"type": "integer"}
-NUMBER = {"type": "number"}
-BOOLEAN = {"type": "boolean"}
-ARRAY = {"type": "array"}
-TEXT = {"type": "string"}
+from fh_notebook.batching.cells import plain
 
 
 @pytest.mark.parametrize(
@@ -42,7 +34,8 @@ TEXT = {"type": "string"}
         (pd.Timedelta("1h"), "P0DT1H0M0S"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (("a", np.int64(1), {"b": np.float64(2)}), ["a", 1, {"b": 2.0}]),
-        ([pd.NaT, pd.NA, None], [None, None, None]),
+        ([pd.NaT, pd.NA, None, float("nan")], [None, None, None, None]),
+        (Decimal("1.50"), 1.5),
         ("text", "text"),
         ("", ""),
     ],
@@ -55,74 +48,7 @@ def test_scalars_of_numpy_and_pandas_become_pythons(value: Any, as_json: Any) ->
     json.dumps(made, allow_nan=False)
 
 
-@pytest.mark.parametrize("value", [{1, 2}, b"bytes", Decimal("1.5"), object()])
+@pytest.mark.parametrize("value", [{1, 2}, b"bytes", Decimal("0.10000000000000000001"), object()])
 def test_what_has_no_json_form_is_left_for_the_check(value: Any) -> None:
     """It is never turned into a text that nobody asked for."""
     assert plain(value) is value
-
-
-@pytest.mark.parametrize(
-    ("value", "schema", "read"),
-    [
-        ("12", INTEGER, 12),
-        (" +12 ", INTEGER, 12),
-        ("-3.0", INTEGER, -3),
-        ("007", INTEGER, 7),
-        ("12.5", INTEGER, "12.5"),
-        ("1e3", INTEGER, "1e3"),
-        ("1_000", INTEGER, "1_000"),
-        ("1,000", INTEGER, "1,000"),
-        ("٣", INTEGER, "٣"),
-        ("", INTEGER, ""),
-        (3.0, INTEGER, 3),
-        (3.5, INTEGER, 3.5),
-        ("12", {"type": ["integer", "null"]}, 12),
-        ("1.5", NUMBER, 1.5),
-        ("12", NUMBER, 12),
-        (".5", NUMBER, 0.5),
-        ("1e-3", NUMBER, 0.001),
-        ("1,5", NUMBER, "1,5"),
-        ("nan", NUMBER, "nan"),
-        ("inf", NUMBER, "inf"),
-        ("1e999", NUMBER, "1e999"),
-        (3.0, NUMBER, 3.0),
-        ("true", BOOLEAN, True),
-        ("FALSE", BOOLEAN, False),
-        ("1", BOOLEAN, "1"),
-        ("yes", BOOLEAN, "yes"),
-        ('["a", 1]', ARRAY, ["a", 1]),
-        ('{"a": 1}', ARRAY, '{"a": 1}'),
-        ("a, b", ARRAY, "a, b"),
-        ('{"a": 1}', {"type": "object"}, {"a": 1}),
-        ("[" * 5000, ARRAY, "[" * 5000),
-        ("2", {"enum": [1, 2, "x"]}, 2),
-        ("x", {"enum": [1, 2, "x"]}, "x"),
-        ("3", {"enum": [1, 2, "x"]}, "3"),
-        ("true", {"enum": [True, False]}, True),
-        ("12", TEXT, "12"),
-        ("12", {"type": ["string", "integer"]}, "12"),
-        ("12", {"type": ["integer", "boolean"]}, "12"),
-        ("12", {}, "12"),
-        ("12", None, "12"),
-        (True, INTEGER, True),
-        (12, TEXT, 12),
-    ],
-)
-def test_text_of_a_table_is_read_as_declared_where_there_is_one_way(value: Any, schema: Any, read: Any) -> None:
-    """Explicit and conservative: what could mean two things stays as it is, for the check to name."""
-    made = coerced(value, schema)
-    assert made == read
-    assert type(made) is type(read)
-
-
-@given(st.one_of(st.integers(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False)))
-def test_what_a_csv_was_written_from_is_read_back(value: Any) -> None:
-    """A number or a truth that was written as text comes back as the same number or truth."""
-    kind = BOOLEAN if isinstance(value, bool) else INTEGER if isinstance(value, int) else NUMBER
-    assert coerced(str(value), kind) == value
-
-
-@given(st.text())
-def test_any_text_for_a_text_variable_is_left_alone(text: str) -> None:
-    """Tickets that look like numbers stay tickets."""
-    assert coerced(text, TEXT) is text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ import fh_notebook as fh
 from fh_notebook.batching.mapping import const, read_mapping
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.errors import InputError
+from fh_notebook.local import LocalHive
 
 TRIAGE = fh.Deployment(
     "triage",
@@ -116,3 +118,50 @@ def test_a_function_cannot_change_the_row() -> None:
     rows = read_rows(source)
     read_mapping({"ticket": lambda row: row.pop("body")}, rows, TRIAGE).inputs_of(rows.records[0])
     assert rows.records == ({"body": "B"},)
+
+
+def test_a_variable_that_is_not_declared_is_named_with_the_nearest() -> None:
+    """Before a column is missed."""
+    rows = read_rows([{"body": "B"}])
+    with pytest.raises(InputError) as caught:
+        read_mapping({"tickt": "body"}, rows, TRIAGE)
+    assert caught.value.problems[0] == "tickt: there is no such variable; did you mean 'ticket'?"
+
+
+NESTED = fh.Deployment(
+    "nested",
+    variants="v",
+    inputs={
+        "type": "object",
+        "properties": {"place": {"$ref": "#/$defs/place"}, "n": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}},
+        "$defs": {"place": {"type": "object", "properties": {"floor": {"type": "integer"}}}, "n": {"type": "integer"}},
+    },
+)
+
+
+def test_text_of_a_table_is_read_through_references_and_into_objects(tmp_path: Path) -> None:
+    """A CSV has nothing but text."""
+    (tmp_path / "rows.csv").write_text('place,n\n"{""floor"": ""2""}",3\n')
+    rows = read_rows(tmp_path / "rows.csv")
+    assert read_mapping(None, rows, NESTED).inputs_of(rows.records[0]) == ({"place": {"floor": 2}, "n": 3}, [])
+
+
+def test_a_missing_value_is_told_by_its_row_and_says_how_to_go_on_without() -> None:
+    """``on_invalid`` is the cure where rows cannot be mended."""
+    frame = pd.DataFrame({"ticket": ["a", None, "c", None]})
+    with pytest.raises(InputError) as caught:
+        fh.batch(frame, TRIAGE, variants=["a"], client=LocalHive().client(), progress=False)
+    assert str(caught.value) == (
+        "triage: rows 1, 3: ticket: is missing; give a text; fh.batch(..., on_invalid='skip') leaves such rows out"
+    )
+
+
+@pytest.mark.parametrize("rows", [["Parcel late", "Card declined"], ("one",), iter(["one"])])
+def test_rows_that_are_texts_are_one_sentence_with_the_cure(rows: Any) -> None:
+    """However many they are."""
+    with pytest.raises(InputError) as caught:
+        fh.batch(rows, TRIAGE, variants=["a"], client=LocalHive().client(), progress=False)
+    assert str(caught.value) == (
+        "rows are dicts of column names to values, and these are texts; give [{'text': t} for t in texts], "
+        "each text under the name of its Start variable"
+    )

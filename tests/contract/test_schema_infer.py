@@ -168,7 +168,10 @@ OPTIONAL_TEXT = {"type": ["string", "null"]}
         (Tone, {"type": "string", "enum": ["calm", "brief"]}),
         (date, {"type": "string", "format": "date"}),
         (datetime, {"type": "string", "format": "date-time"}),
-        (Inputs, {"type": "object"}),
+        (Inputs, {"type": "object", "properties": {
+            "ticket": {"type": "string", "description": "what the customer wrote"},
+            "tags": {"type": "array", "items": {"type": "string"}}},
+            "required": ["ticket"], "additionalProperties": False}),
         (Annotated[str, "a sentence"], {"type": "string", "description": "a sentence"}),
         (Annotated[str, fh.text(multiline=True)], {"type": "string", "format": "textarea"}),
         (Annotated[str, 3], {"type": "string"}),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.contract.catalog import Deployments, meant
 from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.notebook.body import read_mapping
 from fh_notebook.notebook.cell import read_cell
@@ -185,6 +186,22 @@ def test_a_snippet_of_something_else_is_refused() -> None:
 
 def test_the_loader_is_a_safe_one() -> None:
     """Only JSON's kinds can be built."""
-    from fh_notebook.notebook.body import _PlainLoader
+    from fh_notebook.contract.plain_yaml import PlainLoader
 
-    assert issubclass(_PlainLoader, yaml.SafeLoader)
+    assert issubclass(PlainLoader, yaml.SafeLoader)
+
+
+def test_a_pasted_name_that_is_near_to_a_known_one_is_no_slip() -> None:
+    """The service wrote it: the snippet's own values say its variables."""
+    known = Deployments([(fh.Deployment("support-triage", variants=["a"], inputs={"n": fh.integer()}), "fetchhive.yaml")])
+
+    def find(name: str) -> fh.Deployment | None:
+        if (slip := meant(name, known)) is not None:
+            raise slip
+        return known.get(name)
+
+    snippet = '{"deployment": "support-triages", "variant": "b", "inputs": {"ticket": "Late."}}'
+    call = read_cell(snippet, find=find)
+    assert (call.deployment.name, call.variants, call.inputs) == ("support-triages", ("b",), {"ticket": "Late."})
+    with pytest.raises(fh.InputError, match="did you mean 'support-triage'"):
+        read_cell("ticket: Late.", name="support-triages", variants=("b",), find=find)

@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
 
-from fh_notebook.local import LocalHive
 from tests.kernel import Kernel
-
-KEY = "fhk_0123456789abcdef"
-
-
-class SlowHive(LocalHive):
-    """A hive of this process on a socket, with a workflow that runs until the test lets it end."""
-
-    def __init__(self) -> None:
-        super().__init__(api_key=KEY)
-        self.began = threading.Semaphore(0)
-        self.hold = threading.Event()
-
-        @self.workflow("echo", variant="plain")
-        def plain(text: str) -> str:
-            return f"said {text}"
-
-        @self.workflow("echo", variant="slow")
-        def slow(text: str) -> str:
-            self.began.release()
-            self.hold.wait(60)
-            return text
+from tests.notebook.slow_hive import KEY, SlowHive
 
 
 @pytest.fixture
@@ -125,7 +103,7 @@ def test_nothing_that_a_kernel_says_has_the_key_in_it(connected: Kernel, hive: S
     connected.run("import fh_notebook as fh; hive = fh.Client(); print(hive, hive.check(), vars(hive.aclient))")
     connected.run("%%fetchhive echo -v plain\ntext: hi")
     connected.run(
-        "fh.configure(tracebacks='full'); fh.Client(api_key='fhk_wrong_' + 'key_0123').invoke('echo', variant='plain')"
+        "fh.configure(tracebacks='full'); fh.Client(api_key=''.join(['fhk_wrong_', 'key_0123'])).invoke('echo', variant='plain')"
     )
     said = json.dumps([[m.kind, m.content] for m in connected.messages], default=str) + connected.log
     assert "said hi" in said

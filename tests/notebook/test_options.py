@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from fh_notebook.local import LocalHive
-from fh_notebook.notebook.panel import Shown, markdown
+from fh_notebook.notebook.markdown_view import markdown
+from fh_notebook.notebook.panel import Shown
 
 from .test_magic import Shell, hive, shell  # noqa: F401 - fixtures
 
@@ -131,13 +132,6 @@ def test_tables_of_a_model_are_capped() -> None:
     tall = fh.Run(status="completed", output=[{f"c{j}": "y" * 30_000 for j in range(40)} for _ in range(300)])
     for run in (wide, tall):
         assert len(Shown([run], "table")._repr_html_()) < 1_500_000
-
-
-def test_the_line_magic_is_the_help(shell: Shell) -> None:  # noqa: F811
-    """A cell of one line has no body: `%fetchhive` says how to write one."""
-    result, said = shell.run("%fetchhive")
-    assert result.error_in_exec is None
-    assert "--over FRAME" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""Addresses of the service: which are taken, and what of them tells one service from another. Nothing is looked up.
+
+Rule of this file: a key must not travel in the clear, and a typing error must not become a call.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from fh_notebook.errors import SettingsError
+from fh_notebook.values import redact
+
+__all__ = ["DEFAULT_BASE_URL", "LOCAL", "check_base_url", "hostname", "is_loopback", "origin"]
+
+DEFAULT_BASE_URL: Final = "https://api.fetchhive.com/v1"
+"""The official SDKs' default; it includes ``/v1`` (CONTRACT section 7)."""
+LOCAL: Final = "local"
+"""As a base URL: the hive inside this process."""
+
+
+def check_base_url(url: str) -> str:
+    """Return `url` without a trailing slash.
+
+    Raises
+    ------
+    SettingsError
+        Neither ``https``, nor ``http`` to this machine: a key must not travel in the clear.
+
+    Examples
+    --------
+    >>> check_base_url("https://api.fetchhive.com/v1/")
+    'https://api.fetchhive.com/v1'
+    """
+    url = str(url).strip()
+    if url == LOCAL:
+        return url
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as broken:
+        raise SettingsError(f"base_url {redact(str(url))!r} is not an address ({broken})") from None
+    if parts.username or parts.password:
+        raise SettingsError("base_url has a user name or password in it; give the key as api_key")
+    if parts.scheme not in ("http", "https") or not host:
+        raise SettingsError(f"base_url {redact(str(url))!r} is not an address; it begins with https:// and ends in /v1")
+    if parts.query or parts.fragment:
+        raise SettingsError(f"base_url {redact(str(url))!r} has a query; it ends in /v1")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise SettingsError(
+            f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
+        )
+    if not parts.path.rstrip("/").endswith("/v1"):
+        raise SettingsError(f"base_url {redact(url)!r} does not end in /v1, as the service's addresses do")
+    default_port = {"https": ":443", "http": ":80"}[parts.scheme]
+    # Written out or not, it is the same workspace.
+    return urlunsplit(parts._replace(netloc=parts.netloc.removesuffix(default_port))).rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by its name or number alone; nothing is looked up."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def hostname(base_url: str) -> str:
+    """Return the host of an address, without its port."""
+    return urlsplit(base_url).hostname or ""
+
+
+def origin(base_url: str) -> str:
+    """Return the host of an address with its port, for people and for keys of kept answers.
+
+    Examples
+    --------
+    >>> origin("https://api.fetchhive.com/v1")
+    'api.fetchhive.com'
+    """
+    return urlsplit(base_url).netloc.lower() if base_url != LOCAL else LOCAL

@@ -1,0 +1,198 @@
+"""`Deployments`: all that are known, by their names, and which of them an unknown name was meant to be. Pure.
+
+Rule of this file: what is known is read-only and in order; whoever asks for a name that is not there is told the
+nearest one. The text of ``fetchhive.yaml`` is read in `catalog_read`, written in `catalog_write` and edited in
+`catalog_edit`; its JSON Schema for editors is `fetchhive.schema.json`, beside this file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from fh_notebook import html
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.spell import listed, short
+from fh_notebook.errors import InputError
+
+__all__ = ["FILE_NAMES", "Deployments", "UnknownDeployment", "meant", "near_name", "same"]
+
+FILE_NAMES: Final = ("fetchhive.yaml", "fetchhive.yml")
+"""What the catalogue's file is called; the first one wins."""
+
+ROWS_CAP: Final = 200
+"""Rows of the table that are shown: more are looked up by name, not read."""
+CELL_CAP: Final = 60
+"""Characters of a cell in the text table."""
+NAME_CAP: Final = 200
+"""A longer name is compared with none: `difflib` takes quadratic time."""
+NEAR: Final = 0.8
+"""From this ratio of `difflib` on, two names are one with a slip: one letter of five left out, changed or added."""
+
+
+class UnknownDeployment(InputError, KeyError):
+    """A name that is not among the known ones."""
+
+    __str__ = Exception.__str__  # KeyError's own shows a repr of the sentence
+
+
+class Deployments(Mapping[str, Deployment]):
+    """Every deployment that is known, in order: a read-only mapping of names to `Deployment`, shown as a table.
+
+    Parameters
+    ----------
+    known : iterable of (Deployment, str)
+        Each with where it is from: ``"fetchhive.yaml:12"``, ``"local hive"``. Of two with one name, the first counts.
+
+    Examples
+    --------
+    >>> known = Deployments([(Deployment("triage", variants=["a"], inputs={"ticket": {"type": "string"}}), "here")])
+    >>> known
+    name    variants  Start variables  description  source
+    triage  a         ticket*                       here
+    * must be given
+    >>> known["triage"].variants, known.source_of("triage")
+    (('a',), 'here')
+    """
+
+    def __init__(self, known: Iterable[tuple[Deployment, str]] = ()) -> None:
+        self._known: dict[str, tuple[Deployment, str]] = {}
+        for deployment, source in known:
+            self._known.setdefault(deployment.name, (deployment, source))
+
+    def __getitem__(self, name: str) -> Deployment:
+        return self._found(name)[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def source_of(self, name: str) -> str:
+        """Return where a deployment is from.
+
+        Raises
+        ------
+        KeyError
+            There is none of this name; the error names the nearest one, and is an `InputError` too.
+        """
+        return self._found(name)[1]
+
+    def _found(self, name: str) -> tuple[Deployment, str]:
+        if name in self._known:
+            return self._known[name]
+        close = near_name(name, self._known) if isinstance(name, str) else None
+        hint = f"did you mean {short(close)}?" if close else f"known: {listed(list(self._known), 'and') or 'none'}"
+        raise UnknownDeployment(f"there is no deployment {short(name)}; {hint}")
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (d.name, ", ".join(d.variants), _variables(d), d.description or "", source)
+            for d, source in islice(self._known.values(), ROWS_CAP)
+        ]
+
+    @property
+    def _foot(self) -> str:
+        more = len(self) - ROWS_CAP
+        return "* must be given" + (f"; {more:,} more deployments are not shown" if more > 0 else "")
+
+    def __repr__(self) -> str:
+        if not self:
+            return _NONE
+        cells = [_COLUMNS, *(tuple(_cell(c) for c in row) for row in self._rows())]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+        return "\n".join([*lines, self._foot])
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return html.el("div", html.STYLE, _NONE, cls="fh")
+        rows = [[html.clip(c, 500) for c in row] for row in self._rows()]
+        return html.el(
+            "div", html.STYLE, html.table(_COLUMNS, rows), html.el("div", self._foot, cls="fh-foot fh-dim"), cls="fh"
+        )
+
+
+_COLUMNS: Final = ("name", "variants", "Start variables", "description", "source")
+_NONE: Final = "No deployments are known: declare them in fetchhive.yaml, or save one with Deployment.save()."
+
+
+def _variables(deployment: Deployment) -> str:
+    needed = deployment.inputs.get("required", [])
+    return ", ".join(f"{name}*" if name in needed else name for name in deployment.variable_names)
+
+
+def _cell(text: str) -> str:
+    line = html.printable(" ".join(text.split()))
+    return line if len(line) <= CELL_CAP else line[: CELL_CAP - 1] + "…"
+
+
+def same(one: Deployment | None, other: Deployment) -> bool:
+    """Whether two deployments are equal and show their Start variables in the same order."""
+    return one == other and one.variable_names == other.variable_names
+
+
+def near_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` is with a slip, or ``None``.
+
+    Letter case does not count, nor whether words are joined by ``-``, ``_`` or a blank. Names that differ in a
+    number only are no slip: ``triage-2`` is the next one after ``triage-1``, ``triage-v2`` after ``triage``.
+
+    Examples
+    --------
+    >>> near_name("suport-triage", ["support-triage", "spam"]), near_name("Support_Triage", ["support-triage"])
+    ('support-triage', 'support-triage')
+    >>> near_name("triage-2", ["triage-1", "triage"]), near_name("summary", ["support-triage"])
+    (None, None)
+    """
+    wanted = _folded(name)
+    if len(wanted) > NAME_CAP:
+        return None
+    best, found = NEAR, None
+    matcher = difflib.SequenceMatcher(None, "", wanted, autojunk=False)
+    for candidate in known:
+        folded = _folded(candidate)
+        if folded == wanted:
+            return candidate
+        if len(folded) > NAME_CAP:
+            continue
+        matcher.set_seq1(folded)
+        # The two bounds are cheap, and most names fail them.
+        if _differ_in_digits(folded, wanted) or matcher.real_quick_ratio() < best or matcher.quick_ratio() < best:
+            continue
+        if (ratio := matcher.ratio()) > best or (ratio == best and found is None):
+            best, found = ratio, candidate
+    return found
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_\s]+", "-", name.casefold())
+
+
+def _differ_in_digits(one: str, other: str) -> bool:
+    # `-v2` at a name's end is a number, too.
+    bare, other_bare = (re.sub(r"(?:-?v)?\d+|-\d+", "", name) for name in (one, other))
+    return bare == other_bare
+
+
+def meant(name: str, known: Deployments) -> UnknownDeployment | None:
+    """Return what to tell somebody who asked for an unknown name that is near to a known one, else ``None``.
+
+    A call of a name with a slip would be refused by the service after it was counted, or would run something else.
+    """
+    close = near_name(name, known)
+    if close is None:
+        return None
+    place = known.source_of(close).partition(":")[0]
+    return UnknownDeployment(
+        f"there is no deployment {short(name)} in {'the ' if place == LOCAL_SOURCE else ''}{place}; did you mean "
+        f"{short(close)}? (to call it all the same, add it to the catalogue, or give fh.Deployment({short(name)}))"
+    )
+
+
+LOCAL_SOURCE: Final = "local hive"
+"""The source of the deployments of a hive in this process."""

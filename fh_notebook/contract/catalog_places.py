@@ -1,0 +1,170 @@
+"""Places in the text of a catalogue, and replacements there: what the parser's marks mean in lines. Pure.
+
+Rule of this file: a replacement touches the lines of one entry and nothing else, and the comments inside of what goes
+are kept, in lines above it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import yaml
+
+from fh_notebook.contract.plain_yaml import PlainLoader
+
+__all__ = ["Edit", "Layout", "comments_of"]
+
+_REST: Final = re.compile(r"[ \t]*(?:#[^\r\n]*)?")
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement of ``text[start:end]``."""
+
+    start: int
+    end: int
+    text: str
+
+
+def comments_of(text: str) -> list[str]:
+    r"""Return every comment of a text in YAML, without its blanks.
+
+    Examples
+    --------
+    >>> comments_of("# one\na: 'x # no'  # two\n")
+    ['# one', '# two']
+    """
+    return [comment for _, comment in _comments(text)]
+
+
+def _comments(text: str) -> list[tuple[int, str]]:
+    """Comments are what lies between the tokens, but for blanks; and after the sign of a block of text."""
+    tokens = list(yaml.scan(text, Loader=PlainLoader))
+    found: list[tuple[int, str]] = []
+    for token in tokens:
+        if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
+            start = token.start_mark.index
+            head = _BREAK.split(text[start : token.end_mark.index], maxsplit=1)[0]
+            found += [(start + m.start(), m[0].rstrip()) for m in _COMMENT.finditer(head)]
+    ends = [(0, 0), *((t.start_mark.index, t.end_mark.index) for t in tokens), (len(text), len(text))]
+    for (_, end), (start, _) in pairwise(ends):
+        found += [(end + m.start(), m[0].rstrip()) for m in _COMMENT.finditer(text[end:start])]
+    return sorted(found)
+
+
+class Layout:
+    """A text, its line ends, and edits of it.
+
+    Parameters
+    ----------
+    text : str
+        Readable YAML.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        first = _BREAK.search(text)
+        self.newline = first[0] if first else "\n"
+        self._comments = _comments(text)
+
+    def apply(self, edits: Iterable[Edit]) -> str:
+        """Return the text after the edits, which do not overlap."""
+        text = self.text
+        for edit in sorted(edits, key=lambda e: (e.start, e.end), reverse=True):
+            text = text[: edit.start] + edit.text + text[edit.end :]
+        return text
+
+    def with_lines_at_end(self, lines: Iterable[str]) -> str:
+        """Return the text with `lines` after its end."""
+        ends_open = bool(self.text) and not self.text.endswith(("\n", "\r"))
+        return self.text + (self.newline if ends_open else "") + self._joined(lines) + self.newline
+
+    def replaced(self, key: yaml.Node, value: yaml.Node, lines: list[str]) -> Edit:
+        """Return the edit that makes an entry say `lines`, which begin with its name.
+
+        A comment after the value stays where it is, or comes after the name when the value takes several lines.
+        """
+        start, end = self._line_start(key), self._end(key, value)
+        stop = self._line_end(end)
+        rest = self.text[end:stop]
+        inner = self._comments_between(start, end)
+        head = self.text[start : key.end_mark.index]
+        first = head + lines[0][len(lines[0]) - len(lines[0].lstrip()) :].removeprefix(_name_in(lines[0]))
+        lines = [first + rest, *lines[1:]]
+        column = " " * key.start_mark.column
+        return Edit(start, stop, self._joined([*(column + comment for comment in inner), *lines]))
+
+    def removed(self, key: yaml.Node, value: yaml.Node) -> Edit:
+        """Return the edit that takes an entry away; its comments stay, in lines of their own."""
+        start = self._line_start(key)
+        stop = self._line_end(self._end(key, value))
+        column = " " * key.start_mark.column
+        kept = [column + comment for comment in self._comments_between(start, stop)]
+        if kept:
+            return Edit(start, stop, self._joined(kept))
+        after = _BREAK.match(self.text, stop)
+        if after is None:  # the last line, which nothing ends: the line above is the last one then
+            return Edit(len(self.text[:start].removesuffix("\n").removesuffix("\r")), stop, "")
+        return Edit(start, after.end(), "")
+
+    def appended(self, mapping: yaml.Node, lines: list[str]) -> Edit:
+        """Return the edit that writes `lines` after the last entry of a mapping, and the comments that belong to it."""
+        pairs = mapping.value
+        at = self._line_end(self._end(*pairs[-1]))
+        column = mapping.start_mark.column
+        for line_end, line in self._lines_after(at):
+            if not line.lstrip(" ").startswith("#") or len(line) - len(line.lstrip(" ")) <= column:
+                break
+            at = line_end
+        spaced = len(pairs) > 1 and self._is_spaced(pairs[-1][0])
+        return Edit(at, at, self.newline + (self.newline if spaced else "") + self._joined(lines))
+
+    def _joined(self, lines: Iterable[str]) -> str:
+        return self.newline.join(lines)
+
+    def _line_start(self, key: yaml.Node) -> int:
+        """Where the line of a name begins; before the name there are only blanks, or the place is an odd one."""
+        start: int = key.start_mark.index - key.start_mark.column
+        return start if not self.text[start : key.start_mark.index].strip() else int(key.start_mark.index)
+
+    def _end(self, key: yaml.Node, value: yaml.Node) -> int:
+        """Where the last word of an entry ends; the parser ends a block only where the next thing begins."""
+        if isinstance(value, yaml.CollectionNode) and not value.flow_style and value.value:
+            last = value.value[-1]
+            return self._end(*last) if isinstance(last, tuple) else self._end(last, last)
+        end: int = value.end_mark.index
+        if isinstance(value, yaml.ScalarNode) and value.style in ("|", ">"):
+            return len(self.text[:end].rstrip())
+        return end if end > key.end_mark.index or value is key else self.text.index(":", key.end_mark.index) + 1
+
+    def _line_end(self, end: int) -> int:
+        found = _REST.match(self.text, end)
+        return found.end() if found else end
+
+    def _lines_after(self, at: int) -> Iterator[tuple[int, str]]:
+        while (line_break := _BREAK.match(self.text, at)) is not None:
+            following = _BREAK.search(self.text, line_break.end())
+            end = following.start() if following else len(self.text)
+            yield end, self.text[line_break.end() : end]
+            at = end
+
+    def _is_spaced(self, key: yaml.Node) -> bool:
+        """Whether there is an empty line above an entry."""
+        above = self.text[: self._line_start(key)]
+        return bool(re.search(r"(?:\r\n|\r|\n)[ \t]*(?:\r\n|\r|\n)$", above))
+
+    def _comments_between(self, start: int, end: int) -> list[str]:
+        return [comment for place, comment in self._comments if start <= place < end]
+
+
+def _name_in(line: str) -> str:
+    """Return the name at the beginning of a line that `block` wrote."""
+    bare = line.lstrip()
+    quoted = re.match(r'"(?:[^"\\]|\\.)*"', bare)
+    return quoted[0] if quoted else bare.partition(":")[0]

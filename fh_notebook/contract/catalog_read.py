@@ -1,0 +1,204 @@
+"""The text of ``fetchhive.yaml`` -> `Deployments`. Pure.
+
+Rule of this file: everything that is wrong is told at once, each with its line and the nearest right word; a file with
+a problem gives nothing at all, so that nobody works with half of a catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+import yaml
+
+from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
+from fh_notebook.contract.catalog_variables import inputs_of, is_whole, lines_of, place_of
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.plain_yaml import compose, trouble_of
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.errors import InputError
+
+__all__ = ["MAX_BYTES", "VERSION", "read_catalog", "unknown_key"]
+
+VERSION: Final = 1
+MAX_BYTES: Final = 1_000_000
+"""A catalogue of a thousand deployments has a tenth of this; a larger file is something else."""
+
+TOP_KEYS: Final = ("version", "deployments")
+KEYS: Final = ("description", "variants", "inputs")
+
+# Words that people write for one of ours, and that are not near to it.
+_SLIPS: Final = {"variables": "inputs", "schema": "inputs", "fields": "inputs", "workflows": "deployments"}
+
+
+def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
+    r"""Return the deployments that the text of a catalogue declares.
+
+    Parameters
+    ----------
+    text : str
+        YAML, read by the rules of JSON: ``no`` is a text, and there are no dates, aliases or tags.
+    where : str
+        The file's name, for the problems and for :meth:`~fh_notebook.contract.catalog.Deployments.source_of`.
+
+    Raises
+    ------
+    InputError
+        With every problem, each with its line.
+
+    Examples
+    --------
+    >>> known = read_catalog('''
+    ... deployments:
+    ...   support-triage:
+    ...     variants: [keywords, nearest]
+    ...     inputs:
+    ...       ticket: {type: string, format: textarea}
+    ...       tone: {enum: [calm, brief], default: calm}
+    ... ''')
+    >>> known["support-triage"].inputs["required"], known.source_of("support-triage")
+    (['ticket'], 'fetchhive.yaml:3')
+    """
+    # The bytes are counted where there may be too many only: a letter has four at most.
+    if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode(errors="replace")) > MAX_BYTES):
+        raise InputError(f"{where} has more than {MAX_BYTES:,} bytes; a catalogue is smaller, so this is another file")
+    reading = Reading(where)
+    trouble = ""
+    known: list[tuple[Deployment, str]] = []
+    try:
+        known = _read_root(reading, compose(text))
+    except yaml.YAMLError as broken:
+        line, words = trouble_of(broken, text)
+        trouble = f"{where}, line {line}: {words}"
+    except RecursionError:
+        trouble = f"{where}: something is nested too deep to be read"
+    if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
+        raise InputError(trouble)
+    reading.end()
+    return Deployments(known)
+
+
+def _read_root(reading: Reading, root: yaml.Node | None) -> list[tuple[Deployment, str]]:
+    if root is None or kind_of(root) == "nothing":
+        return []
+    if not isinstance(root, yaml.MappingNode):
+        reading.tell(root, f"the file is a {kind_of(root)}; it begins with `version: {VERSION}` and `deployments:`")
+        return []
+    entries = reading.entries(root)
+    for name, (key, value) in entries.items():
+        if name not in TOP_KEYS:
+            reading.tell(key, unknown_key(name, TOP_KEYS))
+        elif name == "version":
+            _check_version(reading, value)
+    if "deployments" not in entries:
+        return []
+    return _read_deployments(reading, entries["deployments"][1])
+
+
+def unknown_key(name: str, known: Collection[str], slips: Mapping[str, str] = _SLIPS) -> str:
+    """Return the sentence for a key that is not known at its place."""
+    slip = slips.get(name.casefold())
+    close = slip if slip in known else nearest(name, known)
+    hint = f"did you mean {close!r}?" if close else f"there are {', '.join(known)}"
+    return f"{short(name)} is not known here; {hint}"
+
+
+def _check_version(reading: Reading, node: yaml.Node) -> None:
+    value = reading.value(node)
+    if isinstance(value, bool) or value != VERSION:
+        reading.tell(node, f"version {short(value)} is not known; write `version: {VERSION}`, or update fh_notebook")
+
+
+def _read_deployments(reading: Reading, node: yaml.Node) -> list[tuple[Deployment, str]]:
+    if kind_of(node) == "nothing":
+        return []
+    if not isinstance(node, yaml.MappingNode):
+        reading.tell(node, f"deployments is a {kind_of(node)}; write each as `name:`, with its lines indented below")
+        return []
+    found: list[tuple[Deployment, str]] = []
+    lines: dict[str, int] = {}
+    for name, (key, value) in reading.entries(node).items():
+        bare = name.strip()
+        if not bare:
+            reading.tell(key, "a deployment needs a name")
+        elif bare in lines:
+            reading.tell(key, f"{short(bare)} is given twice; the first is in line {lines[bare]}")
+        else:
+            lines[bare] = line_of(key)
+            read = _read_deployment(reading, bare, key, value)
+            found += [(read, f"{reading.where}:{lines[bare]}")] if read else []
+    return found
+
+
+def _read_deployment(reading: Reading, name: str, key: yaml.Node, node: yaml.Node) -> Deployment | None:
+    if kind_of(node) == "nothing":
+        return Deployment(name)
+    if not isinstance(node, yaml.MappingNode):
+        reading.tell(node, f"{short(name)} is a {kind_of(node)}; write {', '.join(KEYS)} below it")
+        return None
+    given: dict[str, Any] = {}
+    entries = reading.entries(node)
+    for word, (word_key, value) in entries.items():
+        if word not in KEYS:
+            reading.tell(word_key, f"{short(name)}: {unknown_key(word, KEYS)}")
+        else:
+            given[word] = _READERS[word](reading, f"{short(name)}: {word}", value)
+    # Built even when something was told: what else is wrong with it is told too.
+    trouble: InputError
+    try:
+        return Deployment(name, **given)
+    except InputError as broken:
+        trouble = broken
+    lines = lines_of(entries["inputs"][1]) if "inputs" in entries else {}
+    is_short = isinstance(given.get("inputs"), dict) and not is_whole(given["inputs"])
+    for problem in trouble.problems:
+        line = place_of(problem, lines) or line_of(key)
+        if not (reading.told_in(line) and _JUDGED.search(problem)):
+            words = problem.removeprefix("properties.") if is_short else problem
+            reading.tell(line, f"{short(name)}: inputs.{words}")
+    return None
+
+
+# What `catalog_variables` has a better sentence for.
+_JUDGED: Final = re.compile(r"(?:^|\.)(?:type|required)(?:\[\d+\])?: ")
+
+
+def _read_description(reading: Reading, what: str, node: yaml.Node) -> str | None:
+    return None if kind_of(node) == "nothing" else reading.text(what, node)
+
+
+def _read_variants(reading: Reading, what: str, node: yaml.Node) -> list[str]:
+    if kind_of(node) == "nothing":
+        return []
+    if isinstance(node, yaml.ScalarNode):
+        return _read_variant(reading, what, node)
+    if isinstance(node, yaml.SequenceNode):
+        names: list[str] = []
+        for item in node.value:
+            found = _read_variant(reading, what, item)
+            if set(found) & set(names):
+                reading.tell(item, f"{what}: {short(found[0])} is given twice")
+            names += found
+        return names
+    entries = reading.entries(node) if isinstance(node, yaml.MappingNode) else {}
+    for name, (key, value) in entries.items():
+        if not name.strip():
+            reading.tell(key, f"{what}: a variant needs a name")
+        _read_description(reading, f"{what}: the description of {short(name)}", value)
+    return [name for name in entries if name.strip()]
+
+
+def _read_variant(reading: Reading, what: str, node: yaml.Node) -> list[str]:
+    name = reading.text(f"{what}: a variant", node)
+    if name is not None and not name.strip():
+        reading.tell(node, f"{what}: a variant needs a name")
+    return [name] if name and name.strip() else []
+
+
+_READERS: Final[dict[str, Callable[[Reading, str, yaml.Node], Any]]] = {
+    "description": _read_description,
+    "variants": _read_variants,
+    "inputs": inputs_of,
+}

@@ -1,0 +1,218 @@
+"""The ``inputs:`` of a deployment in the catalogue <-> Start variables. Pure.
+
+Rule of this file: a whole JSON Schema is taken as it is; in the short form, variable by variable, a word that is near
+to a keyword of JSON Schema is a slip, and told, since JSON Schema itself would pass over it in silence.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import yaml
+
+from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
+from fh_notebook.contract.objects import Variable
+from fh_notebook.contract.spell import KINDS, nearest, path_text, short
+
+__all__ = ["WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of"]
+
+WORDS: Final[dict[str, dict[str, Any]]] = {
+    "text": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "array": {"type": "array"},
+    "object": {"type": "object"},
+    "date": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+    "any": {},
+}
+"""What may stand for a schema in a single word."""
+
+_WORD_SLIPS: Final = {"str": "text", "string": "text", "int": "integer", "float": "number", "bool": "boolean"} | {
+    **dict.fromkeys(("list", "tuple"), "array"),
+    **dict.fromkeys(("dict", "mapping", "group"), "object"),
+    **dict.fromkeys(("date-time", "timestamp", "moment"), "datetime"),
+}
+_TYPE_SLIPS: Final = {word: kind for word, schema in WORDS.items() if (kind := schema.get("type"))} | {
+    slip: WORDS[word]["type"] for slip, word in _WORD_SLIPS.items()
+}
+
+# JSON Schema 2020-12 and what earlier dialects and OpenAPI add; one list a keyword's value decides how to go on.
+_OF_SCHEMAS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_SCHEMAS: Final = (
+    *("items", "additionalItems", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else"),
+    *("unevaluatedItems", "unevaluatedProperties", "contentSchema", "allOf", "anyOf", "oneOf", "prefixItems"),
+)
+_KEYWORDS: Final = (
+    *("type", "enum", "const", "default", "description", "title", "examples", "format", "required", "pattern"),
+    *("minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    *("minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties"),
+    *("dependentRequired", "dependencies", "readOnly", "writeOnly", "deprecated", "contentEncoding"),
+    *("contentMediaType", "$ref", "$schema", "$id", "$anchor", "$comment", "$vocabulary", "$dynamicRef"),
+    *("$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "id", "example", "nullable", "discriminator", "xml"),
+    *("externalDocs", "enumNames", *_OF_SCHEMAS, *_SCHEMAS),
+)
+_KEYWORD_SLIPS: Final = {
+    "min": "minimum",
+    "max": "maximum",
+    "desc": "description",
+    "help": "description",
+    "kind": "type",
+    "choices": "enum",
+    "options": "enum",
+    "values": "enum",
+    "optional": "required: false",
+    "multiline": "format: textarea",
+    "secret": "format: password",
+    "password": "format: password",
+}
+_NEAR: Final = 0.8
+"""Closer than for other names: a schema may carry words of other tools, which are not ours to judge."""
+
+
+def is_whole(inputs: Mapping[str, Any]) -> bool:
+    """Whether ``inputs`` is a whole JSON Schema, by the rule of :func:`~fh_notebook.contract.schema.to_schema`.
+
+    Examples
+    --------
+    >>> is_whole({"type": "object"}), is_whole({"type": {"type": "string"}})
+    (True, False)
+    """
+    return isinstance(inputs.get("$schema"), str) or inputs.get("type") == "object"
+
+
+def fields_of(inputs: Mapping[str, Any]) -> dict[str, Variable]:
+    """Return the variables that the short form says; what is no variable is left out.
+
+    Examples
+    --------
+    >>> fields_of({"tags": {"type": "array", "required": False}, "topic": "text"})["tags"]
+    Variable(schema={'type': 'array'}, required=False)
+    """
+    fields: dict[str, Variable] = {}
+    for name, said in inputs.items():
+        schema = WORDS.get(said) if isinstance(said, str) else said
+        if not isinstance(schema, Mapping):
+            continue
+        schema = dict(schema)
+        required = "default" not in schema
+        if isinstance(schema.get("required"), bool):
+            required = schema.pop("required")
+        fields[name] = Variable(schema, required)
+    return fields
+
+
+def inputs_of(reading: Reading, what: str, node: yaml.Node) -> Any:
+    """Return what ``inputs:`` says, as `Deployment` takes it; every problem is told to `reading`."""
+    if kind_of(node) == "nothing":
+        return None
+    if not isinstance(node, yaml.MappingNode):
+        reading.tell(node, f"{what} is a {kind_of(node)}; write each variable as `name: {{type: string}}` below it")
+        return None
+    plain = reading.value(node)
+    if is_whole(plain):
+        return plain
+    before = reading.count
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            _check_variable(reading, f"{what}.{path_text([key.value])}", value)
+    if reading.count == before and _looks_whole(plain):
+        reading.tell(node, f"{what}: for a whole JSON Schema, write `type: object` beside `properties:`")
+    return fields_of(plain)
+
+
+def _looks_whole(inputs: Mapping[str, Any]) -> bool:
+    properties = inputs.get("properties")
+    return isinstance(properties, dict) and bool(properties) and all(isinstance(v, dict) for v in properties.values())
+
+
+def _check_variable(reading: Reading, what: str, node: yaml.Node) -> None:
+    if isinstance(node, yaml.MappingNode):
+        _check_keywords(reading, what, node, is_variable=True)
+    elif kind_of(node) == "nothing":
+        reading.tell(node, f"{what} is empty; write its kind: {', '.join(WORDS)}")
+    elif isinstance(node, yaml.ScalarNode):
+        if kind_of(node) != "text" or node.value not in WORDS:
+            word = node.value.casefold()
+            close = _WORD_SLIPS.get(word) or nearest(word, WORDS)
+            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(WORDS)}, or a JSON Schema"
+            reading.tell(node, f"{what}: the kind {short(node.value)} is not known; {hint}")
+    else:
+        reading.tell(node, f"{what} is a list; write {{type: ...}}, or {{enum: [...]}} for a choice")
+
+
+def _check_keywords(reading: Reading, what: str, node: yaml.MappingNode, *, is_variable: bool = False) -> None:
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        word = key.value
+        if word not in _KEYWORDS and (close := _keyword_meant(word)):
+            reading.tell(key, f"{what}: {short(word)} is no keyword; did you mean {short(close)}?")
+        elif word == "type":
+            _check_type(reading, what, value)
+        elif word == "required" and is_variable:
+            _check_required(reading, what, value)
+        elif word in _OF_SCHEMAS and isinstance(value, yaml.MappingNode):
+            for name, schema in value.value:
+                _go_on(reading, f"{what}.{path_text([str(name.value)])}", schema)
+        elif word in _SCHEMAS:
+            for schema in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                _go_on(reading, f"{what}.{word}", schema)
+
+
+def _go_on(reading: Reading, what: str, node: yaml.Node) -> None:
+    if isinstance(node, yaml.MappingNode):
+        _check_keywords(reading, what, node)
+
+
+def _keyword_meant(word: str) -> str | None:
+    folded = word.casefold()
+    if folded in _KEYWORD_SLIPS:
+        return _KEYWORD_SLIPS[folded]
+    if folded.startswith("x-") or len(folded) > 40:
+        return None
+    known = {keyword.casefold(): keyword for keyword in _KEYWORDS}
+    close = difflib.get_close_matches(folded.replace("-", "").replace("_", ""), known, n=1, cutoff=_NEAR)
+    return known[close[0]] if close else None
+
+
+def _check_type(reading: Reading, what: str, node: yaml.Node) -> None:
+    for named in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+        if kind_of(named) == "text" and isinstance(named.value, str) and named.value not in KINDS:
+            word = named.value.casefold()
+            close = _TYPE_SLIPS.get(word) or nearest(word, KINDS)
+            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(KINDS)}"
+            reading.tell(named, f"{what}: the type {short(named.value)} is not known; {hint}")
+
+
+def _check_required(reading: Reading, what: str, node: yaml.Node) -> None:
+    # A list of names is a group's own keyword, and judged as such.
+    if isinstance(node, yaml.ScalarNode) and kind_of(node) != "true or false":
+        reading.tell(node, f"{what}: required is {short(node.value)}; write true or false")
+
+
+def lines_of(node: yaml.Node) -> dict[str, int]:
+    """Return the line of every place in ``inputs:``, by its path as the problems of a schema spell it."""
+    lines: dict[str, int] = {}
+    pending: list[tuple[list[str | int], yaml.Node]] = [([], node)]
+    while pending:
+        path, here = pending.pop()
+        if isinstance(here, yaml.SequenceNode):
+            pending += [([*path, index], item) for index, item in enumerate(here.value)]
+        for key, value in here.value if isinstance(here, yaml.MappingNode) else ():
+            below = [*path, str(key.value)]
+            for start in ([], ["properties"]):  # as a whole schema, and in the short form
+                lines[path_text([*start, *below])] = line_of(key)
+            if key.value == "$ref":
+                lines[f"$ref: {short(value.value)}"] = line_of(key)
+            pending.append((below, value))
+    return lines
+
+
+def place_of(problem: str, lines: Mapping[str, int]) -> int | None:
+    """Return the line of the place that a problem begins with; ``None`` when it is none of the file's."""
+    heads = [path for path in lines if problem.startswith(path) and problem[len(path) : len(path) + 1] in (*":.[ ",)]
+    return lines[max(heads, key=len)] if heads else None

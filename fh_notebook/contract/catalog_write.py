@@ -1,0 +1,144 @@
+"""Deployments -> the text of ``fetchhive.yaml``. Pure.
+
+Rule of this file: what is written reads back equal, whatever the names and texts hold, by this package and by any other
+reader of YAML 1.1 or 1.2; and a secret is never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from fh_notebook.contract.catalog_read import VERSION
+from fh_notebook.contract.catalog_variables import WORDS, fields_of, is_whole
+from fh_notebook.contract.catalog_yaml import block, one_line
+from fh_notebook.contract.hidden import holds_secret
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.objects import object_schema
+
+__all__ = ["HEADER", "data_of", "dump_catalog", "hidden_defaults", "paste_of", "without_secrets", "written"]
+
+HEADER: Final = """\
+# The catalogue of Fetch Hive deployments, for fh_notebook: their variants and Start variables.
+# Read by %%fetchhive cells, fh.batch and fh.Client in this folder and below; written by Deployment.save().
+"""
+
+
+def dump_catalog(deployments: Iterable[Deployment] | Mapping[str, Deployment]) -> str:
+    r"""Return the text of a catalogue with these deployments, in their order.
+
+    Examples
+    --------
+    >>> dep = Deployment("triage", variants=["a", "b"], inputs={"ticket": {"type": "string", "minLength": 1}})
+    >>> print(dump_catalog([dep]).partition("deployments:")[2].strip("\n"))
+      triage:
+        variants: [a, b]
+        inputs:
+          ticket: {type: string, minLength: 1}
+    """
+    listed = deployments.values() if isinstance(deployments, Mapping) else deployments
+    entries = {d.name: data_of(d) for d in listed}
+    return "\n".join([f"{HEADER}version: {VERSION}", *block("deployments", entries or {}, open_levels=3), ""])
+
+
+def paste_of(deployment: Deployment) -> str:
+    """Return one line that may be pasted below ``deployments:``, into a block and between braces alike.
+
+    A name of more than a thousand letters can stand between braces only.
+    """
+    return one_line({deployment.name: data_of(deployment)})[1:-1]
+
+
+def data_of(deployment: Deployment) -> dict[str, Any]:
+    """Return what the catalogue says of a deployment, without any secret.
+
+    Examples
+    --------
+    >>> data_of(Deployment("triage", inputs={"key": {"type": "string", "format": "password", "default": "x"}}))
+    {'inputs': {'key': {'type': 'string', 'format': 'password', 'required': False}}}
+    """
+    data: dict[str, Any] = {}
+    if deployment.description is not None:
+        data["description"] = str(deployment.description)
+    if deployment.variants:
+        data["variants"] = list(deployment.variants)
+    if deployment.inputs != {"type": "object"}:
+        inputs = without_secrets(deployment.inputs)
+        short = _short_form(inputs)
+        data["inputs"] = _whole_form(inputs) if short is None else short
+    return data
+
+
+def _whole_form(schema: Mapping[str, Any]) -> dict[str, Any]:
+    # Only a function's or a class's schema can be without both: it is one of an object all the same.
+    return dict(schema) if is_whole(schema) else {"type": "object", **schema}
+
+
+def _short_form(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the variables one by one; ``None`` where only the whole schema says the same."""
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping) or not all(isinstance(v, Mapping) for v in properties.values()):
+        return None
+    needed = schema.get("required", [])
+    said = {name: _variable(name, declared, name in needed) for name, declared in properties.items()}
+    if is_whole(said) or object_schema(fields_of(said)) != schema:
+        return None
+    return said
+
+
+def _variable(name: str, schema: Mapping[str, Any], required: bool) -> Any:
+    if required == ("default" in schema):
+        # A group's own `required` is a list of names; the two cannot both be said, and the caller finds that out.
+        return {**schema, "required": required}
+    word = next((word for word, meaning in WORDS.items() if word != "any" and meaning == schema), None)
+    # `type: object` is a whole schema, and no variable of that name.
+    return word if word and name not in ("type", "$schema") else dict(schema)
+
+
+def written(deployment: Deployment) -> Deployment:
+    """Return the deployment as the catalogue will give it back: without secrets."""
+    inputs = data_of(deployment).get("inputs")
+    fields = inputs if inputs is None or is_whole(inputs) else fields_of(inputs)
+    return Deployment(deployment.name, variants=deployment.variants, inputs=fields, description=deployment.description)
+
+
+def hidden_defaults(deployment: Deployment) -> list[str]:
+    """Return the names of the variables that are written without their default or examples, since they are secret."""
+    declared = deployment.inputs.get("properties", {})
+    cleaned = without_secrets(deployment.inputs).get("properties", {})
+    return [name for name, schema in declared.items() if cleaned.get(name) != schema]
+
+
+_MAPS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_DATA: Final = ("enum", "const", "required", "dependentRequired")
+
+
+def without_secrets(schema: Any) -> Any:
+    """Return `schema` without the defaults and examples of what is, holds or may hold a password.
+
+    Examples
+    --------
+    >>> without_secrets({"properties": {"k": {"format": "password", "default": "x"}, "n": {"default": 3}}})
+    {'properties': {'k': {'format': 'password'}, 'n': {'default': 3}}}
+    """
+    # Where there is a password somewhere, a reference may lead to it.
+    return _cleaned(schema, refs=holds_secret(schema, refs=False))
+
+
+def _cleaned(schema: Any, *, refs: bool) -> Any:
+    if isinstance(schema, list):
+        return [_cleaned(item, refs=refs) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    hides = ("default", "examples", "example") if holds_secret(schema, refs=refs) else ()
+    cleaned: dict[str, Any] = {}
+    for word, value in schema.items():
+        if word in hides:
+            continue
+        if word in _MAPS and isinstance(value, Mapping):
+            cleaned[word] = {name: _cleaned(item, refs=refs) for name, item in value.items()}
+        elif word in _DATA or word in ("default", "examples", "example"):
+            cleaned[word] = value
+        else:
+            cleaned[word] = _cleaned(value, refs=refs)
+    return cleaned

@@ -1,0 +1,129 @@
+r"""JSON values -> YAML as a person would write it: short mappings on one line, long ones in blocks. Pure.
+
+Rule of this file: what could be read as anything but itself is quoted as JSON quotes it, with escapes; so every text
+survives, in `PlainLoader` as in a reader of YAML 1.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["block", "one_line", "scalar"]
+
+WIDTH: Final = 110
+KEY_CAP: Final = 1_000
+"""YAML reads a name of more than 1,024 characters only after a question mark."""
+
+# Letters, then letters, digits and a few harmless signs between them; nothing that begins or ends a token.
+_PLAIN: Final = re.compile(r"[^\W\d_](?:[\w./()'-]|(?<! ) (?! ))*(?<!\s)", re.UNICODE)
+_PLAIN_IN_BLOCK: Final = re.compile(r"[^\W\d_](?:[\w./()'!?;,%&+*=<>-]|(?<! ) (?! ))*(?<!\s)", re.UNICODE)
+# Words that YAML 1.1 or 1.2 takes for something else.
+_TAKEN: Final = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"])
+_ESCAPED: Final = re.compile('[^ -\\[\\]-~\xa1-\u2027\u202f-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|"')
+_NAMED: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def scalar(value: Any, *, in_block: bool = False) -> str:
+    r"""Return a text, number, truth value or ``None`` on one line.
+
+    Examples
+    --------
+    >>> [scalar(v) for v in ("calm", "no", "3", "a: b", "é\n", 1.5, True, None)]
+    ['calm', '"no"', '"3"', '"a: b"', '"é\\n"', '1.5', 'true', 'null']
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        return repr(value).replace("e", ".0e") if "." not in repr(value) else repr(value)  # as YAML 1.1 wants it
+    if not isinstance(value, str):
+        return repr(value)
+    plain = (_PLAIN_IN_BLOCK if in_block else _PLAIN).fullmatch(value)
+    if plain and value.casefold() not in _TAKEN and not _ESCAPED.search(value):
+        return value
+    return f'"{_ESCAPED.sub(_escape, value)}"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return _NAMED.get(found[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def _key(name: str) -> str:
+    key = scalar(name)
+    return key if len(key) < KEY_CAP else f"? {key} "
+
+
+def one_line(value: Any) -> str:
+    """Return a JSON value on one line.
+
+    Examples
+    --------
+    >>> one_line({"type": "string", "enum": ["a", "b, c"]})
+    '{type: string, enum: [a, "b, c"]}'
+    """
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_key(name)}: {one_line(item)}' for name, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(one_line, value))}]"
+    return scalar(value)
+
+
+def block(name: str, value: Any, indent: int = 0, *, step: int = 2, open_levels: int = 0) -> list[str]:
+    r"""Return the lines of one entry of a mapping.
+
+    Parameters
+    ----------
+    indent, step : int
+        Blanks before the name, and more of them a level.
+    open_levels : int
+        Levels of mappings that are written in lines of their own even where they are short.
+
+    Examples
+    --------
+    >>> block("a", {"b": {"c": [1, 2]}, "d": "two\nlines"}, open_levels=1)
+    ['a:', '  b: {c: [1, 2]}', '  d: |-', '    two', '    lines']
+    """
+    pad = " " * indent
+    key = scalar(name)
+    head = f"{pad}{key}:" if len(key) < KEY_CAP else f"{pad}? {key}\n{pad}:"
+    return head.split("\n")[:-1] + _joined(head.rpartition("\n")[2], value, indent, step, open_levels)
+
+
+def _joined(head: str, value: Any, indent: int, step: int, open_levels: int) -> list[str]:
+    """Return the lines of `value` after `head`."""
+    if not value or not isinstance(value, Mapping | list | tuple):
+        if isinstance(value, Mapping) and open_levels > 1:
+            return [head]  # nothing is said of it: `name:`
+        return _scalar_lines(head, value, indent + step)
+    line = f"{head} {one_line(value)}"
+    if len(line) <= WIDTH and not (open_levels and isinstance(value, Mapping)):
+        return [line]
+    if isinstance(value, Mapping):
+        below = (
+            block(str(n), v, indent + step, step=step, open_levels=max(0, open_levels - 1)) for n, v in value.items()
+        )
+        return [head, *(line for lines in below for line in lines)]
+    dash = " " * (indent + step) + "-"
+    items = (_joined(dash, item, indent + step, step, 0) for item in value)
+    return [head, *(line for lines in items for line in lines)]
+
+
+def _scalar_lines(head: str, value: Any, indent: int) -> list[str]:
+    if not isinstance(value, str) or not _is_literal(value):
+        return [
+            f"{head} {one_line(value) if isinstance(value, Mapping | list | tuple) else scalar(value, in_block=True)}"
+        ]
+    lines = value.removesuffix("\n").split("\n")
+    sign = "|" if value.endswith("\n") else "|-"
+    return [f"{head} {sign}", *(" " * indent + line if line else "" for line in lines)]
+
+
+def _is_literal(text: str) -> bool:
+    """Whether a text of several lines can stand as it is, indented."""
+    lines = text.removesuffix("\n").split("\n")
+    if len(lines) < 2 or not lines[-1] or text[0].isspace():
+        return False
+    unfit = (line != line.rstrip() or _ESCAPED.search(line.replace('"', "").replace("\\", "")) for line in lines)
+    return not any(unfit)

@@ -1,0 +1,171 @@
+"""A Python value -> what JSON means by it: the one mechanism for inputs, tables and cells' expressions. No pandas.
+
+Rule of this file: a value becomes the JSON that says the same, and what JSON cannot say is left as it is, for the check
+to name by its path (`json_problems`). Nothing becomes a text that nobody asked for. Values of numpy and pandas are
+known by what they can do, so nothing is imported for them.
+
+=====================================  =====================================================================
+value                                  becomes
+=====================================  =====================================================================
+numpy scalar, array, Series, Index     the Python value, a list
+DataFrame                              a list of one object a row
+datetime, date, time, Timestamp        ISO 8601 text; no offset is added
+timedelta, Timedelta                   ISO 8601 duration, ``P0DT1H0M0S``
+Decimal                                a number that JSON's readers read as the same; with more digits: left
+UUID                                   its text
+Enum member                            its value
+tuple, named tuple                     a list
+NaN, NaT, ``pd.NA``                    null out of a table or an expression, else left
+set, bytes, complex, infinity, object  left
+=====================================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID
+
+__all__ = ["MAX_DEPTH", "is_missing", "jsonable"]
+
+MAX_DEPTH: Final = 200
+"""Deeper nesting would meet Python's recursion limit in the encoder."""
+
+MAX_DIGITS: Final = 4_000
+"""As for integers: Python refuses to spell longer ones, and no service reads them."""
+
+_MISSING: Final = ("NaTType", "NAType")
+"""The classes of ``pd.NaT`` (which calls itself a datetime) and ``pd.NA``, both of one value."""
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a table's cell holds nothing: ``None``, NaN of any kind, NaT or ``pd.NA``.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> [is_missing(v) for v in (None, float("nan"), pd.NaT, pd.NA, np.float32("nan"), "", 0, [])]
+    [True, True, True, True, True, False, False, False]
+    """
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return value != value
+    if type(value) in (str, int, bool) or isinstance(value, Mapping | list | tuple):
+        return False
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if type(value).__name__ in _MISSING:
+        return True
+    # A scalar of numpy: NaT and NaN are the values that are not equal to themselves.
+    return hasattr(value, "dtype") and getattr(value, "shape", None) == () and bool(value != value)
+
+
+def jsonable(value: Any, *, missing_is_null: bool = False) -> Any:
+    """Return a copy of `value` in JSON's own kinds; what has no JSON form is left in its place.
+
+    Parameters
+    ----------
+    value : object
+        Whatever a notebook holds.
+    missing_is_null : bool
+        Whether NaN, NaT and ``pd.NA`` are null: they are where a table or an expression gives them. What a program
+        gives is left, and told as a problem: there a NaN is as likely a slip.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> import numpy as np
+    >>> jsonable({"n": np.int64(3), "price": Decimal("1.50"), "when": date(2026, 11, 25), "pair": (1, {2})})
+    {'n': 3, 'price': 1.5, 'when': '2026-11-25', 'pair': [1, {2}]}
+    >>> jsonable([1.5, float("nan")], missing_is_null=True)
+    [1.5, None]
+    """
+    return _made(value, missing_is_null, 0)
+
+
+def _made(value: Any, null: bool, depth: int) -> Any:
+    if value is None or type(value) in (str, int, bool) or depth > MAX_DEPTH:
+        return value
+    if isinstance(value, Enum):
+        return _made(value.value, null, depth + 1)
+    if is_missing(value):
+        return None if null else _nan(value)
+    if isinstance(value, Mapping):
+        return {_key(name): _made(item, null, depth + 1) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_made(item, null, depth + 1) for item in value]
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return _of_array(value, null, depth)
+    if hasattr(value, "iloc") and hasattr(value, "to_dict") and getattr(value, "columns", value).is_unique:
+        return _made(value.to_dict(orient="records"), null, depth)  # with two columns of one name, one would be lost
+    return _scalar(value)
+
+
+def _nan(value: Any) -> Any:
+    """NaN in Python's own kind, so that it is told in one way; NaT and ``pd.NA`` as they are."""
+    is_number = isinstance(value, float | Decimal) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    return float("nan") if is_number else value
+
+
+def _key(name: Any) -> Any:
+    """A name: a text of numpy's or of an Enum is one; nothing else is made one."""
+    if isinstance(name, Enum):
+        return name.value
+    return str(name) if isinstance(name, str) else name
+
+
+def _of_array(value: Any, null: bool, depth: int) -> Any:
+    kind = getattr(value.dtype, "kind", "")
+    if getattr(value, "shape", ()) == ():
+        return _of_numpy_scalar(value[()] if hasattr(value, "__array_finalize__") else value, kind, null, depth)
+    # numpy makes plain integers of nanoseconds in `tolist`; one by one they keep their kind.
+    items = list(value) if kind in ("m", "M") else value.tolist()
+    return _made(items, null, depth)
+
+
+def _of_numpy_scalar(value: Any, kind: str, null: bool, depth: int) -> Any:
+    if kind in ("m", "M"):
+        unit = "datetime64[us]" if kind == "M" else "timedelta64[us]"
+        micro = value.astype(unit)
+        item = micro.item()  # beyond the years of `datetime`, a number
+        return _scalar(item) if micro == value and isinstance(item, date | timedelta) else str(value)
+    item = value.item()
+    if type(item) is type(value):  # a long double has no kind of Python's own
+        return float(item) if kind == "f" else item
+    return _made(item, null, depth + 1)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, datetime | date | time):  # a Timestamp is a datetime
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return _duration(value)
+    if isinstance(value, Decimal):
+        return _number(value)
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _duration(value: timedelta) -> str:
+    """ISO 8601 as pandas spells it, which has it to the nanosecond."""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    hours, rest = divmod(value.seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    fraction = f".{value.microseconds:06d}".rstrip("0") if value.microseconds else ""
+    return f"P{value.days}DT{hours}H{minutes}M{seconds}{fraction}S"
+
+
+def _number(value: Decimal) -> Any:
+    """The number that JSON's readers read as the same; one with more digits than they keep is left."""
+    if not value.is_finite():
+        return float(value)
+    if abs(value.adjusted()) > MAX_DIGITS:
+        return value
+    if value == value.to_integral_value():
+        return int(value)
+    near = float(value)
+    return near if Decimal(repr(near)) == value else value

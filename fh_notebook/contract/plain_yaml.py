@@ -1,0 +1,134 @@
+"""YAML that says only what JSON can say: the one reader of cell bodies and of the catalogue. Pure.
+
+Rule of this file: nothing is constructed or expanded. ``no`` is a text, a date is a text, an alias, a tag and a name
+that is given twice are refused, and whatever comes out is made of JSON's kinds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Final
+
+import yaml
+
+__all__ = ["PlainLoader", "compose", "name_of", "trouble_of"]
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML that builds only what JSON can say: the 1.2 core words, no dates, no anchors, no repeated keys."""
+
+    # Explicit tags too: `!!binary` would make bytes, and `!!timestamp` a date.
+    yaml_constructors: ClassVar[dict[str | None, Any]] = {
+        tag: build
+        for tag, build in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in {"bool", "int", "float", "map", "null", "seq", "str"}
+    }
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as in the base class
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Return the next node; an alias is refused."""
+        # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.constructor.ConstructorError(None, None, "'*' begins an alias; quote the text", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping by the names as they were written; a second one of the same name is refused."""
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                raise yaml.constructor.ConstructorError(None, None, "a name must be a text", key_node.start_mark)
+            if name_of(key) in built:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
+            built[name_of(key)] = self.construct_object(value_node, deep=True)
+        return built
+
+
+# The core schema of YAML 1.2.2, section 10.3.2, without octal and without infinities, which JSON does not have.
+# (PyYAML's own follow YAML 1.1, where `no` is false, 12:30 is a number and 2026-11-25 is a date.)
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", [*"tTfF"]),
+    ("null", r"^(?:null|Null|NULL|~|)$", [*"nN~", ""]),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", [*"-+0123456789"]),
+    ("float", r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$", [*"-+0123456789"]),
+):
+    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def _int(loader: PlainLoader, node: Any) -> int:
+    return int(loader.construct_scalar(node))
+
+
+def _float(loader: PlainLoader, node: Any) -> float:
+    return float(loader.construct_scalar(node))
+
+
+PlainLoader.add_constructor("tag:yaml.org,2002:int", _int)
+PlainLoader.add_constructor("tag:yaml.org,2002:float", _float)
+
+
+_WORDS: Final = {True: "true", False: "false", None: "null"}
+
+
+def name_of(key: object) -> str:
+    """Return a name as it was written: `true:` and `3:` are names too.
+
+    Examples
+    --------
+    >>> name_of(True), name_of(3), name_of("a")
+    ('true', '3', 'a')
+    """
+    return _WORDS[key] if isinstance(key, bool) or key is None else str(key)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """Return the tree of nodes that `text` is, each with its place; ``None`` for an empty text.
+
+    Raises
+    ------
+    yaml.YAMLError
+        It is not YAML, has an alias, or has a second document.
+    """
+    loader = PlainLoader(text)
+    try:
+        node: yaml.Node | None = loader.get_single_node()
+    finally:
+        loader.dispose()
+    return node
+
+
+_CURES: Final = (
+    ("character '\\t'", "a tab is no indentation in YAML; use spaces"),
+    ("mapping values are not allowed", "there is a second ': ' here; put a text with a colon in quotes"),
+    ("but found ':'", "there is no name before the colon"),
+    ("expected <block end>, but found", "this line is indented otherwise than those above it"),
+    ("another document", "'---' begins a second document; keep one"),
+    ("unknown escape", "a backslash in \"...\" begins an escape; use '...' quotes"),
+)
+
+
+def trouble_of(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
+    r"""Return the line, counted from 1, and what is wrong there, in a sentence.
+
+    Examples
+    --------
+    >>> try:
+    ...     compose("a: 1\n\tb: 2")
+    ... except yaml.YAMLError as broken:
+    ...     trouble_of(broken, "a: 1\n\tb: 2")
+    (2, 'a tab is no indentation in YAML; use spaces')
+    """
+    if isinstance(broken, yaml.reader.ReaderError):
+        place = int(broken.position)
+        found = f"U+{ord(text[place]):04X}"
+        return text.count("\n", 0, place) + 1, f'the character {found} is not allowed; write \\u.... in "..." quotes'
+    if not isinstance(broken, yaml.MarkedYAMLError):
+        return 1, " ".join(str(broken).split())[:200]
+    said = (broken.problem or broken.context or "is not YAML").replace("\n", " ")
+    mark = broken.problem_mark or broken.context_mark
+    if "<stream end>" in said and broken.context_mark is not None:
+        return broken.context_mark.line + 1, "what begins here with [, { or a quote is not closed"
+    cured = next((cure for sign, cure in _CURES if sign in said), said)
+    return (mark.line + 1 if mark else 1), cured

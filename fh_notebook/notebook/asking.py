@@ -1,0 +1,86 @@
+"""Asking the person for a line of text: hidden where it may hold a key, and told clearly where nobody can be asked.
+
+Rule of this file: what is typed at a hidden prompt goes into a `Secret` at once; it is in no variable, no ``In`` and no
+output. JupyterLab saves what is typed at an open prompt with the notebook's outputs, and only dots for a hidden one.
+"""
+
+from __future__ import annotations
+
+import builtins
+import getpass
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.error import StdinNotImplementedError
+
+from fh_notebook.errors import SettingsError
+from fh_notebook.notebook.panel import Stopped
+from fh_notebook.values import Secret
+
+__all__ = ["ask_hidden", "ask_lines", "has_page"]
+
+
+def has_page(shell: Any) -> bool:
+    """Whether `shell` is a kernel, whose front end shows one box of one line, and not a terminal."""
+    return getattr(shell, "kernel", None) is not None
+
+
+def ask_hidden(prompt: str, *, cure: str) -> Secret:
+    """Return what the person types, which is not shown.
+
+    Parameters
+    ----------
+    prompt : str
+        The question.
+    cure : str
+        What to do where nobody can be asked.
+
+    Raises
+    ------
+    SettingsError
+        There is no one to ask (nbclient, papermill), or what is typed would be shown.
+    Stopped
+        The person interrupted.
+    """
+
+    def ask() -> Secret:
+        with warnings.catch_warnings():
+            # Raised before anything is read: without it, getpass goes on and shows what is typed.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            # By way of the module: ipykernel puts its own getpass there.
+            return Secret(getpass.getpass(prompt))
+
+    return _asked(ask, cure)
+
+
+def ask_lines(prompt: str, is_open: Callable[[str], bool], *, cure: str) -> Secret:
+    """Return the lines that the person types in a terminal, until they are whole or one is empty; they are shown.
+
+    Raises
+    ------
+    SettingsError
+        There is no one to ask.
+    Stopped
+        The person interrupted.
+    """
+
+    def ask() -> Secret:
+        lines = [builtins.input(prompt)]
+        while is_open("\n".join(lines)) and (line := builtins.input("... ")).strip():
+            lines.append(line)
+        return Secret("\n".join(lines))
+
+    return _asked(ask, cure)
+
+
+def _asked(ask: Callable[[], Secret], cure: str) -> Secret:
+    try:
+        return ask()
+    except (StdinNotImplementedError, EOFError, OSError, getpass.GetPassWarning):
+        stopped = False
+    except KeyboardInterrupt:
+        stopped = True
+    if stopped:
+        raise Stopped("nothing was given, and nothing was changed")
+    raise SettingsError(f"nobody can be asked here (no stdin: nbclient, papermill, a script); {cure}")

@@ -1,0 +1,149 @@
+"""A way to end what blocks a cell: a Cancel button where a click is heard meanwhile, else a line that says "use Stop".
+
+Rule of this file: it appears only after :data:`DELAY_S`, only where a person sits before a page, and nothing of it
+stays in the saved notebook. All but the click itself happens on the loop's thread: kernels with subshells handle clicks
+on a thread of their own.
+
+Facts, by kernel:
+
+1. ipykernel 6 hears a click when the cell has ended: no button, but the line.
+2. ipykernel 7 has subshells, over which JupyterLab sends clicks: they are heard at once.
+3. From 7.4 a comm notes over which shell it was used last, which is the busy one that runs the cell, and has clicks
+   follow. Taking that note away lets the page's own subshell have them. It is private: should it go, a click waits for
+   the end of the cell, and Stop works as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.notebook.notices import running_shell
+
+__all__ = ["DELAY_S", "USE_STOP", "CancelOffer", "Way", "way_to_cancel"]
+
+DELAY_S: Final = 1.0
+"""What takes less is over before anybody could click; and ipywidgets is not imported for it."""
+
+USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
+
+_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+_NOTHING: Final = {"text/plain": ""}
+"""What is left of the display. An empty bundle would be shorter, but nbconvert warns of one."""
+
+
+class Way(Enum):
+    """How a person can end what is running."""
+
+    BUTTON = "button"
+    STOP = "stop"
+    NONE = "none"
+    """Nobody is there: a terminal (Ctrl-C is known there), or a notebook that a program runs."""
+
+
+def way_to_cancel(kernel: Any, *, blocks: bool = True) -> Way:
+    """Return how what runs in `kernel` can be cancelled.
+
+    Parameters
+    ----------
+    kernel : object
+        The shell's kernel; ``None`` where there is none.
+    blocks : bool
+        Whether a cell waits for it. Otherwise every kernel hears a click.
+    """
+    if kernel is None or not _has_person(kernel):
+        return Way.NONE
+    facts = getattr(kernel, "kernel_info", None) or {}
+    return Way.BUTTON if not blocks or "kernel subshells" in facts.get("supported_features", ()) else Way.STOP
+
+
+def _has_person(kernel: Any) -> bool:
+    """Whether the cell came from a page that can ask a person something: nbclient and papermill say they cannot."""
+    with suppress(Exception):  # another kernel than ipykernel may keep this elsewhere, or nowhere
+        return bool(kernel.get_parent("shell")["content"]["allow_stdin"])
+    return False
+
+
+def _import_widgets() -> None:
+    import ipywidgets  # noqa: F401
+
+
+class CancelOffer:
+    """One offer to cancel, from its beginning to its end; both on the loop that does the work.
+
+    Parameters
+    ----------
+    cancel : callable
+        Ends the work. Called on that loop's thread.
+    blocks : bool
+        Whether a cell waits for the work.
+    """
+
+    def __init__(self, cancel: Callable[[], object], *, blocks: bool = True) -> None:
+        self._cancel = cancel
+        self._blocks = blocks
+        self._later: asyncio.Task[None] | None = None
+        self._handle: Any = None
+        self._button: Any = None
+
+    def begin(self) -> None:
+        """Make the offer, in a while, in the cell that this was called for."""
+        way = way_to_cancel(getattr(running_shell(), "kernel", None), blocks=self._blocks)
+        if way is not Way.NONE:
+            # A task has the context of its maker, in which ipykernel finds the cell that an output belongs to.
+            self._later = asyncio.get_running_loop().create_task(self._offer(way))
+
+    def end(self) -> None:
+        """Take the offer away again: the display is emptied, and the button closed with all that belongs to it."""
+        if self._later is not None:
+            self._later.cancel()
+        if self._button is not None:
+            for widget in (self._button.layout, self._button.style, self._button):
+                widget.close()
+        if self._handle is not None:
+            self._handle.update(_NOTHING, raw=True)
+        self._later = self._button = self._handle = None
+
+    async def _offer(self, way: Way) -> None:
+        await asyncio.sleep(DELAY_S)
+        if way is Way.BUTTON:
+            await asyncio.to_thread(_import_widgets)  # some 0.2 s, in which answers go on to come in
+        self._show(way)
+
+    def _show(self, way: Way) -> None:
+        from IPython.display import DisplayHandle
+
+        line = html.el("div", html.STYLE, html.el("span", USE_STOP, cls="fh-dim"), cls="fh")
+        shown = {"text/plain": USE_STOP, "text/html": str(line)}
+        if way is Way.BUTTON:
+            self._button = self._make_button()
+            shown[_VIEW] = self._button._repr_mimebundle_()[_VIEW]
+        self._handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
+        self._handle.display(shown, raw=True)
+
+    def _make_button(self) -> Any:
+        from ipywidgets import Button
+
+        button = Button(description="Cancel", tooltip="End the calls. What is finished is kept.")
+        button.add_class("fh-cancel")
+        loop = asyncio.get_running_loop()
+
+        def clicked(_: Any) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and the work with it
+                loop.call_soon_threadsafe(self._clicked)
+
+        button.on_click(clicked)
+        with suppress(AttributeError, TypeError):
+            vars(button.comm).pop("_reply_subshell_id", None)  # fact 3; last: whatever is sent notes it again
+        return button
+
+    def _clicked(self) -> None:
+        if self._button is None:
+            return
+        self._button.disabled = True
+        self._button.description = "Cancelling…"
+        self._cancel()

@@ -1,0 +1,92 @@
+"""``%fetchhive login`` and ``logout``: the workspace key, from a hidden prompt into the keyring or this kernel.
+
+Rule of this file: the key is never shown, and where it is kept is always said. The service is not called by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any, Final
+
+from fh_notebook import keys, settings
+from fh_notebook.client.blocking import Client
+from fh_notebook.errors import AuthError, SettingsError
+from fh_notebook.notebook.asking import ask_hidden
+from fh_notebook.notebook.notices import notice
+from fh_notebook.values import Secret
+
+__all__ = ["login", "logout"]
+
+_PLACEHOLDER: Final = re.compile(r"(?:fhk_)?[*.…•·xX]+|YOUR_.*|<.*>|\[.*\]|\{.*\}|\$.*|%.*%", re.IGNORECASE)
+"""What documentation writes in place of a key."""
+
+
+def login(shell: Any, options: argparse.Namespace) -> None:
+    """Ask for the key of the service in use, and use it from now on.
+
+    Raises
+    ------
+    SettingsError
+        Nobody can be asked, or what was given is no key; nothing is changed then.
+    AuthError
+        With ``--check``: the service refused the key; nothing is changed then.
+    """
+    address, _ = settings.find_base_url()
+    if address == settings.LOCAL:
+        raise SettingsError("calls go to the local hive in this kernel, which needs no key; %fetchhive use live first")
+    place = settings.origin(address)
+    key = _ask(place)
+    checked = _check(key, address) if options.check else ""
+    kept, words = (False, "--here was said") if options.here else keys.keep_in_keyring(place, key)
+    settings.log_in(key, base_url=address, source="keyring" if kept else "%fetchhive login")
+    if kept:
+        notice(f"The key for {place} is in the system's keyring ({words}), and is used from now on.")
+        if keys.from_environment():
+            notice(f"A new kernel will take {keys.KEY_NAME} before it, as long as that is set.")
+    else:
+        notice(f"The key for {place} is kept in this kernel only, until it ends: {words}.")
+    notice(checked or "It was not tried: fh.Client().check() says whether it is good, and runs nothing.")
+
+
+def _ask(place: str) -> Secret:
+    given = ask_hidden(
+        f"Key for {place} (not shown): ", cure=f"set {keys.KEY_NAME} in the environment before the kernel starts"
+    )
+    key = keys.usable_key(given, "the prompt")
+    if key is None:
+        raise SettingsError("no key was given; nothing was changed")
+    if _PLACEHOLDER.fullmatch(key.reveal()):
+        raise SettingsError("that is the placeholder of an example and no key; nothing was changed")
+    return key
+
+
+def _check(key: Secret, address: str) -> str:
+    with Client(api_key=key, base_url=address) as client:
+        found = client.check()
+    if found.status == "bad":
+        raise AuthError(f"{settings.origin(address)} refused the key; nothing was kept")
+    return f"{found}".replace(" (argument)", "") + "."
+
+
+def logout(shell: Any, options: argparse.Namespace) -> None:
+    """Forget the key of the service in use, here and in the keyring, and say what calls do now."""
+    address, _ = settings.find_base_url()
+    place = settings.origin(address)
+    had = settings.log_out()
+    deleted = keys.forget_in_keyring(place)
+    gone = [*(["this kernel"] if had else []), *([f"the keyring ({place})"] if deleted else [])]
+    notice(f"The key is gone from {' and '.join(gone)}." if gone else f"There was no key for {place} to forget.")
+    if address == settings.LOCAL:
+        return
+    left = next((look for look in settings.look_for_key(base_url=address) if look.key), None)
+    if left is not None:
+        notice(f"Calls still have a key, from {left.source}: {_CURES.get(left.source, 'remove it there too')}.")
+    elif not settings.find_base_url()[1]:
+        notice("Calls now go to the local hive in this process, not to Fetch Hive.")
+
+
+_CURES: Final = {
+    keys.KEY_NAME: "unset that variable before the kernel starts",
+    "keyring": "the keyring did not let go of it; remove it there",
+}

@@ -1,0 +1,146 @@
+"""``%fetchhive snippet``: a pasted Code Snippet becomes a deployment of the catalogue. No call is made.
+
+Rule of this file: a key in a snippet is dropped, never kept and never shown, and that is said. What was declared is
+worth more than what is guessed from one sample: a known schema stays, and only what is new is added.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fh_notebook import session
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.snippet import Snippet, parse_snippet
+from fh_notebook.contract.spell import kind_text, nearest, path_text, short
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.asking import ask_hidden, ask_lines, has_page
+from fh_notebook.notebook.notices import notice
+
+__all__ = ["is_open", "merged", "snippet", "unfolded"]
+
+
+def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
+    """Save the deployment of a snippet: the cell's body, the text of a variable, or what is pasted at a prompt.
+
+    Raises
+    ------
+    InputError, SnippetError
+        There is no such variable, or its text is no snippet of a workflow.
+    SettingsError
+        Nobody can be asked.
+    """
+    if options.cell is not None:
+        pasted, where = parse_snippet(options.cell), "this cell"
+    elif options.variable is not None:
+        pasted, where = parse_snippet(unfolded(_text_of(shell, options.variable))), f"the variable {options.variable}"
+    else:
+        pasted, where = _asked(shell), ""
+    known = session.deployments().get(pasted.deployment.name)
+    saved = merged(known, pasted.deployment)
+    path = saved.save()
+    _tell(pasted, known, saved, os.path.relpath(path), where)
+    return saved
+
+
+def _text_of(shell: Any, name: str) -> str:
+    names = shell.user_ns
+    if name not in names:
+        texts = [n for n, v in dict(names).items() if isinstance(v, str) and not n.startswith("_")]
+        close = nearest(name, texts)
+        hint = f"did you mean {close}?" if close else "assign the snippet's text to it, as r'''...'''"
+        raise InputError(f"there is no variable {short(name)}; {hint}")
+    value = names[name]
+    if not isinstance(value, str):
+        raise InputError(f"the variable {name} is a {type(value).__name__} and not the text of a snippet")
+    return value
+
+
+def _asked(shell: Any) -> Snippet:
+    cure = "give the snippet as a cell: %%fetchhive snippet, or by a variable: %fetchhive snippet NAME"
+    if has_page(shell):
+        # Hidden, since a page saves what is typed at an open prompt with the notebook, and a key may be in it.
+        given = ask_hidden("Paste the Code Snippet (not shown, as it may have a key in it): ", cure=cure)
+    else:
+        given = ask_lines("Paste the Code Snippet: ", is_open, cure=cure)
+    if not given:
+        raise InputError("nothing was pasted, and nothing was saved")
+    return parse_snippet(unfolded(given.reveal()))
+
+
+# What is one token for a POSIX shell and may hold a backslash of its own; else a backslash before blanks.
+_TOKENS: Final = re.compile(r"""(\$'(?:\\.|[^'\\])*'|'[^']*'|"(?:\\.|[^"\\])*"|\\\S)|\\[ \t]+(?=\S)""", re.DOTALL)
+_CMD_FOLD: Final = re.compile(r"(?<!\^)\^[ \t]+(?=-)")
+
+
+def unfolded(text: str) -> str:
+    r"""Return a snippet whose line breaks were lost on the way as it was: a browser's box of one line drops them.
+
+    ``curl 'https://...' \  -H '...'`` would else be read as a word of one blank.
+
+    Examples
+    --------
+    >>> print(unfolded("curl 'http://x/' \\  -d '{\"a\": \"b \\\\ c\"}'"))
+    curl 'http://x/' \
+    -d '{"a": "b \\ c"}'
+    """
+    if not text.lstrip().startswith("curl"):
+        return text
+    if '^"' in text:
+        return _CMD_FOLD.sub("^\n", text)
+    return _TOKENS.sub(lambda found: found[1] or "\\\n", text)
+
+
+def is_open(text: str) -> bool:
+    r"""Whether the next line still belongs to what was pasted so far.
+
+    Examples
+    --------
+    >>> is_open("curl 'http://x/' \\"), is_open("curl 'http://x/' -d '{"), is_open("curl 'http://x/'")
+    (True, True, False)
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            json.loads(text)
+        except ValueError:
+            return True
+        return False
+    rest = _TOKENS.sub("", text).rstrip(" ")
+    return rest.endswith(("\\", "^")) or "'" in rest or '"' in rest
+
+
+def merged(known: Deployment | None, guessed: Deployment) -> Deployment:
+    """Return what to save: what is known, with the variants that are new; what is guessed where nothing is declared."""
+    if known is None:
+        return guessed
+    return Deployment(
+        known.name,
+        variants=[*known.variants, *(v for v in guessed.variants if v not in known.variants)],
+        inputs=known.inputs if known.inputs.get("properties") else guessed.inputs,
+        description=known.description,
+    )
+
+
+def _tell(pasted: Snippet, known: Deployment | None, saved: Deployment, path: str, where: str) -> None:
+    new = [v for v in saved.variants if known is None or v not in known.variants]
+    variants = f" with the variant {', '.join(new)}" if new else ""
+    notice(f"Saved {saved.name}{variants} in {path}. No call was made.")
+    if known is not None and known.inputs.get("properties"):
+        notice("Its Start variables were known, and stay as they are.")
+    elif saved.variable_names:
+        notice(f"Guessed from the snippet's values, to be corrected there: {_kinds(saved.inputs['properties'])}.")
+    if placeholders := [n for n in (saved.name, *new) if n.upper().startswith("YOUR_")]:
+        notice(f"{' and '.join(placeholders)} stands for a name of yours: correct it there.")
+    if pasted.key is not None:
+        left = f", but {where} still has it: delete it there" if where else ""
+        notice(f"The key in the snippet was dropped and is kept nowhere{left}. %fetchhive login asks for it.")
+    if pasted.ignored:
+        notice(f"Left out, because no workflow call is known to take it: {', '.join(pasted.ignored)}.")
+
+
+def _kinds(properties: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path_text([name])} ({kind_text(schema)})" for name, schema in properties.items())

@@ -1,0 +1,96 @@
+"""``%fetchhive use``: where calls go, with which key, and where answers and deployments are kept."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fh_notebook import html, session, settings
+from fh_notebook.client.connection import Connection
+from fh_notebook.errors import FetchHiveError, SettingsError
+from fh_notebook.store import catalog_file
+from fh_notebook.values import MASK
+
+__all__ = ["Facts", "use"]
+
+_LIVE: Final = "live"
+
+
+class Facts:
+    """Names with values, as a small table.
+
+    Examples
+    --------
+    >>> Facts([("calls go to", "the local hive"), ("key", "none is needed")])
+    calls go to  the local hive
+    key          none is needed
+    """
+
+    def __init__(self, facts: Sequence[tuple[str, str]]) -> None:
+        self.facts = tuple(facts)
+
+    def __repr__(self) -> str:
+        width = max(len(name) for name, _ in self.facts)
+        return "\n".join(f"{name.ljust(width)}  {html.printable(value)}" for name, value in self.facts)
+
+    def _repr_html_(self) -> str:
+        rows = (html.el("tr", html.el("th", name, scope="row"), html.el("td", value)) for name, value in self.facts)
+        return html.el("div", html.STYLE, html.el("table", html.el("tbody", *rows), cls="fh-table"), cls="fh")
+
+
+def use(shell: Any, options: argparse.Namespace) -> Facts:
+    """Send calls to `options.address` from now on, if there is one, and return what is in use.
+
+    Raises
+    ------
+    SettingsError
+        The address cannot be used; nothing is changed then.
+    """
+    if options.address:
+        settings.configure(base_url=settings.DEFAULT_BASE_URL if options.address == _LIVE else options.address)
+    address, chosen = settings.find_base_url()
+    here, trouble = _connection()
+    store = settings.store_path()
+    return Facts(
+        [
+            ("calls go to", _place(address, chosen, here)),
+            ("key", _key(address, here)),
+            ("workspace", here.workspace if here else f"none: {trouble}"),
+            ("answers are kept in", str(store) if store else "nothing: fh.configure(store=None) says so"),
+            ("catalogue", _catalogue()),
+        ]
+    )
+
+
+def _connection() -> tuple[Connection | None, str]:
+    try:
+        return session.client_for(None).aclient.connection, ""
+    except SettingsError as missing:
+        return None, str(missing)
+
+
+def _place(address: str, chosen: bool, here: Connection | None) -> str:
+    if address == settings.LOCAL:
+        return "the local hive in this kernel"
+    if here is not None and here.origin == settings.LOCAL:
+        return f"the local hive in this kernel, as there is no key for {settings.origin(address)}"
+    return address if chosen else f"{address} (the service's own)"
+
+
+def _key(address: str, here: Connection | None) -> str:
+    if here is not None and here.origin != settings.LOCAL:
+        needed = here.key.reveal() != session.NO_KEY_NEEDED
+        return f"{MASK} from {here.key_source}" if needed else here.key_source
+    if address == settings.LOCAL:
+        return "none is needed"
+    hints = [look.hint for look in settings.look_for_key(base_url=address) if look.hint]
+    return "; ".join(["none: %fetchhive login asks for one", *hints])
+
+
+def _catalogue() -> str:
+    try:
+        found = catalog_file.find()
+    except FetchHiveError as broken:
+        return str(broken)
+    return str(found) if found else "none yet; %fetchhive snippet and Deployment.save() make fetchhive.yaml"

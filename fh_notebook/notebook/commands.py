@@ -1,0 +1,255 @@
+"""``%fetchhive COMMAND``: the commands, their help, and the way from a line to what does the work.
+
+Rule of this file: it hands on, and what is wrong is one line. A key is never a word of a line: a cell is saved with the
+notebook, and kept in ``In`` and in the history, so whatever looks like a key is refused before anything reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
+
+from IPython.core.error import UsageError
+
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.errors import FetchHiveError
+from fh_notebook.notebook.line import HelpShown
+from fh_notebook.notebook.panel import Stopped
+from fh_notebook.values import redact
+
+__all__ = ["COMMANDS", "is_snippet_cell", "refuse_key", "run_command"]
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "login": "ask for the workspace key, without showing it; kept in the system's keyring, or in this kernel only",
+    "logout": "forget the key, in this kernel and in the keyring",
+    "use": "say where calls go, or send them elsewhere: local, live, or an address",
+    "deployments": "show every deployment that is known",
+    "describe": "show a deployment's variants and Start variables, and a cell to begin with",
+    "snippet": "read a pasted Code Snippet and save its deployment in the catalogue; no call is made",
+    "history": "show what was run, from the store of kept answers",
+    "last": "give the last result again: a Run, or a Batch",
+    "help": "show this help, or that of one command",
+}
+"""Name -> what it does, in one line: for the help and for completion."""
+
+_EXAMPLES: Final[Mapping[str, str]] = {
+    "login": "  %fetchhive login\n  %fetchhive login --here --check",
+    "logout": "  %fetchhive logout",
+    "use": "  %fetchhive use\n  %fetchhive use local\n  %fetchhive use live\n  %fetchhive use http://127.0.0.1:8000/v1",
+    "deployments": "  %fetchhive deployments",
+    "describe": "  %fetchhive describe support-triage",
+    "snippet": "  %fetchhive snippet            asks for the text, and does not show it\n"
+    "  %fetchhive snippet pasted     takes the text of the variable `pasted`\n\n"
+    "  %%fetchhive snippet           with the snippet below it, as the cell's body",
+    "history": "  %fetchhive history\n  %fetchhive history support-triage -n 20",
+    "last": "  %fetchhive last\n  run = _",
+    "help": "  %fetchhive help login",
+}
+
+_KEY: Final = re.compile(r"fhk_[A-Za-z0-9_-]{6,}")
+"""Keys begin so (CONTRACT section 1)."""
+
+
+def refuse_key(line: str, magic: str) -> None:
+    """Refuse a line that has a key in it; the message does not repeat it.
+
+    Raises
+    ------
+    UsageError
+        With what to do now: the key is where it should not be.
+    """
+    if _KEY.search(line):
+        _refuse(magic)
+
+
+def _refuse(magic: str) -> NoReturn:
+    raise UsageError(
+        f"{magic}: a key does not belong in a cell. It is in this cell and in the history now: delete the line, make a "
+        "new key in your workspace's settings, and give that one to %fetchhive login, which asks without showing it"
+    )
+
+
+def is_snippet_cell(line: str, cell: str) -> bool:
+    """Whether a ``%%fetchhive`` cell is the command ``snippet`` and not a call of a deployment of that name.
+
+    Examples
+    --------
+    >>> is_snippet_cell("snippet", "curl ..."), is_snippet_cell("snippet -v live", "ticket: late")
+    (True, False)
+    """
+    first, _, rest = line.strip().partition(" ")
+    if first != "snippet":
+        return False
+    from fh_notebook.contract.snippet import looks_like_snippet
+
+    return not rest.strip() or looks_like_snippet(cell)
+
+
+def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
+    """Do what a ``%fetchhive`` line says, in `shell`, and return what its value is.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Whose names are read; ``_`` takes the value, as that of any line.
+    line : str
+        What follows ``%fetchhive``.
+    cell : str, optional
+        The body, of ``%%fetchhive snippet``.
+
+    Raises
+    ------
+    FetchHiveError, Stopped, UsageError
+        Each shows as one line.
+    """
+    refuse_key(line, "%fetchhive")
+    trouble: FetchHiveError | Stopped
+    try:
+        return _run(shell, line, cell)
+    except HelpShown:
+        return None
+    except (FetchHiveError, Stopped) as ours:
+        trouble = ours
+    trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
+    raise trouble
+
+
+def _run(shell: Any, line: str, cell: str | None) -> Any:
+    words = _words(line)
+    if not words or words[0] in ("-h", "--help"):
+        return _help(argparse.Namespace(command=None))
+    name, *rest = words
+    if name not in COMMANDS:
+        raise UsageError(redact(_unknown(name, rest)))
+    if name == "login":
+        options, more = _parser(name).parse_known_args(rest)
+        if more:
+            _refuse("%fetchhive login")  # whatever it is, it is not repeated
+    else:
+        options = _parser(name).parse_args(rest)
+    if cell is not None:
+        options.cell = cell
+    return _doer(name)(shell, options)
+
+
+def _words(line: str) -> list[str]:
+    trouble = ""
+    try:
+        return shlex.split(line)
+    except ValueError as broken:
+        trouble = str(broken)
+    raise UsageError(f"%fetchhive: the line cannot be read ({trouble}); quotes come in pairs")
+
+
+def _unknown(name: str, rest: list[str]) -> str:
+    if close := nearest(name, COMMANDS):
+        return f"%fetchhive: there is no command {short(name)}; did you mean {close}? See %fetchhive help"
+    if rest or "-" in name or "_" in name:
+        return (
+            f"%fetchhive: there is no command {short(name)}; a call is a cell, with %%: %%fetchhive {name} -v VARIANT"
+        )
+    return f"%fetchhive: there is no command {short(name)}. See %fetchhive help"
+
+
+def _doer(name: str) -> Callable[[Any, argparse.Namespace], Any]:
+    """Return the function of a command; imported with its first use, since loading the extension must cost nothing."""
+    if name in ("login", "logout"):
+        from fh_notebook.notebook import command_keys
+
+        return {"login": command_keys.login, "logout": command_keys.logout}[name]
+    if name == "use":
+        from fh_notebook.notebook.command_use import use
+
+        return use
+    if name in ("deployments", "describe"):
+        from fh_notebook.notebook import command_describe
+
+        return {"deployments": command_describe.deployments, "describe": command_describe.describe}[name]
+    if name == "snippet":
+        from fh_notebook.notebook.command_snippet import snippet
+
+        return snippet
+    if name in ("history", "last"):
+        from fh_notebook.notebook import command_history
+
+        return {"history": command_history.history, "last": command_history.last}[name]
+    return lambda shell, options: _help(options)
+
+
+# --- help and options
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """argparse for a line magic."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(redact(f"{self.prog}: {message}. See {self.prog} --help"))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise HelpShown
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    made = _CommandParser(
+        prog=f"%fetchhive {name}",
+        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
+        epilog=f"examples:\n{_EXAMPLES[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    if name == "login":
+        add("--here", action="store_true", help="keep the key in this kernel only, not in the keyring")
+        add("--check", action="store_true", help="ask the service whether it takes the key (runs nothing)")
+    elif name == "use":
+        add(
+            "address",
+            nargs="?",
+            metavar="local|live|URL",
+            help="the address ends in /v1; without one, say what is in use",
+        )
+    elif name == "describe":
+        add("name", metavar="NAME", help="the deployment")
+    elif name == "snippet":
+        add("variable", nargs="?", metavar="VARIABLE", help="the notebook variable that has the snippet's text")
+        made.set_defaults(cell=None)
+    elif name == "history":
+        add("name", nargs="?", metavar="NAME", help="only runs of this deployment")
+        add("-n", type=_count, default=100, metavar="N", dest="limit", help="at most N lines (100)")
+    elif name == "help":
+        add("command", nargs="?", metavar="COMMAND", help="one of them")
+    return made
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text[:9]) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text[:9])
+
+
+def _help(options: argparse.Namespace) -> None:
+    name = options.command
+    if name is None:
+        print(_all_help())  # noqa: T201 - a cell's output
+        return
+    if name not in COMMANDS:
+        raise UsageError(redact(_unknown(name, [])))
+    _parser(name).print_help()
+
+
+def _all_help() -> str:
+    lines = [
+        "A call is a cell (%%fetchhive --help says all of it):",
+        "",
+        "  %%fetchhive support-triage -v keywords -v nearest --out runs",
+        "  ticket: |",
+        "    Parcel is late and the tracking page is empty.",
+        "",
+        "Everything else is a line (%fetchhive help COMMAND says more):",
+        "",
+        *(f"  %fetchhive {name.ljust(max(map(len, COMMANDS)))}  {text}" for name, text in COMMANDS.items()),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""What completion knows of a shell and of this process, asked without a word and without a call.
+
+Rule of this file: nothing is told and nothing is sent; what cannot be found has no candidates.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from fh_notebook import session, settings
+from fh_notebook.contract.models import Deployment
+from fh_notebook.notebook import commands
+from fh_notebook.notebook.complete import Known
+from fh_notebook.notebook.complete_command import Commands
+from fh_notebook.notebook.line import parser
+
+__all__ = ["deployments", "known"]
+
+
+def known(shell: Any) -> Known:
+    """Return what completion in `shell` can use; deployments are looked up when they are needed."""
+    return Known(deployments=deployments, names=_user_names(shell), parser=_parser(), commands=_commands())
+
+
+@cache
+def _parser() -> argparse.ArgumentParser:
+    return parser()
+
+
+def _user_names(shell: Any) -> Mapping[str, Any]:
+    """The user's variables, without those that IPython itself has put there."""
+    hidden = shell.user_ns_hidden
+    return {name: value for name, value in dict(shell.user_ns).items() if name not in hidden}
+
+
+def _commands() -> Commands:
+    configured = settings.current().base_url
+    own = [configured] if isinstance(configured, str) and configured != settings.DEFAULT_BASE_URL else []
+    addresses = dict.fromkeys([settings.LOCAL, "live", *own])
+    return Commands(help=commands.COMMANDS, parser=commands._parser, addresses=tuple(addresses))
+
+
+def deployments() -> Mapping[str, Deployment]:
+    """Return every deployment that is known, by name; none when the catalogue cannot be read."""
+    try:
+        return session.deployments()
+    except Exception as broken:  # whatever it is: a person is typing, and the next cell will tell
+        settings.log.debug("no deployments to complete: %s", broken)
+        return {}

@@ -1,0 +1,73 @@
+"""A request as a dry run shows it: exact, but for the key, secret inputs, and the middle of what is long. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.store.masking import masked
+
+__all__ = ["request_text", "shortened"]
+
+TEXT_CAP: Final = 500
+"""Characters of one text: enough to see that it is the right one."""
+
+ITEMS_CAP: Final = 20
+"""Items of one list: more are never read one by one."""
+
+
+def shortened(value: Any) -> Any:
+    """Return `value` with its long texts and lists cut, and said how long they are.
+
+    Examples
+    --------
+    >>> shortened({"ticket": "x" * 12_345})["ticket"][-24:]
+    'xxx… (12,345 characters)'
+    >>> shortened(list(range(1_000)))[-2:]
+    [19, '… (1,000 items)']
+    """
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_CAP else f"{value[:TEXT_CAP]}… ({len(value):,} characters)"
+    if isinstance(value, dict):
+        return {name: shortened(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        more = [f"… ({len(value):,} items)"] if len(value) > ITEMS_CAP else []
+        return [shortened(item) for item in value[:ITEMS_CAP]] + more
+    return value
+
+
+def request_text(base_url: str, key: object, request: InvokeRequest, secrets: Secrets | None = None) -> str:
+    """Return one request as text.
+
+    Parameters
+    ----------
+    base_url : str
+        Where it would go.
+    key : Secret
+        Shown as its mask.
+    request : InvokeRequest
+        What would be sent.
+    secrets : Secrets, optional
+        Which inputs are shown as ``***``.
+
+    Examples
+    --------
+    >>> from fh_notebook.values import Secret
+    >>> request = InvokeRequest(deployment="brief", variant="a", inputs={"topic": "AI"})
+    >>> print(request_text("https://api.example.com/v1", Secret("fhk_1"), request))
+    POST https://api.example.com/v1/workflow/invoke
+    Authorization: Bearer ***
+    {
+      "deployment": "brief",
+      "variant": "a",
+      "inputs": {
+        "topic": "AI"
+      }
+    }
+    """
+    body = request.body()
+    body["inputs"] = dict(masked(request.inputs, secrets or Secrets()))
+    spelt = json.dumps(shortened(body), ensure_ascii=False, indent=2)
+    return f"POST {base_url}/workflow/invoke\nAuthorization: Bearer {key}\n{spelt}"

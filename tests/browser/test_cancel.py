@@ -1,0 +1,76 @@
+"""Cancel in JupyterLab, clicked as a person clicks, while the cell blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from tests.lab import Lab
+from tests.notebook.slow_hive import SlowHive
+
+pytestmark = pytest.mark.browser
+
+SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nfh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef')"
+
+
+@pytest.fixture
+def hive() -> Iterator[SlowHive]:
+    """It counts what the kernel calls."""
+    hive = SlowHive()
+    yield hive
+    hive.hold.set()
+
+
+def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowHive) -> None:
+    """The button comes, a click ends what blocks, what came is kept, and neither page nor file has a trace of it."""
+    with hive.serve() as server:
+        lab.open(
+            SETUP.format(url=server.url),
+            "%%fetchhive echo -v plain -v slow --out runs\ntext: hi",
+            "b = fh.batch([{'text': str(i)} for i in range(4)], 'echo', variants=['plain', 'slow'], max_concurrency=2)\nb.counts",
+            "%%fetchhive echo -v slow\ntext: quick enough",
+            "'the kernel is there'",
+        )
+        lab.run(0)
+        lab.start(1)
+        button = lab.output(1).locator("button.fh-cancel")
+        button.wait_for()
+        for theme in ("light", "dark"):
+            lab.theme(theme)
+            lab.screenshot(f"cancel-{theme}")
+        button.click()
+        lab.expect_text(
+            lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before and are kept"
+        )
+        expect(lab.output(1).locator("button")).to_have_count(0)
+        hive.wait_for(1)
+
+        lab.start(2)
+        hive.wait_for(2)
+        lab.output(2).locator("button.fh-cancel").wait_for()
+        lab.screenshot("cancel-batch")
+        lab.output(2).locator("button.fh-cancel").click()
+        lab.expect_text(lab.output(2), r"planned=8, done=2, failed=0, unknown=2, pending=4")
+
+        lab.start(3)
+        lab.output(3).locator("button.fh-cancel").wait_for()
+        hive.hold.set()
+        lab.expect_text(lab.output(3), r"completed.*quick enough")
+        lab.expect_text(lab.run(4), r"the kernel is there")
+        lab.screenshot("cancel-after")
+        empty = [
+            e.bounding_box()["height"]
+            for e in lab.page.locator(".jp-OutputArea-child").all()
+            if not e.inner_text().strip()
+        ]  # type: ignore[index]
+        assert max(empty) <= 12, empty  # what is left of the display is no gap that one sees
+    assert lab.errors == []
+    lab.save()
+    saved = nbformat.read(lab.server.root / lab.name, as_version=4)
+    nbformat.validate(saved)
+    text = (lab.server.root / lab.name).read_text()
+    for trace in ("fh-cancel", "widget-view", "use Stop"):
+        assert trace not in text

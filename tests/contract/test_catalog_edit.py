@@ -1,0 +1,240 @@
+"""One deployment into the text of a catalogue: everything else stays byte for byte."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fh_notebook as fh
+from fh_notebook.contract.catalog import same
+from fh_notebook.contract.catalog_edit import put
+from fh_notebook.contract.catalog_places import comments_of
+from fh_notebook.contract.catalog_read import read_catalog
+from fh_notebook.contract.catalog_write import HEADER, dump_catalog, written
+
+from .catalogues import DEPLOYMENTS, SEVERAL
+
+THEIRS = """\
+# top
+version: 1   # the format
+
+deployments:   # all of them
+  # about a
+  a:  # the first
+    # why these
+    variants: [x]   # only one
+    inputs:  # vars
+      # a text
+      t: text   # tt
+      "n": {type: integer}
+      # last of a
+
+  'b':
+    description: |
+      long
+      text
+    # trailing b
+
+# the end
+"""
+
+
+def _changes(edited: str, before: str = THEIRS) -> list[str]:
+    """The changed lines, each with its sign."""
+    diff = list(difflib.unified_diff(before.splitlines(), edited.splitlines(), n=0, lineterm=""))
+    return [line for line in diff[2:] if not line.startswith("@@")]
+
+
+CHANGES = [
+    (
+        fh.Deployment("a", variants=["x", "z"], inputs={"t": fh.text(), "n": fh.integer()}),
+        ["-    variants: [x]   # only one", "+    variants: [x, z]   # only one"],
+    ),
+    (
+        fh.Deployment("a", variants=["x"], inputs={"t": fh.text(), "n": fh.integer(default=3)}),
+        ['-      "n": {type: integer}', '+      "n": {type: integer, default: 3}'],
+    ),
+    (
+        fh.Deployment("a", variants=["x"], inputs={"t": fh.text(), "n": fh.integer(), "m": fh.boolean()}),
+        ["+      m: boolean"],
+    ),
+    (
+        fh.Deployment("a", variants=["x"], inputs={"n": fh.integer()}),
+        ["-      t: text   # tt", "+      # tt"],
+    ),
+    (
+        fh.Deployment("a", variants=["x"], inputs={"t": fh.text(), "n": fh.integer()}, description="It sorts."),
+        ["+    description: It sorts."],
+    ),
+    (
+        fh.Deployment("a", inputs={"t": fh.text(), "n": fh.integer()}),
+        ["-    variants: [x]   # only one", "+    # only one"],
+    ),
+    (
+        fh.Deployment("b", description="short"),
+        ["-    description: |", "-      long", "-      text", "+    description: short"],
+    ),
+    (
+        fh.Deployment("b", description="long\ntext\n", variants=["q"]),
+        ["+    variants: [q]"],
+    ),
+    (
+        fh.Deployment("c", variants=["q"], inputs={"t": fh.text()}),
+        ["+  c:", "+    variants: [q]", "+    inputs:", "+      t: text", "+"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("deployment", "changed"), CHANGES)
+def test_only_the_lines_that_say_something_else_are_changed(deployment: fh.Deployment, changed: list[str]) -> None:
+    """Comments beside and between stay, quotes and blanks too; what is new comes after its like."""
+    edited = put(THEIRS, deployment)
+    assert _changes(edited) == changed
+    assert same(read_catalog(edited)[deployment.name], deployment)
+    assert sorted(comments_of(edited)) == sorted(comments_of(THEIRS))
+
+
+def test_comments_inside_of_what_is_replaced_stand_above_it() -> None:
+    """Variables in another order are written anew; not one of the comments between them is lost."""
+    deployment = fh.Deployment("a", variants=["x"], inputs={"n": fh.integer(), "t": fh.text()})
+    edited = put(THEIRS, deployment)
+    assert read_catalog(edited)["a"].variable_names == ["n", "t"]
+    assert sorted(comments_of(edited)) == sorted(comments_of(THEIRS))
+    assert edited.startswith(THEIRS.partition("    inputs:")[0])
+
+
+def test_what_is_there_already_is_not_written_again() -> None:
+    """The text comes back as it is, whatever its style."""
+    for deployment in read_catalog(THEIRS).values():
+        assert put(THEIRS, deployment) is THEIRS
+
+
+A = fh.Deployment("a", variants=["z"])
+
+LAYOUTS = [
+    ("", f"{HEADER}version: 1\ndeployments:\n  a:\n    variants: [z]\n"),
+    ("# mine", "# mine\nversion: 1\ndeployments:\n  a:\n    variants: [z]\n"),
+    ("version: 1\n", "version: 1\ndeployments:\n  a:\n    variants: [z]\n"),
+    ("deployments:  # none\nversion: 1\n", "deployments:  # none\n  a:\n    variants: [z]\nversion: 1\n"),
+    ("deployments: {}  # none\n# x\n", "deployments:  # none\n  a:\n    variants: [z]\n# x\n"),
+    ("deployments: null", "deployments:\n  a:\n    variants: [z]"),
+    ("deployments:\n  a:\n  b:\n", "deployments:\n  a:\n    variants: [z]\n  b:\n"),
+    ("deployments:\n  b:", "deployments:\n  b:\n  a:\n    variants: [z]"),
+    ("deployments:\n  a: {variants: [y]} # n\n", "deployments:\n  a: # n\n    variants: [z]\n"),
+    ("deployments:\n  a : {variants: [y]}\n", "deployments:\n  a:\n    variants: [z]\n"),
+    (
+        "deployments:\n    b:\n        variants: [y]\n",
+        "deployments:\n    b:\n        variants: [y]\n    a:\n        variants: [z]\n",
+    ),
+    ("deployments:\r\n  b:\r\n", "deployments:\r\n  b:\r\n  a:\r\n    variants: [z]\r\n"),
+    (
+        "deployments:\n  a:\n    variants:\n    - y  # why\n    - x\n",
+        "deployments:\n  a:\n    # why\n    variants: [z]\n",
+    ),
+    ("deployments:\n  a:\n    variants: {z: the last}\n", "deployments:\n  a:\n    variants: {z: the last}\n"),
+    ("deployments:\n  a:\n    description: gone", "deployments:\n  a:\n    variants: [z]"),
+    (
+        "deployments:\n  b:\n    # about b\n\n# end\n",
+        "deployments:\n  b:\n    # about b\n  a:\n    variants: [z]\n\n# end\n",
+    ),
+    ("deployments:\n  a:\n    variants: &here [y]\n", "deployments:\n  a:\n    variants: [z]\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "edited"), LAYOUTS)
+def test_every_layout_that_can_be_edited_keeps_its_own_style(text: str, edited: str) -> None:
+    """Line ends, indentation, an open last line, comments and blanks are the user's."""
+    assert put(text, A) == edited
+    assert put(edited, A) is edited
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deployments: {b: {variants: [y]}}",
+        "deployments: {a: {variants: [y]}}",
+        "{deployments: {}}",
+    ],
+)
+def test_an_odd_layout_is_left_as_it_is_with_a_line_to_paste(text: str) -> None:
+    """The error says what to write, and where; pasted there, it says what was meant."""
+    with pytest.raises(fh.InputError) as told:
+        put(text, A)
+    assert str(told.value).startswith("fetchhive.yaml was left as it is")
+    assert str(told.value).endswith("this line: a: {variants: [z]}")
+    assert read_catalog("deployments:\n  a: {variants: [z]}")["a"] == A
+
+
+@pytest.mark.parametrize(
+    "text", ["? deployments\n: b:\n", "--- # one\ndeployments:\n  b:\n...\n", "%YAML 1.2\n---\nversion: 1\n"]
+)
+def test_odd_layouts_that_can_be_edited_are(text: str) -> None:
+    """What comes out says what was meant, and no line is gone."""
+    edited = put(text, A)
+    assert dict(read_catalog(edited)) == {**read_catalog(text), "a": A}
+    assert set(text.splitlines()) <= set(edited.splitlines())
+
+
+def test_a_broken_file_is_not_edited() -> None:
+    """Its problems are told with their lines first."""
+    with pytest.raises(fh.InputError, match="line 2: 'a' is a text"):
+        put("deployments:\n  a: text\n", A)
+
+
+def test_a_long_deployment_is_not_poured_into_the_message() -> None:
+    """Beyond two thousand letters, the line to paste is cut."""
+    huge = fh.Deployment("a", description="y" * 10_000)
+    with pytest.raises(fh.InputError) as caught:
+        put("deployments: {b: {}}", huge)
+    assert len(str(caught.value)) < 2_500
+
+
+def _commented(text: str, places: list[int]) -> str:
+    """A dumped catalogue with comment lines between its own; none inside of a block of text or a list."""
+    lines = text.splitlines()
+    free = [
+        i
+        for i, line in enumerate(lines)
+        if re.match(r"(?:  ){0,2}\S", line) and not line.lstrip().startswith(("- ", "?", ":"))
+    ]
+    for number, place in enumerate(sorted({free[p % len(free)] for p in places}, reverse=True)):
+        indent = len(lines[place]) - len(lines[place].lstrip())
+        lines.insert(place, f"{' ' * indent}# comment {number}")
+    return "\n".join(lines) + "\n"
+
+
+@given(SEVERAL, DEPLOYMENTS, st.lists(st.integers(0, 30), max_size=4))
+@settings(max_examples=150)
+def test_any_deployment_goes_into_any_catalogue_and_nothing_else_changes(
+    theirs: list[fh.Deployment], mine: fh.Deployment, places: list[int]
+) -> None:
+    """The others read back equal, every comment is there, and lines of other deployments are the same."""
+    text = _commented(dump_catalog(theirs), places)
+    before = read_catalog(text)
+    edited = put(text, mine)
+    after = read_catalog(edited)
+    assert same(after[mine.name], written(mine)) or same(after[mine.name], mine)
+    assert all(same(after[name], before[name]) for name in before if name != mine.name)
+    assert set(comments_of(text)) <= set(comments_of(edited))
+    if mine.name not in before and before:
+        assert edited.startswith(text.rstrip("\n"))
+
+
+@given(DEPLOYMENTS, DEPLOYMENTS, st.lists(st.integers(0, 30), max_size=4))
+@settings(max_examples=150)
+def test_a_deployment_is_changed_into_any_other_in_its_place(
+    old: fh.Deployment, new: fh.Deployment, places: list[int]
+) -> None:
+    """Whatever it was before, it is the new one after; its neighbours are untouched, letter by letter."""
+    named = fh.Deployment(old.name, variants=new.variants, inputs=new.inputs, description=new.description)
+    first, last = fh.Deployment("first one", variants=["a"]), fh.Deployment("last one", inputs={"t": fh.text()})
+    text = _commented(dump_catalog([first, old, last]), places)
+    edited = put(text, named)
+    assert same(read_catalog(edited)[old.name], written(named)) or edited == text
+    head, tail = text.partition("  first one:")[0], text.rpartition("  last one:")[2]
+    assert edited.startswith(head)
+    assert edited.endswith(tail)

@@ -1,0 +1,412 @@
+"""Start variables from every source: JSON Schema with references, pydantic, TypedDict, dataclass, named tuple, function."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import KW_ONLY, InitVar, dataclass, field
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Required, TypedDict
+
+import pydantic
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.contract.schema import fill_defaults, from_function, problems, to_schema
+from fh_notebook.errors import InputError
+
+TREE = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$ref": "#/$defs/node",
+    "$defs": {
+        "node": {
+            "type": "object",
+            "properties": {
+                "name": {"$ref": "#/$defs/a%20name"},
+                "children": {"type": "array", "items": {"$ref": "#/$defs/node"}},
+            },
+            "required": ["name"],
+            "additionalProperties": False,
+        },
+        "a name": {"type": "string", "minLength": 1},
+    },
+}
+
+
+def test_a_recursive_json_schema_is_read_and_checked_at_every_depth() -> None:
+    """A reference at the top is written out, so that everybody finds the variables' names there."""
+    deployment = fh.Deployment("tree", inputs=TREE)
+    assert deployment.variable_names == ["name", "children"]
+    assert deployment.problems({"name": "a", "children": [{"name": "b", "children": [{"name": "c"}]}]}) == []
+    assert deployment.problems({"name": "a", "children": [{"name": "b", "children": [{"nam": "c"}]}]}) == [
+        "children[0].children[0].name: is missing; give a text",
+        "children[0].children[0].nam: there is no such name here; did you mean 'name'?",
+    ]
+    assert deployment.problems({"name": ""}) == ["name: is empty; give at least 1 character"]
+
+
+class Tone(StrEnum):
+    CALM = "calm"
+    BRIEF = "brief"
+
+
+class Address(pydantic.BaseModel):
+    city: str
+    zip: Annotated[str, pydantic.Field(pattern=r"^\d{5}$")]
+    country: str = "DE"
+
+
+class Order(pydantic.BaseModel):
+    ticket: str = pydantic.Field(description="What the customer wrote.", min_length=1)
+    order_id: int = pydantic.Field(alias="orderId", ge=1)
+    address: Address | None = None
+    tone: Tone = Tone.CALM
+    parts: list[Order] = []
+
+
+def test_a_pydantic_model_gives_aliases_nested_models_constraints_and_choices() -> None:
+    """Also when it is inside of itself, where its schema is a reference."""
+    schema = to_schema(Order)
+    assert list(schema["properties"]) == ["ticket", "orderId", "address", "tone", "parts"]
+    assert schema["properties"]["ticket"]["description"] == "What the customer wrote."
+    assert schema["required"] == ["ticket", "orderId"]
+    part = {"ticket": "", "orderId": 0, "address": {"city": "Kiel", "zip": "x"}, "tone": "clam"}
+    told = problems(schema, {"ticket": "late", "orderId": 3, "parts": [part]})
+    assert sorted(sentence.partition(":")[0] for sentence in told) == [
+        "parts[0].address.zip",
+        "parts[0].orderId",
+        "parts[0].ticket",
+        "parts[0].tone",
+    ]
+    filled = fill_defaults(schema, {"ticket": "late", "orderId": 3, "address": {"city": "Kiel", "zip": "24103"}})
+    assert filled["address"]["country"] == "DE"
+    assert (filled["tone"], filled["parts"]) == ("calm", [])
+    assert problems(schema, filled) == []
+
+
+class Strange(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    handle: Callable[[], int]
+    thing: object
+    lock: subprocess.Popen[bytes]
+
+
+def test_a_model_without_a_json_schema_is_one_line() -> None:
+    """Pydantic's own error is long, and of many lines."""
+    with pytest.raises(InputError, match="Strange has no JSON Schema") as caught:
+        fh.Deployment("x", inputs=Strange)
+    assert "\n" not in str(caught.value)
+
+
+class Place(TypedDict):
+    city: Required[str]
+    zip: NotRequired[str]
+
+
+class Loose(TypedDict, total=False):
+    """What may be given.
+
+    Attributes
+    ----------
+    note : str
+        A remark.
+    """
+
+    ticket: Required[Annotated[str, "What the customer wrote."]]
+    note: str
+    place: Place
+
+
+class Node(TypedDict):
+    name: str
+    children: NotRequired[list[Node]]
+
+
+PLACE = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "zip": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+def test_a_typed_dict_gives_its_keys_and_those_of_nested_ones() -> None:
+    """``total=False``, ``Required`` and ``NotRequired`` say what must be given; nested ones have their properties."""
+    assert to_schema(Loose) == {
+        "type": "object",
+        "properties": {
+            "ticket": {"type": "string", "description": "What the customer wrote."},
+            "note": {"type": "string", "description": "A remark."},
+            "place": PLACE,
+        },
+        "required": ["ticket"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_typed_dict_inside_of_itself_is_referred_to() -> None:
+    """It is read once, and checked at every depth."""
+    schema = to_schema(Node)
+    assert schema["properties"]["children"] == {"type": "array", "items": {"$ref": "#/$defs/Node"}}
+    assert problems(schema, {"name": "a", "children": [{"name": "b", "children": [{"name": 3}]}]}) == [
+        "children[0].children[0].name: 3 is not a text"
+    ]
+
+    def walk(root: Node, places: list[Place]) -> None: ...
+
+    walk.__annotations__ = {"root": Node, "places": list[Place]}
+    nested = to_schema(walk)
+    assert nested["properties"] == {"root": {"$ref": "#/$defs/Node"}, "places": {"type": "array", "items": PLACE}}
+    assert problems(nested, {"root": {"name": "a", "children": [{}]}, "places": []}) == [
+        "root.children[0].name: is missing; give a text"
+    ]
+
+
+@dataclass
+class Inner:
+    words: int = 120
+    note: str | None = None
+
+
+@dataclass
+class Outer:
+    ticket: str = field(metadata={"description": "What the customer wrote."})
+    inner: Inner
+    tags: list[str] = field(default_factory=list)
+    seed: InitVar[int] = 3
+    hidden: int = field(init=False, default=1)
+    _: KW_ONLY
+    price: Decimal = Decimal("1.50")
+    tone: Tone = Tone.BRIEF
+
+
+@dataclass
+class Chain:
+    name: str
+    after: Chain | None = None
+
+
+def test_a_dataclass_gives_its_fields_defaults_and_words() -> None:
+    """Its generated docstring says nothing; a ``default_factory`` makes a field optional, and is not called."""
+    schema = to_schema(Outer)
+    assert schema["properties"] == {
+        "ticket": {"type": "string", "description": "What the customer wrote."},
+        "inner": {
+            "type": "object",
+            "properties": {"words": {"type": "integer", "default": 120}, "note": {"type": ["string", "null"]}},
+            "additionalProperties": False,
+        },
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "seed": {"type": "integer", "default": 3},
+        "price": {"default": 1.5},
+        "tone": {"type": "string", "enum": ["calm", "brief"], "default": "brief"},
+    }
+    assert schema["required"] == ["ticket", "inner"]
+    assert fill_defaults(schema, {"ticket": "x", "inner": {}})["inner"] == {"words": 120}
+    chain = to_schema(Chain)
+    assert problems(chain, {"name": "a", "after": {"name": "b", "after": {"name": 3}}}) == [
+        "after.after.name: 3 is not a text"
+    ]
+    assert problems(chain, {"name": "a", "after": None}) == []
+
+
+class Pair(NamedTuple):
+    """A pair.
+
+    Parameters
+    ----------
+    left : str
+        The left one.
+    """
+
+    left: str
+    right: int = 2
+
+
+class Bare(NamedTuple):
+    left: str
+
+
+def test_a_named_tuple_is_variables_at_the_top_and_a_list_inside() -> None:
+    """JSON writes a named tuple as a list."""
+    assert to_schema(Pair)["properties"] == {
+        "left": {"type": "string", "description": "The left one."},
+        "right": {"type": "integer", "default": 2},
+    }
+    assert to_schema(Bare)["properties"] == {"left": {"type": "string"}}
+
+    def take(pair): ...
+
+    take.__annotations__ = {"pair": Pair}
+    schema = to_schema(take)
+    assert fh.Deployment("x", inputs=schema).problems({"pair": Pair("a")}) == []
+    assert problems(schema, {"pair": ["a", "b"]}) == ["pair[1]: the text 'b' is not a whole number"]
+
+
+UserId = NewType("UserId", int)
+
+
+class Level(IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+@pytest.mark.parametrize(
+    ("hint", "schema"),
+    [
+        (UserId, {"type": "integer"}),
+        (Level, {"type": "integer", "enum": [1, 2]}),
+        (Literal[Level.LOW], {"type": "integer", "enum": [1]}),
+        (Annotated[int, pydantic.Field(description="How many.")], {"type": "integer", "description": "How many."}),
+        (Place | None, {**PLACE, "type": ["object", "null"]}),
+        (dict[str, Place], {"type": "object", "additionalProperties": PLACE}),
+        (subprocess.Popen, {}),
+    ],
+)
+def test_more_annotations_say_what_they_are(hint: Any, schema: dict[str, Any]) -> None:
+    """New types, enumerations, pydantic's fields, named fields within containers."""
+
+    def workflow(x): ...
+
+    workflow.__annotations__ = {"x": hint}
+    assert from_function(workflow)["properties"] == {"x": schema}
+
+
+def test_a_pydantic_model_inside_of_a_signature_keeps_its_references() -> None:
+    """Its definitions move to the top, where its references look for them."""
+
+    def workflow(order, address): ...
+
+    workflow.__annotations__ = {"order": Order, "address": Address}
+    schema = to_schema(workflow)
+    good = {"ticket": "a", "orderId": 1, "parts": [{"ticket": "b", "orderId": 2}]}
+    place = {"city": "Kiel", "zip": "24103"}
+    assert problems(schema, {"order": good, "address": place}) == []
+    assert problems(schema, {"order": {**good, "parts": [{"ticket": "b"}]}, "address": place}) == [
+        "order.parts[0].orderId: is missing; give a whole number"
+    ]
+
+
+NUMPYDOC = """Sort a support ticket
+into a queue.
+
+More about it.
+
+Parameters
+----------
+ticket : str
+    What the customer
+    wrote.
+words, tone
+    Whatever helps.
+
+Returns
+-------
+str
+    The queue.
+"""
+GOOGLE = """Sort a support ticket into a queue.
+
+Args:
+    ticket (str): What the customer
+        wrote.
+    words: Whatever helps.
+    tone: Whatever helps.
+
+Returns:
+    The queue.
+"""
+REST = """Sort a support ticket into a queue.
+
+:param ticket: What the customer
+    wrote.
+:param int words: Whatever helps.
+:param tone: Whatever helps.
+:return: The queue.
+"""
+
+
+@pytest.mark.parametrize("style", [NUMPYDOC, GOOGLE, REST], ids=["numpydoc", "google", "rest"])
+def test_a_docstring_describes_the_deployment_and_its_variables(style: str) -> None:
+    """In each of the three styles, on one line; what an annotation says itself is not overwritten."""
+
+    def workflow(ticket: str, words: int = 3, tone: Annotated[str, "How it sounds."] = "calm") -> str:
+        return ticket
+
+    workflow.__doc__ = style
+    deployment = fh.Deployment("triage", inputs=workflow)
+    assert deployment.description == "Sort a support ticket into a queue."
+    told = {name: schema.get("description") for name, schema in deployment.inputs["properties"].items()}
+    assert told == {"ticket": "What the customer wrote.", "words": "Whatever helps.", "tone": "How it sounds."}
+    assert fh.Deployment("triage", inputs=workflow, description="Mine.").description == "Mine."
+    assert fh.Deployment("triage", inputs=workflow, description="").description == ""
+    assert fh.Deployment("triage", inputs=functools.partial(workflow, words=4)).description == deployment.description
+
+
+class Sorter:
+    """An object that can be called."""
+
+    def __call__(self, ticket: str) -> str:
+        """Sort it."""
+        return ticket
+
+
+@pytest.mark.parametrize(
+    ("inputs", "description"),
+    [
+        (Sorter(), "Sort it."),
+        (Sorter, None),
+        (Pair, None),
+        (Order, None),
+        (Loose, None),
+        ({"a": fh.text()}, None),
+        (None, None),
+        (lambda ticket: ticket, None),
+    ],
+)
+def test_only_a_function_describes_what_a_deployment_does(inputs: Any, description: str | None) -> None:
+    """A class says what its values are."""
+    assert fh.Deployment("x", inputs=inputs).description == description
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "Args:", "Parameters\n----", ":param", ":param x", "x:\n  y:\n :z", "\x00\n:"]
+)
+def test_no_docstring_is_a_reason_to_refuse_a_function(text: str) -> None:
+    """It is prose."""
+
+    def workflow(x: str) -> str:
+        return x
+
+    workflow.__doc__ = text
+    assert fh.Deployment("x", inputs=workflow).variable_names == ["x"]
+
+
+def half_known(ticket: str, other: OnlyForTheChecker, words: int = 3) -> None:  # type: ignore[name-defined]  # noqa: F821
+    ...
+
+
+def test_one_annotation_that_cannot_be_read_costs_no_other() -> None:
+    """It is any value, and the others keep their kinds."""
+    assert from_function(half_known)["properties"] == {
+        "ticket": {"type": "string"},
+        "other": {},
+        "words": {"type": "integer", "default": 3},
+    }
+
+
+def test_a_docstring_of_one_line_imports_no_parser() -> None:
+    """The library comes with the first docstring that has sections."""
+    script = """
+import sys
+import fh_notebook as fh
+def workflow(ticket: str): "Sort it."
+assert fh.Deployment("x", inputs=workflow).description == "Sort it."
+assert "docstring_parser" not in sys.modules
+assert "pandas" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

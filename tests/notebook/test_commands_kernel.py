@@ -1,0 +1,117 @@
+"""Commands that ask, in a real kernel: with a person behind the page, and without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from fh_notebook.local import LocalHive
+from tests import environment
+from tests.kernel import Kernel
+
+KEY = "fhk_0123456789abcdef"
+BODY = json.dumps({"deployment": "brief", "variant": "live", "inputs": {"topic": "a \\ b", "words": 3}}, indent=2)
+SNIPPET = (
+    "curl 'https://api.fetchhive.com/v1/workflow/invoke' \\\n  -X POST \\\n"
+    f"  -H 'Authorization: Bearer {KEY}' \\\n  --data-raw '{BODY}'"
+)
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[Kernel]:
+    """A kernel with the extension, whose service is a hive on a socket that wants a key."""
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("echo", variant="plain")
+    def plain(text: str) -> str:
+        return text
+
+    with hive.serve() as server, Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url) as kernel:
+        assert kernel.run("%load_ext fh_notebook") == ""
+        yield kernel
+
+
+def _everything(kernel: Kernel) -> str:
+    """All that the kernel published and wrote, and all that the user's names and history hold."""
+    seen = kernel.run("%history -g\nprint(In, Out, {k: v for k, v in globals().items() if k not in ('In', 'Out')})")
+    published = repr([(m.kind, m.content) for m in kernel.messages])
+    files = "".join(p.read_bytes().decode("utf-8", "replace") for p in kernel.folder.rglob("*") if p.is_file())
+    return seen + published + kernel.log + files
+
+
+def test_a_login_asks_for_a_hidden_line_and_the_next_cell_uses_the_key(asking: Kernel) -> None:
+    """As JupyterLab asks: a password box; the key is in no output, no file, not in In, Out or the history."""
+    request = asking.send("%fetchhive login", person=True)
+    asked = asking.asked()
+    assert asked["password"] is True
+    assert "(not shown)" in asked["prompt"]
+    asking.answer(KEY)
+    asking.wait(request)
+    assert "is kept in this kernel only, until it ends" in asking.text(request)
+    said = asking.run("%%fetchhive echo -v plain\ntext: hi there")
+    assert "completed" in said
+    assert "hi there" in said
+    assert "*** from %fetchhive login" in asking.run("%fetchhive use")
+    assert "good" in asking.run("import fh_notebook as fh; fh.Client().check()")
+    assert KEY not in _everything(asking)
+    assert "The key is gone from this kernel." in asking.run("%fetchhive logout")
+    assert "refused the key" in asking.run("%%fetchhive echo -v plain\ntext: hi there")
+
+
+def test_an_interrupt_at_the_prompt_is_one_line(asking: Kernel) -> None:
+    """Stop while it asks: nothing was changed, and the kernel goes on."""
+    request = asking.send("%fetchhive login", person=True)
+    asking.asked()
+    asking.interrupt()
+    asking.wait(request)
+    assert asking.text(request).strip() == "Stopped: nothing was given, and nothing was changed"
+    assert asking.reply(request)["status"] == "error"
+    assert asking.run("1 + 1") == "2"
+
+
+@pytest.mark.parametrize(
+    ("command", "cure"),
+    [
+        ("login", "set FETCH_HIVE_API_KEY in the environment before the kernel starts"),
+        ("snippet", "give the snippet as a cell: %%fetchhive snippet"),
+    ],
+)
+def test_where_nobody_can_be_asked_it_says_what_to_do(asking: Kernel, command: str, cure: str) -> None:
+    """A run without a person (nbclient, papermill) stops at once, with one line."""
+    request = asking.send(f"%fetchhive {command}")
+    asking.wait(request)
+    [line] = asking.text(request).strip().splitlines()
+    assert line.startswith("SettingsError: nobody can be asked here")
+    assert cure in line
+
+
+def test_under_nbclient_a_login_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real runner: the cell fails with the cure, and does not hang."""
+    for name, value in environment.for_process(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    cells = [nbformat.v4.new_code_cell(c) for c in ("%load_ext fh_notebook", "%fetchhive login")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3").execute()
+    [output] = notebook.cells[1].outputs
+    assert output.output_type == "error"
+    assert "nobody can be asked here" in "".join(output.traceback)
+    assert len(output.traceback) == 1
+
+
+def test_a_pasted_snippet_is_hidden_and_read_without_its_line_breaks(asking: Kernel) -> None:
+    """JupyterLab's box has one line and drops line breaks; what is typed at an open prompt would be saved with the key."""
+    request = asking.send("%fetchhive snippet", person=True)
+    assert asking.asked()["password"] is True
+    asking.answer(SNIPPET.replace("\n", ""))
+    asking.wait(request)
+    said = asking.text(request)
+    assert "Saved brief with the variant live in fetchhive.yaml. No call was made." in said
+    assert "topic (a text), words (a whole number)" in said
+    assert "The key in the snippet was dropped" in said
+    assert "brief" in asking.run("%fetchhive deployments")
+    assert KEY not in _everything(asking)

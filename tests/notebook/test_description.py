@@ -1,0 +1,73 @@
+"""A deployment in words."""
+
+from __future__ import annotations
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.notebook.description import Description, variable_lines
+
+
+@pytest.mark.parametrize(
+    ("variable", "cells"),
+    [
+        (fh.text(), ("a text", "yes", "", "", "")),
+        (fh.text(multiline=True, required=False), ("a text of several lines", "", "", "", "")),
+        (fh.text(secret=True, default="s3cret"), ("a secret", "", "***", "", "")),
+        (
+            fh.text(min_length=2, max_length=9),
+            ("a text, at least 2 characters, at most 9 characters", "yes", "", "", ""),
+        ),
+        (fh.integer(default=3, minimum=1), ("a whole number, at least 1", "", "3", "", "")),
+        (fh.number(default=0.5), ("a number", "", "0.5", "", "")),
+        (fh.boolean(default=False), ("true or false", "", "false", "", "")),
+        (fh.choice("calm", "brief", default="calm"), ("a choice", "", "calm", "'calm' or 'brief'", "")),
+        (fh.array(fh.text()), ("a list, each item a text", "yes", "", "", "")),
+        (fh.date(), ("a date like '2026-01-31'", "yes", "", "", "")),
+        (fh.any_(), ("anything", "yes", "", "", "")),
+        (fh.text(description="two\nlines"), ("a text", "yes", "", "", "two lines")),
+        (fh.text(default=""), ("a text", "", '""', "", "")),
+    ],
+)
+def test_a_variable_is_told_in_plain_words(variable: fh.Variable, cells: tuple[str, ...]) -> None:
+    """Its kind, whether it must be given, its default, its choices; no default of a secret."""
+    [line] = variable_lines(fh.Deployment("d", inputs={"x": variable}).inputs)
+    assert line.cells() == ("x", *cells)
+
+
+def test_a_group_is_followed_by_its_fields() -> None:
+    """By their paths; names that would be misread are quoted; a reference is followed, also a circular one."""
+    deployment = fh.Deployment(
+        "d", inputs={"customer": fh.group({"a.b": fh.text(), "age": fh.integer(required=False)})}
+    )
+    lines = {line.name: line.required for line in variable_lines(deployment.inputs)}
+    assert lines == {"customer": "yes", 'customer."a.b"': "yes", "customer.age": ""}
+    circular = {
+        "type": "object",
+        "properties": {"node": {"$ref": "#/$defs/node"}, "lost": {"$ref": "#/$defs/none"}},
+        "$defs": {"node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}},
+    }
+    names = [line.name for line in variable_lines(circular)]
+    assert names == ["node", "node.next", "node.next.next", "lost"]
+
+
+def test_what_is_not_known_is_said() -> None:
+    """No variants, no variables, or an open schema."""
+    text = repr(Description(fh.Deployment("d")))
+    assert "variants: not known" in text
+    assert "inputs are sent unchecked" in text
+    assert "%%fetchhive d -v VARIANT\nname: value" in text
+    guessed = fh.Deployment("d", inputs={"type": "object", "properties": {"x": {"type": "string"}}})
+    assert "There may be others" in repr(Description(guessed))
+
+
+def test_hostile_text_is_escaped_and_quoted() -> None:
+    """A name, a description and a choice of somebody else's; the cell to copy is quoted as the line wants it."""
+    deployment = fh.Deployment(
+        "my <script>", variants=["a b"], description="<img onerror=x>", inputs={"on": fh.choice("<b>")}
+    )
+    page = Description(deployment, "fetchhive.yaml:1")._repr_html_()
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "<b>" not in page
+    assert Description(deployment).example() == '%%fetchhive "my <script>" -v "a b"\n"on": ...'

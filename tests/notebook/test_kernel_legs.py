@@ -1,0 +1,261 @@
+"""The same cells on every ipykernel that people have: Run All, Stop and Cancel.
+
+This interpreter's own ipykernel is one leg; ``FH_KERNEL_PYTHONS`` names the interpreters of more, with colons between
+them (``.ci/run`` makes one of ipykernel 6.31).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import pytest
+
+from tests.kernel import Kernel
+from tests.notebook.slow_hive import KEY, SlowHive
+
+SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(4)]"
+USE_STOP = "To cancel, use Stop"
+
+
+def _legs() -> list[object]:
+    ask = "from importlib.metadata import version; print(version('ipykernel'))"
+    legs = [pytest.param(sys.executable, id=f"ipykernel-{version('ipykernel')}")]
+    for python in filter(None, os.environ.get("FH_KERNEL_PYTHONS", "").split(os.pathsep)):
+        asked = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True, timeout=60)
+        legs.append(pytest.param(python, id=f"ipykernel-{asked.stdout.strip()}"))
+    return legs
+
+
+@pytest.fixture
+def hive() -> Iterator[SlowHive]:
+    """It counts what the kernel calls."""
+    hive = SlowHive()
+    yield hive
+    hive.hold.set()
+
+
+@pytest.fixture(params=_legs())
+def leg(request: pytest.FixtureRequest, hive: SlowHive, tmp_path) -> Iterator[Kernel]:
+    """A kernel of one leg, with the extension loaded."""
+    address = {"FETCH_HIVE_API_KEY": KEY}
+    with (
+        hive.serve() as server,
+        Kernel(tmp_path, python=request.param, FETCH_HIVE_BASE_URL=server.url, **address) as kernel,
+    ):
+        assert kernel.run(SETUP) == ""
+        yield kernel
+        hive.hold.set()
+
+
+def _hears_clicks(kernel: Kernel) -> bool:
+    return "kernel subshells" in kernel.features
+
+
+def _click(kernel: Kernel) -> None:
+    """Click Cancel as JupyterLab does: over a subshell."""
+    kernel.click(kernel.widget("fh-cancel"), subshell=kernel.subshell())
+
+
+def _saved_outputs(kernel: Kernel, request: str) -> str:
+    """What a notebook that is saved now has under the cell."""
+    errors = [m.text for m in kernel.outputs(request) if m.kind in ("error", "stream")]
+    return str([*kernel.shown(request), *errors])
+
+
+def test_five_queued_cells_all_run(leg: Kernel, hive: SlowHive) -> None:
+    """Run All: five %%fetchhive cells, queued at once, each run, in their order, and each shows its own answer."""
+    cells = leg.run_all(*(f"%%fetchhive echo -v plain --out run{i}\ntext: number {i}" for i in range(5)), person=True)
+    leg.wait(cells[-1])
+    assert [leg.reply(c)["status"] for c in cells] == ["ok"] * 5
+    assert [f"said number {i}" in leg.text(c) for i, c in enumerate(cells)] == [True] * 5
+    assert [c.inputs["text"] for c in hive.calls] == [f"number {i}" for i in range(5)]
+    assert "Traceback" not in leg.log
+
+
+def test_an_interrupted_batch_keeps_its_finished_rows(leg: Kernel, hive: SlowHive) -> None:
+    """Stop in the middle: what is finished is in the batch and in the store; the next cell runs, and pays only the rest."""
+    cell = leg.send("fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)", person=True)
+    hive.wait_for(2)
+    leg.wait_until(lambda: "2/8" in str(leg.shown(cell)), "the progress of two answers")
+    leg.interrupt()
+    leg.wait(cell)
+    assert "2 of 8 done" in leg.text(cell)
+    assert leg.run("c = fh.last_batch().counts; (c.done, c.unknown, c.pending)") == "(2, 2, 4)"
+    kept = "import os, sqlite3; db = sqlite3.connect(os.environ['FH_NOTEBOOK_STORE'])\n"
+    assert (
+        leg.run(kept + "db.execute(\"select count(*) from answers where status = 'completed'\").fetchone()") == "(2,)"
+    )
+    hive.hold.set()
+    assert leg.run("c = fh.last_batch().resume().counts; (c.done, c.unknown, c.pending)").endswith("(6, 2, 0)")
+    assert len(hive.calls) == 8  # none of the finished two again
+
+
+def test_a_cancel_of_a_blocking_cell(leg: Kernel, hive: SlowHive) -> None:
+    """A click ends the cell as Stop does, in one line, with what came kept; where clicks wait, the cell says to use Stop."""
+    cell = leg.send("%%fetchhive echo -v slow -v plain --out runs\ntext: hi", person=True)
+    hive.wait_for(1)
+    if _hears_clicks(leg):
+        _click(leg)
+    else:
+        leg.wait_for_text(cell, USE_STOP)
+        assert leg.widgets() == {}
+        leg.interrupt()
+    leg.wait(cell)
+    assert not hive.hold.is_set()  # the workflow still runs: nothing but the click ended the cell
+    [error] = [m for m in leg.outputs(cell) if m.kind == "error"]
+    assert error.text.startswith("Stopped: the call in flight may have run")
+    assert "1 of 2 answers came before and are kept" in error.text
+    assert len(error.text.splitlines()) == 1
+    assert "said hi" in leg.run("runs.output.iloc[0]")
+    assert "said again" in leg.run("%%fetchhive echo -v plain\ntext: again")
+
+
+def test_a_cancel_of_a_blocking_batch(leg: Kernel, hive: SlowHive) -> None:
+    """A click returns the batch with its finished rows, and the cell goes on; where clicks wait, the cell says so."""
+    cell = leg.send("b = fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)\nb.counts", person=True)
+    hive.wait_for(2)
+    if _hears_clicks(leg):
+        _click(leg)
+    else:
+        leg.wait_for_text(cell, USE_STOP)
+        leg.interrupt()
+    leg.wait(cell)
+    assert leg.reply(cell)["status"] == "ok"
+    assert "planned=8, done=2, failed=0, unknown=2, pending=4" in leg.text(cell)
+    told = leg.run("b.stopped.message")
+    assert ("cancelled" if _hears_clicks(leg) else "interrupted") in told
+    assert "batch.resume()" in told
+
+
+def test_a_cell_with_over_says_what_its_person_can_do(leg: Kernel, hive: SlowHive) -> None:
+    """There is no variable with a batch in it: run the cell again, or take the last batch."""
+    cell = leg.send('%%fetchhive echo -v slow --over rows --out frame\ntext: "{{ row.text }}"', person=True)
+    hive.wait_for(1)
+    leg.interrupt()
+    leg.wait(cell)
+    assert "to go on with the rest: run the cell again, or fh.last_batch().resume()" in leg.text(cell)
+    assert "batch.resume()" not in leg.text(cell).replace("fh.last_batch().resume()", "")
+
+
+@pytest.mark.parametrize("ended_by", ["answer", "stop"])
+def test_nothing_of_the_offer_to_cancel_stays(leg: Kernel, hive: SlowHive, ended_by: str) -> None:
+    """After a long cell, however it ended, no button, no widget and no word of it is in what is saved."""
+    cell = leg.send("%%fetchhive echo -v slow\ntext: hi", person=True)
+    if _hears_clicks(leg):
+        leg.widget("fh-cancel")
+    leg.wait_for_text(cell, USE_STOP)
+    hive.hold.set() if ended_by == "answer" else leg.interrupt()
+    leg.wait(cell)
+    assert leg.widgets() == {}
+    saved = _saved_outputs(leg, cell)
+    assert ("'hi'" in saved or "output=hi" in saved) if ended_by == "answer" else "Stopped" in saved
+    assert USE_STOP not in saved
+    assert "widget-view" not in saved
+
+
+def test_a_click_that_comes_too_late_harms_nothing(leg: Kernel, hive: SlowHive) -> None:
+    """It is for a widget that is gone; the next cell runs."""
+    if not _hears_clicks(leg):
+        pytest.skip("there is no button on this kernel")
+    cell = leg.send("%%fetchhive echo -v slow\ntext: hi", person=True)
+    button = leg.widget("fh-cancel")
+    hive.hold.set()
+    leg.wait(cell)
+    leg.wait(leg.click(button))
+    assert "said next" in leg.run("%%fetchhive echo -v plain\ntext: next")
+    assert "Traceback" not in leg.log
+
+
+def test_without_a_person_there_is_no_offer(leg: Kernel, hive: SlowHive) -> None:
+    """A notebook that a program runs (nbclient, papermill) has nothing of it, and ipywidgets is not even imported."""
+    cell = leg.send("%%fetchhive echo -v lasting\ntext: hi")
+    leg.wait(cell)
+    assert "output=lasted 1.5 s" in leg.text(cell)
+    assert len(leg.outputs(cell)) == 1
+    assert leg.run("import sys; 'ipywidgets' in sys.modules") == "False"
+
+
+def test_a_short_cell_never_imports_widgets(leg: Kernel) -> None:
+    """No flicker, and nothing to pay for, before a second is over."""
+    cell = leg.send("%%fetchhive echo -v plain\ntext: hi", person=True)
+    leg.wait(cell)
+    assert len(leg.outputs(cell)) == 1
+    assert leg.run("import sys; 'ipywidgets' in sys.modules") == "False"
+
+
+def test_a_batch_in_the_background_can_be_cancelled_on_every_kernel(leg: Kernel, hive: SlowHive) -> None:
+    """No cell waits for it, so its button is heard at once, and it goes away with the batch."""
+    cell = leg.send(
+        "b = fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2, wait=False)", person=True
+    )
+    hive.wait_for(2)
+    leg.wait(cell)
+    _click(leg)
+    leg.wait_until(lambda: "cancelled; what is finished is kept" in str(leg.shown(cell)), "the end of the batch")
+    leg.wait_until(lambda: leg.widgets() == {}, "the end of the button")
+    assert leg.run("(b.running, b.counts.done, b.counts.unknown)") == "(False, 2, 2)"
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"), [("%%fetchhive echo -v plain", "Run"), ("%%fetchhive echo -v plain -v plain2", "DataFrame")]
+)
+def test_the_result_is_in_out_and_in_the_variable(leg: Kernel, cell: str, kind: str) -> None:
+    """`_`, `Out[n]` by the cell's own number, and --out are the same thing: a Run, or the frame of several."""
+    request = leg.send(f"{cell} --out kept\ntext: hi", person=True)
+    leg.wait(request)
+    number = leg.reply(request)["execution_count"]
+    assert leg.run(f"(type(_).__name__, _ is kept, Out[{number}] is kept, _{number} is kept)") == str(
+        (kind, True, True, True)
+    )
+
+
+def test_the_frame_of_a_cell_over_rows_is_in_out_too(leg: Kernel) -> None:
+    """As of any cell with several calls."""
+    request = leg.send('%%fetchhive echo -v plain --over rows --out kept\ntext: "{{ row.text }}"', person=True)
+    leg.wait(request)
+    number = leg.reply(request)["execution_count"]
+    assert leg.run(f"(len(kept), _ is kept, Out[{number}] is kept)") == "(4, True, True)"
+
+
+def test_what_came_before_a_stop_is_in_out_too(leg: Kernel, hive: SlowHive) -> None:
+    """The frame of the answers that came, under the number of the cell that was stopped."""
+    leg.run("import logging; logging.basicConfig(); logging.getLogger('fh_notebook').setLevel(logging.DEBUG)")
+    request = leg.send("%%fetchhive echo -v plain -v slow --out kept\ntext: hi", person=True)
+    hive.wait_for(1)
+    leg.wait_for_text(request, "kept echo/plain: completed")
+    leg.interrupt()
+    leg.wait(request)
+    number = leg.reply(request)["execution_count"]
+    assert leg.run(f"(len(kept), _ is kept, Out[{number}] is kept)") == "(1, True, True)"
+
+
+@pytest.mark.parametrize("loop", ["thread", "nested"])
+def test_the_async_twins_work_in_a_cell(leg: Kernel, hive: SlowHive, loop: str) -> None:
+    """`await fh.ainvoke(...)` and `await fh.abatch(...)` in the kernel's own loop, beside their blocking twins, in queued cells."""
+    leg.run(f"fh.configure(loop={loop!r})\nasked = dict(variant='plain', inputs={{'text': 'hi'}})")
+    cells = leg.run_all(
+        "(await fh.ainvoke('echo', **asked)).output",
+        "import asyncio\n[r.output for r in await asyncio.gather(*(fh.ainvoke('echo', **asked) for _ in range(3)))]",
+        "(await fh.abatch(rows, 'echo', variants=['plain'], progress=False)).counts.done",
+        "fh.invoke('echo', **asked).output",
+        "'the kernel is there'",
+    )
+    leg.wait(cells[-1])
+    assert [leg.text(cell) for cell in cells[:3]] == ["'said hi'", str(["said hi"] * 3), "4"]
+    if loop == "nested" and "is refused" in leg.text(cells[3]):
+        return  # an ipykernel 7 without nest_asyncio2: tests/test_loop.py
+    assert [leg.text(cell) for cell in cells[3:]] == ["'said hi'", "'the kernel is there'"]
+
+
+def test_an_awaited_call_can_be_stopped(leg: Kernel, hive: SlowHive) -> None:
+    """Stop reaches it, and the next cell runs."""
+    cell = leg.send("await fh.ainvoke('echo', variant='slow', inputs={'text': 'hi'})", person=True)
+    hive.wait_for(1)
+    leg.interrupt()
+    leg.wait(cell)
+    assert leg.reply(cell)["ename"] in ("KeyboardInterrupt", "CancelledError")
+    assert leg.run("fh.invoke('echo', variant='plain', inputs={'text': 'x'}).output") == "'said x'"
