@@ -21,6 +21,7 @@ __all__ = [
     "ADDRESS_NAME",
     "KEYRING_SERVICE",
     "KEY_NAME",
+    "LOGIN_CURE",
     "DotEnv",
     "Look",
     "forget_in_keyring",
@@ -37,6 +38,8 @@ KEY_NAME: Final = "FETCH_HIVE_API_KEY"
 """The name of the key in the environment, in ``.env``, and among the secrets of Colab and Kaggle."""
 ADDRESS_NAME: Final = "FETCH_HIVE_BASE_URL"
 KEYRING_SERVICE: Final = "fh_notebook"
+LOGIN_CURE: Final = "%fetchhive login asks for the key without showing it"
+"""What to do in a notebook that has no key, or has one where it should not be."""
 UNSET_KEY: Final = "YOUR_API_KEY"
 """What a Code Snippet says in place of a key: always unset."""
 

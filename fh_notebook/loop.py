@@ -14,7 +14,7 @@ import contextvars
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fh_notebook import settings
@@ -28,8 +28,10 @@ __all__ = [
     "ThreadDoor",
     "background",
     "bridge",
+    "briefly",
     "current_door",
     "run",
+    "tell_in_short",
     "unbroken",
 ]
 
@@ -55,6 +57,8 @@ class Job(Generic[T]):
         self._loop = loop
         self._task: asyncio.Task[T | None] | None = None
         self._cancelled_early = False
+        self.last_words = ""
+        """What the work said when it was cancelled: the first argument of its `CancelledError`."""
         self._outcome: T | None = None
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
@@ -73,6 +77,9 @@ class Job(Generic[T]):
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T | None:
         try:
             return await work
+        except asyncio.CancelledError as cancelled:
+            self.last_words = str(cancelled)
+            raise
         except (SystemExit, KeyboardInterrupt) as ends:
             self._error = ends  # asyncio would end the loop with it, and everybody else's work
             return None
@@ -207,9 +214,10 @@ class ThreadDoor:
             job.start()
             while not job.finished.wait(POLL_S):
                 pass
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             job.cancel()
             job.finished.wait(GRACE_S)
+            tell_in_short(interrupt, job.last_words)
             raise
         return job.result()
 
@@ -236,10 +244,14 @@ class NestedDoor:
         task = loop.create_task(work)
         try:
             return loop.run_until_complete(task)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            words = ""
+            try:
                 loop.run_until_complete(task)
+            except asyncio.CancelledError as cancelled:
+                words = str(cancelled)
+            tell_in_short(interrupt, words)
             raise
 
 
@@ -307,9 +319,10 @@ async def bridge(work: Coroutine[Any, Any, T]) -> T:
         while not job.finished.is_set():
             # At most one poll: the caller's loop must look up for an interrupt.
             await asyncio.wait({woken}, timeout=POLL_S)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cancelled:
         job.cancel()
         await asyncio.get_running_loop().run_in_executor(None, job.finished.wait, GRACE_S)
+        tell_in_short(cancelled, job.last_words)
         raise
     return job.result()
 
@@ -329,6 +342,49 @@ def _wake_at_end(job: Job[Any]) -> asyncio.Future[None]:
 
     job.call_at_end(wake)
     return woken
+
+
+def tell_in_short(ended: KeyboardInterrupt | asyncio.CancelledError, words: str) -> None:
+    """Have a notebook show an interrupt or a cancel as one line with these `words`, and not as frames of ours.
+
+    It stays the exception that it was: Python's exit status, ``asyncio.timeout`` and others ask for its exact type.
+
+    Examples
+    --------
+    >>> stopped = KeyboardInterrupt()
+    >>> tell_in_short(stopped, "the call may have run")
+    >>> stopped._render_traceback_()
+    ['Stopped: the call may have run']
+    """
+    if words:
+        ended.args = (words,)
+    if not FetchHiveError.show_full_traceback:
+        line = f"Stopped: {words}" if words else "Stopped."
+        ended._render_traceback_ = lambda: [line]  # type: ignore[union-attr]  # IPython asks for it
+
+
+async def briefly(work: Awaitable[object], timeout_s: float) -> None:
+    """Run `work` to its end on a thread of its own, and wait for that no longer than `timeout_s`.
+
+    For the last words of what is cancelled: `work` may block, and goes on by itself when nobody waits any more.
+    """
+    here = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    async def all_of_it() -> None:
+        await work
+
+    def run_work() -> None:
+        asyncio.run(all_of_it())
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            here.call_soon_threadsafe(ended.set)
+
+    # The context comes along: ipykernel finds there the cell that an output belongs to.
+    where = contextvars.copy_context()
+    threading.Thread(target=where.run, args=(run_work,), name="fetchhive-last-words", daemon=True).start()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await ended.wait()
 
 
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:

@@ -12,15 +12,18 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import settings, views
+from fh_notebook import keys, settings, views
+from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.client import AsyncClient
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.catalog import LOCAL_SOURCE, Deployments, meant
+from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.gate import Gate
+from fh_notebook.log import log
 from fh_notebook.values import Secret, as_secret, redact
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ __all__ = ["client_for", "client_of_hive", "connection", "deployments", "gate", 
 LOCAL_URL: Final = "http://local/v1"
 """The address of a hive in process: nothing listens there, the transport is the hive itself."""
 NO_KEY_NEEDED: Final = "local"
+_CURES: Final = f"{keys.LOGIN_CURE}; or set {keys.KEY_NAME}, or fh.configure(api_key=...)"
 
 
 class _State:
@@ -100,13 +104,13 @@ def store() -> Store | None:
         return _state.stores[str(path)]
 
 
-def _keeper(find_workspace: Callable[[], str]) -> Callable[[Run], Awaitable[None]]:
-    async def keep(run: Run) -> None:
+def _keeper(find_workspace: Callable[[], str]) -> Callable[[Run, Secrets], Awaitable[None]]:
+    async def keep(run: Run, secrets: Secrets) -> None:
         try:
             kept = store()
             if kept is not None:
-                await kept.keep_run(run, find_workspace())
-                settings.log.debug("kept %s", run.summary())
+                await kept.keep_run(run, find_workspace(), secrets=secrets)
+                log.debug("kept %s", run.summary())
         except Exception as broken:
             # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
             tell_once(f"The answer was not kept: {redact(str(broken))}")
@@ -143,21 +147,26 @@ def connection(
     api_key = as_secret(api_key)
     timeout_s = settings.current().timeout_s if timeout is None else settings.positive(timeout, "timeout")
     address, chosen = settings.find_base_url(base_url)
-    key, source = settings.find_key(api_key, base_url=address) if address != settings.LOCAL else (None, "")
-    if address == settings.LOCAL or (key is None and not chosen and transport is None):
+    key, source, hints = settings.find_key(api_key, base_url=address) if address != LOCAL else settings.Found()
+    if address == LOCAL or (key is None and not chosen and transport is None):
         if not chosen:
             tell_once(
-                "No key was found, so calls go to the local hive in this process, not to Fetch Hive. "
-                "To connect: set FETCH_HIVE_API_KEY, or fh.configure(api_key=...)."
+                " ".join(
+                    [
+                        "No key was found, so calls go to the local hive in this process, not to Fetch Hive.",
+                        *(f"{hint}." for hint in hints),
+                        f"To connect: {_CURES}.",
+                    ]
+                )
             )
         return connection_of_hive(local_hive(), max_concurrency=max_concurrency, timeout_s=timeout_s)
     if key is None:
-        host = settings.hostname(address)
-        if not settings.is_loopback(host) and transport is None:
-            raise SettingsError(f"there is no key for {host}: set FETCH_HIVE_API_KEY, or fh.configure(api_key=...)")
+        host = hostname(address)
+        if not is_loopback(host) and transport is None:
+            raise SettingsError("; ".join([f"there is no key for {host}", *hints, _CURES]))
         key, source = Secret(NO_KEY_NEEDED), "none needed on this machine"
     now = settings.current()
-    place = settings.origin(address)
+    place = origin(address)
     workspace = f"{place}#{_workspace_name(key)}"
     return Connection(
         base_url=address,
@@ -189,7 +198,7 @@ def connection_of_hive(
     """Return a connection to `hive` in process, with its key."""
 
     def find_workspace() -> str:
-        return f"{settings.LOCAL}#{hive.name or hive.instance}"
+        return f"{LOCAL}#{hive.name or hive.instance}"
 
     def known() -> Deployments:
         return _known_to(hive)
@@ -199,7 +208,7 @@ def connection_of_hive(
         base_url=LOCAL_URL,
         key=hive.api_key or Secret(NO_KEY_NEEDED),
         key_source="the local hive",
-        origin=settings.LOCAL,
+        origin=LOCAL,
         workspace=workspace,
         gate=gate(workspace, max_concurrency),
         timeout_s=timeout_s or settings.current().timeout_s,
@@ -207,7 +216,7 @@ def connection_of_hive(
         open_transport=hive.transport,
         find_workspace=find_workspace,
         keep=_keeper(find_workspace),
-        find_deployment=_finder(known),
+        find_deployment=_finder(lambda: _own_of(hive), known),
         known_deployments=known,
     )
 
@@ -219,21 +228,31 @@ def _catalogue() -> Deployments:
     return catalogue()
 
 
+def _own_of(hive: LocalHive) -> Deployments:
+    return Deployments((deployment, LOCAL_SOURCE) for deployment in hive.deployments())
+
+
 def _known_to(hive: LocalHive) -> Deployments:
     """A hive's own deployments, then those of the catalogue."""
-    file = _catalogue()
-    own = ((deployment, LOCAL_SOURCE) for deployment in hive.deployments())
-    return Deployments([*own, *((file[name], file.source_of(name)) for name in file)])
+    known = (_own_of(hive), _catalogue())
+    return Deployments((places[name], places.source_of(name)) for places in known for name in places)
 
 
-def _finder(known: Callable[[], Deployments]) -> Callable[[str], Deployment | None]:
-    """Return what looks a name up among the known ones, afresh at each call: the file may have been edited."""
+def _finder(*places: Callable[[], Deployments]) -> Callable[[str], Deployment | None]:
+    """Return what looks a name up in one place after the other, afresh at each call: the file may have been edited.
+
+    A place is asked only for what those before it do not have: a broken file stops nobody who needs none of it.
+    """
 
     def find(name: str) -> Deployment | None:
-        there = known()
-        if name not in there and (slip := meant(name, there)) is not None:
+        there = Deployments()
+        for ask in places:
+            there = ask()
+            if name in there:
+                return there[name]
+        if (slip := meant(name, there)) is not None:  # the last place has all that are known
             raise slip
-        return there.get(name)
+        return None
 
     return find
 
@@ -244,7 +263,8 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
     Parameters
     ----------
     client : Client or AsyncClient, optional
-        Whose deployments; ``None`` is the session's own client, which is not made for it.
+        Whose deployments; ``None`` is the session's own client. Where none was made yet, none is made for it: then
+        a key that lies in the keyring, or with Colab or Kaggle, is not known yet, and is not asked for.
 
     Raises
     ------
@@ -261,9 +281,13 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
     """
     if client is not None:
         return client_for(client).aclient.connection.known_deployments()
-    # A look at the table (or at the names, by Tab) is no reason to make a client and to say where calls would go.
+    made = _present()
+    if made is not None:
+        return made.aclient.connection.known_deployments()
+    # A look at the table (or at the names, by Tab) is no reason to make a client, to say where calls would go, or to
+    # ask a keyring, which may ask the person.
     address, chosen = settings.find_base_url(None)
-    if address == settings.LOCAL or (not chosen and settings.find_key(None, base_url=address)[0] is None):
+    if address == LOCAL or (not chosen and settings.find_key(base_url=address, asking=False).key is None):
         return _known_to(local_hive())
     return _catalogue()
 
@@ -299,11 +323,26 @@ def client_for(client: Client | AsyncClient | None = None) -> Client:
         return Client.over(client)
     if client is not None:
         raise SettingsError(f"client is a {type(client).__name__}; give fh.Client(...), or None for the session's own")
-    now = (settings.current(), settings.key_in_environment(), os.environ.get("FETCH_HIVE_BASE_URL"))
+    if (there := _present()) is not None:
+        return there
+    # Made without the lock, which batches need for the store: a keyring may wait for the person. Of two that are made
+    # at once the first counts; the other has opened nothing yet, so there is nothing of it to close.
+    now, made = _now(), Client()
     with _state.lock:
-        if _state.client is None or _state.client_of != now:
-            made = Client()
-            if _state.client is not None:
-                _state.retired.append(_state.client)
-            _state.client, _state.client_of = made, now
-        return _state.client
+        if (there := _present()) is not None:
+            return there
+        if _state.client is not None:
+            _state.retired.append(_state.client)
+        _state.client, _state.client_of = made, now
+    return made
+
+
+def _now() -> object:
+    """What the session's own client depends on, as it is now."""
+    return settings.current(), settings.key_in_environment(), os.environ.get(keys.ADDRESS_NAME)
+
+
+def _present() -> Client | None:
+    """The session's own client, if one was made by the present settings."""
+    with _state.lock:
+        return _state.client if _state.client_of == _now() else None

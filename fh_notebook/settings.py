@@ -18,30 +18,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fh_notebook import keys
-from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, check_base_url, hostname, is_loopback, origin
+from fh_notebook.addresses import DEFAULT_BASE_URL, check_base_url, origin
 from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.keys import Look, usable_key
-from fh_notebook.log import log
 from fh_notebook.values import UNSET, Secret, Unset, as_secret
 
-__all__ = [
-    "DEFAULT_BASE_URL",
-    "LOCAL",
-    "Login",
-    "Settings",
-    "check_base_url",
-    "configure",
-    "current",
-    "find_key",
-    "hostname",
-    "is_loopback",
-    "log",
-    "look_for_key",
-    "origin",
-]
+__all__ = ["Found", "Login", "Settings", "configure", "current", "find_key", "look_for_key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,22 +193,42 @@ def log_in(key: Secret, *, base_url: str, source: str) -> None:
     _use(replace(_current, api_key=UNSET, login=login, logins=_current.logins + 1))
 
 
-def log_out() -> bool:
-    """Forget the key of :func:`configure` or :func:`log_in`, and say whether there was one."""
-    had = bool(_current.login or _current.api_key)
+def log_out(base_url: str) -> bool:
+    """Forget the key that goes to `base_url`, of :func:`configure` or :func:`log_in`, and say whether there was one.
+
+    A login at another service is none of it, and stays.
+    """
+    login = _current.login
+    is_here = login is not None and login.origin == origin(base_url)
+    had = is_here or bool(_current.api_key)
     # A key that was forgotten on purpose (None) stays so: a logout opens no other source.
     key = None if _current.api_key is None else UNSET
-    _use(replace(_current, api_key=key, login=None, logins=_current.logins + 1))
+    _use(replace(_current, api_key=key, login=None if is_here else login, logins=_current.logins + 1))
     return had
 
 
-def find_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL) -> tuple[Secret | None, str]:
+class Found(NamedTuple):
+    """The key to use."""
+
+    key: Secret | None = None
+    """``None`` when no source has one."""
+    source: str = ""
+    """For people: ``argument``, ``keyring``, ..."""
+    hints: tuple[str, ...] = ()
+    """Why a source that was asked before it could not give its own, with the cure."""
+
+
+def find_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL, asking: bool = True) -> Found:
     """Return the key to use and where it came from, in the order of this module.
 
-    Returns
-    -------
-    tuple of (Secret or None, str)
-        ``(None, "")`` when no source has a key.
+    Parameters
+    ----------
+    argument : str, optional
+        The argument of the call.
+    base_url : str
+        The service that the key is for.
+    asking : bool
+        ``False`` takes what this process has in hand, and asks neither the keyring nor Colab nor Kaggle.
 
     Raises
     ------
@@ -231,18 +236,22 @@ def find_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BA
         A source has a key that no service can have given out.
     """
     argument = as_secret(argument)
-    for look in look_for_key(argument, base_url=base_url):
+    hints: list[str] = []
+    for look in look_for_key(argument, base_url=base_url, asking=asking):
         if look.key:
-            return look.key, look.source
+            return Found(look.key, look.source, tuple(hints))
         if look.hint:
-            log.info("%s", look.hint)
-    return None, ""
+            hints.append(look.hint)
+    return Found(hints=tuple(hints))
 
 
-def look_for_key(argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL) -> Iterator[Look]:
+def look_for_key(
+    argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL, asking: bool = True
+) -> Iterator[Look]:
     """Ask each source for the key, in the order of this module, and yield what it says.
 
-    The first one with a key is the one that counts; those behind it are asked only by who goes on.
+    The first one with a key is the one that counts; those behind it are asked only by who goes on. Without `asking`,
+    those that may ask the person, or take seconds, are passed over: the keyring, Colab and Kaggle.
 
     Raises
     ------
@@ -258,10 +267,11 @@ def look_for_key(argument: str | Secret | None = None, *, base_url: str = DEFAUL
     if (login := _current.login) and login.origin == origin(base_url):
         yield Look(source=login.source, key=login.key)
     yield Look(source=keys.KEY_NAME, key=usable_key(keys.from_environment(), keys.KEY_NAME))
-    yield Look(source="keyring", key=usable_key(keys.from_keyring(origin(base_url)), "the keyring"))
+    if asking:
+        yield Look(source="keyring", key=usable_key(keys.from_keyring(origin(base_url)), "the keyring"))
     if _current.dotenv is not None:
         yield Look(source=_current.dotenv.path.name, key=_current.dotenv.api_key)
-    for hosted in (keys.from_colab, keys.from_kaggle):
+    for hosted in (keys.from_colab, keys.from_kaggle) if asking else ():
         look = hosted()
         yield replace(look, key=usable_key(look.key, look.source))
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from keyring import get_keyring, set_keyring
+from keyring.backend import KeyringBackend
 
 import fh_notebook as fh
-from fh_notebook import keys, settings
+from fh_notebook import keys, session, settings
+from fh_notebook.addresses import DEFAULT_BASE_URL
 from fh_notebook.errors import SettingsError
 from fh_notebook.values import Secret
 from tests import environment
@@ -59,8 +67,7 @@ from fh_notebook import settings
 given = json.loads(sys.argv[1])
 if "dotenv" in given: fh.configure(dotenv=True)
 if "configure" in given: fh.configure(api_key=given["configure"])
-key, source = settings.find_key(given.get("argument"))
-hints = [look.hint for look in settings.look_for_key(given.get("argument")) if look.hint]
+key, source, hints = settings.find_key(given.get("argument"))
 print(json.dumps([key.reveal() if key else None, source, hints, "FETCH_HIVE_API_KEY" in os.environ]))
 """
 
@@ -142,6 +149,27 @@ def test_a_colab_secret_that_is_not_for_this_notebook_is_hinted_at(hosted: Path)
     assert (key, source) == (None, "")
     assert len(hints) == 1
     assert "Notebook access" in hints[0]
+    key, source, hints, _ = _find(hosted, {"colab": "denied", "kaggle": "fhk_from_kaggle"})
+    assert (key, source, len(hints)) == ("fhk_from_kaggle", TOLD["kaggle"], 1)
+
+
+def test_the_notice_without_a_key_has_the_hint_and_every_cure(hosted: Path) -> None:
+    """Whoever has a key in Colab, switched off for the notebook, is told so where it matters: at the first call."""
+    code = "import fh_notebook as fh\nfh.Client()"
+    env = environment.for_process(hosted, TEST_COLAB="denied")
+    env["PYTHONPATH"] = os.pathsep.join([str(hosted), env["PYTHONPATH"]])
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=hosted, capture_output=True, text=True, timeout=60)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    for words in ("No key was found", "switch on Notebook access", keys.LOGIN_CURE, "set FETCH_HIVE_API_KEY"):
+        assert said.count(words) == 1, said
+
+
+def test_an_address_without_a_key_is_told_with_every_cure() -> None:
+    """The error is as helpful as the notice."""
+    fh.configure(base_url="https://hive.example/v1")
+    with pytest.raises(SettingsError, match=f"no key for hive.example; {keys.LOGIN_CURE}; or set FETCH_HIVE_API_KEY"):
+        fh.Client()
 
 
 def test_a_quoted_key_is_refused() -> None:
@@ -160,9 +188,9 @@ def test_a_dotenv_file_is_found_upward_and_read_as_it_stands(tmp_path: Path, mon
     )
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
-    assert settings.find_key() == (None, "")
+    assert settings.find_key() == settings.Found()
     fh.configure(dotenv=True)
-    key, source = settings.find_key()
+    key, source, _ = settings.find_key()
     assert (key and key.reveal(), source) == ("fhk_a$HOME${PATH}", ".env")
     assert settings.find_base_url() == ("http://127.0.0.1:9/v1", True)
     assert "fhk_a" not in repr(settings.current())
@@ -170,8 +198,8 @@ def test_a_dotenv_file_is_found_upward_and_read_as_it_stands(tmp_path: Path, mon
     assert settings.find_base_url() == ("http://127.0.0.1:8/v1", True)
     monkeypatch.delenv("FETCH_HIVE_BASE_URL")
     fh.configure(dotenv=False)
-    assert settings.find_key() == (None, "")
-    assert settings.find_base_url() == (settings.DEFAULT_BASE_URL, False)
+    assert settings.find_key() == settings.Found()
+    assert settings.find_base_url() == (DEFAULT_BASE_URL, False)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +232,7 @@ def test_a_placeholder_in_dotenv_is_unset(tmp_path: Path) -> None:
     """A copied example file is no error."""
     (tmp_path / "x.env").write_text("FETCH_HIVE_API_KEY=YOUR_API_KEY\n")
     fh.configure(dotenv=tmp_path / "x.env")
-    assert settings.find_key() == (None, "")
+    assert settings.find_key() == settings.Found()
 
 
 def test_a_missing_package_is_told_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,23 +249,92 @@ def test_a_missing_package_is_told_with_the_cure(tmp_path: Path, monkeypatch: py
 def test_a_login_goes_to_its_own_service_only() -> None:
     """A key that was given for one service is not sent to another; configure() takes its place."""
     key = Secret("fhk_0123456789")
-    settings.log_in(key, base_url=settings.DEFAULT_BASE_URL, source="%fetchhive login")
-    assert settings.find_key() == (key, "%fetchhive login")
-    assert settings.find_key(base_url="https://other.example/v1") == (None, "")
+    settings.log_in(key, base_url=DEFAULT_BASE_URL, source="%fetchhive login")
+    assert settings.find_key() == (key, "%fetchhive login", ())
+    assert settings.find_key(base_url="https://other.example/v1") == settings.Found()
     fh.configure(api_key="fhk_another_one")
-    found, source = settings.find_key()
+    found, source, _ = settings.find_key()
     assert (found and found.reveal(), source) == ("fhk_another_one", "configure()")
-    assert settings.log_out()
-    assert settings.find_key() == (None, "")
-    assert not settings.log_out()
+    assert settings.log_out(DEFAULT_BASE_URL)
+    assert settings.find_key() == settings.Found()
+    assert not settings.log_out(DEFAULT_BASE_URL)
+
+
+def test_a_logout_leaves_the_login_at_another_service() -> None:
+    """Of a key that goes there, nothing was said."""
+    key = Secret("fhk_0123456789")
+    settings.log_in(key, base_url=DEFAULT_BASE_URL, source="%fetchhive login")
+    assert not settings.log_out("https://other.example/v1")
+    assert settings.find_key().key == key
+
+
+def test_what_has_to_be_asked_can_be_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What this process has in hand, and what was read from .env before, is found without asking; nothing is asked."""
+    (tmp_path / ".env").write_text("FETCH_HIVE_API_KEY=fhk_of_dotenv\n")
+    with held_keyring() as held:
+        assert settings.find_key(asking=False) == settings.Found()
+        fh.configure(dotenv=tmp_path / ".env")
+        assert settings.find_key(asking=False).source == ".env"
+        monkeypatch.setenv("FETCH_HIVE_API_KEY", "fhk_of_the_environment")
+        assert settings.find_key(asking=False).source == "FETCH_HIVE_API_KEY"
+        assert held.asked == 0
+
+
+def test_a_keyring_that_waits_for_the_person_holds_up_nobody_else() -> None:
+    """The store is open to a batch meanwhile; of two clients that are made at once, both callers get the first."""
+    with held_keyring() as held, ThreadPoolExecutor(3) as threads:
+        held.may_answer.clear()
+        try:
+            clients = [threads.submit(session.client_for) for _ in range(2)]
+            assert held.is_asked.acquire(timeout=20)
+            assert held.is_asked.acquire(timeout=20)
+            assert threads.submit(session.store).result(timeout=20) is not None
+        finally:
+            held.may_answer.set()
+        first, second = (client.result(timeout=20) for client in clients)
+        assert first is second is session.client_for()
+        assert first.aclient.connection.key_source == "keyring"
+
+
+class _Held(KeyringBackend):
+    """A keyring with one key, which counts how often it is asked and may be made to wait."""
+
+    priority = 9  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.is_asked = threading.Semaphore(0)
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.asked += 1
+        self.is_asked.release()
+        assert self.may_answer.wait(30)
+        return "fhk_of_the_keyring"
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise AssertionError("nothing was to be kept")
+
+
+@contextmanager
+def held_keyring() -> Iterator[_Held]:
+    """Put a keyring that holds a key in place of the system's."""
+    before, held = get_keyring(), _Held()
+    set_keyring(held)
+    try:
+        yield held
+    finally:
+        set_keyring(before)
 
 
 def test_a_logout_opens_no_source_that_was_closed_on_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
     """configure(api_key=None) means none; a logout after it does not bring the environment's back."""
     monkeypatch.setenv("FETCH_HIVE_API_KEY", "fhk_0123456789")
     fh.configure(api_key=None)
-    settings.log_out()
-    assert settings.find_key() == (None, "")
+    settings.log_out(DEFAULT_BASE_URL)
+    assert settings.find_key() == settings.Found()
 
 
 def test_check_names_the_source_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -57,3 +58,17 @@ def test_the_catalogue_in_it_is_read_as_it_stands(tmp_path: Path, monkeypatch: p
     triage = fh.deployments()["support-triage"]
     assert triage.variants == ("keywords", "nearest")
     assert triage.inputs["required"] == ["ticket"]
+
+
+def test_the_path_of_the_catalogues_json_schema_is_printed() -> None:
+    """The command in the README, run as it stands there."""
+    [code] = re.findall(r"`python -c \"(.*?fetchhive\.schema\.json.*?)\"`", README)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[1],
+    )
+    assert json.loads(Path(done.stdout.strip()).read_text("utf-8"))["$schema"].startswith("https://json-schema.org/")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
+from fh_notebook import session
 from fh_notebook.local import LocalHive
+from tests.test_keys import held_keyring
 
 KEY = "fhk_0123456789abcdef"
 CATALOGUE = """\
@@ -160,10 +164,10 @@ def test_an_unknown_name_is_sent_unchecked_unless_it_is_near_to_a_known_one(
         assert client.invoke(sent, variant="x", inputs={}).status_code == 404
 
 
-def test_a_broken_catalogue_stops_every_lookup_by_name_and_no_call_with_a_deployment(
+def test_a_broken_catalogue_stops_what_needs_it_and_nothing_else(
     folder: Path, hive: LocalHive, client: fh.Client
 ) -> None:
-    """Nothing is sent unchecked because of a slip in the file; who brings the declaration needs no file."""
+    """Nothing is sent unchecked because of a slip in the file; a hive's own names and a `Deployment` need no file."""
     (folder / "fetchhive.yaml").write_text("deployments:\n  a:\n\tb: 1\n")
     told = r"fetchhive\.yaml, line 3: a tab is no indentation"
     own = LocalHive()
@@ -172,7 +176,7 @@ def test_a_broken_catalogue_stops_every_lookup_by_name_and_no_call_with_a_deploy
     def echo(text: str) -> str:
         return text
 
-    for name, asked in (("support-triage", client), ("echo", own.client())):
+    for name, asked in (("support-triage", client), ("ecco", own.client())):
         with pytest.raises(fh.InputError, match=told):
             asked.invoke(name, inputs={})
         with pytest.raises(fh.InputError, match=told):
@@ -184,6 +188,31 @@ def test_a_broken_catalogue_stops_every_lookup_by_name_and_no_call_with_a_deploy
     assert not hive.calls
     known = fh.Deployment("support-triage", variants=["nearest"])
     assert client.invoke(known, inputs={"ticket": "Late"}).output == "Late|none"
+    assert own.client().invoke("echo", inputs={"text": "a"}).output == "a"
+    batch = fh.batch([{"text": "b"}], "echo", client=own.client(), progress=False)
+    assert list(batch.frame["output"]) == ["b"]
+
+
+def test_a_catalogue_elsewhere_is_named_with_the_way_to_it(
+    folder: Path, client: fh.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative to the working folder, or from the home folder where that is shorter; just its name where it is here."""
+    deep = folder / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    for here, shown in ((folder, "fetchhive.yaml"), (folder / "a", os.path.join("..", "fetchhive.yaml"))):
+        monkeypatch.chdir(here)
+        assert fh.deployments(client).source_of("only-here") == f"{shown}:8"
+        with pytest.raises(fh.InputError, match=f"in {re.escape(shown)}; did you mean 'support-triage'"):
+            client.invoke("suport-triage", variant="nearest")
+    (folder / "fetchhive.yaml").write_text("deployments: [a]\n")
+    monkeypatch.chdir(deep)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    shown = os.path.join("~", "fetchhive.yaml")
+    for act in (lambda: client.invoke("x", variant="y"), fh.Deployment("x").save):
+        with pytest.raises(fh.InputError) as caught:
+            act()
+        assert str(caught.value).startswith(f"{shown}, line 1: "), caught.value
 
 
 def test_a_hive_in_process_knows_its_own_first_then_the_catalogue(folder: Path) -> None:
@@ -214,6 +243,28 @@ def test_without_a_key_the_session_knows_the_demo_hive_and_says_nothing_by_looki
     assert known.source_of("only-here") == "fetchhive.yaml:8"
     assert "only-here" in repr(known)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_look_at_what_is_known_asks_no_keyring(folder: Path, cell: Callable[[str], tuple[Any, str]]) -> None:
+    """By `deployments()`, `describe` and Tab: before the first call nothing is asked, and after it nothing again."""
+
+    def look() -> list[str]:
+        assert "mail-writer" in cell("%fetchhive describe mail-writer")[1]
+        shell = InteractiveShell.instance()
+        with provisionalcompleter():
+            found = [c.text for c in shell.Completer.completions("%%fetchhive ", 12)]
+        known = list(fh.deployments())
+        assert [name for name in found if not name.startswith("-")] == known
+        return known
+
+    (folder / "fetchhive.yaml").write_text("deployments: {mail-writer: {}}")
+    with held_keyring() as held:
+        assert look() == ["support-triage", "mail-writer"]
+        assert held.asked == 0
+        assert session.client_for(None).origin == "api.fetchhive.com"
+        asked = held.asked
+        assert look() == ["mail-writer"]
+        assert held.asked == asked == 1
 
 
 def test_with_an_address_only_the_catalogue_is_known(folder: Path, client: fh.Client) -> None:
@@ -255,14 +306,27 @@ def test_a_frame_becomes_a_deployment_that_can_be_saved(tmp_path: Path, monkeypa
     assert fh.deployments()["triage"] == deployment
 
 
-def test_looking_up_a_name_costs_microseconds(folder: Path, client: fh.Client) -> None:
+def test_a_name_is_looked_up_without_reading_the_file_again(
+    folder: Path, client: fh.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The file is looked at for every call by name, and read again only when it changed."""
-    from time import perf_counter
+    read: list[str] = []
+    really_open = open
 
+    def counted(file: Any, *rest: Any, **more: Any) -> Any:
+        read.append(Path(file).name) if isinstance(file, str | os.PathLike) else None
+        return really_open(file, *rest, **more)
+
+    monkeypatch.setattr("builtins.open", counted)
+    file = folder / "fetchhive.yaml"
+    file.write_text("version: 1\ndeployments:\n  triage: {variants: [a]}\n")
     find = client.aclient.connection.find_deployment
-    find("support-triage")
-    begun = perf_counter()
     for _ in range(200):
-        find("support-triage")
-    assert (perf_counter() - begun) / 200 < 0.005
+        find("triage")
+    assert read.count(file.name) == 1
+    file.write_text("version: 1\ndeployments:\n  triage: {variants: [a, b]}\n")
+    changed = find("triage")
+    assert changed is not None
+    assert changed.variants == ("a", "b")
+    assert read.count(file.name) == 2
     assert os.getcwd() == str(folder)

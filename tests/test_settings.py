@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook import settings
+from fh_notebook.addresses import check_base_url
 from fh_notebook.errors import SettingsError
+from fh_notebook.log import log
 from fh_notebook.values import Secret, redact
 
 KEY = "fhk_" + "k" * 20
@@ -66,7 +68,7 @@ def test_a_key_that_was_forgotten_on_purpose_is_not_looked_for_elsewhere(monkeyp
 
 
 def _found(argument: str | None = None) -> tuple[str | None, str]:
-    key, source = settings.find_key(argument)
+    key, source, _ = settings.find_key(argument)
     return key.reveal() if key else None, source
 
 
@@ -96,7 +98,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(broken: object) 
 )
 def test_addresses_that_are_taken(url: str, kept: str) -> None:
     """https anywhere, http to this machine, and the hive in this process."""
-    assert settings.check_base_url(url) == kept
+    assert check_base_url(url) == kept
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_addresses_that_are_taken(url: str, kept: str) -> None:
 def test_addresses_that_are_refused(url: str) -> None:
     """A key must not travel in the clear, and a typing error must not become a call."""
     with pytest.raises(SettingsError):
-        settings.check_base_url(url)
+        check_base_url(url)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_the_log_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
     """A record with a key in it, of whichever shape, leaves without it."""
     secret = Secret("a-key-of-no-known-shape")
     with caplog.at_level(logging.DEBUG, logger="fh_notebook"):
-        settings.log.warning("sent %s with Bearer abc.def and fhk_123456 and ?secret=s3", secret.reveal())
+        log.warning("sent %s with Bearer abc.def and fhk_123456 and ?secret=s3", secret.reveal())
     assert "no-known-shape" not in caplog.text
     assert "abc.def" not in caplog.text
     assert "fhk_123456" not in caplog.text
@@ -189,7 +191,7 @@ def test_a_logged_traceback_is_redacted_too(caplog: pytest.LogCaptureFixture) ->
         try:
             raise ValueError("refused fhk_123456")
         except ValueError:
-            settings.log.exception("it broke")
+            log.exception("it broke")
     assert "ValueError: refused fhk_***" in caplog.text
     assert "fhk_123456" not in caplog.text
     room = Path(fh.__file__).parent

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import loop, settings
+from fh_notebook import loop
 from fh_notebook.batching.engine import CUT_OFF, Engine
 from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopped, Throttled
 from fh_notebook.batching.ledger import Ledger, NoLedger, Reuse, StoreLedger, look_up
@@ -25,6 +25,7 @@ from fh_notebook.batching.stopping import Limits, cut_short, going_on, worded
 from fh_notebook.batching.wording import sentence
 from fh_notebook.contract.retry import NOT_REACHED
 from fh_notebook.errors import AuthError, SettingsError
+from fh_notebook.log import log
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
 
@@ -385,7 +386,7 @@ class Control:
         try:
             call(*arguments)
         except Exception:
-            settings.log.warning("%s raised; it is not called again where it can be left out", call, exc_info=True)
+            log.warning("%s raised; it is not called again where it can be left out", call, exc_info=True)
             return False
         return True
 
@@ -394,7 +395,5 @@ class Control:
         stopped = self.stopped
         if stopped is None or stopped.reason != "auth" or self._answered or stopped.run is None:
             return
-        run = stopped.run
-        raise AuthError(
-            stopped.message, status_code=run.status_code, error_code=run.error_code, request_id=run.request_id
-        )
+        run, told = stopped.run, stopped.message
+        raise AuthError(told, status_code=run.status_code, error_code=run.error_code, request_id=run.request_id)

@@ -21,8 +21,8 @@ from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.answers import Kept
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.masking import MASK
 from fh_notebook.store.store import Store
+from fh_notebook.values import MASK
 
 __all__ = ["COLUMNS", "deployment_from_history", "history", "last_run"]
 
@@ -169,19 +169,19 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
     name : str
         The deployment, as it was run from a cell, a form, Python or a batch.
     variants : str or iterable of str, optional
-        Its variants, of whose runs the inputs are guessed; all that were run by default.
+        Its variants, of whose runs the inputs are guessed; all that were run by default. One that did not run is new.
 
     Returns
     -------
     Deployment
         Its variants are those that ran, the first one first. Its inputs are guessed from the last 1,000 answers, as a
-        snippet's are: open, and nothing is required. What the service refused is no sample. What was kept as ``***``
-        is a password.
+        snippet's are: open, and nothing is required. What the service refused is no sample. What was last kept as
+        ``***`` is a password.
 
     Raises
     ------
     InputError
-        Nothing is kept of it, or a variant is nearly one that ran; with the nearest name.
+        Nothing is kept of it; with the nearest name.
     StoreError
         The file of kept answers cannot be read.
 
@@ -210,11 +210,13 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
 
 
 def _wanted(name: str, variants: str | Iterable[str], seen: tuple[str, ...]) -> tuple[str, ...]:
-    """The named variants; one that did not run may be new, but not one that is nearly one that did."""
+    """The named variants. One that did not run may be new; where it is nearly one that did, that is said."""
     named = (variants,) if isinstance(variants, str) else tuple(variants)
     for variant in named:
         if variant not in seen and (close := near_name(variant, seen)):
-            raise InputError(f"no run of the variant {short(variant)} is kept; did you mean {close!r}?", where=name)
+            views.knock(
+                "notice", f"No run of the variant {short(variant)} of {short(name)} is kept; one of {short(close)} is."
+            )
     return named
 
 
@@ -232,14 +234,12 @@ def _nothing(store: Store, name: str, workspace: str, *, refused: int) -> str:
 
 
 def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mark what was only ever kept masked. Not even its kind is known: a list or an object may hold a secret."""
-    shown: set[str] = set()
-    hidden: set[str] = set()
-    for sample in samples:
-        for name, value in sample.items():
-            if value is not None:
-                (hidden if value == MASK else shown).add(name)
-    for name in hidden - shown:
+    """Mark what was last kept masked: before, it may have been declared otherwise, and kept in clear.
+
+    Not even its kind is known: a list or an object may hold a secret.
+    """
+    last = {name: value for sample in samples for name, value in sample.items() if value is not None}
+    for name in (name for name, value in last.items() if value == MASK):
         schema["properties"][name] = {"format": "password"}
     return schema
 

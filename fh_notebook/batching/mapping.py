@@ -12,7 +12,7 @@ that declares nothing takes every plain column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,9 +25,9 @@ from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.schema import problems as schema_problems
 from fh_notebook.contract.spell import listed, nearest, path_text, short
 from fh_notebook.errors import InputError
-from fh_notebook.store.masking import MASK
+from fh_notebook.values import MASK
 
-__all__ = ["Column", "Const", "Mapper", "const", "read_mapping", "without_secrets"]
+__all__ = ["Column", "Const", "LeftOut", "Mapper", "const", "read_mapping", "without_secrets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,15 @@ class Column:
     name: str
 
 
-Source = Const | Column | Callable[[dict[str, Any]], Any]
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """No value, whatever column has the variable's name: it is not sent, unless as its declared default."""
+
+    reads: frozenset[str] = frozenset()
+    """The columns that would be its own: those of a password are not shown all the same."""
+
+
+Source = Const | Column | LeftOut | Callable[[dict[str, Any]], Any]
 
 
 def const(value: Any) -> Const:
@@ -86,11 +94,13 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment) -> Mapper:
 def without_secrets(rows: Rows, inputs: Any, deployment: Deployment) -> Rows:
     """Return `rows` as they may be shown: columns that a secret Start variable takes are masked.
 
-    What a function makes of other columns cannot be told; those stay as they are.
+    A function that says which columns it `reads` (a cell's template does) takes those; what another one makes of which
+    columns cannot be told, and they stay as they are.
     """
     secrets = Secrets.of(deployment.inputs)
     sources = read_mapping(inputs, rows, deployment).sources.items()
-    hidden = {source.name for name, source in sources if isinstance(source, Column) and secrets.cover([name])}
+    hidden = {column for name, source in sources if secrets.cover([name]) for column in _columns_of(source)}
+    hidden &= set(rows.columns)
     if not hidden:
         return rows
     frame = rows.frame.copy()
@@ -102,6 +112,10 @@ def without_secrets(rows: Rows, inputs: Any, deployment: Deployment) -> Rows:
     return replace(rows, frame=frame, records=records)
 
 
+def _columns_of(source: Source) -> Iterable[str]:
+    return (source.name,) if isinstance(source, Column) else getattr(source, "reads", ())
+
+
 def _items(inputs: Any) -> list[tuple[str, Any]]:
     if inputs is None:
         return []
@@ -111,7 +125,7 @@ def _items(inputs: Any) -> list[tuple[str, Any]]:
 
 
 def _source(given: Any) -> Source:
-    if isinstance(given, Const):
+    if isinstance(given, Const | LeftOut):
         return given
     if isinstance(given, str):
         return Column(given)
@@ -186,6 +200,8 @@ class Mapper:
         """Return the variable with its value, or nothing where the row has none."""
         if isinstance(source, Const):
             return {name: plain(source.value)}
+        if isinstance(source, LeftOut):
+            return {}
         schema = self.deployment.inputs.get("properties", {}).get(name)
         if isinstance(source, Column):
             given = source.name in record

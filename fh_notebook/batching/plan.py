@@ -7,6 +7,7 @@ of the rows, the variants of a row next to each other, so that a batch that stop
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from hashlib import sha256
 from typing import Any, Final, Literal
 
 from fh_notebook.batching.mapping import read_mapping
+from fh_notebook.batching.person import RETRY, REUSE, SKIP, persons
 from fh_notebook.batching.rows import METADATA_PREFIX, Rows
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.hidden import Secrets
@@ -68,6 +70,7 @@ class Job:
             variant=self.variant,
             inputs=self.inputs,
             metadata={**self.metadata, **stamps},
+            secrets=self.secrets,
         )
 
 
@@ -124,11 +127,11 @@ class Plan:
         parts = []
         if self.answered:
             parts.append(f"{self.answered:,} of {len(self.jobs):,} answered{_on(self.answered_at)}")
-        parts += [f"{self.unknown:,} unknown (may have run; retry_unknown=True calls again)"] if self.unknown else []
+        parts += [f"{self.unknown:,} unknown (may have run{persons(RETRY)})"] if self.unknown else []
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
         if self.elsewhere and not self.answered:
-            parts.append(f"{self.elsewhere:,} of these are answered in the store: reuse='store' takes them")
+            parts.append(f"{self.elsewhere:,} of these are answered in the store{persons(REUSE)}")
         return "; ".join([head, *parts, counted(self.calls, "call")])
 
 
@@ -269,8 +272,8 @@ def _checked_rows(
         )
     if problems and on_invalid == "raise":
         *told, last = _together(problems)
-        cure = "fh.batch(..., on_invalid='skip') leaves such rows out"
-        raise InputError([*told, f"{last}; {cure}"], where=deployment.name)
+        cure = "" if all(job.problems for job in checked) else persons(SKIP)  # of no use where no row is left
+        raise InputError([*told, f"{last}{cure}"], where=deployment.name)
     return checked
 
 
@@ -305,8 +308,29 @@ PROBLEMS_SHOWN: Final = 30
 ROWS_SHOWN: Final = 5
 
 
-def _together(problems: Mapping[str, Sequence[Any]]) -> list[str]:
+_OF_A_VALUE: Final = re.compile(r"(?P<path>[^:]+): (?P<value>.+) (?P<rest>is not (?:an?|true or) [^;]+)", re.DOTALL)
+"""What the check says of a value of another kind, where it has no cure that speaks of the value."""
+VALUES_SHOWN: Final = 3
+
+
+def _by_cause(problems: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Return problems that differ in the value only as one, with all rows: ``ticket: 0, 1, 2, … is not a text``."""
+    causes: dict[tuple[str, ...], dict[str, Sequence[Any]]] = {}
+    for problem, labels in problems.items():
+        found = _OF_A_VALUE.fullmatch(problem)
+        cause = (found["path"], found["rest"]) if found else (problem,)
+        causes.setdefault(cause, {})[found["value"] if found else ""] = labels
+    together: dict[str, Sequence[Any]] = {}
+    for (path, *rest), values in causes.items():
+        shown = ", ".join([*list(values)[:VALUES_SHOWN], *(["…"] if len(values) > VALUES_SHOWN else [])])
+        rows = [label for labels in values.values() for label in labels]
+        together[f"{path}: {shown} {rest[0]}" if rest else path] = rows
+    return together
+
+
+def _together(different: Mapping[str, Sequence[Any]]) -> list[str]:
     """Return one sentence for each different problem, with the rows that have it."""
+    problems = _by_cause(different)
     told = [f"{_rows_in_words(labels)}: {problem}" for problem, labels in list(problems.items())[:PROBLEMS_SHOWN]]
     left = len(problems) - len(told)
     return [*told, f"and {left:,} more problems"] if left else told

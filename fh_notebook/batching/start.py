@@ -119,7 +119,9 @@ def batch(
     Returns
     -------
     Batch
-        Also when a limit or an interrupt ended it: the rest is pending then.
+        Also when a limit, an interrupt or Cancel ended it: the rest is pending then, and ``stopped`` says why. A cell
+        that was interrupted ends without an error, so that what was paid for is in its variable, and cells that wait
+        behind it run; a ``%%fetchhive --over`` cell ends with one and stops them.
 
     Raises
     ------

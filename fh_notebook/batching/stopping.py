@@ -110,7 +110,8 @@ class Limits:
             Jobs of this start.
         """
         if self.max_calls is not None and calls >= self.max_calls:
-            return _stopped("max_calls", f"{self.max_calls:,} calls were made, the ceiling that max_calls sets")
+            made = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
+            return _stopped("max_calls", f"{made} made, the ceiling that max_calls sets")
         if self.max_seconds is not None and elapsed_s >= self.max_seconds:
             return _stopped("max_seconds", f"{self.max_seconds:g} s have passed, the ceiling that max_seconds sets")
         if errors and errors >= self._errors_allowed(planned):

@@ -17,6 +17,7 @@ from fh_notebook import html
 from fh_notebook.batching.cells import is_missing
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.person import RETRY, persons
 from fh_notebook.batching.plan import counted
 from fh_notebook.contract.run import Run
 
@@ -49,7 +50,7 @@ def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopp
     """
     parts = [f"{counts.done:,} of {counts.planned:,} done"]
     parts += [f"{counts.failed:,} failed"] if counts.failed else []
-    parts += [f"{counts.unknown:,} unknown (may have run; retry_unknown=True calls again)"] if counts.unknown else []
+    parts += [f"{counts.unknown:,} unknown (may have run{persons(RETRY)})"] if counts.unknown else []
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     spent = [f"{counts.reused:,} reused"] if counts.reused else []
     spent += [counted(counts.calls, "call")]

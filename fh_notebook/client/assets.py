@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from fh_notebook import loop, settings
+from fh_notebook import loop
+from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.client.transport import user_agent
 from fh_notebook.contract.run import Asset, Run
 from fh_notebook.errors import CallError
@@ -99,9 +100,9 @@ def refuse_address(url: str) -> None:
         parts = urlsplit("")
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme == "http" and parts.hostname and settings.is_loopback(parts.hostname):
+    if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
         return
-    if parts.hostname == settings.LOCAL:
+    if parts.hostname == LOCAL:
         raise CallError(
             "a hive in this process has no address to fetch from; it was not fetched: serve the hive on a socket "
             "(with hive.serve() as server: ...) to save assets"

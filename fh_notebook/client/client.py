@@ -14,24 +14,30 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, InputError, LimitReached, SettingsError
-from fh_notebook.settings import log
+from fh_notebook.log import log
+from fh_notebook.loop import briefly, tell_in_short, unbroken
 from fh_notebook.values import Secret, as_secret, redact
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["AsyncClient", "Check"]
+
+KEEP_S: Final = 0.1
+"""How long a cancelled call stays for the store: a person waits for Stop. What is not kept by then is kept later."""
+CUT_OFF: Final = "it was cancelled while it was out; it may have run"
 
 
 class AsyncClient:
@@ -150,6 +156,7 @@ class AsyncClient:
             user=user,
             callback_url=callback_url,
             tool_approval=tool_approval,
+            secrets=Secrets.of(dep.inputs),
         )
 
     async def attempt(self, request: InvokeRequest) -> Exchange:
@@ -229,7 +236,7 @@ class AsyncClient:
         run, decision = await self._drive(request)
         if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
             _raise(run, decision)
-        await self.connection.keep(run)
+        await self.connection.keep(run, request.secrets)
         return run
 
     async def _drive(self, request: InvokeRequest) -> tuple[Run, Decision]:
@@ -238,7 +245,7 @@ class AsyncClient:
         for attempt in count(1):
             async with self.connection.gate.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
-                exchange = await self.attempt(request)
+                exchange = await self._attempt_or_keep(request, attempt)
                 decision = decide(
                     exchange.answer,
                     attempt=attempt,
@@ -253,6 +260,19 @@ class AsyncClient:
             log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)
             await self._sleep(decision.wait_s)
         return replace(exchange.run, attempts=attempt), decision
+
+    async def _attempt_or_keep(self, request: InvokeRequest, attempt: int) -> Exchange:
+        """Attempt once. A call that is cancelled while it is out may have run, and is kept as such."""
+        started_at, begun = datetime.now(UTC), time.perf_counter()
+        try:
+            return await self.attempt(request)
+        except asyncio.CancelledError as cancelled:
+            answer = Answer(broke="cancelled", elapsed_s=time.perf_counter() - begun)
+            run = decode_answer(answer, request, started_at=started_at, origin=self.origin, attempts=attempt)
+            run = replace(run, error=CUT_OFF)
+            await unbroken(briefly(self.connection.keep(run, request.secrets), KEEP_S))
+            tell_in_short(cancelled, "the call was out and may have run at the service all the same")
+            raise
 
     async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
         """Ask the service what became of a call. Whether this counts against the daily cap is unknown.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy
 from fh_notebook.contract.run import Run
@@ -34,7 +35,7 @@ class GateLike(Protocol):
         ...
 
 
-async def _keep_nothing(run: Run) -> None:
+async def _keep_nothing(run: Run, secrets: Secrets) -> None:
     """Keep no answer."""
 
 
@@ -63,8 +64,8 @@ class Connection:
     """As httpx takes it: ``True``, ``False`` or an ``ssl.SSLContext``; a path to a CA bundle becomes a context."""
     open_transport: Callable[[], httpx.AsyncBaseTransport] | None = None
     """Makes the transport, once for each event loop; ``None`` is httpx's own."""
-    keep: Callable[[Run], Awaitable[None]] = _keep_nothing
-    """Called with every finished run of `invoke`, before it is returned."""
+    keep: Callable[[Run, Secrets], Awaitable[None]] = _keep_nothing
+    """Called with every finished run of `invoke`, before it is returned, and with which of its inputs to mask."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None
     """Looks a name up where deployments are known: the hive in process, then the catalogue. ``None``: not known, sent
     unchecked; a name that is near to a known one raises `InputError`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from fh_notebook import settings
+from fh_notebook.addresses import hostname, is_loopback
 from fh_notebook.client.connection import Connection
 
 __all__ = ["open_http"]
@@ -42,7 +42,7 @@ def open_http(connection: Connection) -> httpx.AsyncClient:
             "proxy": connection.proxy,
             "verify": verify,
             "limits": httpx.Limits(max_connections=None),
-            "trust_env": not settings.is_loopback(settings.hostname(connection.base_url)),
+            "trust_env": not is_loopback(hostname(connection.base_url)),
         }
     return httpx.AsyncClient(
         headers={"User-Agent": user_agent()},

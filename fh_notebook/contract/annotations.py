@@ -13,12 +13,13 @@ import enum
 import types
 import typing
 from collections import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.jsonable import jsonable
-from fh_notebook.contract.objects import Variable, plain
+from fh_notebook.contract.limits import limits_of
+from fh_notebook.contract.objects import Variable, closed, plain
 from fh_notebook.contract.spell import KIND_OF_TYPE
 
 __all__ = ["Reader", "union"]
@@ -106,9 +107,9 @@ class Reader:
         return next(n for n in (name, *(f"{name}{i}" for i in range(2, 1000))) if n not in taken)
 
     def _model(self, kind: Any) -> dict[str, Any]:
-        """A pydantic model, whose own definitions move to ours."""
+        """A pydantic model, closed, whose own definitions move to ours."""
         try:
-            schema: dict[str, Any] = plain(kind.model_json_schema())
+            schema = closed(plain(kind.model_json_schema()))
         except Exception:  # pydantic's own: a field of a kind that has no JSON Schema
             return {"type": "object"}
         inner = schema.pop("$defs", {})
@@ -120,13 +121,17 @@ class Reader:
     def _named_tuple(self, kind: Any) -> dict[str, Any]:
         """JSON writes a named tuple as a list."""
         hints = typing.get_type_hints(kind, include_extras=True) if kind.__annotations__ else {}
-        items = [self.schema(hints.get(name, Any)) for name in kind._fields]
+        return self._fixed([hints.get(name, Any) for name in kind._fields])
+
+    def _fixed(self, hints: Sequence[Any]) -> dict[str, Any]:
+        """A list of so many items, each of its own kind."""
+        items = [self.schema(hint) for hint in hints]
         return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
     def _list(self, kind: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "array"}
         if kind is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
-            return schema if not arguments else {**schema, "minItems": len(arguments), "maxItems": len(arguments)}
+            return self._fixed(arguments) if arguments else schema
         if arguments and (items := self.schema(arguments[0])):
             schema["items"] = items
         if kind in (set, frozenset, abc.Set):
@@ -138,8 +143,9 @@ class Reader:
         for extra in extras:
             if isinstance(extra, Variable):
                 schema = {**schema, **plain(extra.schema)}
-            elif words := _words(extra):
-                schema = {**schema, "description": words}
+            else:
+                words = _words(extra)
+                schema = {**schema, **limits_of(extra, schema), **({"description": words} if words else {})}
         return schema
 
 

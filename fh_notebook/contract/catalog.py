@@ -7,7 +7,6 @@ nearest one. The text of ``fetchhive.yaml`` is read in `catalog_read`, written i
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -15,7 +14,7 @@ from typing import Final
 
 from fh_notebook import html
 from fh_notebook.contract.models import Deployment
-from fh_notebook.contract.spell import listed, short
+from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
 __all__ = ["FILE_NAMES", "Deployments", "UnknownDeployment", "meant", "near_name", "same"]
@@ -27,10 +26,10 @@ ROWS_CAP: Final = 200
 """Rows of the table that are shown: more are looked up by name, not read."""
 CELL_CAP: Final = 60
 """Characters of a cell in the text table."""
-NAME_CAP: Final = 200
-"""A longer name is compared with none: `difflib` takes quadratic time."""
-NEAR: Final = 0.8
-"""From this ratio of `difflib` on, two names are one with a slip: one letter of five left out, changed or added."""
+UNUSED_CAP: Final = 5
+"""Entries below the table of which it is told that another one is used."""
+SHORTEST: Final = 5
+"""Letters of a word in which a slip is seen: ``de`` and ``en``, ``dev`` and ``prod`` are words of their own."""
 
 
 class UnknownDeployment(InputError, KeyError):
@@ -60,8 +59,12 @@ class Deployments(Mapping[str, Deployment]):
 
     def __init__(self, known: Iterable[tuple[Deployment, str]] = ()) -> None:
         self._known: dict[str, tuple[Deployment, str]] = {}
+        self._unused: list[str] = []
         for deployment, source in known:
-            self._known.setdefault(deployment.name, (deployment, source))
+            used = self._known.setdefault(deployment.name, (deployment, source))
+            if used[0] is not deployment:
+                owner = f"the {used[1]}" if used[1] == LOCAL_SOURCE else used[1]
+                self._unused.append(f"{source} is not used here: {owner} has {short(deployment.name)}")
 
     def __getitem__(self, name: str) -> Deployment:
         return self._found(name)[0]
@@ -85,7 +88,8 @@ class Deployments(Mapping[str, Deployment]):
     def _found(self, name: str) -> tuple[Deployment, str]:
         if name in self._known:
             return self._known[name]
-        close = near_name(name, self._known) if isinstance(name, str) else None
+        # Nothing is refused by this hint, so it may guess more freely than `near_name` alone.
+        close = (near_name(name, self._known) or nearest(name, self._known)) if isinstance(name, str) else None
         hint = f"did you mean {short(close)}?" if close else f"known: {listed(list(self._known), 'and') or 'none'}"
         raise UnknownDeployment(f"there is no deployment {short(name)}; {hint}")
 
@@ -98,7 +102,8 @@ class Deployments(Mapping[str, Deployment]):
     @property
     def _foot(self) -> str:
         more = len(self) - ROWS_CAP
-        return "* must be given" + (f"; {more:,} more deployments are not shown" if more > 0 else "")
+        cut = [f"{more:,} more deployments are not shown"] if more > 0 else []
+        return "; ".join(["* must be given", *cut, *self._unused[:UNUSED_CAP]])
 
     def __repr__(self) -> str:
         if not self:
@@ -139,44 +144,51 @@ def same(one: Deployment | None, other: Deployment) -> bool:
 def near_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` is with a slip, or ``None``.
 
-    Letter case does not count, nor whether words are joined by ``-``, ``_`` or a blank. Names that differ in a
-    number only are no slip: ``triage-2`` is the next one after ``triage-1``, ``triage-v2`` after ``triage``.
+    Letter case does not count, nor how words are joined: by ``-``, ``_``, ``.``, a blank or nothing. Of the words, one
+    may have a slip: a letter left out, changed or added, or two swapped, in a word of five letters or more. Names that
+    differ in a whole word, in a word more or less, or in digits only are no slips: ``invoice-de`` stands beside
+    ``invoice-en``, ``triage-eu`` beside ``triage``, and ``triage-2`` is the next one after ``triage-1``.
 
     Examples
     --------
     >>> near_name("suport-triage", ["support-triage", "spam"]), near_name("Support_Triage", ["support-triage"])
     ('support-triage', 'support-triage')
-    >>> near_name("triage-2", ["triage-1", "triage"]), near_name("summary", ["support-triage"])
+    >>> near_name("triage-2", ["triage-1", "triage"]), near_name("invoice-de", ["invoice-en"])
     (None, None)
     """
-    wanted = _folded(name)
-    if len(wanted) > NAME_CAP:
-        return None
-    best, found = NEAR, None
-    matcher = difflib.SequenceMatcher(None, "", wanted, autojunk=False)
+    wanted = _words(name)
+    found = None
     for candidate in known:
-        folded = _folded(candidate)
-        if folded == wanted:
+        words = _words(candidate)
+        if words == wanted or "".join(words) == "".join(wanted):
             return candidate
-        if len(folded) > NAME_CAP:
-            continue
-        matcher.set_seq1(folded)
-        # The two bounds are cheap, and most names fail them.
-        if _differ_in_digits(folded, wanted) or matcher.real_quick_ratio() < best or matcher.quick_ratio() < best:
-            continue
-        if (ratio := matcher.ratio()) > best or (ratio == best and found is None):
-            best, found = ratio, candidate
+        if found is None and _is_slip(wanted, words):
+            found = candidate
     return found
 
 
-def _folded(name: str) -> str:
-    return re.sub(r"[-_\s]+", "-", name.casefold())
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[-_.\s]+", name.casefold()) if word]
 
 
-def _differ_in_digits(one: str, other: str) -> bool:
-    # `-v2` at a name's end is a number, too.
-    bare, other_bare = (re.sub(r"(?:-?v)?\d+|-\d+", "", name) for name in (one, other))
-    return bare == other_bare
+def _is_slip(given: list[str], meant: list[str]) -> bool:
+    """Whether the words differ in one of them only, by a slip."""
+    if len(given) != len(meant):
+        return False
+    differing = [pair for pair in zip(given, meant, strict=True) if pair[0] != pair[1]]
+    return len(differing) == 1 and _is_slip_of_word(*differing[0])
+
+
+def _is_slip_of_word(word: str, of: str) -> bool:
+    if sum(map(str.isalpha, of)) < SHORTEST or abs(len(word) - len(of)) > 1:
+        return False
+    if re.sub(r"\d", "", word) == re.sub(r"\d", "", of):
+        return False  # another number, and no slip
+    at = next((i for i, pair in enumerate(zip(word, of, strict=False)) if pair[0] != pair[1]), min(len(word), len(of)))
+    rest, wanted = word[at:], of[at:]
+    is_swapped = rest[:2] == wanted[:2][::-1] and rest[2:] == wanted[2:]
+    is_left_out, is_added, is_changed = rest == wanted[1:], rest[1:] == wanted, rest[1:] == wanted[1:]
+    return is_left_out or is_added or is_changed or is_swapped
 
 
 def meant(name: str, known: Deployments) -> UnknownDeployment | None:
@@ -187,9 +199,10 @@ def meant(name: str, known: Deployments) -> UnknownDeployment | None:
     close = near_name(name, known)
     if close is None:
         return None
-    place = known.source_of(close).partition(":")[0]
+    source = known.source_of(close)
+    place = f"the {source}" if source == LOCAL_SOURCE else source.rpartition(":")[0]  # without the line
     return UnknownDeployment(
-        f"there is no deployment {short(name)} in {'the ' if place == LOCAL_SOURCE else ''}{place}; did you mean "
+        f"there is no deployment {short(name)} in {place}; did you mean "
         f"{short(close)}? (to call it all the same, add it to the catalogue, or give fh.Deployment({short(name)}))"
     )
 

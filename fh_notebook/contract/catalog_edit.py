@@ -1,18 +1,21 @@
 """One deployment into the text of a catalogue, every other word of which stays as it is. Pure.
 
 Rule of this file: an edit is a few replacements at places that the YAML parser gave. What comes out is read again; if
-it does not say exactly what was meant, or a comment is gone, nothing is edited and the user is told what to paste.
+it does not say exactly what was meant, or a comment of what stays is gone, nothing is edited and the user is told what
+to paste.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from fh_notebook.contract.catalog import Deployments, same
+from fh_notebook.contract.catalog_changes import changes_of, kept
 from fh_notebook.contract.catalog_nodes import kind_of
 from fh_notebook.contract.catalog_places import Edit, Layout, comments_of
 from fh_notebook.contract.catalog_read import VERSION, read_catalog
@@ -24,7 +27,7 @@ from fh_notebook.contract.plain_yaml import compose
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["put"]
+__all__ = ["Edited", "edited", "put"]
 
 PASTE_CAP: Final = 2_000
 """Characters of what is to be pasted; more is better written by hand than copied out of a message."""
@@ -32,6 +35,15 @@ PASTE_CAP: Final = 2_000
 
 class _Odd(Exception):
     """The text cannot be edited at this place; a way out of the depth of a file, never seen outside of `put`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A catalogue's text after an edit."""
+
+    text: str
+    changes: str = ""
+    """What of the deployment that was there is gone or different now; empty for nothing."""
 
 
 def put(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> str:
@@ -50,17 +62,32 @@ def put(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> 
       a:  # the first
         variants: [x, z]
     """
+    return edited(text, deployment, where=where).text
+
+
+def edited(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> Edited:
+    """Return what :func:`put` does, and what it took away. A description that was there stays, where no new one is.
+
+    Raises
+    ------
+    InputError
+        As there.
+    """
     known = read_catalog(text, where=where)
-    old, new = known.get(deployment.name), written(deployment)
+    old = known.get(deployment.name)
+    deployment = kept(old, deployment)
+    new = written(deployment)
     if same(old, deployment) or same(old, new):
-        return text
+        return Edited(text)
     if not text.strip():
         text = HEADER
     refusal = f"{where} was left as it is: it cannot be edited without changing something else"
     try:
-        edited = _edited(text, new, known)
-        if _says(edited, known, new, where) and not Counter(comments_of(text)) - Counter(comments_of(edited)):
-            return edited
+        layout = Layout(text)
+        made = _edited(layout, new, known)
+        lost = Counter(comments_of(text)) - Counter(comments_of(made)) - Counter(layout.dropped)
+        if _says(made, known, new, where) and not lost:
+            return Edited(made, changes_of(old, new, layout.dropped) if old else "")
     except (_Odd, RecursionError):
         refusal = f"{where} was left as it is: this place of it ({{…}} on one line, or an odd layout) is not edited"
     paste = paste_of(new)
@@ -79,9 +106,8 @@ def _says(text: str, before: Deployments, new: Deployment, where: str) -> bool:
     return list(after) == names and all(same(after[n], new if n == new.name else before[n]) for n in names)
 
 
-def _edited(text: str, new: Deployment, known: Deployments) -> str:
-    layout = Layout(text)
-    root = compose(text)
+def _edited(layout: Layout, new: Deployment, known: Deployments) -> str:
+    root = compose(layout.text)
     data = data_of(new)
     if root is None or kind_of(root) == "nothing":
         lines = [f"version: {VERSION}", *block("deployments", {new.name: data}, open_levels=3)]
@@ -123,8 +149,12 @@ def _deployment_edits(
     entries = _entries(node)
     column = node.start_mark.column
     inner = column - indent
+    is_other = _meaning(old, "inputs") != _meaning(new, "inputs")
     for word, (word_key, value) in entries.items():
-        if word not in data:
+        if word == "open":  # it belongs to the inputs, and stays as it is with them
+            if is_other:
+                yield from _open_edits(layout, word_key, value, data, inner)
+        elif word not in data:
             if _meaning(old, word) not in (None, ()):
                 yield layout.removed(word_key, value)
         elif _meaning(old, word) != _meaning(new, word):
@@ -132,10 +162,31 @@ def _deployment_edits(
                 yield from _variable_edits(layout, word_key, value, old, new, inner)
             else:
                 lines = block(word, data[word], column, step=inner, open_levels=int(word == "inputs"))
-                yield layout.replaced(word_key, value, lines)
-    added = [line for w in data if w not in entries for line in block(w, data[w], column, step=inner, open_levels=1)]
+                yield layout.replaced(word_key, value, lines, _gone(value, word, new))
+    wanted = [word for word in data if word not in entries and (word != "open" or is_other)]
+    added = [line for word in wanted for line in block(word, data[word], column, step=inner, open_levels=1)]
     if added:
         yield layout.appended(node, added)
+
+
+def _open_edits(layout: Layout, key: yaml.Node, value: yaml.Node, data: dict[str, Any], step: int) -> Iterator[Edit]:
+    is_true = str(value.value).lower() == "true"
+    if "open" in data:
+        if not is_true:
+            yield layout.replaced(key, value, block("open", True, key.start_mark.column, step=step))
+    elif is_true or is_whole(data.get("inputs", {"type": "object"})):
+        yield layout.removed(key, value)
+
+
+def _gone(value: yaml.Node, word: str, new: Deployment) -> list[tuple[yaml.Node, yaml.Node]]:
+    """Return the variants or variables in `value` that the new deployment does not have."""
+    if word == "variants" and isinstance(value, yaml.SequenceNode):
+        return [(item, item) for item in value.value if item.value not in new.variants]
+    if word == "inputs" and isinstance(value, yaml.MappingNode) and not value.flow_style:
+        names = [key.value for key, _ in value.value]
+        if not ({"type", "$schema"} & set(names)):
+            return [(key, said) for key, said in value.value if key.value not in new.variable_names]
+    return []
 
 
 def _meaning(deployment: Deployment, word: str) -> Any:
@@ -161,7 +212,8 @@ def _variable_edits(
     entries = _entries(node)
     kept = [name for name in entries if name in data]
     if not kept or list(data)[: len(kept)] != kept:  # the order counts: it is that of the form
-        yield layout.replaced(key, node, block(key.value, data, key.start_mark.column, step=step, open_levels=1))
+        lines = block(key.value, data, key.start_mark.column, step=step, open_levels=1)
+        yield layout.replaced(key, node, lines, _gone(node, "inputs", new))
         return
     before = fields_of(data_of(old)["inputs"])
     after = fields_of(data)

@@ -7,10 +7,12 @@ comes out is made of JSON's kinds only.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final
 
 import yaml
 
+from fh_notebook.contract.catalog_trouble import glued
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
@@ -89,11 +91,18 @@ class Reading:
             name = key.value
             if not name and not key.style:
                 self.tell(key, "there is no name before the colon")
+            elif slip := _glued_name(node, key, value):
+                self.tell(key, slip)
             elif name in found:
                 self.tell(key, f"{short(name)} is given twice; the first is in line {line_of(found[name][0])}")
             else:
                 found[name] = (key, value)
         return found
+
+    def tell_kind(self, node: yaml.Node, problem: str) -> None:
+        """Note that a node is no mapping, by `problem`, or by the blank that is missing after a colon."""
+        is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        self.tell(node, (glued(node.value) if is_plain else None) or problem)
 
     def text(self, what: str, node: yaml.Node) -> str | None:
         """Return the text that a node is; ``None``, and a problem, when it is something else."""
@@ -133,3 +142,13 @@ class Reading:
     def _check_tag(self, node: yaml.Node, expected: str) -> None:
         if node.tag != _PREFIX + expected:
             self.tell(node, f"the tag {short(node.tag)} is not read; leave it out")
+
+
+def _glued_name(mapping: yaml.MappingNode, key: yaml.ScalarNode, value: yaml.Node) -> str | None:
+    """Tell a name that holds its value, for want of a blank: ``ticket:{type: string}``, ``{type:string}``."""
+    if key.style is not None or not (slip := glued(key.value)):
+        return None
+    # The rest of the line is what the value was meant to be; between braces, no colon follows at all.
+    opens = re.search(r":[\[{]", key.value)
+    is_alone = mapping.flow_style and value.start_mark.index == value.end_mark.index == key.end_mark.index
+    return f"{slip.partition(':')[0]} of {short(key.value.partition(':')[0])}" if opens else slip if is_alone else None

@@ -1,7 +1,7 @@
 """Places in the text of a catalogue, and replacements there: what the parser's marks mean in lines. Pure.
 
 Rule of this file: a replacement touches the lines of one entry and nothing else, and the comments inside of what goes
-are kept, in lines above it.
+are kept, in lines above it. Those of what is taken away go with it: they would be read as the next entry's.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class Layout:
         first = _BREAK.search(text)
         self.newline = first[0] if first else "\n"
         self._comments = _comments(text)
+        self.dropped: list[str] = []
+        """The comments that went away with what was removed."""
 
     def apply(self, edits: Iterable[Edit]) -> str:
         """Return the text after the edits, which do not overlap."""
@@ -85,15 +87,24 @@ class Layout:
         ends_open = bool(self.text) and not self.text.endswith(("\n", "\r"))
         return self.text + (self.newline if ends_open else "") + self._joined(lines) + self.newline
 
-    def replaced(self, key: yaml.Node, value: yaml.Node, lines: list[str]) -> Edit:
+    def replaced(
+        self, key: yaml.Node, value: yaml.Node, lines: list[str], gone: Iterable[tuple[yaml.Node, yaml.Node]] = ()
+    ) -> Edit:
         """Return the edit that makes an entry say `lines`, which begin with its name.
 
-        A comment after the value stays where it is, or comes after the name when the value takes several lines.
+        A comment after the value stays where it is, or comes after the name when the value takes several lines; those
+        of the parts of it that are `gone` go with them.
         """
         start, end = self._line_start(key), self._end(key, value)
         stop = self._line_end(end)
         rest = self.text[end:stop]
         inner = self._comments_between(start, end)
+        for part in gone:
+            for comment in self._drop(self._own_start(*part), self._line_end(self._end(*part))):
+                if comment in inner:
+                    inner.remove(comment)
+                elif comment == rest.strip():
+                    rest = ""
         head = self.text[start : key.end_mark.index]
         first = head + lines[0][len(lines[0]) - len(lines[0].lstrip()) :].removeprefix(_name_in(lines[0]))
         lines = [first + rest, *lines[1:]]
@@ -101,17 +112,43 @@ class Layout:
         return Edit(start, stop, self._joined([*(column + comment for comment in inner), *lines]))
 
     def removed(self, key: yaml.Node, value: yaml.Node) -> Edit:
-        """Return the edit that takes an entry away; its comments stay, in lines of their own."""
-        start = self._line_start(key)
+        """Return the edit that takes an entry away, with its comments."""
+        start = self._own_start(key, value)
         stop = self._line_end(self._end(key, value))
-        column = " " * key.start_mark.column
-        kept = [column + comment for comment in self._comments_between(start, stop)]
-        if kept:
-            return Edit(start, stop, self._joined(kept))
+        self._drop(start, stop)
         after = _BREAK.match(self.text, stop)
         if after is None:  # the last line, which nothing ends: the line above is the last one then
             return Edit(len(self.text[:start].removesuffix("\n").removesuffix("\r")), stop, "")
         return Edit(start, after.end(), "")
+
+    def _drop(self, start: int, stop: int) -> list[str]:
+        found = self._comments_between(start, stop)
+        self.dropped += found
+        return found
+
+    def _own_start(self, key: yaml.Node, value: yaml.Node) -> int:
+        """Where an entry begins, with the comment lines above it that are its own.
+
+        They are, where the next entry has its own too, or there is none: else they may be a heading of several.
+        """
+        start = self._line_start(key)
+        column = key.start_mark.column
+        dash = re.search(r"(?:^|[\r\n])([ \t]*)-[ \t]+$", self.text[:start])
+        if dash:  # of an item, the line begins with its dash
+            start, column = dash.start(1), len(dash[1])
+        stop = self._line_end(self._end(key, value))
+        _, following = next(self._lines_after(stop), (stop, ""))
+        is_followed = following.strip() and not following.lstrip().startswith("#")
+        if is_followed and len(following) - len(following.lstrip()) >= column:
+            return start
+        while start:
+            above = len(self.text[:start].removesuffix("\n").removesuffix("\r"))
+            begin = max(self.text.rfind("\n", 0, above), self.text.rfind("\r", 0, above)) + 1
+            line = self.text[begin:above]
+            if not line.lstrip(" ").startswith("#") or len(line) - len(line.lstrip(" ")) != column:
+                break
+            start = begin
+        return start
 
     def appended(self, mapping: yaml.Node, lines: list[str]) -> Edit:
         """Return the edit that writes `lines` after the last entry of a mapping, and the comments that belong to it."""

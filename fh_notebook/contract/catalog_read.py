@@ -14,9 +14,10 @@ import yaml
 
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
-from fh_notebook.contract.catalog_variables import inputs_of, is_whole, lines_of, place_of
+from fh_notebook.contract.catalog_trouble import trouble_in
+from fh_notebook.contract.catalog_variables import inputs_of, is_whole, lines_of, place_of, schema_said
 from fh_notebook.contract.models import Deployment
-from fh_notebook.contract.plain_yaml import compose, trouble_of
+from fh_notebook.contract.plain_yaml import compose
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError
 
@@ -27,7 +28,7 @@ MAX_BYTES: Final = 1_000_000
 """A catalogue of a thousand deployments has a tenth of this; a larger file is something else."""
 
 TOP_KEYS: Final = ("version", "deployments")
-KEYS: Final = ("description", "variants", "inputs")
+KEYS: Final = ("description", "variants", "inputs", "open")
 
 # Words that people write for one of ours, and that are not near to it.
 _SLIPS: Final = {"variables": "inputs", "schema": "inputs", "fields": "inputs", "workflows": "deployments"}
@@ -70,7 +71,7 @@ def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
     try:
         known = _read_root(reading, compose(text))
     except yaml.YAMLError as broken:
-        line, words = trouble_of(broken, text)
+        line, words = trouble_in(broken, text)
         trouble = f"{where}, line {line}: {words}"
     except RecursionError:
         trouble = f"{where}: something is nested too deep to be read"
@@ -84,7 +85,9 @@ def _read_root(reading: Reading, root: yaml.Node | None) -> list[tuple[Deploymen
     if root is None or kind_of(root) == "nothing":
         return []
     if not isinstance(root, yaml.MappingNode):
-        reading.tell(root, f"the file is a {kind_of(root)}; it begins with `version: {VERSION}` and `deployments:`")
+        reading.tell_kind(
+            root, f"the file is a {kind_of(root)}; it begins with `version: {VERSION}` and `deployments:`"
+        )
         return []
     entries = reading.entries(root)
     for name, (key, value) in entries.items():
@@ -115,7 +118,9 @@ def _read_deployments(reading: Reading, node: yaml.Node) -> list[tuple[Deploymen
     if kind_of(node) == "nothing":
         return []
     if not isinstance(node, yaml.MappingNode):
-        reading.tell(node, f"deployments is a {kind_of(node)}; write each as `name:`, with its lines indented below")
+        reading.tell_kind(
+            node, f"deployments is a {kind_of(node)}; write each as `name:`, with its lines indented below"
+        )
         return []
     found: list[tuple[Deployment, str]] = []
     lines: dict[str, int] = {}
@@ -136,7 +141,7 @@ def _read_deployment(reading: Reading, name: str, key: yaml.Node, node: yaml.Nod
     if kind_of(node) == "nothing":
         return Deployment(name)
     if not isinstance(node, yaml.MappingNode):
-        reading.tell(node, f"{short(name)} is a {kind_of(node)}; write {', '.join(KEYS)} below it")
+        reading.tell_kind(node, f"{short(name)} is a {kind_of(node)}; write {', '.join(KEYS)} below it")
         return None
     given: dict[str, Any] = {}
     entries = reading.entries(node)
@@ -145,19 +150,32 @@ def _read_deployment(reading: Reading, name: str, key: yaml.Node, node: yaml.Nod
             reading.tell(word_key, f"{short(name)}: {unknown_key(word, KEYS)}")
         else:
             given[word] = _READERS[word](reading, f"{short(name)}: {word}", value)
+    inputs, is_open = given.get("inputs"), given.pop("open", None)
+    is_short = isinstance(inputs, dict) and not is_whole(inputs)
+    if is_open is not None and (problem := _open_problem(inputs, is_open)):
+        reading.tell(entries["open"][0], f"{short(name)}: {problem}")
     # Built even when something was told: what else is wrong with it is told too.
     trouble: InputError
     try:
+        if inputs is not None:
+            given["inputs"] = schema_said(inputs, is_open=bool(is_open))
         return Deployment(name, **given)
     except InputError as broken:
         trouble = broken
     lines = lines_of(entries["inputs"][1]) if "inputs" in entries else {}
-    is_short = isinstance(given.get("inputs"), dict) and not is_whole(given["inputs"])
     for problem in trouble.problems:
         line = place_of(problem, lines) or line_of(key)
         if not (reading.told_in(line) and _JUDGED.search(problem)):
             words = problem.removeprefix("properties.") if is_short else problem
             reading.tell(line, f"{short(name)}: inputs.{words}")
+    return None
+
+
+def _open_problem(inputs: dict[str, Any] | None, is_open: bool) -> str | None:
+    if inputs is not None and is_whole(inputs):
+        return "open goes with variables one by one; a whole JSON Schema says it by additionalProperties"
+    if inputs is None and not is_open:
+        return "open: false says nothing without inputs; write `inputs: {}` where none are taken"
     return None
 
 
@@ -197,8 +215,21 @@ def _read_variant(reading: Reading, what: str, node: yaml.Node) -> list[str]:
     return [name] if name and name.strip() else []
 
 
+def _read_open(reading: Reading, what: str, node: yaml.Node) -> bool | None:
+    if kind_of(node) == "nothing":
+        return None
+    value = reading.value(node) if isinstance(node, yaml.ScalarNode) else None
+    if isinstance(value, bool):
+        return value
+    reading.tell(
+        node, f"{what} is {short(value) if isinstance(value, str) else 'a ' + kind_of(node)}; write true or false"
+    )
+    return None
+
+
 _READERS: Final[dict[str, Callable[[Reading, str, yaml.Node], Any]]] = {
     "description": _read_description,
     "variants": _read_variants,
     "inputs": inputs_of,
+    "open": _read_open,
 }

@@ -13,10 +13,11 @@ from typing import Any, Final
 import yaml
 
 from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
-from fh_notebook.contract.objects import Variable
+from fh_notebook.contract.catalog_slips import slips_of
+from fh_notebook.contract.objects import Variable, object_schema
 from fh_notebook.contract.spell import KINDS, nearest, path_text, short
 
-__all__ = ["WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of"]
+__all__ = ["WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of", "schema_said"]
 
 WORDS: Final[dict[str, dict[str, Any]]] = {
     "text": {"type": "string"},
@@ -105,23 +106,48 @@ def fields_of(inputs: Mapping[str, Any]) -> dict[str, Variable]:
     return fields
 
 
+def schema_said(inputs: Mapping[str, Any], *, is_open: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema that ``inputs:`` says; with ``open: true`` beside it, other names are taken too.
+
+    Raises
+    ------
+    InputError
+        A variable cannot be read.
+
+    Examples
+    --------
+    >>> schema_said({"topic": {"type": "string", "required": False}}, is_open=True)
+    {'type': 'object', 'properties': {'topic': {'type': 'string'}}}
+    """
+    if is_whole(inputs):
+        return dict(inputs)
+    schema = object_schema(fields_of(inputs))
+    return {word: said for word, said in schema.items() if word != "additionalProperties"} if is_open else schema
+
+
 def inputs_of(reading: Reading, what: str, node: yaml.Node) -> Any:
     """Return what ``inputs:`` says, as `Deployment` takes it; every problem is told to `reading`."""
     if kind_of(node) == "nothing":
         return None
     if not isinstance(node, yaml.MappingNode):
-        reading.tell(node, f"{what} is a {kind_of(node)}; write each variable as `name: {{type: string}}` below it")
+        words = f"{what} is a {kind_of(node)}; write each variable as `name: {{type: string}}` below it"
+        reading.tell_kind(node, words)
         return None
     plain = reading.value(node)
     if is_whole(plain):
         return plain
     before = reading.count
+    lines = lines_of(node)
     for key, value in node.value:
-        if isinstance(key, yaml.ScalarNode):
+        if isinstance(key, yaml.ScalarNode) and key.value in plain:
             _check_variable(reading, f"{what}.{path_text([key.value])}", value)
+            said = plain[key.value]
+            for slip in slips_of(key.value, said) if isinstance(said, dict) else ():
+                reading.tell(lines.get(path_text(slip.path), line_of(key)), f"{what}.{slip.what}: {slip.problem}")
     if reading.count == before and _looks_whole(plain):
         reading.tell(node, f"{what}: for a whole JSON Schema, write `type: object` beside `properties:`")
-    return fields_of(plain)
+    readable = fields_of(plain)
+    return {name: said for name, said in plain.items() if name in readable}
 
 
 def _looks_whole(inputs: Mapping[str, Any]) -> bool:
@@ -201,7 +227,9 @@ def lines_of(node: yaml.Node) -> dict[str, int]:
     while pending:
         path, here = pending.pop()
         if isinstance(here, yaml.SequenceNode):
-            pending += [([*path, index], item) for index, item in enumerate(here.value)]
+            for index, item in enumerate(here.value):
+                lines[path_text([*path, index])] = line_of(item)
+                pending.append(([*path, index], item))
         for key, value in here.value if isinstance(here, yaml.MappingNode) else ():
             below = [*path, str(key.value)]
             for start in ([], ["properties"]):  # as a whole schema, and in the short form

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.catalog_read import VERSION
-from fh_notebook.contract.catalog_variables import WORDS, fields_of, is_whole
+from fh_notebook.contract.catalog_slips import slips_of
+from fh_notebook.contract.catalog_variables import WORDS, is_whole, schema_said
 from fh_notebook.contract.catalog_yaml import block, one_line
 from fh_notebook.contract.hidden import holds_secret
 from fh_notebook.contract.models import Deployment
-from fh_notebook.contract.objects import object_schema
 
-__all__ = ["HEADER", "data_of", "dump_catalog", "hidden_defaults", "paste_of", "without_secrets", "written"]
+__all__ = ["HEADER", "data_of", "dump_catalog", "hidden_defaults", "paste_of", "without_secret_defaults", "written"]
 
 HEADER: Final = """\
 # The catalogue of Fetch Hive deployments, for fh_notebook: their variants and Start variables.
@@ -63,9 +63,11 @@ def data_of(deployment: Deployment) -> dict[str, Any]:
     if deployment.variants:
         data["variants"] = list(deployment.variants)
     if deployment.inputs != {"type": "object"}:
-        inputs = without_secrets(deployment.inputs)
+        inputs = without_secret_defaults(deployment.inputs)
         short = _short_form(inputs)
         data["inputs"] = _whole_form(inputs) if short is None else short
+        if short is not None and "additionalProperties" not in inputs:
+            data["open"] = True
     return data
 
 
@@ -81,9 +83,11 @@ def _short_form(schema: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     needed = schema.get("required", [])
     said = {name: _variable(name, declared, name in needed) for name, declared in properties.items()}
-    if is_whole(said) or object_schema(fields_of(said)) != schema:
+    if is_whole(said) or schema_said(said, is_open="additionalProperties" not in schema) != schema:
         return None
-    return said
+    # The short form is read more strictly: a default that does not fit would be a mistake there.
+    slips = any(slips_of(name, variable) for name, variable in said.items() if isinstance(variable, Mapping))
+    return None if slips else said
 
 
 def _variable(name: str, schema: Mapping[str, Any], required: bool) -> Any:
@@ -97,15 +101,15 @@ def _variable(name: str, schema: Mapping[str, Any], required: bool) -> Any:
 
 def written(deployment: Deployment) -> Deployment:
     """Return the deployment as the catalogue will give it back: without secrets."""
-    inputs = data_of(deployment).get("inputs")
-    fields = inputs if inputs is None or is_whole(inputs) else fields_of(inputs)
-    return Deployment(deployment.name, variants=deployment.variants, inputs=fields, description=deployment.description)
+    data = data_of(deployment)
+    inputs = schema_said(data["inputs"], is_open="open" in data) if "inputs" in data else None
+    return Deployment(deployment.name, variants=deployment.variants, inputs=inputs, description=deployment.description)
 
 
 def hidden_defaults(deployment: Deployment) -> list[str]:
     """Return the names of the variables that are written without their default or examples, since they are secret."""
     declared = deployment.inputs.get("properties", {})
-    cleaned = without_secrets(deployment.inputs).get("properties", {})
+    cleaned = without_secret_defaults(deployment.inputs).get("properties", {})
     return [name for name, schema in declared.items() if cleaned.get(name) != schema]
 
 
@@ -113,12 +117,12 @@ _MAPS: Final = ("properties", "patternProperties", "$defs", "definitions", "depe
 _DATA: Final = ("enum", "const", "required", "dependentRequired")
 
 
-def without_secrets(schema: Any) -> Any:
+def without_secret_defaults(schema: Any) -> Any:
     """Return `schema` without the defaults and examples of what is, holds or may hold a password.
 
     Examples
     --------
-    >>> without_secrets({"properties": {"k": {"format": "password", "default": "x"}, "n": {"default": 3}}})
+    >>> without_secret_defaults({"properties": {"k": {"format": "password", "default": "x"}, "n": {"default": 3}}})
     {'properties': {'k': {'format': 'password'}, 'n': {'default': 3}}}
     """
     # Where there is a password somewhere, a reference may lead to it.

@@ -1,9 +1,9 @@
 """Text of a CSV or of a cell's body -> the kind that its Start variable declares.
 
 Rule of this file: explicit and conservative. It is applied only where a person could write nothing but text: to the
-of a table, and to the body of a ``%%fetchhive`` cell; never to what a program gives to ``invoke``. A value changes its
-kind only where the declared type says into what, and where the text can mean nothing else; what does not fit is left as
-it is, for the check to name.
+cells of a table, and to the body of a ``%%fetchhive`` cell; never to what a program gives to ``invoke``. A value
+changes its kind only where the declared type says into what, and where the text can mean nothing else; what does not
+fit is left as it is, for the check to name.
 """
 
 from __future__ import annotations

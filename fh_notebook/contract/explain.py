@@ -136,6 +136,8 @@ def _type_cure(value: Any, needed: Sequence[str]) -> str:
         return f"; give {value.strip()} without quotes"
     if "boolean" in needed and value.strip().lower() in ("true", "false"):
         return f"; give {value.strip().capitalize()} without quotes"
+    if "boolean" in needed and value.strip().lower() in ("yes", "no", "on", "off", "y", "n"):
+        return "; write true or false"
     return ""
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from typing import Any, Final
 
 from fh_notebook.contract.spell import KIND_OF_TYPE, short
 from fh_notebook.errors import InputError
 
-__all__ = ["infer"]
+__all__ = ["frame_problem", "infer"]
 
 MAX_DEPTH: Final = 20
 """Deeper than this nobody fills in a form; whatever is there is taken."""
@@ -48,6 +49,36 @@ def infer(samples: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> dict[str,
             raise InputError(f"a sample of inputs is a mapping of names to values, not {short(sample)}")
         seen.add(sample)
     return {"type": "object", "properties": seen.properties()}
+
+
+_READERS: Final = {
+    ".csv": "pd.read_csv({})",
+    ".tsv": "pd.read_csv({}, sep='\\t')",
+    ".parquet": "pd.read_parquet({})",
+    ".jsonl": "pd.read_json({}, lines=True)",
+    ".json": "pd.read_json({})",
+    ".xlsx": "pd.read_excel({})",
+}
+
+
+def frame_problem(frame: Any) -> str | None:
+    """Return why `frame` is no DataFrame, with how to make one; ``None`` when it looks like one.
+
+    Examples
+    --------
+    >>> frame_problem("t.csv")
+    "'t.csv' is a file's name and no DataFrame; give pd.read_csv('t.csv')"
+    """
+    if hasattr(frame, "dtypes") and hasattr(frame, "columns") and not isinstance(frame, type):
+        return None
+    if isinstance(frame, str | PathLike):
+        path = fspath(frame)
+        path = path if isinstance(path, str) else path.decode(errors="replace")
+        reader = next((r for end, r in _READERS.items() if path.casefold().endswith(end)), None)
+        made = f"give {reader.format(short(path, 200))}" if reader else "read it first, as by pd.read_csv"
+        return f"{short(path)} is a file's name and no DataFrame; {made}"
+    is_rows = isinstance(frame, Mapping | list | tuple)
+    return f"{short(frame)} is no DataFrame; {'give pd.DataFrame(...) of it' if is_rows else 'give one'}"
 
 
 @dataclass(slots=True)

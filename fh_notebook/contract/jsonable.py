@@ -15,7 +15,7 @@ Decimal                                a number that JSON's readers read as the 
 UUID                                   its text
 Enum member                            its value
 tuple, named tuple                     a list
-NaN, NaT, ``pd.NA``                    null out of a table or an expression, else left
+NaN, NaT, ``pd.NA``, a masked value    null out of a table or an expression, else left
 set, bytes, complex, infinity, object  left
 =====================================  =====================================================================
 """
@@ -42,7 +42,7 @@ _MISSING: Final = ("NaTType", "NAType")
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a table's cell holds nothing: ``None``, NaN of any kind, NaT or ``pd.NA``.
+    """Whether a table's cell holds nothing: ``None``, NaN of any kind, NaT, ``pd.NA`` or a masked value of numpy.
 
     Examples
     --------
@@ -60,8 +60,21 @@ def is_missing(value: Any) -> bool:
         return value.is_nan()
     if type(value).__name__ in _MISSING:
         return True
-    # A scalar of numpy: NaT and NaN are the values that are not equal to themselves.
-    return hasattr(value, "dtype") and getattr(value, "shape", None) == () and bool(value != value)
+    if not hasattr(value, "dtype") or getattr(value, "shape", None) != ():
+        return False
+    # A scalar of numpy: masked, or one of the values that are not equal to themselves, NaT and NaN.
+    return _is_masked(value) or bool(value != value)
+
+
+def _has_mask(value: Any) -> bool:
+    """Whether it is of ``numpy.ma``; a Series has a method `mask`."""
+    return hasattr(value, "mask") and hasattr(value, "filled")
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether a mask hides all of a scalar: of a record, every field."""
+    hidden = value.mask.tolist() if _has_mask(value) else False
+    return all(hidden) if isinstance(hidden, tuple) else bool(hidden)
 
 
 def jsonable(value: Any, *, missing_is_null: bool = False) -> Any:
@@ -72,8 +85,8 @@ def jsonable(value: Any, *, missing_is_null: bool = False) -> Any:
     value : object
         Whatever a notebook holds.
     missing_is_null : bool
-        Whether NaN, NaT and ``pd.NA`` are null: they are where a table or an expression gives them. What a program
-        gives is left, and told as a problem: there a NaN is as likely a slip.
+        Whether NaN, NaT, ``pd.NA`` and masked values are null: they are where a table or an expression gives them.
+        What a program gives is left, and told as a problem: there a NaN is as likely a slip.
 
     Examples
     --------
@@ -106,8 +119,12 @@ def _made(value: Any, null: bool, depth: int) -> Any:
 
 
 def _nan(value: Any) -> Any:
-    """NaN in Python's own kind, so that it is told in one way; NaT and ``pd.NA`` as they are."""
-    is_number = isinstance(value, float | Decimal) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    """NaN in Python's own kind, so that it is told in one way; so is what is masked. NaT and ``pd.NA`` as they are."""
+    is_number = (
+        isinstance(value, float | Decimal)
+        or _has_mask(value)
+        or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    )
     return float("nan") if is_number else value
 
 
@@ -120,10 +137,10 @@ def _key(name: Any) -> Any:
 
 def _of_array(value: Any, null: bool, depth: int) -> Any:
     kind = getattr(value.dtype, "kind", "")
-    if getattr(value, "shape", ()) == ():
+    if getattr(value, "shape", ()) == () and not (_has_mask(value) and kind == "V"):  # a record is a list of its fields
         return _of_numpy_scalar(value[()] if hasattr(value, "__array_finalize__") else value, kind, null, depth)
-    # numpy makes plain integers of nanoseconds in `tolist`; one by one they keep their kind.
-    items = list(value) if kind in ("m", "M") else value.tolist()
+    # In `tolist`, numpy makes integers of nanoseconds, and None of what is masked; one by one they keep their kind.
+    items = list(value) if kind in ("m", "M") or _has_mask(value) else value.tolist()
     return _made(items, null, depth)
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook import views
 from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.contract.docstrings import described
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.infer import frame_problem
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
-from fh_notebook.contract.spell import nearest, short
+from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,10 +106,12 @@ class Deployment:
     def from_frame(cls, name: str, frame: Any, *, variants: str | Iterable[str] | None = ()) -> Deployment:
         """Return a deployment whose Start variables are the columns of a DataFrame, with the kinds that they hold.
 
+        A column whose name begins or ends with a blank is a variable of just that name; that is said, with the cure.
+
         Raises
         ------
         InputError
-            A column cannot be a Start variable, or `frame` is no DataFrame.
+            A column cannot be a Start variable, or `frame` is no DataFrame: a file's name, rows, ...
 
         Examples
         --------
@@ -115,7 +119,16 @@ class Deployment:
         >>> Deployment.from_frame("triage", pd.DataFrame({"ticket": ["Late.", "Lost."]})).variable_names
         ['ticket']
         """
-        return cls(name, variants=variants, inputs=frame)
+        if (problem := frame_problem(frame)) is not None:
+            raise InputError(problem, where=name if isinstance(name, str) else "")
+        made = cls(name, variants=variants, inputs=frame)
+        if blanks := [column for column in made.variable_names if column != column.strip()]:
+            views.knock(
+                "notice",
+                f"The names of the columns {listed(blanks, 'and')} have blanks at their ends, and so have the Start "
+                "variables: frame.rename(columns=str.strip) takes them away.",
+            )
+        return made
 
     @classmethod
     def from_history(cls, name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
@@ -139,8 +152,10 @@ class Deployment:
     def save(self, path: str | PathLike[str] | None = None) -> Path:
         """Write the deployment into the catalogue, ``fetchhive.yaml``, and return the file.
 
-        It takes the place of the one of its name, or comes after the others; comments and everything else in the file
-        stay as they are, and what is there already is not written again. The default of a password is left out.
+        It takes the place of the one of its name, or comes after the others; everything else in the file stays as it
+        is, and what is there already is not written again. The default of a password is left out. What an earlier one
+        had and this one has not is removed, with its comments, and that is said; an earlier description stays where
+        this one has none.
 
         Parameters
         ----------
@@ -219,6 +234,8 @@ class InvokeRequest:
     """Given: callback delivery (``async``); the call returns at once."""
     user: str | None = None
     tool_approval: str | None = None
+    secrets: Secrets = field(default=Secrets(), repr=False, compare=False)
+    """Which inputs are never kept or shown; it is not sent."""
 
     def __post_init__(self) -> None:
         # A copy in JSON's own kinds: what is sent is what was checked, whatever happens to the caller's lists.

@@ -10,7 +10,7 @@ from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Variable", "object_schema", "plain", "schema_of"]
+__all__ = ["Variable", "closed", "object_schema", "plain", "schema_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,27 @@ class Variable:
 
     schema: Mapping[str, Any]
     required: bool = True
+
+
+def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a class's own JSON Schema with no other names in its objects than those that it declares.
+
+    By default pydantic ignores a name that a model does not have, and says nothing of it in the schema: a misspelt
+    variable would be sent. What the class says itself (``extra="allow"``) stays.
+
+    Examples
+    --------
+    >>> closed({"properties": {"a": {}}})
+    {'properties': {'a': {}}, 'additionalProperties': False}
+    >>> closed({"$defs": {"Open": {"properties": {}, "additionalProperties": True}}})
+    {'$defs': {'Open': {'properties': {}, 'additionalProperties': True}}}
+    """
+    made = dict(schema)
+    if isinstance(inner := schema.get("$defs"), Mapping):
+        made["$defs"] = {name: closed(part) if isinstance(part, Mapping) else part for name, part in inner.items()}
+    if isinstance(schema.get("properties"), Mapping):
+        made.setdefault("additionalProperties", False)
+    return made
 
 
 def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:

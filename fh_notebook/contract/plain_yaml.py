@@ -101,9 +101,19 @@ def compose(text: str) -> yaml.Node | None:
 
 _CURES: Final = (
     ("character '\\t'", "a tab is no indentation in YAML; use spaces"),
-    ("mapping values are not allowed", "there is a second ': ' here; put a text with a colon in quotes"),
+    (
+        "mapping values are not allowed",
+        "there is a second ': ' here; put a text with a colon in quotes, or use `name: |`",
+    ),
     ("but found ':'", "there is no name before the colon"),
+    ("but found '<scalar>'", "this does not belong to what stands before it; put the whole text in quotes"),
+    (
+        "could not find expected ':'",
+        "this is no `name: value`, and no part of the text above; use `name: |` and indent it",
+    ),
+    ("cannot start any token", "a text that begins with this sign is put in quotes"),
     ("expected <block end>, but found", "this line is indented otherwise than those above it"),
+    ("expected ',' or", "a comma is missing before this, or the [ or { above it is not closed"),
     ("another document", "'---' begins a second document; keep one"),
     ("unknown escape", "a backslash in \"...\" begins an escape; use '...' quotes"),
 )
@@ -130,5 +140,29 @@ def trouble_of(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
     mark = broken.problem_mark or broken.context_mark
     if "<stream end>" in said and broken.context_mark is not None:
         return broken.context_mark.line + 1, "what begins here with [, { or a quote is not closed"
-    cured = next((cure for sign, cure in _CURES if sign in said), said)
+    cured = _slip_of_line(said, mark.line if mark else 0, text.splitlines())
+    cured = cured or next((cure for sign, cure in _CURES if sign in said), said)
     return (mark.line + 1 if mark else 1), cured
+
+
+_NAMED: Final = re.compile(r"""(?P<indent> *)(?:- +)?[^\s:#'"][^:#]*:(?: +(?P<value>[^\s#].*))?$""")
+
+
+def _slip_of_line(said: str, number: int, lines: list[str]) -> str | None:
+    """Say what is wrong with a line beside those above it: its indent, or a quote inside of its quotes."""
+    if number >= len(lines):
+        return None
+    line = lines[number]
+    value = (_NAMED.match(line) or {"value": None})["value"] or ""
+    if len(value) > 1 and value[0] in "\"'" and value.count(value[0]) > 2:
+        return f"a {value[0]} inside of the text ends its quotes; use `name: |` and indented lines below it"
+    above = [other for other in lines[:number] if other.strip()]
+    indent = len(line) - len(line.lstrip(" "))
+    header = next((h for o in reversed(above) if (h := _NAMED.match(o)) and len(h["indent"]) < max(indent, 1)), None)
+    if header is None or not indent:
+        return None
+    if "mapping values are not allowed" in said and header["value"] and header.string == above[-1]:
+        return "this line is indented more than the one above it, which has its value already; begin both alike"
+    if re.match(r"[|>]", header["value"] or "") and above and len(above[-1]) - len(above[-1].lstrip(" ")) > indent:
+        return "this line is indented less than the text above it; indent every line of the text alike"
+    return None

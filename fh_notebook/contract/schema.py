@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fh_notebook.contract.infer import infer
-from fh_notebook.contract.objects import object_schema, plain
+from fh_notebook.contract.objects import closed, object_schema, plain
 from fh_notebook.contract.refs import followed, meant
 from fh_notebook.contract.signature import from_function
 from fh_notebook.contract.spell import short
@@ -66,7 +66,8 @@ def to_schema(inputs: Any) -> dict[str, Any]:
         2. A mapping with a ``"$schema"`` or with ``"type": "object"``, both as strings: a JSON Schema, taken as it is.
         3. Any other mapping: names of Start variables, each with one of the constructors' results or a JSON Schema.
            The result is closed: a name that is not there is a problem.
-        4. A class with ``model_json_schema`` (pydantic): the schema that it gives.
+        4. A class with ``model_json_schema`` (pydantic): the schema that it gives, closed in the same way at every
+           depth, unless a model says ``extra="allow"``.
         5. A DataFrame: its columns, by :func:`~fh_notebook.batching.frame_schema.schema_of_frame`.
         6. A function, a TypedDict, a dataclass, a named tuple or another class: its signature, by
            :func:`~fh_notebook.contract.signature.from_function`.
@@ -126,7 +127,7 @@ def _from_mapping(inputs: Mapping[Any, Any]) -> dict[str, Any]:
 def _from_model(model: Any) -> dict[str, Any]:
     trouble = ""
     try:
-        schema: dict[str, Any] = plain(model.model_json_schema())
+        schema = closed(plain(model.model_json_schema()))
     except Exception as broken:  # pydantic's own: a field of a kind that has no JSON Schema
         trouble = f"inputs: {getattr(model, '__name__', 'the model')} has no JSON Schema: {str(broken).splitlines()[0]}"
     else:

@@ -15,7 +15,7 @@ from typing import Any
 from fh_notebook.local.assets import with_addresses
 from fh_notebook.local.registry import Workflow
 from fh_notebook.local.threads import Threads
-from fh_notebook.settings import log
+from fh_notebook.log import log
 
 __all__ = ["INTERRUPTED", "Outcome", "perform"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import getpass
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -66,12 +67,21 @@ def ask_lines(prompt: str, is_open: Callable[[str], bool], *, cure: str) -> Secr
     """
 
     def ask() -> Secret:
+        if not _is_terminal():
+            raise EOFError  # what comes through a pipe are the next lines of a script, and no answers
         lines = [builtins.input(prompt)]
         while is_open("\n".join(lines)) and (line := builtins.input("... ")).strip():
             lines.append(line)
         return Secret("\n".join(lines))
 
     return _asked(ask, cure)
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # it is closed
+        return False
 
 
 def _asked(ask: Callable[[], Secret], cure: str) -> Secret:

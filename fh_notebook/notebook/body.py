@@ -18,19 +18,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from fh_notebook.contract.models import Deployment
-from fh_notebook.contract.plain_yaml import PlainLoader
+from fh_notebook.contract.plain_yaml import PlainLoader, compose, trouble_of
 from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import types_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.template import Template
 
-__all__ = ["read_inputs", "read_mapping"]
+__all__ = ["read_inputs", "read_mapping", "remarks_in", "text_variables"]
 
 
 def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
@@ -41,8 +41,8 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     InputError
         It is no mapping, and not the text of a deployment with one text variable.
     """
-    if problem := _assignment(template.text, deployment, lines=1):
-        raise InputError(problem, where=deployment.name)
+    if problem := _assignment(template.text, deployment, lines=1) or _dash(template.text, deployment):
+        raise InputError(template.untoken(problem), where=deployment.name)
     trouble: InputError
     try:
         inputs = read_mapping(template.text, where=deployment.name)
@@ -50,13 +50,66 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         trouble = broken
     else:
         single = _single_text(deployment)
-        # "My order: it broke" is a sentence, and not a variable called "My order".
-        is_prose = inputs and " " in next(iter(inputs)) and not set(inputs) & set(deployment.variable_names)
-        return {single: template.text.strip()} if single and is_prose else inputs
+        return {single: template.text.strip()} if single and _is_prose(inputs, deployment) else inputs
     if (single := _single_text(deployment)) and not _names_a_variable(template.text, deployment):
         return {single: template.text.strip()}
     told = _assignment(template.text, deployment)
     raise InputError(told or [template.untoken(p) for p in trouble.problems], where=trouble.where)
+
+
+def _is_prose(names: Iterable[str], deployment: Deployment) -> bool:
+    """Whether "My order: it broke" is a sentence, and not a variable called "My order"."""
+    first = next(iter(names), "")
+    return " " in first and not set(names) & set(deployment.variable_names)
+
+
+def remarks_in(template: Template, deployment: Deployment) -> list[str]:
+    r"""Return a sentence for each text that a ``#`` cuts: what follows is a remark in YAML, and is not sent.
+
+    Examples
+    --------
+    >>> remarks_in(Template("ticket: 100% sure #1 customer"), Deployment("triage"))
+    ["line 1 of the body: from ' #' on it is a remark and is not sent; put the text in quotes to send all of it"]
+    """
+    text = template.text
+    if not re.search(r"[ \t]#", text) or _as_json(text) is not None:
+        return []
+    try:
+        root = compose(text)
+    except (yaml.YAMLError, ValueError, RecursionError):  # then it is a text, and all of it is sent
+        return []
+    if not isinstance(root, yaml.MappingNode):
+        return []
+    names = [str(name.value) for name, _ in root.value]
+    if _single_text(deployment) and _is_prose(names, deployment):
+        return []
+    properties = deployment.inputs.get("properties", {})
+    chosen = {n for n in names if {"enum", "const"} & {*meant(properties.get(n, {}), deployment.inputs)}}
+    values = [value for name, value in root.value if name.value not in chosen]
+    return [
+        f"line {node.end_mark.line + 1} of the body: from ' #' on it is a remark and is not sent; "
+        "put the text in quotes to send all of it"
+        for value in values
+        for node in _scalars(value)
+        if _is_text(node) and template.source_of(node.value) is None
+        if re.match(r"[ \t]+#", text[node.end_mark.index :])
+    ]
+
+
+def _scalars(node: yaml.Node, *, flow_only: bool = False) -> Iterator[yaml.ScalarNode]:
+    """Yield every value in `node`, or those inside of braces only."""
+    if isinstance(node, yaml.ScalarNode):
+        if not flow_only:
+            yield node
+    elif isinstance(node, yaml.CollectionNode):
+        inner = flow_only and not (isinstance(node, yaml.MappingNode) and node.flow_style)
+        for part in node.value:
+            yield from _scalars(part[1] if isinstance(part, tuple) else part, flow_only=inner)
+
+
+def _is_text(node: yaml.ScalarNode) -> bool:
+    """Whether it is a text without quotes, or nothing."""
+    return node.style is None and (node.tag.endswith(":str") or not node.value)
 
 
 def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> str | None:
@@ -68,9 +121,25 @@ def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> 
     return None
 
 
+def _dash(text: str, deployment: Deployment) -> str | None:
+    """Say where a body begins as a list of one mapping; "- one, - two" is a text."""
+    for number, line in _content(text)[:1]:
+        found = re.match(r"-\s+(([^\s:]+)\s*:(?:\s.*)?)$", line)
+        if found and found[2] in deployment.variable_names:
+            return f"line {number} of the body: '-' begins a list; did you mean `{found[1].strip()}`?"
+    return None
+
+
 def _content(text: str) -> list[tuple[int, str]]:
     """The lines that are neither empty nor remarks, with their numbers from 1."""
     return [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip() and line.lstrip()[0] != "#"]
+
+
+def text_variables(deployment: Deployment) -> list[str]:
+    """Return the Start variables that take any text, and nothing else but null."""
+    properties = deployment.inputs.get("properties", {})
+    kinds = {name: meant(schema, deployment.inputs) for name, schema in properties.items()}
+    return [n for n, says in kinds.items() if _is_free_text(says) and {*types_of(says["type"])} <= {"string", "null"}]
 
 
 def _single_text(deployment: Deployment) -> str | None:
@@ -113,20 +182,34 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     trouble = ""
     try:
         value = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a subclass of SafeLoader
-    except yaml.MarkedYAMLError as broken:
-        trouble = _words(broken)
-    except (yaml.YAMLError, ValueError, RecursionError) as broken:
+    except yaml.YAMLError as broken:
+        line, said = trouble_of(broken, text)
+        trouble = f"line {line} of the body: {said}"
+    except (ValueError, RecursionError) as broken:
         trouble = f"the cell's body cannot be read ({' '.join(str(broken).split())[:200]})"
     if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
         raise InputError(trouble, where=where)
     if value is None and not _content(text):
         return {}
+    if "None" in text and (none_at := _python_none(text)):
+        raise InputError(
+            f"line {none_at} of the body: this is Python; write null for None, true for True and false for False",
+            where=where,
+        )
     if not isinstance(value, dict):
         raise InputError(
             f"the cell's body is a {_kind(value)}, not a mapping of inputs; write `name: value` lines, or JSON",
             where=where,
         )
     return value
+
+
+def _python_none(text: str) -> int | None:
+    """The line of a ``None`` without quotes inside of braces: YAML would read it as that text."""
+    if (root := compose(text)) is None:
+        return None
+    found = (node for node in _scalars(root, flow_only=True) if node.style is None and node.value == "None")
+    return next((node.start_mark.line + 1 for node in found), None)
 
 
 def _as_json(text: str) -> dict[str, Any] | None:
@@ -156,20 +239,3 @@ def _refuse(constant: str) -> None:
 
 def _kind(value: object) -> str:
     return {str: "text", list: "list", bool: "true or false", type(None): "null"}.get(type(value), "number")
-
-
-def _words(broken: yaml.MarkedYAMLError) -> str:
-    mark = broken.problem_mark or broken.context_mark
-    open_end = "<stream end>" in (broken.problem or "") and broken.context_mark is not None
-    if open_end:
-        mark = broken.context_mark
-    place = f"line {mark.line + 1} of the body, column {mark.column + 1}" if mark else "the body"
-    if open_end:
-        return f"{place}: what begins here with [, {{ or a quote is not closed"
-    problem = (broken.problem or broken.context or "is not YAML or JSON").replace("\n", " ")
-    hint = ""
-    if "mapping values are not allowed" in problem:
-        hint = "; a text with a colon wants quotes, or `name: |` and the text on indented lines below"
-    elif "alias" not in problem and "given twice" not in problem:
-        hint = "; put texts with special signs in quotes, or use `name: |`"
-    return f"{place}: {problem}{hint}"

@@ -6,17 +6,20 @@ executed.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fh_notebook.contract.catalog import UnknownDeployment
 from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snippet
+from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.body import read_inputs
-from fh_notebook.notebook.template import Evaluate, Template, doubtful
+from fh_notebook.notebook.body import read_inputs, remarks_in
+from fh_notebook.notebook.template import Evaluate, Template
 
 __all__ = ["CellCall", "chosen", "read_cell"]
 
@@ -36,6 +39,8 @@ class CellCall:
     """Whether a pasted snippet carried a key, which is not used."""
     ignored: tuple[str, ...] = ()
     """Fields of a pasted snippet that a workflow's call does not have; they are not sent."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Variables that one ``{{ expression }}`` gives, each with its source."""
     warnings: tuple[str, ...] = ()
     """What of the body was perhaps meant otherwise, in sentences; it is sent as it stands."""
 
@@ -47,7 +52,8 @@ class CellCall:
         InputError
             The inputs do not fit the Start variables.
         """
-        inputs = _completed(self.deployment, self.inputs)
+        inputs = _completed(self.deployment, self.inputs, self.sources)
+        secrets = Secrets.of(self.deployment.inputs)
         return [
             InvokeRequest(
                 deployment=self.deployment.name,
@@ -57,22 +63,31 @@ class CellCall:
                 callback_url=self.callback_url,
                 user=self.user,
                 tool_approval=self.tool_approval,
+                secrets=secrets,
             )
             for variant in self.variants
             for _ in range(repeats)
         ]
 
 
-def _completed(deployment: Deployment, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs with their defaults, checked; what a person types in a cell has one more cure: quotes."""
+def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
+    """The inputs with their defaults, checked; what a person types in a cell has one more cure."""
     problems: tuple[str, ...] = ()
     try:
         return deployment.complete(inputs)
     except InputError as told:
         problems = told.problems
-    raise InputError(
-        [f"{p}; put it in quotes" if p.endswith("is not a text") else p for p in problems], where=deployment.name
-    )
+    raise InputError([_with_cure(problem, sources) for problem in problems], where=deployment.name)
+
+
+def _with_cure(problem: str, sources: Mapping[str, str]) -> str:
+    """Say how a value becomes the text that it is not: as it is typed, quotes make one; what a name gives, ``str``."""
+    if not problem.endswith(" is not a text"):
+        return problem
+    if problem.endswith(": None is not a text"):
+        return f"{problem.removesuffix(': None is not a text')} is empty; write its text"
+    source = next((s for name, s in sources.items() if problem.startswith(f"{path_text([name])}: ")), None)
+    return f"{problem}; put it in quotes" if source is None else f"{problem}; write {{{{ str({source}) }}}}"
 
 
 def _cannot_evaluate(source: str) -> Any:
@@ -126,23 +141,31 @@ def read_cell(
     wanted = deployment.variants if all_variants else chosen(deployment, variants)
     if not wanted:
         raise InputError("its variants are not known here; name each with -v", where=name)
+    template = Template(body)
+    inputs, sources = _inputs(template, deployment, evaluate)
     return CellCall(
         deployment=deployment,
         variants=wanted,
-        inputs=_inputs(Template(body), deployment, evaluate),
+        inputs=inputs,
         metadata=metadata or None,
-        warnings=tuple(doubtful(body)),
+        sources=sources,
+        warnings=(*template.doubtful(), *remarks_in(template, deployment)),
     )
 
 
-def _inputs(template: Template, deployment: Deployment, evaluate: Evaluate) -> Mapping[str, Any]:
-    """The inputs that a body is: text is read as declared, what an expression gives keeps its type."""
+def _inputs(
+    template: Template, deployment: Deployment, evaluate: Evaluate
+) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """The inputs that a body is: text is read as declared, what an expression gives keeps its type; and its source."""
     if template.is_one_expression:
         value = template.fill(template.text, evaluate)
-        # A mapping is the inputs themselves; anything else can only be the text of a deployment with one.
-        return value if isinstance(value, Mapping) else dict.fromkeys(read_inputs(template, deployment), value)
-    filled: dict[str, Any] = template.fill(coerced(read_inputs(template, deployment), deployment.inputs), evaluate)
-    return filled
+        if isinstance(value, Mapping):  # the inputs themselves
+            return value, {}
+    read = read_inputs(template, deployment)
+    sources = {name: source for name, part in read.items() if (source := template.source_of(part)) is not None}
+    if template.is_one_expression:  # it can only be the text of a deployment with one
+        return dict.fromkeys(read, value), sources
+    return template.fill(coerced(read, deployment.inputs), evaluate), sources
 
 
 def _from_snippet(
@@ -180,6 +203,9 @@ def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]
         None is named, and there are several or none known.
     """
     if variants:
+        if (several := next((v for v in variants if "," in v and v not in deployment.variants), None)) is not None:
+            said = " ".join(f"-v {shlex.quote(name.strip())}" for name in several.split(",") if name.strip())
+            raise InputError(f"-v takes one variant; say {said}", where=deployment.name)
         if problem := deployment.variant_problem(variants):
             raise InputError(problem, where=deployment.name)
         return tuple(dict.fromkeys(variants))

@@ -13,13 +13,25 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.start import last_batch, last_batch_at
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.notices import notice
 
 __all__ = ["history", "last"]
 
 
-def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame:
-    """Return what the store remembers, as :func:`fh.history <fh_notebook.batching.history.history>` does."""
-    return past.history(deployment=options.name, limit=options.limit)
+def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
+    """Return what the store remembers, as :func:`fh.history <fh_notebook.batching.history.history>` does.
+
+    Where that is nothing, a line says so, and there is no table.
+    """
+    found = past.history(deployment=options.name, limit=options.limit)
+    if len(found):
+        return found
+    if options.name is None:
+        if session.store():
+            notice("Nothing was run yet: each answer is a line here.")
+    elif options.name.isdecimal():
+        notice(f"For the newest lines of all deployments: %fetchhive history -n {options.name}")
+    return None
 
 
 def last(shell: Any, options: argparse.Namespace) -> Run | Batch:

@@ -10,6 +10,7 @@ import re
 from typing import Any, Final
 
 from fh_notebook import keys, settings
+from fh_notebook.addresses import LOCAL, origin
 from fh_notebook.client.blocking import Client
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.notebook.asking import ask_hidden
@@ -33,9 +34,9 @@ def login(shell: Any, options: argparse.Namespace) -> None:
         With ``--check``: the service refused the key; nothing is changed then.
     """
     address, _ = settings.find_base_url()
-    if address == settings.LOCAL:
+    if address == LOCAL:
         raise SettingsError("calls go to the local hive in this kernel, which needs no key; %fetchhive use live first")
-    place = settings.origin(address)
+    place = origin(address)
     key = _ask(place)
     checked = _check(key, address) if options.check else ""
     kept, words = (False, "--here was said") if options.here else keys.keep_in_keyring(place, key)
@@ -65,19 +66,25 @@ def _check(key: Secret, address: str) -> str:
     with Client(api_key=key, base_url=address) as client:
         found = client.check()
     if found.status == "bad":
-        raise AuthError(f"{settings.origin(address)} refused the key; nothing was kept")
+        raise AuthError(f"{origin(address)} refused the key; nothing was kept")
     return f"{found}".replace(" (argument)", "") + "."
 
 
 def logout(shell: Any, options: argparse.Namespace) -> None:
-    """Forget the key of the service in use, here and in the keyring, and say what calls do now."""
+    """Forget the key of the service in use, here and in the keyring, and say what calls do now.
+
+    A login at another service is left as it is.
+    """
     address, _ = settings.find_base_url()
-    place = settings.origin(address)
-    had = settings.log_out()
-    deleted = keys.forget_in_keyring(place)
+    place = origin(address)
+    had = settings.log_out(address)
+    deleted = address != LOCAL and keys.forget_in_keyring(place)
     gone = [*(["this kernel"] if had else []), *([f"the keyring ({place})"] if deleted else [])]
-    notice(f"The key is gone from {' and '.join(gone)}." if gone else f"There was no key for {place} to forget.")
-    if address == settings.LOCAL:
+    service = "the local hive" if address == LOCAL else place
+    notice(f"The key is gone from {' and '.join(gone)}." if gone else f"There was no key for {service} to forget.")
+    if (other := settings.current().login) is not None:
+        notice(f"The login for {other.origin} stays: %fetchhive use its address first, to forget that one.")
+    if address == LOCAL:
         return
     left = next((look for look in settings.look_for_key(base_url=address) if look.key), None)
     if left is not None:

@@ -1,25 +1,26 @@
 """``%fetchhive snippet``: a pasted Code Snippet becomes a deployment of the catalogue. No call is made.
 
 Rule of this file: a key in a snippet is dropped, never kept and never shown, and that is said. What was declared is
-worth more than what is guessed from one sample: a known schema stays, and only what is new is added.
+worth more than what is guessed from one sample: a known schema stays, and only what is new is added, and said.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fh_notebook import session
+from fh_notebook import keys, session
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.snippet import Snippet, parse_snippet
-from fh_notebook.contract.spell import kind_text, nearest, path_text, short
+from fh_notebook.contract.spell import kind_text, nearest, path_text, short, types_of
+from fh_notebook.contract.validate import problems as validated
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.asking import ask_hidden, ask_lines, has_page
 from fh_notebook.notebook.notices import notice
+from fh_notebook.store.catalog_file import shown
 
 __all__ = ["is_open", "merged", "snippet", "unfolded"]
 
@@ -43,7 +44,7 @@ def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
     known = session.deployments().get(pasted.deployment.name)
     saved = merged(known, pasted.deployment)
     path = saved.save()
-    _tell(pasted, known, saved, os.path.relpath(path), where)
+    _tell(pasted, known, saved, shown(path), where)
     return saved
 
 
@@ -114,30 +115,67 @@ def is_open(text: str) -> bool:
 
 
 def merged(known: Deployment | None, guessed: Deployment) -> Deployment:
-    """Return what to save: what is known, with the variants that are new; what is guessed where nothing is declared."""
+    """Return what to save: what is known, with what is new; what is guessed where nothing is declared.
+
+    A new variable need not be given, since the calls before did without it. Others stay refused where they were.
+
+    Examples
+    --------
+    >>> known = Deployment("greet", inputs={"name": {"type": "string"}})
+    >>> both = merged(known, Deployment("greet", inputs={"type": "object", "properties": {"vip": {"type": "boolean"}}}))
+    >>> both.variable_names, both.inputs["required"], both.inputs["additionalProperties"]
+    (['name', 'vip'], ['name'], False)
+    """
     if known is None:
         return guessed
+    declared = known.inputs.get("properties")
+    inputs = guessed.inputs if declared is None else known.inputs
+    if declared is not None and (new := _new(known, guessed)):
+        inputs = {**known.inputs, "properties": {**declared, **new}}
     return Deployment(
         known.name,
         variants=[*known.variants, *(v for v in guessed.variants if v not in known.variants)],
-        inputs=known.inputs if known.inputs.get("properties") else guessed.inputs,
+        inputs=inputs,
         description=known.description,
     )
+
+
+def _new(known: Deployment, guessed: Deployment) -> dict[str, Any]:
+    properties = guessed.inputs.get("properties", {})
+    return {name: schema for name, schema in properties.items() if name not in known.variable_names}
+
+
+def _tell_variables(known: Deployment, pasted: Snippet) -> None:
+    """Say what is new among the Start variables, and what the snippet has otherwise than it was declared."""
+    new = _new(known, pasted.deployment)
+    for name, schema in new.items():
+        notice(f"{path_text([name])} is new: added as {kind_text(schema) if schema else 'anything'}, not required.")
+    for name, value in pasted.request.inputs.items():
+        declared = known.inputs["properties"].get(name)
+        types = types_of(declared.get("type", [])) if isinstance(declared, Mapping) else []
+        if types and validated({"properties": {name: {"type": types}}}, {name: value}):
+            guess = pasted.deployment.inputs["properties"].get(name)
+            found = kind_text(guess) if guess else "null"
+            notice(
+                f"{path_text([name])} stays {kind_text({'type': types})}, as declared; in the snippet it is {found}."
+            )
+    if not new:
+        notice("Its Start variables were known, and stay as they are.")
 
 
 def _tell(pasted: Snippet, known: Deployment | None, saved: Deployment, path: str, where: str) -> None:
     new = [v for v in saved.variants if known is None or v not in known.variants]
     variants = f" with the variant {', '.join(new)}" if new else ""
     notice(f"Saved {saved.name}{variants} in {path}. No call was made.")
-    if known is not None and known.inputs.get("properties"):
-        notice("Its Start variables were known, and stay as they are.")
+    if known is not None and "properties" in known.inputs:
+        _tell_variables(known, pasted)
     elif saved.variable_names:
         notice(f"Guessed from the snippet's values, to be corrected there: {_kinds(saved.inputs['properties'])}.")
     if placeholders := [n for n in (saved.name, *new) if n.upper().startswith("YOUR_")]:
         notice(f"{' and '.join(placeholders)} stands for a name of yours: correct it there.")
     if pasted.key is not None:
         left = f", but {where} still has it: delete it there" if where else ""
-        notice(f"The key in the snippet was dropped and is kept nowhere{left}. %fetchhive login asks for it.")
+        notice(f"The key in the snippet was dropped and is kept nowhere{left}. {keys.LOGIN_CURE}.")
     if pasted.ignored:
         notice(f"Left out, because no workflow call is known to take it: {', '.join(pasted.ignored)}.")
 

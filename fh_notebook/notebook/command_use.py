@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Final
 
-from fh_notebook import html, session, settings
+from fh_notebook import html, keys, session, settings
+from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, origin
 from fh_notebook.client.connection import Connection
-from fh_notebook.errors import FetchHiveError, SettingsError
+from fh_notebook.errors import FetchHiveError, InputError, SettingsError
 from fh_notebook.store import catalog_file
 from fh_notebook.values import MASK
 
@@ -48,7 +49,7 @@ def use(shell: Any, options: argparse.Namespace) -> Facts:
         The address cannot be used; nothing is changed then.
     """
     if options.address:
-        settings.configure(base_url=settings.DEFAULT_BASE_URL if options.address == _LIVE else options.address)
+        settings.configure(base_url=DEFAULT_BASE_URL if options.address == _LIVE else options.address)
     address, chosen = settings.find_base_url()
     here, trouble = _connection()
     store = settings.store_path()
@@ -71,26 +72,31 @@ def _connection() -> tuple[Connection | None, str]:
 
 
 def _place(address: str, chosen: bool, here: Connection | None) -> str:
-    if address == settings.LOCAL:
+    if address == LOCAL:
         return "the local hive in this kernel"
-    if here is not None and here.origin == settings.LOCAL:
-        return f"the local hive in this kernel, as there is no key for {settings.origin(address)}"
+    if here is not None and here.origin == LOCAL:
+        return f"the local hive in this kernel, as there is no key for {origin(address)}"
     return address if chosen else f"{address} (the service's own)"
 
 
 def _key(address: str, here: Connection | None) -> str:
-    if here is not None and here.origin != settings.LOCAL:
+    if here is not None and here.origin != LOCAL:
         needed = here.key.reveal() != session.NO_KEY_NEEDED
         return f"{MASK} from {here.key_source}" if needed else here.key_source
-    if address == settings.LOCAL:
+    if address == LOCAL:
         return "none is needed"
-    hints = [look.hint for look in settings.look_for_key(base_url=address) if look.hint]
-    return "; ".join(["none: %fetchhive login asks for one", *hints])
+    return "; ".join([f"none: {keys.LOGIN_CURE}", *settings.find_key(base_url=address).hints])
 
 
 def _catalogue() -> str:
+    found = catalog_file.find()
+    if found is None:
+        return "none yet; %fetchhive snippet and Deployment.save() make fetchhive.yaml"
+    place = catalog_file.shown(found)
     try:
-        found = catalog_file.find()
+        catalog_file.read(found)
     except FetchHiveError as broken:
-        return str(broken)
-    return str(found) if found else "none yet; %fetchhive snippet and Deployment.save() make fetchhive.yaml"
+        told = broken.problems if isinstance(broken, InputError) else (str(broken),)
+        more = f" (and {len(told) - 1:,} more)" if len(told) > 1 else ""
+        return f"{place}, which cannot be used: {told[0].removeprefix(place).lstrip(', :')}{more}"
+    return place

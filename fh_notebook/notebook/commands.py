@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
 
+from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.line import HelpShown
@@ -41,7 +42,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "use": "  %fetchhive use\n  %fetchhive use local\n  %fetchhive use live\n  %fetchhive use http://127.0.0.1:8000/v1",
     "deployments": "  %fetchhive deployments",
     "describe": "  %fetchhive describe support-triage",
-    "snippet": "  %fetchhive snippet            asks for the text, and does not show it\n"
+    "snippet": "  %fetchhive snippet            asks for the text; on a page it is not shown, in a terminal it is\n"
     "  %fetchhive snippet pasted     takes the text of the variable `pasted`\n\n"
     "  %%fetchhive snippet           with the snippet below it, as the cell's body",
     "history": "  %fetchhive history\n  %fetchhive history support-triage -n 20",
@@ -67,8 +68,8 @@ def refuse_key(line: str, magic: str) -> None:
 
 def _refuse(magic: str) -> NoReturn:
     raise UsageError(
-        f"{magic}: a key does not belong in a cell. It is in this cell and in the history now: delete the line, make a "
-        "new key in your workspace's settings, and give that one to %fetchhive login, which asks without showing it"
+        f"{magic}: a key does not belong in a cell. It is in this cell and in the history now: delete the line, and "
+        f"make a new key in your workspace's settings; {keys.LOGIN_CURE}"
     )
 
 
@@ -124,15 +125,20 @@ def _run(shell: Any, line: str, cell: str | None) -> Any:
     name, *rest = words
     if name not in COMMANDS:
         raise UsageError(redact(_unknown(name, rest)))
-    if name == "login":
-        options, more = _parser(name).parse_known_args(rest)
-        if more:
-            _refuse("%fetchhive login")  # whatever it is, it is not repeated
-    else:
-        options = _parser(name).parse_args(rest)
+    options = _options(name, rest)
     if cell is not None:
         options.cell = cell
     return _doer(name)(shell, options)
+
+
+def _options(name: str, rest: list[str]) -> argparse.Namespace:
+    try:
+        return _parser(name).parse_args(rest)
+    except UsageError:
+        if name != "login":
+            raise
+    # What is wrong after `login` may be a key: neither argparse's words nor its error, which repeat it, go on.
+    _refuse("%fetchhive login")
 
 
 def _words(line: str) -> list[str]:
@@ -149,7 +155,8 @@ def _unknown(name: str, rest: list[str]) -> str:
         return f"%fetchhive: there is no command {short(name)}; did you mean {close}? See %fetchhive help"
     if rest or "-" in name or "_" in name:
         return (
-            f"%fetchhive: there is no command {short(name)}; a call is a cell, with %%: %%fetchhive {name} -v VARIANT"
+            f"%fetchhive: there is no command {short(name)}; a call is a cell, with %%: %%fetchhive {name} -v VARIANT, "
+            "and its inputs below it, or {} when there is nothing to give"
         )
     return f"%fetchhive: there is no command {short(name)}. See %fetchhive help"
 

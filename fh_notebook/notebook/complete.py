@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fh_notebook.contract.models import Deployment
@@ -45,7 +45,8 @@ class Known:
 def complete(text: str, cursor: int, known: Known) -> Offer:
     """Return what can stand at `cursor`, counted in characters of `text`, the whole cell.
 
-    The fragment of the offer is the text right before the cursor that a candidate takes the place of.
+    The fragment of the offer is the text right before the cursor that a candidate takes the place of. An offer in a
+    line or a body of ours is closed: names of Python and of files have no place there.
 
     Examples
     --------
@@ -64,14 +65,16 @@ def complete(text: str, cursor: int, known: Known) -> Offer:
         if command is None or text.lstrip().startswith("%%"):
             return NOTHING
         rest = after.partition("\n")[0]
-        return complete_command(before[command.end() :], rest, known.commands, known.deployments, known.names)
+        offer = complete_command(before[command.end() :], rest, known.commands, known.deployments, known.names)
+        return replace(offer, closed=True)
     first, newline, body = before[cell.end() :].partition("\n")
     if not newline:
         if not first:
             return NOTHING  # the cursor is in the magic's own name, which IPython completes
-        return complete_line(CellLine(known.parser, first, after.partition("\n")[0]), known.deployments, known.names)
+        on_line = CellLine(known.parser, first, after.partition("\n")[0])
+        return replace(complete_line(on_line, known.deployments, known.names), closed=True)
     line = CellLine(known.parser, f"{first}\n")
     inside = complete_expression(body, after, known.names, line.value("over"))
     if inside is not None:
-        return inside
-    return complete_body(body, after, line.deployment(known.deployments))
+        return inside  # an expression of Python, of which IPython knows more
+    return replace(complete_body(body, after, line.deployment(known.deployments)), closed=True)

@@ -11,7 +11,9 @@ from functools import cache
 from typing import Any
 
 from fh_notebook import session, settings
+from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL
 from fh_notebook.contract.models import Deployment
+from fh_notebook.log import log
 from fh_notebook.notebook import commands
 from fh_notebook.notebook.complete import Known
 from fh_notebook.notebook.complete_command import Commands
@@ -38,8 +40,8 @@ def _user_names(shell: Any) -> Mapping[str, Any]:
 
 def _commands() -> Commands:
     configured = settings.current().base_url
-    own = [configured] if isinstance(configured, str) and configured != settings.DEFAULT_BASE_URL else []
-    addresses = dict.fromkeys([settings.LOCAL, "live", *own])
+    own = [configured] if isinstance(configured, str) and configured != DEFAULT_BASE_URL else []
+    addresses = dict.fromkeys([LOCAL, "live", *own])
     return Commands(help=commands.COMMANDS, parser=commands._parser, addresses=tuple(addresses))
 
 
@@ -48,5 +50,5 @@ def deployments() -> Mapping[str, Deployment]:
     try:
         return session.deployments()
     except Exception as broken:  # whatever it is: a person is typing, and the next cell will tell
-        settings.log.debug("no deployments to complete: %s", broken)
+        log.debug("no deployments to complete: %s", broken)
         return {}

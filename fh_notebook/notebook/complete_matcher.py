@@ -7,6 +7,7 @@ this one never does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 __all__ = ["IDENTIFIER", "register", "unregister"]
@@ -16,6 +17,21 @@ IDENTIFIER: Final = "fh_notebook"
 _FIRST: Final = 100
 """IPython's own matchers have 0 to 2: when this one has something to say, they need not be asked."""
 _NAME: Final = "%fetchhive"
+
+
+class _Silence:
+    """No candidates, where there can be no others either.
+
+    IPython (8.39 and 9.18, ``_complete``) lets a matcher suppress the others only where `len` of its candidates is
+    not 0, so an empty list would have Python's names and files fill the line and the body; and what is shown comes
+    from `iter`. Should that change, the others' candidates are back, and nothing else.
+    """
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
 
 
 def register(shell: Any) -> None:
@@ -52,7 +68,7 @@ def _matchers(shell: Any) -> list[Any] | None:
 
 def _match(shell: Any, context: Any) -> Any:
     """Return the candidates as a `SimpleMatcherResult`."""
-    from fh_notebook.settings import log
+    from fh_notebook.log import log
 
     try:
         from IPython.core.completer import SimpleCompletion
@@ -63,10 +79,11 @@ def _match(shell: Any, context: Any) -> Any:
         lines = context.full_text.split("\n")
         cursor = sum(len(line) + 1 for line in lines[: context.cursor_line]) + context.cursor_position
         found = complete(context.full_text, cursor, known(shell))
+        candidates = [SimpleCompletion(c.text, type=c.type) for c in found.candidates]
         return {
-            "completions": [SimpleCompletion(c.text, type=c.type) for c in found.candidates],
+            "completions": candidates or (_Silence() if found.closed else []),
             "matched_fragment": found.fragment,
-            "suppress": bool(found.candidates),
+            "suppress": bool(candidates) or found.closed,
             "ordered": True,
         }
     except Exception:  # whatever it is: a person is typing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 __all__ = ["NOTHING", "Candidate", "Offer", "joined", "offer"]
@@ -24,6 +24,8 @@ class Offer:
     candidates: tuple[Candidate, ...] = ()
     fragment: str = ""
     """The text right before the cursor that a candidate takes the place of."""
+    closed: bool = field(default=False, repr=False, compare=False)
+    """Whether nothing else can stand there, even where there are no candidates."""
 
     @property
     def texts(self) -> tuple[str, ...]:

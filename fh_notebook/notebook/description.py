@@ -14,6 +14,7 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.refs import followed
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import kind_text, listed, path_text, short
 from fh_notebook.values import MASK
@@ -65,7 +66,7 @@ def _lines(
     required = schema.get("required")
     for name, declared in properties.items() if isinstance(properties, Mapping) else ():
         here = (*path, str(name))
-        variable = _resolved(root, declared)
+        variable = followed(declared, root)
         yield VariableLine(
             name=path_text(here),
             kind=_kind(variable),
@@ -76,23 +77,6 @@ def _lines(
         )
         if len(here) < DEPTH:
             yield from _lines(root, variable, secrets, here)
-
-
-def _resolved(root: Mapping[str, Any], schema: Any) -> Mapping[str, Any]:
-    """Follow a reference into the schema's own definitions, a few steps; what is beside it stays."""
-    for _ in range(10):
-        if not isinstance(schema, Mapping):
-            return {}
-        reference = schema.get("$ref")
-        if not isinstance(reference, str) or not reference.startswith("#/"):
-            return schema
-        target: Any = root
-        for part in reference[2:].split("/"):
-            target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
-        if not isinstance(target, Mapping):
-            return schema
-        schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
-    return {}
 
 
 _LIMITS: Final = {
@@ -152,7 +136,13 @@ class Description:
         """Return a cell that runs it, with something to fill in for each variable that must be given."""
         options = " ".join(f"-v {_word(v)}" for v in self.deployment.variants) or "-v VARIANT"
         needed = self.deployment.inputs.get("required") or self.deployment.variable_names[:1]
-        body = "\n".join(f"{_yaml_name(name)}: ..." for name in needed if isinstance(name, str))
+        kinds = {line.name: line.kind for line in self.lines}
+        # Empty, so that the cell is refused until it is filled in: an unchanged copy must not be a paid call.
+        body = "\n".join(
+            f"{_yaml_name(name)}:  # {html.printable(one_line(kinds.get(path_text([name]), 'a value'), 80))}"
+            for name in needed
+            if isinstance(name, str)
+        )
         return f"%%fetchhive {_word(self.deployment.name)} {options}\n{body or 'name: value'}"
 
     def _head(self) -> list[str]:

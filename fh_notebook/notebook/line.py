@@ -11,10 +11,15 @@ import builtins
 import json
 import keyword
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
+
+from fh_notebook import keys
+from fh_notebook.contract.spell import nearest
 
 __all__ = ["SHOW", "HelpShown", "LineOptions", "parser", "read_line"]
 
@@ -71,6 +76,17 @@ def _variable(name: str) -> str:
     return name
 
 
+def _table(name: str) -> str:
+    if name.isidentifier() and not keyword.iskeyword(name):
+        return name
+    suffix = PurePath(name).suffix.lower()
+    made = f"pd.read_csv({name!r})" if suffix in (".csv", ".tsv") else name
+    made = repr(name) if suffix in (".jsonl", ".json", ".ndjson", ".parquet") else made
+    raise argparse.ArgumentTypeError(
+        f"{name!r} is not the name of a variable; assign it to one first: rows = {made}, then --over rows"
+    )
+
+
 def _new_variable(name: str) -> str:
     if hasattr(builtins, _variable(name)):
         raise argparse.ArgumentTypeError(f"{name!r} is a name of Python's own, which later cells may need")
@@ -106,10 +122,16 @@ def _score(text: str) -> str:
     return column or "expected_output"
 
 
+def _shown(text: str) -> str:
+    if text in SHOW:
+        return text
+    close = nearest(text, SHOW)
+    meant = f"; did you mean {close!r}?" if close else ""
+    raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SHOW)}{meant}")
+
+
 def _no_key(text: str) -> NoReturn:
-    raise argparse.ArgumentTypeError(
-        "a key does not belong in a cell, which is saved: set FETCH_HIVE_API_KEY before starting Jupyter"
-    )
+    raise argparse.ArgumentTypeError(f"a key does not belong in a cell, which is saved; {keys.LOGIN_CURE}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -129,16 +151,25 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=_new_variable, metavar="VAR", help="the notebook variable that takes the result")
     add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
         help="a value for the service's logs; may be said several times")  # fmt: skip
-    add("--over", type=_variable, metavar="FRAME",
+    add("--over", type=_table, metavar="FRAME",
         help="run the body once for each row of a DataFrame or list; {{ row.column }} takes a cell")  # fmt: skip
     add("--repeats", type=_count, default=1, metavar="N", help="run each call N times")
     add("--max-calls", type=_count, metavar="N", help="refuse, or with --over stop, at more calls than this")
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
-    add("--show", choices=SHOW, help="how outputs are shown")
+    add("--show", choices=SHOW, type=_shown, help="how outputs are shown")
     add("--dry-run", action="store_true", help="show the calls that would be made, and make none")
     add("--api-key", "--key", type=_no_key, help=argparse.SUPPRESS)
     return made
+
+
+def _meant(words: Sequence[str], reader: argparse.ArgumentParser) -> str:
+    """Say which option the first unknown one was most likely meant to be."""
+    unknown = next((word.partition("=")[0] for word in words if word.startswith("-")), "")
+    shown = (action for action in reader._actions if action.help != argparse.SUPPRESS)
+    names = [name.lstrip("-") for action in shown for name in action.option_strings if name.startswith("--")]
+    close = nearest(unknown.lstrip("-"), names)
+    return f"; did you mean --{close}?" if close else ""
 
 
 def read_line(line: str) -> LineOptions:
@@ -159,7 +190,11 @@ def read_line(line: str) -> LineOptions:
         trouble = str(broken)
     if trouble:
         raise UsageError(f"%%fetchhive: the line cannot be read ({trouble}); quotes come in pairs")
-    read = vars(parser().parse_args(words))
+    reader = parser()
+    parsed, left = reader.parse_known_args(words)
+    if left:
+        reader.error(f"unrecognized arguments: {' '.join(left)}{_meant(left, reader)}")
+    read = vars(parsed)
     if read["variants"] and read["all_variants"]:
         raise UsageError("%%fetchhive: give -v or --all-variants, not both")
     if read["score"] and not read["over"]:

@@ -48,6 +48,7 @@ def markdown(text: str, *, whole: str = "run.text has all", cap: int = html.TEXT
     cut = _cut(tokens, kept)
 
     def rendered(part: Sequence[Any]) -> html.Html:
+        # The one place outside of `html` that makes one: with html=False the renderer escapes each text of the model's.
         return html.Html(reader.renderer.render(part, reader.options, env))
 
     left = len(text) - len(text[:cap])

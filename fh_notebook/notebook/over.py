@@ -1,11 +1,13 @@
 """``--over FRAME``: the body once for each row, as a batch (so: a plan, a store, limits, resume).
 
 Rule of this file: a cell of a table is text as a body is, so what ``{{ row.column }}`` takes out of a table is read as
-declared; every other expression keeps its type, as do the rows of a list of dicts.
+declared; every other expression keeps its type, as do the rows of a list of dicts. The body is what is sent: a variable
+that it does not name is left out, whatever column has its name.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +19,19 @@ from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.body import read_inputs
+from fh_notebook.notebook.body import read_inputs, remarks_in, text_variables
 from fh_notebook.notebook.cell import chosen
+from fh_notebook.notebook.complete_names import row_names
+from fh_notebook.notebook.doubts import row_of
 from fh_notebook.notebook.dry_run import request_text
-from fh_notebook.notebook.json_values import as_json
+from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.notices import notice
-from fh_notebook.notebook.template import Template, doubtful
+from fh_notebook.notebook.template import Template
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
+    from fh_notebook.batching.rows import Rows
 
 __all__ = ["Row", "dry_run_text", "run_over"]
 
@@ -71,7 +76,9 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     if not options.name:
         raise InputError("--over needs the deployment's name on the line")
     if options.over is None or options.over not in names:
-        raise InputError(f"--over {options.over}: there is no variable of this name", where=options.name)
+        close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
+        meant = f"; did you mean {close!r}?" if close else ""
+        raise InputError(f"--over {options.over}: there is no variable of this name{meant}", where=options.name)
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
     if looks_like_snippet(body):
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
@@ -79,12 +86,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     columns = rows.columns
     if options.score and options.score not in columns:
         raise InputError(f"--score: {no_column(options.score, columns)}", where=options.name)
-    template = Template(body)
-    parts = coerced(read_inputs(template, deployment), deployment.inputs)
-    for warning in doubtful(body):
-        notice(warning)
-    schema = deployment.inputs if rows.tabular else {}
-    inputs = {variable: _of_row(template, {variable: part}, names, columns, schema) for variable, part in parts.items()}
+    inputs = _inputs_of(body, deployment, rows, names)
     done = batch(
         rows,
         deployment,
@@ -101,6 +103,36 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         return None
     _show(done, options)
     return done
+
+
+def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str, Any]) -> dict[str, Any]:
+    """What each Start variable takes of a row: the body is what is sent; of an empty one each takes its column."""
+    from fh_notebook.batching.mapping import LeftOut
+
+    template = Template(body)
+    template.refuse_doubtful(rows.columns)
+    parts = coerced(read_inputs(template, deployment), deployment.inputs)
+    if not parts:
+        return {}
+    for warning in remarks_in(template, deployment):
+        notice(warning)
+    schema = deployment.inputs if rows.tabular else {}
+    texts = text_variables(deployment)
+    given: dict[str, Any] = {
+        variable: _FromRow(template, {variable: part}, names, rows.columns, schema, is_text=variable in texts)
+        for variable, part in parts.items()
+    }
+    left = {name: LeftOut(frozenset({name})) for name in deployment.variable_names if name not in given}
+    properties = deployment.inputs.get("properties", {})
+    needed = [n for n in deployment.inputs.get("required", []) if n in left and "default" not in properties[n]]
+    if needed and not set(given) - set(deployment.variable_names):  # a name that is not there is told by the batch
+        raise InputError([_not_given(name, rows.columns) for name in needed], where=deployment.name)
+    return {**given, **left}
+
+
+def _not_given(name: str, columns: Sequence[str]) -> str:
+    cure = f'{name}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{name}: value"
+    return f"{name}: the body does not give it, and it is required; write `{cure}`"
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:
@@ -122,23 +154,57 @@ def dry_run_text(client: Client, done: Batch) -> str:
     return "\n\n".join(parts)
 
 
-def _of_row(
-    template: Template,
-    part: dict[str, Any],
-    names: Mapping[str, Any],
-    columns: Sequence[str],
-    schema: Mapping[str, Any],
-) -> Any:
+class _FromRow:
     """The function of a row that fills one variable's part of the body."""
-    (variable,) = part
-    is_of_row = template.mentions("row", part)
 
-    def fill(record: dict[str, Any]) -> Any:
-        here = {**names, "row": Row(record, columns)}  # one namespace: a generator in an expression sees only globals
-        filled = template.fill(part, lambda source: as_json(eval(source, here), source))  # noqa: S307 - the user's cell
-        return (coerced(filled, schema) if is_of_row else filled)[variable]
+    def __init__(
+        self,
+        template: Template,
+        part: dict[str, Any],
+        names: Mapping[str, Any],
+        columns: Sequence[str],
+        schema: Mapping[str, Any],
+        *,
+        is_text: bool,
+    ) -> None:
+        self._template, self._part, self._names, self._columns = template, part, names, columns
+        self._is_text = is_text
+        self._schema = schema if template.mentions("row", part) else None
+        read = (_columns_of(source, columns) for source in template.sources_in(part))
+        self.reads: frozenset[str] = frozenset().union(*read)
+        """The columns that it takes its value from: those of a password are not shown."""
 
-    return fill
+    def __call__(self, record: dict[str, Any]) -> Any:
+        # One namespace: a generator in an expression sees only globals.
+        here = {**self._names, "row": Row(record, self._columns)}
+        filled = self._template.fill(self._part, lambda source: value_of(source, here))
+        (value,) = (filled if self._schema is None else coerced(filled, self._schema)).values()
+        if self._is_text and isinstance(value, bool | int | float):
+            raise InputError(self._not_a_text(value))
+        return value
+
+    def _not_a_text(self, value: float) -> str:
+        """Say so without the row's own value: so it is one sentence for all rows."""
+        (part,) = self._part.values()
+        if (source := self._template.source_of(part)) is None:
+            return f"{value!r} is not a text; put it in quotes"
+        kind = "true or false" if isinstance(value, bool) else "a number"
+        return f"{{{{ {source} }}}} is {kind}, not a text; write {{{{ str({source}) }}}}"
+
+
+def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
+    """The columns that an expression names as ``row.name`` or ``row["name"]``; all where it does more with the row."""
+    named: list[str] = []
+    rows = 0
+    for node in ast.walk(ast.parse(source, mode="eval")):
+        match node:
+            case ast.Name(id="row"):
+                rows += 1
+            case ast.Attribute(value=ast.Name(id="row"), attr=str(name)):
+                named.append(name)
+            case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str(name))):
+                named.append(name)
+    return set(named) if len(named) == rows else set(columns)
 
 
 def _show(done: Any, options: LineOptions) -> None:

@@ -36,7 +36,7 @@ class _Shown:
     def _repr_html_(self) -> str:
         plan = html.el("div", self._plan, cls="fh-dim") if self._plan else None
         bar = html.el("progress", max=max(self._planned, 1), value=self._ended, style="vertical-align:middle")
-        line = html.el("div", bar, html.Html("&ensp;"), html.el("span", self._line))
+        line = html.el("div", bar, "\u2002", html.el("span", self._line))
         return html.el("div", html.STYLE, plan, line, cls="fh")
 
 

@@ -7,16 +7,21 @@ context too), and whatever happens in a cell that holds a key, no traceback repe
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from IPython.core.error import UsageError
 
-from fh_notebook import session
+from fh_notebook import keys, session
+from fh_notebook.addresses import LOCAL
 from fh_notebook.client.blocking import Client
+from fh_notebook.contract.catalog import UnknownDeployment
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook import sending
 from fh_notebook.notebook.cell import CellCall, read_cell
-from fh_notebook.notebook.json_values import as_json
+from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import HelpShown, LineOptions, read_line
 from fh_notebook.notebook.masked import Masked, holds_key, masked_if_shown
 from fh_notebook.notebook.notices import notice
@@ -61,6 +66,8 @@ class _Cell:
 
     def run(self, options: LineOptions, cell: str) -> Any:
         client = session.client_for(None)
+        if options.name is not None:
+            self._check_name(options.name, client)
         if options.over is not None:
             return self._run_over(options, cell, client)
         call = read_cell(
@@ -72,6 +79,8 @@ class _Cell:
             find=client.aclient.connection.find_deployment,
             evaluate=self._evaluate,
         )
+        if not options.dry_run:
+            check_there(call.deployment.name, client)
         requests = call.requests(options.repeats)
         if options.max_calls is not None and len(requests) > options.max_calls:
             raise InputError(
@@ -93,24 +102,36 @@ class _Cell:
         return None
 
     def _run_over(self, options: LineOptions, cell: str, client: Client) -> Any:
+        from fh_notebook.batching.person import in_a_cell
         from fh_notebook.batching.stopping import going_on_by
 
-        with going_on_by("run the cell again, or fh.last_batch().resume()"):
+        if options.name is not None and not options.dry_run:
+            check_there(options.name, client)
+        with in_a_cell(), going_on_by("run the cell again, or fh.last_batch().resume()"):
             batch = run_over(options, cell, client, self._user_names())
         if batch is None:
             return None
         frame = batch.frame
         self._bind(options.out, frame)
         self._remember(frame)
+        if batch.stopped is not None and batch.stopped.reason == "cancelled":
+            raise Stopped(batch.stopped.message)  # by a person: the cells behind it must not go on paying
         return None
+
+    def _check_name(self, name: str, client: Client) -> None:
+        """Refuse what is no name of a deployment, but the way to one in Python."""
+        if name.startswith(("$", "{")):
+            raise InputError(f"{name}: a line is taken as it stands; write the deployment's name itself")
+        made = self._user_names().get(name)
+        if isinstance(made, Deployment) and name not in client.aclient.connection.known_deployments():
+            raise InputError(f"{name} is a variable of this notebook; its deployment is {made.name!r}: write that name")
 
     def _user_names(self) -> dict[str, Any]:
         names: dict[str, Any] = self._shell.user_ns
         return names
 
     def _evaluate(self, source: str) -> Any:
-        """Return the value of a notebook expression as JSON's kinds; the user's own code, in the user's own names."""
-        return as_json(eval(source, self._user_names()), source)  # noqa: S307 - it is the user's cell
+        return value_of(source, self._user_names())
 
     def _bind(self, out: str | None, result: Any) -> None:
         if out:
@@ -123,9 +144,28 @@ class _Cell:
             update(result)
 
 
+def check_there(name: str, client: Client) -> None:
+    """Refuse a deployment that a hive in this process has not, where nobody else declares it: all it has is known.
+
+    Raises
+    ------
+    InputError
+        With the names that are there.
+    """
+    here = client.aclient.connection
+    with suppress(UnknownDeployment):  # near to a known name, and out of a snippet: unknown all the same
+        if client.origin != LOCAL or here.find_deployment(name) is not None:
+            return
+    names = listed(list(here.known_deployments()), "and") or "none"
+    raise InputError(
+        f"the local hive in this process has no deployment {short(name)}; known are: {names}. "
+        "To call Fetch Hive itself: %fetchhive use live"
+    )
+
+
 KEY_IN_CELL: Final = (
     "The pasted snippet carries a key. It was not used, but it stands in this cell, and so in the saved notebook and "
-    "in IPython's history: take it out of the cell, and set FETCH_HIVE_API_KEY instead."
+    f"in IPython's history: take it out of the cell; {keys.LOGIN_CURE}."
 )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from IPython.display import display
@@ -19,6 +19,7 @@ from fh_notebook.notebook.cancel import CancelOffer
 from fh_notebook.notebook.dry_run import request_text
 from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.panel import Shown, SideBySide, Stopped
+from fh_notebook.store.masking import masked
 
 __all__ = ["Sent", "dry_run_text", "send_all"]
 
@@ -65,7 +66,7 @@ def send_all(client: Client, requests: Sequence[InvokeRequest]) -> Sent:
     if interrupted:
         trouble = Stopped(_stopped_text(len(requests), len(came)))
     runs = tuple(came[i] for i in sorted(came))
-    return Sent(runs, len(requests), _result(runs, len(requests)), trouble)
+    return Sent(runs, len(requests), _result(requests, came), trouble)
 
 
 async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dict[int, Run]) -> list[BaseException]:
@@ -84,12 +85,13 @@ async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dic
     return [error for error in done if error is not None]
 
 
-def _result(runs: Sequence[Run], asked: int) -> Any:
-    if not runs or asked == 1:
-        return runs[0] if runs else None
+def _result(requests: Sequence[InvokeRequest], came: Mapping[int, Run]) -> Any:
+    """The run, or the frame of several, which shows their inputs: secrets masked."""
+    if not came or len(requests) == 1:
+        return came.get(0)
     from fh_notebook.batching.frames import frame_of_runs
 
-    return frame_of_runs(runs)
+    return frame_of_runs([replace(came[i], inputs=masked(came[i].inputs, requests[i].secrets)) for i in sorted(came)])
 
 
 def _stopped_text(asked: int, came: int) -> str:

@@ -1,7 +1,8 @@
 """``{{ expression }}`` in a cell's body -> the value of a notebook expression, with its type. Pure but for `evaluate`.
 
-A body is searched for ``{{``; what stands between it and the next ``}}`` is an expression when Python can parse it, and
-text when not. The braces themselves are sent by an expression that is a text: ``{{ '{{ name }}' }}``.
+A body is searched for ``{{``; what stands between it and the ``}}`` that closes it (brackets and quotes are counted) is
+an expression when Python can parse it, and text when not. The braces themselves are sent by an expression that is a
+text: ``{{ '{{ name }}' }}``.
 
 Rule of this file: a value never becomes text that is parsed again. Each expression is replaced by a token of letters
 before the body is read, and the token by the value afterwards, so no value can break the YAML, whatever is in it. All
@@ -12,15 +13,16 @@ from __future__ import annotations
 
 import ast
 import json
-import keyword
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.doubts import doubts_in
 
-__all__ = ["Evaluate", "Template", "doubtful", "expressions"]
+__all__ = ["Evaluate", "Template", "expressions"]
 
 Evaluate = Callable[[str], Any]
 """Gives the value of a Python expression; what it raises is told with the expression."""
@@ -29,73 +31,69 @@ Evaluate = Callable[[str], Any]
 def expressions(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield the place (start, end) and the source of every ``{{ expression }}`` in `text`.
 
-    What stands between the braces must be one Python expression; anything else is text of the user's.
+    What stands between the braces must be one Python expression; anything else is text of the user's. So is the
+    ``{{{ name }}}`` of other languages, which Python would read as a set: JSON has none.
 
     Examples
     --------
-    >>> [source for _, _, source in expressions("{{ a }} {b} {{nor this}} {{ {'k': [1]} }} }}")]
-    ['a', "{'k': [1]}"]
+    >>> [source for _, _, source in expressions("{{ a }} {b} {{nor this}} {{ {'k': [1]} }} {{{'n': 1}}} {{{ c }}}")]
+    ['a', "{'k': [1]}", "{'n': 1}"]
     """
     position = 0
     while (start := text.find("{{", position)) >= 0:
-        for found in re.finditer(r"\}\}", text[start + 2 : start + 2 + MAX_LENGTH]):
-            source = text[start + 2 : start + 2 + found.start()]
-            # The first "}}" may end a dict of the expression: `{{ {"a": {}} }}`. The shortest that parses is taken.
-            if source.strip() and _is_expression(source.strip()):
-                end = start + 2 + found.end()
-                yield start, end, source.strip()
-                position = end
-                break
+        inside = start + 2
+        end = _closing(text, inside)
+        source = text[inside:end].strip()
+        if source and _is_expression(source, touches=text[inside] == "{"):
+            position = end + 2
+            yield start, position, source
         else:
-            position = start + 2
+            position = _OPENING.match(text, start).end()  # type: ignore[union-attr]  # it begins there
 
+
+_OPENING: Final = re.compile(r"\{+")
 
 MAX_LENGTH = 2_000
 """Characters of one expression: longer ones belong in a variable."""
 
+_SIGNS: Final = re.compile(
+    r"""(?P<text>\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+    r"""|(?P<remark>\#(?:(?!\}\})[^\n])*)|(?P<opens>[(\[{])|(?P<closes>[)\]}])|(?P<broken>["'])""",
+    re.DOTALL,
+)
 
-def _is_expression(source: str) -> bool:
+
+def _closing(text: str, start: int) -> int:
+    """Return where the ``}}`` is that ends an expression begun at `start`; `start` itself when there is none.
+
+    Brackets and quotes are counted, so that there is one place to try, however many braces there are:
+    ``{{ {"a": {"b": 1}}}}``.
+    """
+    depth = 0
+    for sign in _SIGNS.finditer(text, start, start + MAX_LENGTH):
+        if sign["opens"]:
+            if text.startswith("{{", sign.start()):  # the next one begins: no dict and no set has a set for a key
+                return start
+            depth += 1
+        elif sign["closes"]:
+            if depth == 0:
+                return sign.start() if text.startswith("}}", sign.start()) else start
+            depth -= 1
+        elif sign["broken"]:
+            return start
+    return start
+
+
+def _is_expression(source: str, *, touches: bool) -> bool:
+    """Whether Python can parse it; and whether it is a dict where its brace `touches` those of the template."""
     try:
-        ast.parse(source, mode="eval")
+        parsed = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
-    return True
+    return not (touches and isinstance(parsed.body, ast.Set | ast.SetComp))
 
 
 WARNINGS_SHOWN: Final = 3
-
-_BEGINS: Final = re.compile(r"(?<!\{)\{\{[-~]?\s*([^\W\d]\w*)[^\n]*")
-"""What begins as an expression does, as ``{{#if x}}``, ``{{/if}}`` and ``{{> part}}`` of other languages do not."""
-
-
-def doubtful(text: str) -> list[str]:
-    r"""Return one sentence for what was perhaps meant as an expression and is sent as text, with its line.
-
-    It is never refused: a prompt may hold templates of another language.
-
-    Examples
-    --------
-    >>> for sentence in doubtful("ticket: {{ row.ticket }\ntone: {{ my tone }}\nhelp: {{#if x}} {{else}} {x}"):
-    ...     print(sentence)
-    line 1 of the body: {{ row.ticket } is not closed by }}, so it is sent as text
-    line 2 of the body: {{ my tone }} is not a Python expression, so it is sent as text
-    """
-    found: list[str] = []
-    spans = [(start, end) for start, end, _ in expressions(text)]
-    for begun in _BEGINS.finditer(text):
-        is_known = any(start <= begun.start() < end for start, end in spans)
-        if is_known or keyword.iskeyword(begun[1]):
-            continue
-        inner, closing, _ = begun[0].partition("}}")
-        said = "is not a Python expression" if closing else "is not closed by }}"
-        shown = f"{inner}{closing}" if len(inner) <= MAX_SHOWN else f"{inner[:MAX_SHOWN]}…"
-        line = text.count("\n", 0, begun.start()) + 1
-        found.append(f"line {line} of the body: {shown.strip()} {said}, so it is sent as text")
-    return found[:WARNINGS_SHOWN]
-
-
-MAX_SHOWN: Final = 60
-"""Characters of what is doubtful in a sentence about it."""
 
 
 class Template:
@@ -116,11 +114,14 @@ class Template:
 
     def __init__(self, text: str) -> None:
         self.sources: dict[str, str] = {}
+        self._body = text
+        self._spans: list[tuple[int, int]] = []
         stamp = f"fhx{uuid4().hex}x"
         parts, position = [], 0
         for number, (start, end, source) in enumerate(expressions(text)):
             token = f"{stamp}{number}x"
             self.sources[token] = source
+            self._spans.append((start, end))
             parts += [text[position:start], token]
             position = end
         self.text = "".join([*parts, text[position:]])
@@ -129,6 +130,34 @@ class Template:
     def __bool__(self) -> bool:
         return bool(self.sources)
 
+    def doubtful(self) -> list[str]:
+        r"""Return one sentence for what was perhaps meant as an expression and is sent as text, with its line.
+
+        A single call is not refused for it: a prompt may hold templates of another language.
+
+        Examples
+        --------
+        >>> body = "ticket: {{ row.ticket }\ntone: {{ my tone }}\nhelp: {{#if x}} {{else}} {x}"
+        >>> for sentence in Template(body).doubtful():
+        ...     print(sentence)
+        line 1 of the body: {{ row.ticket } is not closed by }}, so it is sent as text
+        line 2 of the body: {{ my tone }} is not an expression, so it is sent as text
+        """
+        doubts = islice(doubts_in(self._body, self._spans), WARNINGS_SHOWN)
+        return [f"line {d.line} of the body: {d.shown} {d.why}, so it is sent as text" for d in doubts]
+
+    def refuse_doubtful(self, columns: Sequence[str]) -> None:
+        """Refuse what was perhaps meant as an expression: of many rows each would be paid for with the slip in it.
+
+        Raises
+        ------
+        InputError
+            With the line, and the one of the `columns` that was most likely meant.
+        """
+        doubts = islice(doubts_in(self._body, self._spans), WARNINGS_SHOWN)
+        if refusals := [doubt.refusal(columns) for doubt in doubts]:
+            raise InputError(refusals)
+
     @property
     def is_one_expression(self) -> bool:
         """Whether there is nothing in the body but one expression."""
@@ -136,8 +165,11 @@ class Template:
 
     def mentions(self, name: str, part: Any) -> bool:
         """Whether an expression in `part` of what was read speaks of `name`."""
-        tokens = self._token.findall(json.dumps(part))
-        return any(re.search(rf"\b{name}\b", self.sources[token]) for token in tokens)
+        return any(re.search(rf"\b{name}\b", source) for source in self.sources_in(part))
+
+    def sources_in(self, part: Any) -> list[str]:
+        """Return the expressions in `part` of what was read."""
+        return [self.sources[token] for token in self._token.findall(json.dumps(part))]
 
     def fill(self, read: Any, evaluate: Evaluate) -> Any:
         """Return what was `read` from :attr:`text`, with every token replaced by its expression's value.
@@ -147,25 +179,40 @@ class Template:
         Raises
         ------
         InputError
-            An expression cannot be evaluated.
+            An expression cannot be evaluated, or one inside a text gives null.
         """
         return self._filled(read, evaluate) if self.sources else read
 
     def _filled(self, read: Any, evaluate: Evaluate) -> Any:
         if isinstance(read, str):
-            whole = self.sources.get(read.strip())
+            whole = self.source_of(read)
             if whole is not None:
                 return _value(whole, evaluate)
-            return self._token.sub(lambda found: _written(_value(self.sources[found[0]], evaluate)), read)
+            return self._token.sub(lambda found: _within(self.sources[found[0]], evaluate), read)
         if isinstance(read, list):
             return [self._filled(item, evaluate) for item in read]
         if isinstance(read, dict):
             return {str(self._filled(key, evaluate)): self._filled(item, evaluate) for key, item in read.items()}
         return read
 
+    def source_of(self, read: Any) -> str | None:
+        """Return the expression that something `read` is, and nothing besides; ``None`` when it is more, or none."""
+        return self.sources.get(read.strip()) if isinstance(read, str) else None
+
     def untoken(self, text: str) -> str:
         """Return `text`, for example an error's, with the expressions in place of their tokens."""
         return self._token.sub(lambda found: "{{ " + self.sources[found[0]] + " }}", text)
+
+
+def _within(source: str, evaluate: Evaluate) -> str:
+    """The value of an expression inside a text. What is missing would be the word "null" there, and paid for."""
+    value = _value(source, evaluate)
+    if value is not None:
+        return _written(value)
+    if re.search(r"\brow\b", source) is None:
+        raise InputError(f"{{{{ {source} }}}} is missing (None or NaN) inside a text; give it a value first")
+    whole = source if re.fullmatch(r"[\w.]+(\[[^\[\]]+\])?", source) else f"({source})"
+    raise InputError(f"{{{{ {source} }}}} is missing inside a text; drop such rows or write {{{{ {whole} or '' }}}}")
 
 
 def _written(value: Any) -> str:

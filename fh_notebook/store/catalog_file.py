@@ -20,15 +20,15 @@ from uuid import uuid4
 from fh_notebook import views
 from fh_notebook.contract.catalog import FILE_NAMES, Deployments
 from fh_notebook.contract.models import Deployment
-from fh_notebook.contract.spell import path_text
+from fh_notebook.contract.spell import path_text, short
 from fh_notebook.errors import InputError
 
-__all__ = ["catalogue", "find", "read", "save"]
+__all__ = ["catalogue", "find", "read", "save", "shown"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 
 _Stamp = tuple[int, int, int]
-_cache: dict[str, tuple[_Stamp, Deployments | InputError]] = {}
+_cache: dict[tuple[str, str], tuple[_Stamp, Deployments | InputError]] = {}
 _CACHED: Final = 16
 """Files whose content is remembered: one a project, and a few when folders are changed."""
 
@@ -70,17 +70,29 @@ def read(path: Path) -> Deployments:
     except OSError as broken:
         trouble = _why(broken)
     if trouble:
-        raise InputError(f"{path.name} cannot be read: {trouble}")
-    held = _cache.get(str(path))
+        raise InputError(f"{shown(path)} cannot be read: {trouble}")
+    key = (str(path), shown(path))  # how it is named in what was read changes with the working folder
+    held = _cache.get(key)
     if held is None or held[0] != stamp:
         held = (stamp, _outcome(path))
         if len(_cache) >= _CACHED:
             _cache.clear()
-        _cache[str(path)] = held
+        _cache[key] = held
     if isinstance(held[1], InputError):
         # A new error each time: one that is raised twice would drag its first traceback along.
         raise InputError(held[1].problems)
     return held[1]
+
+
+def shown(path: Path) -> str:
+    """Return how a message names a file: its name alone in the working folder, else by the shorter way to it."""
+    with suppress(OSError, ValueError):  # a working folder that was removed; another drive
+        near = os.path.relpath(path)
+        home = os.path.expanduser("~")
+        far = os.path.abspath(path)
+        far = os.path.join("~", os.path.relpath(far, home)) if far.startswith(os.path.join(home, "")) else far
+        return min(near, far, key=len)
+    return str(path)
 
 
 def _stamp(known: os.stat_result) -> _Stamp:
@@ -91,7 +103,7 @@ def _outcome(path: Path) -> Deployments | InputError:
     from fh_notebook.contract.catalog_read import read_catalog
 
     try:
-        return read_catalog(_text(path)[0], where=path.name)
+        return read_catalog(_text(path)[0], where=shown(path))
     except InputError as broken:
         return broken
 
@@ -114,7 +126,7 @@ def _text(path: Path) -> tuple[str, bool]:
         )
     except OSError as broken:
         trouble = f" cannot be read: {_why(broken)}"
-    raise InputError(f"{path.name}{trouble}")
+    raise InputError(f"{shown(path)}{trouble}")
 
 
 def _why(broken: OSError) -> str:
@@ -127,7 +139,9 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
     Parameters
     ----------
     deployment : Deployment
-        What to write. The default of a password is left out, and that is said.
+        What to write. The default of a password is left out, and that is said. So is what of an earlier one of its
+        name is gone or different then, with the comments of what is gone; the earlier description stays where the
+        deployment has none.
     path : path, optional
         A file, or a folder for its ``fetchhive.yaml``; the catalogue that is found from the working folder upward,
         else a new ``fetchhive.yaml`` there.
@@ -144,17 +158,19 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
     """
     from fh_notebook.contract.catalog_write import hidden_defaults
 
-    target, trouble, is_written = Path(FILE_NAMES[0]), "", False
+    target, trouble, changes = Path(FILE_NAMES[0]), "", None
     try:
         target = _target(path)
         real = Path(os.path.realpath(target))
         with _locked(real.parent):
-            is_written = _save(deployment, target, real)
+            changes = _save(deployment, target, real)
     except OSError as broken:
-        trouble = f"{target.name} cannot be written: {_why(broken)}"
+        trouble = f"{shown(target)} cannot be written: {_why(broken)}"
     if trouble:
         raise InputError(trouble)
-    if is_written and (hidden := hidden_defaults(deployment)):
+    if changes:
+        views.knock("notice", f"Replaced {short(deployment.name)[1:-1]} in {shown(target)}: {changes}.")
+    if changes is not None and (hidden := hidden_defaults(deployment)):
         names = ", ".join(path_text([name]) for name in hidden)
         views.knock("notice", f"Not written, because it is a password: the default of {names}.")
     return target
@@ -167,16 +183,16 @@ def _target(path: str | os.PathLike[str] | None) -> Path:
     return given / FILE_NAMES[0] if os.path.isdir(given) else given
 
 
-def _save(deployment: Deployment, target: Path, real: Path) -> bool:
-    """Write it, and return whether there was something to write."""
-    from fh_notebook.contract.catalog_edit import put
+def _save(deployment: Deployment, target: Path, real: Path) -> str | None:
+    """Write it, and return what it changed of what was there; ``None`` when there was nothing to write."""
+    from fh_notebook.contract.catalog_edit import edited
 
     text, has_mark = _text(real) if real.exists() else ("", False)
-    edited = put(text, deployment, where=target.name)
-    if edited == text:
-        return False
-    _replace(real, (_BOM if has_mark else b"") + edited.encode())
-    return True
+    made = edited(text, deployment, where=shown(target))
+    if made.text == text:
+        return None
+    _replace(real, (_BOM if has_mark else b"") + made.text.encode())
+    return made.changes
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -6,13 +6,12 @@ Rule of this file: the key of a job is made of the real values, so that masking 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from fh_notebook.contract.hidden import Secrets
+from fh_notebook.values import MASK
 
-__all__ = ["MASK", "masked"]
-
-MASK: Final = "***"
+__all__ = ["masked"]
 
 
 def masked(inputs: Mapping[str, Any], secrets: Secrets) -> Mapping[str, Any]:

@@ -185,14 +185,15 @@ def test_jobs_of_batches_are_samples_too(here: str) -> None:
     assert (made.variants, made.variable_names) == (("b", "a"), ["rows", "text"])
 
 
-def test_named_variants_are_taken_and_give_the_samples(here: str) -> None:
-    """One that did not run may be new; one that is nearly one that did is a slip."""
+def test_named_variants_are_taken_and_give_the_samples(here: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that did not run may be new; that one is nearly one that did is said, and no more."""
     _keep(here, _run("keywords"), _run("nearest", inputs={"other": 1}))
     made = deployment_from_history("d", variants="keywords")
     assert (made.variants, made.variable_names) == (("keywords",), ["text"])
     assert deployment_from_history("d", variants=["brand-new"]).variable_names == ["text", "other"]
-    with pytest.raises(InputError, match="did you mean 'keywords'"):
-        deployment_from_history("d", variants=["keyword"])
+    assert capsys.readouterr().err == ""
+    assert deployment_from_history("d", variants=["keyword"]).variants == ("keyword",)
+    assert "No run of the variant 'keyword' of 'd' is kept; one of 'keywords' is." in capsys.readouterr().err
 
 
 def test_what_was_kept_masked_is_a_password(here: str) -> None:
@@ -201,6 +202,12 @@ def test_what_was_kept_masked_is_a_password(here: str) -> None:
     made = deployment_from_history("d")
     assert made.inputs["properties"] == {"token": {"format": "password"}, "text": {"type": "string"}}
     assert made.problems({"token": ["deep", {"secret": 1}]}) == []
+
+
+def test_what_was_kept_in_clear_before_it_was_declared_a_password_is_one_now(here: str) -> None:
+    """Its newest value tells: as a plain text, the next run would keep it in clear again."""
+    _keep(here, _run(inputs={"token": "in clear"}), _run(inputs={"token": "***"}))
+    assert deployment_from_history("d").inputs["properties"] == {"token": {"format": "password"}}
 
 
 def test_only_the_newest_answers_are_read(here: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import Plan, make_plan
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.errors import InputError, SettingsError
@@ -108,10 +109,35 @@ def test_every_problem_of_every_row_is_told_at_once_with_its_row() -> None:
 
 def test_a_thousand_problems_are_not_a_thousand_lines() -> None:
     """The message says how many more there are."""
+
+    def broken(row: dict[str, Any]) -> str:
+        if row["k"]:
+            raise ValueError(row["k"])
+        return "x"
+
     with pytest.raises(InputError) as caught:
-        _plan([{"text": i} for i in range(1000)])
+        _plan([{"k": i} for i in range(1001)], inputs={"text": broken})
     assert len(caught.value.problems) == 31
     assert caught.value.problems[-1] == "and 970 more problems; fh.batch(..., on_invalid='skip') leaves such rows out"
+
+
+def test_problems_that_differ_in_the_value_only_are_one_line() -> None:
+    """A column of numbers for a text is one mistake; and where every row has it, leaving rows out is no cure."""
+    with pytest.raises(InputError) as caught:
+        _plan([{"text": i} for i in range(1000)])
+    assert str(caught.value) == "triage: rows 0, 1, 2, 3, 4 and 995 more: text: 0, 1, 2, … is not a text"
+    with pytest.raises(InputError) as caught:
+        _plan([{"text": "x", "n": n} for n in ("a", "b", 3)])
+    assert caught.value.problems == (
+        "rows 0, 1: n: the text 'a', the text 'b' is not a whole number; "
+        "fh.batch(..., on_invalid='skip') leaves such rows out",
+    )
+    with in_a_cell(), pytest.raises(InputError, match="; correct such rows, or leave them out of the table$"):
+        _plan([{"text": "x", "n": n} for n in ("a", "b", 3)])
+
+
+def test_a_thousand_rows_with_the_same_problem_are_one_line() -> None:
+    """With the first of them, and how many more."""
     with pytest.raises(InputError, match=r"rows 0, 1, 2, 3, 4 and 995 more: text: 7 is not a text"):
         _plan([{"text": 7}] * 1000)
 

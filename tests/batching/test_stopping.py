@@ -41,6 +41,15 @@ def test_a_limit_is_reached_or_not(limits: dict[str, Any], state: dict[str, Any]
         assert "batch.resume()" in reached.message
 
 
+def test_one_call_is_said_as_one() -> None:
+    """And more as more."""
+    one, more = (Limits(max_calls=n).reached(**{**NOTHING, "calls": n}) for n in (1, 2000))
+    assert one is not None
+    assert one.message.startswith("1 call was made, the ceiling")
+    assert more is not None
+    assert more.message.startswith("2,000 calls were made, the ceiling")
+
+
 @pytest.mark.parametrize(
     "limits",
     [

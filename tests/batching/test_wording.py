@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.wording import digest, frame_html, frame_text, sentence
 from fh_notebook.contract.run import Run
 
@@ -30,6 +31,9 @@ def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> Non
     assert sentence("b", counts) == said
     assert sentence("b", counts, running=True) == f"{said}; running"
     stopped = Stopped(reason="daily_cap", message="the cap; batch.resume() then")
+    with in_a_cell():
+        retry = "fh.last_batch().resume(retry_unknown=True) calls again"
+        assert sentence("b", counts) == said.replace("retry_unknown=True calls again", retry)
     assert sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.catalog import Deployments, meant, near_name
 from fh_notebook.contract.catalog_read import MAX_BYTES, read_catalog
+from fh_notebook.contract.catalog_write import dump_catalog
+from fh_notebook.contract.infer import infer
 
 WHOLE = """\
 # yaml-language-server: $schema=fetchhive.schema.json
@@ -126,7 +130,7 @@ WRONG = [
     ("zzz: 1", "line 1: 'zzz' is not known here; there are version, deployments"),
     ("deployments:\n  - d\n", "line 2: deployments is a list; write each as `name:`, with its lines indented below"),
     ("deployments: d", "line 1: deployments is a text;"),
-    ("deployments:\n  d: text", "line 2: 'd' is a text; write description, variants, inputs below it"),
+    ("deployments:\n  d: text", "line 2: 'd' is a text; write description, variants, inputs, open below it"),
     ("deployments:\n  ' ': {}", "line 2: a deployment needs a name"),
     ("deployments:\n  : {}", "line 2: there is no name before the colon"),
     ("deployments:\n  [a]: {}", "line 2: a list is no name"),
@@ -202,6 +206,80 @@ WRONG = [
     (f"{INPUTS}      a: {{default: !!binary aGk=}}", "line 4: the tag 'tag:yaml.org,2002:binary' is not read"),
     (f"{INPUTS}      a: !mine {{}}", "line 4: the tag '!mine' is not read; leave it out"),
     (f"{INPUTS}      a: {{default: !!python/name:os.system }}", "is not read"),
+    (
+        f"{INPUTS}      n:\n        type: integer\n        default: abc",
+        "line 6: 'd': inputs.n: the default 'abc' is not a wh",
+    ),
+    (f"{INPUTS}      n: {{type: string, default: null}}", "inputs.n: the default null is not a text"),
+    (f"{INPUTS}      n: {{type: integer, default: 3, minimum: 5}}", "the default 3 is too small; give at least 5"),
+    (
+        f"{INPUTS}      n: {{type: boolean, default: yes}}",
+        "the default 'yes' is not true or false; write true or false",
+    ),
+    (
+        f"{INPUTS}      n: {{enum: [calm, brief], default: clam}}",
+        "the default 'clam' is not one of 'calm' or 'brief'; did you mean 'calm'?",
+    ),
+    (
+        f"{INPUTS}      n: {{type: array, items: {{type: string}}, default: [3]}}",
+        "the default does not fit: [0]: 3 is not a",
+    ),
+    (
+        f"{INPUTS}      n:\n        type: integer\n        enum:\n          - 1\n          - two",
+        "line 8: 'd': inputs.n: the choice 'two' is not a",
+    ),
+    (f"{INPUTS}      n: {{type: string, examples: [a, 3]}}", "the example 3 is not a text"),
+    (
+        f"{INPUTS}      n: {{format: password, type: string, default: 3}}",
+        "the default is not one that the variable takes",
+    ),
+    (
+        f"{INPUTS}      n:\n        type: object\n        properties:\n          a: {{type: integer, default: x}}",
+        "line 7: 'd': inputs.n.a: the default 'x' is not a whole number",
+    ),
+    (
+        f"{INPUTS}      n: {{type: string, format: textaera}}",
+        "the format 'textaera' is not known; did you mean 'textarea'?",
+    ),
+    (
+        f"{INPUTS}      n: {{type: string, format: datetime}}",
+        "the format 'datetime' is not known; did you mean 'date-time'?",
+    ),
+    (
+        f"{INPUTS}      n: {{type: string, minimum: 3}}",
+        "inputs.n: 'minimum' says nothing of a text; it is for a number",
+    ),
+    (
+        f"{INPUTS}      n: {{type: integer, maxLength: 3}}",
+        "'maxLength' says nothing of a whole number; it is for a text",
+    ),
+    (f"{INPUTS}      t: text\n    open: yes", "line 5: 'd': open is 'yes'; write true or false"),
+    (f"{INPUTS}      type: object\n    open: true", "line 5: 'd': open goes with variables one by one; a whole JSON"),
+    (
+        f"{D}    open: false",
+        "line 3: 'd': open: false says nothing without inputs; write `inputs: {{}}`".replace("{{}}", "{}"),
+    ),
+    ("deployments:\n  triage\n    variants: [a]\n", "line 2: a colon is missing after 'triage'"),
+    ("deployments:\n  triage  # sorts\n    variants: [a]\n", "line 2: a colon is missing after 'triage'"),
+    ("deployments:\n  triage\n    description: it: sorts\n", "line 2: a colon is missing after 'triage'"),
+    (f"{D}    variants: [x]\n  triage\n  y:\n", "line 4: a colon is missing after 'triage'"),
+    (f"{INPUTS}      x: text\n      ticket\n", "line 5: a colon is missing after 'ticket'"),
+    (f"{INPUTS}      ticket:{{type: string}}", "line 4: a blank is missing after the colon of 'ticket'"),
+    (
+        f"{INPUTS}      ticket:text\n      tone: text",
+        "line 4: a blank is missing after the colon: write 'ticket: text'",
+    ),
+    (f"{INPUTS}      ticket:text", "line 4: a blank is missing after the colon: write 'ticket: text'"),
+    (
+        f"{INPUTS}      t: {{type:string, default: x}}",
+        "line 4: a blank is missing after the colon: write 'type: string'",
+    ),
+    (f"{D}    variants:[a, b]", "line 3: a blank is missing after the colon: write 'variants: [a, b]'"),
+    ("version:1\ndeployments:\n", "line 1: a blank is missing after the colon: write 'version: 1'"),
+    (
+        f"{D}    description: It sorts\n      tickets\n      and: more",
+        "line 5: there is a second ': ' here; put a text with a colon in quotes",
+    ),
     ("deployments:\n\td: {}", "line 2: a tab is no indentation in YAML; use spaces"),
     ("deployments: {d: {}", "line 1: what begins here with [, { or a quote is not closed"),
     ("a: b: c", "line 1: there is a second ': ' here; put a text with a colon in quotes"),
@@ -244,10 +322,69 @@ def test_a_flood_of_problems_is_cut_and_said_to_be() -> None:
     assert caught.value.problems[-1] == "fetchhive.yaml: and 900 more"
 
 
-def test_a_default_that_does_not_fit_is_no_problem_of_the_file() -> None:
-    """As everywhere, it is shown with its problem when it would be sent."""
-    read = read_catalog("deployments: {d: {inputs: {n: {type: integer, default: many}}}}")["d"]
-    assert read.problems({"n": "many"}) != []
+FITTING = [
+    "{type: integer, default: 3, minimum: 1}",
+    "{type: number, default: 3}",
+    "{type: integer, default: 3.0}",
+    "{type: [string, 'null'], default: null}",
+    "{enum: [calm, 3, null], default: null}",
+    "{type: string, format: date, default: 2026-01-31}",
+    "{type: string, format: uuid4}",
+    "{type: integer, format: int32}",
+    "{type: array, items: {type: string}, default: [a], examples: [[], [b]]}",
+    "{type: [integer, string], minimum: 3, maxLength: 4, default: abc}",
+    "{minimum: 3, minLength: 2}",
+    "{type: object, properties: {a: {type: string}}, required: [a], default: {a: b}}",
+    "{type: string, enum: [a, b], maxLength: 1, default: b}",
+]
+
+
+@pytest.mark.parametrize("variable", FITTING)
+def test_what_may_be_meant_is_no_slip(variable: str) -> None:
+    """Values that fit, formats of other tools, and keywords of one of several types."""
+    assert read_catalog(f"deployments: {{d: {{inputs: {{x: {variable}}}}}}}")["d"].variable_names == ["x"]
+
+
+def test_a_whole_schema_and_what_is_saved_may_have_a_default_that_does_not_fit() -> None:
+    """As everywhere, it is shown with its problem when it would be sent; saved, it is not in the strict short form."""
+    deployment = fh.Deployment("d", inputs={"n": fh.integer(default="many")})
+    text = dump_catalog([deployment])
+    assert "type: object" in text
+    assert read_catalog(text)["d"] == deployment
+    assert deployment.problems({"n": "many"}) != []
+
+
+def test_the_look_at_a_default_does_not_import_the_library_of_schemas() -> None:
+    """A person who presses Tab waits for no second of imports; the usual kinds and bounds need a look only."""
+    code = (
+        "import sys; from fh_notebook.contract.catalog_read import read_catalog; read_catalog("
+        "'deployments: {d: {inputs: {n: {type: integer, default: 3, minimum: 1}, t: {enum: [a, b], default: a}}}}')"
+        "; assert 'jsonschema' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_open_takes_other_names_too_beside_variables_one_by_one() -> None:
+    """What a snippet or earlier runs show is written so, and reads back equal."""
+    guessed = fh.Deployment("d", inputs=infer({"topic": "AI", "words": 100}))
+    text = dump_catalog([guessed])
+    assert text.endswith(
+        "    inputs:\n      topic: {type: string, required: false}\n      words: {type: integer, required: false}\n"
+        "    open: true\n"
+    )
+    assert read_catalog(text)["d"] == guessed
+    assert read_catalog("deployments: {d: {open: true}}")["d"] == fh.Deployment("d")
+    closed = read_catalog("deployments: {d: {open: false, inputs: {t: text}}}")["d"]
+    assert closed == fh.Deployment("d", inputs={"t": fh.text()})
+
+
+def test_an_entry_of_the_file_that_is_not_used_is_told_below_the_table() -> None:
+    """With its line, and who has the name; as text and as HTML."""
+    first, second = fh.Deployment("d", variants=["a"]), fh.Deployment("d", variants=["b"])
+    both = Deployments([(first, "local hive"), (second, "fetchhive.yaml:6")])
+    for shown in (repr(both), both._repr_html_().replace("&#x27;", "'").replace("&#39;", "'")):
+        assert "fetchhive.yaml:6 is not used here: the local hive has 'd'" in shown
+    assert "not used" not in repr(Deployments([(first, "local hive")]))
 
 
 def test_words_of_other_tools_in_a_schema_are_left_alone() -> None:
@@ -338,6 +475,65 @@ def test_a_name_is_near_when_it_is_a_known_one_with_a_slip(name: str, near: str 
     assert near_name(name, ["triage-1", "support-triage", "y" * 5_000]) == near
 
 
+@pytest.mark.parametrize(
+    ("name", "known", "is_slip"),
+    [
+        # another word, or a word more or less: a name of its own
+        ("invoice-de", "invoice-en", False),
+        ("triage-b", "triage-a", False),
+        ("triage-eu", "triage", False),
+        ("triage", "triage-eu", False),
+        ("triage_eu", "triage.us", False),
+        ("email-reply-fr", "email-reply-de", False),
+        ("summarise-dev", "summarise-prod", False),
+        ("support-spam", "support-triage", False),
+        ("support-reply-mails", "support-triage-mail", False),
+        ("echos", "echo", False),
+        ("suport", "support-triage", False),
+        # digits only
+        ("triage-2024", "triage-2025", False),
+        ("triage2", "triage1", False),
+        ("support-triage-v2", "support-triage-v1", False),
+        ("trage-2", "triage-1", False),
+        # one letter left out, added, changed, or two swapped
+        ("suport-triage", "support-triage", True),
+        ("support-triages", "support-triage", True),
+        ("xsupport-triage", "support-triage", True),
+        ("suppord-triage", "support-triage", True),
+        ("support-traige", "support-triage", True),
+        ("suppotr", "support", True),
+        ("invioce-de", "invoice-de", True),
+        ("suport-triage-2", "support-triage-2", True),
+        # two of them, or both words: too far to be sure
+        ("suprt-triage", "support-triage", False),
+        ("suport-trage", "support-triage", False),
+        ("tropqus-triage", "support-triage", False),
+        # case and joints
+        ("Support_Triage", "support-triage", True),
+        ("SUPPORT TRIAGE", "support-triage", True),
+        ("support.triage", "support-triage", True),
+        ("supporttriage", "support-triage", True),
+        ("support-triage", "SupportTriage", True),
+        ("triage-a", "Triage_A", True),
+        ("-", "support-triage", False),
+    ],
+)
+def test_one_word_with_a_slip_is_told_from_another_word(name: str, known: str, is_slip: bool) -> None:
+    """A correct name is never refused for being like another one."""
+    assert near_name(name, ["spam", known]) == (known if is_slip else None)
+
+
+def test_a_name_in_another_spelling_counts_before_one_with_a_slip() -> None:
+    """Whatever the order of the catalogue."""
+    assert near_name("Support_Triage", ["support-triages", "support-triage"]) == "support-triage"
+
+
+def test_the_hint_of_a_lookup_guesses_more_freely_than_a_call_is_refused() -> None:
+    """It refuses nothing that would not be refused anyway."""
+    with pytest.raises(KeyError, match="did you mean 'support-triage'"):
+        read_catalog(WHOLE)["suprt-trage"]
+
+
 def test_what_was_meant_is_told_with_the_place_and_the_cure() -> None:
     """The sentence names the file or the local hive, the nearest name, and how to call it all the same."""
     known = read_catalog(WHOLE)
@@ -345,8 +541,8 @@ def test_what_was_meant_is_told_with_the_place_and_the_cure() -> None:
         "there is no deployment 'suport-triage' in fetchhive.yaml; did you mean 'support-triage'? (to call it all the "
         "same, add it to the catalogue, or give fh.Deployment('suport-triage'))"
     )
-    own = Deployments([(fh.Deployment("echo"), "local hive")])
-    assert str(meant("echos", own)).startswith(
-        "there is no deployment 'echos' in the local hive; did you mean 'echo'? ("
+    own = Deployments([(fh.Deployment("mirror"), "local hive")])
+    assert str(meant("miror", own)).startswith(
+        "there is no deployment 'miror' in the local hive; did you mean 'mirror'? ("
     )
     assert meant("nothing", known) is None

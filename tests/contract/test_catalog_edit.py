@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.contract.catalog import same
+from fh_notebook.contract.catalog_changes import kept
+from fh_notebook.contract.catalog_edit import edited as edit
 from fh_notebook.contract.catalog_edit import put
 from fh_notebook.contract.catalog_places import comments_of
 from fh_notebook.contract.catalog_read import read_catalog
@@ -64,7 +66,7 @@ CHANGES = [
     ),
     (
         fh.Deployment("a", variants=["x"], inputs={"n": fh.integer()}),
-        ["-      t: text   # tt", "+      # tt"],
+        ["-      t: text   # tt"],
     ),
     (
         fh.Deployment("a", variants=["x"], inputs={"t": fh.text(), "n": fh.integer()}, description="It sorts."),
@@ -72,7 +74,7 @@ CHANGES = [
     ),
     (
         fh.Deployment("a", inputs={"t": fh.text(), "n": fh.integer()}),
-        ["-    variants: [x]   # only one", "+    # only one"],
+        ["-    variants: [x]   # only one"],
     ),
     (
         fh.Deployment("b", description="short"),
@@ -95,7 +97,9 @@ def test_only_the_lines_that_say_something_else_are_changed(deployment: fh.Deplo
     edited = put(THEIRS, deployment)
     assert _changes(edited) == changed
     assert same(read_catalog(edited)[deployment.name], deployment)
-    assert sorted(comments_of(edited)) == sorted(comments_of(THEIRS))
+    lost, found = (comments_of("\n".join(x[1:] for x in changed if x[0] == sign)) for sign in "-+")
+    gone = [comment for comment in lost if comment not in found]
+    assert sorted([*comments_of(edited), *gone]) == sorted(comments_of(THEIRS))
 
 
 def test_comments_inside_of_what_is_replaced_stand_above_it() -> None:
@@ -133,10 +137,18 @@ LAYOUTS = [
     ("deployments:\r\n  b:\r\n", "deployments:\r\n  b:\r\n  a:\r\n    variants: [z]\r\n"),
     (
         "deployments:\n  a:\n    variants:\n    - y  # why\n    - x\n",
-        "deployments:\n  a:\n    # why\n    variants: [z]\n",
+        "deployments:\n  a:\n    variants: [z]\n",
     ),
     ("deployments:\n  a:\n    variants: {z: the last}\n", "deployments:\n  a:\n    variants: {z: the last}\n"),
-    ("deployments:\n  a:\n    description: gone", "deployments:\n  a:\n    variants: [z]"),
+    (
+        "deployments:\n  a:\n    description: stays",
+        "deployments:\n  a:\n    description: stays\n    variants: [z]",
+    ),
+    ("deployments:\n  a:\n    variants: [z]\n    inputs: {}", "deployments:\n  a:\n    variants: [z]"),
+    (
+        "deployments:\n  a:\n    variants: [z]\n    open: false\n    inputs: {}\n",
+        "deployments:\n  a:\n    variants: [z]\n",
+    ),
     (
         "deployments:\n  b:\n    # about b\n\n# end\n",
         "deployments:\n  b:\n    # about b\n  a:\n    variants: [z]\n\n# end\n",
@@ -217,9 +229,11 @@ def test_any_deployment_goes_into_any_catalogue_and_nothing_else_changes(
     before = read_catalog(text)
     edited = put(text, mine)
     after = read_catalog(edited)
-    assert same(after[mine.name], written(mine)) or same(after[mine.name], mine)
+    wanted = kept(before.get(mine.name), mine)
+    assert same(after[mine.name], written(wanted)) or same(after[mine.name], wanted)
     assert all(same(after[name], before[name]) for name in before if name != mine.name)
-    assert set(comments_of(text)) <= set(comments_of(edited))
+    if mine.name not in before:
+        assert set(comments_of(text)) <= set(comments_of(edited))
     if mine.name not in before and before:
         assert edited.startswith(text.rstrip("\n"))
 
@@ -234,7 +248,83 @@ def test_a_deployment_is_changed_into_any_other_in_its_place(
     first, last = fh.Deployment("first one", variants=["a"]), fh.Deployment("last one", inputs={"t": fh.text()})
     text = _commented(dump_catalog([first, old, last]), places)
     edited = put(text, named)
-    assert same(read_catalog(edited)[old.name], written(named)) or edited == text
+    assert same(read_catalog(edited)[old.name], written(kept(read_catalog(text)[old.name], named))) or edited == text
     head, tail = text.partition("  first one:")[0], text.rpartition("  last one:")[2]
     assert edited.startswith(head)
     assert edited.endswith(tail)
+
+
+ORPHANS = """\
+deployments:
+  triage:
+    description: Sorts.
+    variants:
+      - keywords
+      # the slow one
+      - nearest  # by example
+    inputs:
+      # what came in
+      ticket: {type: string}
+      # how long
+      # it may be
+      max_words:
+        type: integer  # whole
+        default: 120
+      # how it sounds
+      tone: text  # calm
+      # --- about the customer
+      vip: boolean
+      name: text
+  next: {variants: [a]}
+"""
+
+
+def test_the_comments_of_what_is_removed_go_with_it_and_are_told() -> None:
+    """Those beside it, within it and right above it; a line that may be a heading of what follows stays."""
+    new = fh.Deployment("triage", variants=["keywords"], inputs={"ticket": fh.text(), "name": fh.text()})
+    made = edit(ORPHANS, new)
+    assert comments_of(made.text) == ["# what came in", "# --- about the customer"]
+    assert made.text.startswith("deployments:\n  triage:\n    description: Sorts.\n    variants: [keywords]\n")
+    assert made.text.endswith("      # --- about the customer\n      name: text\n  next: {variants: [a]}\n")
+    assert made.changes == (
+        "removed the variant nearest, the variables max_words, tone and vip and the comments '# the slow one', "
+        "'# by example', '# how long', '# it may be', '# whole', '# how it sounds' and '# calm'"
+    )
+
+
+def test_what_is_changed_is_told_and_what_is_only_new_is_not() -> None:
+    """Kinds, what must be given, the description, the order of the variants, and whether others are taken."""
+    text = "deployments:\n  a:\n    description: Old.\n    variants: [x, y]\n    inputs:\n      t: text\n      n: integer\n"
+    known = read_catalog(text)["a"]
+    told = {
+        "changed the variables t and n": {"inputs": {"t": fh.integer(), "n": fh.integer(required=False)}},
+        "changed the description": {"description": "New."},
+        "changed the order of the variants": {"variants": ["y", "x"]},
+        "changed which other variables are taken": {
+            "inputs": {k: v for k, v in known.inputs.items() if k != "additionalProperties"}
+        },
+        "": {"variants": ["x", "y", "z"], "inputs": {"t": fh.text(), "n": fh.integer(), "more": fh.text()}},
+    }
+    for words, change in told.items():
+        parts = {"variants": known.variants, "inputs": known.inputs, "description": None} | change
+        made = edit(text, fh.Deployment("a", **parts))
+        assert made.changes == words
+        assert made.text != text
+        assert read_catalog(made.text)["a"].description == (change.get("description") or "Old.")
+
+
+OPEN = "deployments:\n  a:\n    inputs:\n      t: {type: string, required: false}  # tt\n"
+
+
+@pytest.mark.parametrize("form", ["    open: true  # o\n", "    open: false  # o\n", ""])
+def test_open_is_edited_beside_the_variables_and_nothing_else_is(form: str) -> None:
+    """It comes, goes and stays with what the inputs say; a whole schema in the file stays one."""
+    closed = fh.Deployment("a", inputs={"t": fh.text(required=False)})
+    is_open = fh.Deployment("a", inputs={"type": "object", "properties": {"t": {"type": "string"}}})
+    for wanted in (closed, is_open):
+        edited = put(OPEN + form, wanted)
+        assert same(read_catalog(edited)["a"], wanted)
+        assert edited.startswith(OPEN)
+    whole = "deployments:\n  a:\n    inputs: {type: object, properties: {t: {type: string}}}\n"
+    more = fh.Deployment("a", variants=["x"], inputs=is_open.inputs)
+    assert put(whole, more) == f"{whole}    variants: [x]\n"

@@ -35,6 +35,7 @@ UNSAYABLE = (
         "is not read",
         "a tab",
     ),
+    *("the default", "the choice", "the example", "the format", "says nothing of", "is missing after"),
     *("is not closed", "a second", "an alias", "is not allowed", "too deep", "1,000,000 bytes", "no name", "otherwise"),
 )
 
@@ -76,6 +77,8 @@ GOOD = [
     "deployments: {a: {inputs: {type: {type: string}, properties: text}}}",
     "deployments: {a: {inputs: {x: {x-widget: slider, $ref: '#/properties/x'}}}}",
     "deployments: {1: {}, no: {}}",
+    "deployments: {a: {open: true}, b: {open: }, c: {open: true, inputs: {x: text}}, d: {open: false, inputs: {x: text}}}",
+    "deployments: {a: {open: , inputs: {type: object}}}",
 ]
 
 
@@ -123,6 +126,9 @@ BAD = [
     "deployments: {a: {inputs: {type: object, required: true}}}",
     "deployments: {a: {inputs: {$schema: x, type: array}}}",
     "deployments: {a: {inputs: {properties: {x: {}}}}}",
+    "deployments: {a: {open: 'true', inputs: {x: text}}}",
+    "deployments: {a: {open: false, inputs: }}",
+    "deployments: {a: {open: true, inputs: {$schema: x}}}",
 ]
 
 

@@ -53,6 +53,9 @@ NS = "2026-11-25T08:00:00.000000001"
         (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
         (np.array([1, "a"], dtype=object), [1, "a"]),
         (np.array([(1, 2.5)], dtype=[("a", "i8"), ("b", "f8")]), [[1, 2.5]]),
+        (np.ma.array([(1, 2.5)], dtype=[("a", "i8"), ("b", "f8")]), [[1, 2.5]]),
+        (np.ma.array([1, 2]), [1, 2]),
+        (np.ma.array(3), 3),
         (np.datetime64("2026-11-25"), "2026-11-25T00:00:00"),
         (np.datetime64(NS), NS),
         (np.array(["2026-11-25T08:00"], dtype="datetime64[ns]"), ["2026-11-25T08:00:00"]),
@@ -100,7 +103,7 @@ def test_a_value_becomes_what_json_means(value: Any, made: Any) -> None:
     "value",
     [
         float("nan"), np.float64("nan"), np.float32("nan"), np.float16("nan"), Decimal("nan"), Decimal("sNaN"), pd.NaT, pd.NA,
-        np.datetime64("NaT"), np.timedelta64("NaT"),
+        np.datetime64("NaT"), np.timedelta64("NaT"), np.ma.masked, np.ma.array(3, mask=True),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_null_in_a_table_and_a_problem_from_a_program(value: Any) -> None:
@@ -110,6 +113,23 @@ def test_what_is_missing_is_null_in_a_table_and_a_problem_from_a_program(value: 
     (problem,) = json_problems(jsonable([{"a": value}]))
     assert problem.startswith("[0].a: ")
     assert problem.endswith("has no JSON form; leave it out or give null")
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        (np.ma.array([1, 2], mask=[False, True]), [1, None]),
+        (np.ma.array(["a", "b"], mask=[True, False]), [None, "b"]),
+        (np.ma.array([[1.5, 2.0], [3.0, 4.0]], mask=[[0, 1], [0, 0]]), [[1.5, None], [3.0, 4.0]]),
+        (np.ma.array(["2026-11-25", "2026-11-26"], dtype="datetime64[s]", mask=[1, 0]), [None, "2026-11-26T00:00:00"]),
+        (np.ma.array([(1, 2.5)], mask=[(0, 1)], dtype=[("a", "i8"), ("b", "f8")]), [[1, None]]),
+        (np.ma.array([{"a": 1}, None], mask=[1, 0], dtype=object), [None, None]),
+    ],
+)
+def test_the_holes_of_a_masked_array_are_missing(value: Any, made: Any) -> None:
+    """Null out of a table, a problem with its place from a program; never the number beneath the mask."""
+    assert jsonable(value, missing_is_null=True) == made
+    assert len(json_problems(jsonable(value))) == 1
 
 
 @pytest.mark.parametrize(

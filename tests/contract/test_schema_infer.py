@@ -7,14 +7,17 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict
 
+import pandas as pd
 import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract import schema as fh
+from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.schema import from_function, infer, problems, to_schema
 from fh_notebook.errors import InputError
 
@@ -149,7 +152,10 @@ OPTIONAL_TEXT = {"type": ["string", "null"]}
         (list[str], {"type": "array", "items": {"type": "string"}}),
         (Sequence[int], {"type": "array", "items": {"type": "integer"}}),
         (tuple[int, ...], {"type": "array", "items": {"type": "integer"}}),
-        (tuple[int, str], {"type": "array", "minItems": 2, "maxItems": 2}),
+        (
+            tuple[int, str],
+            {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "minItems": 2, "maxItems": 2},
+        ),
         (set[str], {"type": "array", "items": {"type": "string"}, "uniqueItems": True}),
         (dict, {"type": "object"}),
         (dict[str, int], {"type": "object", "additionalProperties": {"type": "integer"}}),
@@ -245,10 +251,10 @@ def test_whatever_has_a_signature_is_read(func: Any, required: list[str], defaul
 
 
 def test_a_typed_dict_and_a_pydantic_model_are_read_with_their_words() -> None:
-    """Descriptions, choices and defaults come along; a pydantic model's schema stays as it is."""
+    """Descriptions, choices and defaults come along; a pydantic model's schema is as it gives it, closed."""
     assert to_schema(Inputs)["properties"]["ticket"] == {"type": "string", "description": "what the customer wrote"}
     schema = to_schema(Model)
-    assert schema == Model.model_json_schema()
+    assert schema == {**Model.model_json_schema(), "additionalProperties": False}
     assert problems(schema, {"ticket": "x", "tone": "clam"}) == [
         "tone: 'clam' is not one of 'calm' or 'brief'; did you mean 'calm'?"
     ]
@@ -268,3 +274,31 @@ def test_what_has_no_signature_is_refused() -> None:
     """Some of Python's own callables have none."""
     with pytest.raises(InputError, match="no readable signature"):
         from_function(min)
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        ("t.csv", "z: 't.csv' is a file's name and no DataFrame; give pd.read_csv('t.csv')"),
+        (Path("t.parquet"), "z: 't.parquet' is a file's name and no DataFrame; give pd.read_parquet('t.parquet')"),
+        ("t", "z: 't' is a file's name and no DataFrame; read it first, as by pd.read_csv"),
+        ([{"a": 1}], "z: [{'a': 1}] is no DataFrame; give pd.DataFrame(...) of it"),
+        (3, "z: 3 is no DataFrame; give one"),
+    ],
+)
+def test_what_is_no_frame_is_told_with_how_to_make_one(frame: Any, told: str) -> None:
+    """The name of a file is the usual slip."""
+    with pytest.raises(InputError) as caught:
+        Deployment.from_frame("z", frame)
+    assert str(caught.value) == told
+
+
+def test_blanks_at_the_ends_of_a_columns_name_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The variable is named as the column is, so that the frame's own rows fit; the cure is one call."""
+    frame = pd.DataFrame({" Body ": ["a"], "n": [1]})
+    assert Deployment.from_frame("z", frame).variable_names == [" Body ", "n"]
+    said = capsys.readouterr().err
+    assert "' Body '" in said
+    assert "frame.rename(columns=str.strip)" in said
+    Deployment.from_frame("z", frame.rename(columns=str.strip))
+    assert capsys.readouterr().err == ""

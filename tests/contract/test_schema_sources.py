@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Required, TypedDict
 
+import annotated_types as at
 import pydantic
 import pytest
 
@@ -85,6 +87,34 @@ def test_a_pydantic_model_gives_aliases_nested_models_constraints_and_choices() 
     assert filled["address"]["country"] == "DE"
     assert (filled["tone"], filled["parts"]) == ("calm", [])
     assert problems(schema, filled) == []
+
+
+class OpenPart(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    size: int = 1
+
+
+class Box(pydantic.BaseModel):
+    ticket: str
+    tone: str | None = None
+    address: Address | None = None
+    part: OpenPart | None = None
+    counts: dict[str, int] = {}
+
+
+def _workflow_of_a_box(box: Box) -> None: ...
+
+
+def test_a_misspelt_variable_of_a_pydantic_model_is_told_at_every_depth() -> None:
+    """As of every declared schema; a model that allows more takes more, and a dict every name."""
+    given = {"ticket": "late", "part": {"size": 2, "more": 3}, "counts": {"any": 1}}
+    assert problems(to_schema(Box), given) == []
+    wrong = {**given, "tonne": "calm", "address": {"city": "Kiel", "zip": "24103", "contry": "DE"}}
+    assert sorted(problems(to_schema(Box), wrong)) == [
+        "address.contry: there is no such name here; did you mean 'country'?",
+        "tonne: there is no such variable; did you mean 'tone'?",
+    ]
+    assert len(problems(to_schema(_workflow_of_a_box), {"box": wrong})) == 2
 
 
 class Strange(pydantic.BaseModel):
@@ -246,6 +276,13 @@ def test_a_named_tuple_is_variables_at_the_top_and_a_list_inside() -> None:
     assert problems(schema, {"pair": ["a", "b"]}) == ["pair[1]: the text 'b' is not a whole number"]
 
 
+COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
+PAIR = {
+    "type": "array",
+    "prefixItems": [{"type": "integer", "minimum": 1}, {"type": "string"}],
+    "minItems": 2,
+    "maxItems": 2,
+}
 UserId = NewType("UserId", int)
 
 
@@ -261,13 +298,31 @@ class Level(IntEnum):
         (Level, {"type": "integer", "enum": [1, 2]}),
         (Literal[Level.LOW], {"type": "integer", "enum": [1]}),
         (Annotated[int, pydantic.Field(description="How many.")], {"type": "integer", "description": "How many."}),
+        (Annotated[int, pydantic.Field(ge=1, le=9)], {"type": "integer", "minimum": 1, "maximum": 9}),
+        (Annotated[float, at.Gt(0), at.Lt(0.5)], {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5}),
+        (Annotated[int, at.Interval(ge=1, lt=9)], {"type": "integer", "minimum": 1, "exclusiveMaximum": 9}),
+        (Annotated[int | None, pydantic.Field(multiple_of=5)], {"type": ["integer", "null"], "multipleOf": 5}),
+        (
+            Annotated[str, pydantic.Field(min_length=1, max_length=5, pattern="^a", description="Short.")],
+            {"type": "string", "minLength": 1, "maxLength": 5, "pattern": "^a", "description": "Short."},
+        ),
+        (Annotated[str, pydantic.StringConstraints(min_length=2)], {"type": "string", "minLength": 2}),
+        (
+            Annotated[list[str], at.Len(1, 3)],
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3},
+        ),
+        (Annotated[dict[str, int], at.MinLen(1)], {**COUNTS, "minProperties": 1}),
+        (Annotated[Decimal, pydantic.Field(ge=Decimal("0.5"))], {"minimum": 0.5}),
+        (Annotated[str, pydantic.Field(pattern="(")], {"type": "string"}),
+        (Annotated[date, pydantic.Field(ge=date(2026, 1, 1))], {"type": "string", "format": "date"}),
+        (tuple[Annotated[int, at.Ge(1)], str], PAIR),
         (Place | None, {**PLACE, "type": ["object", "null"]}),
         (dict[str, Place], {"type": "object", "additionalProperties": PLACE}),
         (subprocess.Popen, {}),
     ],
 )
 def test_more_annotations_say_what_they_are(hint: Any, schema: dict[str, Any]) -> None:
-    """New types, enumerations, pydantic's fields, named fields within containers."""
+    """New types, enumerations, pydantic's fields with their limits, named fields within containers."""
 
     def workflow(x): ...
 

@@ -18,7 +18,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell import CellCall, read_cell
 from fh_notebook.notebook.json_values import as_json
-from fh_notebook.notebook.template import doubtful
+from fh_notebook.notebook.template import Template
 
 from .test_magic import Shell, shell  # noqa: F401 - a fixture
 
@@ -265,10 +265,17 @@ def test_an_equals_sign_in_a_text_is_its_own(text: str) -> None:
             ["line 1 of the body: {{ row.ticket }' is not closed by }}, so it is sent as text"],
         ),
         ("Dear\n{{ name, hello", ["line 2 of the body: {{ name, hello is not closed by }}, so it is sent as text"]),
-        ("a: '{{ my name }}'", ["line 1 of the body: {{ my name }} is not a Python expression, so it is sent as text"]),
-        ("a: '{{ x = 1 }}'", ["line 1 of the body: {{ x = 1 }} is not a Python expression, so it is sent as text"]),
+        ("a: '{{ my name }}'", ["line 1 of the body: {{ my name }} is not an expression, so it is sent as text"]),
+        ("a: '{{ x = 1 }}'", ["line 1 of the body: {{ x = 1 }} is not an expression, so it is sent as text"]),
         ("a: {{ len(\n  'b') }}", []),
-        ("a: '{{else}} {{#each x}} {{ }} {{1 +'", []),
+        (
+            "a: '{{ 1 }} {{ my name }}'",
+            ["line 1 of the body: {{ my name }} is not an expression, so it is sent as text"],
+        ),
+        ("a: '{{else}} {{#each x}} {{ }} {{\"k\": 1}}'", []),
+        ("a: '{{ 5 + }}'", ["line 1 of the body: {{ 5 + }} is not an expression, so it is sent as text"]),
+        ("a: '{{1 +'", ["line 1 of the body: {{1 +' is not closed by }}, so it is sent as text"]),
+        ("a: '{{ not row. }}'", ["line 1 of the body: {{ not row. }} is not an expression, so it is sent as text"]),
     ],
 )
 def test_what_was_perhaps_an_expression_is_said_and_sent(body: str, warnings: list[str]) -> None:
@@ -278,7 +285,7 @@ def test_what_was_perhaps_an_expression_is_said_and_sent(body: str, warnings: li
 
 def test_a_body_full_of_doubtful_braces_is_said_shortly() -> None:
     """Three sentences at most, each of a readable length."""
-    told = doubtful(("{{ a b" + "c" * 500 + "\n") * 50)
+    told = Template(("{{ a b" + "c" * 500 + "\n") * 50).doubtful()
     assert len(told) == 3
     assert all(len(sentence) < 150 for sentence in told)
 
@@ -367,9 +374,34 @@ def test_a_dry_run_over_rows_shows_the_first_request(shell: Shell) -> None:  # n
     assert len(local.calls) == before
 
 
-def test_over_says_what_was_perhaps_an_expression(shell: Shell) -> None:  # noqa: F811
-    """Beside the result."""
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("text: {{ row.Ticket Text }}", "line 1: {{ row.Ticket Text }} is not an expression; write {{ row['Ticket Text'] }} ("),
+        ("text: '{{ row.q. }}'", "line 1: {{ row.q. }} is not an expression; write {{ row.q }} ("),
+        ("text: {{ row['q }}", "line 1: {{ row['q }} is not an expression; write {{ row.q }} ("),
+        ("\ntext: '{{ row.q }'", "line 2: {{ row.q }' is not closed by }}; write {{ row.q }} ("),
+        ("text: '{{ row.zebra crossing }}'", "line 1: {{ row.zebra crossing }} is not an expression (to send braces"),
+        ("text: {{ 5 + }}", "line 1: {{ 5 + }} is not an expression (to send braces as they are: {{ '{{ x }}' }})"),
+        ("text: '{{ my tone }}'", "line 1: {{ my tone }} is not an expression ("),
+        ("text: '{{ row.q } and {{ row.q }}'", "line 1: {{ row.q } and {{ row.q }} is not an expression; write"),
+    ],
+)  # fmt: skip
+def test_over_refuses_what_was_perhaps_an_expression(shell: Shell, body: str, told: str) -> None:  # noqa: F811
+    """Every row would be paid for with the slip in it: one line before any call, with the column that was meant."""
+    local = _declared()
+    before = len(local.calls)
+    shell.shell.user_ns["rows"] = [{"q": "a", "Ticket Text": "b"}]
+    result, said = shell.run(f"%%fetchhive declared -v plain --over rows\n{body}")
+    assert isinstance(result.error_in_exec, InputError)
+    assert told in said
+    assert len(local.calls) == before
+
+
+def test_over_leaves_the_templates_of_other_languages_alone(shell: Shell) -> None:  # noqa: F811
+    """And braces that an expression gives."""
     _declared()
-    shell.shell.user_ns["rows"] = [{"t": "a"}]
-    _, said = shell.run("%%fetchhive declared -v plain --over rows --dry-run\ntext: '{{ row.t } and {{ row.t }}'")
-    assert "line 1 of the body: {{ row.t } and {{ row.t }} is not a Python expression, so it is sent as text" in said
+    shell.shell.user_ns["rows"] = [{"q": "a"}]
+    body = "text: \"{{#if x}}{{else}}{{/if}} {{> part}} {{{ raw }}} {{ '{{ x }}' }} {{ row.q }}\""
+    shell.run(f"%%fetchhive declared -v plain --over rows --out out\n{body}")
+    assert list(shell.shell.user_ns["out"]["output"]) == ["{{#if x}}{{else}}{{/if}} {{> part}} {{{ raw }}} {{ x }} a"]

@@ -73,14 +73,17 @@ def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, objec
         ("- a\n- b", "is a list, not a mapping"),
         ("just some words", "is a text, not a mapping"),
         ("42", "is a number, not a mapping"),
-        ("ticket: Re: late", "line 1 of the body, column 11: mapping values are not allowed here; a text with a colon"),
-        ("a: 1\na: 2", "line 2 of the body, column 1: 'a' is given twice"),
+        (
+            "ticket: Re: late",
+            "line 1 of the body: there is a second ': ' here; put a text with a colon in quotes, or use `name: |`",
+        ),
+        ("a: 1\na: 2", "line 2 of the body: 'a' is given twice"),
         ("a: [1, 2", "line 1 of the body"),
         ("a: &x [1]\nb: *x", "begins an alias"),
         ("a: !!python/object:os.system x", "could not determine a constructor"),
         ("a: !thing x", "could not determine a constructor"),
         ("? [a]\n: b", "a name must be a text"),
-        ("a: \x00", "cannot be read"),
+        ("a: \x00", "line 1 of the body: the character U+0000 is not allowed"),
         ("\ta: 1", "line 1"),
         ("[" * 5000, "body"),
     ],
@@ -193,7 +196,9 @@ def test_the_loader_is_a_safe_one() -> None:
 
 def test_a_pasted_name_that_is_near_to_a_known_one_is_no_slip() -> None:
     """The service wrote it: the snippet's own values say its variables."""
-    known = Deployments([(fh.Deployment("support-triage", variants=["a"], inputs={"n": fh.integer()}), "fetchhive.yaml")])
+    known = Deployments(
+        [(fh.Deployment("support-triage", variants=["a"], inputs={"n": fh.integer()}), "fetchhive.yaml")]
+    )
 
     def find(name: str) -> fh.Deployment | None:
         if (slip := meant(name, known)) is not None:

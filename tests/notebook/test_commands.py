@@ -7,6 +7,7 @@ import builtins
 import getpass
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from keyring.backend import KeyringBackend
 
 import fh_notebook as fh
 from fh_notebook import keys, session, settings
+from fh_notebook.addresses import origin
 from fh_notebook.batching.batch import Batch
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.commands import COMMANDS
 from fh_notebook.notebook.magic import FetchHiveMagics
+from fh_notebook.values import Secret
 
 from .test_magic import KEY, Shell, hive, shell  # noqa: F401 - fixtures
 
@@ -57,6 +60,13 @@ def keyring() -> Iterator[Held]:
     set_keyring(before)
 
 
+class Terminal(io.StringIO):
+    """A standard input that a person types at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """What the person types at the prompts of a terminal, in order; the list has the prompts that were shown."""
@@ -72,6 +82,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
         monkeypatch.setattr(getpass, "getpass", answer)
         monkeypatch.setattr(builtins, "input", answer)
+        monkeypatch.setattr(sys, "stdin", Terminal())
         return prompts
 
     return type_
@@ -164,6 +175,9 @@ def test_a_line_that_is_wrong_is_one_line(shell: Shell, line: str, told: str) ->
         f"%fetchhive login {KEY}",
         "%fetchhive login a-key-of-another-shape",
         "%fetchhive login --key=a-key-of-another-shape",
+        "%fetchhive login --here=a-key-of-another-shape",
+        "%fetchhive login --check=a-key-of-another-shape --here",
+        "%fetchhive login --her a-key-of-another-shape",
         f"%fetchhive use {KEY}",
         f"%fetchhive {KEY}",
         f"%%fetchhive echo -v plain --metadata note={KEY}\ntext: hi",
@@ -176,7 +190,8 @@ def test_a_key_in_a_line_is_refused_and_not_repeated(shell: Shell, hive: LocalHi
     result, said = shell.run(cell)
     assert type(result.error_in_exec).__name__ == "UsageError"
     assert "make a new key" in said
-    assert "%fetchhive login" in said
+    assert keys.LOGIN_CURE in said
+    assert result.error_in_exec.__context__ is None  # argparse's own error repeats the text
     assert KEY not in said
     assert "another-shape" not in said
     assert settings.current() is before
@@ -202,7 +217,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     prompts = typed(f" {KEY} ")
     result, said = shell.run("%fetchhive login")
     assert result.error_in_exec is None, said
-    place = settings.origin(str(settings.current().base_url))
+    place = origin(str(settings.current().base_url))
     assert prompts == [f"Key for {place} (not shown): "]
     assert keyring.held == {("fh_notebook", place): KEY}
     assert f"The key for {place} is in the system's keyring (memory)" in said
@@ -212,7 +227,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     assert result.result.output == "hi"
     assert shell.run("%fetchhive use")[1].count("*** from keyring") == 1
     assert KEY not in said + more + _everywhere(shell)
-    settings.log_out()  # what a new kernel knows
+    settings.log_out(str(settings.current().base_url))  # what a new kernel knows
     assert settings.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
 
 
@@ -358,7 +373,7 @@ def test_a_logout_forgets_the_keyrings_key_too(
     keyring.held["fh_notebook", "api.fetchhive.com"] = OTHER
     typed(KEY)
     shell.run("%fetchhive login")
-    place = settings.origin(str(settings.current().base_url))
+    place = origin(str(settings.current().base_url))
     _, said = shell.run("%fetchhive logout")
     assert f"The key is gone from this kernel and the keyring ({place})." in said
     assert keyring.held == {("fh_notebook", "api.fetchhive.com"): OTHER}
@@ -366,10 +381,32 @@ def test_a_logout_forgets_the_keyrings_key_too(
     assert f"There was no key for {place} to forget." in shell.run("%fetchhive logout")[1]
 
 
+def test_a_logout_is_about_the_service_in_use(
+    shell: Shell, keyless: LocalHive, keyring: Held, typed: Callable[..., list[str]]
+) -> None:
+    """A login at another service stays, and that is said; from the local hive there is nothing to log out."""
+    url, place = str(settings.current().base_url), origin(str(settings.current().base_url))
+    typed(KEY)
+    shell.run("%fetchhive login")
+    shell.run("%fetchhive use live")
+    _, said = shell.run("%fetchhive logout")
+    assert f"There was no key for api.fetchhive.com to forget.\nThe login for {place} stays" in said
+    shell.run("%fetchhive use local")
+    _, said = shell.run("%fetchhive logout")
+    assert f"There was no key for the local hive to forget.\nThe login for {place} stays" in said
+    assert keyring.held == {("fh_notebook", place): KEY}
+    shell.run(f"%fetchhive use {url}")
+    assert session.client_for(None).check().status == "good"
+    _, said = shell.run("%fetchhive logout")
+    assert f"The key is gone from this kernel and the keyring ({place})." in said
+    assert "stays" not in said
+    assert keyring.held == {}
+
+
 def test_a_keyring_that_is_in_the_clear_is_not_used(keyring: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that everybody's backup has is no place for a key."""
     monkeypatch.setattr(Held, "name", "PlaintextKeyring")
-    kept, why = keys.keep_in_keyring("x", settings.Secret(KEY))
+    kept, why = keys.keep_in_keyring("x", Secret(KEY))
     assert not kept
     assert "in the clear" in why
     assert keyring.held == {}
@@ -388,8 +425,21 @@ def test_use_says_what_is_in_use(shell: Shell, hive: LocalHive, work: Path) -> N
     assert facts["key"] == "*** from configure()"
     assert facts["workspace"] == session.client_for(None).workspace
     assert facts["answers are kept in"] == str(settings.store_path())
-    assert facts["catalogue"] == str(work / "fetchhive.yaml")
+    assert facts["catalogue"] == "fetchhive.yaml"
     assert KEY not in said + result.result._repr_html_()
+
+
+def test_use_names_the_way_to_the_catalogue_and_says_when_it_is_broken(
+    shell: Shell, hive: LocalHive, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder below; the first problem with its line, and how many more there are."""
+    (work / "fetchhive.yaml").write_text("deployments: [a]\n")
+    (work / "deep").mkdir()
+    monkeypatch.chdir(work / "deep")
+    facts = dict(shell.run("%fetchhive use")[0].result.facts)
+    assert facts["catalogue"].startswith("../fetchhive.yaml, which cannot be used: line 1: deployments is a list;")
+    (work / "fetchhive.yaml").write_text("a: 1\nb: 2\nc: 3\n")
+    assert dict(shell.run("%fetchhive use")[0].result.facts)["catalogue"].endswith(" (and 2 more)")
 
 
 def test_use_sends_calls_elsewhere(shell: Shell, hive: LocalHive, work: Path) -> None:
@@ -412,7 +462,7 @@ def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None
     """A newcomer's kernel: the local hive. Live without a key: nowhere, with the cure."""
     result, _ = shell.run("%fetchhive use")
     assert "the local hive in this kernel, as there is no key for" in dict(result.result.facts)["calls go to"]
-    assert dict(result.result.facts)["key"] == "none: %fetchhive login asks for one"
+    assert dict(result.result.facts)["key"] == f"none: {keys.LOGIN_CURE}"
     fh.configure(store=None)
     result, said = shell.run("%fetchhive use live")
     assert result.error_in_exec is None, said
@@ -456,7 +506,7 @@ def test_describe_shows_variants_and_start_variables(shell: Shell, hive: LocalHi
     assert "variants: keywords, nearest" in said
     for words in ("ticket", "a text of several lines", "What the customer wrote.", "a choice", "'calm' or 'brief'"):
         assert words in said
-    assert "%%fetchhive support-triage-2 -v keywords -v nearest\nticket: ..." in said
+    assert "%%fetchhive support-triage-2 -v keywords -v nearest\nticket:  # a text" in said
     assert "<b>" not in result.result._repr_html_()
     _, said = shell.run("%fetchhive describe suport-triage-2")
     assert "did you mean 'support-triage-2'?" in said
@@ -515,17 +565,51 @@ def test_a_key_in_a_snippet_is_dropped_and_said(
     assert OTHER not in "".join(p.read_text() for p in work.rglob("*") if p.is_file())
 
 
-def test_a_second_snippet_adds_its_variant_and_keeps_the_schema(shell: Shell, hive: LocalHive, work: Path) -> None:
-    """What was declared is worth more than a guess from another sample."""
+def test_a_second_snippet_adds_what_is_new_and_keeps_what_was_declared(
+    shell: Shell, hive: LocalHive, work: Path
+) -> None:
+    """A new variable need not be given, a known one keeps its kind, another name is refused as before; all is said."""
     declared = fh.Deployment("brief", variants=["live"], inputs={"topic": fh.text(description="What of.")})
     declared.save()
-    result, said = shell.run("%%fetchhive snippet\n" + _snippet(variant="draft", topic=3, extra=True))
+    result, said = shell.run("%%fetchhive snippet\n" + _snippet(variant="draft", topic=3, vip=True, odd=None))
     assert result.error_in_exec is None, said
     known = fh.deployments()["brief"]
     assert known.variants == ("live", "draft")
-    assert known.inputs["properties"] == declared.inputs["properties"]
+    assert known.inputs["properties"] == {**declared.inputs["properties"], "vip": {"type": "boolean"}, "odd": {}}
+    assert known.inputs["required"] == ["topic"]
+    assert known.problems({"topic": "AI", "vip": True}) == []
+    assert known.problems({"topic": "AI", "wip": True}) == ["wip: there is no such variable; did you mean 'vip'?"]
     assert "with the variant draft in" in said
+    assert "vip is new: added as true or false, not required." in said
+    assert "odd is new: added as anything, not required." in said
+    assert "topic stays a text, as declared; in the snippet it is a whole number." in said
+    assert "stay as they are" not in said
+    assert "Replaced" not in said
+    _, said = shell.run("%%fetchhive snippet\n" + _snippet(variant="draft", topic="AI"))
     assert "Its Start variables were known, and stay as they are." in said
+
+
+def test_a_snippet_is_saved_as_a_person_would_write_it(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """In the short form, which is there to be corrected; others are taken still."""
+    shell.run("%%fetchhive snippet\n" + _snippet())
+    text = (work / "fetchhive.yaml").read_text()
+    assert "      topic: {type: string, required: false}\n" in text
+    assert text.endswith("    open: true\n")
+    assert fh.deployments()["brief"].problems({"topic": "AI", "another": 3}) == []
+
+
+def test_what_comes_through_a_pipe_is_no_snippet(
+    shell: Shell, hive: LocalHive, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the rest of a script: nobody can be asked, as for a login, and not a line of it is read."""
+    piped = io.StringIO(_snippet())
+    monkeypatch.setattr(sys, "stdin", piped)
+    _, said = shell.run("%fetchhive snippet")
+    assert "SettingsError: nobody can be asked here" in said
+    assert "%%fetchhive snippet" in said
+    assert piped.tell() == 0
+    assert not (work / "fetchhive.yaml").exists()
+    assert "in a terminal it is" in shell.run("%fetchhive help snippet")[1]
 
 
 def test_a_snippet_whose_line_breaks_were_lost_is_read(
@@ -583,7 +667,23 @@ def test_history_is_the_table(shell: Shell, hive: LocalHive) -> None:
     assert isinstance(result.result, pd.DataFrame)
     assert result.result["output"].tolist() == ["t2", "t1", "t0"]
     assert len(shell.run("%fetchhive history echo -n 2")[0].result) == 2
-    assert shell.run("%fetchhive history nothing")[0].result.empty
+    assert len(shell.run("%fetchhive history -n 2")[0].result) == 2
+
+
+def test_history_of_nothing_is_a_line_and_no_empty_table(shell: Shell, hive: LocalHive) -> None:
+    """A number alone was meant as -n."""
+    result, said = shell.run("%fetchhive history")
+    assert result.result is None
+    assert said.strip() == "Nothing was run yet: each answer is a line here."
+    shell.run("%%fetchhive echo -v plain\ntext: t")
+    result, said = shell.run("%fetchhive history ecko")
+    assert result.result is None
+    assert said.strip() == "Nothing is kept of 'ecko'; did you mean 'echo'?"
+    result, said = shell.run("%fetchhive history 2")
+    assert result.result is None
+    assert "Nothing is kept of '2'" in said
+    assert "%fetchhive history -n 2" in said
+    assert "DataFrame" not in said
 
 
 def test_last_gives_the_newest_result_again(shell: Shell, hive: LocalHive) -> None:
@@ -598,16 +698,6 @@ def test_last_gives_the_newest_result_again(shell: Shell, hive: LocalHive) -> No
     assert result.result is batch
     shell.run("%%fetchhive echo -v plain\ntext: two")
     assert shell.run("%fetchhive last")[0].result.output == "two"
-
-
-def test_last_without_anything_is_told(shell: Shell, hive: LocalHive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line; with store=None it says why."""
-    from fh_notebook.batching import start
-
-    monkeypatch.setattr(start, "_last", None)
-    assert shell.run("%fetchhive last")[1].strip() == "InputError: nothing was run yet in this workspace"
-    fh.configure(store=None)
-    assert "store=None" in shell.run("%fetchhive last")[1]
 
 
 # --- secrets

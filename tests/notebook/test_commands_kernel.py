@@ -115,3 +115,11 @@ def test_a_pasted_snippet_is_hidden_and_read_without_its_line_breaks(asking: Ker
     assert "The key in the snippet was dropped" in said
     assert "brief" in asking.run("%fetchhive deployments")
     assert KEY not in _everything(asking)
+
+
+def test_last_without_anything_is_told(kernel: Kernel) -> None:
+    """In a process that has run nothing; one line, and with store=None it says why."""
+    kernel.run("%load_ext fh_notebook\nimport fh_notebook as fh\nfh.configure(base_url='local')")
+    assert kernel.run("%fetchhive last") == "InputError: nothing was run yet in this workspace"
+    kernel.run("fh.configure(store=None)")
+    assert "store=None" in kernel.run("%fetchhive last")

@@ -81,6 +81,9 @@ def test_the_older_door_gives_the_same(shell: InteractiveShell) -> None:
     line = "%%fetchhive support-triage --sh"
     with pytest.warns(PendingDeprecationWarning):
         assert shell.complete("", line, len(line)) == ("--sh", ["--show"])
+    line = "%%fetchhive support-triage --out a"
+    with pytest.warns(PendingDeprecationWarning):
+        assert shell.complete("", line, len(line))[1] == []
 
 
 def test_what_is_not_ours_is_left_to_ipython(shell: InteractiveShell) -> None:
@@ -89,7 +92,29 @@ def test_what_is_not_ours_is_left_to_ipython(shell: InteractiveShell) -> None:
     assert tab(shell, "some_v")[0] == ["some_value"]
     assert tab(shell, "%%fetchhive refund\nx: {{ holder.fir")[0] == ["first"]
     assert "%%fetchhive" in tab(shell, "%%fetchh")[0]
-    assert IDENTIFIER not in tab(shell, "%%fetchhive support-triage\nticket: Parcel la")[2]
+
+
+@pytest.mark.parametrize("use_jedi", [True, False])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "%%fetchhive support-triage --out ",
+        "%%fetchhive support-triage --out a",
+        "%%fetchhive support-triage --metadata a",
+        "%%fetchhive support-triage -v i",
+        "%%fetchhive zzz",
+        "%%fetchhive support-triage\nticket: Parcel la",
+        "%%fetchhive support-triage\nticket: |\n  pri",
+        "%%fetchhive not-known\nimp",
+        "%%fetchhive not-known\n",
+        "%fetchhive history -n ",
+        "%fetchhive zzz i",
+    ],
+)
+def test_where_we_have_nothing_nobody_else_has(shell: InteractiveShell, before: str, use_jedi: bool) -> None:
+    """`and`, `if`, `%alias`, `print` and files fill no option and no text: there, Tab does nothing."""
+    shell.Completer.use_jedi = use_jedi
+    assert tab(shell, before) == ([], "", set())
 
 
 def test_ipythons_own_names_are_not_the_users(shell: InteractiveShell) -> None:
@@ -198,5 +223,7 @@ def test_a_kernel_replies_with_the_place_and_the_types(kernel: Kernel) -> None:
     assert replies(kernel, line + "\nticket: 🐝\nto", "\ntags: []") == (["tone: "], "to", ["variable"])
     assert replies(kernel, line + '\nticket: "{{ row["', '"] }}"') == (["ticket", "b c"], "", ["column"] * 2)
     assert replies(kernel, "x = 1\n%fetchhive descr", "\ny = 2") == (["describe"], "descr", ["command"])
+    assert replies(kernel, line + " --out ") == ([], "", [])
+    assert replies(kernel, line + "\nticket: pri") == ([], "", [])
     assert kernel.run("1") == "1"
     assert "Traceback" not in kernel.log

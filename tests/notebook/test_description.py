@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.cell import read_cell
 from fh_notebook.notebook.description import Description, variable_lines
 
 
@@ -70,4 +72,34 @@ def test_hostile_text_is_escaped_and_quoted() -> None:
     assert "<script>" not in page
     assert "<img" not in page
     assert "<b>" not in page
-    assert Description(deployment).example() == '%%fetchhive "my <script>" -v "a b"\n"on": ...'
+    assert Description(deployment).example() == '%%fetchhive "my <script>" -v "a b"\n"on":  # a choice'
+
+
+@pytest.mark.parametrize(
+    ("inputs", "line"),
+    [
+        ({"ticket": fh.text()}, "ticket:  # a text"),
+        ({"ticket": fh.text(), "words": fh.integer(minimum=1)}, "words:  # a whole number, at least 1"),
+        ({"ticket": fh.text(required=False)}, "ticket:  # a text"),
+        ({"tags": fh.array(fh.text())}, "tags:  # a list, each item a text"),
+    ],
+)
+def test_the_cell_to_copy_is_refused_until_it_is_filled_in(inputs: dict[str, fh.Variable], line: str) -> None:
+    """A copy that is run as it stands must not be a paid call."""
+    deployment = fh.Deployment("d", variants="v", inputs=inputs)
+    _, _, body = Description(deployment).example().partition("\n")
+    assert line in body.splitlines()
+    call = read_cell(body, name="d", find=lambda _: deployment)
+    with pytest.raises(InputError, match="is empty; write its text|None is not a (text|list)$|None is not a whole number"):
+        call.requests()
+
+
+def test_a_reference_is_followed_as_everywhere() -> None:
+    """With its escapes: a name with a blank, as pydantic writes it."""
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/a%20b", "description": "Here."}},
+        "$defs": {"a b": {"type": "integer", "minimum": 1}},
+    }
+    [line] = variable_lines(schema)
+    assert (line.kind, line.description) == ("a whole number, at least 1", "Here.")

@@ -62,6 +62,8 @@ def test_an_interrupt_ends_a_cell_in_one_line_and_the_kernel_stays_usable(connec
     assert "1 of 2 answers came before and are kept" in error.text
     assert len(error.text.splitlines()) == 1
     assert "said hi" in connected.run("runs.output.iloc[0]")
+    past = connected.run("import fh_notebook as fh; fh.history()[['variants', 'status', 'error']].to_dict('records')")
+    assert "{'variants': 'slow', 'status': 'unknown', 'error': 'it was cancelled while it was out; it may have run'}" in past
     assert "said again" in connected.run("%%fetchhive echo -v plain\ntext: again")
 
 
@@ -75,6 +77,9 @@ def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connect
         connected.wait(slow)
         assert connected.reply(slow)["status"] == "error", call
         assert connected.reply(slow)["ename"] in ("KeyboardInterrupt", "CancelledError"), call
+        [error] = [m for m in connected.outputs(slow) if m.kind == "error"]
+        assert error.text == "Stopped: the call was out and may have run at the service all the same", call
+        assert "Run(unknown, echo/slow" in connected.run("%fetchhive last"), call
         assert "said x" in connected.run("hive.invoke('echo', variant='plain', inputs={'text': 'x'}).output")
 
 

@@ -141,6 +141,27 @@ def test_a_cell_with_over_says_what_its_person_can_do(leg: Kernel, hive: SlowHiv
     assert "batch.resume()" not in leg.text(cell).replace("fh.last_batch().resume()", "")
 
 
+@pytest.mark.parametrize("ended_by", ["cancel", "stop"])
+def test_the_cells_behind_a_stopped_cell_over_rows_do_not_run(leg: Kernel, hive: SlowHive, ended_by: str) -> None:
+    """Its reply is an error, so Run All goes on paying for nothing; what came is bound and remembered before."""
+    if ended_by == "cancel" and not _hears_clicks(leg):
+        pytest.skip("there is no button on this kernel")
+    over = '%%fetchhive echo -v plain -v slow --over rows --out kept\ntext: "{{ row.text }}"'
+    first, second = leg.run_all(over, "%%fetchhive echo -v plain --out never\ntext: paid", person=True)
+    hive.wait_for(1)
+    _click(leg) if ended_by == "cancel" else leg.interrupt()
+    leg.wait(first)
+    assert (leg.reply(first)["status"], leg.reply(first)["ename"]) == ("error", "Stopped")
+    [error] = [m for m in leg.outputs(first) if m.kind == "error"]
+    assert "what is finished is kept" in error.text
+    assert len(error.text.splitlines()) == 1
+    assert leg.reply(second)["status"] == "aborted"
+    assert "paid" not in [call.inputs["text"] for call in hive.calls]
+    assert leg.run("('never' in globals(), kept.output.iloc[0], _ is kept, fh.last_batch().stopped.reason)") == (
+        "(False, 'said 0', True, 'cancelled')"
+    )
+
+
 @pytest.mark.parametrize("ended_by", ["answer", "stop"])
 def test_nothing_of_the_offer_to_cancel_stays(leg: Kernel, hive: SlowHive, ended_by: str) -> None:
     """After a long cell, however it ended, no button, no widget and no word of it is in what is saved."""

@@ -78,7 +78,7 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo -v plain --repeats 0\ntext: x", "'0' is not a whole number from 1"),
         ("%%fetchhive echo -v plain --metadata x\ntext: x", "'x' is not NAME=VALUE"),
         ("%%fetchhive echo -v plain --api-key fhk_123\ntext: x", "a key does not belong in a cell"),
-        ("%%fetchhive echo -v plain --show picture\ntext: x", "invalid choice"),
+        ("%%fetchhive echo -v plain --show picture\ntext: x", "'picture' is none of text, markdown"),
     ],
 )
 def test_wrong_options_are_one_line_and_no_call(shell: Shell, hive: LocalHive, cell: str, told: str) -> None:  # noqa: F811

@@ -1,4 +1,4 @@
-"""The key, in every way in which a person may give it, is in nothing that a notebook shows, logs, keeps or saves."""
+"""The key, in every way in which a person may give it, and a password among the inputs are in nothing that a notebook shows, logs, keeps or saves."""
 
 from __future__ import annotations
 
@@ -16,9 +16,22 @@ from tests import environment
 from tests.kernel import Kernel
 from tests.notebook.slow_hive import KEY, SlowHive
 
+PASSWORD = "correct-horse-battery"
+"""Of a Start variable, which the catalogue declares to be one."""
+CATALOGUE = """\
+version: 1
+deployments:
+  login:
+    variants: [a, b]
+    inputs:
+      text: text
+      token: {type: string, format: password}
+"""
 OWN_KEY = "fhk_the_sessions_own_key"
 SPELT = f"''.join({[KEY[:4], KEY[4:]]!r})"
 """The key as an expression: so that the cell's own source does not have it. Not a sum: IPython 8 works that out itself."""
+SPELT_PASSWORD = f"''.join({[PASSWORD[:9], PASSWORD[9:]]!r})"
+LOGIN = f"text: hi\ntoken: {{{{ {SPELT_PASSWORD} }}}}"
 SNIPPET = (
     "%%fetchhive\n"
     "curl https://api.fetchhive.com/v1/workflow/invoke \\\n"
@@ -53,6 +66,12 @@ def _cells(way: str) -> list[str]:
         call.replace("%%fetchhive", "%%fetchhive --max-calls x"),
         call.replace("%%fetchhive", "%%fetchhive another -v b") if way == "snippet" else "%%fetchhive echo\ntext: hi",
         EVERYTHING,
+        f"%%fetchhive login -v a -v b --out logins\n{LOGIN}",
+        "logins",
+        f"%%fetchhive login -v a\n{LOGIN}",
+        f"%%fetchhive login -v a --dry-run\n{LOGIN}",
+        f"fh.invoke('login', variant='b', inputs={{'text': 'hi', 'token': {SPELT_PASSWORD}}})",
+        f"b = fh.batch([{{'text': 'hi', 'token': {SPELT_PASSWORD}}}], 'login', progress=False)\nb.frame",
         "fh.configure(tracebacks='full')",
         call.replace("%%fetchhive", "%%fetchhive another -v b") if way == "snippet" else "%%fetchhive echo\ntext: hi",
         "fh.Client(api_key=''.join(['fhk_not_', 'the_right_one'])).invoke('echo', variant='plain', inputs={'text': 'x'})",
@@ -67,7 +86,14 @@ def _cells(way: str) -> list[str]:
 
 def _hive(way: str) -> SlowHive:
     """It takes the key and no other; with a snippet any, because the session has one of its own, which is used."""
-    return SlowHive(None if way == "snippet" else KEY)
+    hive = SlowHive(None if way == "snippet" else KEY)
+
+    @hive.workflow("login", variant="a")
+    @hive.workflow("login", variant="b")
+    def login(text: str, token: str) -> str:
+        return f"{text}: {len(token)} characters"
+
+    return hive
 
 
 def _variables(way: str, server: HiveServer) -> dict[str, str]:
@@ -79,6 +105,7 @@ def _variables(way: str, server: HiveServer) -> dict[str, str]:
 def test_nothing_that_a_kernel_says_or_keeps_has_the_key_in_it(way: str, tmp_path: Path) -> None:
     """No output, reply, widget, log or file: of cells that work, of our errors and of a defect, in Verbose tracebacks too."""
     hive = _hive(way)
+    (tmp_path / "fetchhive.yaml").write_text(CATALOGUE)
     with hive.serve() as server, Kernel(tmp_path, **_variables(way, server)) as kernel:
         cells = _cells(way)
         requests = []
@@ -98,17 +125,19 @@ def test_nothing_that_a_kernel_says_or_keeps_has_the_key_in_it(way: str, tmp_pat
         hive.hold.set()
         kernel.wait(held)
         widgets = json.dumps([m.content for m in kernel.messages if m.kind.startswith("comm")], default=str)
-        for key in (KEY, OWN_KEY, "fhk_not_the_right_one"):
+        for key in (KEY, OWN_KEY, "fhk_not_the_right_one", PASSWORD):
             assert key not in shown + widgets + kernel.log
     assert "TypeError: 'NoneType' object is not callable" in said, said[-3000:]
     assert "UsageError: %%fetchhive: argument --max-calls" in said
     assert "said hi" in said
+    assert f"hi: {len(PASSWORD)} characters" in said
+    assert "***" in said
     if way == "snippet":
         assert "The pasted snippet carries a key. It was not used, but it stands in this cell" in said
     # IPython's history keeps what was typed: with a snippet, the key by nature; the notice says so.
     files = [f for f in tmp_path.rglob("*") if f.is_file() and not (way == "snippet" and "history.sqlite" in f.name)]
     assert any(f.name.startswith("store.sqlite3") for f in files)
-    found = [f.name for f in files for key in (KEY, OWN_KEY) if key.encode() in f.read_bytes()]
+    found = [f.name for f in files for key in (KEY, OWN_KEY, PASSWORD) if key.encode() in f.read_bytes()]
     assert found == []
 
 
@@ -135,6 +164,7 @@ def test_a_saved_notebook_and_its_page_have_no_key(way: str, tmp_path: Path) -> 
     ]
     file = tmp_path / "notebook.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells]), file)
+    (tmp_path / "fetchhive.yaml").write_text(CATALOGUE)
     with _hive(way).serve() as server:
         done = subprocess.run(
             [sys.executable, "-c", RUN_AND_EXPORT, str(file), way],
@@ -150,4 +180,5 @@ def test_a_saved_notebook_and_its_page_have_no_key(way: str, tmp_path: Path) -> 
     for text in (json.dumps(saved), Path(f"{file}.html").read_text(), done.stdout + done.stderr):
         assert KEY not in text
         assert OWN_KEY not in text
+        assert PASSWORD not in text
     assert "fh-card" in Path(f"{file}.html").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from decimal import Decimal
 from typing import Any
 
@@ -59,11 +60,42 @@ def test_a_text_inside_a_text_is_written_as_it_is(text: str) -> None:
         ("{ a } {{nor this}} {{}} {{ }} }} {{", []),
         ("${a} $a %a {a} {{ 1 +", []),
         ("{{ x = 1 }} {{ import os }}", []),
+        ('{{ {"a": 1}}}', ['{"a": 1}']),
+        ('{{ {"a": {"b": 1}}}}', ['{"a": {"b": 1}}']),
+        ('{{ {"a": {"b": {"c": 1}}}}}', ['{"a": {"b": {"c": 1}}}']),
+        ('{{{"a": 1}}}', ['{"a": 1}']),
+        ('{k: {{ {"a": [1]}}}}', ['{"a": [1]}']),
+        ("{k: {{ v }}}", ["v"]),
+        ("{{ f({'a': 1}, \"it's }}\", r'}}')}} }}}", ["f({'a': 1}, \"it's }}\", r'}}')"]),
+        ("{{ a # it's here }} {{ b }}", ["a # it's here", "b"]),
+        ('{{ """two\n}} lines""" }}', ['"""two\n}} lines"""']),
+        ("{{{ name }}} {{{name}}} {{{{raw}}}} it's {{ a }}", ["a"]),
+        ("{{ {name} }}", ["{name}"]),
+        ("{{ (a }} {{ b }} {{ c) }} {{ ] }} {{", ["b"]),
     ],
 )
 def test_only_an_expression_between_two_braces_is_one(text: str, found: list[str]) -> None:
     """All other braces, dollars and dashes are the user's text."""
     assert [source for _, _, source in expressions(text)] == found
+
+
+def test_the_templates_of_another_language_are_tried_once_an_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """35,000 characters of them are a prompt like another, also where every quote and bracket stays open."""
+    tried: list[int] = []
+    parse = ast.parse
+
+    def counted(source: str, *rest: Any, **more: Any) -> Any:
+        tried.append(len(source))
+        return parse(source, *rest, **more)
+
+    monkeypatch.setattr(ast, "parse", counted)
+    for piece in ("{{#if a}} foo {{/if}} ", "{{ it's }} ", "{{ (a }} ", "{{ a b }}}} "):
+        tried.clear()
+        template = Template(piece * (35_000 // len(piece)))
+        template.doubtful()
+        assert not template.sources
+        assert len(tried) <= template.text.count("{{"), piece
+        assert max(tried, default=0) < 30
 
 
 @given(st.text(alphabet="{}a '\"", max_size=60))

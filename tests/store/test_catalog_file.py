@@ -244,6 +244,28 @@ def test_the_default_of_a_password_is_left_out_and_that_is_said(
     assert capsys.readouterr().err == ""
 
 
+def test_what_is_replaced_or_removed_is_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is gone and what is different; a description stays; what is only added is not told, nor what is the same."""
+    old = fh.Deployment(
+        "support-triage",
+        description="Sorts tickets.",
+        variants=["keywords", "nearest"],
+        inputs={"ticket": fh.text(), "max_words": fh.integer(), "tone": fh.text()},
+    )
+    path = old.save()
+    new = fh.Deployment("support-triage", variants=["keywords"], inputs={"ticket": fh.text(multiline=True)})
+    assert capsys.readouterr().err == ""
+    new.save()
+    assert capsys.readouterr().err == (
+        "Replaced support-triage in fetchhive.yaml: removed the variant nearest and the variables max_words and tone; "
+        "changed the variable ticket.\n"
+    )
+    assert read(path)["support-triage"].description == "Sorts tickets."
+    new.save()
+    fh.Deployment("support-triage", variants=["keywords", "more"], inputs=new.inputs).save()
+    assert capsys.readouterr().err == ""
+
+
 SAVING = """
 import sys
 import fh_notebook as fh
