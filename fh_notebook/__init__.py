@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.history import history
     from fh_notebook.batching.mapping import const
+    from fh_notebook.batching.reopen import open_batch
     from fh_notebook.batching.start import abatch, batch, last_batch
     from fh_notebook.calls import ainvoke, invoke
     from fh_notebook.client.blocking import Client
@@ -69,6 +70,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.batching.batch": ("Batch",),
     "fh_notebook.batching.history": ("history",),
     "fh_notebook.batching.mapping": ("const",),
+    "fh_notebook.batching.reopen": ("open_batch",),
     "fh_notebook.batching.start": ("abatch", "batch", "last_batch"),
     "fh_notebook.calls": ("ainvoke", "invoke"),
     "fh_notebook.client.blocking": ("Client",),
@@ -153,6 +155,7 @@ __all__ = [
     "last_batch",
     "local",
     "number",
+    "open_batch",
     "parse_event",
     "score",
     "text",

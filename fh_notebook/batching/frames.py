@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
+from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
-from fh_notebook.batching.plan import Job
-from fh_notebook.batching.rows import Rows, read_rows
+from fh_notebook.batching.rows import read_rows
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run
 
@@ -46,7 +46,7 @@ def _of_run(read: Callable[[Run], Any], default: Any = None) -> Callable[[Job, O
 
 COLUMNS: Final = (
     Column("row", None, lambda job, outcome: job.row),
-    Column("variant", TEXT, lambda job, outcome: job.variant),
+    Column("variant", TEXT, lambda job, outcome: job.label),
     Column("repeat", "int64", lambda job, outcome: job.repeat),
     Column("status", TEXT, _of_run(lambda run: run.status, PENDING)),
     Column("output", "object", _of_run(lambda run: run.output)),
@@ -75,14 +75,22 @@ def source_name(name: str) -> str:
     return f"in.{name}" if name in RESERVED or name.startswith(("in.", "out.")) else name
 
 
-def tidy_frame(pairs: Iterable[tuple[Job, Outcome | None]], rows: Rows, *, batch: str = "") -> pd.DataFrame:
+class Taking(Protocol):
+    """Where rows come from: a table, or the store."""
+
+    def take(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return the source columns of the rows at `positions`, index from 0."""
+        ...
+
+
+def tidy_frame(pairs: Iterable[tuple[Job, Outcome | None]], rows: Taking, *, batch: str = "") -> pd.DataFrame:
     """Return one line for every job.
 
     Parameters
     ----------
     pairs : iterable of (Job, Outcome or None)
         The jobs in their order; ``None`` is pending.
-    rows : Rows
+    rows : Taking
         Where they came from: all its columns are kept.
     batch : str
         The batch's name, for ``frame.attrs``.
@@ -95,9 +103,8 @@ def tidy_frame(pairs: Iterable[tuple[Job, Outcome | None]], rows: Rows, *, batch
     """
     listed = list(pairs)
     columns = {column.name: _series(column, listed) for column in COLUMNS}
-    positions = [job.position for job, _ in listed]
-    source = rows.frame.take(positions).reset_index(drop=True)
-    for name in rows.columns:
+    source = rows.take([job.position for job, _ in listed])
+    for name in source.columns:
         columns[source_name(name)] = source[name]
     columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed])
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed)))

@@ -6,12 +6,15 @@ a new line, and readers take the newest that serves. The workspace key and signi
 
 ::
 
-    store.py        Store: what the rooms above hold
+    store.py        Store: what the rooms above hold, and all that is written
+    reading.py      all that is read
     writer.py       the one thread that writes, in grouped commits
     opening.py      the open file of one process: exits and forks
     connection.py   opening, pragmas, versions; foreign errors become StoreError
     answers.py      table answers: key -> run, and the single runs
     batches.py      table batches: what a name stands for
+    jobs.py         table jobs: what a batch is made of
+    rows.py         table rows: the source columns of its rows
     claims.py       table claims: what was about to be sent, and by whom
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)

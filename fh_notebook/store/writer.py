@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar
@@ -39,7 +39,47 @@ class Committed(Future[T], Generic[T]):
         self.set_running_or_notify_cancel()
 
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.wrap_future(self).__await__()
+        if not self.done():
+            here = asyncio.get_running_loop()
+            woken: asyncio.Future[None] = here.create_future()
+            self.add_done_callback(lambda _: _wake(here, woken))
+            yield from woken
+        return self.result()
+
+
+_wakes = threading.local()
+"""In the writer's thread while it finishes a group: who is to be woken, by loop. A wake-up writes to a pipe: one for a
+loop and commit, not one for a call."""
+
+
+def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Future[None]) -> None:
+    gathered: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] | None = getattr(_wakes, "by_loop", None)
+    if gathered is None:
+        _wake_all(loop, [woken])
+    else:
+        gathered.setdefault(loop, []).append(woken)
+
+
+def _wake_all(loop: asyncio.AbstractEventLoop, waiting: list[asyncio.Future[None]]) -> None:
+    with suppress(RuntimeError):  # that loop has ended, and who waited with it
+        loop.call_soon_threadsafe(_set_all, waiting)
+
+
+def _set_all(waiting: list[asyncio.Future[None]]) -> None:
+    for woken in waiting:
+        if not woken.done():  # cancelled meanwhile
+            woken.set_result(None)
+
+
+@contextmanager
+def _waking_together() -> Iterator[None]:
+    _wakes.by_loop = {}
+    try:
+        yield
+    finally:
+        gathered, _wakes.by_loop = _wakes.by_loop, None
+        for loop, waiting in gathered.items():
+            _wake_all(loop, waiting)
 
 
 class _Write(Generic[T]):
@@ -59,12 +99,14 @@ class Writer:
     Parameters
     ----------
     connection : sqlite3.Connection
-        Used by nobody else.
+        Used by nobody else, unless under `at_work`.
     path : Path
         Of the file, for errors.
+    at_work : threading.Lock, optional
+        Held while SQLite is, in place of a lock of its own: where somebody else uses the connection too.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, at_work: threading.Lock | None = None) -> None:
         self._connection = connection
         self._path = path
         self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
@@ -72,7 +114,7 @@ class Writer:
         self._lock = threading.Lock()
         self.commits = 0
         """How many transactions there were."""
-        self.at_work = threading.Lock()
+        self.at_work = at_work or threading.Lock()
         """Held while SQLite is: a fork waits for it."""
         self._thread = threading.Thread(target=self._serve, name="fetchhive-store", daemon=True)
         self._thread.start()
@@ -125,8 +167,9 @@ class Writer:
             except Exception as broken:
                 self._blame(group, broken)
             else:
-                for write in group:
-                    write.future.set_result(write.outcome)
+                with _waking_together():
+                    for write in group:
+                        write.future.set_result(write.outcome)
 
     def _next_group(self) -> list[_Write[Any]]:
         """Wait for a write and return it with all that came meanwhile; nothing when the writer is closed."""
