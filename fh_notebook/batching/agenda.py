@@ -107,7 +107,9 @@ class Agenda:
 
     def _taken(self, seen: Seen) -> list[Job]:
         times = [known.kept_at for known in seen.known.values() if known.kind in (DONE, FAILED)]
-        self._answered_at = max([*times, *([self._answered_at] if self._answered_at else [])], default=None)
+        newest = max(times, default=0.0)
+        if newest and (self._answered_at is None or newest > self._answered_at.timestamp()):
+            self._answered_at = datetime.fromtimestamp(newest, UTC)
         return self.feed.take(seen)
 
     # --- what each start calls

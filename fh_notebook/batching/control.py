@@ -278,6 +278,8 @@ class Control:
             if self._cancel_asked:
                 raise asyncio.CancelledError
             await start.run(windows, planned=self.agenda.plan.calls)
+            if start.engine is not None and start.engine.stopped is None:
+                self.stopped = None  # it was stopped by the daily cap, waited, and went on to its end
         except asyncio.CancelledError:
             self._stop(cut_short("cancelled" if self._cancel_asked else "interrupted", start.cut))
             if not self._cancel_asked:
@@ -300,6 +302,7 @@ class Control:
             options=self._options,
             call_lost=self.feed.call_lost,
             hear=self._hear,
+            changed=lambda: self._safely(self._progress.update, self),
         )
 
     def _hear(self, event: Event) -> None:

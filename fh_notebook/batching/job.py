@@ -61,7 +61,7 @@ class Job:
             "fh_repeat": self.repeat,
             "fh_job": self.key,
         }
-        return InvokeRequest(
+        return InvokeRequest.of_checked(
             deployment=self.deployment,
             variant=self.variant,
             inputs=self.inputs,

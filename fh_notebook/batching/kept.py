@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.store import Store
 
-__all__ = ["KeptJobs", "job_lines", "joined_arms", "row_lines"]
+__all__ = ["KeptJobs", "fingerprint", "job_lines", "joined_arms", "row_lines"]
 
 ArmRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""
@@ -71,12 +72,22 @@ def row_lines(rows: Rows, positions: Iterable[tuple[int, int]]) -> list[RowLine]
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    text = _spell(value)
     try:
         text.encode()
     except UnicodeEncodeError:  # half a character: JSON can escape it
         return json.dumps(value, separators=(",", ":"), default=str)
     return text
+
+
+# Made once: `json.dumps` makes an encoder at each call that has options.
+_spell: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
+
+
+def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
+    """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
+    told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
+    return sha256(_json([told, rows.labels, rows.records]).encode()).hexdigest()[:16]
 
 
 class KeptJobs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from fh_notebook.batching.job import Job
@@ -30,8 +30,8 @@ class Known:
 
     kind: int
     line: int
-    kept_at: datetime
-    """UTC."""
+    kept_at: float
+    """Seconds since 1970, UTC."""
     reused: bool = True
 
 
@@ -89,7 +89,7 @@ class LookUp:
             newest.setdefault(seen.key, seen)
         for key, seen in newest.items():
             if key not in found and seen.status not in ("completed", "failed"):
-                found[key] = Known(UNKNOWN, seen.id, datetime.fromtimestamp(seen.kept_at, UTC), reused=False)
+                found[key] = Known(UNKNOWN, seen.id, seen.kept_at, reused=False)
         return found | self._lost(wanted, found, now)
 
     def _lost(self, wanted: Mapping[str, Job], found: Mapping[str, Known], now: datetime) -> dict[str, Known]:
@@ -106,7 +106,7 @@ class LookUp:
                     lost_run(wanted[key]), key=key, batch=self.batch, workspace=self.workspace, from_owner=holder
                 ).result()
                 if settled:
-                    lost[key] = Known(UNKNOWN, settled, now, reused=False)
+                    lost[key] = Known(UNKNOWN, settled, now.timestamp(), reused=False)
         return lost
 
 
@@ -118,11 +118,11 @@ def _newest_reusable(lines: Iterable[Seen], batch: str) -> dict[str, Known]:
         if seen.key in found:
             continue
         if seen.status == "completed":
-            found[seen.key] = Known(DONE, seen.id, datetime.fromtimestamp(seen.kept_at, UTC))
+            found[seen.key] = Known(DONE, seen.id, seen.kept_at)
         elif seen.status != "failed":
             may_have_run |= {seen.key} if seen.batch == batch else set()
         elif seen.key not in may_have_run and _stands(seen):
-            found[seen.key] = Known(FAILED, seen.id, datetime.fromtimestamp(seen.kept_at, UTC))
+            found[seen.key] = Known(FAILED, seen.id, seen.kept_at)
     return found
 
 

@@ -17,7 +17,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.kept import KeptJobs, joined_arms
+from fh_notebook.batching.kept import KeptJobs, fingerprint, joined_arms
 from fh_notebook.batching.lookup import LookUp, Reuse
 from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.outcomes import Outcomes
@@ -122,20 +122,34 @@ def plan_table(
 
 
 def register_in(store: Store, plan: Plan, arms: tuple[Arm, ...], workspace: str, feed: Feed) -> Callable[[], None]:
-    """Return what keeps the batch under its name, and has the feed keep its jobs and rows there."""
+    """Return what keeps the batch under its name, and has the feed keep its jobs and rows there.
+
+    A table that is kept already, to the last cell, is not written again.
+    """
+    source = feed.source
+    table = source.planned_of_table() if isinstance(source, TableSource) else None
 
     def register() -> None:
-        kept = joined_arms(store.batch(plan.name, workspace), arms)
+        before = store.batch(plan.name, workspace)
+        kept = joined_arms(before, arms)
+        print_of = fingerprint(*table) if table is not None else None
         record = BatchRecord(
             name=plan.name,
             workspace=workspace,
             deployment=plan.deployment,
             variants=plan.variants,
             created_at=datetime.now(UTC),
-            plan={"rows": plan.rows, "repeats": plan.repeats, "jobs": plan.jobs or None, "arms": kept},
+            plan={
+                "rows": plan.rows,
+                "repeats": plan.repeats,
+                "jobs": plan.jobs or None,
+                "arms": kept,
+                "fingerprint": print_of,
+            },
         )
         batch_id = store.keep_batch(record).result()
-        feed.keep_in(batch_id, kept)
+        if print_of is None or before is None or before.plan.get("fingerprint") != print_of:
+            feed.keep_in(batch_id, kept)
         if isinstance(feed.source, StreamSource):
             feed.source.keep_in(KeptJobs(store, batch_id, kept, mine=plan.variants, repeats=plan.repeats))
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 import pandas as pd
 
@@ -194,6 +195,12 @@ def _has_default(schema: Any) -> bool:
     return isinstance(schema, Mapping) and "default" in schema
 
 
+_DEEPER: Final = ("$ref", "$dynamicRef", "properties", "anyOf", "oneOf", "allOf")
+"""Keywords behind which a default may lie."""
+_READ: Final = frozenset({*_DEEPER, "enum", "const", "format"})
+"""Keywords by which a text may be read as something else."""
+
+
 @dataclass(frozen=True)
 class Mapper:
     """Makes the inputs of a row."""
@@ -201,6 +208,28 @@ class Mapper:
     sources: Mapping[str, Source]
     deployment: Deployment
     tabular: bool
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any] | None:
+        """The declared defaults, where all of them are plain values at the top; ``None``: they are to be looked for."""
+        declared = self.deployment.inputs.get("properties", {})
+        says = [schema for schema in declared.values() if isinstance(schema, Mapping)]
+        plain_values = all(isinstance(schema.get("default"), str | int | float | None) for schema in says)
+        if any(keyword in schema for schema in says for keyword in _DEEPER) or not plain_values:
+            return None
+        return {
+            name: says["default"] for name, says in declared.items() if isinstance(says, Mapping) and "default" in says
+        }
+
+    @cached_property
+    def _plain_texts(self) -> frozenset[str]:
+        """The variables that are any text: a cell's text is that text, and nothing is to be read in it."""
+        declared = self.deployment.inputs.get("properties", {})
+        return frozenset(
+            name
+            for name, says in declared.items()
+            if isinstance(says, Mapping) and says.get("type") == "string" and not _READ.intersection(says)
+        )
 
     def made_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the inputs of one row, defaults filled in, unchecked, and what kept them from being made."""
@@ -213,7 +242,13 @@ class Mapper:
                 problems += [f"{name}: {p}" for p in told.problems]
             except Exception as broken:  # a user's function may raise anything
                 problems.append(f"{name}: its function raised {type(broken).__name__}: {broken}")
-        return (given, problems) if problems else (fill_defaults(self.deployment.inputs, given), [])
+        if problems:
+            return given, problems
+        if self._defaults is None:
+            return fill_defaults(self.deployment.inputs, given), []
+        for name, default in self._defaults.items():
+            given.setdefault(name, default)
+        return given, []
 
     def problems_of(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return every problem of made inputs, with the column where it is not the variable's own."""
@@ -229,7 +264,8 @@ class Mapper:
         if isinstance(source, Column):
             given = source.name in record
             value = record.get(source.name)
-            value = coerced(value, schema, self.deployment.inputs) if self.tabular else value
+            if self.tabular and not (isinstance(value, str) and name in self._plain_texts):
+                value = coerced(value, schema, self.deployment.inputs)
         else:
             given, value = True, plain(source(dict(record)))
         if is_missing(value):

@@ -18,7 +18,7 @@ from fh_notebook.batching.person import SKIP, persons
 from fh_notebook.batching.rows import METADATA_PREFIX, Rows
 from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.models import InvokeRequest, metadata_problems
 from fh_notebook.errors import InputError
 from fh_notebook.store.keys import key_of
 
@@ -50,6 +50,8 @@ class Planner:
 
     def __init__(self, arms: Sequence[Arm], *, repeats: int, metadata: Mapping[str, Any], workspace: str) -> None:
         self.arms = tuple(arms)
+        for arm in self.arms:  # their names, once and not for each job
+            InvokeRequest(deployment=arm.deployment, variant=arm.variant)
         self.repeats = repeats
         self._metadata = dict(metadata)
         self._targets: dict[int, Target] = {id(arm.target): arm.target for arm in self.arms}
@@ -142,13 +144,8 @@ class Planner:
 
 
 def _problems_of(job: Job, mapper: Mapper) -> list[str]:
-    if found := mapper.problems_of(job.inputs):
-        return found
-    try:
-        InvokeRequest(deployment=job.deployment, inputs=job.inputs, metadata=job.metadata)
-    except InputError as refused_request:
-        return list(refused_request.problems)
-    return []
+    found = mapper.problems_of(job.inputs) or json_problems(job.inputs)
+    return found + (metadata_problems(job.metadata) if job.metadata else [])
 
 
 def _metadata_of(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Start:
         Whether what may have run is called again.
     hear : function of Event
         Told of every event once the counts have it.
+    changed : function
+        Called when something to be shown has changed without an event.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Start:
         options: Options,
         call_lost: bool,
         hear: Callable[[Event], None],
+        changed: Callable[[], object],
     ) -> None:
         self._name = name
         self._client = client
@@ -108,6 +111,7 @@ class Start:
         self._options = options
         self._call_lost = call_lost
         self._hear = hear
+        self._changed = changed
         self.engine: Engine | None = None
         self.max_concurrency = options.max_concurrency
         self.paused = False
@@ -190,11 +194,13 @@ class Start:
 
     async def _sleep_until_reset(self) -> None:
         self.waiting_until = next_reset(self._options.now())
+        self._changed()
         try:
             while (left_s := (self.waiting_until - self._options.now()).total_seconds() + RESET_GRACE_S) > 0:
                 await self._options.sleep(min(left_s, NAP_S))
         finally:
             self.waiting_until = None
+            self._changed()
         self._client.gate.reopen()
 
     @contextmanager

@@ -91,6 +91,10 @@ class TableSource:
         self.rows = len(by_row)
         self.jobs = len(self._jobs)
 
+    def planned_of_table(self) -> tuple[list[Job], Rows]:
+        """Return all jobs and all rows."""
+        return self._jobs, self._rows
+
     def fresh(self) -> Iterator[Fresh]:
         """Yield all jobs, as one window."""
         yield Fresh(self._jobs, self._rows, 0)
