@@ -22,6 +22,7 @@ __all__ = [
     "Line",
     "Seen",
     "append",
+    "behind",
     "by_ids",
     "calls_since",
     "count_completed",
@@ -189,6 +190,12 @@ def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]
     found = connection.execute(
         f"SELECT {_KEPT} FROM answers WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
+    return map(_kept, found)
+
+
+def behind(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterator[Kept]:
+    """Yield up to `limit` lines behind a number, the oldest first."""
+    found = connection.execute(f"SELECT {_KEPT} FROM answers WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
     return map(_kept, found)
 
 

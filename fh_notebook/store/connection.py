@@ -89,6 +89,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations,
             f"disk: {CURE}"
         )
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, not only unlinked
     if version < len(migrations):
         _migrate(connection, path, migrations)
 

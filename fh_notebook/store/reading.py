@@ -61,6 +61,13 @@ class Reading:
         """Return how many of these jobs have a completed answer, of any batch or none."""
         return self._read(lambda c: answers.count_completed(c, keys))
 
+    def every_answer(self, *, window: int = 500) -> Iterator[Kept]:
+        """Yield all answers, the oldest first, a window at a time: others may write meanwhile."""
+        after = 0
+        while found := self._read(lambda c, after=after: list(answers.behind(c, after, window))):  # type: ignore[misc]  # bound at once
+            yield from found
+            after = found[-1].id
+
     def newest_id(self) -> int:
         """Return the number of the last line that was kept; 0 when there is none."""
         return self._read(answers.newest_id)

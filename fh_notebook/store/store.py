@@ -21,10 +21,11 @@ from weakref import WeakSet, finalize
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, jobs, owners, rows
+from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Claim
 from fh_notebook.store.connection import IN_MEMORY, explained
+from fh_notebook.store.forgetting import Which
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.masking import masked
@@ -215,6 +216,39 @@ class Store(Reading):
     def release(self, batch: str, key: str, owner: Owner) -> Committed[bool]:
         """Give one job back that was not sent, or was refused."""
         return self.put(lambda c: claims.drop(c, batch, key, owner.name))
+
+    # --- removing, and copying
+
+    def running(self, which: Which) -> list[str]:
+        """Return the names of the batches in question that somebody who lives is running."""
+        return self._read(lambda c: forgetting.running(c, which, self.is_alive))
+
+    def forget(self, which: Which) -> int:
+        """Remove answers for good, with the batches of which none is left; return how many answers there were.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be written; nothing is removed then.
+        """
+        gone = self.put(lambda c: forgetting.forget(c, which)).result()
+        self.put_alone("PRAGMA wal_checkpoint(TRUNCATE)").result()  # the log holds the removed text until then
+        return gone
+
+    def put_alone(self, statement: str) -> Committed[None]:
+        """Have one statement run by itself, since SQLite refuses it inside of a transaction."""
+        return self._opened().writer.put_alone(statement)
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the whole store to a new file.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written.
+        """
+        with explained(path):
+            self._read(lambda c: c.execute("VACUUM INTO ?", (str(path),)))
 
     # --- owners of claims
 

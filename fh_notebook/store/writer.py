@@ -85,10 +85,11 @@ def _waking_together() -> Iterator[None]:
 class _Write(Generic[T]):
     """One function of a connection, and the future of what it returns."""
 
-    __slots__ = ("function", "future", "outcome")
+    __slots__ = ("alone", "function", "future", "outcome")
 
-    def __init__(self, function: Callable[[sqlite3.Connection], T]) -> None:
+    def __init__(self, function: Callable[[sqlite3.Connection], T], *, alone: str = "") -> None:
         self.function = function
+        self.alone = alone
         self.future: Committed[T] = Committed()
         self.outcome: T | None = None
 
@@ -130,6 +131,21 @@ class Writer:
             The writer was closed.
         """
         write = _Write(function)
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"the store {self._path} was closed")
+            self._queue.put(write)
+        return write.future
+
+    def put_alone(self, statement: str) -> Committed[None]:
+        """Have a statement run outside of any transaction, after what was put before it.
+
+        Raises
+        ------
+        StoreError
+            The writer was closed.
+        """
+        write: _Write[None] = _Write(lambda c: None, alone=statement)
         with self._lock:
             if self._closed:
                 raise StoreError(f"the store {self._path} was closed")
@@ -188,6 +204,8 @@ class Writer:
 
     def _commit(self, group: list[_Write[Any]]) -> None:
         with self.at_work:
+            if any(write.alone for write in group):
+                self._run_alone(group)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 for write in group:
@@ -198,6 +216,13 @@ class Writer:
                     self._connection.execute("ROLLBACK")
                 raise
             self.commits += 1
+
+    def _run_alone(self, group: list[_Write[Any]]) -> None:
+        """Run the statements that stand in no transaction; the group's own writes come after them."""
+        for write in group:
+            if write.alone:
+                with suppress(sqlite3.OperationalError):  # somebody reads just now: it is done at the next chance
+                    self._connection.execute(write.alone).fetchall()
 
     def _blame(self, group: list[_Write[Any]], broken: Exception) -> None:
         """One function raised of its own: the others are written without it, and only its future has the error."""
