@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from fh_notebook import views
@@ -32,6 +32,9 @@ from fh_notebook.values import Secret, as_secret, redact
 
 if TYPE_CHECKING:
     import httpx
+
+_T = TypeVar("_T")
+_OfLoop: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, _T]
 
 __all__ = ["AsyncClient", "Check"]
 
@@ -100,7 +103,8 @@ class AsyncClient:
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        self._http_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._transport_of_loop: _OfLoop[httpx.AsyncBaseTransport] = WeakKeyDictionary()
+        self._end_of_loop: _OfLoop[AsyncGenerator[None, None]] = WeakKeyDictionary()
         self._rng = random.Random()  # noqa: S311 - spreads retries, guards nothing
         # Seams for tests with virtual time.
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -320,43 +324,59 @@ class AsyncClient:
     async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Any:
         from fh_notebook.client import exchange as edge
 
-        http = self._http()
+        transport = await self._transport()
         unforeseen = ""
         try:
             return await edge.exchange(
-                http,
+                transport,
                 method,
                 self.connection.base_url + path,
                 auth=edge.BearerAuth(self.connection.key),
                 content=content,
                 max_response_bytes=self.connection.max_response_bytes,
                 timeout_s=self.connection.timeout_s,
+                connect_timeout_s=self.connection.connect_timeout_s,
             )
         except Exception as broken:
             unforeseen = redact(f"{type(broken).__name__}: {broken}")
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
         raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
 
-    def _http(self) -> httpx.AsyncClient:
-        """Return the HTTP client of the running loop: connections belong to the loop that opened them."""
+    async def _transport(self) -> httpx.AsyncBaseTransport:
+        """Return the transport of the running loop: connections belong to the loop that opened them."""
         here = asyncio.get_running_loop()
-        if here not in self._http_of_loop:
-            from fh_notebook.client.transport import open_http
+        if (held := self._transport_of_loop.get(here)) is not None:
+            return held
+        from fh_notebook.client.transport import open_transport
 
-            trouble = ""
-            try:
-                self._http_of_loop[here] = open_http(self.connection)
-            except (OSError, ValueError, TypeError, ImportError) as broken:
-                trouble = redact(str(broken))
-            if trouble:  # a bad proxy or CA bundle: nothing was sent
-                raise SettingsError(f"no connection can be opened with these settings: {trouble}")
-        return self._http_of_loop[here]
+        trouble = ""
+        try:
+            self._transport_of_loop[here] = opened = open_transport(self.connection)
+        except (OSError, ValueError, TypeError, ImportError) as broken:
+            trouble = redact(str(broken))
+        if trouble:  # a bad proxy or CA bundle: nothing was sent
+            raise SettingsError(f"no connection can be opened with these settings: {trouble}")
+        self._end_of_loop[here] = ending = self._close_with_loop()
+        await anext(ending)
+        return opened
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        """Wait for the end of the running loop: ``asyncio.run`` and our background loop then end every generator."""
+        try:
+            yield
+        finally:
+            self._end_of_loop.pop(asyncio.get_running_loop(), None)
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        http = self._http_of_loop.pop(asyncio.get_running_loop(), None)
-        if http is not None:
-            await http.aclose()
+        here = asyncio.get_running_loop()
+        ending = self._end_of_loop.pop(here, None)
+        if ending is not None:
+            await ending.aclose()
+        transport = self._transport_of_loop.pop(here, None)
+        if transport is not None:
+            await transport.aclose()
 
     async def __aenter__(self) -> AsyncClient:
         return self

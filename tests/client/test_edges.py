@@ -135,7 +135,7 @@ def test_connecting_takes_at_most_five_seconds() -> None:
 
     async def main() -> object:
         async with client:
-            return client._http().timeout
+            return client._transport()
 
     timeout = asyncio.run(main())
     assert (timeout.connect, timeout.read) == (5.0, 120.0)  # type: ignore[attr-defined]
