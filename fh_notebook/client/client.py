@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.ending import close_with_loop
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
@@ -32,9 +33,6 @@ from fh_notebook.values import Secret, as_secret, redact
 
 if TYPE_CHECKING:
     import httpx
-
-_T = TypeVar("_T")
-_OfLoop: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, _T]
 
 __all__ = ["AsyncClient", "Check"]
 
@@ -103,8 +101,8 @@ class AsyncClient:
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        self._transport_of_loop: _OfLoop[httpx.AsyncBaseTransport] = WeakKeyDictionary()
-        self._end_of_loop: _OfLoop[AsyncGenerator[None, None]] = WeakKeyDictionary()
+        self._transport_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport]
+        self._transport_of_loop = WeakKeyDictionary()
         self._rng = random.Random()  # noqa: S311 - spreads retries, guards nothing
         # Seams for tests with virtual time.
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -356,25 +354,13 @@ class AsyncClient:
             trouble = redact(str(broken))
         if trouble:  # a bad proxy or CA bundle: nothing was sent
             raise SettingsError(f"no connection can be opened with these settings: {trouble}")
-        self._end_of_loop[here] = ending = self._close_with_loop()
-        await anext(ending)
+        if self.connection.open_transport is None:  # else it is somebody's own, and may be in use elsewhere
+            await close_with_loop(opened)
         return opened
-
-    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
-        """Wait for the end of the running loop: ``asyncio.run`` and our background loop then end every generator."""
-        try:
-            yield
-        finally:
-            self._end_of_loop.pop(asyncio.get_running_loop(), None)
-            await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        here = asyncio.get_running_loop()
-        ending = self._end_of_loop.pop(here, None)
-        if ending is not None:
-            await ending.aclose()
-        transport = self._transport_of_loop.pop(here, None)
+        transport = self._transport_of_loop.pop(asyncio.get_running_loop(), None)
         if transport is not None:
             await transport.aclose()
 

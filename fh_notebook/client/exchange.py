@@ -16,9 +16,9 @@ from typing import Final
 
 import httpx
 
+from fh_notebook.client.transport import user_agent
 from fh_notebook.contract.models import Answer
 from fh_notebook.values import Secret, redact
-from fh_notebook.version import __version__
 
 __all__ = ["BROKEN", "BearerAuth", "exchange"]
 
@@ -100,7 +100,8 @@ async def exchange(
         _address(url),
         headers=_headers(url, None if content is None else len(content)),
         stream=body,
-        extensions={"timeout": _limits(timeout_s, connect_timeout_s)},
+        # No limits of reading and writing: they would be the whole exchange's, which is kept here.
+        extensions={"timeout": {"connect": min(connect_timeout_s, timeout_s)}},
     )
     auth.sign(request)
     try:
@@ -140,7 +141,7 @@ def _headers_of(url: str) -> httpx.Headers:
     return httpx.Headers(
         {
             "Host": _address(url).netloc.decode("ascii"),
-            "User-Agent": f"fh-notebook/{__version__}",
+            "User-Agent": user_agent(),
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
         }
@@ -153,11 +154,6 @@ def _headers(url: str, length: int | None) -> httpx.Headers:
         headers["Content-Type"] = "application/json"
         headers["Content-Length"] = str(length)
     return headers
-
-
-def _limits(timeout_s: float, connect_timeout_s: float) -> dict[str, float]:
-    """The limits of the phases, as httpx's transports take them."""
-    return {"connect": min(connect_timeout_s, timeout_s), "read": timeout_s, "write": timeout_s, "pool": timeout_s}
 
 
 async def _answer(response: httpx.Response, limit: int, elapsed_s: Callable[[], float]) -> Answer:

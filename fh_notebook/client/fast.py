@@ -70,7 +70,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         """
         head = _head(request)
         limits = request.extensions.get("timeout", {})
-        origin = (request.url.scheme, request.url.host, request.url.port)
+        origin = (request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
         line = self._take(origin) or await self._connect(origin, request.extensions, limits.get("connect"))
         try:
             message = await _message(head, request)
@@ -112,7 +112,7 @@ class FastTransport(httpx.AsyncBaseTransport):
                 )
         except TimeoutError as late:
             raise httpx.ConnectTimeout(f"no connection within {seconds} s") from late
-        except (OSError, ssl.CertificateError) as broken:
+        except OSError as broken:
             raise httpx.ConnectError(str(broken)) from broken
         self._open.add(line)
         line.closed.add_done_callback(lambda _: self._open.discard(line))
