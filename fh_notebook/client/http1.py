@@ -37,7 +37,10 @@ class Http1(asyncio.Protocol):
 
     def __init__(self, parser: Any = httptools.HttpResponseParser) -> None:
         self._loop = asyncio.get_running_loop()
-        self._new_parser = parser
+        self._parser = parser(self)
+        # "Dangerous" between a proxy and its many clients. Here an answer is paid for, and httpx takes it: one with a
+        # length beside its chunks (its connection is not used again), one with bare line feeds.
+        self._parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
         self._transport: Any = None
         self._waiter: asyncio.Future[None] | None = None
         self._busy = self._lost = self._unwritten = False
@@ -45,7 +48,6 @@ class Http1(asyncio.Protocol):
         self.idle_until = 0.0
 
     def _begin(self, method: str) -> None:
-        self._parser = self._new_parser(self)
         self._busy, self._bodiless = True, method == "HEAD"
         self.headers: list[tuple[bytes, bytes]] = []
         self.status = 0
@@ -162,9 +164,9 @@ class Http1(asyncio.Protocol):
         self._idle_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as broken:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as broken:
             self._reusable = False
-            self._break(httpx.RemoteProtocolError, f"not HTTP: {broken.__context__ or broken}")
+            self._break(httpx.RemoteProtocolError, f"not HTTP as it was asked for: {broken.__context__ or broken}")
         if self._idle_bytes > MAX_HEAD_BYTES:
             self._break(httpx.RemoteProtocolError, "too many headers")
         if self._waiting_bytes > MAX_WAITING_BYTES and not self._paused:
@@ -196,12 +198,13 @@ class Http1(asyncio.Protocol):
         """Note that an answer begins; a second one after the whole first was not asked for."""
         if self._whole:
             self._reusable = False
-        self._begun = True
+        else:
+            self._begun, self.reason = True, b""
 
     def on_status(self, reason: bytes) -> None:
-        """Keep the words beside the status."""
+        """Keep the words beside the status; they come in pieces."""
         if not self._whole:
-            self.reason = reason
+            self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers, which come after the head, are not kept."""
@@ -210,7 +213,7 @@ class Http1(asyncio.Protocol):
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
             raise ValueError("too many headers")
-        self.headers.append((name, value))
+        self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Take the head as the answer's; 100 Continue and 103 Early Hints only announce one."""
@@ -219,8 +222,9 @@ class Http1(asyncio.Protocol):
             self.headers = []
         elif not self.status:
             self.status = status
-            self._reusable = self._parser.should_keep_alive()
-            self._until_closed = not self._reusable and not _has_end(self.headers)
+            length, chunked = _framing(self.headers)
+            self._reusable = self._parser.should_keep_alive() and not (length and chunked)
+            self._until_closed = not (length or chunked)
             if self._bodiless:  # the parser does not know what was asked, and goes on to wait for a body
                 self._whole, self._reusable = True, False
 
@@ -237,13 +241,24 @@ class Http1(asyncio.Protocol):
             self._whole = True
 
 
-def _has_end(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether the head says where the body ends: by its length, or in chunks."""
+def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bool]:
+    """Whether the head says how long the body is, and whether it comes in chunks; without either, its end is closing.
+
+    Raises
+    ------
+    ValueError
+        Another transfer encoding: where such a body ends, and what it says, we could only guess.
+    """
+    length = chunked = False
     for name, value in headers:
         lower = name.lower()
-        if lower == b"content-length" or (lower == b"transfer-encoding" and value.lower().endswith(b"chunked")):
-            return True
-    return False
+        if lower == b"content-length":
+            length = True
+        elif lower == b"transfer-encoding":
+            chunked = True
+            if value.lower() != b"chunked":
+                raise ValueError("a transfer encoding that is not chunked")
+    return length, chunked
 
 
 def _readable(descriptor: int) -> bool:

@@ -110,7 +110,13 @@ class ThroughH11:
     """h11 in the place of httptools, behind the same connection."""
 
     def __init__(self, line: Any) -> None:
-        self.line, self.connection, self.status = line, h11.Connection(h11.CLIENT), 0
+        self.line, self.status = line, 0
+        self.begin()
+
+    def set_dangerous_leniencies(self, **_: bool) -> None: ...
+
+    def begin(self) -> None:
+        self.connection = h11.Connection(h11.CLIENT)
         self.connection.send(h11.Request(method="POST", target="/", headers=[("host", "x"), ("content-length", "0")]))
         self.connection.send(h11.EndOfMessage())
 
@@ -126,6 +132,7 @@ class ThroughH11:
                 self.line.on_body(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 self.line.on_message_complete()
+                self.begin()
 
     def get_status_code(self) -> int:
         return self.status
@@ -137,7 +144,7 @@ class ThroughH11:
 def _aiohttp() -> httpx.AsyncBaseTransport:
     from httpx_aiohttp import AiohttpTransport
 
-    return AiohttpTransport(limits=httpx.Limits(max_connections=None))  # type: ignore[no-any-return]
+    return AiohttpTransport(limits=httpx.Limits(max_connections=10_000))  # type: ignore[no-any-return]
 
 
 CANDIDATES: dict[str, Callable[[], httpx.AsyncBaseTransport]] = {
