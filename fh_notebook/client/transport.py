@@ -1,5 +1,4 @@
-"""Which transport carries the calls of one event loop. TODO measured
-"""
+"""Which transport carries the calls of one event loop. TODO measured"""
 
 from __future__ import annotations
 
@@ -8,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -50,7 +50,7 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
 def _proxy_of_environment(base_url: str) -> str | None:
     """Return the proxy that the environment (on macOS and Windows: the system) names for `base_url`."""
     host = hostname(base_url)
-    if is_loopback(host) or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(urlsplit(base_url).netloc):
         return None
     named = getproxies()
     found = named.get(base_url.partition(":")[0]) or named.get("all")

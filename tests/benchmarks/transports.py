@@ -33,6 +33,7 @@ DELAY_S = 0.2
 LOADS = ((100, 2_000), (500, 5_000))
 """In flight, calls."""
 ROUNDS = 3
+LARGE = 3_000
 BODY = json.dumps(
     {"deployment": "triage", "variant": "v", "inputs": {"ticket": "My parcel is late. " * 8}, "metadata": {"case": 1}}
 ).encode()
@@ -191,12 +192,13 @@ async def _through_client(make: Callable[[], httpx.AsyncBaseTransport], base_url
 
 
 @contextlib.asynccontextmanager
-async def _attempts(base_url: str) -> AsyncIterator[Call]:
+async def _attempts(chars: int, base_url: str) -> AsyncIterator[Call]:
     """The client's own `attempt`: a request checked, encoded, sent, decoded, and a run made of it."""
+    asked = {**json.loads(BODY), "inputs": {"ticket": "My parcel is late. " * (chars // 19)}}
     async with fh.AsyncClient(base_url=base_url, api_key="fhk_0123456789abcdef") as client:
 
         async def call() -> bytes:
-            exchange = await client.attempt(fh.InvokeRequest(**json.loads(BODY)))
+            exchange = await client.attempt(fh.InvokeRequest(**asked))
             assert exchange.run.ok, exchange.run
             return exchange.answer.body
 
@@ -210,7 +212,8 @@ def ways() -> dict[str, Callable[[str], contextlib.AbstractAsyncContextManager[C
             continue
         found[f"{name}; through AsyncClient.stream"] = partial(_through_client, make)
         found[f"{name}; directly"] = partial(_directly, make)
-    found["fh.AsyncClient.attempt"] = _attempts
+    for chars in (150, LARGE):
+        found[f"fh.AsyncClient.attempt, {chars:,} characters each way"] = partial(_attempts, chars)
     return found
 
 
@@ -238,7 +241,7 @@ def main() -> None:
                 slow = next((by for slow, by in FEWER.items() if name.startswith(slow)), 1)
                 if (slow > 1 and (in_flight > 100 or round_)) or (only and not any(word in name for word in only)):
                     continue
-                with service(delay_s=DELAY_S) as server:
+                with service(delay_s=DELAY_S, output_chars=LARGE if f"{LARGE:,}" in name else 150) as server:
                     gc.collect()
                     measured.setdefault(name, []).append(
                         asyncio.run(_run(opened(server.url), in_flight, calls // slow))

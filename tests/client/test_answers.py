@@ -371,7 +371,7 @@ def test_the_local_hive_answers_through_either_of_uvicorns_parsers(parser: str) 
         app = Starlette(routes=[Route("/v1/workflow/invoke", invoke, methods=["POST"])])
         server = uvicorn.Server(uvicorn.Config(app, port=0, http=parser, log_level="error", lifespan="off"))  # type: ignore[arg-type]
         serving = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         async with fh.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1", api_key="fhk_0123456789abcdef") as client:
