@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("interrupt", "imports")
+NAMES = ("interrupt", "imports", "transports")
 
 
 def main(wanted: list[str]) -> None:
