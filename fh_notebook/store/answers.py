@@ -135,7 +135,7 @@ def _encoded(run: Run) -> str:
 
 
 def _json(values: dict[str, object]) -> str:
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    text = _spell(values)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -146,6 +146,10 @@ def _json(values: dict[str, object]) -> str:
 
 def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+# Made once: `json.dumps` makes an encoder at each call that has options.
+_spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
 def append(connection: sqlite3.Connection, line: Line) -> int:

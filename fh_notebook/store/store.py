@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -147,7 +146,7 @@ class Store(Reading):
                 return number, None
             return number, claims.take(connection, batch, then, name, seen_id=seen_id, now=now.timestamp())
 
-        def note(done: Future[Any]) -> None:
+        def note(done: Committed[Any]) -> None:
             if isinstance(done.exception(), StoreError):
                 self._owed[batch, key] = write
 

@@ -11,7 +11,6 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,18 +27,68 @@ GROUP_MAX: Final = 1_000
 """Writes in one commit: beyond this a commit gains nothing and only grows the time that others wait for the lock."""
 
 
-class Committed(Future[T], Generic[T]):
+class Committed(Generic[T]):
     """A write that is done after its commit. ``result()`` waits in a thread, ``await`` in any event loop.
 
-    It cannot be cancelled: what was given to the writer is written, whoever stops waiting for it.
+    It cannot be cancelled: what was given to the writer is written, whoever stops waiting for it. Lighter than a
+    `concurrent.futures.Future`, whose condition variable costs as much as the write itself.
     """
 
+    __slots__ = ("_calls", "_done", "_error", "_outcome")
+
     def __init__(self) -> None:
-        super().__init__()
-        self.set_running_or_notify_cancel()
+        self._calls: list[Callable[[Committed[T]], object]] = []
+        self._done = False
+        self._error: BaseException | None = None
+        self._outcome: T | None = None
+
+    def finish(self, outcome: T | None = None, error: BaseException | None = None) -> None:
+        """Have the write be done; of the writer's thread only, once."""
+        self._outcome, self._error = outcome, error
+        self._done = True
+        self._call()
+
+    def _call(self) -> None:
+        # Taking one out of a list is a single step: of two threads that come here, one has it.
+        while self._calls:
+            with suppress(IndexError):
+                self._calls.pop(0)(self)
+
+    def add_done_callback(self, call: Callable[[Committed[T]], object]) -> None:
+        """Have `call` called once it is done, in the writer's thread; at once when it is already."""
+        self._calls.append(call)
+        if self._done:
+            self._call()
+
+    def done(self) -> bool:
+        """Whether it is committed, or failed."""
+        return self._done
+
+    def exception(self) -> BaseException | None:
+        """Return what went wrong with a write that is done."""
+        return self._error
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the commit, at most `timeout` seconds, and return what the function returned.
+
+        Raises
+        ------
+        StoreError
+            It could not be committed: nothing of it is there.
+        TimeoutError
+            It is not committed yet; it will be.
+        """
+        if not self._done:
+            ended = threading.Event()
+            self.add_done_callback(lambda _: ended.set())
+            if not ended.wait(timeout):
+                raise TimeoutError(f"not committed after {timeout} s")
+        if self._error is not None:
+            raise self._error
+        return self._outcome  # type: ignore[return-value]  # done without an error: it is a T
 
     def __await__(self) -> Generator[Any, None, T]:
-        if not self.done():
+        if not self._done:
             here = asyncio.get_running_loop()
             woken: asyncio.Future[None] = here.create_future()
             self.add_done_callback(lambda _: _wake(here, woken))
@@ -179,13 +228,13 @@ class Writer:
                     self._commit(group)
             except StoreError as broken:
                 for write in group:
-                    write.future.set_exception(broken)
+                    write.future.finish(error=broken)
             except Exception as broken:
                 self._blame(group, broken)
             else:
                 with _waking_together():
                     for write in group:
-                        write.future.set_result(write.outcome)
+                        write.future.finish(write.outcome)
 
     def _next_group(self) -> list[_Write[Any]]:
         """Wait for a write and return it with all that came meanwhile; nothing when the writer is closed."""
@@ -227,13 +276,13 @@ class Writer:
     def _blame(self, group: list[_Write[Any]], broken: Exception) -> None:
         """One function raised of its own: the others are written without it, and only its future has the error."""
         if len(group) == 1:
-            group[0].future.set_exception(broken)
+            group[0].future.finish(error=broken)
             return
         for write in group:
             try:
                 with explained(self._path):
                     self._commit([write])
             except Exception as own:
-                write.future.set_exception(own)
+                write.future.finish(error=own)
             else:
-                write.future.set_result(write.outcome)
+                write.future.finish(write.outcome)
