@@ -36,6 +36,8 @@ class Job:
     """SHA-256 of what is asked; equal jobs have equal keys and are called once. Empty when the inputs do not fit."""
     problems: tuple[str, ...] = ()
     """Why it cannot be called."""
+    spelt: str = field(default="", repr=False, compare=False)
+    """The inputs as canonical JSON, where the key was made of it: it is kept with the plan."""
     secrets: Secrets = field(default=Secrets(), repr=False)
     """Which of the inputs are never kept or shown."""
     sealed: bool = False

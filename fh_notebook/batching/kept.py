@@ -45,7 +45,8 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
         inputs, metadata = id(job.inputs), id(job.metadata)
         if inputs not in spelt:
             shown = job.shown_inputs
-            spelt[inputs], whole[inputs] = _json(shown), int(shown is job.inputs)
+            whole[inputs] = int(shown is job.inputs)
+            spelt[inputs] = job.spelt if job.spelt and whole[inputs] else _json(shown)
         if metadata not in spelt:
             spelt[metadata] = _json(job.metadata)
         lines.append(

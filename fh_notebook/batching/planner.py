@@ -91,7 +91,8 @@ class Planner:
         """
         for position, (label, record) in enumerate(zip(rows.labels, rows.records, strict=True), start):
             made = {name: self._made(ready, record) for name, ready in self._ready.items()}
-            metadata = self._metadata | _metadata_of(record)
+            own = _metadata_of(record)
+            metadata = self._metadata | own if own else self._metadata  # one object for all rows where it is the same
             row: list[Job] = []
             for repeat in range(1, self.repeats + 1):
                 for arm, asked in zip(self.arms, self._asked, strict=True):
@@ -109,6 +110,7 @@ class Planner:
                             metadata=metadata,
                             key=key_of(asked, spelt, repeat) if spelt else "",
                             problems=problems,
+                            spelt=spelt,
                             secrets=secrets,
                         )
                     )
