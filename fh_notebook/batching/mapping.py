@@ -24,6 +24,7 @@ from fh_notebook.batching.rows import Rows
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.quick import quick_check
 from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.schema import problems as schema_problems
 from fh_notebook.contract.spell import listed, nearest, path_text, short
@@ -222,6 +223,10 @@ class Mapper:
         }
 
     @cached_property
+    def _fits_plainly(self) -> Callable[[Mapping[str, Any]], bool] | None:
+        return quick_check(self.deployment.inputs)
+
+    @cached_property
     def _plain_texts(self) -> frozenset[str]:
         """The variables that are any text: a cell's text is that text, and nothing is to be read in it."""
         declared = self.deployment.inputs.get("properties", {})
@@ -252,6 +257,8 @@ class Mapper:
 
     def problems_of(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return every problem of made inputs, with the column where it is not the variable's own."""
+        if self._fits_plainly is not None and self._fits_plainly(inputs):
+            return []
         return [self._located(p) for p in schema_problems(self.deployment.inputs, inputs)]
 
     def _value(self, name: str, source: Source, record: dict[str, Any]) -> dict[str, Any]:
