@@ -25,6 +25,8 @@ KEEP_ALIVE_S: Final = 4.0
 close an idle connection: a request that meets the server's close half-way may have run, and nobody can say."""
 CLOSING_S: Final = 1.0
 """Closing waits for the loop's next rounds, and no longer than this."""
+HAPPY_EYEBALLS_S: Final = 0.25
+"""A name's second address is tried when the first has not answered by then (RFC 8305, section 5)."""
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
@@ -99,16 +101,19 @@ class FastTransport(httpx.AsyncBaseTransport):
         scheme, host, port = origin
         if scheme not in ("http", "https") or not host:
             raise httpx.UnsupportedProtocol(f"not an address of http or https: {scheme}://{host}")
-        secure: dict[str, Any] = {}
+        how: dict[str, Any] = {}
         if scheme == "https":
             context = self._tls()
             context.set_alpn_protocols(["http/1.1"])
             name = options.get("sni_hostname") or host
-            secure = {"ssl": context, "server_hostname": name}
+            how = {"ssl": context, "server_hostname": name}
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, asyncio.BaseEventLoop):  # uvloop tries a name's addresses one after the other
+            how["happy_eyeballs_delay"] = HAPPY_EYEBALLS_S
         try:
             async with asyncio.timeout(seconds):
-                _, line = await asyncio.get_running_loop().create_connection(
-                    self._new, host, port or {"http": 80, "https": 443}[scheme], happy_eyeballs_delay=0.25, **secure
+                _, line = await loop.create_connection(
+                    self._new, host, port or {"http": 80, "https": 443}[scheme], **how
                 )
         except TimeoutError as late:
             raise httpx.ConnectTimeout(f"no connection within {seconds} s") from late
