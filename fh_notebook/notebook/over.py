@@ -19,7 +19,7 @@ from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.body import read_inputs, remarks_in, text_variables
+from fh_notebook.notebook.body import read_inputs, remarks_in
 from fh_notebook.notebook.cell import chosen
 from fh_notebook.notebook.complete_names import row_names
 from fh_notebook.notebook.doubts import row_of
@@ -28,6 +28,7 @@ from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.template import Template
+from fh_notebook.notebook.text_variables import text_variables
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
