@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -32,7 +32,7 @@ from fh_notebook.notebook.as_written import as_written
 from fh_notebook.notebook.template import Template
 from fh_notebook.notebook.text_variables import single_text
 
-__all__ = ["read_inputs", "read_mapping", "remarks_in"]
+__all__ = ["is_blank", "read_inputs", "read_mapping", "remarks_in"]
 
 
 def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         single = single_text(deployment)
         if single and _is_prose(inputs, deployment):
             return {single: template.text.strip()}
-        if problem := _names_nothing(inputs, template, deployment):
-            raise InputError(problem, where=deployment.name)
+        if _is_closed(deployment) and (told := _strange(inputs, template, deployment)):
+            raise InputError(told, where=deployment.name)
         return inputs
     if (single := single_text(deployment)) and not _names_a_variable(template.text, deployment):
         return {single: template.text.strip()}
@@ -69,17 +69,20 @@ def _is_prose(names: Iterable[str], deployment: Deployment) -> bool:
     return " " in first and not set(names) & set(deployment.variable_names)
 
 
-def _names_nothing(inputs: Mapping[str, Any], template: Template, deployment: Deployment) -> str | None:
+def _is_closed(deployment: Deployment) -> bool:
+    return deployment.inputs.get("additionalProperties") is False
+
+
+def _strange(given: Iterable[str], template: Template, deployment: Deployment) -> str | None:
     """Say how a text that reads as a mapping is given, where none of its names is a variable or nearly one."""
-    single, known = single_text(deployment), deployment.variable_names
+    single, known, inputs = single_text(deployment), deployment.variable_names, list(given)
     if not single or not inputs or template.text.lstrip().startswith("{"):
         return None
-    if deployment.inputs.get("additionalProperties") is not False or any(
-        n in known or nearest(n, known) for n in inputs
-    ):
+    if any(name in known or nearest(name, known) for name in inputs):
         return None
     names = [template.untoken(path_text([name])) for name in inputs]
-    are = "there is no such variable" if len(names) == 1 else "there are no such variables"
+    no = "no such variable is" if len(names) == 1 else "no such variables are"
+    are = f"{no} there" if _is_closed(deployment) else f"sent as written, though {no} known"
     cure = f"if the body is the text of {single}, write `{single}: |` above it and indent it"
     return f"{', '.join(names[:5])}: {are}; {cure}"
 
@@ -110,7 +113,9 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
     chosen = {n for n in names if {"enum", "const"} & {*meant(properties.get(n, {}), deployment.inputs)}}
     texts = [node for name, value in root.value if name.value not in chosen for node in _scalars(value)]
     texts = [node for node in texts if template.source_of(node.value) is None]
+    strange = _strange(names, template, deployment)
     return [
+        *([strange] if strange else []),
         *(f"line {node.end_mark.line + 1} of the body: {_CUT}" for node in texts if _is_cut(node, text)),
         *(f"line {node.start_mark.line + 1} of the body: {_FOLDED}" for node in texts if _is_folded(node)),
     ]
@@ -156,6 +161,11 @@ def _dash(text: str, deployment: Deployment) -> str | None:
         if found and found[2] in deployment.variable_names:
             return f"line {number} of the body: '-' begins a list; did you mean `{found[1].strip()}`?"
     return None
+
+
+def is_blank(text: str) -> bool:
+    """Whether a body has nothing in it but remarks."""
+    return not _content(text)
 
 
 def _content(text: str) -> list[tuple[int, str]]:

@@ -22,6 +22,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs, remarks_in
 from fh_notebook.notebook.cell import chosen
 from fh_notebook.notebook.complete_names import row_names
+from fh_notebook.notebook.cures import slips_of_names, with_cure
 from fh_notebook.notebook.doubts import row_of
 from fh_notebook.notebook.dry_run import request_text
 from fh_notebook.notebook.json_values import value_of
@@ -112,9 +113,15 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
 
     template = Template(body)
     template.refuse_doubtful(rows.columns)
-    parts = coerced(read_inputs(template, deployment), deployment.inputs)
+    read = read_inputs(template, deployment)
+    if slips := slips_of_names(read, deployment):
+        raise InputError([template.untoken(slip) for slip in slips], where=deployment.name)
+    parts = coerced(read, deployment.inputs)
     if not parts:
+        _check_columns(deployment, rows.columns)
         return {}
+    if empty := _empty_ones(parts, deployment):
+        raise InputError(empty, where=deployment.name)
     for warning in remarks_in(template, deployment):
         notice(warning)
     schema = deployment.inputs if rows.tabular else {}
@@ -129,6 +136,23 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
     if needed and not set(given) - set(deployment.variable_names):  # a name that is not there is told by the batch
         raise InputError([_not_given(name, rows.columns) for name in needed], where=deployment.name)
     return {**given, **left}
+
+
+def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
+    """Refuse an empty body where no column has the name of a variable: every row would be a call with nothing in it."""
+    names = deployment.variable_names
+    if names and columns and not set(names) & set(columns):
+        raise InputError(
+            f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
+            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; the columns are {", ".join(columns[:20])}',
+            where=deployment.name,
+        )
+
+
+def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[str]:
+    """Say which variables are named in the body and given nothing."""
+    told = [p for name, part in parts.items() if part is None for p in deployment.problems({name: None})]
+    return [cured for problem in told if (cured := with_cure(problem, {}, deployment)) != problem]
 
 
 def _not_given(name: str, columns: Sequence[str]) -> str:

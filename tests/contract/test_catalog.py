@@ -287,10 +287,16 @@ WRONG = [
     ("a: &co partners", "line 1: '&' begins an anchor; put the text in quotes"),
     ("a: ! now", "line 1: '!' begins a tag; put the text in quotes"),
     (f'{D}    description: "It sorts', "line 3: the quote that begins here is not closed; close it, or write"),
-    (f"{D}    description: {{name}}, hi", "line 3: this does not belong to what stands before it; put the whole text in"),
+    (
+        f"{D}    description: {{name}}, hi",
+        "line 3: this does not belong to what stands before it; put the whole text in",
+    ),
     (f"{D}    description: *late*", "line 3: a text that begins with this sign is put in quotes"),
     (f"{D}    description: > 5", "line 3: a text stands in the lines below | or >; put one that begins with the sign"),
-    (f"{D}    description: - dash", "line 3: '-' begins a list, in lines of its own; put a text that begins so in quotes"),
+    (
+        f"{D}    description: - dash",
+        "line 3: '-' begins a list, in lines of its own; put a text that begins so in quotes",
+    ),
     ("deployments: {: 1}", "line 1: there is no name before the colon"),
     ("deployments:\n   d:\n  e:\n", "line 3: this line is indented otherwise than those above it"),
     ("a: 1\n---\nb: 1", "line 2: '---' begins a second document; keep one"),
