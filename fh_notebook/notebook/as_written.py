@@ -5,7 +5,8 @@ YAML means an anchor, a quote that is not closed, a mapping. So such a text is p
 
 1. What YAML cannot read, or of which it would drop a character, is the text that stands there, to the line's end.
 2. Of a variable that takes a text, so is a list or a mapping in one line: it could be nothing else.
-3. So are names in braces without values (``{x}``), for which JSON has no word, unless an object is declared.
+3. So is ``#1 is late``, which is no remark (``# late``): without it, the text would be empty, and refused.
+4. So are names in braces without values (``{x}``), for which JSON has no word, unless an object is declared.
 
 Rule of this file: what YAML reads as it is written is left to YAML: plain texts, texts in quotes, what goes on in lines
 below, a second ``: ``, a remark. So is what a person most likely did not mean as it stands: a quote or a bracket that
@@ -32,7 +33,7 @@ __all__ = ["as_written"]
 
 _LINE: Final = re.compile(
     r"""(?P<head>(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^']|'')*)'|(?P<plain>[^\s"'#\[\]{}&*!|>%@`,?:-][^:#\n]*))"""
-    r"""[ \t]*:[ \t]+)(?P<value>[^\s#].*)"""
+    r"""[ \t]*:[ \t]+)(?P<value>\S.*)"""
 )
 _SIGNS: Final = frozenset("&*!|>'\"%@`{}[],?:-")
 """What YAML gives a meaning at the beginning of a value."""
@@ -100,6 +101,8 @@ class _Reader:
     def takes(self, line: re.Match[str], place: int) -> bool:
         """Whether the value of a `line` is the text that stands there."""
         value, name = line["value"], _name_of(line)
+        if value[0] == "#":
+            return name in self._texts and not value[1:2].isspace() and len(value) > 1
         if (self._only is not None and name not in self._only) or (value[0] not in _SIGNS and not _ODD.search(value)):
             return False
         if value[0] in "&!" and not _CORE_TAG.match(value):
@@ -122,7 +125,7 @@ class _Reader:
         if sign in "\"'":
             return len(value) == 1 or not value.endswith(sign)  # "it's "so"": told, since it can be read in two ways
         if sign in "[{":
-            return name in self._texts or (name not in self._nested and _closes(value))
+            return name not in self._nested and _closes(value)
         return sign in _SIGNS or ": " not in value
 
 

@@ -43,7 +43,12 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     InputError
         It is no mapping, and not the text of a deployment with one text variable.
     """
-    if problem := _assignment(template.text, deployment, lines=1) or _dash(template.text, deployment):
+    text = template.text
+    if (
+        problem := _assignment(text, deployment, lines=1)
+        or _dash(text, deployment)
+        or _colon(text, deployment, lines=1)
+    ):
         raise InputError(template.untoken(problem), where=deployment.name)
     trouble: InputError
     try:
@@ -59,7 +64,7 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         return inputs
     if (single := single_text(deployment)) and not _names_a_variable(template.text, deployment):
         return {single: template.text.strip()}
-    told = _assignment(template.text, deployment)
+    told = _assignment(text, deployment) or _colon(text, deployment)
     raise InputError(told or [template.untoken(p) for p in trouble.problems], where=trouble.where)
 
 
@@ -151,6 +156,15 @@ def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> 
         found = re.match(r"([^\W\d]\w*)[ \t]*=(?!=)", line)
         if found and found[1] in deployment.variable_names:
             return f"line {number} of the body assigns {found[1]} with '='; write `{found[1]}: value`"
+    return None
+
+
+def _colon(text: str, deployment: Deployment, lines: int | None = None) -> str | None:
+    """Say where a blank is missing behind a variable's colon, or the colon is that of an East Asian keyboard."""
+    for number, line in _content(text)[:lines]:
+        found = re.match(r"([^\W\d]\w*)[ \t]*(?::(?=[^\s:/])|\uff1a\s*)(.*)", line)
+        if found and found[1] in deployment.variable_names:
+            return f"line {number} of the body: write a colon and a blank, `{found[1]}: {found[2][:40]}`"
     return None
 
 

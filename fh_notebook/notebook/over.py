@@ -120,6 +120,9 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
     if not parts:
         _check_columns(deployment, rows.columns)
         return {}
+    if "row" in template.sources_in(parts):
+        column = row_of(rows.columns[0]) if rows.columns else "row.column"
+        raise InputError(f"{{{{ row }}}} is a whole row; take a column of it, such as {{{{ {column} }}}}")
     if empty := _empty_ones(parts, deployment):
         raise InputError(empty, where=deployment.name)
     for warning in remarks_in(template, deployment):

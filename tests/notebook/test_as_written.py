@@ -67,7 +67,7 @@ def test_a_text_of_one_line_is_sent_as_it_is_written(text: str, deployment: fh.D
     }
 
 
-@pytest.mark.parametrize("text", ["[URGENT]", "[late, lost]", '{"a": 1}', "{a, b}", "[x"])
+@pytest.mark.parametrize("text", ["[URGENT]", "[late, lost]", '{"a": 1}', "{a, b}"])
 def test_a_variable_that_takes_a_text_takes_brackets_too(text: str) -> None:
     """It could be nothing else; where a list or an object may be meant, it is one."""
     assert inputs_of(f"ticket: {text}", {}, TEXT) == {"ticket": text}
@@ -77,6 +77,17 @@ def test_a_variable_that_takes_a_text_takes_brackets_too(text: str) -> None:
         "x": [1],
     }
     assert inputs_of("x: {a: 1}\ny: [{b: 2}]\nz: [\n1,\n'*'\n]") == {"x": {"a": 1}, "y": [{"b": 2}], "z": [1, "*"]}
+
+
+@pytest.mark.parametrize("text", ["#1 is late", "#urgent", "##"])
+def test_a_text_that_begins_with_a_hash_is_no_remark(text: str) -> None:
+    """Of a variable that takes a text: there was nothing else to give. Elsewhere it is a remark, which is told."""
+    assert inputs_of(f"ticket: {text}", {}, TEXT) == {"ticket": text}
+    assert inputs_of("ticket: x\nmax_words: 3 #enough", {}, TEXT) == {"ticket": "x", "max_words": 3}
+    assert inputs_of("ticket: # later", {}, TEXT) == {"ticket": None}
+    told = call_of(f"ticket: {text}")
+    assert told.inputs == {"ticket": None}
+    assert "is a remark and is not sent" in told.warnings[0]
 
 
 def test_expressions_in_such_a_text_are_written_into_it() -> None:
@@ -93,6 +104,7 @@ def test_expressions_in_such_a_text_are_written_into_it() -> None:
         ("ticket: |", "line 1 of the body: there is no text below |; indent it there, or write it in quotes"),
         ("ticket: >\nratio: 1", "line 1 of the body: there is no text below >; indent it there"),
         ('ticket: "it\'s "so"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
+        ("ticket: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
         ("place: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
         ("place: {a} b", "line 1 of the body: this does not belong to what stands before it; put the whole text in quotes"),
         ("tags:\n- 'tis late", "line 2 of the body: the quote that begins here is not closed; close it, or write"),

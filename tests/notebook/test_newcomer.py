@@ -141,7 +141,7 @@ def test_a_remark_that_cuts_a_text_is_said(shell: Shell, local: LocalHive, body:
         ("ticket: |\n    hi\n  ho", "line 3 of the body: this line is indented less than the text above it"),
         ('ticket: "he said "hi" to me"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
         ("ticket: 'it's late'", "line 1 of the body: a ' inside of the text ends its quotes; use `name: |`"),
-        ("max_words: [x\nticket: a", "line 2 of the body: a comma is missing before this, or the [ or {"),
+        ("ticket: [x\nmax_words: 3", "line 2 of the body: a comma is missing before this, or the [ or {"),
     ],
 )
 def test_a_slip_in_the_body_has_a_cure_that_helps(shell: Shell, calls: Any, body: str, told: str) -> None:  # noqa: F811
