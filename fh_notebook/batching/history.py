@@ -52,7 +52,7 @@ SAMPLES: Final = 1_000
 """Answers that a deployment is guessed from: more of them say nothing new, and a store may hold a million."""
 
 
-def history(*, deployment: str | Deployment | None = None, limit: int = 100) -> pd.DataFrame:
+def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
     """Return what the store remembers: one line a batch, and one a single run, the newest first.
 
     Parameters
@@ -75,6 +75,8 @@ def history(*, deployment: str | Deployment | None = None, limit: int = 100) -> 
     ------
     SettingsError
         `limit` is not a whole number from 1.
+    InputError
+        `deployment` is neither a `Deployment` nor a name.
     StoreError
         The file of kept answers cannot be read.
 
@@ -88,6 +90,8 @@ def history(*, deployment: str | Deployment | None = None, limit: int = 100) -> 
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise SettingsError(f"limit is {limit!r}; give a whole number from 1")
+    if not isinstance(deployment, Deployment | str | None):
+        raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
     name = deployment.name if isinstance(deployment, Deployment) else deployment
     store = _store()
     if store is None:

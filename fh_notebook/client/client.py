@@ -25,6 +25,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.spell import short
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, InputError, LimitReached, SettingsError
 from fh_notebook.log import log
@@ -140,10 +141,14 @@ class AsyncClient:
         Raises
         ------
         InputError
-            The inputs do not fit the deployment's Start variables; every problem is listed.
+            The inputs do not fit the deployment's Start variables; every problem is listed. Or `deployment` is none.
         """
-        known = self.connection.find_deployment(deployment) if isinstance(deployment, str) else deployment
-        dep = known or Deployment(deployment)  # type: ignore[arg-type]  # a Deployment is always known
+        if isinstance(deployment, str):
+            dep = self.connection.find_deployment(deployment) or Deployment(deployment)
+        elif isinstance(deployment, Deployment):
+            dep = deployment
+        else:
+            raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
         if variant is None and len(dep.variants) > 1:
             raise InputError(f"which variant? Give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
         if variant is not None and (problem := dep.variant_problem([variant])):

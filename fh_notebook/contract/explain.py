@@ -114,7 +114,7 @@ def _sentences(error: ValidationError, secrets: Secrets, root: Mapping[str, Any]
 
 def _type(case: _Case) -> str:
     needed = types_of(case.limit)
-    cure = "" if case.hidden else _type_cure(case.error.instance, needed)
+    cure = "" if case.hidden else _type_cure(case.error.instance, needed, case.schema)
     shown = kind_text({"type": needed, "format": case.schema.get("format")})
     return f"{case.value} is not {shown}{cure}"
 
@@ -123,12 +123,12 @@ _WHOLE = re.compile(r"\s*[+-]?\d{1,15}\s*", re.ASCII)
 _DECIMAL = re.compile(r"\s*[+-]?\d{1,15}\.\d{1,15}\s*", re.ASCII)
 
 
-def _type_cure(value: Any, needed: Sequence[str]) -> str:
+def _type_cure(value: Any, needed: Sequence[str], schema: Mapping[str, Any]) -> str:
     if not isinstance(value, str) or "string" in needed:
         return ""
     start = value.lstrip()[:1]
     if "array" in needed:
-        return "; give a list, not its JSON text" if start == "[" else f"; give [{short(value, 30)}]"
+        return "; give a list, not its JSON text" if start == "[" else f"; give {short(_parts(value, schema))}"
     if "object" in needed and start == "{":
         return "; give an object, not its JSON text"
     is_number = _WHOLE.fullmatch(value) or ("number" in needed and _DECIMAL.fullmatch(value))
@@ -139,6 +139,15 @@ def _type_cure(value: Any, needed: Sequence[str]) -> str:
     if "boolean" in needed and value.strip().lower() in ("yes", "no", "on", "off", "y", "n"):
         return "; write true or false"
     return ""
+
+
+def _parts(text: str, schema: Mapping[str, Any]) -> list[Any]:
+    """Return the list that a text was most likely meant to be: "late, lost" or lines that begin with dashes."""
+    parts = text.strip().split("\n") if "\n" in text.strip() else text.split(",")
+    items = [short(part.strip().removeprefix("- "), 30)[1:-1] for part in parts if part.strip()] or [text]
+    says = schema.get("items")
+    is_number = isinstance(says, Mapping) and says.get("type") in ("integer", "number")
+    return [int(item) for item in items] if is_number and all(map(_WHOLE.fullmatch, items)) else items
 
 
 def _missing(case: _Case) -> str:
@@ -169,6 +178,15 @@ def _enum(case: _Case) -> str:
     close = nearest(case.error.instance, case.limit)
     cure = f"; did you mean {short(close)}?" if close is not None else ""
     return f"{case.brief} is not one of {listed(case.limit)}{cure}"
+
+
+_MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.{0,40}", re.ASCII)
+
+
+def _day(case: _Case) -> str:
+    """The cure for a moment in place of a day, as a Timestamp gives it."""
+    found = _MIDNIGHT.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
+    return f"; give its day, '{found[1]}'" if found and case.limit == "date" and not case.hidden else ""
 
 
 def _length(case: _Case) -> str:
@@ -240,7 +258,7 @@ _TELL: Final[Mapping[str, Callable[[_Case], str]]] = {
     "minProperties": _length,
     "maxProperties": _length,
     "pattern": _pattern,
-    "format": lambda c: f"{c.brief} is not {FORMATS.get(c.limit, f'a valid {short(c.limit)}')}",
+    "format": lambda c: f"{c.brief} is not {FORMATS.get(c.limit, f'a valid {short(c.limit)}')}{_day(c)}",
     "uniqueItems": _unique,
     "dependentRequired": _depends,
     "items": _too_many,

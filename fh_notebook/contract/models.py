@@ -20,7 +20,7 @@ from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
 from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError
+from fh_notebook.errors import InputError, SnippetError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +100,8 @@ class Deployment:
         """
         from fh_notebook.contract.snippet import parse_snippet
 
+        if not isinstance(text, str):
+            raise SnippetError(f"a Code Snippet is a text, and this is {_kind_of(text)}; paste it as r'''...'''")
         return parse_snippet(text).deployment
 
     @classmethod
@@ -212,6 +214,10 @@ class Deployment:
         if found := problems_of(self.inputs, filled):
             raise InputError(found, where=self.name)
         return filled
+
+
+def _kind_of(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

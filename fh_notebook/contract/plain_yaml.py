@@ -1,7 +1,8 @@
 """YAML that says only what JSON can say: the one reader of cell bodies and of the catalogue. Pure.
 
-Rule of this file: nothing is constructed or expanded. ``no`` is a text, a date is a text, an alias, a tag and a name
-that is given twice are refused, and whatever comes out is made of JSON's kinds.
+Rule of this file: nothing is constructed or expanded, and no character is dropped in silence. ``no`` is a text, a date
+is a text; an alias, an anchor before a text, a tag, a directive and a name that is given twice are refused; whatever
+comes out is made of JSON's kinds.
 """
 
 from __future__ import annotations
@@ -25,12 +26,19 @@ class PlainLoader(yaml.SafeLoader):
     }
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as in the base class
 
+    def scan_directive(self) -> Any:
+        """Refuse ``%...`` in a line of its own, but those that YAML knows: a reader of YAML drops it."""
+        token: Any = super().scan_directive()
+        if token.name not in ("YAML", "TAG"):
+            said = "a line that begins with '%' is read by nobody; leave it out, or put the text in quotes"
+            raise yaml.scanner.ScannerError(None, None, said, token.start_mark)
+        return token
+
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Return the next node; an alias is refused."""
-        # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(None, None, "'*' begins an alias; quote the text", event.start_mark)
+        """Return the next node; refuse an alias, and what would take characters away from a text."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if problem := _lost_in(event, parent):
+            raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -39,11 +47,35 @@ class PlainLoader(yaml.SafeLoader):
         for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int | float | bool | None):
-                raise yaml.constructor.ConstructorError(None, None, "a name must be a text", key_node.start_mark)
+                told = "a name must be a text; put a text with braces in quotes"
+                raise yaml.constructor.ConstructorError(None, None, told, key_node.start_mark)
             if name_of(key) in built:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
             built[name_of(key)] = self.construct_object(value_node, deep=True)
         return built
+
+
+def _lost_in(event: Any, parent: Any) -> str | None:
+    """Say what of an event YAML would not hand on as it was written."""
+    if isinstance(event, yaml.AliasEvent):
+        # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
+        return "'*' begins an alias; quote the text"
+    if isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
+        return "'&' begins an anchor; put the text in quotes"
+    if getattr(event, "tag", None) == "!":
+        return "'!' begins a tag; put the text in quotes"
+    if isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"') and _leaves_its_place(event, parent):
+        return "the quote that begins here is not closed in its place; close it, or indent the lines that belong to it"
+    return None
+
+
+def _leaves_its_place(event: Any, parent: Any) -> bool:
+    """Whether a text in quotes goes on in a line that begins where names do: that quote was left open."""
+    begin, end = event.start_mark, event.end_mark
+    if begin.line == end.line or not isinstance(parent, yaml.MappingNode) or parent.flow_style or begin.buffer is None:
+        return False
+    lines = begin.buffer[begin.pointer : end.pointer].split("\n")[1:]
+    return any(line.strip() and len(line) - len(line.lstrip(" ")) <= parent.start_mark.column for line in lines)
 
 
 # The core schema of YAML 1.2.2, section 10.3.2, without octal and without infinities, which JSON does not have.
@@ -112,11 +144,29 @@ _CURES: Final = (
         "this is no `name: value`, and no part of the text above; use `name: |` and indent it",
     ),
     ("cannot start any token", "a text that begins with this sign is put in quotes"),
+    ("mapping keys are not allowed", "a text that begins with this sign is put in quotes"),
+    ("expected the node content", "a text that begins with this sign is put in quotes"),
+    ("sequence entries are not allowed", "'-' begins a list, in lines of its own; put a text that begins so in quotes"),
+    ("could not determine a constructor", "'!' begins a tag, which is not read; put the text in quotes"),
     ("expected <block end>, but found", "this line is indented otherwise than those above it"),
     ("expected ',' or", "a comma is missing before this, or the [ or { above it is not closed"),
     ("another document", "'---' begins a second document; keep one"),
+    (
+        "unexpected end of stream",
+        "the quote that begins here is not closed; close it, or write the text below `name: |`",
+    ),
     ("unknown escape", "a backslash in \"...\" begins an escape; use '...' quotes"),
 )
+
+_CURES_IN: Final = (
+    ("scanning a block scalar", "a text stands in the lines below | or >; put one that begins with the sign in quotes"),
+    ("scanning an alias", "a text that begins with this sign is put in quotes"),
+    ("scanning an anchor", "a text that begins with this sign is put in quotes"),
+    ("scanning a tag", "a text that begins with this sign is put in quotes"),
+    ("parsing a tag", "a text that begins with this sign is put in quotes"),
+    ("parsing a node", "a text that begins with this sign is put in quotes"),
+)
+"""By what was being read, where the words of the problem itself say nothing to a person."""
 
 
 def trouble_of(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
@@ -140,9 +190,25 @@ def trouble_of(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
     mark = broken.problem_mark or broken.context_mark
     if "<stream end>" in said and broken.context_mark is not None:
         return broken.context_mark.line + 1, "what begins here with [, { or a quote is not closed"
-    cured = _slip_of_line(said, mark.line if mark else 0, text.splitlines())
+    if "unexpected end of stream" in said:
+        mark = broken.context_mark or mark
+    lines = text.splitlines()
+    cured = _slip_of_line(said, mark.line if mark else 0, lines)
+    cured = cured or (_slip_within(said, lines[mark.line][: mark.column]) if mark and mark.line < len(lines) else None)
+    cured = cured or next((cure for sign, cure in _CURES_IN if sign in (broken.context or "")), None)
     cured = cured or next((cure for sign, cure in _CURES if sign in said), said)
     return (mark.line + 1 if mark else 1), cured
+
+
+def _slip_within(said: str, before: str) -> str | None:
+    """Say what is wrong behind something in the same line, where the parser speaks of indentation."""
+    if not before.strip(" -"):
+        return None
+    if "'\\t'" in said:
+        return "there is a tab in the text; put the text in quotes"
+    if "expected <block end>, but found ','" in said:
+        return "this does not belong to what stands before it; put the whole text in quotes"
+    return None
 
 
 _NAMED: Final = re.compile(r"""(?P<indent> *)(?:- +)?[^\s:#'"][^:#]*:(?: +(?P<value>[^\s#].*))?$""")

@@ -18,19 +18,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import yaml
 
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.plain_yaml import PlainLoader, compose, trouble_of
 from fh_notebook.contract.refs import meant
-from fh_notebook.contract.spell import types_of
+from fh_notebook.contract.spell import nearest, path_text
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.as_written import as_written
 from fh_notebook.notebook.template import Template
+from fh_notebook.notebook.text_variables import single_text
 
-__all__ = ["read_inputs", "read_mapping", "remarks_in", "text_variables"]
+__all__ = ["is_blank", "read_inputs", "read_mapping", "remarks_in"]
 
 
 def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
@@ -41,19 +43,28 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     InputError
         It is no mapping, and not the text of a deployment with one text variable.
     """
-    if problem := _assignment(template.text, deployment, lines=1) or _dash(template.text, deployment):
+    text = template.text
+    if (
+        problem := _assignment(text, deployment, lines=1)
+        or _dash(text, deployment)
+        or _colon(text, deployment, lines=1)
+    ):
         raise InputError(template.untoken(problem), where=deployment.name)
     trouble: InputError
     try:
-        inputs = read_mapping(template.text, where=deployment.name)
+        inputs = read_mapping(as_written(template.text, deployment), where=deployment.name)
     except InputError as broken:
         trouble = broken
     else:
-        single = _single_text(deployment)
-        return {single: template.text.strip()} if single and _is_prose(inputs, deployment) else inputs
-    if (single := _single_text(deployment)) and not _names_a_variable(template.text, deployment):
+        single = single_text(deployment)
+        if single and _is_prose(inputs, deployment):
+            return {single: template.text.strip()}
+        if _is_closed(deployment) and (told := _strange(inputs, template, deployment)):
+            raise InputError(told, where=deployment.name)
+        return inputs
+    if (single := single_text(deployment)) and not _names_a_variable(template.text, deployment):
         return {single: template.text.strip()}
-    told = _assignment(template.text, deployment)
+    told = _assignment(text, deployment) or _colon(text, deployment)
     raise InputError(told or [template.untoken(p) for p in trouble.problems], where=trouble.where)
 
 
@@ -63,37 +74,69 @@ def _is_prose(names: Iterable[str], deployment: Deployment) -> bool:
     return " " in first and not set(names) & set(deployment.variable_names)
 
 
+def _is_closed(deployment: Deployment) -> bool:
+    return deployment.inputs.get("additionalProperties") is False
+
+
+def _strange(given: Iterable[str], template: Template, deployment: Deployment) -> str | None:
+    """Say how a text that reads as a mapping is given, where none of its names is a variable or nearly one."""
+    single, known, inputs = single_text(deployment), deployment.variable_names, list(given)
+    if not single or not inputs or template.text.lstrip().startswith("{"):
+        return None
+    if any(name in known or nearest(name, known) for name in inputs):
+        return None
+    names = [template.untoken(path_text([name])) for name in inputs]
+    no = "no such variable is" if len(names) == 1 else "no such variables are"
+    are = f"{no} there" if _is_closed(deployment) else f"sent as written, though {no} known"
+    cure = f"if the body is the text of {single}, write `{single}: |` above it and indent it"
+    return f"{', '.join(names[:5])}: {are}; {cure}"
+
+
 def remarks_in(template: Template, deployment: Deployment) -> list[str]:
-    r"""Return a sentence for each text that a ``#`` cuts: what follows is a remark in YAML, and is not sent.
+    r"""Return a sentence for each text that YAML does not hand on as it stands, with its line.
+
+    What follows a ``#`` is a remark, and is not sent; line breaks of a text without ``|`` are sent as blanks.
 
     Examples
     --------
     >>> remarks_in(Template("ticket: 100% sure #1 customer"), Deployment("triage"))
     ["line 1 of the body: from ' #' on it is a remark and is not sent; put the text in quotes to send all of it"]
     """
-    text = template.text
-    if not re.search(r"[ \t]#", text) or _as_json(text) is not None:
+    if _as_json(template.text) is not None:
         return []
     try:
+        text = as_written(template.text, deployment)
         root = compose(text)
-    except (yaml.YAMLError, ValueError, RecursionError):  # then it is a text, and all of it is sent
+    except (InputError, yaml.YAMLError, ValueError, RecursionError):  # then it is a text, and all of it is sent
         return []
     if not isinstance(root, yaml.MappingNode):
         return []
     names = [str(name.value) for name, _ in root.value]
-    if _single_text(deployment) and _is_prose(names, deployment):
+    if single_text(deployment) and _is_prose(names, deployment):
         return []
     properties = deployment.inputs.get("properties", {})
     chosen = {n for n in names if {"enum", "const"} & {*meant(properties.get(n, {}), deployment.inputs)}}
-    values = [value for name, value in root.value if name.value not in chosen]
+    texts = [node for name, value in root.value if name.value not in chosen for node in _scalars(value)]
+    texts = [node for node in texts if template.source_of(node.value) is None]
+    strange = _strange(names, template, deployment)
     return [
-        f"line {node.end_mark.line + 1} of the body: from ' #' on it is a remark and is not sent; "
-        "put the text in quotes to send all of it"
-        for value in values
-        for node in _scalars(value)
-        if _is_text(node) and template.source_of(node.value) is None
-        if re.match(r"[ \t]+#", text[node.end_mark.index :])
+        *([strange] if strange else []),
+        *(f"line {node.end_mark.line + 1} of the body: {_CUT}" for node in texts if _is_cut(node, text)),
+        *(f"line {node.start_mark.line + 1} of the body: {_FOLDED}" for node in texts if _is_folded(node)),
     ]
+
+
+_CUT: Final = "from ' #' on it is a remark and is not sent; put the text in quotes to send all of it"
+_FOLDED: Final = "the line breaks of this text are sent as blanks; write it below `name: |` to keep them"
+
+
+def _is_cut(node: yaml.ScalarNode, text: str) -> bool:
+    is_text = node.style is None and (node.tag.endswith(":str") or not node.value)
+    return is_text and re.match(r"[ \t]+#", text[node.end_mark.index : node.end_mark.index + 200]) is not None
+
+
+def _is_folded(node: yaml.ScalarNode) -> bool:
+    return node.style in (None, "'", '"') and node.start_mark.line < node.end_mark.line and bool(node.value)
 
 
 def _scalars(node: yaml.Node, *, flow_only: bool = False) -> Iterator[yaml.ScalarNode]:
@@ -107,17 +150,21 @@ def _scalars(node: yaml.Node, *, flow_only: bool = False) -> Iterator[yaml.Scala
             yield from _scalars(part[1] if isinstance(part, tuple) else part, flow_only=inner)
 
 
-def _is_text(node: yaml.ScalarNode) -> bool:
-    """Whether it is a text without quotes, or nothing."""
-    return node.style is None and (node.tag.endswith(":str") or not node.value)
-
-
 def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> str | None:
     """Say where a variable is assigned as in Python, in the first of its `lines` that are no remarks."""
     for number, line in _content(text)[:lines]:
         found = re.match(r"([^\W\d]\w*)[ \t]*=(?!=)", line)
         if found and found[1] in deployment.variable_names:
             return f"line {number} of the body assigns {found[1]} with '='; write `{found[1]}: value`"
+    return None
+
+
+def _colon(text: str, deployment: Deployment, lines: int | None = None) -> str | None:
+    """Say where a blank is missing behind a variable's colon, or the colon is that of an East Asian keyboard."""
+    for number, line in _content(text)[:lines]:
+        found = re.match(r"([^\W\d]\w*)[ \t]*(?::(?=[^\s:/])|\uff1a\s*)(.*)", line)
+        if found and found[1] in deployment.variable_names:
+            return f"line {number} of the body: write a colon and a blank, `{found[1]}: {found[2][:40]}`"
     return None
 
 
@@ -130,29 +177,14 @@ def _dash(text: str, deployment: Deployment) -> str | None:
     return None
 
 
+def is_blank(text: str) -> bool:
+    """Whether a body has nothing in it but remarks."""
+    return not _content(text)
+
+
 def _content(text: str) -> list[tuple[int, str]]:
     """The lines that are neither empty nor remarks, with their numbers from 1."""
     return [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip() and line.lstrip()[0] != "#"]
-
-
-def text_variables(deployment: Deployment) -> list[str]:
-    """Return the Start variables that take any text, and nothing else but null."""
-    properties = deployment.inputs.get("properties", {})
-    kinds = {name: meant(schema, deployment.inputs) for name, schema in properties.items()}
-    return [n for n, says in kinds.items() if _is_free_text(says) and {*types_of(says["type"])} <= {"string", "null"}]
-
-
-def _single_text(deployment: Deployment) -> str | None:
-    """The one text variable of a deployment, when nothing else must be given."""
-    properties = deployment.inputs.get("properties", {})
-    texts = [name for name, schema in properties.items() if _is_free_text(meant(schema, deployment.inputs))]
-    needed = deployment.inputs.get("required", [])
-    wanted = [name for name in texts if name in needed] or texts
-    return wanted[0] if len(wanted) == 1 and set(needed) <= set(wanted) else None
-
-
-def _is_free_text(schema: Mapping[str, Any]) -> bool:
-    return types_of(schema.get("type", []))[:1] == ["string"] and not {"enum", "const"} & set(schema)
 
 
 def _names_a_variable(text: str, deployment: Deployment) -> bool:

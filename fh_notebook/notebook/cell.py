@@ -16,9 +16,9 @@ from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snippet
-from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.body import read_inputs, remarks_in
+from fh_notebook.notebook.body import is_blank, read_inputs, remarks_in
+from fh_notebook.notebook.cures import slips_of_names, with_cure
 from fh_notebook.notebook.template import Evaluate, Template
 
 __all__ = ["CellCall", "chosen", "read_cell"]
@@ -77,17 +77,7 @@ def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mappi
         return deployment.complete(inputs)
     except InputError as told:
         problems = told.problems
-    raise InputError([_with_cure(problem, sources) for problem in problems], where=deployment.name)
-
-
-def _with_cure(problem: str, sources: Mapping[str, str]) -> str:
-    """Say how a value becomes the text that it is not: as it is typed, quotes make one; what a name gives, ``str``."""
-    if not problem.endswith(" is not a text"):
-        return problem
-    if problem.endswith(": None is not a text"):
-        return f"{problem.removesuffix(': None is not a text')} is empty; write its text"
-    source = next((s for name, s in sources.items() if problem.startswith(f"{path_text([name])}: ")), None)
-    return f"{problem}; put it in quotes" if source is None else f"{problem}; write {{{{ str({source}) }}}}"
+    raise InputError([with_cure(problem, sources, deployment) for problem in problems], where=deployment.name)
 
 
 def _cannot_evaluate(source: str) -> Any:
@@ -161,7 +151,12 @@ def _inputs(
         value = template.fill(template.text, evaluate)
         if isinstance(value, Mapping):  # the inputs themselves
             return value, {}
+    if is_blank(template.text) and deployment.inputs.get("additionalProperties") is not False:
+        told = "the body gives nothing; write `name: value` lines, or {} when there is nothing to give"
+        raise InputError(told, where=deployment.name)
     read = read_inputs(template, deployment)
+    if slips := slips_of_names(read, deployment):
+        raise InputError([template.untoken(slip) for slip in slips], where=deployment.name)
     sources = {name: source for name, part in read.items() if (source := template.source_of(part)) is not None}
     if template.is_one_expression:  # it can only be the text of a deployment with one
         return dict.fromkeys(read, value), sources

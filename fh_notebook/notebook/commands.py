@@ -17,7 +17,7 @@ from IPython.core.error import UsageError
 from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.line import HelpShown
+from fh_notebook.notebook.line import CELL_HELP, HelpShown, parser
 from fh_notebook.notebook.panel import Stopped
 from fh_notebook.values import redact
 
@@ -32,7 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "snippet": "read a pasted Code Snippet and save its deployment in the catalogue; no call is made",
     "history": "show what was run, from the store of kept answers",
     "last": "give the last result again: a Run, or a Batch",
-    "help": "show this help, or that of one command",
+    "help": "show this help, or that of one command, or of a cell's options: help cell",
 }
 """Name -> what it does, in one line: for the help and for completion."""
 
@@ -47,7 +47,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "  %%fetchhive snippet           with the snippet below it, as the cell's body",
     "history": "  %fetchhive history\n  %fetchhive history support-triage -n 20",
     "last": "  %fetchhive last\n  run = _",
-    "help": "  %fetchhive help login",
+    "help": "  %fetchhive help login\n  %fetchhive help cell",
 }
 
 _KEY: Final = re.compile(r"fhk_[A-Za-z0-9_-]{6,}")
@@ -227,7 +227,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
         add("name", nargs="?", metavar="NAME", help="only runs of this deployment")
         add("-n", type=_count, default=100, metavar="N", dest="limit", help="at most N lines (100)")
     elif name == "help":
-        add("command", nargs="?", metavar="COMMAND", help="one of them")
+        add("command", nargs="?", metavar="COMMAND", help="one of them, or cell: the options of %%%%fetchhive")
     return made
 
 
@@ -242,6 +242,9 @@ def _help(options: argparse.Namespace) -> None:
     if name is None:
         print(_all_help())  # noqa: T201 - a cell's output
         return
+    if name.lstrip("%") in ("cell", "fetchhive"):
+        parser().print_help()
+        return
     if name not in COMMANDS:
         raise UsageError(redact(_unknown(name, [])))
     _parser(name).print_help()
@@ -249,7 +252,7 @@ def _help(options: argparse.Namespace) -> None:
 
 def _all_help() -> str:
     lines = [
-        "A call is a cell (%%fetchhive --help says all of it):",
+        f"A call is a cell ({CELL_HELP} shows its options):",
         "",
         "  %%fetchhive support-triage -v keywords -v nearest --out runs",
         "  ticket: |",

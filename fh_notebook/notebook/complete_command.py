@@ -57,7 +57,7 @@ def complete_command(
     about = {
         "name": lambda: offer_words(word, "deployment", deployments(), after),
         "address": lambda: offer_words(word, "address", commands.addresses, after),
-        "command": lambda: offer_words(word, "command", commands.help, after),
+        "command": lambda: offer_words(word, "command", [*commands.help, "cell"], after),
         "variable": lambda: offer_words(word, "name", texts(names), after),
     }
     found = about[place]() if place in about else NOTHING

@@ -143,14 +143,20 @@ class Description:
             for name in needed
             if isinstance(name, str)
         )
-        return f"%%fetchhive {_word(self.deployment.name)} {options}\n{body or 'name: value'}"
+        body = body or ("{}" if self._takes_none() else "name: value")
+        return f"%%fetchhive {_word(self.deployment.name)} {options}\n{body}"
 
     def _head(self) -> list[str]:
         about = self.deployment
         variants = f"variants: {', '.join(about.variants)}" if about.variants else "variants: not known"
         return [*([one_line(about.description, TEXT_CAP)] if about.description else []), variants]
 
+    def _takes_none(self) -> bool:
+        return not self.lines and self.deployment.inputs.get("additionalProperties") is False
+
     def _note(self) -> str:
+        if self._takes_none():
+            return "It takes no Start variables."
         if not self.lines:
             return "Its Start variables are not known: inputs are sent unchecked."
         if self.deployment.inputs.get("additionalProperties") is not False:

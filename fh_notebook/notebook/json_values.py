@@ -62,5 +62,5 @@ def value_of(source: str, names: dict[str, Any]) -> Any:
         close = nearest(broken.name, (n for n in names if not n.startswith("_"))) if written else None
         if close is None:
             raise
-        trouble = f"{broken}; did you mean {close!r}?"
-    raise NameError(trouble)
+        trouble, name = f"{broken}; did you mean {close!r}?", broken.name
+    raise NameError(trouble, name=name)

@@ -1,7 +1,9 @@
 """The line of a ``%%fetchhive`` cell -> its options.
 
 Rule of this file: the line is read with a shell's quoting and by argparse, so ``--help`` is true; what is wrong is
-IPython's `UsageError`, one line that stops Run All. A key is never an option: a cell is saved with the notebook.
+IPython's `UsageError`, one line that stops Run All and names a help that can be had (IPython refuses a cell without a
+body, so ``%%fetchhive --help`` alone is none). A key is never an option: a cell is saved with the notebook; and what
+follows an option that is not known is not repeated, since it may be one.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import argparse
 import builtins
 import json
 import keyword
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +22,13 @@ from typing import Any, Final, NoReturn
 from IPython.core.error import UsageError
 
 from fh_notebook import keys
-from fh_notebook.contract.spell import nearest
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.values import redact
 
-__all__ = ["SHOW", "HelpShown", "LineOptions", "parser", "read_line"]
+__all__ = ["CELL_HELP", "SHOW", "HelpShown", "LineOptions", "parser", "read_line"]
+
+CELL_HELP: Final = "%fetchhive help cell"
+"""What shows all options of a cell, whether there is a cell or not."""
 
 SHOW: Final = ("text", "markdown", "json", "table")
 
@@ -47,7 +54,7 @@ class _LineParser(argparse.ArgumentParser):
     """argparse for a magic's line."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%%fetchhive: {message}. See %%fetchhive --help")
+        raise UsageError(f"%%fetchhive: {message}. See {CELL_HELP}")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise HelpShown
@@ -90,7 +97,14 @@ def _table(name: str) -> str:
 def _new_variable(name: str) -> str:
     if hasattr(builtins, _variable(name)):
         raise argparse.ArgumentTypeError(f"{name!r} is a name of Python's own, which later cells may need")
+    if _IPYTHON.fullmatch(name):
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is a name of IPython's own, which keeps results there; take another"
+        )
     return name
+
+
+_IPYTHON: Final = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dios]h|In|Out|get_ipython|exit|quit")
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -130,8 +144,11 @@ def _shown(text: str) -> str:
     raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SHOW)}{meant}")
 
 
+_KEY_IN_CELL: Final = f"a key does not belong in a cell, which is saved; {keys.LOGIN_CURE}"
+
+
 def _no_key(text: str) -> NoReturn:
-    raise argparse.ArgumentTypeError(f"a key does not belong in a cell, which is saved; {keys.LOGIN_CURE}")
+    raise argparse.ArgumentTypeError(_KEY_IN_CELL)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -163,9 +180,22 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _meant(words: Sequence[str], reader: argparse.ArgumentParser) -> str:
-    """Say which option the first unknown one was most likely meant to be."""
-    unknown = next((word.partition("=")[0] for word in words if word.startswith("-")), "")
+_OF_A_KEY: Final = re.compile(r"key|token|secret|passw|bearer|auth|credential", re.IGNORECASE)
+
+
+def _unknown(words: Sequence[str], reader: argparse.ArgumentParser) -> str:
+    """Say what is wrong with words that are no option, without the values of options: one may be a key."""
+    names = [word.partition("=")[0] for word in words if word.startswith("-")]
+    if not names:
+        return f"{short(words[0])} is a word too many; say -v before each variant, and put a name with blanks in quotes"
+    if any(_OF_A_KEY.search(name) for name in names):
+        return f"there is no such option, and {_KEY_IN_CELL}"
+    shown = (name if name.startswith("--") else name[:2] for name in names)
+    return f"unrecognized arguments: {' '.join(shown)}{_meant(names[0], reader)}"
+
+
+def _meant(unknown: str, reader: argparse.ArgumentParser) -> str:
+    """Say which option an unknown one was most likely meant to be."""
     shown = (action for action in reader._actions if action.help != argparse.SUPPRESS)
     names = [name.lstrip("-") for action in shown for name in action.option_strings if name.startswith("--")]
     close = nearest(unknown.lstrip("-"), names)
@@ -193,11 +223,29 @@ def read_line(line: str) -> LineOptions:
     reader = parser()
     parsed, left = reader.parse_known_args(words)
     if left:
-        reader.error(f"unrecognized arguments: {' '.join(left)}{_meant(left, reader)}")
+        reader.error(redact(_unknown(left, reader)))
     read = vars(parsed)
     if read["variants"] and read["all_variants"]:
         raise UsageError("%%fetchhive: give -v or --all-variants, not both")
     if read["score"] and not read["over"]:
         raise UsageError("%%fetchhive: --score goes with --over: it compares variants over rows")
+    if read["over"] and read["out"] == read["over"]:
+        raise UsageError(f"%%fetchhive: --out {read['out']} would take the place of the rows; name another variable")
     read.pop("api_key")
-    return LineOptions(**{**read, "variants": tuple(read["variants"]), "metadata": dict(read["metadata"])})
+    metadata = _metadata(read["metadata"], line)
+    return LineOptions(**{**read, "variants": tuple(read["variants"]), "metadata": metadata})
+
+
+def _metadata(pairs: Sequence[tuple[str, Any]], line: str) -> dict[str, Any]:
+    """Return the pairs by their names; each is said once, and as it is sent."""
+    metadata: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in metadata:
+            raise UsageError(f"%%fetchhive: --metadata {name} is given twice; give it once")
+        if isinstance(value, str) and value[:1] in ("{", "[") and f"{name}={value}" not in line:
+            raise UsageError(
+                f"%%fetchhive: --metadata {name}: the line takes quotes away, as a shell does; {short(value)} is left: "
+                f"put single quotes around all of it: --metadata '{name}={{\"a\": 1}}'"
+            )
+        metadata[name] = value
+    return metadata

@@ -32,7 +32,7 @@ class FetchHiveMagics(Magics):
             %fetchhive snippet [VARIABLE]           read a pasted Code Snippet and save its deployment
             %fetchhive history [NAME] [-n N]        show what was run
             %fetchhive last                         give the last result again
-            %fetchhive help [COMMAND]               say more
+            %fetchhive help [COMMAND | cell]        say more, of a command or of a cell
 
         Examples
         --------
@@ -63,8 +63,8 @@ class FetchHiveMagics(Magics):
         The body is a YAML or JSON mapping of inputs, or a pasted Code Snippet (its host and key are not used: calls go
         where the client is configured). ``{{ expression }}`` takes the value of a notebook expression with its type.
         With one text variable, a body that is not a mapping is that text. ``--over`` runs the body once for each row.
-        The result is in VAR and in ``_``: a ``Run``, or a DataFrame when there are several. ``%%fetchhive --help`` says
-        what each option does; ``%fetchhive`` (with one %) has commands around it: login, deployments, history, ...
+        The result is in VAR and in ``_``: a ``Run``, or a DataFrame when there are several. What each option does:
+        ``%fetchhive help cell``. ``%fetchhive`` (with one %) has commands around it: login, deployments, history, ...
 
         Examples
         --------

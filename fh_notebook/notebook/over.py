@@ -19,15 +19,17 @@ from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.body import read_inputs, remarks_in, text_variables
+from fh_notebook.notebook.body import read_inputs, remarks_in
 from fh_notebook.notebook.cell import chosen
 from fh_notebook.notebook.complete_names import row_names
+from fh_notebook.notebook.cures import slips_of_names, with_cure
 from fh_notebook.notebook.doubts import row_of
 from fh_notebook.notebook.dry_run import request_text
 from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.template import Template
+from fh_notebook.notebook.text_variables import text_variables
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -111,9 +113,18 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
 
     template = Template(body)
     template.refuse_doubtful(rows.columns)
-    parts = coerced(read_inputs(template, deployment), deployment.inputs)
+    read = read_inputs(template, deployment)
+    if slips := slips_of_names(read, deployment):
+        raise InputError([template.untoken(slip) for slip in slips], where=deployment.name)
+    parts = coerced(read, deployment.inputs)
     if not parts:
+        _check_columns(deployment, rows.columns)
         return {}
+    if "row" in template.sources_in(parts):
+        column = row_of(rows.columns[0]) if rows.columns else "row.column"
+        raise InputError(f"{{{{ row }}}} is a whole row; take a column of it, such as {{{{ {column} }}}}")
+    if empty := _empty_ones(parts, deployment):
+        raise InputError(empty, where=deployment.name)
     for warning in remarks_in(template, deployment):
         notice(warning)
     schema = deployment.inputs if rows.tabular else {}
@@ -128,6 +139,23 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
     if needed and not set(given) - set(deployment.variable_names):  # a name that is not there is told by the batch
         raise InputError([_not_given(name, rows.columns) for name in needed], where=deployment.name)
     return {**given, **left}
+
+
+def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
+    """Refuse an empty body where no column has the name of a variable: every row would be a call with nothing in it."""
+    names = deployment.variable_names
+    if names and columns and not set(names) & set(columns):
+        raise InputError(
+            f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
+            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; the columns are {", ".join(columns[:20])}',
+            where=deployment.name,
+        )
+
+
+def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[str]:
+    """Say which variables are named in the body and given nothing."""
+    told = [p for name, part in parts.items() if part is None for p in deployment.problems({name: None})]
+    return [cured for problem in told if (cured := with_cure(problem, {}, deployment)) != problem]
 
 
 def _not_given(name: str, columns: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ context too), and whatever happens in a cell that holds a key, no traceback repe
 from __future__ import annotations
 
 from contextlib import suppress
+from types import ModuleType
 from typing import Any, Final
 
 from IPython.core.error import UsageError
@@ -68,6 +69,7 @@ class _Cell:
         client = session.client_for(None)
         if options.name is not None:
             self._check_name(options.name, client)
+        self._check_out(options.out)
         if options.over is not None:
             return self._run_over(options, cell, client)
         call = read_cell(
@@ -125,6 +127,11 @@ class _Cell:
         made = self._user_names().get(name)
         if isinstance(made, Deployment) and name not in client.aclient.connection.known_deployments():
             raise InputError(f"{name} is a variable of this notebook; its deployment is {made.name!r}: write that name")
+
+    def _check_out(self, out: str | None) -> None:
+        """Refuse to put a result in the place of a module, such as ``fh`` or ``pd``."""
+        if out is not None and isinstance(self._user_names().get(out), ModuleType):
+            raise InputError(f"--out {out} would take the place of the module {out}; name another variable")
 
     def _user_names(self) -> dict[str, Any]:
         names: dict[str, Any] = self._shell.user_ns

@@ -233,6 +233,8 @@ def _value(source: str, evaluate: Evaluate) -> Any:
         raise
     except Exception as broken:  # whatever the user's expression raises
         trouble = f"{{{{ {source} }}}} cannot be evaluated: {type(broken).__name__}: {broken}"
-        if isinstance(broken, NameError):  # another template language's, perhaps
+        if isinstance(broken, NameError) and broken.name == "row" and re.search(r"\brow\b", source):
+            trouble = f"{{{{ {source} }}}}: there is a row only with --over FRAME, a table; add it to the line"
+        elif isinstance(broken, NameError):  # another template language's, perhaps
             trouble += f"; to send the braces themselves, write {{{{ '{{{{ {source} }}}}' }}}}"
     raise InputError(trouble)

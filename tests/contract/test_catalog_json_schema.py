@@ -37,6 +37,7 @@ UNSAYABLE = (
     ),
     *("the default", "the choice", "the example", "the format", "says nothing of", "is missing after"),
     *("is not closed", "a second", "an alias", "is not allowed", "too deep", "1,000,000 bytes", "no name", "otherwise"),
+    *("an anchor", "a tag", "does not belong", "begins with this sign", "begins with the sign", "begins a list"),
 )
 
 

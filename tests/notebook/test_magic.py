@@ -225,13 +225,31 @@ def test_braces_and_dollars_in_the_body_are_left_alone(shell: Shell, hive: Local
     assert result.result.output == "{x} $x %x {{nor this}} {{}}"
 
 
-def test_help_is_help(shell: Shell, hive: LocalHive) -> None:
-    """--help prints the options with an example, and calls nothing."""
-    result, said = shell.run("%%fetchhive --help\ntext: hi")
+@pytest.mark.parametrize(
+    "cell", ["%%fetchhive --help\ntext: hi", "%fetchhive help cell", "%fetchhive help %%fetchhive"]
+)
+def test_help_is_help(shell: Shell, hive: LocalHive, cell: str) -> None:
+    """It prints the options of a cell with an example, also without a cell, and calls nothing."""
+    result, said = shell.run(cell)
     assert result.error_in_exec is None
     assert "--dry-run" in said
     assert "%%fetchhive support-triage" in said
     assert len(hive.calls) == 0
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%fetchhive echo -v plain --colour\ntext: hi", "%%fetchhive --show x\na", "%fetchhive"]
+)
+def test_every_help_that_is_named_is_one_that_can_be_had(shell: Shell, cell: str) -> None:
+    """Alone in a cell, as a person types it: IPython refuses ``%%fetchhive --help`` without a body."""
+    _, said = shell.run(cell)
+    named = set(re.findall(r"%{1,2}fetchhive (?:help \w+|[\w ]*--help)", said)) - {"%fetchhive help COMMAND"}
+    assert "%fetchhive help cell" in named
+    for line in named:
+        result, help_text = shell.run(line)
+        assert result.error_in_exec is None, help_text
+        assert "--dry-run" in help_text or line != "%fetchhive help cell"
+    assert "body is empty" in shell.run("%%fetchhive --help")[1]  # so it is never the help to name
 
 
 def test_without_a_key_a_cell_goes_to_the_local_hive_and_says_so(shell: Shell) -> None:

@@ -24,6 +24,15 @@ def test_metadata_goes_along(shell: Shell, hive: LocalHive) -> None:  # noqa: F8
     assert hive.calls[-1].metadata == {"case": 42, "who": "me", "ok": True}
 
 
+def test_metadata_in_quotes_is_the_text_that_stands_there(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """Braces too, which are then no JSON that lost its quotes."""
+    result, said = shell.run(
+        """%%fetchhive echo -v plain --metadata 'a={"x": 1}' --metadata b={x} --metadata "c=[d e]"\ntext: hi"""
+    )
+    assert result.error_in_exec is None, said
+    assert hive.calls[-1].metadata == {"a": '{"x": 1}', "b": "{x}", "c": "[d e]"}
+
+
 def test_repeats_and_max_calls(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
     """Each call N times; more calls than allowed are refused before the first."""
     result, said = shell.run("%%fetchhive echo -v plain --repeats 3 --out runs\ntext: hi")
@@ -78,6 +87,19 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo -v plain --repeats 0\ntext: x", "'0' is not a whole number from 1"),
         ("%%fetchhive echo -v plain --metadata x\ntext: x", "'x' is not NAME=VALUE"),
         ("%%fetchhive echo -v plain --api-key fhk_123\ntext: x", "a key does not belong in a cell"),
+        ("%%fetchhive echo -v plain --apikey fhk_123\ntext: x", "a key does not belong in a cell"),
+        ("%%fetchhive echo -v plain --api_token=fhk_123\ntext: x", "a key does not belong in a cell"),
+        ("%%fetchhive echo -v plain --colour fhk_123\ntext: x", "unrecognized arguments: --colour. See"),
+        ("%%fetchhive echo -v plain -cfhk_123\ntext: x", "unrecognized arguments: -c. See"),
+        ("%%fetchhive echo -v plain loud\ntext: x", "'loud' is a word too many; say -v before each variant"),
+        ("%%fetchhive echo -v plain --metadata a=1 --metadata a=2\ntext: x", "--metadata a is given twice"),
+        ('%%fetchhive echo -v plain --metadata a={"x":1}\ntext: x', "single quotes around all of it: --metadata 'a={"),
+        ("%%fetchhive echo -v plain --over rows --out rows\ntext: x", "--out rows would take the place of the rows"),
+        *(
+            (f"%%fetchhive echo -v plain --out {name}\ntext: x", f"'{name}' is a name of IPython's own")
+            for name in ("_", "__", "___", "_1", "_i", "_i3", "_oh", "In", "Out")
+        ),
+        ("%%fetchhive echo -v plain --out pd\ntext: x", "--out pd would take the place of the module pd"),
         ("%%fetchhive echo -v plain --show picture\ntext: x", "'picture' is none of text, markdown"),
     ],
 )
