@@ -96,7 +96,8 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         inputs=inputs or None,
         repeats=options.repeats,
         metadata=options.metadata or None,
-        max_calls=0 if options.dry_run else options.max_calls,
+        max_calls=options.max_calls,
+        dry_run=options.dry_run,
         client=client,
         progress=not options.dry_run,
     )
