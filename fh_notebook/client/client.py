@@ -20,7 +20,6 @@ from weakref import WeakKeyDictionary
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.ending import close_with_loop
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
@@ -350,17 +349,15 @@ class AsyncClient:
         here = asyncio.get_running_loop()
         if (held := self._transport_of_loop.get(here)) is not None:
             return held
-        from fh_notebook.client.transport import open_transport
+        from fh_notebook.client.transport import open_for_loop
 
         trouble = ""
         try:
-            self._transport_of_loop[here] = opened = open_transport(self.connection)
+            self._transport_of_loop[here] = opened = await open_for_loop(self.connection)
         except (OSError, ValueError, TypeError, ImportError) as broken:
             trouble = redact(str(broken))
         if trouble:  # a bad proxy or CA bundle: nothing was sent
             raise SettingsError(f"no connection can be opened with these settings: {trouble}")
-        if self.connection.open_transport is None:  # else it is somebody's own, and may be in use elsewhere
-            await close_with_loop(opened)
         return opened
 
     async def aclose(self) -> None:

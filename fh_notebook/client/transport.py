@@ -35,10 +35,11 @@ import httpx
 
 from fh_notebook.addresses import hostname, is_loopback
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.ending import close_with_loop
 from fh_notebook.client.fast import KEEP_ALIVE_S, FastTransport
 from fh_notebook.client.proxied import ProxiedTransport
 
-__all__ = ["open_transport", "user_agent"]
+__all__ = ["open_for_loop", "open_transport", "user_agent"]
 
 _PROXIED = httpx.Limits(keepalive_expiry=KEEP_ALIVE_S)
 
@@ -68,6 +69,17 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
     if proxy is None:
         return FastTransport(tls=tls)
     return ProxiedTransport(lambda: httpx.AsyncHTTPTransport(proxy=proxy, verify=tls(), limits=_PROXIED))
+
+
+async def open_for_loop(connection: Connection) -> httpx.AsyncBaseTransport:
+    """Return a new transport that is closed with the running loop, at the latest.
+
+    One that somebody brought is not: it may be in use elsewhere.
+    """
+    opened = open_transport(connection)
+    if connection.open_transport is None:
+        await close_with_loop(opened)
+    return opened
 
 
 def _proxy_of_environment(base_url: str) -> str | None:

@@ -242,11 +242,11 @@ def _masked(body: Any) -> Any:
 
 
 def _masked_deep(body: Any) -> Any:
-    if isinstance(body, Mapping):
+    if isinstance(body, str):
+        return redact(body)
+    if isinstance(body, dict):  # JSON's own; asking for a Mapping takes as long as all the rest
         return {k: MASK if k == "webhook_secret" and v else _masked_deep(v) for k, v in body.items()}
-    if isinstance(body, list):
-        return [_masked_deep(item) for item in body]
-    return redact(body) if isinstance(body, str) else body
+    return [_masked_deep(item) for item in body] if isinstance(body, list) else body
 
 
 def _secret_of(body: Mapping[str, Any]) -> Secret | None:
