@@ -39,6 +39,8 @@ _SIGNS: Final = frozenset("&*!|>'\"%@`{}[],?:-")
 """What YAML gives a meaning at the beginning of a value."""
 _ODD: Final = re.compile("[\t\r\x85\u2028\u2029]")
 """What ends a plain text, or is folded in it."""
+_BREAK: Final = re.compile("[\r\x85\u2028\u2029]")
+"""What begins a new line for YAML, and for nobody who sees the cell."""
 _HEADER: Final = re.compile(r"[|>](?P<indent>[+-]?[1-9]?[+-]?)[ \t]*(?:#.*)?")
 _CORE_TAG: Final = re.compile(r"!!(?:bool|float|int|map|null|seq|str)(?:\s|$)")
 
@@ -126,7 +128,7 @@ class _Reader:
             return len(value) == 1 or not value.endswith(sign)  # "it's "so"": told, since it can be read in two ways
         if sign in "[{":
             return name not in self._nested and _closes(value)
-        return sign in _SIGNS or ": " not in value
+        return sign in _SIGNS or ": " not in value or _BREAK.search(value) is not None
 
 
 def _name_of(line: re.Match[str]) -> str:

@@ -95,12 +95,12 @@ def _table(name: str) -> str:
 
 
 def _new_variable(name: str) -> str:
-    if hasattr(builtins, _variable(name)):
-        raise argparse.ArgumentTypeError(f"{name!r} is a name of Python's own, which later cells may need")
-    if _IPYTHON.fullmatch(name):
+    if _IPYTHON.fullmatch(_variable(name)):
         raise argparse.ArgumentTypeError(
             f"{name!r} is a name of IPython's own, which keeps results there; take another"
         )
+    if hasattr(builtins, name):
+        raise argparse.ArgumentTypeError(f"{name!r} is a name of Python's own, which later cells may need")
     return name
 
 

@@ -136,6 +136,8 @@ one_line = one_line | st.lists(SIGNS, max_size=12).map("".join)
 @given(one_line.map(lambda text: text.strip()).filter(lambda text: text and "{{" not in text))
 @example("&a b")
 @example("'a' #")
+@example("a\u2028?: |")
+@example("a\u2028#")
 @pytest.mark.parametrize("deployment", [TEXT, FULL, OPEN], ids=["one text", "several", "undeclared"])
 def test_any_text_of_one_line_arrives_or_is_told(deployment: fh.Deployment, text: str) -> None:
     """Without quotes: all of it; in quotes: what is in them; before a remark: what is told; else refused in one line."""
