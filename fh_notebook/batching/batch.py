@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
+from os import PathLike
 from typing import Any, Final
 
 import pandas as pd
@@ -14,6 +15,7 @@ import pandas as pd
 from fh_notebook import html
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
 from fh_notebook.batching.frames import tidy_frame
 from fh_notebook.batching.outcomes import Counts, Outcome
 from fh_notebook.batching.plan import Job, Plan
@@ -96,6 +98,55 @@ class Batch:
         pairs = (pair for pair in self._control.outcomes.of_jobs() if pair[1] is not None)
         while part := list(islice(pairs, n)):
             yield tidy_frame(part, self._rows, batch=self.name)
+
+    def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: int | None = None) -> Exported:
+        """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
+
+        A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers, lists and objects
+        are JSON. Written in parts, and there as a whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.csv.gz`` or ``.tsv``.
+        mark : bool
+            Begin with a byte order mark, without which Excel reads UTF-8 as something else.
+        max_cell : int, optional
+            Cut longer texts at this many characters; by default none is.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        return to_csv(self, path, mark=mark, max_cell=max_cell)
+
+    def to_excel(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as an Excel workbook, safe as :meth:`to_csv`; return what was written and changed.
+
+        Texts longer than a cell of Excel (32,767 characters) are cut and counted. Times are ISO 8601 texts, whole
+        numbers of more than 15 digits are texts. A second sheet says where the answers are from.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, there are more rows than a sheet holds (1,048,575), XlsxWriter is not installed,
+            or the batch is running.
+        """
+        return to_excel(self, path)
+
+    def to_parquet(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as Parquet, with ``frame.attrs``; return what was written.
+
+        ``pandas.read_parquet`` gives the same dtypes, except that values of several kinds are text: texts as they are,
+        everything else as JSON. So is ``output``, always.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, pyarrow is not installed, or the batch is running.
+        """
+        return to_parquet(self, path)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: rows x variants x repeats, what was answered, calls left."""
