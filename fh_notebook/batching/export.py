@@ -61,7 +61,7 @@ class Exported:
             "cleaned": (self.cleaned, "cleaned of control characters"),
         }
         told = [
-            f"{counted(number, 'cell')} {words}: {', '.join(named.get(what, ()))}{', ...' if number > 3 else ''}"
+            f"{counted(number, 'cell')} {words}: {', '.join(named[what])}{', ...' if number > len(named[what]) else ''}"
             for what, (number, words) in changes.items()
             if number
         ]

@@ -143,6 +143,7 @@ class Care:
     def _note(self, what: str, row: Any, column: str) -> None:
         noted = self.places.setdefault(what, [])
         if len(noted) < PLACES_NAMED:
-            noted.append(
-                f"row {short(row, 20)} {short(column, 30)}" if row is not None else f"name {short(column, 30)}"
-            )
+            label = str(row) if isinstance(row, int) else short(row, 20)
+            place = f"the name {short(column, 30)}" if row is None else f"row {label} {short(column, 30)}"
+            if place not in noted:  # the variants of a row have the same source
+                noted.append(place)

@@ -20,7 +20,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
         with _terminated_as_interrupted():
             return _run(args)
     except (InputError, SettingsError, StoreError) as wrong:
-        _complain(getattr(wrong, "problems", ()) if len(getattr(wrong, "problems", ())) > 1 else (str(wrong),))
+        problems = getattr(wrong, "problems", ())
+        _complain(problems if len(problems) > 1 else [str(wrong)])
         return MISUSED
     except AuthError as refused:
         _complain([str(refused)])
@@ -81,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
     target = _target(args)
     if args.env_file is not None:
         fh.configure(dotenv=args.env_file)
-    with _client(args) as client, going_on_by(AGAIN):
+    with _client(args) as client, going_on_by(_again(args)):
         shown = not (args.quiet or args.dry_run)
         batch = fh.batch(
             args.data,
@@ -92,7 +93,7 @@ def _run(args: argparse.Namespace) -> int:
             **given(args),
         )
     if args.dry_run:
-        _say([as_options(str(batch.plan()))])
+        _say([str(batch.plan())])
         return DONE
     return _end(args, batch, target)
 
@@ -181,10 +182,10 @@ def _end(args: argparse.Namespace, batch: Batch, target: Path | None) -> int:
         try:
             lines.append(f"Written to {export(batch, args.out)!r}")
         except SettingsError as broken:
-            _complain([f"{broken}; the answers are kept: {AGAIN}, nothing is called twice"])
+            _complain([f"{broken}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if not args.quiet:
-        _say(line for line in (*lines, *_what_next(args, batch, code)) if line)
+        _say([line for line in (*lines, *_what_next(args, batch, code)) if line])
     return code
 
 
@@ -192,23 +193,29 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
     from fh_notebook.batching.export_file import suffix_of
 
     if batch.counts.failed and code == FAILED:
-        yield f"What failed is kept as failed: correct its rows and {AGAIN}; what is answered is not called twice."
+        yield f"What failed is kept as failed: correct its rows and {_again(args)}; what is answered is not called twice."
     if code == DONE and (args.first or args.sample):
         yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
     if args.out is None:
-        yield f"The answers are kept: {AGAIN} with -o answers.csv to write them; nothing is called twice."
+        yield f"The answers are kept: {_again(args)} with -o answers.csv to write them; nothing is called twice."
     elif code == DONE and len(batch.plan().variants) > 1 and (read := _READERS.get(suffix_of(Path(args.out)))):
         yield f"Which variant is better: fh.compare(pandas.{read}({args.out!r}))"
 
 
-def _say(lines: Iterable[str]) -> None:
+def _say(lines: Sequence[str]) -> None:
     try:
-        print("\n".join(lines), flush=True)
+        print(*(as_options(line) for line in lines), sep="\n", end="\n" if lines else "", flush=True)
     except BrokenPipeError:
         # The reader (head, a pager) has seen enough. Without this, the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(lines: Iterable[str]) -> None:
+def _again(args: argparse.Namespace) -> str:
+    """Return how one goes on: not with what calls everything anew."""
+    anew = "--fresh" if args.fresh else "--reuse none" if args.reuse == "none" else ""
+    return f"{AGAIN} without {anew}" if anew else AGAIN
+
+
+def _complain(lines: Sequence[str]) -> None:
     for line in lines:
         print(f"fh-notebook batch: {as_options(line)}", file=sys.stderr, flush=True)
