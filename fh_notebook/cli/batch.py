@@ -193,7 +193,7 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
     from fh_notebook.batching.export_file import suffix_of
 
     if batch.counts.failed and code == FAILED:
-        yield f"What failed is kept as failed: correct its rows and {_again(args)}; what is answered is not called twice."
+        yield f"What failed is kept as failed: correct its rows and {_again(args)}; no answer is paid for twice."
     if code == DONE and (args.first or args.sample):
         yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
     if args.out is None:

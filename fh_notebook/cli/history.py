@@ -10,10 +10,10 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fh_notebook.cli.terminal import Style, table, terminal_width
+from fh_notebook.cli.terminal import Style, shorten, table, terminal_width
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.html import printable
 
@@ -21,8 +21,10 @@ __all__ = ["add_parser", "run"]
 
 LIMIT: Final = 20
 """Lines that fit on a screen."""
-HEADER: Final = ("when (UTC)", "name", "deployment", "variants", "outcome", "answer")
-NAME_SHOWN: Final = 24
+HEADER: Final = ("when (UTC)", "what", "variants", "outcome", "answer")
+WIDE: Final = 120
+CAPS: Final = {False: (22, 12, 15), True: (40, 30, 30)}
+"""Columns of the page that what, variants and outcome take at most, on a page that is not wide or is."""
 
 
 def add_parser(commands: Any) -> None:
@@ -63,7 +65,8 @@ def _print(lines: list[dict[Any, Any]], args: argparse.Namespace) -> None:
     if not lines:
         print("Nothing was run yet: each answer is a line here." if args.name is None else "No line.", flush=True)
         return
-    head, body = table(HEADER, map(_cells, lines), terminal_width(sys.stdout))
+    columns = terminal_width(sys.stdout)
+    head, body = table(HEADER, [_cells(line, CAPS[columns >= WIDE]) for line in lines], columns)
     print("\n".join([Style(sys.stdout).bold(head), *body]), flush=True)
 
 
@@ -73,16 +76,22 @@ def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): None if is_missing(value) else plain(value) for name, value in line.items()}
 
 
-def _cells(line: Mapping[Any, Any]) -> list[str]:
+def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
     known = _record(line)
-    short = (printable(str(known[name] or ""))[:NAME_SHOWN] for name in ("name", "deployment", "variants"))
     answer = known["output"] if known["output"] is not None else known["error"]
-    return [f"{line['at']:%Y-%m-%d %H:%M}", *short, _outcome(known), printable(str(answer or ""))]
+    shown = [_what(known), known["variants"] or "", _outcome(known)]
+    short = [shorten(printable(text), cap) for text, cap in zip(shown, caps, strict=True)]
+    return [f"{line['at']:%Y-%m-%d %H:%M}", *short, printable(answer or "")]
+
+
+def _what(known: Mapping[str, Any]) -> str:
+    """Return the batch's name, with its deployment where that is not in it; of a single run the deployment."""
+    name, deployment = known["name"], known["deployment"] or ""
+    return str(deployment if not name else name if deployment in name else f"{name} ({deployment})")
 
 
 def _outcome(known: Mapping[str, Any]) -> str:
     if known["kind"] == "run":
         return str(known["status"])
-    told = [f"{known['done'] or 0:,} of {known['planned'] or 0:,} done"]
-    told += [f"{known[what]:,} {what}" for what in ("failed", "unknown") if known[what]]
-    return ", ".join(told)
+    told = [f"{known['done'] or 0:,}/{known['planned'] or 0:,}"]
+    return ", ".join(told + [f"{known[what]:,} {what}" for what in ("failed", "unknown") if known[what]])
