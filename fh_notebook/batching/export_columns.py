@@ -60,7 +60,8 @@ def _kind_of(column: pd.Series[Any]) -> Kind:
     if isinstance(dtype, pd.StringDtype):
         return TEXT
     if isinstance(dtype, pd.CategoricalDtype):
-        return dtype if isinstance(dtype.categories.dtype, pd.StringDtype) else _kind_of(column.astype("object"))
+        named = all(isinstance(category, str) for category in dtype.categories)
+        return dtype if named else _kind_of(column.astype("object"))
     if types.is_object_dtype(dtype):
         return _kind_of_values(column[column.notna()].tolist())
     simple = types.is_bool_dtype(dtype) or types.is_any_real_numeric_dtype(dtype) or dtype.kind in "Mm"

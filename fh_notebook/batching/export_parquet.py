@@ -33,18 +33,33 @@ def ensure_pyarrow() -> None:
         raise SettingsError("Parquet files need pyarrow: pip install 'fh-notebook[all]'")
 
 
+GROUP_BYTES: Final = 16 * 1024 * 1024
+"""What is gathered for one row group: readers are slow where there are many small ones."""
+
+
 class Parquet:
     """A Parquet file that is being written."""
 
     def __init__(self, writer: Any, schema: Any) -> None:
         self._writer = writer
         self._schema = schema
+        self._gathered: list[Any] = []
 
     def write(self, part: pd.DataFrame) -> None:
-        """Write lines of the schema's columns."""
+        """Write lines of the schema's columns, as soon as there are enough of them."""
         import pyarrow as pa
 
-        self._writer.write_table(pa.Table.from_pandas(part, schema=self._schema, preserve_index=False))
+        self._gathered.append(pa.Table.from_pandas(part, schema=self._schema, preserve_index=False))
+        if sum(table.nbytes for table in self._gathered) >= GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered as one row group."""
+        import pyarrow as pa
+
+        if self._gathered:
+            self._writer.write_table(pa.concat_tables(self._gathered))
+        self._gathered = []
 
 
 @contextmanager
@@ -56,4 +71,6 @@ def open_parquet(file: BinaryIO, template: pd.DataFrame, attrs: Mapping[Any, Any
     schema = pa.Schema.from_pandas(template, preserve_index=False)
     schema = schema.with_metadata({**(schema.metadata or {}), ATTRS: json.dumps(dict(attrs)).encode()})
     with pq.ParquetWriter(file, schema) as writer:
-        yield Parquet(writer, schema)
+        made = Parquet(writer, schema)
+        yield made
+        made.flush()
