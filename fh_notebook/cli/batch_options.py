@@ -110,7 +110,9 @@ def _number(text: str) -> float | int:
     try:
         return float(text) if "." in text else int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a fraction nor a count") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a fraction nor a count; --fail-on-error alone stands behind DATA"
+        ) from None
 
 
 def _rate(text: str) -> float | str:

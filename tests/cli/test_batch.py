@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -380,6 +379,8 @@ def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: 
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
 def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) -> None:
     """And Ctrl+C, typed, ends it as a signal does: without a traceback."""
+    import pty
+
     data.write_text("text\n" + "".join(f"t{i}\n" for i in range(12)))
     with Held().freed() as held, held.hive.serve() as server:
         terminal, theirs = pty.openpty()
