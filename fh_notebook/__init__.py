@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from fh_notebook import local
+    from fh_notebook import local, store
     from fh_notebook.batching.batch import Batch
+    from fh_notebook.batching.forgetting import forget
     from fh_notebook.batching.history import history
     from fh_notebook.batching.mapping import const
+    from fh_notebook.batching.reopen import open_batch
     from fh_notebook.batching.start import abatch, batch, last_batch
     from fh_notebook.calls import ainvoke, invoke
     from fh_notebook.client.blocking import Client
@@ -67,8 +69,10 @@ if TYPE_CHECKING:
 
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.batching.batch": ("Batch",),
+    "fh_notebook.batching.forgetting": ("forget",),
     "fh_notebook.batching.history": ("history",),
     "fh_notebook.batching.mapping": ("const",),
+    "fh_notebook.batching.reopen": ("open_batch",),
     "fh_notebook.batching.start": ("abatch", "batch", "last_batch"),
     "fh_notebook.calls": ("ainvoke", "invoke"),
     "fh_notebook.client.blocking": ("Client",),
@@ -108,7 +112,11 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.values": ("UNSET", "Secret"),
 }
 _HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES: Final = {"local": "fh_notebook.local", "score": "fh_notebook.comparing.scorers"}
+_MODULES: Final = {
+    "local": "fh_notebook.local",
+    "score": "fh_notebook.comparing.scorers",
+    "store": "fh_notebook.store",
+}
 """Names that stand for a whole module."""
 
 __all__ = [
@@ -146,6 +154,7 @@ __all__ = [
     "date",
     "datetime_",
     "deployments",
+    "forget",
     "group",
     "history",
     "integer",
@@ -153,8 +162,10 @@ __all__ = [
     "last_batch",
     "local",
     "number",
+    "open_batch",
     "parse_event",
     "score",
+    "store",
     "text",
     "verify_signature",
 ]

@@ -45,12 +45,13 @@ def _utc_now() -> datetime:
 class _Waiter:
     """One call that waits, on the loop that it waits in."""
 
-    __slots__ = ("future", "granted", "loop")
+    __slots__ = ("future", "granted", "group", "loop")
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self.loop.create_future()
         self.granted = False
+        self.group: object = None
 
     def wake(self) -> bool:
         """Tell the waiter, in its own loop, that the slot is its; ``False`` when that loop is gone."""
@@ -122,7 +123,7 @@ class Gate:
             self.closed_until = None
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self, group: object = None) -> AsyncIterator[None]:
         """Hold one slot: wait for it, and give it back at the end.
 
         Raises
@@ -130,11 +131,18 @@ class Gate:
         LimitReached
             The daily cap is used up; no call was made.
         """
-        await self._enter()
+        await self._enter(group)
         try:
             yield
         finally:
             self._leave()
+
+    def wants_back(self, group: object) -> bool:
+        """Whether a slot must be given back before its next job: the limit fell, or others wait."""
+        with self._lock:
+            if self.in_flight > self.limit or self.closed_until is not None:
+                return True
+            return any(w.group is not group or group is None for w in self._waiting)
 
     def hear(self, decision: Decision) -> None:
         """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself."""
@@ -150,14 +158,16 @@ class Gate:
             elif decision.verdict in (Verdict.DONE, Verdict.FAILED) and self._held_at is None:
                 # A 5xx or a broken connection says nothing of the cap: it neither cuts the limit nor raises it.
                 self._pace = self._pace.answered(in_flight=self.in_flight)
+                self._grant()
 
-    async def _enter(self) -> None:
+    async def _enter(self, group: object) -> None:
         with self._lock:
             self._check_open()
             if self.in_flight < self.limit and not self._waiting:
                 self.in_flight += 1
                 return
             waiter = _Waiter()
+            waiter.group = group
             self._waiting.append(waiter)
             self._grant()
         try:

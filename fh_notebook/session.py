@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -100,8 +101,18 @@ def store() -> Store | None:
         if str(path) not in _state.stores:
             from fh_notebook.store.store import Store
 
-            _state.stores[str(path)] = Store(path)
+            _state.stores[str(path)] = _without_old(Store(path))
         return _state.stores[str(path)]
+
+
+def _without_old(opened: Store) -> Store:
+    """Remove what is older than ``configure(retention_days=)`` says, once a process and store."""
+    days = settings.current().retention_days
+    if days is not None:
+        from fh_notebook.store.forgetting import Which
+
+        opened.forget(Which(before=datetime.now(UTC) - timedelta(days=days)))
+    return opened
 
 
 def _keeper(find_workspace: Callable[[], str]) -> Callable[[Run, Secrets], Awaitable[None]]:

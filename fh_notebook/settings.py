@@ -55,6 +55,9 @@ class Settings:
     """The official SDKs' timeout; the service's own limit for a call is unknown."""
     max_response_bytes: int = 64 * 1024 * 1024
     max_concurrency: int | None = None
+    daily_cap: int | None = None
+    price_per_call: float | None = None
+    retention_days: float | None = None
     loop: Literal["thread", "nested"] = "thread"
     tracebacks: Literal["short", "full"] = "short"
 
@@ -79,6 +82,9 @@ def configure(
     loop: Literal["thread", "nested"] | Unset = UNSET,
     tracebacks: Literal["short", "full"] | Unset = UNSET,
     dotenv: bool | str | Path | Unset = UNSET,
+    daily_cap: int | Unset | None = UNSET,
+    price_per_call: float | Unset | None = UNSET,
+    retention_days: float | Unset | None = UNSET,
 ) -> None:
     """Set what every later call of this process uses. What is not given stays as it is.
 
@@ -106,6 +112,13 @@ def configure(
         ``True`` reads ``FETCH_HIVE_API_KEY`` and ``FETCH_HIVE_BASE_URL`` from the nearest file ``.env``, from the
         working folder upward, now; a path names the file; ``False`` forgets what was read. Needs python-dotenv.
         Nothing is put into ``os.environ``.
+    daily_cap : int or None
+        How many calls your plan allows a day, which the service does not tell before it refuses one: batches say how
+        many are used, and stop there.
+    price_per_call : float or None
+        What one call costs, in your own currency: plans say what a batch will cost, and ``max_cost=`` bounds it.
+    retention_days : float or None
+        Answers that are older are removed from the store when it is opened; ``None`` keeps them.
 
     Raises
     ------
@@ -141,6 +154,12 @@ def configure(
         changed["max_concurrency"] = (
             None if max_concurrency is None else int(positive(max_concurrency, "max_concurrency"))
         )
+    if daily_cap is not UNSET:
+        changed["daily_cap"] = None if daily_cap is None else whole(daily_cap, "daily_cap")
+    if price_per_call is not UNSET:
+        changed["price_per_call"] = None if price_per_call is None else positive(price_per_call, "price_per_call")
+    if retention_days is not UNSET:
+        changed["retention_days"] = None if retention_days is None else positive(retention_days, "retention_days")
     if loop is not UNSET:
         changed["loop"] = _one_of(loop, ("thread", "nested"), "loop")
     if tracebacks is not UNSET:
@@ -172,6 +191,19 @@ def positive(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise SettingsError(f"{name} is {value!r}; give a number above 0")
     return float(value)
+
+
+def whole(value: Any, name: str) -> int:
+    """Return a whole number from 1 as it is.
+
+    Raises
+    ------
+    SettingsError
+        It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(f"{name} is {value!r}; give a whole number from 1, or None")
+    return value
 
 
 def _one_of(value: Any, known: tuple[str, ...], name: str) -> str:

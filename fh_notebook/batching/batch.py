@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import html
+from fh_notebook import html, views
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
 from fh_notebook.batching.frames import tidy_frame
-from fh_notebook.batching.outcomes import Counts, Outcome
-from fh_notebook.batching.plan import Job, Plan
-from fh_notebook.batching.rows import Rows
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.outcomes import FAILED, PENDING, UNKNOWN, Counts, Outcome
+from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.wording import digest, frame_html, frame_text
 from fh_notebook.errors import SettingsError
 
@@ -36,9 +36,8 @@ class Batch:
     It can be awaited while it runs in the background (``wait=False``).
     """
 
-    def __init__(self, control: Control, rows: Rows) -> None:
+    def __init__(self, control: Control) -> None:
         self._control = control
-        self._rows = rows
 
     @property
     def name(self) -> str:
@@ -73,17 +72,17 @@ class Batch:
         reused, key``, then the source columns (``in.<name>`` where a name is taken), then ``out.<name>`` for outputs
         that are objects. Times are UTC, ``elapsed_s`` is in seconds.
         """
-        return self._frame(lambda outcome: outcome is not None)
+        return self._frame(lambda kind: kind != PENDING)
 
     @property
     def failures(self) -> pd.DataFrame:
         """The lines of :attr:`frame` whose job failed."""
-        return self._frame(lambda outcome: outcome is not None and outcome.run.status == "failed")
+        return self._frame(lambda kind: kind == FAILED)
 
     @property
     def pending(self) -> pd.DataFrame:
         """One line for every job without an outcome, of the same columns."""
-        return self._frame(lambda outcome: outcome is None)
+        return self._frame(lambda kind: kind == PENDING)
 
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
         """Yield :attr:`frame` in parts of `n` lines, the last one shorter, without ever holding all of it.
@@ -95,9 +94,9 @@ class Batch:
         """
         if n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
-        pairs = (pair for pair in self._control.outcomes.of_jobs() if pair[1] is not None)
+        pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
         while part := list(islice(pairs, n)):
-            yield tidy_frame(part, self._rows, batch=self.name)
+            yield tidy_frame(part, self._control.feed.source, batch=self.name)
 
     def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: int | None = None) -> Exported:
         """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
@@ -149,14 +148,15 @@ class Batch:
         return to_parquet(self, path)
 
     def plan(self) -> Plan:
-        """Return what the last start was going to do: rows x variants x repeats, what was answered, calls left."""
+        """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""
         return self._control.plan()
 
     def entries(self) -> Iterator[tuple[Job, Outcome | None, dict[str, Any]]]:
         """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``."""
-        for job, outcome in self._control.outcomes.of_jobs():
-            record = self._rows.records[job.position]
-            yield job, outcome, {column: record.get(column) for column in self._rows.columns}
+        source, pairs = self._control.feed.source, self._control.reader.pairs()
+        while part := list(islice(pairs, 1_000)):
+            records = source.records_at([job.position for job, _ in part])
+            yield from ((job, outcome, record) for (job, outcome), record in zip(part, records, strict=True))
 
     def summary(self) -> str:
         """Return how far it is in one line, and why it stopped if it did."""
@@ -164,6 +164,8 @@ class Batch:
 
     def resume(self, *, retry_unknown: bool = False, wait: bool = True) -> Batch:
         """Call what is pending, and what failed on the way to the service; return the batch itself.
+
+        A batch that is paused goes on instead.
 
         Parameters
         ----------
@@ -179,12 +181,15 @@ class Batch:
         AuthError
             The service refused the key at the first call.
         """
-        self._control.start(self._control.refreshed(retry_unknown=retry_unknown), wait=wait)
+        if self.running and self.paused:
+            self._control.unpause()
+            return self.wait() if wait else self
+        self._control.start(self._control.open_windows(retry_unknown=retry_unknown), wait=wait)
         return self
 
     async def aresume(self, *, retry_unknown: bool = False) -> Batch:
         """Await :meth:`resume`."""
-        await self._control.astart(self._control.refreshed(retry_unknown=retry_unknown))
+        await self._control.astart(self._control.open_windows(retry_unknown=retry_unknown))
         return self
 
     def retry_failed(self, error_code: str | None = None, *, wait: bool = True) -> Batch:
@@ -199,12 +204,12 @@ class Batch:
         AuthError
             The service refused the key at the first call.
         """
-        self._control.start(self._control.failed(error_code), wait=wait)
+        self._control.start(self._control.failed_windows(error_code), wait=wait)
         return self
 
     async def aretry_failed(self, error_code: str | None = None) -> Batch:
         """Await :meth:`retry_failed`."""
-        await self._control.astart(self._control.failed(error_code))
+        await self._control.astart(self._control.failed_windows(error_code))
         return self
 
     def wait(self) -> Batch:
@@ -222,6 +227,46 @@ class Batch:
         yield from self._control.await_().__await__()
         return self
 
+    def pause(self) -> Batch:
+        """Start no further call until :meth:`resume`, from any thread; what is out comes in and is kept."""
+        self._control.pause()
+        return self
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is running and starts no call."""
+        return self._control.paused
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """How many calls are out at once; ``None`` adapts to what the service admits. Setting it holds at once."""
+        return self._control.max_concurrency
+
+    @max_concurrency.setter
+    def max_concurrency(self, value: int | None) -> None:
+        self._control.max_concurrency = value
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be out at once now, as it was given or learned."""
+        return self._control.limit
+
+    def resolve_unknown(self) -> Batch:
+        """Ask the service what became of the calls that may have run, where they have a request id; return the batch.
+
+        What it knows as completed or failed is kept; whether such a question counts against the daily cap is unknown
+        (CONTRACT section 3). Those without an id stay unknown, and one line says how to call them again.
+
+        Raises
+        ------
+        SettingsError
+            It is running.
+        AuthError
+            The service refused the key.
+        """
+        views.knock("notice", self._control.resolve_unknown())
+        return self
+
     def cancel(self) -> Batch:
         """End a running batch at once, from any thread, and return it without waiting.
 
@@ -230,20 +275,21 @@ class Batch:
         self._control.cancel()
         return self
 
-    def _frame(self, is_wanted: Callable[[Outcome | None], bool], limit: int | None = None) -> pd.DataFrame:
-        wanted = (pair for pair in self._control.outcomes.of_jobs() if is_wanted(pair[1]))
-        return tidy_frame(islice(wanted, limit), self._rows, batch=self.name)
+    def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
+        pairs = self._control.reader.pairs(is_wanted, limit=limit)
+        return tidy_frame(pairs, self._control.feed.source, batch=self.name)
 
     def _digest(self) -> str:
-        return digest(outcome.run for _, outcome in self._control.outcomes.of_jobs() if outcome)
+        troubled = self._control.reader.pairs(lambda kind: kind in (FAILED, UNKNOWN))
+        return digest(outcome.run for _, outcome in troubled if outcome)
 
     def __repr__(self) -> str:
-        head = self._frame(lambda outcome: outcome is not None, ROWS_SHOWN)
+        head = self._frame(lambda kind: kind != PENDING, ROWS_SHOWN)
         lines = [f"Batch {self.summary()}", self._digest(), frame_text(head, SHOWN)]
         return "\n".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:
-        head = self._frame(lambda outcome: outcome is not None, ROWS_SHOWN)
+        head = self._frame(lambda kind: kind != PENDING, ROWS_SHOWN)
         errors = self._digest()
         return html.el(
             "div",

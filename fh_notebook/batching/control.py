@@ -1,94 +1,77 @@
-"""Starting, waiting for, cancelling and going on with a batch.
+"""Starting, waiting for, pausing, cancelling and going on with a batch: what people do, from any thread.
 
-Rule of this file: whatever ends a start (its last answer, a limit of the service, an interrupt, a full disk), what was
-answered is kept and what was not is pending; and what may have run is called again only when the user says so.
+Rule of this file: nothing that was paid for is lost, whoever ends it; what may have run is called again only when the
+user says so. One start on the background loop is in `running.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop
-from fh_notebook.batching.engine import CUT_OFF, Engine
-from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopped, Throttled
-from fh_notebook.batching.ledger import Ledger, NoLedger, Reuse, StoreLedger, look_up
-from fh_notebook.batching.outcomes import Counts, Outcome, Outcomes, is_reusable, kind_of
+from fh_notebook.batching.agenda import Agenda
+from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
-from fh_notebook.batching.stopping import Limits, cut_short, going_on, worded
+from fh_notebook.batching.reader import Reader
+from fh_notebook.batching.resolving import resolved, told
+from fh_notebook.batching.running import Options, Start, Windows
+from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on, worded
 from fh_notebook.batching.wording import sentence
-from fh_notebook.contract.retry import NOT_REACHED
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.log import log
-from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["Control", "Options"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a batch is started, each time that it is."""
-
-    limits: Limits
-    max_concurrency: int | None
-    on_event: Callable[[Event], object] | None
-    progress: Any
-    reuse: Reuse
-    retry_unknown: bool
-    named: bool
-    """Whether the user named it: then the answers of other names are not offered."""
-
+__all__ = ["Control"]
 
 SETTLE_S: Final = 2.0
 """How long an interrupted start is waited for after the door's own grace; a second interrupt ends that, too."""
 
 
 class Control:
-    """The running side of one batch.
+    """The running side of one batch object.
 
     Parameters
     ----------
-    plan : Plan
-        All its jobs.
+    agenda : Agenda
+        What it calls.
     client : Client
         Whom to ask.
-    store : Store or None
+    store : Store
         Where answers are kept.
     options : Options
         How it is started.
     """
 
-    def __init__(self, plan: Plan, client: Client, store: Store | None, options: Options) -> None:
-        self.name = plan.name
-        self.outcomes = Outcomes(plan.jobs)
+    def __init__(self, agenda: Agenda, *, client: Client, store: Store, options: Options) -> None:
+        self.name = agenda.plan.name
+        self.agenda = agenda
+        self.feed = agenda.feed
+        self.reader = Reader(agenda.feed, agenda.outcomes)
         self.stopped: Stopped | None = None
-        self.engine: Engine | None = None
-        self._plan = plan
-        self._jobs = self.outcomes.unique_jobs()
+        self.blocks = True  # whether somebody waits for the present start
+        self._outcomes = agenda.outcomes
         self._client = client
         self._store = store
         self._options = options
-        self._call_lost = options.retry_unknown or options.reuse is None
-        # A batch that calls anew must not find the answers that were there before it.
-        self._after_id = store.newest_id() if store is not None and options.reuse is None else 0
-        self._seen_id = 0
-        self._answered = 0
-        self._cut = 0
-        """Calls of this start that were out when it was cut short."""
         self._job: loop.Job[None] | None = None
+        self._start: Start | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._active = False
         self._cancel_asked = False
-        self.blocks = True  # whether somebody waits for the present start
+        self._cut = 0
+        self._paused = False
+        self._max_concurrency = options.max_concurrency
         self._ended = threading.Event()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
@@ -99,22 +82,42 @@ class Control:
     @property
     def counts(self) -> Counts:
         """How far it is; a value of this moment."""
-        return self.outcomes.counts()
+        return self._outcomes.counts()
 
     @property
     def in_flight(self) -> int:
         """Calls that are out at this moment."""
-        engine = self.engine
-        return engine.in_flight if engine is not None else 0
+        start = self._start
+        return start.engine.in_flight if start is not None and start.engine is not None else 0
 
     @property
     def running(self) -> bool:
         """Whether calls are being made, or about to be."""
-        return self.engine is not None or (self._job is not None and not self._job.finished.is_set())
+        return self._active
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be out at once now."""
+        return int(self._client.gate.limit)
+
+    @property
+    def calls_left(self) -> int | None:
+        """How many calls this start still has to make; ``None`` where the rows are not known."""
+        if self.agenda.plan.rows is None:
+            return None
+        counts, most = self.counts, self.agenda.plan.max_calls
+        left = counts.pending
+        return left if most is None else min(left, max(0, most - counts.calls))
+
+    @property
+    def waiting_until(self) -> datetime | None:
+        """Until when it sleeps for the daily cap's renewal, UTC."""
+        start = self._start
+        return start.waiting_until if start is not None else None
 
     def plan(self) -> Plan:
         """What the last start was going to do."""
-        return self._plan
+        return self.agenda.plan
 
     def summary(self) -> str:
         """How far it is in one line, and why it stopped if it did."""
@@ -122,110 +125,24 @@ class Control:
 
     # --- what is to be called
 
-    def callable_keys(self, *, retry_unknown: bool) -> list[str]:
-        """Return the keys that have no outcome which stands, in the plan's order."""
+    def first_windows(self) -> Windows:
+        """Return what the first start calls."""
+        return self.agenda.first_windows()
 
-        def is_open(outcome: Outcome | None) -> bool:
-            if outcome is None:
-                return True
-            if kind_of(outcome.run) == "unknown":
-                return retry_unknown
-            return outcome.run.status == "failed" and not is_reusable(outcome.run)
-
-        return [key for key in self._jobs if is_open(self.outcomes.get(key))]
-
-    def failed_keys(self, error_code: str | None) -> list[str]:
-        """Return the keys that failed, or failed with `error_code`."""
-
-        def is_meant(outcome: Outcome | None) -> bool:
-            return bool(outcome and outcome.run.status == "failed" and error_code in (None, outcome.run.error_code))
-
-        return [key for key in self._jobs if is_meant(self.outcomes.get(key))]
-
-    def look_up(self) -> None:
-        """Take the answers that are kept already, for every key without an outcome that stands."""
-        if self._store is None:
-            return
-        self._seen_id = self._store.newest_id()
-        found = look_up(
-            self._store,
-            [self._jobs[key] for key in self.callable_keys(retry_unknown=False)],
-            batch=self.name,
-            workspace=self._client.workspace,
-            reuse=self._options.reuse,
-            after_id=self._after_id,
-            now=datetime.now(UTC),
-            call_lost=self._call_lost,
-        )
-        for key, outcome in found.items():
-            self.outcomes.put(key, outcome)
-
-    def prepare(self) -> list[str]:
-        """Look up what is known before the first start, keep the batch's record, and return what is to be called."""
-        self._keep_owed()
-        self.look_up()
-        keys = self.callable_keys(retry_unknown=self._call_lost)
-        self._replan(keys)
-        self._look_elsewhere(keys)
-        if self._store is not None:
-            self._store.keep_batch(self._record()).result()
-        return keys
-
-    def refreshed(self, *, retry_unknown: bool) -> list[str]:
+    def open_windows(self, *, retry_unknown: bool) -> Windows:
         """Return what is to be called now, after looking for what others have answered meanwhile."""
         self.refuse_while_running()
-        self._keep_owed()
-        self._call_lost = retry_unknown
-        self.look_up()
-        return self.callable_keys(retry_unknown=retry_unknown)
+        return self.agenda.open_windows(retry_unknown=retry_unknown, most_at_once=self.expected_concurrency)
 
-    def failed(self, error_code: str | None) -> list[str]:
+    def failed_windows(self, error_code: str | None) -> Windows:
         """Return the failed jobs that are to be called again."""
         self.refuse_while_running()
-        self._keep_owed()
-        if self._store is not None:
-            self._seen_id = self._store.newest_id()
-        return self.failed_keys(error_code)
+        return self.agenda.failed_windows(error_code, most_at_once=self.expected_concurrency)
 
-    def _keep_owed(self) -> None:
-        """Keep what was answered before and could not be kept then; without it, nothing is called.
-
-        Raises
-        ------
-        StoreError
-            The store is still in trouble.
-        """
-        if self._store is not None:
-            self._store.keep_owed()
-
-    def _look_elsewhere(self, keys: list[str]) -> None:
-        """Note in the plan what a batch that begins could take from other names: it is about to pay for it again."""
-        begins = not (self._options.named or self._plan.answered or self._plan.unknown)
-        if self._store is not None and begins and self._options.reuse == "batch":
-            self._plan = replace(self._plan, elsewhere=self._store.count_completed(keys))
-
-    def _replan(self, keys: Iterable[str]) -> None:
-        to_call = set(keys)
-        known = [o for job, o in self.outcomes.of_jobs() if o and job.key and job.key not in to_call]
-        answered = [o for o in known if kind_of(o.run) != "unknown"]
-        self._plan = replace(
-            self._plan,
-            answered=len(answered),
-            answered_at=max((o.kept_at for o in answered if o.kept_at), default=None),
-            unknown=len(known) - len(answered),
-            calls=len(to_call),
-        )
-
-    def _record(self) -> BatchRecord:
-        plan = self._plan
-        return BatchRecord(
-            name=self.name,
-            workspace=self._client.workspace,
-            deployment=plan.deployment,
-            variants=plan.variants,
-            created_at=datetime.now(UTC),
-            plan={"rows": plan.rows, "repeats": plan.repeats, "jobs": len(plan.jobs)},
-        )
+    @property
+    def expected_concurrency(self) -> int:
+        """How many calls will be out at once, as far as that is known."""
+        return self._max_concurrency or self.limit
 
     # --- starting and ending
 
@@ -240,10 +157,10 @@ class Control:
         if self.running:
             raise SettingsError(f"{self.name} is running; batch.wait() for it, or batch.cancel() it first")
 
-    def start(self, keys: list[str], *, wait: bool) -> None:
-        """Call the jobs of `keys`, on the background loop."""
-        self._begin(keys, blocks=wait)
-        work = self._go(keys, progress_of(self._options.progress))
+    def start(self, windows: Windows, *, wait: bool) -> None:
+        """Call the jobs of `windows`, on the background loop."""
+        self._begin(blocks=wait)
+        work = self._go(windows, progress_of(self._options.progress))
         if not wait:
             self._job = loop.background().submit(work)
             return
@@ -253,19 +170,23 @@ class Control:
             # Milliseconds; longer only where the machine or the disk is busy. What was out is being kept as unknown.
             self._ended.wait(SETTLE_S)
             self._stop(cut_short("interrupted", self._cut + self.in_flight))
+        except Exception:
+            if self._start is None:  # it was refused before it began
+                self._active = False
+            raise
 
-    async def astart(self, keys: list[str]) -> None:
+    async def astart(self, windows: Windows) -> None:
         """Await :meth:`start`, from any running loop."""
-        self._begin(keys, blocks=True)
-        await loop.bridge(self._go(keys, progress_of(self._options.progress)))
+        self._begin(blocks=True)
+        await loop.bridge(self._go(windows, progress_of(self._options.progress)))
 
-    def _begin(self, keys: list[str], *, blocks: bool) -> None:
+    def _begin(self, *, blocks: bool) -> None:
         self.refuse_while_running()
         self.blocks = blocks
-        self._replan(keys)
         # Here and not in `_go`, which runs later: a cancel may come between the two.
-        self.stopped, self._answered, self._cut, self._cancel_asked = None, 0, 0, False
+        self.stopped, self._cancel_asked, self._paused, self._cut = None, False, False, 0
         self._ended.clear()
+        self._active = True
 
     def wait(self) -> None:
         """Wait for a start in the background, and raise what it raised."""
@@ -295,84 +216,98 @@ class Control:
             with suppress(RuntimeError):  # that loop has ended, and the start with it
                 of_loop.call_soon_threadsafe(task.cancel)
 
-    async def _go(self, keys: list[str], progress: Progress) -> None:
+    def resolve_unknown(self) -> str:
+        """Ask the service about the calls that may have run; return what came of it, in a sentence."""
+        self.refuse_while_running()
+        windows = self.feed.unknown()
+        found, left = loop.run(resolved(windows, self.feed, self._store, self._client, batch=self.name))
+        return told(found, left)
+
+    # --- while it runs, from any thread
+
+    @property
+    def paused(self) -> bool:
+        """Whether no call is started until it goes on."""
+        return self._paused
+
+    def pause(self) -> None:
+        """Start no further call until :meth:`unpause`; what is out comes in."""
+        self._set_paused(self.running)
+
+    def unpause(self) -> None:
+        """Go on after a pause."""
+        self._set_paused(False)
+
+    def _set_paused(self, paused: bool) -> None:
+        self._paused = paused
+        self._in_loop(lambda start: start.pause(paused))
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """How many calls are out at once; ``None`` adapts to what the service admits."""
+        return self._max_concurrency
+
+    @max_concurrency.setter
+    def max_concurrency(self, value: int | None) -> None:
+        checked_concurrency(value)
+        self._max_concurrency = value
+        self._options = replace(self._options, max_concurrency=value)
+        self._in_loop(lambda start: start.retune(value))
+
+    def _in_loop(self, call: Callable[[Start], None]) -> None:
+        """Have something done to the running start, where it runs; without one, nothing."""
+
+        def now() -> None:
+            if self._start is not None:
+                call(self._start)
+                self._safely(self._progress.update, self)
+
+        if (running := self._task) is not None:
+            with suppress(RuntimeError):  # that loop has ended, and the start with it
+                running[0].call_soon_threadsafe(now)
+
+    # --- on the loop
+
+    async def _go(self, windows: Windows, progress: Progress) -> None:
         task = asyncio.current_task()
+        start = self._start = self._new_start()
         self._task = (asyncio.get_running_loop(), task) if task else None
         self._progress = progress
         self._safely(progress.begin, self)
         try:
             if self._cancel_asked:
                 raise asyncio.CancelledError
-            with self._open_ledger() as ledger, self._fixed_gate() as gate:
-                self.engine = Engine(
-                    attempt=self._client.aclient.attempt,
-                    gate=gate,
-                    ledger=ledger,
-                    emit=self._hear,
-                    batch=self.name,
-                    limits=self._options.limits,
-                    planned=len(keys),
-                    max_in_flight=self._options.max_concurrency,
-                )
-                await self.engine.run(self._jobs[key] for key in keys)
-                if self._store is not None and self.stopped is not None and self.stopped.reason == "store":
-                    await asyncio.to_thread(self._safely, self._store.keep_owed)  # while the claims are alive
+            await start.run(windows, planned=self.agenda.plan.calls)
+            if start.engine is not None and start.engine.stopped is None:
+                self.stopped = None  # it was stopped by the daily cap, waited, and went on to its end
         except asyncio.CancelledError:
-            self._stop(cut_short("cancelled" if self._cancel_asked else "interrupted", self._cut))
+            self._stop(cut_short("cancelled" if self._cancel_asked else "interrupted", start.cut))
             if not self._cancel_asked:
                 raise
         finally:
-            self.engine = self._task = None
+            self._cut = start.cut
+            self._start = self._task = None
+            self._active = self._paused = False
             self._safely(progress.end, self)
             self._ended.set()
-        self._raise_if_refused()
+        self._raise_if_refused(start.answered)
 
-    @contextmanager
-    def _open_ledger(self) -> Iterator[Ledger]:
-        if self._store is None:
-            yield NoLedger()
-            return
-        owner = self._store.new_owner()
-        try:
-            yield StoreLedger(
-                self._store,
-                batch=self.name,
-                workspace=self._client.workspace,
-                owner=owner,
-                seen_id=self._seen_id,
-                call_lost=self._call_lost,
-            )
-        finally:
-            owner.end()
-
-    @contextmanager
-    def _fixed_gate(self) -> Iterator[Any]:
-        """Hold the workspace's gate at the batch's own number, where it has one, while the batch runs."""
-        gate = self._client.gate
-        if self._options.max_concurrency is None:
-            yield gate
-            return
-        before = gate.fixed_at
-        gate.fix(self._options.max_concurrency)
-        try:
-            yield gate
-        finally:
-            gate.fix(before)
+    def _new_start(self) -> Start:
+        return Start(
+            name=self.name,
+            client=self._client,
+            store=self._store,
+            feed=self.feed,
+            outcomes=self._outcomes,
+            options=self._options,
+            call_lost=self.feed.call_lost,
+            hear=self._hear,
+            changed=lambda: self._safely(self._progress.update, self),
+        )
 
     def _hear(self, event: Event) -> None:
-        """Take an event into the counts, then tell the progress and the user's function."""
-        if isinstance(event, Started):
-            self.outcomes.calls += 1
-        elif isinstance(event, Retried) and event.run.error_code in NOT_REACHED:
-            self.outcomes.calls -= 1  # an attempt to connect is no request sent
-        elif isinstance(event, Throttled):
-            self.outcomes.refused += 1
-        elif isinstance(event, Finished):
-            self._answered += not event.reused
-            self.outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
-            self._cut += event.run.error_code == CUT_OFF
-            self.outcomes.put(event.job.key, Outcome(run=event.run, reused=event.reused))
-        elif isinstance(event, Stopped):
+        """Tell the progress and the user's function."""
+        if isinstance(event, Stopped):
             self._stop(event)
         self._safely(self._progress.update, self)
         if self._on_event is not None and not self._safely(self._on_event, event):
@@ -390,10 +325,10 @@ class Control:
             return False
         return True
 
-    def _raise_if_refused(self) -> None:
+    def _raise_if_refused(self, answered: int) -> None:
         """Raise when the service refused the key at the very first call: nothing came, and nothing will."""
         stopped = self.stopped
-        if stopped is None or stopped.reason != "auth" or self._answered or stopped.run is None:
+        if stopped is None or stopped.reason != "auth" or answered or stopped.run is None:
             return
         run, told = stopped.run, stopped.message
         raise AuthError(told, status_code=run.status_code, error_code=run.error_code, request_id=run.request_id)

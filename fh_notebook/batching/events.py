@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fh_notebook.batching.plan import Job
+from fh_notebook.batching.job import Job
 from fh_notebook.contract.run import Run
 
 __all__ = ["Event", "Finished", "Retried", "Started", "Stopped", "Throttled"]
@@ -50,6 +50,8 @@ class Finished:
     run: Run
     reused: bool = False
     """Whether somebody else called it: another kernel that runs the same batch."""
+    line: int = 0
+    """Where the answer lies in the store; 0 where it could not be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
+from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
-from fh_notebook.batching.plan import Job
 from fh_notebook.batching.provenance import ATTRS, provenance
-from fh_notebook.batching.rows import Rows, read_rows
+from fh_notebook.batching.rows import read_rows
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run
 
@@ -47,7 +47,7 @@ def _of_run(read: Callable[[Run], Any], default: Any = None) -> Callable[[Job, O
 
 COLUMNS: Final = (
     Column("row", None, lambda job, outcome: job.row),
-    Column("variant", TEXT, lambda job, outcome: job.variant),
+    Column("variant", TEXT, lambda job, outcome: job.label),
     Column("repeat", "int64", lambda job, outcome: job.repeat),
     Column("status", TEXT, _of_run(lambda run: run.status, PENDING)),
     Column("output", "object", _of_run(lambda run: run.output)),
@@ -76,9 +76,17 @@ def source_name(name: str) -> str:
     return f"in.{name}" if name in RESERVED or name.startswith(("in.", "out.")) else name
 
 
+class Taking(Protocol):
+    """Where rows come from: a table, or the store."""
+
+    def take(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return the source columns of the rows at `positions`, index from 0."""
+        ...
+
+
 def tidy_frame(
     pairs: Iterable[tuple[Job, Outcome | None]],
-    rows: Rows,
+    rows: Taking,
     *,
     batch: str = "",
     about: Mapping[str, Any] | None = None,
@@ -89,7 +97,7 @@ def tidy_frame(
     ----------
     pairs : iterable of (Job, Outcome or None)
         The jobs in their order; ``None`` is pending.
-    rows : Rows
+    rows : Taking
         Where they came from: all its columns are kept.
     batch : str
         The batch's name, for ``frame.attrs``.
@@ -104,9 +112,8 @@ def tidy_frame(
     """
     listed = list(pairs)
     columns = {column.name: _series(column, listed) for column in COLUMNS}
-    positions = [job.position for job, _ in listed]
-    source = rows.frame.take(positions).reset_index(drop=True)
-    for name in rows.columns:
+    source = rows.take([job.position for job, _ in listed])
+    for name in source.columns:
         columns[source_name(name)] = source[name]
     columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed])
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed)))
@@ -116,7 +123,7 @@ def tidy_frame(
 
 def _of_jobs(pairs: Sequence[tuple[Job, Outcome | None]], batch: str) -> dict[str, Any]:
     jobs = [job for job, _ in pairs]
-    return provenance({job.deployment: None for job in jobs}, variants=[job.variant for job in jobs], batch=batch)
+    return provenance({job.deployment: None for job in jobs}, variants=[job.label for job in jobs], batch=batch)
 
 
 def _series(column: Column, pairs: Sequence[tuple[Job, Outcome | None]]) -> pd.Series[Any]:

@@ -1,26 +1,27 @@
 """A batch's answers and claims in the store: what the engine asks before a call, and tells after it.
 
 Rule of this file: a job is claimed before it is sent and its claim leaves with its answer. So what a killed process
-leaves claimed may have run: it becomes `unknown`, and is called again only when the user says so.
+leaves claimed may have run: it becomes `unknown`, and is called again only when the user says so. The claim of the job
+that comes next is taken with the answer of the one before, in one commit, so that nobody waits for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol, TypeVar
 
-from fh_notebook.batching.outcomes import Outcome, is_reusable
-from fh_notebook.batching.plan import Job
+from fh_notebook.batching.job import Job
 from fh_notebook.contract.run import Run
-from fh_notebook.store.answers import Kept
+from fh_notebook.loop import unbroken
+from fh_notebook.store.claims import Claim
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.store import Store
 
-__all__ = ["Ledger", "NoLedger", "Reuse", "StoreLedger", "Turn", "look_up", "lost_run"]
+__all__ = ["Ledger", "StoreLedger", "Turn", "lost_run"]
 
-Reuse = Literal["batch", "store"] | timedelta | None
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Turn:
     go: bool = False
     answer: Run | None = None
     """Not needed any more: somebody else has this answer."""
+    line: int = 0
+    """Where that answer lies."""
 
 
 GO: Final = Turn(go=True)
@@ -38,7 +41,7 @@ HELD: Final = Turn()
 
 
 class Ledger(Protocol):
-    """What the engine needs of whatever keeps answers."""
+    """What the engine needs of whatever keeps answers. A cancel breaks none of it: it is raised after the commit."""
 
     async def claim(self, job: Job) -> Turn:
         """Ask whether `job` may be sent."""
@@ -48,23 +51,9 @@ class Ledger(Protocol):
         """Give back a job that was not sent, or did not run."""
         ...
 
-    async def keep(self, job: Job, run: Run) -> None:
-        """Return when the answer is kept for good."""
+    async def keep(self, job: Job, run: Run, then: Job | None = None) -> tuple[int, Turn | None]:
+        """Return when the answer is kept for good: where it lies, and whether `then` may be sent."""
         ...
-
-
-class NoLedger:
-    """Keeps nothing (``store=None``)."""
-
-    async def claim(self, job: Job) -> Turn:
-        """Every job may be sent."""
-        return GO
-
-    async def release(self, job: Job) -> None:
-        """Nothing to give back."""
-
-    async def keep(self, job: Job, run: Run) -> None:
-        """Nothing to keep."""
 
 
 class StoreLedger:
@@ -96,33 +85,59 @@ class StoreLedger:
 
     async def claim(self, job: Job) -> Turn:
         """Ask for a job; see :class:`Turn`."""
-        claim = await self._store.claim(self._batch, job.key, self._owner, seen_id=self._seen_id)
+        asked = self._store.claim(self._batch, job.key, self._owner, seen_id=self._seen_id)
+        return await self._turn(job, await _to_the_end(asked))
+
+    async def _turn(self, job: Job, claim: Claim) -> Turn:
         if claim.mine:
             return GO
         if claim.answered is not None:
-            return Turn(answer=claim.answered.run)
+            return Turn(answer=claim.answered.run, line=claim.answered.id)
         return await self._claim_from(job, claim.owner or "")
 
     async def _claim_from(self, job: Job, holder: str) -> Turn:
         """Somebody has it: wait while they live, and else say that it may have run, or take it over."""
-        if self._store.is_alive(holder):
+        if holder == self._owner.name or self._store.is_alive(holder):
             return HELD
         if self._call_lost:
             taken = await self._store.take_over(self._batch, job.key, from_owner=holder, owner=self._owner)
             return GO if taken else HELD
         run = lost_run(job)
-        settled = await self._store.settle(
+        line = await self._store.settle(
             run, key=job.key, batch=self._batch, workspace=self._workspace, from_owner=holder
         )
-        return Turn(answer=run) if settled else HELD
+        return Turn(answer=run, line=line) if line else HELD
 
     async def release(self, job: Job) -> None:
         """Give a job back, committed."""
-        await self._store.release(self._batch, job.key, self._owner)
+        await _to_the_end(self._store.release(self._batch, job.key, self._owner))
 
-    async def keep(self, job: Job, run: Run) -> None:
+    async def keep(self, job: Job, run: Run, then: Job | None = None) -> tuple[int, Turn | None]:
         """Keep an answer, committed."""
-        await self._store.keep_answer(run, key=job.key, batch=self._batch, workspace=self._workspace, owner=self._owner)
+        kept = self._store.keep_answer(
+            run,
+            key=job.key,
+            batch=self._batch,
+            workspace=self._workspace,
+            owner=self._owner,
+            then=then.key if then is not None else None,
+            seen_id=self._seen_id,
+        )
+        line, claim = await _to_the_end(kept)
+        return line, await self._turn(then, claim) if then is not None and claim is not None else None
+
+
+async def _to_the_end(write: Awaitable[T]) -> T:
+    """Await a commit that is on its way, also when the one who waits is cancelled; the cancel goes on afterwards."""
+    try:
+        return await write
+    except asyncio.CancelledError:
+        await unbroken(_again(write))
+        raise
+
+
+async def _again(write: Awaitable[object]) -> None:
+    await write
 
 
 def lost_run(job: Job) -> Run:
@@ -137,81 +152,3 @@ def lost_run(job: Job) -> Run:
         inputs=job.shown_inputs,
         metadata=job.metadata,
     )
-
-
-def look_up(
-    store: Store,
-    jobs: Iterable[Job],
-    *,
-    batch: str,
-    workspace: str,
-    reuse: Reuse,
-    after_id: int,
-    now: datetime,
-    call_lost: bool = False,
-) -> dict[str, Outcome]:
-    """Return what is known already of `jobs`, by key.
-
-    Parameters
-    ----------
-    reuse : {"batch", "store"}, timedelta or None
-        Which answers count: of this batch, of any, any that young, or only this batch's since `after_id`.
-    after_id : int
-        Where a batch that calls anew began; 0 takes all.
-    call_lost : bool
-        Whether what may have run is to be called again, so that it is no outcome.
-
-    Returns
-    -------
-    dict of str to Outcome
-        For each key the newest answer that is reused; else, where this batch's newest is unknown, that. A failure that
-        is older than this batch's unknown is not reused: what may have run since would be called again with it.
-    """
-    wanted = {job.key: job for job in jobs}
-    own = [kept for kept in store.answers_of_batch(batch, after_id=after_id) if kept.key in wanted]
-    since = now - reuse if isinstance(reuse, timedelta) else None
-    found = _newest_reusable((kept for kept in own if since is None or kept.kept_at >= since), batch)
-    if reuse == "store" or since is not None:
-        others = store.answers_of_keys([key for key in wanted if key not in found], since=since)
-        found |= _newest_reusable(others, batch)
-    if call_lost:
-        return found
-    newest: dict[str, Kept] = {}
-    for kept in own:
-        newest.setdefault(kept.key, kept)
-    for key, kept in newest.items():
-        if key not in found and kept.status not in ("completed", "failed"):
-            found[key] = Outcome(run=kept.run, kept_at=kept.kept_at)
-    return found | _lost(store, wanted, found, batch=batch, workspace=workspace)
-
-
-def _newest_reusable(kept: Iterable[Kept], batch: str) -> dict[str, Outcome]:
-    """Return the newest answer of each key that is reused, from lines that come newest first."""
-    found: dict[str, Outcome] = {}
-    may_have_run: set[str] = set()
-    for one in kept:
-        if one.key in found:
-            continue
-        if one.status not in ("completed", "failed"):
-            may_have_run |= {one.key} if one.batch == batch else set()
-        elif (one.status == "completed" or one.key not in may_have_run) and is_reusable(one.run):
-            found[one.key] = Outcome(run=one.run, reused=True, kept_at=one.kept_at)
-    return found
-
-
-def _lost(
-    store: Store, wanted: dict[str, Job], found: dict[str, Outcome], *, batch: str, workspace: str
-) -> dict[str, Outcome]:
-    """Settle the claims of owners that ended: those jobs may have run."""
-    alive: dict[str, bool] = {}
-    lost: dict[str, Outcome] = {}
-    for key, holder in store.claims_of_batch(batch).items():
-        if key not in wanted or key in found:
-            continue
-        if holder not in alive:
-            alive[holder] = store.is_alive(holder)
-        if not alive[holder]:
-            run = lost_run(wanted[key])
-            store.settle(run, key=key, batch=batch, workspace=workspace, from_owner=holder).result()
-            lost[key] = Outcome(run=run)
-    return lost

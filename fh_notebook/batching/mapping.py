@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
+
+import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.rows import Rows
@@ -27,7 +30,7 @@ from fh_notebook.contract.spell import listed, nearest, path_text, short
 from fh_notebook.errors import InputError
 from fh_notebook.values import MASK
 
-__all__ = ["Column", "Const", "LeftOut", "Mapper", "const", "read_mapping", "without_secrets"]
+__all__ = ["Column", "Const", "LeftOut", "Mapper", "const", "hidden_columns", "read_mapping", "without_secrets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,19 @@ def const(value: Any) -> Const:
     return Const(value)
 
 
-def read_mapping(inputs: Any, rows: Rows, deployment: Deployment) -> Mapper:
+def read_mapping(inputs: Any, rows: Rows, deployment: Deployment, *, others: Iterable[Deployment] = ()) -> Mapper:
     """Return what every Start variable takes, from ``batch(inputs=...)``.
+
+    Parameters
+    ----------
+    inputs : mapping or None
+        Start variables to their sources.
+    rows : Rows
+        Whose columns there are.
+    deployment : Deployment
+        Whose Start variables they are.
+    others : iterable of Deployment
+        Further deployments of the same batch, which share `inputs`: what only they take is left out here.
 
     Raises
     ------
@@ -81,6 +95,8 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment) -> Mapper:
         if isinstance(source, Column) and source.name not in rows.columns:
             problems.append(_no_such_column(name, source.name, rows))
         if problem := _unknown(name, deployment):
+            if any(_unknown(name, other) is None for other in others):
+                continue
             problems.append(problem)
         sources[name] = source
     for name in _of_their_own_name(inputs, rows, deployment):
@@ -91,25 +107,32 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment) -> Mapper:
     return Mapper(sources=sources, deployment=deployment, tabular=rows.tabular)
 
 
-def without_secrets(rows: Rows, inputs: Any, deployment: Deployment) -> Rows:
-    """Return `rows` as they may be shown: columns that a secret Start variable takes are masked.
+def hidden_columns(mapper: Mapper, rows: Rows) -> frozenset[str]:
+    """Return the columns that a secret Start variable takes.
 
     A function that says which columns it `reads` (a cell's template does) takes those; what another one makes of which
     columns cannot be told, and they stay as they are.
     """
-    secrets = Secrets.of(deployment.inputs)
-    sources = read_mapping(inputs, rows, deployment).sources.items()
-    hidden = {column for name, source in sources if secrets.cover([name]) for column in _columns_of(source)}
-    hidden &= set(rows.columns)
+    secrets = Secrets.of(mapper.deployment.inputs)
+    taken = (_columns_of(source) for name, source in mapper.sources.items() if secrets.cover([name]))
+    return frozenset().union(*taken) & frozenset(rows.columns)
+
+
+def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
+    """Return `rows` as they may be shown and kept: `hidden` columns are masked."""
     if not hidden:
         return rows
-    frame = rows.frame.copy()
-    for column in hidden:
-        frame[column] = object_series(value if is_missing(value) else MASK for value in frame[column].tolist())
+
+    def masked_frame() -> pd.DataFrame:
+        frame = rows.frame.copy()
+        for column in hidden:
+            frame[column] = object_series(value if is_missing(value) else MASK for value in frame[column].tolist())
+        return frame
+
     records = tuple(
         {c: MASK if c in hidden and not is_missing(v) else v for c, v in record.items()} for record in rows.records
     )
-    return replace(rows, frame=frame, records=records)
+    return replace(rows, make_frame=masked_frame, records=records)
 
 
 def _columns_of(source: Source) -> Iterable[str]:
@@ -172,6 +195,12 @@ def _has_default(schema: Any) -> bool:
     return isinstance(schema, Mapping) and "default" in schema
 
 
+_DEEPER: Final = ("$ref", "$dynamicRef", "properties", "anyOf", "oneOf", "allOf")
+"""Keywords behind which a default may lie."""
+_READ: Final = frozenset({*_DEEPER, "enum", "const", "format"})
+"""Keywords by which a text may be read as something else."""
+
+
 @dataclass(frozen=True)
 class Mapper:
     """Makes the inputs of a row."""
@@ -180,8 +209,30 @@ class Mapper:
     deployment: Deployment
     tabular: bool
 
-    def inputs_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """Return the inputs of one row with declared defaults filled in, and every problem with them."""
+    @cached_property
+    def _defaults(self) -> dict[str, Any] | None:
+        """The declared defaults, where all of them are plain values at the top; ``None``: they are to be looked for."""
+        declared = self.deployment.inputs.get("properties", {})
+        says = [schema for schema in declared.values() if isinstance(schema, Mapping)]
+        plain_values = all(isinstance(schema.get("default"), str | int | float | None) for schema in says)
+        if any(keyword in schema for schema in says for keyword in _DEEPER) or not plain_values:
+            return None
+        return {
+            name: says["default"] for name, says in declared.items() if isinstance(says, Mapping) and "default" in says
+        }
+
+    @cached_property
+    def _plain_texts(self) -> frozenset[str]:
+        """The variables that are any text: a cell's text is that text, and nothing is to be read in it."""
+        declared = self.deployment.inputs.get("properties", {})
+        return frozenset(
+            name
+            for name, says in declared.items()
+            if isinstance(says, Mapping) and says.get("type") == "string" and not _READ.intersection(says)
+        )
+
+    def made_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Return the inputs of one row, defaults filled in, unchecked, and what kept them from being made."""
         given: dict[str, Any] = {}
         problems: list[str] = []
         for name, source in self.sources.items():
@@ -193,8 +244,15 @@ class Mapper:
                 problems.append(f"{name}: its function raised {type(broken).__name__}: {broken}")
         if problems:
             return given, problems
-        filled = fill_defaults(self.deployment.inputs, given)
-        return filled, [self._located(p) for p in schema_problems(self.deployment.inputs, filled)]
+        if self._defaults is None:
+            return fill_defaults(self.deployment.inputs, given), []
+        for name, default in self._defaults.items():
+            given.setdefault(name, default)
+        return given, []
+
+    def problems_of(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Return every problem of made inputs, with the column where it is not the variable's own."""
+        return [self._located(p) for p in schema_problems(self.deployment.inputs, inputs)]
 
     def _value(self, name: str, source: Source, record: dict[str, Any]) -> dict[str, Any]:
         """Return the variable with its value, or nothing where the row has none."""
@@ -206,7 +264,8 @@ class Mapper:
         if isinstance(source, Column):
             given = source.name in record
             value = record.get(source.name)
-            value = coerced(value, schema, self.deployment.inputs) if self.tabular else value
+            if self.tabular and not (isinstance(value, str) and name in self._plain_texts):
+                value = coerced(value, schema, self.deployment.inputs)
         else:
             given, value = True, plain(source(dict(record)))
         if is_missing(value):

@@ -7,13 +7,12 @@ the way to it, is not, and what may have run is neither reused nor called again 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from array import array
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from fh_notebook.batching.plan import Job
+from fh_notebook.batching.job import Job
 from fh_notebook.contract.run import Run
 
 __all__ = ["INVALID_INPUT", "Counts", "Outcome", "Outcomes", "is_reusable", "kind_of"]
@@ -91,91 +90,106 @@ def is_reusable(run: Run) -> bool:
     return run.status_code // 100 in (2, 4) and run.status_code not in NOT_OF_THE_JOB
 
 
-class Outcomes:
-    """The outcomes of a plan's jobs by key, with counts that cost nothing to ask for.
+PENDING, DONE, FAILED, UNKNOWN = range(4)
+KINDS: Final = ("pending", "done", "failed", "unknown")
+CODE_OF: Final = {kind: code for code, kind in enumerate(KINDS)}
 
-    Parameters
-    ----------
-    jobs : iterable of Job
-        All jobs of the plan; those without a key have failed already.
+
+class Outcomes:
+    """What is known of each job of one batch, by its number: some 10 bytes a job, whatever the answers.
+
+    The answers themselves lie in the store; `line` says where.
     """
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
-        self.jobs = tuple(jobs)
+    def __init__(self) -> None:
         self.calls = 0
         self.refused = 0
-        self._of_key: dict[str, Outcome] = {}
-        self._times = Counter(job.key for job in self.jobs if job.key)
-        self._kinds: Counter[str] = Counter()
-        self._reused = 0
-        self._invalid = sum(not job.key for job in self.jobs)
+        self._kinds = bytearray()
+        self._reused = bytearray()
+        self._lines = array("q")
+        self._runs: dict[int, Run] = {}
+        self._counted = [0, 0, 0, 0]
+        self._reused_count = 0
 
-    def put(self, key: str, outcome: Outcome) -> None:
-        """Set the outcome of all jobs with this key, in place of the one that they had."""
-        if before := self._of_key.get(key):
-            self._count(key, before, -1)
-        self._of_key[key] = outcome
-        self._count(key, outcome, +1)
+    def __len__(self) -> int:
+        return len(self._kinds)
 
-    def get(self, key: str) -> Outcome | None:
-        """Return the outcome of a key, if there is one."""
-        return self._of_key.get(key)
+    def extend(self, jobs: int) -> None:
+        """Take so many more jobs in; they are pending."""
+        self._kinds.extend(bytes(jobs))
+        self._reused.extend(bytes(jobs))
+        self._lines.frombytes(bytes(jobs * self._lines.itemsize))
+        self._counted[PENDING] += jobs
 
-    def _count(self, key: str, outcome: Outcome, step: int) -> None:
-        times = self._times[key]
-        kind = kind_of(outcome.run)
-        self._kinds[kind] += step * times
-        if kind != "unknown":
-            # Of equal jobs one is called; the others share its answer.
-            self._reused += step * (times if outcome.reused else times - 1)
+    def put(self, number: int, kind: int, *, line: int = 0, reused: bool = False, run: Run | None = None) -> None:
+        """Set the outcome of a job, in place of the one that it had.
 
-    def of_jobs(self) -> Iterator[tuple[Job, Outcome | None]]:
-        """Yield every job with its outcome, in the plan's order; of equal jobs the later ones are reused."""
-        known = dict(self._of_key)  # a copy: calls may be coming in
-        seen: set[str] = set()
-        for job in self.jobs:
-            outcome = known.get(job.key) if job.key else _invalid(job)
-            if outcome and job.key in seen and not outcome.reused:
-                outcome = Outcome(run=outcome.run, reused=True)
-            if job.key:
-                seen.add(job.key)
-            yield job, outcome
+        Parameters
+        ----------
+        number : int
+            Of the job.
+        kind : int
+            One of ``PENDING, DONE, FAILED, UNKNOWN``.
+        line : int
+            Of the answer in the store.
+        reused : bool
+            Whether no call of this batch object brought it.
+        run : Run, optional
+            The answer itself, where it could not be kept.
+        """
+        self._counted[self._kinds[number]] -= 1
+        self._reused_count -= self._counts_as_reused(number)
+        self._kinds[number], self._lines[number], self._reused[number] = kind, line, reused
+        self._counted[kind] += 1
+        self._reused_count += self._counts_as_reused(number)
+        if run is not None:
+            self._runs[number] = run
+        else:
+            self._runs.pop(number, None)
 
-    def unique_jobs(self) -> dict[str, Job]:
-        """Return the jobs that can be called, one a key, in the plan's order."""
-        unique: dict[str, Job] = {}
-        for job in self.jobs:
-            if job.key:
-                unique.setdefault(job.key, job)
-        return unique
+    def _counts_as_reused(self, number: int) -> int:
+        return int(self._reused[number] and self._kinds[number] in (DONE, FAILED))
+
+    def kind(self, number: int) -> int:
+        """Return the kind of a job's outcome."""
+        return self._kinds[number]
+
+    def line(self, number: int) -> int:
+        """Return the answer's line in the store; 0 where it has none."""
+        return self._lines[number]
+
+    def reused(self, number: int) -> bool:
+        """Whether no call of this batch object brought a job's outcome."""
+        return bool(self._reused[number])
+
+    def run(self, number: int) -> Run | None:
+        """Return an answer that could not be kept."""
+        return self._runs.get(number)
 
     def counts(self) -> Counts:
         """Return the counts of this moment."""
-        kinds = dict(self._kinds)
-        done, failed, unknown = (kinds.get(k, 0) for k in ("done", "failed", "unknown"))
-        failed += self._invalid
+        pending, done, failed, unknown = self._counted
         return Counts(
-            planned=len(self.jobs),
+            planned=len(self._kinds),
             done=done,
             failed=failed,
             unknown=unknown,
-            pending=len(self.jobs) - done - failed - unknown,
-            reused=self._reused,
+            pending=pending,
+            reused=self._reused_count,
             calls=self.calls,
             refused=self.refused,
         )
 
 
-def _invalid(job: Job) -> Outcome:
-    return Outcome(
-        run=Run(
-            status="failed",
-            error="; ".join(job.problems),
-            error_code=INVALID_INPUT,
-            attempts=0,
-            deployment=job.deployment,
-            variant=job.variant,
-            inputs=job.shown_inputs,
-            metadata=job.metadata,
-        )
+def run_of_invalid(job: Job) -> Run:
+    """Return the run of a job whose inputs do not fit: it failed without a call."""
+    return Run(
+        status="failed",
+        error="; ".join(job.problems),
+        error_code=INVALID_INPUT,
+        attempts=0,
+        deployment=job.deployment,
+        variant=job.variant,
+        inputs=job.shown_inputs,
+        metadata=job.metadata,
     )

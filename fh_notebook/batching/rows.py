@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from io import StringIO
 from os import PathLike
@@ -23,7 +24,7 @@ from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
 
-__all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "read_rows"]
+__all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "frame_of_records", "read_rows"]
 
 EXPECTED: Final = "expected_output"
 METADATA_PREFIX: Final = "metadata."
@@ -39,8 +40,8 @@ class Rows:
     columns: tuple[str, ...]
     records: tuple[dict[str, Any], ...] = field(repr=False)
     """JSON values by column. What is missing in a table is left out; a null that a list of dicts gives is ``None``."""
-    frame: pd.DataFrame = field(repr=False)
-    """The source columns with their own dtypes, one line a row."""
+    make_frame: Callable[[], pd.DataFrame] = field(repr=False)
+    """Makes :attr:`frame`: a batch that is never looked at needs none."""
     tabular: bool
     """Whether cells came out of a table, where a number may be text or a float; a list of dicts says what it means."""
     note: str = ""
@@ -48,6 +49,19 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The source columns with their own dtypes, one line a row."""
+        return self.make_frame()
+
+    def take(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return the source columns of the rows at `positions`, index from 0."""
+        return self.frame.take(positions).reset_index(drop=True)
+
+    def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the rows at `positions` as JSON values, a missing cell as ``None``."""
+        return [{column: self.records[place].get(column) for column in self.columns} for place in positions]
 
     @property
     def plain_columns(self) -> list[str]:
@@ -106,7 +120,7 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
         labels=labels,
         columns=tuple(names),
         records=tuple(records),
-        frame=frame,
+        make_frame=lambda: frame,
         tabular=True,
         note="; ".join(n for n in (note, about_labels) if n),
     )
@@ -154,11 +168,23 @@ def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
     ]
     if problems:
         raise InputError(_first(problems))
-    read = tuple({name: plain(value) for name, value in record.items()} for record in records)
+    # Copies: what the caller does to his own dicts afterwards changes no row.
+    given = [dict(record) for record in records]
+    read = tuple({name: plain(value) for name, value in record.items()} for record in given)
     columns = tuple(dict.fromkeys(name for record in read for name in record))
-    frame = pd.DataFrame({name: _series([record.get(name) for record in records]) for name in columns})
-    frame.index = pd.RangeIndex(len(read))
-    return Rows(labels=tuple(range(len(read))), columns=columns, records=read, frame=frame, tabular=False)
+    return Rows(
+        labels=tuple(range(len(read))),
+        columns=columns,
+        records=read,
+        make_frame=lambda: frame_of_records(given, columns),
+        tabular=False,
+    )
+
+
+def frame_of_records(records: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
+    """Return `columns` of `records` as a frame, each with the dtype of its values, lists and dicts as they are."""
+    made = {name: _series([record.get(name) for record in records]) for name in columns}
+    return pd.DataFrame(made, index=pd.RangeIndex(len(records)))
 
 
 def _first(problems: list[str], cap: int = 20) -> list[str]:

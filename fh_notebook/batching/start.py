@@ -1,26 +1,21 @@
 """`batch` and `abatch`: begin to run a table of rows through the variants of a deployment.
 
 Rule of this file: everything is checked and looked up before the first call, and the same cell run again goes on from
-where it was. How a batch runs is in `control.py`.
+where it was. What the arguments mean is read in `making.py`; how a batch runs is in `control.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from fh_notebook import session
+from fh_notebook.batching import making
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.control import Control, Options
 from fh_notebook.batching.events import Event
-from fh_notebook.batching.ledger import Reuse
-from fh_notebook.batching.mapping import without_secrets
-from fh_notebook.batching.plan import make_plan
-from fh_notebook.batching.rows import read_rows
-from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.lookup import Reuse
 from fh_notebook.contract.models import Deployment
-from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -46,7 +41,7 @@ def batch(
     rows: Any,
     deployment: Deployment | str,
     *,
-    variants: str | Iterable[str] | None = None,
+    variants: Any = None,
     inputs: Mapping[str, Any] | None = None,
     repeats: int = 1,
     metadata: Mapping[str, Any] | None = None,
@@ -57,12 +52,16 @@ def batch(
     max_concurrency: int | None = None,
     max_calls: int | None = None,
     max_seconds: float | None = None,
+    max_cost: float | None = None,
+    rate: float | str | None = None,
     fail_on_error: bool | float | int = False,
     on_invalid: Literal["raise", "skip"] = "raise",
     fresh: bool = False,
     reuse: Reuse = "batch",
     retry_unknown: bool = False,
     wait: bool = True,
+    wait_for_reset: bool = False,
+    dry_run: bool = False,
     progress: Any = True,
     on_event: Callable[[Event], object] | None = None,
 ) -> Batch:
@@ -72,11 +71,14 @@ def batch(
     ----------
     rows : DataFrame, iterable of dicts, or path
         A CSV, TSV, JSONL, JSON or Parquet file by its ending. Columns ``expected_output`` and ``metadata.*`` are no
-        inputs.
+        inputs. An iterator (a generator, say) is never held whole: 1,000 rows are read, on a background thread,
+        looked up and checked before the first of them is called.
     deployment : Deployment or str
         What to run; a name is looked up where deployments are known, else its inputs are sent unchecked.
-    variants : str or iterable of str, optional
-        Which variants; all that the deployment names by default.
+    variants : str, tuple, or iterable of them, optional
+        Which variants; all that the deployment names by default. ``(deployment, variant)`` is one of another
+        deployment, ``(deployment, variant, inputs)`` one with a mapping of its own; with several deployments the column
+        ``variant`` says ``deployment/variant``.
     inputs : mapping, optional
         Start variables to columns (a string), functions of the row, or constants (``fh.const("text")``). Those that
         are not named take the column of their name.
@@ -98,6 +100,10 @@ def batch(
         At most this many requests; then the rest stays pending.
     max_seconds : float, optional
         No call is started later than this.
+    max_cost : float, optional
+        At most so many calls as this pays for, at ``configure(price_per_call=...)``.
+    rate : float or str, optional
+        Calls a second at the most, evenly spaced, or a text such as ``"30/min"``. Waiting is not in ``elapsed_s``.
     fail_on_error : bool or number
         Stop at the first error (``True``), at a fraction of the jobs (below 1) or at a count.
     on_invalid : {"raise", "skip"}
@@ -110,7 +116,12 @@ def batch(
     retry_unknown : bool
         Call again what may have run before. It may cost twice.
     wait : bool
-        ``False`` returns at once; then ``batch.wait()`` and ``batch.cancel()``.
+        ``False`` returns at once; then ``batch.wait()``, ``batch.pause()`` and ``batch.cancel()``.
+    wait_for_reset : bool
+        When the daily cap is used up, sleep until it is renewed at 00:00 UTC, and go on.
+    dry_run : bool
+        Plan, check and look up, and stop there: nothing is sent or kept. ``batch.plan()`` says what it would do, and
+        ``batch.resume()`` does it.
     progress : bool or function
         Show how far it is; a function makes the display (see :mod:`fh_notebook.batching.progress`).
     on_event : function of an event, optional
@@ -145,8 +156,9 @@ def batch(
     >>> done.frame["output"].tolist(), done.counts.calls
     (['A', 'B'], 2)
     """
-    made, keys = _prepare(**_without(locals(), "wait"))
-    made._control.start(keys, wait=wait)
+    made = _prepare(**_without(locals(), "wait"))
+    if not dry_run:
+        made._control.start(made._control.first_windows(), wait=wait)
     return made
 
 
@@ -154,7 +166,7 @@ async def abatch(
     rows: Any,
     deployment: Deployment | str,
     *,
-    variants: str | Iterable[str] | None = None,
+    variants: Any = None,
     inputs: Mapping[str, Any] | None = None,
     repeats: int = 1,
     metadata: Mapping[str, Any] | None = None,
@@ -165,12 +177,16 @@ async def abatch(
     max_concurrency: int | None = None,
     max_calls: int | None = None,
     max_seconds: float | None = None,
+    max_cost: float | None = None,
+    rate: float | str | None = None,
     fail_on_error: bool | float | int = False,
     on_invalid: Literal["raise", "skip"] = "raise",
     fresh: bool = False,
     reuse: Reuse = "batch",
     retry_unknown: bool = False,
     wait: bool = True,
+    wait_for_reset: bool = False,
+    dry_run: bool = False,
     progress: Any = True,
     on_event: Callable[[Event], object] | None = None,
 ) -> Batch:
@@ -178,11 +194,11 @@ async def abatch(
 
     A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
     """
-    made, keys = _prepare(**_without(locals(), "wait"))
-    if wait:
-        await made._control.astart(keys)
-    else:
-        made._control.start(keys, wait=False)
+    made = _prepare(**_without(locals(), "wait"))
+    if wait and not dry_run:
+        await made._control.astart(made._control.first_windows())
+    elif not dry_run:
+        made._control.start(made._control.first_windows(), wait=False)
     return made
 
 
@@ -190,53 +206,11 @@ def _without(arguments: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key != name}
 
 
-def _prepare(
-    *,
-    rows: Any,
-    deployment: Deployment | str,
-    client: Client | AsyncClient | None,
-    max_concurrency: int | None,
-    max_calls: int | None,
-    max_seconds: float | None,
-    fail_on_error: bool | float | int,
-    fresh: bool,
-    reuse: Reuse,
-    retry_unknown: bool,
-    progress: Any,
-    on_event: Callable[[Event], object] | None,
-    **planning: Any,
-) -> tuple[Batch, list[str]]:
-    """Check and look up everything, and call nothing; return the batch and the keys of the jobs to call."""
+def _prepare(*, client: Client | AsyncClient | None, dry_run: bool, rows: Any, **asked: Any) -> Batch:
+    """Check and look up everything, and call nothing."""
     global _last, _last_at
-    options = Options(
-        limits=Limits(max_calls=max_calls, max_seconds=max_seconds, fail_on_error=fail_on_error),
-        max_concurrency=_checked_concurrency(max_concurrency),
-        on_event=on_event,
-        progress=progress,
-        reuse=_checked_reuse(None if fresh else reuse),
-        retry_unknown=retry_unknown,
-        named=planning["name"] is not None,
-    )
-    read = read_rows(rows)
-    caller = session.client_for(client)
-    known = caller.aclient.connection.find_deployment(deployment) if isinstance(deployment, str) else deployment
-    target = known or Deployment(deployment)  # type: ignore[arg-type]  # a Deployment is always known
-    plan = make_plan(read, target, workspace=caller.workspace, **planning)
-    control = Control(plan, caller, session.store(), options)
-    keys = control.prepare()
-    _last = Batch(control, without_secrets(read, planning["inputs"], target))
-    _last_at = datetime.now(UTC)
-    return _last, keys
-
-
-def _checked_concurrency(value: Any) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-        return value
-    raise SettingsError(f"max_concurrency is {value!r}; give a whole number from 1, or None to adapt")
-
-
-def _checked_reuse(value: Any) -> Reuse:
-    if value is None or isinstance(value, timedelta) or value in ("batch", "store"):
-        checked: Reuse = value
-        return checked
-    raise SettingsError(f"reuse is {value!r}; give 'batch', 'store', a timedelta or None")
+    made = making.make(rows, client=session.client_for(client), store=session.store(), **asked)
+    control = made._control
+    control.agenda.prepare(keep=not dry_run, most_at_once=control.expected_concurrency)
+    _last, _last_at = made, datetime.now(UTC)
+    return made

@@ -11,13 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 
-__all__ = ["RESUME", "Limits", "cut_short", "going_on", "going_on_by", "stop_of_answer", "worded"]
+__all__ = [
+    "RESUME",
+    "Limits",
+    "checked_concurrency",
+    "cut_short",
+    "going_on",
+    "going_on_by",
+    "stop_of_answer",
+    "worded",
+]
 
 RESUME: Final = "batch.resume()"
 """How whoever holds the batch goes on; messages are written with it."""
@@ -81,6 +90,9 @@ class Limits:
     """Requests, refused ones included."""
     max_seconds: float | None = None
     """After this no call is started; those in flight are waited for."""
+    left_today: int | None = None
+    """Requests that the configured daily cap leaves; with :attr:`daily_cap`, for the message."""
+    daily_cap: int | None = None
     fail_on_error: bool | float | int = False
     """``True``: the first error stops; a number below 1: that fraction of the jobs; from 1: that many."""
 
@@ -94,6 +106,11 @@ class Limits:
         rule = self.fail_on_error
         if not isinstance(rule, bool) and (not _is_number(rule) or not rule > 0 or (rule > 1 and rule != int(rule))):
             raise SettingsError(f"fail_on_error is {rule!r}; give True, False, a fraction below 1, or a count")
+
+    @property
+    def most_calls(self) -> int | None:
+        """How many requests one start may make; ``None`` without a limit."""
+        return min((n for n in (self.max_calls, self.left_today) if n is not None), default=None)
 
     def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> Stopped | None:
         """Return the limit that is reached, if one is.
@@ -112,17 +129,39 @@ class Limits:
         if self.max_calls is not None and calls >= self.max_calls:
             made = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
             return _stopped("max_calls", f"{made} made, the ceiling that max_calls sets")
+        if self.left_today is not None and calls >= self.left_today:
+            return Stopped(
+                reason="daily_cap",
+                message=f"all {self.daily_cap:,} calls of today are used; they are renewed at 00:00 UTC; then {RESUME}",
+            )
         if self.max_seconds is not None and elapsed_s >= self.max_seconds:
             return _stopped("max_seconds", f"{self.max_seconds:g} s have passed, the ceiling that max_seconds sets")
-        if errors and errors >= self._errors_allowed(planned):
+        if self.errors_reached(errors, planned):
             return _stopped("fail_on_error", f"{errors:,} of {planned:,} jobs failed (fail_on_error)")
         return None
+
+    def errors_reached(self, errors: int, planned: int) -> bool:
+        """Whether so many errors are too many."""
+        return errors > 0 and errors >= self._errors_allowed(planned)
 
     def _errors_allowed(self, planned: int) -> float:
         rule = self.fail_on_error
         if isinstance(rule, bool):
             return 1 if rule else float("inf")
         return rule * planned if rule < 1 else rule
+
+
+def checked_concurrency(value: Any) -> int | None:
+    """Return a number of calls at once as it is, or ``None``.
+
+    Raises
+    ------
+    SettingsError
+        It is neither.
+    """
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise SettingsError(f"max_concurrency is {value!r}; give a whole number from 1, or None to adapt")
 
 
 def _is_number(value: object) -> bool:

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.ending import close_with_loop
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
@@ -100,7 +101,8 @@ class AsyncClient:
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        self._http_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._transport_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport]
+        self._transport_of_loop = WeakKeyDictionary()
         self._rng = random.Random()  # noqa: S311 - spreads retries, guards nothing
         # Seams for tests with virtual time.
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -320,43 +322,47 @@ class AsyncClient:
     async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Any:
         from fh_notebook.client import exchange as edge
 
-        http = self._http()
+        transport = await self._transport()
         unforeseen = ""
         try:
             return await edge.exchange(
-                http,
+                transport,
                 method,
                 self.connection.base_url + path,
                 auth=edge.BearerAuth(self.connection.key),
                 content=content,
                 max_response_bytes=self.connection.max_response_bytes,
                 timeout_s=self.connection.timeout_s,
+                connect_timeout_s=self.connection.connect_timeout_s,
             )
         except Exception as broken:
             unforeseen = redact(f"{type(broken).__name__}: {broken}")
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
         raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
 
-    def _http(self) -> httpx.AsyncClient:
-        """Return the HTTP client of the running loop: connections belong to the loop that opened them."""
+    async def _transport(self) -> httpx.AsyncBaseTransport:
+        """Return the transport of the running loop: connections belong to the loop that opened them."""
         here = asyncio.get_running_loop()
-        if here not in self._http_of_loop:
-            from fh_notebook.client.transport import open_http
+        if (held := self._transport_of_loop.get(here)) is not None:
+            return held
+        from fh_notebook.client.transport import open_transport
 
-            trouble = ""
-            try:
-                self._http_of_loop[here] = open_http(self.connection)
-            except (OSError, ValueError, TypeError, ImportError) as broken:
-                trouble = redact(str(broken))
-            if trouble:  # a bad proxy or CA bundle: nothing was sent
-                raise SettingsError(f"no connection can be opened with these settings: {trouble}")
-        return self._http_of_loop[here]
+        trouble = ""
+        try:
+            self._transport_of_loop[here] = opened = open_transport(self.connection)
+        except (OSError, ValueError, TypeError, ImportError) as broken:
+            trouble = redact(str(broken))
+        if trouble:  # a bad proxy or CA bundle: nothing was sent
+            raise SettingsError(f"no connection can be opened with these settings: {trouble}")
+        if self.connection.open_transport is None:  # else it is somebody's own, and may be in use elsewhere
+            await close_with_loop(opened)
+        return opened
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        http = self._http_of_loop.pop(asyncio.get_running_loop(), None)
-        if http is not None:
-            await http.aclose()
+        transport = self._transport_of_loop.pop(asyncio.get_running_loop(), None)
+        if transport is not None:
+            await transport.aclose()
 
     async def __aenter__(self) -> AsyncClient:
         return self

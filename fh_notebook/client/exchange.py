@@ -7,29 +7,31 @@ did not (`Answer.sent`), because only the latter may be called again.
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import Final
 
 import httpx
 
+from fh_notebook.client.transport import user_agent
 from fh_notebook.contract.models import Answer
 from fh_notebook.values import Secret, redact
 
 __all__ = ["BROKEN", "BearerAuth", "exchange"]
 
 
-class BearerAuth(httpx.Auth):
+class BearerAuth:
     """Puts the key on a request. It is revealed in this one expression and stands in no variable."""
 
     def __init__(self, key: Secret) -> None:
         self._key = key
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send `request` with the key, once."""
+    def sign(self, request: httpx.Request) -> None:
+        """Put the key on `request`, as a bearer token."""
         request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        yield request
 
 
 # The most special first: (httpx's error, our word, whether the service may have got the request).
@@ -56,25 +58,29 @@ BROKEN: Final[tuple[tuple[type[Exception], str, bool], ...]] = (
 
 
 async def exchange(
-    http: httpx.AsyncClient,
+    transport: httpx.AsyncBaseTransport,
     method: str,
     url: str,
     *,
-    auth: httpx.Auth,
+    auth: BearerAuth,
     content: bytes | None = None,
     max_response_bytes: int,
     timeout_s: float,
+    connect_timeout_s: float = math.inf,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Answer:
     """Make one exchange and return what it brought.
 
+    The transport is asked itself: `httpx.AsyncClient` around it costs 100 us a call, for redirects, cookies and hooks
+    that no call of ours has.
+
     Parameters
     ----------
-    http : httpx.AsyncClient
-        The client of the running loop.
+    transport : httpx.AsyncBaseTransport
+        The transport of the running loop.
     method, url : str
         What to ask.
-    auth : httpx.Auth
+    auth : BearerAuth
         Puts the key on the request.
     content : bytes, optional
         The JSON body.
@@ -82,31 +88,83 @@ async def exchange(
         More than this, after decompression, is not read: the answer is ``broke="too_large"``.
     timeout_s : float
         How long the whole exchange may take: httpx's own timeouts begin again with every byte that comes.
+    connect_timeout_s : float
+        How long a new connection may take, of that.
     clock : callable
         Seconds; a monotonic clock.
     """
     begun = clock()
-    headers = {"Accept": "application/json"}
-    if content is not None:
-        headers["Content-Type"] = "application/json"
+    body = _Body(content or b"")
+    request = httpx.Request(
+        method,
+        _address(url),
+        headers=_headers(url, None if content is None else len(content)),
+        stream=body,
+        # No limits of reading and writing: they would be the whole exchange's, which is kept here.
+        extensions={"timeout": {"connect": min(connect_timeout_s, timeout_s)}},
+    )
+    auth.sign(request)
     try:
-        async with (
-            asyncio.timeout(timeout_s),
-            http.stream(method, url, content=content, headers=headers, auth=auth) as response,
-        ):
-            body = await _read(response, max_response_bytes)
-            return Answer(
-                status_code=response.status_code if body is not None else None,
-                headers={name.lower(): value for name, value in response.headers.items()},
-                body=body or b"",
-                broke="too_large" if body is None else None,
-                elapsed_s=clock() - begun,
-            )
+        async with asyncio.timeout(timeout_s):
+            response = await transport.handle_async_request(request)
+            try:
+                return await _answer(response, max_response_bytes, lambda: clock() - begun)
+            finally:
+                await response.aclose()
     except TimeoutError:
-        return Answer(broke="read_timeout", detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
+        word = "read_timeout" if body.taken else "connect"
+        return Answer(broke=word, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
     except httpx.RequestError as broken:
         word, sent = _how_it_broke(broken)
         return Answer(broke=word, sent=sent, detail=redact(_words(broken)), elapsed_s=clock() - begun)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a request, which knows whether a transport has begun to send it: what has no body yet cannot run."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.taken = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.taken = True
+        yield self._content
+
+
+@lru_cache(maxsize=64)
+def _address(url: str) -> httpx.URL:
+    return httpx.URL(url)  # reading one takes as long as the rest of a request
+
+
+@lru_cache(maxsize=64)
+def _headers_of(url: str) -> httpx.Headers:
+    return httpx.Headers(
+        {
+            "Host": _address(url).netloc.decode("ascii"),
+            "User-Agent": user_agent(),
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+        }
+    )
+
+
+def _headers(url: str, length: int | None) -> httpx.Headers:
+    headers = _headers_of(url).copy()
+    if length is not None:
+        headers["Content-Type"] = "application/json"
+        headers["Content-Length"] = str(length)
+    return headers
+
+
+async def _answer(response: httpx.Response, limit: int, elapsed_s: Callable[[], float]) -> Answer:
+    body = await _read(response, limit)
+    return Answer(
+        status_code=response.status_code if body is not None else None,
+        headers={name.lower(): value for name, value in response.headers.items()},
+        body=body or b"",
+        broke="too_large" if body is None else None,
+        elapsed_s=elapsed_s(),
+    )
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes | None:
@@ -115,7 +173,8 @@ async def _read(response: httpx.Response, limit: int) -> bytes | None:
     if declared.isdecimal() and int(declared[:20]) > limit:
         return None
     chunks, size = [], 0
-    async for chunk in response.aiter_bytes():
+    packed = "content-encoding" in response.headers
+    async for chunk in response.aiter_bytes() if packed else response.stream:  # type: ignore[union-attr]  # async here
         size += len(chunk)
         if size > limit:
             return None

@@ -82,7 +82,7 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
         if pair_on not in row:
             raise InputError(_no_column(pair_on, list(row), "pair_on"))
         run = outcome.run if outcome else None
-        found.append(Observation(pair=row[pair_on], variant=job.variant, run=run, row=row))
+        found.append(Observation(pair=row[pair_on], variant=job.label, run=run, row=row))
     return found
 
 

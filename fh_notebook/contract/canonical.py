@@ -24,7 +24,11 @@ def canonical_json(value: Any) -> str:
     >>> canonical_json({"b": 1, "a": [True, None]})
     '{"a":[true,null],"b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _spell(value)
+
+
+# Made once: `json.dumps` makes an encoder at each call that has options.
+_spell: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:

@@ -6,14 +6,56 @@ a new line, and readers take the newest that serves. The workspace key and signi
 
 ::
 
-    store.py        Store: what the rooms above hold
+    store.py        Store: what the rooms above hold, and all that is written
+    reading.py      all that is read
     writer.py       the one thread that writes, in grouped commits
     opening.py      the open file of one process: exits and forks
     connection.py   opening, pragmas, versions; foreign errors become StoreError
     answers.py      table answers: key -> run, and the single runs
     batches.py      table batches: what a name stands for
+    jobs.py         table jobs: what a batch is made of
+    rows.py         table rows: the source columns of its rows
     claims.py       table claims: what was about to be sent, and by whom
+    forgetting.py   removing what was kept, over all tables
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)
     catalog_file.py the user's own fetchhive.yaml: found, read when it changed, saved (no SQL there)
 """
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from fh_notebook import views
+
+__all__ = ["export"]
+
+
+def export(path: str | PathLike[str]) -> Path:
+    """Write all that is kept to a new file, readable by its owner only, and return it.
+
+    Parameters
+    ----------
+    path : path
+        ``.jsonl`` or ``.jsonl.gz``: a line an answer, the oldest first, with ``kept_at, batch, workspace, key, run``.
+        ``.sqlite3``, ``.sqlite`` or ``.db``: a copy of the store, which ``fh.configure(store=...)`` takes.
+
+    Raises
+    ------
+    InputError
+        The ending is another one, the file is there already, or cannot be written.
+    SettingsError
+        Nothing is kept (``store=None``).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> _ = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    >>> fh.store.export(tempfile.mkdtemp() + "/answers.jsonl").name
+    'answers.jsonl'
+    """
+    written: Path = views.knock("store.export", path)
+    return written

@@ -11,15 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from fh_notebook.contract.run import Run
 
 __all__ = [
     "CREATE",
+    "WITH_CALLS",
     "Kept",
     "Line",
+    "Seen",
     "append",
+    "behind",
+    "by_ids",
+    "calls_since",
     "count_completed",
     "counts_of_batch",
     "deployment_names",
@@ -28,7 +33,8 @@ __all__ = [
     "newest_id",
     "of_batch",
     "of_deployment",
-    "of_keys",
+    "seconds_of",
+    "seen",
     "single_runs",
 ]
 
@@ -47,6 +53,25 @@ CREATE: Final = (
     "CREATE INDEX answers_by_batch ON answers (batch, key, id)",
     "CREATE INDEX answers_by_key ON answers (key, id)",
 )
+WITH_CALLS: Final = (
+    # How many requests an answer cost: what was spent today is told across kernels. Known exactly from version 2 on.
+    "ALTER TABLE answers ADD COLUMN calls INTEGER NOT NULL DEFAULT 1",
+    "CREATE INDEX answers_by_deployment ON answers (workspace, deployment, id)",
+    "CREATE INDEX answers_by_time ON answers (workspace, kept_at, calls)",
+)
+
+
+class Seen(NamedTuple):
+    """What a look-up needs of one line; a tuple, since thousands are looked at before a batch begins."""
+
+    key: str
+    batch: str | None
+    status: str
+    kept_at: float
+    """Seconds since 1970, UTC."""
+    id: int
+    run: str | None
+    """The JSON of what failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +86,16 @@ class Line:
     status: str
     run: str
     kept_at: float
+    calls: int = 1
+    """Requests that it cost, refused ones included."""
 
 
 @dataclass(frozen=True)
 class Kept:
     """One line as it was kept. The run is decoded when it is asked for."""
 
+    id: int
+    """The number of the line: later lines have higher ones."""
     key: str
     batch: str | None
     workspace: str
@@ -92,6 +121,7 @@ def line_of(run: Run, *, key: str, workspace: str, batch: str | None, kept_at: d
         status=run.status,
         run=_encoded(run),
         kept_at=kept_at.timestamp(),
+        calls=run.attempts,
     )
 
 
@@ -105,7 +135,7 @@ def _encoded(run: Run) -> str:
 
 
 def _json(values: dict[str, object]) -> str:
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    text = _spell(values)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -118,13 +148,31 @@ def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-def append(connection: sqlite3.Connection, line: Line) -> None:
-    """Write one line."""
-    connection.execute(
-        "INSERT INTO answers (key, batch, workspace, deployment, variant, status, run, kept_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (line.key, line.batch, line.workspace, line.deployment, line.variant, line.status, line.run, line.kept_at),
+# Made once: `json.dumps` makes an encoder at each call that has options.
+_spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+
+
+def append(connection: sqlite3.Connection, line: Line) -> int:
+    """Write one line, and return its number."""
+    written = connection.execute(
+        "INSERT INTO answers (key, batch, workspace, deployment, variant, status, run, kept_at, calls)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            line.key,
+            line.batch,
+            line.workspace,
+            line.deployment,
+            line.variant,
+            line.status,
+            line.run,
+            line.kept_at,
+            line.calls,
+        ),
     )
+    return int(written.lastrowid or 0)
+
+
+_KEPT: Final = "id, key, batch, workspace, status, kept_at, run"
 
 
 def newest_id(connection: sqlite3.Connection) -> int:
@@ -135,20 +183,46 @@ def newest_id(connection: sqlite3.Connection) -> int:
 def of_batch(connection: sqlite3.Connection, batch: str, *, after_id: int = 0) -> Iterator[Kept]:
     """Yield the lines of one batch that were written after line `after_id`, the newest first."""
     found = connection.execute(
-        "SELECT key, batch, workspace, status, kept_at, run FROM answers WHERE batch = ? AND id > ? ORDER BY id DESC",
+        f"SELECT {_KEPT} FROM answers WHERE batch = ? AND id > ? ORDER BY id DESC",
         (batch, after_id),
     )
     return map(_kept, found)
 
 
-def of_keys(connection: sqlite3.Connection, keys: Iterable[str], *, since: datetime | None = None) -> Iterator[Kept]:
-    """Yield every line of these jobs, of whatever batch or none, the newest first."""
+def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]:
+    """Yield the lines of these numbers, in no order; what was forgotten since is left out."""
     found = connection.execute(
-        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
-        " WHERE key IN (SELECT value FROM json_each(?)) AND kept_at >= ? ORDER BY id DESC",
-        (json.dumps(list(keys)), since.timestamp() if since else 0.0),
+        f"SELECT {_KEPT} FROM answers WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
     return map(_kept, found)
+
+
+def behind(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterator[Kept]:
+    """Yield up to `limit` lines behind a number, the oldest first."""
+    found = connection.execute(f"SELECT {_KEPT} FROM answers WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
+    return map(_kept, found)
+
+
+def seen(
+    connection: sqlite3.Connection,
+    keys: Iterable[str],
+    *,
+    batch: str | None,
+    after_id: int = 0,
+    since: datetime | None = None,
+) -> Iterator[Seen]:
+    """Yield what is known of these jobs, of one batch or (``None``) of any and of single runs, the newest first.
+
+    Only of what failed the run comes along: it says whether the failure stands.
+    """
+    found = connection.execute(
+        "SELECT answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN run END"
+        " FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"
+        f" WHERE {'batch = ?2' if batch is not None else '?2 IS NULL'} AND answers.id > ?3 AND kept_at >= ?4"
+        " ORDER BY answers.id DESC",
+        (json.dumps(list(keys)), batch, after_id, since.timestamp() if since else 0.0),
+    )
+    return (Seen(*line) for line in found)
 
 
 def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
@@ -164,8 +238,7 @@ def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
 def newer(connection: sqlite3.Connection, batch: str, key: str, than_id: int) -> Kept | None:
     """Return the newest line of one job in one batch, if it was written after line `than_id`."""
     found = connection.execute(
-        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
-        " WHERE batch = ? AND key = ? AND id > ? ORDER BY id DESC LIMIT 1",
+        f"SELECT {_KEPT} FROM answers WHERE batch = ? AND key = ? AND id > ? ORDER BY id DESC LIMIT 1",
         (batch, key, than_id),
     ).fetchone()
     return _kept(found) if found else None
@@ -176,7 +249,7 @@ def single_runs(
 ) -> Iterator[Kept]:
     """Yield the last runs that belong to no batch, of one deployment, one workspace or all, the newest first."""
     found = connection.execute(
-        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
+        f"SELECT {_KEPT} FROM answers"
         " WHERE batch IS NULL AND (?1 IS NULL OR deployment = ?1) AND (?2 IS NULL OR workspace = ?2)"
         " ORDER BY id DESC LIMIT ?3",
         (deployment, workspace, limit),
@@ -187,8 +260,7 @@ def single_runs(
 def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Kept]:
     """Yield the last lines of one deployment in one workspace, of batches and of none, the newest first."""
     found = connection.execute(
-        "SELECT key, batch, workspace, status, kept_at, run FROM answers"
-        " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?",
+        f"SELECT {_KEPT} FROM answers WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?",
         (workspace, deployment, limit),
     )
     return map(_kept, found)
@@ -209,7 +281,26 @@ def counts_of_batch(connection: sqlite3.Connection, batch: str, workspace: str) 
     return dict(found.fetchall())
 
 
-def _kept(line: tuple[str, str | None, str, str, float, str]) -> Kept:
-    key, batch, workspace, status, kept_at, run = line
+def calls_since(connection: sqlite3.Connection, workspace: str, since: datetime) -> int:
+    """Return how many requests the answers cost that were kept since then, of all batches and single runs."""
+    found = connection.execute(
+        "SELECT coalesce(sum(calls), 0) FROM answers WHERE workspace = ? AND kept_at >= ?",
+        (workspace, since.timestamp()),
+    )
+    return int(found.fetchone()[0])
+
+
+def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> list[float]:
+    """Return how long the last completed calls of a deployment took, in seconds, the newest first."""
+    found = connection.execute(
+        "SELECT json_extract(run, '$.elapsed_s') FROM answers WHERE workspace = ? AND deployment = ?"
+        " AND status = 'completed' ORDER BY id DESC LIMIT ?",
+        (workspace, deployment, limit),
+    )
+    return [float(seconds) for (seconds,) in found if seconds]
+
+
+def _kept(line: tuple[int, str, str | None, str, str, float, str]) -> Kept:
+    number, key, batch, workspace, status, kept_at, run = line
     when = datetime.fromtimestamp(kept_at, UTC)
-    return Kept(key=key, batch=batch, workspace=workspace, status=status, kept_at=when, json=run)
+    return Kept(id=number, key=key, batch=batch, workspace=workspace, status=status, kept_at=when, json=run)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-__all__ = ["CREATE", "BatchRecord", "every", "find", "newest", "write"]
+__all__ = ["CREATE", "WITH_ID", "BatchRecord", "every", "find", "named", "newest", "write"]
 
 CREATE: Final = (
     """CREATE TABLE batches (
@@ -21,6 +21,23 @@ CREATE: Final = (
         plan TEXT NOT NULL,
         PRIMARY KEY (workspace, name)
     ) STRICT""",
+)
+WITH_ID: Final = (
+    # A number for each batch, which its jobs and rows carry a million times in place of two texts.
+    "ALTER TABLE batches RENAME TO batches_1",
+    """CREATE TABLE batches (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variants TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        plan TEXT NOT NULL,
+        UNIQUE (workspace, name)
+    ) STRICT""",
+    "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    " SELECT name, workspace, deployment, variants, created_at, plan FROM batches_1 ORDER BY created_at",
+    "DROP TABLE batches_1",
 )
 
 
@@ -35,15 +52,20 @@ class BatchRecord:
     created_at: datetime
     """UTC; of the first start under this name."""
     plan: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values: how many rows, jobs and calls, and where the rows came from."""
+    """JSON values: how many rows and jobs, and the arms: ``[label, deployment, variant]`` each."""
+    id: int = 0
+    """Its number in the store; 0 while it is not there."""
 
 
-def write(connection: sqlite3.Connection, record: BatchRecord) -> None:
-    """Write a batch. A name that is known keeps its `created_at` and takes the rest."""
-    connection.execute(
+_RECORD: Final = "id, name, workspace, deployment, variants, created_at, plan"
+
+
+def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
+    """Write a batch and return its number. A name that is known keeps its `created_at` and takes the rest."""
+    written = connection.execute(
         "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (workspace, name) DO UPDATE SET"
-        " deployment = excluded.deployment, variants = excluded.variants, plan = excluded.plan",
+        " deployment = excluded.deployment, variants = excluded.variants, plan = excluded.plan RETURNING id",
         (
             record.name,
             record.workspace,
@@ -53,22 +75,27 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> None:
             json.dumps(dict(record.plan), ensure_ascii=False),
         ),
     )
+    return int(written.fetchone()[0])
 
 
 def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchRecord | None:
     """Return the batch of that name in that workspace, if there is one."""
     found = connection.execute(
-        "SELECT name, workspace, deployment, variants, created_at, plan FROM batches WHERE workspace = ? AND name = ?",
+        f"SELECT {_RECORD} FROM batches WHERE workspace = ? AND name = ?",
         (workspace, name),
     ).fetchone()
     return _record(found) if found else None
 
 
+def named(connection: sqlite3.Connection, name: str) -> Iterator[BatchRecord]:
+    """Yield the batches of that name in all workspaces, the newest first."""
+    found = connection.execute(f"SELECT {_RECORD} FROM batches WHERE name = ? ORDER BY id DESC", (name,))
+    return map(_record, found)
+
+
 def every(connection: sqlite3.Connection) -> Iterator[BatchRecord]:
     """Yield all batches, the newest first."""
-    found = connection.execute(
-        "SELECT name, workspace, deployment, variants, created_at, plan FROM batches ORDER BY created_at DESC, name"
-    )
+    found = connection.execute(f"SELECT {_RECORD} FROM batches ORDER BY created_at DESC, name")
     return map(_record, found)
 
 
@@ -80,17 +107,18 @@ def newest(
     A batch without an answer has the time of its first start.
     """
     found = connection.execute(
-        "SELECT name, workspace, deployment, variants, created_at, plan, coalesce((SELECT max(kept_at) FROM answers"
+        f"SELECT {_RECORD}, coalesce((SELECT max(kept_at) FROM answers"
         " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace), created_at) AS last_at"
         " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2",
         (deployment, limit),
     )
-    return ((_record(line[:6]), datetime.fromtimestamp(line[6], UTC)) for line in found)
+    return ((_record(line[:7]), datetime.fromtimestamp(line[7], UTC)) for line in found)
 
 
-def _record(line: tuple[str, str, str, str, float, str]) -> BatchRecord:
-    name, workspace, deployment, variants, created_at, plan = line
+def _record(line: tuple[int, str, str, str, str, float, str]) -> BatchRecord:
+    number, name, workspace, deployment, variants, created_at, plan = line
     return BatchRecord(
+        id=number,
         name=name,
         workspace=workspace,
         deployment=deployment,

@@ -18,16 +18,22 @@ from pathlib import Path
 from typing import Final
 
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims
+from fh_notebook.store import answers, batches, claims, jobs, rows
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "explained", "open_connection"]
+__all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "open_connection"]
 
 APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
 
+IN_MEMORY: Final = Path(":memory:")
+"""In place of a file: SQLite's own name for a store that ends with its connection."""
+
 Migrations = tuple[tuple[str, ...], ...]
 
-MIGRATIONS: Final[Migrations] = ((*answers.CREATE, *batches.CREATE, *claims.CREATE),)
+MIGRATIONS: Final[Migrations] = (
+    (*answers.CREATE, *batches.CREATE, *claims.CREATE),
+    (*answers.WITH_CALLS, *batches.WITH_ID, *jobs.CREATE, *rows.CREATE),
+)
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 
 CURE: Final = "give another path with fh.configure(store=...), or store=None to keep nothing"
@@ -53,7 +59,8 @@ def open_connection(
         The file cannot be used; what is wrong and what to do is in the message, and the file is as it was.
     """
     with explained(path):
-        _make_private_file(path)
+        if path != IN_MEMORY:
+            _make_private_file(path)
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
             _prepare(connection, path, migrations, busy_timeout_s)
@@ -76,12 +83,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations,
     version = _version_of(connection, path, newest=len(migrations))
     connection.execute("COMMIT")
     mode = _switch_to_wal(connection, busy_timeout_s)
-    if mode != "wal":
+    if mode not in ("wal", "memory"):
         raise StoreError(
             f"the store {path} lies where SQLite's write-ahead log does not work (a network drive?); put it on a local "
             f"disk: {CURE}"
         )
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, not only unlinked
     if version < len(migrations):
         _migrate(connection, path, migrations)
 

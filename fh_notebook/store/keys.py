@@ -12,7 +12,7 @@ from typing import Any
 
 from fh_notebook.contract.canonical import canonical_json
 
-__all__ = ["job_key"]
+__all__ = ["job_key", "key_of"]
 
 
 def job_key(workspace: str, deployment: str, variant: str | None, inputs: Mapping[str, Any], repeat: int = 1) -> str:
@@ -40,4 +40,24 @@ def job_key(workspace: str, deployment: str, variant: str | None, inputs: Mappin
     >>> a == job_key("local#demo", "triage", "live", {"y": 2, "x": 1}), len(a)
     (True, 64)
     """
-    return sha256(canonical_json([workspace, deployment, variant, dict(inputs), repeat]).encode()).hexdigest()
+    return key_of(canonical_json([workspace, deployment, variant])[:-1], canonical_json(dict(inputs)), repeat)
+
+
+def key_of(asked: str, inputs: str, repeat: int) -> str:
+    """Return the key of a job from its spelt parts, so that a row's inputs are spelt once for all its variants.
+
+    Parameters
+    ----------
+    asked : str
+        Canonical JSON of ``[workspace, deployment, variant]`` without its last bracket.
+    inputs : str
+        Canonical JSON of the inputs.
+    repeat : int
+        As in :func:`job_key`.
+
+    Examples
+    --------
+    >>> key_of('["w","d","v"', '{"x":1}', 2) == job_key("w", "d", "v", {"x": 1}, 2)
+    True
+    """
+    return sha256(f"{asked},{inputs},{repeat}]".encode()).hexdigest()

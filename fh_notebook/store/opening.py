@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from weakref import WeakSet
 
 from fh_notebook.errors import StoreError
-from fh_notebook.store.connection import open_connection
+from fh_notebook.store.connection import IN_MEMORY, open_connection
 from fh_notebook.store.writer import Writer
 
 __all__ = ["Opened", "begin", "end", "enrol", "leak"]
@@ -30,7 +30,10 @@ class Opened:
         self.lock = threading.Lock()
         self.reading = open_connection(path, busy_timeout_s=busy_timeout_s)
         try:
-            self.writer = Writer(open_connection(path, busy_timeout_s=busy_timeout_s), path)
+            if path == IN_MEMORY:  # there is only the one connection, so reading waits for writing
+                self.writer = Writer(self.reading, path, at_work=self.lock)
+            else:
+                self.writer = Writer(open_connection(path, busy_timeout_s=busy_timeout_s), path)
         except BaseException:
             self.reading.close()
             raise

@@ -38,8 +38,9 @@ class Owner:
 
     Parameters
     ----------
-    folder : Path
-        Where the lock files of one store lie; made when missing.
+    folder : Path or None
+        Where the lock files of one store lie; made when missing. ``None``: the store is in memory, and no other process
+        will ask.
 
     Raises
     ------
@@ -47,17 +48,22 @@ class Owner:
         The folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True, mode=0o700)
+    def __init__(self, folder: Path | None) -> None:
         self.name = uuid4().hex
-        self._path = folder / self.name
+        self.lives = True
+        self._descriptor: int | None = None
         self._pid = os.getpid()
+        if folder is None:
+            return
+        folder.mkdir(exist_ok=True, mode=0o700)
+        self._path = folder / self.name
         # Not inherited by programs that this process starts (PEP 446), and closed by the store in a forked child.
-        self._descriptor: int | None = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        self._descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         _try_lock(self._descriptor)
 
     def end(self) -> None:
         """Say that nothing is called any more under this name."""
+        self.lives = False
         if self._descriptor is None:
             return
         if self._pid == os.getpid():

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,15 +20,18 @@ from weakref import WeakSet, finalize
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, owners
-from fh_notebook.store.answers import Kept
+from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Claim
-from fh_notebook.store.connection import explained
+from fh_notebook.store.connection import IN_MEMORY, explained
+from fh_notebook.store.forgetting import Which
+from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.masking import masked
 from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
+from fh_notebook.store.reading import Reading
+from fh_notebook.store.rows import RowLine
 from fh_notebook.store.writer import Committed
 
 __all__ = ["Store"]
@@ -43,7 +45,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Store:
+class Store(Reading):
     """Keeps every answer, before it counts.
 
     Parameters
@@ -68,15 +70,20 @@ class Store:
     def __init__(
         self, path: str | Path, *, busy_timeout_s: float = 10.0, now: Callable[[], datetime] = _utc_now
     ) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = IN_MEMORY if Path(path) == IN_MEMORY else Path(path).expanduser().absolute()
         self._busy_timeout_s = busy_timeout_s
         self._now = now
         self._lock = threading.Lock()
         self._open: Opened | None = None
         self._closing: finalize[..., Store] | None = None
         self._owners: WeakSet[Owner] = WeakSet()
-        self._owed: dict[tuple[str, str], Callable[[sqlite3.Connection], None]] = {}
+        self._owed: dict[tuple[str, str], Callable[[sqlite3.Connection], object]] = {}
         enrol(self)
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        """Return a store that nothing of is written anywhere: it ends with the object (``store=None``)."""
+        return cls(IN_MEMORY)
 
     # --- writing: every method returns a future that is done after the commit
 
@@ -90,7 +97,7 @@ class Store:
         """
         return self._opened().writer.put(function)
 
-    def keep_run(self, run: Run, workspace: str, *, secrets: Secrets = NO_SECRETS) -> Committed[None]:
+    def keep_run(self, run: Run, workspace: str, *, secrets: Secrets = NO_SECRETS) -> Committed[int]:
         """Keep a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""
         key = job_key(workspace, run.deployment, run.variant, run.inputs)
         run = replace(run, inputs=masked(run.inputs, secrets))
@@ -98,24 +105,52 @@ class Store:
         return self.put(partial(answers.append, line=line))
 
     def keep_answer(
-        self, run: Run, *, key: str, batch: str, workspace: str, owner: Owner | None = None
-    ) -> Committed[None]:
+        self,
+        run: Run,
+        *,
+        key: str,
+        batch: str,
+        workspace: str,
+        owner: Owner | None = None,
+        then: str | None = None,
+        seen_id: int = 0,
+    ) -> Committed[tuple[int, Claim | None]]:
         """Keep the answer of one job of a batch, and give its claim back in the same transaction.
 
         Where the store fails, the answer is not forgotten: :meth:`keep_owed` writes it later.
+
+        Parameters
+        ----------
+        then : str, optional
+            The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
+            waits for one commit and not for two.
+
+        Returns
+        -------
+        (int, Claim or None)
+            The number of the answer's line, and what came of asking for `then`.
         """
-        line = answers.line_of(run, key=key, workspace=workspace, batch=batch, kept_at=self._now())
+        now = self._now()
+        line = answers.line_of(run, key=key, workspace=workspace, batch=batch, kept_at=now)
+        name = owner.name if owner is not None else ""
 
-        def write(connection: sqlite3.Connection) -> None:
-            answers.append(connection, line)
-            if owner is not None:
-                claims.drop(connection, batch, key, owner.name)
+        def write(connection: sqlite3.Connection) -> int:
+            number = answers.append(connection, line)
+            if name:
+                claims.drop(connection, batch, key, name)
+            return number
 
-        def note(done: Future[None]) -> None:
+        def write_and_claim(connection: sqlite3.Connection) -> tuple[int, Claim | None]:
+            number = write(connection)
+            if then is None:
+                return number, None
+            return number, claims.take(connection, batch, then, name, seen_id=seen_id, now=now.timestamp())
+
+        def note(done: Committed[Any]) -> None:
             if isinstance(done.exception(), StoreError):
                 self._owed[batch, key] = write
 
-        committed = self.put(write)
+        committed = self.put(write_and_claim)
         committed.add_done_callback(note)
         return committed
 
@@ -140,24 +175,32 @@ class Store:
                 self._owed[place] = write
                 raise
 
-    def settle(self, run: Run, *, key: str, batch: str, workspace: str, from_owner: str) -> Committed[bool]:
-        """Keep `run` as the answer of a job whose owner ended, and say whether the claim was still there.
+    def settle(self, run: Run, *, key: str, batch: str, workspace: str, from_owner: str) -> Committed[int]:
+        """Keep `run` as the answer of a job whose owner ended; return its line, or 0 when the claim was gone.
 
         Of several processes that find the same claim, one settles it.
         """
         line = answers.line_of(run, key=key, workspace=workspace, batch=batch, kept_at=self._now())
 
-        def write(connection: sqlite3.Connection) -> bool:
+        def write(connection: sqlite3.Connection) -> int:
             if not claims.drop(connection, batch, key, from_owner):
-                return False
-            answers.append(connection, line)
-            return True
+                return 0
+            return answers.append(connection, line)
 
         return self.put(write)
 
-    def keep_batch(self, record: BatchRecord) -> Committed[None]:
-        """Keep what a batch's name stands for."""
+    def keep_batch(self, record: BatchRecord) -> Committed[int]:
+        """Keep what a batch's name stands for, and return its number."""
         return self.put(partial(batches.write, record=record))
+
+    def keep_plan(self, batch_id: int, job_lines: Sequence[JobLine], row_lines: Sequence[RowLine]) -> Committed[None]:
+        """Keep jobs and rows of a batch, in the place of what stood for the same places."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows.write(connection, batch_id, row_lines)
+            jobs.write(connection, batch_id, job_lines)
+
+        return self.put(write)
 
     def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
         """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""
@@ -172,6 +215,39 @@ class Store:
     def release(self, batch: str, key: str, owner: Owner) -> Committed[bool]:
         """Give one job back that was not sent, or was refused."""
         return self.put(lambda c: claims.drop(c, batch, key, owner.name))
+
+    # --- removing, and copying
+
+    def running(self, which: Which) -> list[str]:
+        """Return the names of the batches in question that somebody who lives is running."""
+        return self._read(lambda c: forgetting.running(c, which, self.is_alive))
+
+    def forget(self, which: Which) -> int:
+        """Remove answers for good, with the batches of which none is left; return how many answers there were.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be written; nothing is removed then.
+        """
+        gone = self.put(lambda c: forgetting.forget(c, which)).result()
+        self.put_alone("PRAGMA wal_checkpoint(TRUNCATE)").result()  # the log holds the removed text until then
+        return gone
+
+    def put_alone(self, statement: str) -> Committed[None]:
+        """Have one statement run by itself, since SQLite refuses it inside of a transaction."""
+        return self._opened().writer.put_alone(statement)
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the whole store to a new file.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written.
+        """
+        with explained(path):
+            self._read(lambda c: c.execute("VACUUM INTO ?", (str(path),)))
 
     # --- owners of claims
 
@@ -189,64 +265,16 @@ class Store:
         """
         self._opened()
         with explained(self.path):
-            owner = Owner(self._owners_folder)
+            owner = Owner(None if self.path == IN_MEMORY else self._owners_folder)
         self._owners.add(owner)
         return owner
 
     def is_alive(self, owner_name: str) -> bool:
         """Whether the owner of a claim still runs, in whatever process."""
+        if self.path == IN_MEMORY:
+            return any(owner.name == owner_name and owner.lives for owner in list(self._owners))
         with explained(self.path):
             return owners.is_alive(self._owners_folder, owner_name)
-
-    # --- reading
-
-    def answers_of_batch(self, batch: str, *, after_id: int = 0) -> list[Kept]:
-        """Return the answers that were kept under a batch's name after line `after_id`, the newest first."""
-        return self._read(lambda c: list(answers.of_batch(c, batch, after_id=after_id)))
-
-    def answers_of_keys(self, keys: Iterable[str], *, since: datetime | None = None) -> list[Kept]:
-        """Return all answers of these jobs, of any batch or none, the newest first."""
-        return self._read(lambda c: list(answers.of_keys(c, keys, since=since)))
-
-    def count_completed(self, keys: Iterable[str]) -> int:
-        """Return how many of these jobs have a completed answer, of any batch or none."""
-        return self._read(lambda c: answers.count_completed(c, keys))
-
-    def claims_of_batch(self, batch: str) -> dict[str, str]:
-        """Return the jobs of a batch that somebody claims: key -> owner."""
-        return self._read(lambda c: claims.of_batch(c, batch))
-
-    def newest_id(self) -> int:
-        """Return the number of the last line that was kept; 0 when there is none."""
-        return self._read(answers.newest_id)
-
-    def batch(self, name: str, workspace: str) -> BatchRecord | None:
-        """Return what a batch's name stands for, if it is known."""
-        return self._read(lambda c: batches.find(c, name, workspace))
-
-    def batches(self) -> list[BatchRecord]:
-        """Return all batches, the newest first."""
-        return self._read(lambda c: list(batches.every(c)))
-
-    def newest_batches(self, limit: int = 100, *, deployment: str | None = None) -> list[tuple[BatchRecord, datetime]]:
-        """Return the last batches, each with the time of its last answer (UTC), the newest first."""
-        return self._read(lambda c: list(batches.newest(c, limit, deployment=deployment)))
-
-    def counts_of_batch(self, name: str, workspace: str) -> dict[str, int]:
-        """Return how many jobs of a batch have which status, each by its newest answer."""
-        return self._read(lambda c: answers.counts_of_batch(c, name, workspace))
-
-    def runs(self, limit: int = 100, *, deployment: str | None = None, workspace: str | None = None) -> list[Kept]:
-        """Return the last single runs, of one deployment, one workspace or all, the newest first."""
-        return self._read(lambda c: list(answers.single_runs(c, limit, deployment=deployment, workspace=workspace)))
-
-    def answers_of_deployment(self, workspace: str, deployment: str, limit: int) -> list[Kept]:
-        """Return the last answers of one deployment in one workspace, of batches and of none, the newest first."""
-        return self._read(lambda c: list(answers.of_deployment(c, workspace, deployment, limit)))
-
-    def deployment_names(self) -> list[tuple[str, str]]:
-        """Return every (deployment, workspace) of which an answer is kept, by name."""
-        return self._read(answers.deployment_names)
 
     def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         here = self._opened()
@@ -267,8 +295,7 @@ class Store:
         """Yield the locks under which SQLite is at work; one is asked for after the one before it is held."""
         yield self._lock
         if self._open is not None:
-            yield self._open.lock
-            yield self._open.writer.at_work
+            yield from dict.fromkeys((self._open.lock, self._open.writer.at_work))  # of a store in memory they are one
 
     def begin_afresh(self) -> None:
         """In a child after a fork: the locks are held, and the threads that would give them back are not there."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Generator
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar
@@ -28,27 +27,118 @@ GROUP_MAX: Final = 1_000
 """Writes in one commit: beyond this a commit gains nothing and only grows the time that others wait for the lock."""
 
 
-class Committed(Future[T], Generic[T]):
+class Committed(Generic[T]):
     """A write that is done after its commit. ``result()`` waits in a thread, ``await`` in any event loop.
 
-    It cannot be cancelled: what was given to the writer is written, whoever stops waiting for it.
+    It cannot be cancelled: what was given to the writer is written, whoever stops waiting for it. Lighter than a
+    `concurrent.futures.Future`, whose condition variable costs as much as the write itself.
     """
 
+    __slots__ = ("_calls", "_done", "_error", "_outcome")
+
     def __init__(self) -> None:
-        super().__init__()
-        self.set_running_or_notify_cancel()
+        self._calls: list[Callable[[Committed[T]], object]] = []
+        self._done = False
+        self._error: BaseException | None = None
+        self._outcome: T | None = None
+
+    def finish(self, outcome: T | None = None, error: BaseException | None = None) -> None:
+        """Have the write be done; of the writer's thread only, once."""
+        self._outcome, self._error = outcome, error
+        self._done = True
+        self._call()
+
+    def _call(self) -> None:
+        # Taking one out of a list is a single step: of two threads that come here, one has it.
+        while self._calls:
+            with suppress(IndexError):
+                self._calls.pop(0)(self)
+
+    def add_done_callback(self, call: Callable[[Committed[T]], object]) -> None:
+        """Have `call` called once it is done, in the writer's thread; at once when it is already."""
+        self._calls.append(call)
+        if self._done:
+            self._call()
+
+    def done(self) -> bool:
+        """Whether it is committed, or failed."""
+        return self._done
+
+    def exception(self) -> BaseException | None:
+        """Return what went wrong with a write that is done."""
+        return self._error
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the commit, at most `timeout` seconds, and return what the function returned.
+
+        Raises
+        ------
+        StoreError
+            It could not be committed: nothing of it is there.
+        TimeoutError
+            It is not committed yet; it will be.
+        """
+        if not self._done:
+            ended = threading.Event()
+            self.add_done_callback(lambda _: ended.set())
+            if not ended.wait(timeout):
+                raise TimeoutError(f"not committed after {timeout} s")
+        if self._error is not None:
+            raise self._error
+        return self._outcome  # type: ignore[return-value]  # done without an error: it is a T
 
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.wrap_future(self).__await__()
+        if not self._done:
+            here = asyncio.get_running_loop()
+            woken: asyncio.Future[None] = here.create_future()
+            self.add_done_callback(lambda _: _wake(here, woken))
+            yield from woken
+        return self.result()
+
+
+_wakes = threading.local()
+"""In the writer's thread while it finishes a group: who is to be woken, by loop. A wake-up writes to a pipe: one for a
+loop and commit, not one for a call."""
+
+
+def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Future[None]) -> None:
+    gathered: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] | None = getattr(_wakes, "by_loop", None)
+    if gathered is None:
+        _wake_all(loop, [woken])
+    else:
+        gathered.setdefault(loop, []).append(woken)
+
+
+def _wake_all(loop: asyncio.AbstractEventLoop, waiting: list[asyncio.Future[None]]) -> None:
+    with suppress(RuntimeError):  # that loop has ended, and who waited with it
+        loop.call_soon_threadsafe(_set_all, waiting)
+
+
+def _set_all(waiting: list[asyncio.Future[None]]) -> None:
+    for woken in waiting:
+        if not woken.done():  # cancelled meanwhile
+            woken.set_result(None)
+
+
+@contextmanager
+def _waking_together() -> Iterator[None]:
+    _wakes.by_loop = {}
+    try:
+        yield
+    finally:
+        gathered, _wakes.by_loop = _wakes.by_loop, None
+        for loop, waiting in gathered.items():
+            _wake_all(loop, waiting)
 
 
 class _Write(Generic[T]):
     """One function of a connection, and the future of what it returns."""
 
-    __slots__ = ("function", "future", "outcome")
+    __slots__ = ("alone", "function", "future", "outcome")
 
-    def __init__(self, function: Callable[[sqlite3.Connection], T]) -> None:
+    def __init__(self, function: Callable[[sqlite3.Connection], T], *, alone: str = "") -> None:
         self.function = function
+        self.alone = alone
         self.future: Committed[T] = Committed()
         self.outcome: T | None = None
 
@@ -59,12 +149,14 @@ class Writer:
     Parameters
     ----------
     connection : sqlite3.Connection
-        Used by nobody else.
+        Used by nobody else, unless under `at_work`.
     path : Path
         Of the file, for errors.
+    at_work : threading.Lock, optional
+        Held while SQLite is, in place of a lock of its own: where somebody else uses the connection too.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, at_work: threading.Lock | None = None) -> None:
         self._connection = connection
         self._path = path
         self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
@@ -72,7 +164,7 @@ class Writer:
         self._lock = threading.Lock()
         self.commits = 0
         """How many transactions there were."""
-        self.at_work = threading.Lock()
+        self.at_work = at_work or threading.Lock()
         """Held while SQLite is: a fork waits for it."""
         self._thread = threading.Thread(target=self._serve, name="fetchhive-store", daemon=True)
         self._thread.start()
@@ -88,6 +180,21 @@ class Writer:
             The writer was closed.
         """
         write = _Write(function)
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"the store {self._path} was closed")
+            self._queue.put(write)
+        return write.future
+
+    def put_alone(self, statement: str) -> Committed[None]:
+        """Have a statement run outside of any transaction, after what was put before it.
+
+        Raises
+        ------
+        StoreError
+            The writer was closed.
+        """
+        write: _Write[None] = _Write(lambda c: None, alone=statement)
         with self._lock:
             if self._closed:
                 raise StoreError(f"the store {self._path} was closed")
@@ -121,12 +228,13 @@ class Writer:
                     self._commit(group)
             except StoreError as broken:
                 for write in group:
-                    write.future.set_exception(broken)
+                    write.future.finish(error=broken)
             except Exception as broken:
                 self._blame(group, broken)
             else:
-                for write in group:
-                    write.future.set_result(write.outcome)
+                with _waking_together():
+                    for write in group:
+                        write.future.finish(write.outcome)
 
     def _next_group(self) -> list[_Write[Any]]:
         """Wait for a write and return it with all that came meanwhile; nothing when the writer is closed."""
@@ -145,6 +253,8 @@ class Writer:
 
     def _commit(self, group: list[_Write[Any]]) -> None:
         with self.at_work:
+            if any(write.alone for write in group):
+                self._run_alone(group)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 for write in group:
@@ -156,16 +266,23 @@ class Writer:
                 raise
             self.commits += 1
 
+    def _run_alone(self, group: list[_Write[Any]]) -> None:
+        """Run the statements that stand in no transaction; the group's own writes come after them."""
+        for write in group:
+            if write.alone:
+                with suppress(sqlite3.OperationalError):  # somebody reads just now: it is done at the next chance
+                    self._connection.execute(write.alone).fetchall()
+
     def _blame(self, group: list[_Write[Any]], broken: Exception) -> None:
         """One function raised of its own: the others are written without it, and only its future has the error."""
         if len(group) == 1:
-            group[0].future.set_exception(broken)
+            group[0].future.finish(error=broken)
             return
         for write in group:
             try:
                 with explained(self._path):
                     self._commit([write])
             except Exception as own:
-                write.future.set_exception(own)
+                write.future.finish(error=own)
             else:
-                write.future.set_result(write.outcome)
+                write.future.finish(write.outcome)

@@ -13,16 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.batching.engine import HELD_WAIT_S, Engine
+from fh_notebook.batching.engine import Engine
 from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopped, Throttled
+from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Turn
-from fh_notebook.batching.plan import Job
+from fh_notebook.batching.running import at_once
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.worker import HELD_WAIT_S
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer
 from fh_notebook.errors import CallError, StoreError
 from fh_notebook.gate import Gate
+from fh_notebook.loop import unbroken
 from tests.virtual_time import run_virtually
 
 DONE = Answer(status_code=200, body=b'{"run_status": "completed", "output": "hi"}', elapsed_s=1.0)
@@ -92,6 +95,9 @@ class Memory:
     fails: Exception | None = None
 
     async def claim(self, job: Job) -> Turn:
+        return await unbroken(self._claim(job))
+
+    async def _claim(self, job: Job) -> Turn:
         await asyncio.sleep(0.001)
         turn = self.turns(job)
         if turn.go:
@@ -100,10 +106,16 @@ class Memory:
         return turn
 
     async def release(self, job: Job) -> None:
+        await unbroken(self._release(job))
+
+    async def _release(self, job: Job) -> None:
         await asyncio.sleep(0.001)
         self.claimed.discard(job.key)
 
-    async def keep(self, job: Job, run: Run) -> None:
+    async def keep(self, job: Job, run: Run, then: Job | None = None) -> tuple[int, Turn | None]:
+        return await unbroken(self._keep(job, run, then))
+
+    async def _keep(self, job: Job, run: Run, then: Job | None) -> tuple[int, Turn | None]:
         await asyncio.sleep(0.001)
         if self.fails:
             raise self.fails
@@ -111,6 +123,13 @@ class Memory:
         assert job.key not in self.kept
         self.claimed.discard(job.key)
         self.kept[job.key] = run
+        if then is None:
+            return len(self.kept), None
+        turn = self.turns(then)
+        if turn.go:
+            assert then.key not in self.claimed
+            self.claimed.add(then.key)
+        return len(self.kept), turn
 
 
 @dataclass
@@ -157,7 +176,7 @@ def _run(
     )
 
     async def main() -> None:
-        task = asyncio.ensure_future(engine.run(source or map(_job, range(jobs))))
+        task = asyncio.ensure_future(engine.run(at_once([source or map(_job, range(jobs))])))
         if during is not None:
             await during(task)
         try:
@@ -194,7 +213,7 @@ def test_an_event_is_told_after_it_is_true() -> None:
 
     async def main() -> None:
         engine = Engine(attempt=Service().attempt, gate=Gate(3), ledger=memory, emit=note)
-        await engine.run(map(_job, range(5)))
+        await engine.run(at_once([map(_job, range(5))]))
 
     run_virtually(main())
     assert finished == [True] * 5
@@ -290,7 +309,7 @@ def test_a_closed_gate_stops_without_a_call() -> None:
     service = Service()
     events: list[Event] = []
     engine = Engine(attempt=service.attempt, gate=first.gate, ledger=Memory(), emit=events.append)
-    run_virtually(engine.run(map(_job, range(5))))
+    run_virtually(engine.run(at_once([map(_job, range(5))])))
     assert service.calls == []
     [stopped] = events
     assert isinstance(stopped, Stopped)
@@ -333,7 +352,7 @@ def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
 
     async def main() -> Stopped | None:
         async with gate.slot(), asyncio.timeout(100):
-            return await engine.run(map(_job, range(5)))
+            return await engine.run(at_once([map(_job, range(5))]))
 
     stopped, seconds = run_virtually(main())
     assert stopped is not None
@@ -357,7 +376,7 @@ def test_a_stop_is_not_kept_waiting_by_others_at_the_gate(answer: Answer, reason
 
     async def main() -> Stopped | None:
         async with gate.slot(), asyncio.timeout(100):
-            running = asyncio.ensure_future(engine.run(map(_job, range(5))))
+            running = asyncio.ensure_future(engine.run(at_once([map(_job, range(5))])))
             await asyncio.sleep(0.5)
             gate.fix(1)  # no slot comes free when the batch's only call ends
             return await running
@@ -467,7 +486,7 @@ def test_a_store_that_fails_stops_and_the_paid_answer_is_told_all_the_same() -> 
 
     async def main() -> Stopped | None:
         engine = Engine(attempt=Service().attempt, gate=Gate(2), ledger=memory, emit=events.append)
-        return await engine.run(map(_job, range(10)))
+        return await engine.run(at_once([map(_job, range(10))]))
 
     stopped, _ = run_virtually(main())
     assert stopped is not None
@@ -489,7 +508,9 @@ def test_what_nobody_foresaw_may_have_run() -> None:
 
     async def main() -> list[Event]:
         events: list[Event] = []
-        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(map(_job, range(3)))
+        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(
+            at_once([map(_job, range(3))])
+        )
         return events
 
     events, _ = run_virtually(main())
@@ -506,7 +527,9 @@ def test_a_defect_stops_and_is_told() -> None:
 
     async def main() -> list[Event]:
         events: list[Event] = []
-        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(map(_job, range(9)))
+        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(
+            at_once([map(_job, range(9))])
+        )
         return events
 
     events, _ = run_virtually(main())
@@ -524,5 +547,5 @@ def test_calls_are_stamped() -> None:
         return await Service().attempt(request)
 
     engine = Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=lambda event: None, batch="my batch")
-    run_virtually(engine.run([_job(4)]))
+    run_virtually(engine.run(at_once([[_job(4)]])))
     assert seen == [{"fh_batch": "my batch", "fh_row": 4, "fh_variant": "v", "fh_repeat": 1, "fh_job": "k4"}]

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.batching.frame_schema import MAX_CHOICES, schema_of_frame
-from fh_notebook.batching.plan import make_plan
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.contract.schema import to_schema
 from fh_notebook.errors import InputError
+from tests.batching.planning import make_plan
 
 DAYS = pd.to_datetime(["2026-11-25", "2026-11-26"])
 

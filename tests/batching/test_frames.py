@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.batching.frames import COLUMNS, frame_of_runs, source_name, tidy_frame
 from fh_notebook.batching.outcomes import Outcome
-from fh_notebook.batching.plan import make_plan
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.contract.run import Run
+from tests.batching.planning import make_plan
 
 DEP = fh.Deployment("d", variants=["a", "b"])
 NAMES = [

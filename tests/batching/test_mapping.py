@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.mapping import const, read_mapping
+from fh_notebook.batching.mapping import Mapper, const, read_mapping
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
@@ -30,7 +30,12 @@ OPEN = fh.Deployment("open", variants=["a"])
 def _made(source: Any, deployment: fh.Deployment, inputs: Any = None) -> list[Any]:
     rows = read_rows(source)
     mapper = read_mapping(inputs, rows, deployment)
-    return [mapper.inputs_of(record) for record in rows.records]
+    return [_inputs(mapper, record) for record in rows.records]
+
+
+def _inputs(mapper: Mapper, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    made, problems = mapper.made_of(record)
+    return made, problems or mapper.problems_of(made)
 
 
 def test_a_variable_takes_the_column_of_its_name_and_defaults_are_sent() -> None:
@@ -116,7 +121,7 @@ def test_a_function_cannot_change_the_row() -> None:
     """It gets a copy."""
     source = [{"body": "B"}]
     rows = read_rows(source)
-    read_mapping({"ticket": lambda row: row.pop("body")}, rows, TRIAGE).inputs_of(rows.records[0])
+    read_mapping({"ticket": lambda row: row.pop("body")}, rows, TRIAGE).made_of(rows.records[0])
     assert rows.records == ({"body": "B"},)
 
 
@@ -143,7 +148,7 @@ def test_text_of_a_table_is_read_through_references_and_into_objects(tmp_path: P
     """A CSV has nothing but text."""
     (tmp_path / "rows.csv").write_text('place,n\n"{""floor"": ""2""}",3\n')
     rows = read_rows(tmp_path / "rows.csv")
-    assert read_mapping(None, rows, NESTED).inputs_of(rows.records[0]) == ({"place": {"floor": 2}, "n": 3}, [])
+    assert _inputs(read_mapping(None, rows, NESTED), rows.records[0]) == ({"place": {"floor": 2}, "n": 3}, [])
 
 
 def test_a_missing_value_is_told_by_its_row_and_says_how_to_go_on_without() -> None:

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.batching.outcomes import Outcome, Outcomes, is_reusable, kind_of
-from fh_notebook.batching.plan import Job
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes, is_reusable, run_of_invalid
 from fh_notebook.contract.run import Run
-
-
-def _job(key: str, position: int = 0) -> Job:
-    problems = () if key else ("text: is missing",)
-    return Job(
-        position=position,
-        row=position,
-        deployment="d",
-        variant="v",
-        repeat=1,
-        inputs={},
-        metadata={},
-        key=key,
-        problems=problems,
-    )
 
 
 @pytest.mark.parametrize(
@@ -57,48 +43,60 @@ def test_what_the_service_answered_is_reused_and_what_never_reached_it_not(run: 
     assert is_reusable(Run(**run)) is reused
 
 
-runs = st.sampled_from(
-    [Run(status=s, status_code=200) for s in ("completed", "failed", "unknown", "awaiting_approval")]
-)
-keys = st.sampled_from(["", "a", "b", "c", "d"])
+numbers = st.integers(0, 7)
 
 
-@given(
-    st.lists(keys, max_size=12),
-    st.lists(st.tuples(st.sampled_from("abcd"), runs, st.booleans()), max_size=20),
-)
-def test_the_counts_add_up_whatever_comes(jobs: list[str], coming: list[tuple[str, Run, bool]]) -> None:
+@given(st.lists(st.tuples(numbers, st.sampled_from([PENDING, DONE, FAILED, UNKNOWN]), st.booleans()), max_size=30))
+def test_the_counts_add_up_whatever_comes(coming: list[tuple[int, int, bool]]) -> None:
     """planned = done + failed + unknown + pending; and each number is what a count of the jobs would say."""
-    outcomes = Outcomes([_job(key, i) for i, key in enumerate(jobs)])
-    for key, run, reused in coming:
-        if key in jobs:
-            outcomes.put(key, Outcome(run=run, reused=reused))
+    outcomes = Outcomes()
+    outcomes.extend(5)
+    outcomes.extend(3)
+    last: dict[int, tuple[int, bool]] = {}
+    for line, (number, kind, reused) in enumerate(coming, 1):
+        outcomes.put(number, kind, line=line, reused=reused)
+        last[number] = (kind, reused)
+        assert (outcomes.kind(number), outcomes.line(number), outcomes.reused(number)) == (kind, line, reused)
     counts = outcomes.counts()
-    listed = [outcome for _, outcome in outcomes.of_jobs()]
-    kinds = [kind_of(outcome.run) if outcome else "pending" for outcome in listed]
-    assert counts.planned == len(jobs) == counts.done + counts.failed + counts.unknown + counts.pending
-    assert (counts.done, counts.failed, counts.unknown, counts.pending) == tuple(
-        kinds.count(kind) for kind in ("done", "failed", "unknown", "pending")
-    )
-    assert counts.reused == sum(
-        bool(outcome and outcome.reused and kind_of(outcome.run) != "unknown") for outcome in listed
-    )
+    kinds = [last.get(number, (PENDING, False))[0] for number in range(8)]
+    assert counts.planned == 8 == counts.done + counts.failed + counts.unknown + counts.pending
+    assert (counts.pending, counts.done, counts.failed, counts.unknown) == tuple(map(kinds.count, range(4)))
+    assert counts.reused == sum(reused and kind in (DONE, FAILED) for kind, reused in last.values())
 
 
-def test_of_equal_jobs_the_first_is_the_call_and_the_others_reuse_it() -> None:
-    """One call was made, and the frame says for which line."""
-    outcomes = Outcomes([_job("a", 0), _job("b", 1), _job("a", 2)])
-    outcomes.put("a", Outcome(run=Run(status="completed")))
-    assert [outcome.reused if outcome else None for _, outcome in outcomes.of_jobs()] == [False, None, True]
-    assert list(outcomes.unique_jobs()) == ["a", "b"]
+def test_an_answer_that_could_not_be_kept_is_in_memory() -> None:
+    """Until one that is kept takes its place."""
+    outcomes = Outcomes()
+    outcomes.extend(1)
+    outcomes.put(0, DONE, run=Run(status="completed", output="paid"))
+    held = outcomes.run(0)
+    assert held is not None
+    assert held.output == "paid"
+    outcomes.put(0, DONE, line=7)
+    assert (outcomes.run(0), outcomes.line(0)) == (None, 7)
+
+
+def test_a_million_jobs_take_some_ten_bytes_each() -> None:
+    """So that an iterator of millions fits beside everything else."""
+    outcomes = Outcomes()
+    outcomes.extend(1_000_000)
+    held = (outcomes._kinds, outcomes._reused, outcomes._lines)
+    assert sum(map(sys.getsizeof, held)) < 12_000_000
 
 
 def test_a_job_whose_inputs_do_not_fit_has_failed_without_a_call() -> None:
     """Its line says why; nothing was sent for it."""
-    outcomes = Outcomes([_job("")])
-    [(_, outcome)] = outcomes.of_jobs()
-    assert outcome is not None
-    assert (outcome.run.status, outcome.run.error_code, outcome.run.attempts) == ("failed", "invalid_input", 0)
-    assert outcome.run.error == "text: is missing"
-    assert outcomes.unique_jobs() == {}
-    assert outcomes.counts().failed == 1
+    run = run_of_invalid(
+        Job(
+            position=0,
+            row=0,
+            deployment="d",
+            variant="v",
+            repeat=1,
+            inputs={},
+            metadata={},
+            problems=("text: is missing",),
+        )
+    )
+    assert (run.status, run.error_code, run.attempts) == ("failed", "invalid_input", 0)
+    assert run.error == "text: is missing"

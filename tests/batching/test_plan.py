@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +14,15 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.batching.person import in_a_cell
-from fh_notebook.batching.plan import Plan, make_plan
+from fh_notebook.batching.plan import Budget, Plan
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.errors import InputError, SettingsError
+from tests.batching.planning import Planned, make_plan
 
 DEP = fh.Deployment("triage", variants=["a", "b"], inputs={"text": fh.text(), "n": fh.integer(default=1)})
 
 
-def _plan(source: Any, deployment: fh.Deployment = DEP, **options: Any) -> Plan:
+def _plan(source: Any, deployment: fh.Deployment = DEP, **options: Any) -> Planned:
     return make_plan(read_rows(source), deployment, **{"workspace": "w", **options})
 
 
@@ -227,17 +229,9 @@ def test_a_plan_says_what_it_will_do(options: dict[str, Any], said: str) -> None
 
 def test_a_plan_says_what_is_answered_already() -> None:
     """And when, in the reader's own time zone."""
-    plan = _plan([{"text": "x"}, {"text": "x"}, {"text": 1}], variants="a", on_invalid="skip")
+    plan = _plan([{"text": "x"}, {"text": "x"}, {"text": 1}], variants="a", on_invalid="skip").plan
     when = datetime(2026, 11, 24, 22, 10, tzinfo=UTC)
-    known = Plan(
-        **{
-            **{name: getattr(plan, name) for name in ("name", "deployment", "variants", "rows", "repeats", "jobs")},
-            "answered": 1,
-            "answered_at": when,
-            "unknown": 1,
-            "calls": 0,
-        }
-    )
+    known = replace(plan, answered=1, answered_at=when, unknown=1, calls=0)
     local = when.astimezone()
     assert str(known) == (
         f"triage: 3 rows x 1 variant = 3 jobs; 1 of 3 answered on {local.day} {local:%b %H:%M}; "
@@ -245,9 +239,53 @@ def test_a_plan_says_what_is_answered_already() -> None:
     )
 
 
+def _of(**facts: Any) -> str:
+    usual: dict[str, Any] = {"name": "n", "deployment": "d", "variants": ("a", "b"), "rows": 40, "repeats": 1}
+    return str(Plan(**{**usual, "jobs": 80, "calls": 80, **facts})).partition("; ")[2]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "80 calls"),
+        ({"seconds": 150.0}, "80 calls, about 2 min"),
+        ({"budget": Budget(price_per_call=0.05)}, "80 calls, 4.00 at 0.05 a call"),
+        ({"budget": Budget(price_per_call=0.05), "max_calls": 10}, "80 calls, 0.50 at 0.05 a call; at most 10 calls"),
+        ({"max_calls": 100}, "80 calls"),
+        ({"max_seconds": 60.0}, "80 calls; none is started after 60 s"),
+        (
+            {"budget": Budget(daily_cap=50, used_today=37)},
+            "80 calls; 37 of 50 calls used today, renewed 00:00 UTC",
+        ),
+        ({"calls": 0, "answered": 80, "seconds": 3.0}, "80 of 80 answered; 0 calls"),
+        ({"rows": None, "jobs": 0, "calls": 0}, "each 1,000 are checked and looked up before their first call"),
+        (
+            {"rows": None, "jobs": 0, "calls": 0, "max_calls": 9},
+            "each 1,000 are checked and looked up before their first call; at most 9 calls",
+        ),
+    ],
+)
+def test_a_plan_says_time_money_and_ceilings(facts: dict[str, Any], said: str) -> None:
+    """What is not known is not said; a ceiling that is not reached is none."""
+    assert _of(**facts) == said
+
+
+def test_a_plan_of_an_iterator_does_not_guess_its_rows() -> None:
+    """Nobody knows them before they were read."""
+    assert str(Plan(name="n", deployment="d", variants=("a",), rows=None, repeats=1, jobs=0)).startswith(
+        "d: rows: unknown x 1 variant;"
+    )
+
+
+def test_a_budget_never_leaves_less_than_nothing() -> None:
+    """Another program may have used more than the cap that was configured."""
+    assert [Budget(daily_cap=50, used_today=used).left_today for used in (0, 37, 50, 80)] == [50, 13, 0, 0]
+    assert Budget().left_today is None
+
+
 def test_a_deployment_without_named_variants_takes_any() -> None:
     """Nothing is known that could be wrong."""
-    assert _plan([{"text": "x"}], fh.Deployment("bare"), variants=["x", "y"]).variants == ("x", "y")
+    assert _plan([{"text": "x"}], fh.Deployment("bare"), variants=["x", "y"]).plan.variants == ("x", "y")
 
 
 def test_a_secret_is_masked_wherever_a_job_is_kept_or_shown() -> None:

@@ -10,10 +10,11 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import Plan, make_plan
+from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.progress import NoProgress, TextProgress, progress_of
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.errors import SettingsError
+from tests.batching.planning import make_plan
 
 
 @dataclass

@@ -1,17 +1,61 @@
-"""``python -m tests.benchmarks [NAME]``: measure, print, assert nothing. Figures in the README come from here."""
+"""``python -m tests.benchmarks [NAME ...]``: measure, print, assert nothing. Figures in the README come from here.
+
+Every benchmark prints one table in Markdown under a line with the date, the machine and the command. Times of two
+machines cannot be compared and those of one are noisy: read the ratios, which were taken in one run. Nothing but this
+machine is called.
+
+=========== ==========================================================================================================
+efficiency  ideal makespan / makespan of a batch in a cell of a real kernel, over a socket, store and progress on
+cpu         CPU of the client per call, beside the vendor's SDK in 32 threads and one shared ``httpx.AsyncClient``
+warm        the same cell again over 10,000 answered jobs: seconds, and calls at the service
+memory      peak memory over the import, for rows from an iterator (``--jobs 10000 100000``; a million with ``--full``)
+kill        SIGKILL at random instants, then the cell again: answers lost, calls repeated, rows unknown, at the service
+transports  what each HTTP transport costs a call
+limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
+interrupt   how long after Stop a cell ends
+imports     what importing the package and loading the extension cost
+=========== ==========================================================================================================
+
+``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
+"""
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import inspect
 import sys
+from typing import Any
 
-NAMES = ("interrupt", "imports")
+from tests.benchmarks.measuring import headline
+
+NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "imports")
 
 
-def main(wanted: list[str]) -> None:
-    for name in wanted or list(NAMES):
-        print(f"== {name}", flush=True)
-        importlib.import_module(f"tests.benchmarks.{name}").main()
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all unless named: {', '.join(NAMES)}")
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--kills", type=int)
+    parser.add_argument("--jobs", type=int, nargs="+", help="sizes for `memory`")
+    parser.add_argument("--full", action="store_const", const=True, help="`memory` with a million jobs as well")
+    options = vars(parser.parse_args(arguments))
+    wanted = options.pop("names") or list(NAMES)
+    if strange := [name for name in wanted if name not in NAMES]:
+        parser.error(f"there is no benchmark {strange[0]!r}; there are {', '.join(NAMES)}")
+    print(headline(arguments), flush=True)
+    for name in wanted:
+        print(f"\n### {name}\n", flush=True)
+        measure = importlib.import_module(f"tests.benchmarks.{name}").main
+        measure(**_taken(measure, options))
+
+
+def _taken(measure: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the options that were given and that this benchmark knows."""
+    known = inspect.signature(measure).parameters
+    return {name: value for name, value in options.items() if value is not None and name in known}
 
 
 if __name__ == "__main__":

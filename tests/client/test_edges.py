@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 
+import httpx
 import pytest
 
 import fh_notebook as fh
@@ -131,14 +132,18 @@ def test_the_number_that_a_client_is_given_holds_at_its_gate() -> None:
 
 def test_connecting_takes_at_most_five_seconds() -> None:
     """CONTRACT section 2: a person waits. The rest of the timeout is for the run."""
-    client = fh.AsyncClient(base_url="https://hive.example/v1", api_key=KEY)
+    given: list[float] = []
 
-    async def main() -> object:
-        async with client:
-            return client._http().timeout
+    def answer(request: httpx.Request) -> httpx.Response:
+        given.append(request.extensions["timeout"]["connect"])
+        return httpx.Response(200, content=GOOD)
 
-    timeout = asyncio.run(main())
-    assert (timeout.connect, timeout.read) == (5.0, 120.0)  # type: ignore[attr-defined]
+    for timeout in (120, 2):
+        with fh.Client(
+            base_url="https://hive.example/v1", api_key=KEY, timeout=timeout, transport=httpx.MockTransport(answer)
+        ) as client:
+            assert client.invoke("d", variant="v").ok
+    assert given == [5.0, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +254,7 @@ def test_the_nested_door_without_a_loop_uses_the_same_connections() -> None:
     with hive.serve() as server, fh.Client(base_url=server.url) as client:
         for text in ("a", "b", "c"):
             assert client.invoke("echo", variant="v", inputs={"text": text}).output == text
-        assert len(client.aclient._http_of_loop) == 1
+        assert len(client.aclient._transport_of_loop) == 1
 
 
 def test_a_default_port_written_out_is_the_same_workspace() -> None:

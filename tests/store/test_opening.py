@@ -8,12 +8,16 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
+from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.connection import APPLICATION_ID, MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 
@@ -116,8 +120,33 @@ def test_an_older_version_is_brought_up_with_its_answers(path: Path) -> None:
     newer = (*MIGRATIONS, ("ALTER TABLE answers ADD COLUMN cost REAL", "CREATE TABLE later (x)"))
     connection = open_connection(path, migrations=newer)
     assert connection.execute("SELECT deployment, cost FROM answers").fetchall() == [("d", None)]
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == len(newer)
     connection.close()
+
+
+def test_a_store_of_the_first_version_keeps_its_batches_and_answers(path: Path) -> None:
+    """Every batch gets a number, the oldest first, and every answer counts as one call."""
+    old = open_connection(path, migrations=MIGRATIONS[:1])
+    for name, at in (("second", 20.0), ("first", 10.0)):
+        old.execute("INSERT INTO batches VALUES (?, 'w', 'd', '[\"v\"]', ?, '{\"rows\": 2}')", (name, at))
+    old.execute(
+        "INSERT INTO answers (key, batch, workspace, deployment, variant, status, run, kept_at)"
+        " VALUES ('k', 'first', 'w', 'd', 'v', 'completed', '{\"status\": \"completed\", \"output\": 1}', 30.0)"
+    )
+    old.close()
+    with Store(path).closing() as store:
+        assert [(record.name, record.id, record.plan) for record in store.batches()] == [
+            ("second", 2, {"rows": 2}),
+            ("first", 1, {"rows": 2}),
+        ]
+        assert [kept.run.output for kept in store.answers_of_batch("first")] == [1]
+        assert store.calls_since("w", datetime.fromtimestamp(0, UTC)) == 1
+        again = store.keep_batch(BatchRecord(**{**_fields(store.batches()[0]), "plan": {"rows": 3}})).result()
+        assert again == 2
+
+
+def _fields(record: BatchRecord) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def test_a_step_that_fails_leaves_the_version_before_it(path: Path) -> None:

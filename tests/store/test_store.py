@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
+from fh_notebook.store.answers import Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
@@ -92,12 +94,17 @@ def test_no_secret_is_written(store: Store) -> None:
     assert b"do_not_write_me" not in written
 
 
+def _outputs(store: Store, seen: list[Seen]) -> list[Any]:
+    kept = store.answers_by_ids(line.id for line in seen)
+    return [kept[line.id].run.output for line in seen]
+
+
 def test_answers_are_never_overwritten_and_come_newest_first(store: Store) -> None:
     """A paid answer stays, also when the same job was called anew."""
     for output in ("first", "second"):
         store.keep_answer(_run(output=output), key="k", batch="b", workspace="w").result()
     assert [kept.run.output for kept in store.answers_of_batch("b")] == ["second", "first"]
-    assert [kept.run.output for kept in store.answers_of_keys(["k", "unknown"])] == ["second", "first"]
+    assert _outputs(store, store.seen(["k", "unknown"], batch=None)) == ["second", "first"]
 
 
 def test_a_batch_has_only_its_own_answers(store: Store) -> None:
@@ -109,7 +116,9 @@ def test_a_batch_has_only_its_own_answers(store: Store) -> None:
     store.keep_run(_run(output="single"), "w").result()
     assert [kept.run.output for kept in store.answers_of_batch("b")] == ["again", "mine"]
     assert [kept.run.output for kept in store.answers_of_batch("b", after_id=seen)] == ["again"]
-    assert [kept.run.output for kept in store.answers_of_keys(["k"])] == ["again", "other", "mine"]
+    assert _outputs(store, store.seen(["k"], batch=None)) == ["again", "other", "mine"]
+    assert _outputs(store, store.seen(["k"], batch="b")) == ["again", "mine"]
+    assert _outputs(store, store.seen(["k"], batch="b", after_id=seen)) == ["again"]
     assert [kept.run.output for kept in store.runs()] == ["single"]
 
 
@@ -120,14 +129,15 @@ def test_answers_can_be_asked_for_by_age(tmp_path: Path) -> None:
         store.keep_answer(_run(output="old"), key="k", batch="b", workspace="w").result()
         now[0] += timedelta(days=1)
         store.keep_answer(_run(output="new"), key="k", batch="b", workspace="w").result()
-        young = store.answers_of_keys(["k"], since=now[0] - timedelta(hours=1))
-    assert [(kept.run.output, kept.kept_at) for kept in young] == [("new", now[0])]
+        young = store.seen(["k"], batch=None, since=now[0] - timedelta(hours=1))
+        assert _outputs(store, young) == ["new"]
+    assert [seen.kept_at for seen in young] == [now[0].timestamp()]
 
 
 def test_many_keys_are_asked_for_at_once(store: Store) -> None:
     """More of them than an SQL statement has places for."""
     store.keep_answer(_run(), key="k7", batch="b", workspace="w").result()
-    assert [kept.key for kept in store.answers_of_keys(f"k{i}" for i in range(100_000))] == ["k7"]
+    assert [seen.key for seen in store.seen((f"k{i}" for i in range(100_000)), batch=None)] == ["k7"]
 
 
 def test_a_batch_keeps_its_first_date_and_its_last_plan(store: Store) -> None:
@@ -144,10 +154,10 @@ def test_a_batch_keeps_its_first_date_and_its_last_plan(store: Store) -> None:
             plan={"rows": rows},
         )
 
-    store.keep_batch(record("w", first, 10)).result()
+    assert store.keep_batch(record("w", first, 10)).result() == 1
     store.keep_batch(record("w", first + timedelta(days=1), 20)).result()
     store.keep_batch(record("other", first + timedelta(days=2), 5)).result()
-    assert store.batch("b", "w") == record("w", first, 20)
+    assert store.batch("b", "w") == replace(record("w", first, 20), id=1)
     assert [r.workspace for r in store.batches()] == ["other", "w"]
     assert store.batch("unknown", "w") is None
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.batching.ledger import Reuse, look_up
-from fh_notebook.batching.plan import Job
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.lookup import LookUp, Reuse
 from fh_notebook.contract.run import Run
 from fh_notebook.store.store import Store
 
@@ -42,8 +42,11 @@ def _known(store: Store, clock: Clock, lines: list[tuple[str, str, float]], reus
         clock.now = NOW - timedelta(hours=hours)
         run = Run(status=status, status_code=200, output=batch, deployment="d", variant="v")
         store.keep_answer(run, key="k", batch=batch, workspace="w").result()
-    found = look_up(store, [JOB], batch="own", workspace="w", reuse=reuse, after_id=0, now=NOW, **options).get("k")
-    return f"{found.run.output} {found.run.status}" if found else None
+    found = LookUp(store=store, batch="own", workspace="w", reuse=reuse).of([JOB], now=NOW, **options).get("k")
+    if found is None:
+        return None
+    run = store.answers_by_ids([found.line])[found.line].run
+    return f"{run.output} {run.status}"
 
 
 HOUR = timedelta(hours=1)

@@ -1,0 +1,182 @@
+"""What a batch object is to call, and the plan that says so: looked up, checked and counted before a start.
+
+Rule of this file: nothing is called here. A table's plan is known before the first call; of an iterator only what was
+read is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING
+
+from fh_notebook.batching.feed import Feed, Seen
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes
+from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.running import Ahead, Options, Windows, at_once, budget_of, chained
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["Agenda"]
+
+
+class Agenda:
+    """The calls that a batch object stands for.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is known of it before the first look-up.
+    feed : Feed
+        Its jobs.
+    outcomes : Outcomes
+        What is known of them.
+    client : Client
+        Whom to ask.
+    store : Store
+        Where answers are kept.
+    options : Options
+        How it is started.
+    register : function
+        Keeps what the batch's name stands for; called once, before the first start.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        feed: Feed,
+        outcomes: Outcomes,
+        *,
+        client: Client,
+        store: Store,
+        options: Options,
+        register: Callable[[], None],
+    ) -> None:
+        self.plan = plan
+        self.feed = feed
+        self.outcomes = outcomes
+        self._client = client
+        self._store = store
+        self._options = options
+        self._register_once: Callable[[], None] | None = register
+        self._fresh = Ahead(feed.fresh())
+        self._first: list[Job] | None = None
+        """Of a table: what the first start calls."""
+        self._answered_at: datetime | None = None
+
+    def _register(self) -> None:
+        if self._register_once is not None:
+            self._register_once()
+            self._register_once = None
+
+    def prepare(self, *, keep: bool, most_at_once: int) -> None:
+        """Look up and check what can be before the first start: the whole of a table, nothing of an iterator.
+
+        With `keep`, what is planned is kept under the batch's name; else with the first start.
+        """
+        self._store.keep_owed()
+        if keep:
+            self._register()
+        self.feed.call_lost = self._options.retry_unknown or self._options.reuse is None
+        if self.plan.rows is not None:
+            self._first = [job for seen in self.feed.fresh() for job in self._taken(seen)]
+            self._replan(self._first, most_at_once)
+            self._look_elsewhere(self._first)
+        else:
+            self._replan([], most_at_once)
+
+    def adopt(self, jobs: int, *, most_at_once: int) -> None:
+        """Take so many jobs in that are kept already, with the answers that stand for them."""
+        self.outcomes.extend(jobs)
+        for window in self.feed.source.planned(jobs):
+            for job in window:
+                if job.problems:
+                    self.outcomes.put(job.number, FAILED)
+        for seen in self.feed.again():
+            self._taken(seen)
+        is_open = [job for window in self.feed.source.planned(jobs) for job in window if self._is_open(job)]
+        self._replan(is_open, most_at_once)
+
+    def _is_open(self, job: Job) -> bool:
+        return bool(job.key) and self.outcomes.kind(job.number) == PENDING
+
+    def _taken(self, seen: Seen) -> list[Job]:
+        times = [known.kept_at for known in seen.known.values() if known.kind in (DONE, FAILED)]
+        newest = max(times, default=0.0)
+        if newest and (self._answered_at is None or newest > self._answered_at.timestamp()):
+            self._answered_at = datetime.fromtimestamp(newest, UTC)
+        return self.feed.take(seen)
+
+    # --- what each start calls
+
+    def first_windows(self) -> Windows:
+        """Return what the first start calls."""
+        return self._fresh if self._first is None else at_once([self._first])
+
+    def open_windows(self, *, retry_unknown: bool, most_at_once: int) -> Windows:
+        """Return what is to be called now, after looking for what others have answered meanwhile."""
+        self._register()
+        self._store.keep_owed()
+        self.feed.call_lost = retry_unknown
+        if self.plan.rows is None:
+            return chained(Ahead(self.feed.again()), self._fresh)
+        return self._counted([job for seen in self.feed.again() for job in self._taken(seen)], most_at_once)
+
+    def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
+        """Return the failed jobs that are to be called again."""
+        self._store.keep_owed()
+        return self._counted([job for window in self.feed.failed(error_code) for job in window], most_at_once)
+
+    def _counted(self, jobs: list[Job], most_at_once: int) -> Windows:
+        self._replan(jobs, most_at_once)
+        return at_once([jobs])
+
+    # --- the plan
+
+    def _look_elsewhere(self, jobs: list[Job]) -> None:
+        """Note in the plan what a batch that begins could take from other names: it is about to pay for it again."""
+        begins = not (self._options.named or self.plan.answered or self.plan.unknown)
+        if begins and self._options.reuse == "batch":
+            self.plan = replace(self.plan, elsewhere=self._store.count_completed(job.key for job in jobs))
+
+    def _replan(self, jobs: Iterable[Job], most_at_once: int) -> None:
+        to_call = {job.key for job in jobs}
+        kinds = [0, 0, 0, 0]
+        invalid, keys = 0, []
+        for window in self.feed.source.planned(len(self.outcomes)) if self.plan.rows is not None else ():
+            for job in window:
+                keys += [job.key] if job.key else []
+                invalid += not job.key
+                if job.key and job.key not in to_call:
+                    kinds[self.outcomes.kind(job.number)] += 1
+        limits = self._options.limits
+        self.plan = replace(
+            self.plan,
+            jobs=len(self.outcomes),
+            answered=kinds[DONE] + kinds[FAILED],
+            answered_at=self._answered_at,
+            unknown=kinds[UNKNOWN],
+            doubled=len(keys) - len(set(keys)),
+            invalid=invalid,
+            calls=len(to_call),
+            seconds=self._forecast(len(to_call), most_at_once),
+            max_calls=limits.max_calls,
+            max_seconds=limits.max_seconds,
+            budget=budget_of(self._client, self._store, datetime.now(UTC)),
+        )
+
+    def _forecast(self, calls: int, most_at_once: int) -> float | None:
+        """How long so many calls take, by how long the last ones of this deployment took."""
+        took = self._store.seconds_of(self._client.workspace, self.plan.deployment) if calls else []
+        if not took:
+            return None
+        most = self._options.limits.max_calls
+        calls = calls if most is None else min(calls, most)
+        seconds = median(took) * -(-calls // most_at_once)
+        rate = self._options.rate
+        return max(seconds, calls * rate.interval_s) if rate is not None else seconds

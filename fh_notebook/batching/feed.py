@@ -1,0 +1,197 @@
+"""What is to be called of a batch: each window of jobs is looked up, the rest of it checked and kept as planned.
+
+Rule of this file: what is answered is not checked again, and what does not fit is told before the first call of its
+window. Looking (`look`) may happen in any thread; taking in what was found (`take`) happens where the counts are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.kept import ArmRecord, job_lines, row_lines
+from fh_notebook.batching.lookup import Known, LookUp
+from fh_notebook.batching.outcomes import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
+from fh_notebook.batching.planner import refused
+from fh_notebook.batching.source import Fresh, Source
+from fh_notebook.contract.run import Run
+from fh_notebook.store.store import Store
+
+__all__ = ["Feed", "Seen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A window that was looked up and checked."""
+
+    jobs: list[Job]
+    known: dict[str, Known]
+    is_new: bool
+    """Whether its jobs come to the batch now."""
+
+    def to_call(self) -> list[Job]:
+        """Return the jobs to be called, one a key, in the plan's order."""
+        unique: dict[str, Job] = {}
+        for job in self.jobs:
+            if job.key and job.key not in self.known:
+                unique.setdefault(job.key, job)
+        return list(unique.values())
+
+
+class Feed:
+    """The jobs of one batch object and what is known of them.
+
+    Parameters
+    ----------
+    source : Source
+        Where jobs come from.
+    outcomes : Outcomes
+        Takes what is found.
+    store : Store
+        Where answers are looked up and plans are kept.
+    look_up : LookUp
+        Which answer stands for a job.
+    skip_invalid : bool
+        Whether rows that do not fit are failed rows, rather than an error.
+    where : str
+        The deployment, for errors.
+    """
+
+    def __init__(
+        self, source: Source, outcomes: Outcomes, store: Store, look_up: LookUp, *, skip_invalid: bool, where: str
+    ) -> None:
+        self.source = source
+        self._outcomes = outcomes
+        self._store = store
+        self._look_up = look_up
+        self._skip_invalid = skip_invalid
+        self._where = where
+        self._twins: dict[str, list[int]] = {}
+        """Of keys that several jobs have: their numbers."""
+        self._keep: Callable[[Fresh, list[Job]], None] = lambda fresh, jobs: None
+        self.call_lost = False
+        """Whether what may have run is called again."""
+
+    def keep_in(self, batch_id: int, arms: list[ArmRecord]) -> None:
+        """Keep the jobs and rows of every window in the store, from now on; also those of a table that was planned."""
+
+        def keep(fresh: Fresh, jobs: list[Job]) -> None:
+            places = dict.fromkeys(job.position for job in jobs)
+            lines = row_lines(fresh.rows, ((place, place - fresh.start) for place in places))
+            self._store.keep_plan(batch_id, job_lines(jobs, arms), lines)
+
+        self._keep = keep
+        if len(self._outcomes) and self.source.rows is not None:
+            for window in self.source.fresh():
+                keep(window, window.jobs)
+
+    # --- looking: in any thread
+
+    def fresh(self) -> Iterator[Seen]:
+        """Yield the windows that were not planned yet.
+
+        Raises
+        ------
+        InputError
+            Rows that do not fit.
+        """
+        for window in self.source.fresh():
+            seen = self._look(window.jobs, is_new=True)
+            self.source.hold(seen.jobs)
+            self._keep(window, seen.jobs)
+            yield seen
+
+    def again(self) -> Iterator[Seen]:
+        """Yield the windows of jobs that were planned and have no outcome that stands."""
+        for window in self.source.planned(len(self._outcomes)):
+            if wanted := self._open(window):
+                yield self._look(wanted, is_new=False)
+
+    def failed(self, error_code: str | None) -> Iterator[list[Job]]:
+        """Yield the jobs that failed, or failed with `error_code`, as they are to be called again, one a key."""
+        for window in self.source.planned(len(self._outcomes)):
+            wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
+            if error_code is not None:
+                runs = self.runs_of(wanted)
+                wanted = [job for job in wanted if runs[job.number].error_code == error_code]
+            yield list({job.key: job for job in reversed(wanted)}.values())[::-1]
+
+    def unknown(self) -> Iterator[list[tuple[Job, Run]]]:
+        """Yield the jobs that may have run, with what is known of them, one a key."""
+        for window in self.source.planned(len(self._outcomes)):
+            wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
+            runs = self.runs_of(wanted)
+            yield list({job.key: (job, runs[job.number]) for job in wanted if job.number in runs}.values())
+
+    def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
+        """Return the answers of jobs, by the job's number; what was forgotten since is left out."""
+        lines = {job.number: self._outcomes.line(job.number) for job in jobs}
+        kept = self._store.answers_by_ids({line for line in lines.values() if line})
+        runs = {number: kept[line].run for number, line in lines.items() if line in kept}
+        return runs | {n: run for n in lines if (run := self._outcomes.run(n)) is not None}
+
+    def _open(self, window: list[Job]) -> list[Job]:
+        """Return the jobs that may be called: without an outcome, or with one that does not stand."""
+        kinds = {PENDING, UNKNOWN} if self.call_lost else {PENDING}
+        kind = self._outcomes.kind
+        failed = self.runs_of(job for job in window if job.key and kind(job.number) == FAILED)
+        lost = {number for number, run in failed.items() if not is_reusable(run)}
+        return [job for job in window if job.key and (kind(job.number) in kinds or job.number in lost)]
+
+    def _look(self, jobs: list[Job], *, is_new: bool) -> Seen:
+        known = self._look_up.of((job for job in jobs if job.key), now=datetime.now(UTC), call_lost=self.call_lost)
+        if is_new:
+            jobs = self._checked(jobs, known)
+        return Seen(jobs, known, is_new)
+
+    def _checked(self, jobs: list[Job], known: dict[str, Known]) -> list[Job]:
+        """Check what is not answered yet, and raise with every problem of every row, unless such rows are skipped."""
+        open_jobs = [job for job in jobs if job.key not in known]
+        if not open_jobs:
+            return jobs
+        checked = self.source.checked(open_jobs)
+        if all(new is old for new, old in zip(checked, open_jobs, strict=True)) and not any(
+            j.problems for j in checked
+        ):
+            return jobs
+        if not self._skip_invalid:
+            rows = {job.row for job in jobs}
+            bad = {job.row for job in checked if job.problems}
+            if (error := refused(checked, where=self._where, any_fits=len(bad) < len(rows))) is not None:
+                raise error
+        by_number = {job.number: job for job in checked}
+        return [by_number.get(job.number, job) for job in jobs]
+
+    # --- taking in: where the counts are
+
+    def take(self, seen: Seen) -> list[Job]:
+        """Count what was found, and return the jobs to be called."""
+        outcomes = self._outcomes
+        if seen.is_new:
+            outcomes.extend(len(seen.jobs))
+        times = Counter(job.key for job in seen.jobs if job.key)
+        first: set[str] = set()
+        for job in seen.jobs:
+            known = seen.known.get(job.key) if job.key else None
+            if not job.key:
+                outcomes.put(job.number, FAILED)
+            elif known is not None:
+                outcomes.put(job.number, known.kind, line=known.line, reused=known.reused or job.key in first)
+            elif times[job.key] > 1:
+                self._twins.setdefault(job.key, [])
+                if job.number not in self._twins[job.key]:
+                    self._twins[job.key].append(job.number)
+            first.add(job.key)
+        return seen.to_call()
+
+    def finished(self, job: Job, run: Run, *, line: int, reused: bool) -> None:
+        """Count the outcome of a job that was called, and of those that are the same."""
+        kind = CODE_OF[kind_of(run)]
+        held = None if line else run
+        for number in self._twins.get(job.key, ()) or (job.number,):
+            self._outcomes.put(number, kind, line=line, reused=reused or number != job.number, run=held)
+        if kind == DONE:
+            self._twins.pop(job.key, None)

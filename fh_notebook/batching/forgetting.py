@@ -1,0 +1,156 @@
+"""`forget`: removing what is kept; `export_store`: a copy of it.
+
+Rule of this file: nothing is removed that was not named, and what is running is left alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook import session
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.store.forgetting import Which
+from fh_notebook.store.store import Store
+
+__all__ = ["export_store", "forget"]
+
+
+def forget(
+    batch: str | None = None,
+    *,
+    deployment: str | Deployment | None = None,
+    before: datetime | date | timedelta | None = None,
+    everything: bool = False,
+) -> int:
+    """Remove kept answers from the store for good; return how many were removed.
+
+    What fits all that is given is removed; batches of which no answer is left go with their rows. What a batch object
+    or a notebook shows already stays there.
+
+    Parameters
+    ----------
+    batch : str, optional
+        The name of a batch, as :func:`fh_notebook.history` lists it.
+    deployment : str or Deployment, optional
+        What was run, also as single runs.
+    before : datetime, date or timedelta, optional
+        What was kept earlier than this moment, or longer ago than this time. A moment without a time zone is local.
+    everything : bool
+        All of it; then nothing else may be given.
+
+    Returns
+    -------
+    int
+        How many answers were removed.
+
+    Raises
+    ------
+    InputError
+        No batch of this name is kept; with the nearest name.
+    SettingsError
+        Nothing is named, or the batch is being run.
+    StoreError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> _ = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    >>> fh.forget(deployment="support-triage") >= 1
+    True
+    """
+    store = session.store()
+    named = [value for value in (batch, deployment, before) if value is not None]
+    if everything is not True and not named:
+        raise SettingsError(
+            "what is to be forgotten? Give a batch's name, deployment=, before=timedelta(days=30), or everything=True"
+        )
+    if everything is True and named:
+        raise SettingsError("everything=True removes all; give it alone, or name what is to be forgotten")
+    if store is None:
+        return 0
+    if batch is not None:
+        _check_batch(store, batch)
+    name = deployment.name if isinstance(deployment, Deployment) else deployment
+    if running := store.running(which := Which(batch=batch, deployment=name, before=_moment(before))):
+        raise SettingsError(f"the batch {running[0]!r} is being run; wait for it or cancel it, then forget it")
+    return store.forget(which)
+
+
+def _check_batch(store: Store, batch: Any) -> None:
+    if not isinstance(batch, str):
+        raise InputError(f"a batch is named by a text, not {short(batch)}; fh.history() lists them")
+    if not store.batches_named(batch):
+        close = nearest(batch, [record.name for record in store.batches()])
+        meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
+        raise InputError(f"no batch {short(batch)} is kept; {meant}")
+
+
+def _moment(before: Any) -> datetime | None:
+    if before is None:
+        return None
+    if isinstance(before, timedelta):
+        return datetime.now(UTC) - before
+    if isinstance(before, date) and not isinstance(before, datetime):
+        before = datetime(before.year, before.month, before.day)
+    if isinstance(before, datetime):
+        return before.astimezone(UTC)
+    raise SettingsError(
+        f"before is {short(before)}; give a datetime, a date, or a timedelta (timedelta(days=30))"
+    )
+
+
+LINES: Final = (".jsonl", ".jsonl.gz")
+COPIES: Final = (".sqlite3", ".sqlite", ".db")
+
+
+def export_store(path: str | os.PathLike[str]) -> Path:
+    """Write all that is kept to a new file; see :func:`fh_notebook.store.export`."""
+    store = session.store()
+    if store is None:
+        raise SettingsError("nothing is kept (store=None), so there is nothing to export")
+    target = Path(path).expanduser()
+    if not target.name.lower().endswith((*LINES, *COPIES)):
+        raise InputError(f"{target.name}: give a name that ends in {', '.join((*LINES, *COPIES))}")
+    if target.exists():
+        raise InputError(f"{target} is there already; nothing was written: give another name")
+    if not target.parent.is_dir():
+        raise InputError(f"there is no folder {target.parent}; make it, or give another path")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if target.name.lower().endswith(COPIES):
+            store.copy_to(part)
+        else:
+            _write_lines(store, part, is_zipped=target.name.lower().endswith(".gz"))
+        part.chmod(0o600)
+        os.replace(part, target)
+    except OSError as broken:
+        raise InputError(f"{target} cannot be written ({broken.strerror or broken}); nothing is left of it") from broken
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _write_lines(store: Store, path: Path, *, is_zipped: bool) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as raw:
+        file: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if is_zipped else raw
+        for kept in store.every_answer():
+            line = {
+                "kept_at": kept.kept_at.isoformat(),
+                "batch": kept.batch,
+                "workspace": kept.workspace,
+                "key": kept.key,
+                "run": json.loads(kept.json),
+            }
+            file.write(json.dumps(line).encode() + b"\n")
+        if is_zipped:
+            file.close()

@@ -1,0 +1,169 @@
+"""The jobs and rows of a batch in the store: written as they are planned, and read back window by window.
+
+Rule of this file: as they may be shown. A job whose inputs hold a password is *sealed* when it is read back: it can be
+looked at, and not be sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.arms import Arm
+from fh_notebook.batching.cells import plain
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.rows import Rows, frame_of_records
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.rows import RowLine
+from fh_notebook.store.store import Store
+
+__all__ = ["KeptJobs", "fingerprint", "job_lines", "joined_arms", "row_lines"]
+
+ArmRecord = list[str]
+"""Label, deployment, variant: as JSON keeps it."""
+
+
+def joined_arms(record: BatchRecord | None, arms: Sequence[Arm]) -> list[ArmRecord]:
+    """Return the arms that are kept of a batch, and behind them those of `arms` that are new: a place never changes."""
+    known: list[ArmRecord] = list(record.plan.get("arms", ())) if record is not None else []
+    mine = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+    return known + [arm for arm in mine if arm not in known]
+
+
+def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:
+    """Return `jobs` as they are kept; what jobs of a row share is spelt once."""
+    places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
+    spelt: dict[int, str] = {}
+    whole: dict[int, int] = {}
+    lines = []
+    for job in jobs:
+        inputs, metadata = id(job.inputs), id(job.metadata)
+        if inputs not in spelt:
+            shown = job.shown_inputs
+            spelt[inputs], whole[inputs] = _json(shown), int(shown is job.inputs)
+        if metadata not in spelt:
+            spelt[metadata] = _json(job.metadata)
+        lines.append(
+            JobLine(
+                position=job.position,
+                repeat=job.repeat,
+                arm=places[job.label, job.deployment, job.variant],
+                key=job.key,
+                inputs=spelt[inputs],
+                metadata=spelt[metadata],
+                problems=_json(job.problems) if job.problems else "[]",
+                whole=whole[inputs],
+            )
+        )
+    return lines
+
+
+def row_lines(rows: Rows, positions: Iterable[tuple[int, int]]) -> list[RowLine]:
+    """Return rows as they are kept: each place in the batch with its place in `rows`."""
+    return [
+        RowLine(position=place, label=_json(rows.labels[here]), record=_json(rows.records[here]))
+        for place, here in positions
+    ]
+
+
+def _json(value: Any) -> str:
+    text = _spell(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character: JSON can escape it
+        return json.dumps(value, separators=(",", ":"), default=str)
+    return text
+
+
+# Made once: `json.dumps` makes an encoder at each call that has options.
+_spell: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
+
+
+def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
+    """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
+    told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
+    return sha256(_json([told, rows.labels, rows.records]).encode()).hexdigest()[:16]
+
+
+class KeptJobs:
+    """The jobs of one batch object, read back.
+
+    Parameters
+    ----------
+    store : Store
+        Where they lie.
+    batch_id : int
+        Of the batch.
+    arms : sequence of (label, deployment, variant)
+        As they are kept: a job names its arm by its place here.
+    mine : iterable of str, optional
+        The labels of the arms of this batch object; all by default.
+    repeats : int, optional
+        Of this batch object; all by default.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        batch_id: int,
+        arms: Sequence[ArmRecord],
+        *,
+        mine: Iterable[str] | None = None,
+        repeats: int | None = None,
+    ) -> None:
+        self._store = store
+        self._batch_id = batch_id
+        self._arms = list(arms)
+        wanted = {label for label, _, _ in arms} if mine is None else set(mine)
+        self._mine = {place for place, (label, _, _) in enumerate(arms) if label in wanted}
+        self._repeats = repeats
+
+    def windows(self, *, most: int | None = None) -> Iterator[list[Job]]:
+        """Yield the jobs in the plan's order, numbered from 0; at most so many."""
+        number = 0
+        for lines in self._store.jobs_of(self._batch_id):
+            rows = self._store.rows_of(self._batch_id, {line.position for line in lines})
+            window = []
+            for line in lines:
+                if line.arm not in self._mine or (self._repeats is not None and line.repeat > self._repeats):
+                    continue
+                if most is not None and number >= most:
+                    break
+                window.append(self._job(line, rows.get(line.position), number))
+                number += 1
+            if window:
+                yield window
+
+    def _job(self, line: JobLine, row: RowLine | None, number: int) -> Job:
+        label, deployment, variant = self._arms[line.arm]
+        return Job(
+            number=number,
+            position=line.position,
+            row=json.loads(row.label) if row is not None else line.position,
+            deployment=deployment,
+            variant=variant,
+            arm=label,
+            repeat=line.repeat,
+            inputs=json.loads(line.inputs),
+            metadata=json.loads(line.metadata),
+            key=line.key,
+            problems=tuple(json.loads(line.problems)),
+            sealed=not line.whole,
+        )
+
+    def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the rows at `positions` as JSON values, by column."""
+        found = self._store.rows_of(self._batch_id, set(positions))
+        records = {place: json.loads(line.record) for place, line in found.items()}
+        return [records.get(place, {}) for place in positions]
+
+    def take(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return the source columns of the rows at `positions`, index from 0."""
+        records = self.records_at(positions)
+        columns = dict.fromkeys(name for record in records for name in record)
+        return frame_of_records([{name: plain(v) for name, v in record.items()} for record in records], columns)

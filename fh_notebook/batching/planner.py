@@ -1,0 +1,214 @@
+"""Rows x arms x repeats -> jobs with stable keys, and the check of their inputs. Pure: nothing is called or kept here.
+
+Rule of this file: making a job and checking it are two steps, since what is answered already is not checked again. Jobs
+are in the order of the rows, the arms of a row next to each other, so that a batch that stops leaves complete pairs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fh_notebook.batching.arms import Arm, Target
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.mapping import Mapper, hidden_columns, read_mapping
+from fh_notebook.batching.person import SKIP, persons
+from fh_notebook.batching.rows import METADATA_PREFIX, Rows
+from fh_notebook.contract.canonical import canonical_json, json_problems
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import InvokeRequest, metadata_problems
+from fh_notebook.errors import InputError
+from fh_notebook.store.keys import key_of
+
+__all__ = ["Planner", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A target over the columns of the present rows."""
+
+    mapper: Mapper
+    secrets: Secrets
+
+
+class Planner:
+    """Makes the jobs of rows, window by window.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        What each row goes through.
+    repeats : int
+        How often each row goes through each arm; each repeat is a job of its own.
+    metadata : mapping
+        Flat values for the service's logs; a row's ``metadata.*`` columns come on top.
+    workspace : str
+        Goes into the keys.
+    """
+
+    def __init__(self, arms: Sequence[Arm], *, repeats: int, metadata: Mapping[str, Any], workspace: str) -> None:
+        self.arms = tuple(arms)
+        for arm in self.arms:  # their names, once and not for each job
+            InvokeRequest(deployment=arm.deployment, variant=arm.variant)
+        self.repeats = repeats
+        self._metadata = dict(metadata)
+        self._targets: dict[int, Target] = {id(arm.target): arm.target for arm in self.arms}
+        self._asked = [canonical_json([workspace, arm.deployment, arm.variant])[:-1] for arm in self.arms]
+        self._ready: dict[int, _Ready] = {}
+
+    def fit(self, rows: Rows) -> frozenset[str]:
+        """Read the mappings over the columns of `rows`; return the columns that hold secrets.
+
+        Raises
+        ------
+        InputError
+            A column that is not there, a Start variable that nothing is given for.
+        """
+        problems: list[str] = []
+        for name, target in self._targets.items():
+            others = () if target.own else [t.deployment for t in self._targets.values() if t is not target]
+            try:
+                mapper = read_mapping(target.inputs, rows, target.deployment, others=others)
+            except InputError as found:
+                problems += found.problems
+                continue
+            self._ready[name] = _Ready(mapper, Secrets.of(target.deployment.inputs))
+        if problems:
+            raise InputError(list(dict.fromkeys(problems)), where=self.arms[0].deployment)
+        return frozenset().union(*(hidden_columns(ready.mapper, rows) for ready in self._ready.values()))
+
+    def jobs(self, rows: Rows, *, start: int = 0, number: int = 0) -> Iterator[list[Job]]:
+        """Yield the jobs of each row, unchecked; those whose inputs cannot even be made have their problems.
+
+        Parameters
+        ----------
+        rows : Rows
+            That :meth:`fit` was called with.
+        start, number : int
+            The place of the first row, and of its first job.
+        """
+        for position, (label, record) in enumerate(zip(rows.labels, rows.records, strict=True), start):
+            made = {name: self._made(ready, record) for name, ready in self._ready.items()}
+            metadata = self._metadata | _metadata_of(record)
+            row: list[Job] = []
+            for repeat in range(1, self.repeats + 1):
+                for arm, asked in zip(self.arms, self._asked, strict=True):
+                    inputs, spelt, problems, secrets = made[id(arm.target)]
+                    row.append(
+                        Job(
+                            number=number,
+                            position=position,
+                            row=label,
+                            deployment=arm.deployment,
+                            variant=arm.variant,
+                            arm=arm.label,
+                            repeat=repeat,
+                            inputs=inputs,
+                            metadata=metadata,
+                            key=key_of(asked, spelt, repeat) if spelt else "",
+                            problems=problems,
+                            secrets=secrets,
+                        )
+                    )
+                    number += 1
+            yield row
+
+    def _made(self, ready: _Ready, record: dict[str, Any]) -> tuple[dict[str, Any], str, tuple[str, ...], Secrets]:
+        """Return a row's inputs, their spelling (empty where there is none), why there is none, and what is secret."""
+        inputs, problems = ready.mapper.made_of(record)
+        if not problems:
+            try:
+                spelt = canonical_json(inputs)
+                spelt.encode()  # half a character has a spelling, and no bytes
+                return inputs, spelt, (), ready.secrets
+            except (ValueError, TypeError, RecursionError):
+                problems = ready.mapper.problems_of(inputs) or json_problems(inputs)
+        return inputs, "", tuple(problems), ready.secrets
+
+    def checked(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return `jobs` with what is wrong with their inputs and metadata, each row's looked at once."""
+        known: dict[tuple[int, str], tuple[str, ...]] = {}
+        of_deployment = {ready.mapper.deployment.name: ready.mapper for ready in self._ready.values()}
+        checked: list[Job] = []
+        for job in jobs:
+            if not job.problems:
+                place = (id(job.inputs), job.deployment)
+                if place not in known:
+                    known[place] = tuple(_problems_of(job, of_deployment[job.deployment]))
+                if known[place]:
+                    job = replace(job, problems=known[place], key="")
+            checked.append(job)
+        return checked
+
+
+def _problems_of(job: Job, mapper: Mapper) -> list[str]:
+    found = mapper.problems_of(job.inputs) or json_problems(job.inputs)
+    return found + (metadata_problems(job.metadata) if job.metadata else [])
+
+
+def _metadata_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row's own metadata (dataset convention, CONTRACT section 8)."""
+    return {c.removeprefix(METADATA_PREFIX): v for c, v in record.items() if c.startswith(METADATA_PREFIX)}
+
+
+PROBLEMS_SHOWN: Final = 30
+"""Different problems in one message: more are not read."""
+ROWS_SHOWN: Final = 5
+VALUES_SHOWN: Final = 3
+
+_OF_A_VALUE: Final = re.compile(r"(?P<path>[^:]+): (?P<value>.+) (?P<rest>is not (?:an?|true or) [^;]+)", re.DOTALL)
+"""What the check says of a value of another kind, where it has no cure that speaks of the value."""
+
+
+def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | None:
+    """Return the error that tells all problems of `jobs`, equal ones of different rows together; ``None`` without any.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        Checked.
+    where : str
+        The deployment.
+    any_fits : bool
+        Whether there are rows that fit: then they can be run without the others.
+    """
+    problems: dict[str, dict[Any, None]] = {}
+    for job in jobs:
+        for problem in job.problems:
+            problems.setdefault(problem, {})[job.row] = None
+    if not problems:
+        return None
+    *told, last = _together({problem: list(rows) for problem, rows in problems.items()})
+    cure = persons(SKIP) if any_fits else ""  # of no use where no row is left
+    return InputError([*told, f"{last}{cure}"], where=where)
+
+
+def _by_cause(problems: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Return problems that differ in the value only as one, with all rows: ``ticket: 0, 1, 2, … is not a text``."""
+    causes: dict[tuple[str, ...], dict[str, Sequence[Any]]] = {}
+    for problem, labels in problems.items():
+        found = _OF_A_VALUE.fullmatch(problem)
+        cause = (found["path"], found["rest"]) if found else (problem,)
+        causes.setdefault(cause, {})[found["value"] if found else ""] = labels
+    together: dict[str, Sequence[Any]] = {}
+    for (path, *rest), values in causes.items():
+        shown = ", ".join([*list(values)[:VALUES_SHOWN], *(["…"] if len(values) > VALUES_SHOWN else [])])
+        rows = [label for labels in values.values() for label in labels]
+        together[f"{path}: {shown} {rest[0]}" if rest else path] = rows
+    return together
+
+
+def _together(different: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return one sentence for each different problem, with the rows that have it."""
+    problems = _by_cause(different)
+    told = [f"{_rows_in_words(labels)}: {problem}" for problem, labels in list(problems.items())[:PROBLEMS_SHOWN]]
+    left = len(problems) - len(told)
+    return [*told, f"and {left:,} more problems"] if left else told
+
+
+def _rows_in_words(labels: Sequence[Any]) -> str:
+    shown = ", ".join(str(label) for label in labels[:ROWS_SHOWN])
+    more = f" and {len(labels) - ROWS_SHOWN:,} more" if len(labels) > ROWS_SHOWN else ""
+    return f"{'row' if len(labels) == 1 else 'rows'} {shown}{more}"

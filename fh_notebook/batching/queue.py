@@ -1,0 +1,122 @@
+"""The jobs that wait in an engine: the window that is being called, the next ones, and those that were put off.
+
+Rule of this file: pure bookkeeping in one event loop. A window is asked for before it is needed, and at most a few are
+held; a job whose wait is over goes before those that were never sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from fh_notebook.batching.job import Job
+
+__all__ = ["Entry", "Queue"]
+
+AHEAD: Final = 1
+"""Windows that are ready beside the one that is being called."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A job on its way."""
+
+    job: Job
+    sent: int = 0
+    """Exchanges, refused ones included: `Run.attempts`."""
+    refusals: int = 0
+    held: int = 0
+
+
+@dataclass(order=True, slots=True)
+class _Later:
+    due: float
+    number: int
+    entry: Entry = field(compare=False)
+
+
+class Queue:
+    """Jobs in their order.
+
+    Parameters
+    ----------
+    changed : function
+        Called when there may be a job where there was none.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._window: Iterator[Job] = iter(())
+        self._ahead: deque[Iterator[Job]] = deque()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._later: list[_Later] = []
+        self._head: Entry | None = None
+        self._numbers = count()
+        self._ended = False
+        self._broken: BaseException | None = None
+
+    async def fill(self, windows: AsyncIterator[Iterable[Job]]) -> None:
+        """Take the windows in, as there is room for them."""
+        try:
+            async for window in windows:
+                self._ahead.append(iter(window))
+                self._changed()
+                if len(self._ahead) > AHEAD:
+                    self._room.clear()
+                await self._room.wait()
+        except Exception as broken:
+            self._broken = broken
+        finally:
+            self._ended = True
+            self._changed()
+
+    def raise_broken(self) -> None:
+        """Raise what a window raised."""
+        if self._broken is not None:
+            raise self._broken
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no job, and none will come."""
+        return self._ended and self._peek() is None and not self._later
+
+    @property
+    def due(self) -> float | None:
+        """When the next job that was put off may be sent."""
+        return self._later[0].due if self._later else None
+
+    def ready(self, now: float) -> bool:
+        """Whether there is a job that may be sent."""
+        return bool(self._later and self._later[0].due <= now) or self._peek() is not None
+
+    def take(self, now: float) -> Entry:
+        """Return the next job; there is one."""
+        if self._later and self._later[0].due <= now:
+            return heapq.heappop(self._later).entry
+        entry, self._head = self._peek(), None
+        assert entry is not None, "ready() was not asked"  # noqa: S101 - a defect of ours
+        return entry
+
+    def put_off(self, entry: Entry, due: float) -> None:
+        """Have a job come again at `due`."""
+        heapq.heappush(self._later, _Later(due, next(self._numbers), entry))
+        self._changed()
+
+    def _peek(self) -> Entry | None:
+        """Return the next job that was never sent, held until it is taken."""
+        while self._head is None:
+            job = next(self._window, None)
+            if job is not None:
+                self._head = Entry(job)
+            elif self._ahead:
+                self._window = self._ahead.popleft()
+                self._room.set()
+            else:
+                break
+        return self._head

@@ -1,0 +1,117 @@
+"""`open_batch`: a batch of this or an earlier kernel, by its name, with nothing but what is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fh_notebook import session
+from fh_notebook.batching.agenda import Agenda
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.control import Control
+from fh_notebook.batching.feed import Feed
+from fh_notebook.batching.kept import KeptJobs
+from fh_notebook.batching.lookup import LookUp
+from fh_notebook.batching.outcomes import Outcomes
+from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.running import Options
+from fh_notebook.batching.source import KeptSource
+from fh_notebook.batching.stopping import Limits
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+
+__all__ = ["open_batch"]
+
+
+def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batch:
+    """Return a batch that is kept, by its name; nothing is called.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`fh_notebook.history` lists it.
+    client : Client or AsyncClient, optional
+        Whom ``resume()`` asks; the session's own by default.
+
+    Returns
+    -------
+    Batch
+        With every kept answer, all of them ``reused``. ``resume()`` calls what has none; where the inputs hold a
+        password, which is not kept, it asks for the rows instead.
+
+    Raises
+    ------
+    InputError
+        No batch of this name is kept; with the nearest name.
+    SettingsError
+        Nothing is kept at all (``store=None``), or the batch is another workspace's.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("shout", variant="loud")
+    ... def loud(text: str) -> str:
+    ...     return text.upper()
+    >>> with hive.client() as client:
+    ...     _ = fh.batch([{"text": "a"}], "shout", client=client, name="shouts", progress=False)
+    ...     fh.open_batch("shouts", client=client).frame["output"].tolist()
+    ['A']
+    """
+    store = session.store()
+    if store is None:
+        raise SettingsError("nothing is kept (store=None), so no batch can be opened; fh.configure(store=...) keeps")
+    caller = session.client_for(client)
+    record = _found(store, name, caller.workspace)
+    arms = [list(arm) for arm in record.plan.get("arms", ())]
+    if not arms:
+        raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=name)
+    kept = KeptJobs(store, record.id, arms)
+    source = KeptSource(kept, record.plan.get("rows"))
+    outcomes = Outcomes()
+    look_up = LookUp(store=store, batch=record.name, workspace=record.workspace, reuse="batch")
+    feed = Feed(source, outcomes, store, look_up, skip_invalid=True, where=record.deployment)
+    jobs = store.count_jobs(record.id)
+    plan = Plan(
+        name=record.name,
+        deployment=record.deployment,
+        variants=tuple(label for label, _, _ in arms),
+        rows=record.plan.get("rows") or -(-jobs // max(1, len(arms))),
+        repeats=record.plan.get("repeats", 1),
+        jobs=jobs,
+    )
+    options = Options(
+        limits=Limits(),
+        max_concurrency=None,
+        rate=None,
+        wait_for_reset=False,
+        on_event=None,
+        progress=True,
+        reuse="batch",
+        retry_unknown=False,
+        named=True,
+    )
+    agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options, register=lambda: None)
+    control = Control(agenda, client=caller, store=store, options=options)
+    agenda.adopt(jobs, most_at_once=control.expected_concurrency)
+    return Batch(control)
+
+
+def _found(store: Store, name: str, workspace: str) -> BatchRecord:
+    if not isinstance(name, str):
+        raise InputError(f"a batch is opened by its name, a text, not {short(name)}; fh.history() lists them")
+    if (record := store.batch(name, workspace)) is not None:
+        return record
+    if elsewhere := store.batches_named(name):
+        raise SettingsError(
+            f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, and calls go to {workspace} now; "
+            "give the client of that one: fh.open_batch(name, client=...)"
+        )
+    close = nearest(name, [known.name for known in store.batches()])
+    meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
+    raise InputError(f"no batch {short(name)} is kept; {meant}")

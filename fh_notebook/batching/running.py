@@ -1,0 +1,301 @@
+"""One start of a batch, on the background loop: an engine, its claims, and again after midnight where that is wanted.
+
+Rule of this file: whatever ends a start (its last answer, a limit of the service, an interrupt, a full disk), what was
+answered is kept and what was not is pending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook.batching.engine import Engine
+from fh_notebook.batching.events import Event, Finished, Retried, Started, Throttled
+from fh_notebook.batching.feed import Feed, Seen
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.ledger import StoreLedger
+from fh_notebook.batching.lookup import Reuse
+from fh_notebook.batching.outcomes import Outcomes
+from fh_notebook.batching.plan import Budget
+from fh_notebook.batching.seams import RateLike
+from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.worker import CUT_OFF
+from fh_notebook.contract.retry import NOT_REACHED, next_reset
+from fh_notebook.errors import SettingsError
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["Ahead", "Options", "Start", "Windows", "at_once", "budget_of", "chained"]
+
+Windows = AsyncIterator[Seen | list[Job]]
+"""Jobs to be called, window by window: found just now, or counted already."""
+
+RESET_GRACE_S: Final = 2.0
+"""After midnight UTC by this machine's clock: the service's may be behind."""
+NAP_S: Final = 60.0
+"""The longest sleep at once: a machine that was suspended must not sleep on."""
+
+
+def utc_now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a batch is started, each time that it is."""
+
+    limits: Limits
+    max_concurrency: int | None
+    rate: RateLike | None
+    wait_for_reset: bool
+    on_event: Callable[[Event], object] | None
+    progress: Any
+    reuse: Reuse
+    retry_unknown: bool
+    named: bool
+    """Whether the user named it: then the answers of other names are not offered."""
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Start:
+    """One start.
+
+    Parameters
+    ----------
+    name : str
+        The batch's.
+    client : Client
+        Whom to ask.
+    store : Store
+        Where answers are kept.
+    feed : Feed
+        What is to be called.
+    outcomes : Outcomes
+        Takes what comes of it.
+    options : Options
+        How.
+    call_lost : bool
+        Whether what may have run is called again.
+    hear : function of Event
+        Told of every event once the counts have it.
+    changed : function
+        Called when something to be shown has changed without an event.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        client: Client,
+        store: Store,
+        feed: Feed,
+        outcomes: Outcomes,
+        options: Options,
+        call_lost: bool,
+        hear: Callable[[Event], None],
+        changed: Callable[[], object],
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._store = store
+        self._feed = feed
+        self._outcomes = outcomes
+        self._options = options
+        self._call_lost = call_lost
+        self._hear = hear
+        self._changed = changed
+        self.engine: Engine | None = None
+        self.max_concurrency = options.max_concurrency
+        self.paused = False
+        self.waiting_until: datetime | None = None
+        """When it goes on, while it sleeps for the daily cap's renewal."""
+        self.answered = 0
+        self.cut = 0
+        """Calls that were out when it was cut short."""
+
+    async def run(self, windows: Windows, *, planned: int) -> None:
+        """Call the jobs of `windows`.
+
+        Parameters
+        ----------
+        windows : async iterator of Seen or list of Job
+            To be called.
+        planned : int
+            How many jobs there are, for the limits.
+        """
+        while True:
+            await self._run(windows, planned)
+            engine = self.engine
+            capped = engine is not None and engine.stopped is not None and engine.stopped.reason == "daily_cap"
+            if not (capped and self._options.wait_for_reset):
+                return
+            await self._sleep_until_reset()
+            # What the engine was given and did not call, then the windows that it did not take.
+            windows = chained(Ahead(self._feed.again()), windows)
+
+    async def _run(self, windows: Windows, planned: int) -> None:
+        owner = self._store.new_owner()
+        try:
+            ledger = StoreLedger(
+                self._store,
+                batch=self._name,
+                workspace=self._client.workspace,
+                owner=owner,
+                seen_id=self._store.newest_id(),
+                call_lost=self._call_lost,
+            )
+            with self._tuned_gate() as gate:
+                self.engine = Engine(
+                    attempt=self._client.aclient.attempt,
+                    gate=gate,
+                    ledger=ledger,
+                    emit=self._take,
+                    batch=self._name,
+                    limits=self._limits(),
+                    planned=planned,
+                    max_in_flight=self.max_concurrency,
+                    rate=self._options.rate,
+                    now=self._options.now,
+                )
+                self.engine.pause(self.paused)
+                await self.engine.run(self._jobs_of(windows))
+            if self.engine.stopped is not None and self.engine.stopped.reason == "store":
+                await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+        finally:
+            owner.end()
+
+    def _keep_owed(self) -> None:
+        with suppress(Exception):  # it is told already that the store fails, and tried again at the next start
+            self._store.keep_owed()
+
+    async def _jobs_of(self, windows: Windows) -> AsyncIterator[list[Job]]:
+        async for window in windows:
+            jobs = self._feed.take(window) if isinstance(window, Seen) else window
+            if any(job.sealed for job in jobs):
+                raise SettingsError(
+                    "the inputs of this batch hold a password, which is not kept; run its cell again with its rows"
+                )
+            yield jobs
+
+    # --- limits
+
+    def _limits(self) -> Limits:
+        """The limits of this start, with what the configured daily cap leaves now."""
+        budget = budget_of(self._client, self._store, self._options.now())
+        return replace(self._options.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)
+
+    async def _sleep_until_reset(self) -> None:
+        self.waiting_until = next_reset(self._options.now())
+        self._changed()
+        try:
+            while (left_s := (self.waiting_until - self._options.now()).total_seconds() + RESET_GRACE_S) > 0:
+                await self._options.sleep(min(left_s, NAP_S))
+        finally:
+            self.waiting_until = None
+            self._changed()
+        self._client.gate.reopen()
+
+    @contextmanager
+    def _tuned_gate(self) -> Iterator[Any]:
+        """Hold the workspace's gate at the batch's own number, where it has one, while the batch runs."""
+        gate = self._client.gate
+        before = gate.fixed_at
+        if self.max_concurrency is not None:
+            gate.fix(self.max_concurrency)
+        try:
+            yield gate
+        finally:
+            if self.max_concurrency is not None or gate.fixed_at != before:
+                gate.fix(before)
+
+    # --- while it runs: called in the loop's thread
+
+    def retune(self, max_concurrency: int | None) -> None:
+        """Change how many calls are out at once."""
+        self.max_concurrency = max_concurrency
+        if self.engine is not None:
+            self._client.gate.fix(max_concurrency)
+            self.engine.retune(max_concurrency)
+
+    def pause(self, paused: bool) -> None:
+        """Start no further call, or go on."""
+        self.paused = paused
+        if self.engine is not None:
+            self.engine.pause(paused)
+
+    def _take(self, event: Event) -> None:
+        """Take an event into the counts, then tell it."""
+        outcomes = self._outcomes
+        if isinstance(event, Started):
+            outcomes.calls += 1
+        elif isinstance(event, Retried) and event.run.error_code in NOT_REACHED:
+            outcomes.calls -= 1  # an attempt to connect is no request sent
+        elif isinstance(event, Throttled):
+            outcomes.refused += 1
+        elif isinstance(event, Finished):
+            self.answered += not event.reused
+            outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
+            self.cut += event.run.error_code == CUT_OFF
+            self._feed.finished(event.job, event.run, line=event.line, reused=event.reused)
+        self._hear(event)
+
+
+def budget_of(client: Client, store: Store, now: datetime) -> Budget:
+    """Return what is configured of costs, and what was used of it today."""
+    from fh_notebook import settings
+
+    said = settings.current()
+    if said.daily_cap is None:
+        return Budget(price_per_call=said.price_per_call)
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    used = store.calls_since(client.workspace, midnight)
+    return Budget(price_per_call=said.price_per_call, daily_cap=said.daily_cap, used_today=used)
+
+
+async def at_once(windows: Iterable[Seen | list[Job]]) -> Windows:
+    """Yield windows that are there already."""
+    for window in windows:
+        yield window
+
+
+async def chained(*parts: Windows) -> Windows:
+    """Yield the windows of one part after the other."""
+    for part in parts:
+        async for window in part:
+            yield window
+
+
+class Ahead:
+    """Windows that are made in a thread: making one looks into the store, and may wait for the user's iterator.
+
+    A window that is being made when nobody waits for it any more is not lost: it is the next one that is given.
+
+    Parameters
+    ----------
+    windows : iterator of Seen
+        Used by one thread at a time.
+    """
+
+    def __init__(self, windows: Iterator[Seen]) -> None:
+        self._windows = windows
+        self._coming: asyncio.Future[Seen | None] | None = None
+
+    def __aiter__(self) -> Ahead:
+        return self
+
+    async def __anext__(self) -> Seen | list[Job]:
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(asyncio.to_thread(next, self._windows, None))
+        window = await asyncio.shield(self._coming)  # what it raised is raised again whenever it is asked for
+        if window is None:
+            raise StopAsyncIteration
+        self._coming = None
+        return window

@@ -1,0 +1,217 @@
+"""One slot, one job after the other: claim, call, keep, and with the answer the claim of the next.
+
+Rule of this file: it judges nothing itself (`contract.retry` does) and never repeats what may have run. An answer
+counts after its commit, and a cancel waits for the commit that is on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from fh_notebook.batching.events import Event, Retried, Started, Stopped, Throttled
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.ledger import Ledger, Turn
+from fh_notebook.batching.outcomes import kind_of
+from fh_notebook.batching.queue import Entry
+from fh_notebook.batching.seams import GateLike
+from fh_notebook.batching.stopping import stop_of_answer
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.retry import Decision, Verdict, decide
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.wire import Exchange
+from fh_notebook.errors import CallError
+from fh_notebook.loop import unbroken
+
+__all__ = ["CUT_OFF", "HELD_WAIT_S", "Board", "Worker"]
+
+CUT_OFF: Final = "cancelled"
+"""The error code of a call that was out when the batch was cancelled."""
+HELD_WAIT_S: Final = 0.25
+HELD_WAIT_MAX_S: Final = 5.0
+"""How often a job that another kernel is calling is asked for again; it doubles up to the second."""
+
+Next = tuple[Entry | None, Turn | None]
+"""The job that comes next in a slot, and its turn where it is claimed already."""
+
+
+class Board(Protocol):
+    """What workers share: the engine's side of them."""
+
+    calls: int
+    refused: int
+    stopped: Stopped | None
+
+    def following(self) -> Entry | None:
+        """Return the job that a worker's slot takes next, unless the slot must be given back."""
+        ...
+
+    def opened(self) -> None:
+        """Note that a job which was taken is claimed, or is not to be."""
+        ...
+
+    def failed(self, run: Run) -> bool:
+        """Count the run of a job, and say whether it is one error too many."""
+        ...
+
+    def finished(self, job: Job, run: Run, *, line: int, reused: bool = False) -> None:
+        """Tell that a job has its outcome."""
+        ...
+
+    def put_off(self, entry: Entry, wait_s: float) -> None:
+        """Have a job come again."""
+        ...
+
+    def stop(self, stopped: Stopped) -> None:
+        """Start no further call."""
+        ...
+
+
+class Worker:
+    """Takes jobs through calls; one for all slots of an engine, since it holds nothing of a slot.
+
+    Parameters
+    ----------
+    board : Board
+        What workers share.
+    attempt, gate, ledger, emit, batch, jitter, now
+        As :class:`~fh_notebook.batching.engine.Engine` has them.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        *,
+        attempt: Callable[[InvokeRequest], Awaitable[Exchange]],
+        gate: GateLike,
+        ledger: Ledger,
+        emit: Callable[[Event], None],
+        batch: str,
+        jitter: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._board = board
+        self._attempt = attempt
+        self._gate = gate
+        self._ledger = ledger
+        self._emit = emit
+        self._batch = batch
+        self._jitter = jitter
+        self._now = now
+
+    async def work(self, entry: Entry | None, slot: AsyncExitStack) -> None:
+        """Take `entry` through `slot`, and after it one job after the other, as long as the slot may be kept."""
+        async with slot:
+            turn: Turn | None = None
+            while entry is not None:
+                if turn is None:
+                    turn = await self._claim(entry)
+                entry, turn = await self._one(entry, turn)
+
+    async def _claim(self, entry: Entry) -> Turn:
+        try:
+            return await self._ledger.claim(entry.job)
+        except asyncio.CancelledError:
+            # The claim was asked for and is there; nothing was sent.
+            await unbroken(self._ledger.release(entry.job))
+            raise
+        finally:
+            self._board.opened()
+
+    async def _one(self, entry: Entry, turn: Turn) -> Next:
+        """Take one job through its turn; return what comes next in this slot."""
+        if turn.go and self._board.stopped is not None:  # an answer that came meanwhile ended it all
+            await self._ledger.release(entry.job)
+            return None, None
+        if turn.go:
+            return await self._call(entry)
+        if turn.answer is not None:
+            self._board.failed(turn.answer)
+            self._board.finished(entry.job, turn.answer, line=turn.line, reused=kind_of(turn.answer) != "unknown")
+        else:
+            entry.held += 1
+            self._board.put_off(entry, min(HELD_WAIT_MAX_S, HELD_WAIT_S * 2.0 ** (entry.held - 1)))
+        return self._board.following(), None
+
+    async def _call(self, entry: Entry) -> Next:
+        entry.sent += 1
+        self._board.calls += 1
+        self._emit(Started(job=entry.job, attempt=entry.sent))
+        started_at = self._now()
+        try:
+            exchange = await self._attempt(entry.job.request(self._batch))
+        except asyncio.CancelledError:
+            run = _unknown(entry.job, started_at, CUT_OFF, "it was cancelled while it was out; it may have run")
+            await unbroken(self._finish(entry, run, goes_on=False))
+            raise
+        except CallError as unforeseen:
+            return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(unforeseen)))
+        decision = self._judge(entry, exchange)
+        self._gate.hear(decision)
+        return await self._follow(entry, exchange.run, decision)
+
+    def _judge(self, entry: Entry, exchange: Exchange) -> Decision:
+        # Being refused for concurrency uses up no attempt: a batch has time.
+        facts: dict[str, Any] = {"jitter": self._jitter(), "now": self._now()}
+        decision = decide(exchange.answer, attempt=entry.sent - entry.refusals, **facts)
+        if decision.verdict is not Verdict.THROTTLED:
+            return decision
+        self._board.refused += 1
+        entry.refusals += 1
+        return decide(exchange.answer, attempt=entry.refusals, **facts)
+
+    async def _follow(self, entry: Entry, run: Run, decision: Decision) -> Next:
+        """Do what the decision says."""
+        if decision.again:
+            run = replace(run, attempts=entry.sent)
+            await self._ledger.release(entry.job)
+            kind = Throttled if decision.verdict is Verdict.THROTTLED else Retried
+            self._emit(kind(job=entry.job, run=run, reason=decision.reason, wait_s=decision.wait_s))
+            self._board.put_off(entry, decision.wait_s)
+            return None, None
+        if decision.verdict is Verdict.STOP:
+            self._board.stop(stop_of_answer(decision.reason, replace(run, attempts=entry.sent)))
+            await self._ledger.release(entry.job)
+            return None, None
+        if decision.verdict is Verdict.UNKNOWN and run.status != "unknown":
+            run = replace(run, status="unknown")
+        return await self._finish(entry, run)
+
+    async def _finish(self, entry: Entry, run: Run, *, goes_on: bool = True) -> Next:
+        """Keep the answer; with it goes the claim of the job that comes next in this slot."""
+        run = replace(run, attempts=entry.sent, inputs=entry.job.shown_inputs)
+        if not (run.done or run.error):
+            request = f" (request {run.request_id})" if run.request_id else ""
+            run = replace(run, error=f"the service took it and it had not ended{request}")
+        is_last = self._board.failed(run) or not goes_on
+        following = None if is_last else self._board.following()
+        line = 0
+        try:
+            line, turn = await self._ledger.keep(entry.job, run, then=following.job if following else None)
+        except asyncio.CancelledError:
+            if following is not None:
+                await unbroken(self._ledger.release(following.job))
+            raise
+        finally:
+            if following is not None:
+                self._board.opened()
+            # Also when it could not be kept: the answer is paid for, and in memory it is better than nowhere.
+            self._board.finished(entry.job, run, line=line)
+        return following, turn
+
+
+def _unknown(job: Job, started_at: datetime, code: str, error: str) -> Run:
+    return Run(
+        status="unknown",
+        error=error,
+        error_code=code,
+        started_at=started_at,
+        deployment=job.deployment,
+        variant=job.variant,
+        inputs=job.shown_inputs,
+        metadata=job.metadata,
+    )

@@ -1,0 +1,272 @@
+"""`Http1`: one HTTP/1.1 connection, on which one exchange follows another.
+
+Rules of this file:
+
+1. It ends in exactly one of two ways: the whole answer, or an error of httpx's that says how far it came. Before the
+   first byte of a request is written nothing can have run; from then on everything may have.
+2. A connection is used again only after an answer that was whole, that both sides let stand, and after which not a
+   byte more came. Whatever else happens (a cancel, a timeout, half an answer, an early answer), it is closed.
+3. What a server sends is bounded: the head and everything that is not body by `MAX_HEAD_BYTES`, the body by a pause in
+   reading while nobody takes it.
+
+The parsing is llhttp's, the parser of Node.js, through ``httptools``; sockets and TLS are asyncio's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from typing import Any, Final
+
+import httptools
+import httpx
+
+__all__ = ["Http1"]
+
+MAX_HEAD_BYTES: Final = 100 * 1024
+"""Of a head, of trailers, of anything between two bytes of a body: what httpcore allows."""
+MAX_WAITING_BYTES: Final = 256 * 1024
+"""Of a body that has come and was not taken yet; then the socket is not read until it is."""
+PIECE_BYTES: Final = 64 * 1024
+"""A piece of a body is no larger: it may be packed a thousandfold, and is unpacked as one."""
+
+
+class Http1(asyncio.Protocol):
+    """One connection; asyncio calls the lower half of the methods, the parser those that begin with ``on_``."""
+
+    def __init__(self, parser: Any = httptools.HttpResponseParser) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._parser = parser(self)
+        # "Dangerous" between a proxy and its many clients. Here an answer is paid for, and httpx takes it: one with a
+        # length beside its chunks (its connection is not used again), one with bare line feeds.
+        self._parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
+        self._transport: Any = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._busy = self._lost = self._unwritten = False
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self.idle_until = 0.0
+
+    def _begin(self, method: str) -> None:
+        self._busy, self._bodiless = True, method == "HEAD"
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.status = 0
+        self.reason = b""
+        self._begun = self._whole = self._reusable = self._until_closed = False
+        self._broken: httpx.TransportError | None = None
+        self._pieces: deque[bytes] = deque()
+        self._waiting_bytes = self._idle_bytes = self._head_bytes = 0
+        self._paused = False
+
+    # What a transport asks of it.
+
+    def is_fresh(self) -> bool:
+        """Whether the other end has neither closed the connection nor said anything since the last answer."""
+        if self._lost or self._transport.is_closing():
+            return False
+        return not _readable(self._transport.get_extra_info("socket").fileno())
+
+    async def ask(self, method: str, message: bytes, *, write_s: float | None, read_s: float | None) -> None:
+        """Send `message` and wait for the head of the answer: `status`, `reason` and `headers` are set then.
+
+        Raises
+        ------
+        httpx.TransportError
+            The request has been written at least in part, and may have run.
+        """
+        self._begin(method)
+        self._transport.write(message)
+        while not self.status and self._broken is None:
+            # An answer may come before the whole request was taken: so it is not the writing that is waited for.
+            if self._unwritten:
+                await self._wait(write_s, httpx.WriteTimeout)
+            else:
+                await self._wait(read_s, httpx.ReadTimeout)
+        if not self.status:
+            raise self._broken  # type: ignore[misc]  # the loop ended with one of the two
+
+    async def next_piece(self, read_s: float | None) -> bytes | None:
+        """Return the next piece of the body; ``None`` after the last.
+
+        Raises
+        ------
+        httpx.TransportError
+            The answer was cut off.
+        """
+        while not self._pieces:
+            if self._whole:
+                return None
+            if self._broken is not None:
+                raise self._broken
+            await self._wait(read_s, httpx.ReadTimeout)
+        piece = self._pieces.popleft()
+        if len(piece) > PIECE_BYTES:
+            self._pieces.appendleft(piece[PIECE_BYTES:])
+            piece = piece[:PIECE_BYTES]
+        self._waiting_bytes -= len(piece)
+        if self._paused and self._waiting_bytes < MAX_WAITING_BYTES // 2:
+            self._paused = False
+            self._transport.resume_reading()
+        return piece
+
+    def release(self) -> bool:
+        """End the exchange; return whether the connection may be used again. If not, it is closed."""
+        self._busy = False
+        if self._whole and self._reusable and not self._unwritten and not self._paused and not self._lost:
+            return True
+        self.abort()
+        return False
+
+    def abort(self) -> None:
+        """Close the connection at once; what is under way on it breaks."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _wait(self, seconds: float | None, late: type[httpx.TimeoutException]) -> None:
+        self._waiter = self._loop.create_future()
+        timer = None if seconds is None else self._loop.call_later(seconds, self._break, late, "")
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _break(self, kind: type[httpx.TransportError], words: str) -> None:
+        if self._busy and not self._whole and self._broken is None:
+            self._broken = kind(words)
+        self._wake()
+
+    # What asyncio tells it.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hold the connection's transport."""
+        self._transport = transport
+
+    def pause_writing(self) -> None:
+        """Note that the other end does not take the request as fast as it is written."""
+        self._unwritten = True
+
+    def resume_writing(self) -> None:
+        """Note that the request is written, and wait for the answer from now on."""
+        self._unwritten = False
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if not self._busy:
+            self.abort()  # nobody asked: what this is the answer to, nobody can say
+            return
+        self._idle_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as broken:
+            self._reusable = False
+            self._break(httpx.RemoteProtocolError, f"not HTTP as it was asked for: {broken.__context__ or broken}")
+        if self._idle_bytes > MAX_HEAD_BYTES:
+            self._break(httpx.RemoteProtocolError, "too many headers")
+        if self._waiting_bytes > MAX_WAITING_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        if self.status or self._broken is not None:
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is under way: with a whole answer, if its end was to be told by the connection's."""
+        self._lost = True
+        if not self.closed.done():
+            self.closed.set_result(None)
+        if not self._busy:
+            return
+        if exc is not None:
+            self._break(httpx.ReadError, str(exc))
+        elif self._until_closed:
+            self._whole = True
+        elif self._begun:
+            self._break(httpx.RemoteProtocolError, "the connection was closed before the end of the answer")
+        else:
+            self._break(httpx.RemoteProtocolError, "Server disconnected without sending a response.")
+        self._wake()
+
+    # What the parser tells it.
+
+    def on_message_begin(self) -> None:
+        """Note that an answer begins; a second one after the whole first was not asked for."""
+        if self._whole:
+            self._reusable = False
+        else:
+            self._begun, self.reason = True, b""
+
+    def on_status(self, reason: bytes) -> None:
+        """Keep the words beside the status; they come in pieces."""
+        if not self._whole:
+            self.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers, which come after the head, are not kept."""
+        if self.status:
+            return
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError("too many headers")
+        self.headers.append((name, value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Take the head as the answer's; 100 Continue and 103 Early Hints only announce one."""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self.headers = []
+        elif not self.status:
+            self.status = status
+            length, chunked = _framing(self.headers)
+            self._reusable = self._parser.should_keep_alive() and not (length and chunked)
+            self._until_closed = not (length or chunked)
+            if self._bodiless:  # the parser does not know what was asked, and goes on to wait for a body
+                self._whole, self._reusable = True, False
+
+    def on_body(self, piece: bytes) -> None:
+        """Keep a piece of the body until it is taken."""
+        self._idle_bytes = 0
+        if not self._whole:
+            self._pieces.append(piece)
+            self._waiting_bytes += len(piece)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the answer."""
+        if self.status:
+            self._whole = True
+
+
+def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bool]:
+    """Whether the head says how long the body is, and whether it comes in chunks; without either, its end is closing.
+
+    Raises
+    ------
+    ValueError
+        Another transfer encoding: where such a body ends, and what it says, we could only guess.
+    """
+    length = chunked = False
+    for name, value in headers:
+        lower = name.lower()
+        if lower == b"content-length":
+            length = True
+        elif lower == b"transfer-encoding":
+            chunked = True
+            if value.lower() != b"chunked":
+                raise ValueError("a transfer encoding that is not chunked")
+    return length, chunked
+
+
+def _readable(descriptor: int) -> bool:
+    """Whether reading `descriptor` would return at once: for an idle connection, that it was closed."""
+    if descriptor < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

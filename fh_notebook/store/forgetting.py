@@ -1,0 +1,77 @@
+"""Removing what was kept, over all tables: answers, and the batches that nothing is left of.
+
+Rule of this file: what is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain
+text. A batch that somebody is running is not touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["Which", "forget", "running"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """What is to be removed: everything that fits all of what is given."""
+
+    batch: str | None = None
+    deployment: str | None = None
+    before: datetime | None = None
+    """Answers that were kept earlier, UTC."""
+
+    def of_answers(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition on lines of ``answers``."""
+        conditions, values = ["1"], []
+        for column, value in (("batch", self.batch), ("deployment", self.deployment)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                values.append(value)
+        if self.before is not None:
+            conditions.append("kept_at < ?")
+            values.append(self.before.timestamp())  # type: ignore[arg-type]
+        return " AND ".join(conditions), tuple(values)
+
+    def of_batches(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
+        conditions, values = ["1"], []
+        for column, value in (("name", self.batch), ("deployment", self.deployment)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                values.append(value)
+        if self.before is not None:
+            conditions.append("created_at < ?")
+            values.append(self.before.timestamp())  # type: ignore[arg-type]
+        return " AND ".join(conditions), tuple(values)
+
+
+def running(connection: sqlite3.Connection, which: Which, is_alive: Callable[[str], bool]) -> list[str]:
+    """Return the names of the batches in question that somebody who lives is running."""
+    condition, values = which.of_batches()
+    found = connection.execute(
+        f"SELECT DISTINCT claims.batch, claims.owner FROM claims WHERE claims.batch IN"
+        f" (SELECT name FROM batches WHERE {condition})",
+        values,
+    ).fetchall()
+    return list(dict.fromkeys(batch for batch, owner in found if is_alive(owner)))
+
+
+def forget(connection: sqlite3.Connection, which: Which) -> int:
+    """Remove answers, and then the batches of which none is left; return how many answers were removed."""
+    condition, values = which.of_answers()
+    gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
+    condition, values = which.of_batches()
+    emptied = connection.execute(
+        f"SELECT id, name FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"
+        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace)",
+        values,
+    ).fetchall()
+    for number, name in emptied:
+        for table in ("jobs", "rows"):
+            connection.execute(f"DELETE FROM {table} WHERE batch = ?", (number,))
+        connection.execute("DELETE FROM claims WHERE batch = ?", (name,))
+        connection.execute("DELETE FROM batches WHERE id = ?", (number,))
+    return gone

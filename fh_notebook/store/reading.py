@@ -1,0 +1,140 @@
+"""What is read of the store: every question of the rooms above, one method each.
+
+Rule of this file: nothing is written here. A look-up of many jobs takes no run apart that is not asked for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import TypeVar
+
+from fh_notebook.store import answers, batches, claims, jobs, rows
+from fh_notebook.store.answers import Kept, Seen
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.rows import RowLine
+
+__all__ = ["Reading"]
+
+T = TypeVar("T")
+
+
+class Reading:
+    """The questions; whoever answers them has a connection."""
+
+    def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        raise NotImplementedError
+
+    # --- answers
+
+    def seen(
+        self, keys: Iterable[str], *, batch: str | None, after_id: int = 0, since: datetime | None = None
+    ) -> list[Seen]:
+        """Return what is known of these jobs, of one batch or (``None``) of any and of single runs, the newest first.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            The jobs.
+        batch : str or None
+            Whose answers.
+        after_id : int
+            Only lines behind this one.
+        since : datetime, optional
+            Only what was kept since then.
+        """
+        wanted = list(keys)
+        return self._read(lambda c: list(answers.seen(c, wanted, batch=batch, after_id=after_id, since=since)))
+
+    def answers_by_ids(self, ids: Iterable[int]) -> dict[int, Kept]:
+        """Return the answers of these lines, by number; what was forgotten since is left out."""
+        wanted = list(ids)
+        return self._read(lambda c: {kept.id: kept for kept in answers.by_ids(c, wanted)})
+
+    def answers_of_batch(self, batch: str, *, after_id: int = 0) -> list[Kept]:
+        """Return the answers that were kept under a batch's name after line `after_id`, the newest first."""
+        return self._read(lambda c: list(answers.of_batch(c, batch, after_id=after_id)))
+
+    def count_completed(self, keys: Iterable[str]) -> int:
+        """Return how many of these jobs have a completed answer, of any batch or none."""
+        return self._read(lambda c: answers.count_completed(c, keys))
+
+    def every_answer(self, *, window: int = 500) -> Iterator[Kept]:
+        """Yield all answers, the oldest first, a window at a time: others may write meanwhile."""
+        after = 0
+        while found := self._read(lambda c, after=after: list(answers.behind(c, after, window))):  # type: ignore[misc]  # bound at once
+            yield from found
+            after = found[-1].id
+
+    def newest_id(self) -> int:
+        """Return the number of the last line that was kept; 0 when there is none."""
+        return self._read(answers.newest_id)
+
+    def runs(self, limit: int = 100, *, deployment: str | None = None, workspace: str | None = None) -> list[Kept]:
+        """Return the last single runs, of one deployment, one workspace or all, the newest first."""
+        return self._read(lambda c: list(answers.single_runs(c, limit, deployment=deployment, workspace=workspace)))
+
+    def answers_of_deployment(self, workspace: str, deployment: str, limit: int) -> list[Kept]:
+        """Return the last answers of one deployment in one workspace, of batches and of none, the newest first."""
+        return self._read(lambda c: list(answers.of_deployment(c, workspace, deployment, limit)))
+
+    def deployment_names(self) -> list[tuple[str, str]]:
+        """Return every (deployment, workspace) of which an answer is kept, by name."""
+        return self._read(answers.deployment_names)
+
+    def calls_since(self, workspace: str, since: datetime) -> int:
+        """Return how many requests were sent to a workspace since then, by whatever kernel, as far as they are kept."""
+        return self._read(lambda c: answers.calls_since(c, workspace, since))
+
+    def seconds_of(self, workspace: str, deployment: str, limit: int = 50) -> list[float]:
+        """Return how long the last completed calls of a deployment took, in seconds, the newest first."""
+        return self._read(lambda c: answers.seconds_of(c, workspace, deployment, limit))
+
+    # --- batches
+
+    def batch(self, name: str, workspace: str) -> BatchRecord | None:
+        """Return what a batch's name stands for, if it is known."""
+        return self._read(lambda c: batches.find(c, name, workspace))
+
+    def batches_named(self, name: str) -> list[BatchRecord]:
+        """Return the batches of that name in all workspaces, the newest first."""
+        return self._read(lambda c: list(batches.named(c, name)))
+
+    def batches(self) -> list[BatchRecord]:
+        """Return all batches, the newest first."""
+        return self._read(lambda c: list(batches.every(c)))
+
+    def newest_batches(self, limit: int = 100, *, deployment: str | None = None) -> list[tuple[BatchRecord, datetime]]:
+        """Return the last batches, each with the time of its last answer (UTC), the newest first."""
+        return self._read(lambda c: list(batches.newest(c, limit, deployment=deployment)))
+
+    def counts_of_batch(self, name: str, workspace: str) -> dict[str, int]:
+        """Return how many jobs of a batch have which status, each by its newest answer."""
+        return self._read(lambda c: answers.counts_of_batch(c, name, workspace))
+
+    def claims_of_batch(self, batch: str) -> dict[str, str]:
+        """Return the jobs of a batch that somebody claims: key -> owner."""
+        return self._read(lambda c: claims.of_batch(c, batch))
+
+    # --- jobs and rows
+
+    def jobs_of(self, batch_id: int, *, window: int = 1_000) -> Iterator[list[JobLine]]:
+        """Yield the jobs of one batch in the plan's order, `window` at a time."""
+        after = (-1, 0, 0)
+        while True:
+            found = self._read(lambda c, after=after: list(jobs.of_batch(c, batch_id, after=after, limit=window)))  # type: ignore[misc]  # bound at once
+            if not found:
+                return
+            yield found
+            after = (found[-1].position, found[-1].repeat, found[-1].arm)
+
+    def count_jobs(self, batch_id: int) -> int:
+        """Return how many jobs of one batch are kept."""
+        return self._read(lambda c: jobs.count(c, batch_id))
+
+    def rows_of(self, batch_id: int, positions: Iterable[int]) -> dict[int, RowLine]:
+        """Return the rows at these places of one batch, by place."""
+        wanted = list(positions)
+        return self._read(lambda c: {line.position: line for line in rows.of_positions(c, batch_id, wanted)})

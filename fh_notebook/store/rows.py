@@ -1,0 +1,47 @@
+"""Table ``rows``: the source columns of a batch's rows, so that its frame can be made again in another kernel.
+
+Rule of this file: as they may be shown: a column that a password is taken from is masked before it comes here.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["CREATE", "RowLine", "of_positions", "write"]
+
+CREATE: Final = (
+    """CREATE TABLE rows (
+        batch INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (batch, position)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+class RowLine(NamedTuple):
+    """One row as it is kept."""
+
+    position: int
+    label: str
+    """JSON."""
+    record: str
+    """JSON: column to value."""
+
+
+def write(connection: sqlite3.Connection, batch: int, lines: Iterable[RowLine]) -> None:
+    """Write rows of one batch."""
+    connection.executemany(f"INSERT OR REPLACE INTO rows VALUES ({batch:d}, ?, ?, ?)", lines)
+
+
+def of_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[RowLine]:
+    """Yield the rows at these places of one batch, in no order."""
+    found = connection.execute(
+        "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
+        (batch, json.dumps(list(positions))),
+    )
+    return map(RowLine._make, found)

@@ -1,0 +1,71 @@
+"""A plan without a client or a store: rows, arms, jobs and their check, as `batch` puts them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import fh_notebook as fh
+from fh_notebook.batching.arms import read_arms
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.making import plan_table
+from fh_notebook.batching.plan import Plan, check_options
+from fh_notebook.batching.planner import Planner, refused
+from fh_notebook.batching.rows import read_rows
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What was planned."""
+
+    name: str
+    jobs: tuple[Job, ...]
+    plan: Plan
+
+    @property
+    def calls(self) -> int:
+        return self.plan.calls
+
+    @property
+    def doubled(self) -> int:
+        return self.plan.doubled
+
+    @property
+    def invalid(self) -> int:
+        return self.plan.invalid
+
+    def __str__(self) -> str:
+        return str(self.plan)
+
+
+def make_plan(source: Any, deployment: fh.Deployment, **options: Any) -> Planned:
+    """Plan `source`; raise as `batch` does before it looks anything up."""
+    first, sample = options.pop("first", None), options.pop("sample", None)
+    repeats, on_invalid = options.pop("repeats", 1), options.pop("on_invalid", "raise")
+    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid)
+    arms = read_arms(options.pop("variants", None), deployment, options.pop("inputs", None), find=fh.Deployment)
+    planner = Planner(
+        arms, repeats=repeats, metadata=options.pop("metadata", None) or {}, workspace=options.pop("workspace", "w")
+    )
+    name, by_row, _ = plan_table(
+        read_rows(source), planner, deployment.name, name=options.pop("name", None), first=first, sample=sample
+    )
+    assert not options, options
+    jobs = planner.checked(job for row in by_row for job in row)
+    bad = {job.row for job in jobs if job.problems}
+    error = refused(jobs, where=deployment.name, any_fits=len(bad) < len(by_row))
+    if error is not None and on_invalid == "raise":
+        raise error
+    keys = [job.key for job in jobs if job.key]
+    plan = Plan(
+        name=name,
+        deployment=deployment.name,
+        variants=tuple(arm.label for arm in arms),
+        rows=len(by_row),
+        repeats=repeats,
+        jobs=len(jobs),
+        doubled=len(keys) - len(set(keys)),
+        invalid=len(jobs) - len(keys),
+        calls=len(set(keys)),
+    )
+    return Planned(name, tuple(jobs), plan)

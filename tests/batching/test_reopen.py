@@ -1,0 +1,120 @@
+"""Batches that are opened again by their name, with nothing but the store."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.batching.outcomes import Counts
+from tests.batching.hives import Shouting, rows
+
+
+@pytest.fixture
+def shouting() -> Shouting:
+    return Shouting(name="lasting")
+
+
+def test_a_batch_is_opened_with_its_table(shouting: Shouting) -> None:
+    """The same lines, with the source's columns, failures and invalid rows; all reused; nothing is called."""
+    frame = pd.DataFrame(
+        {"text": ["Hi", "bad", "Yo"], "n": [1, 2, 3], "expected_output": ["HI", "x", "YO"]}, index=list("pqr")
+    )
+    client = shouting.hive.client()
+    made = fh.batch(frame, "shout", client=client, name="mine", inputs={"text": "text"}, progress=False)
+    session.reset()  # another kernel
+    opened = fh.open_batch("mine", client=client)
+    assert opened.counts == Counts(planned=6, done=5, failed=1, reused=6)
+    columns = [c for c in made.frame.columns if c != "reused"]
+    pd.testing.assert_frame_equal(opened.frame[columns], made.frame[columns], check_dtype=False)
+    assert opened.frame["reused"].all()
+    assert fh.compare(opened).summary().equals(fh.compare(made).summary())
+    assert shouting.calls == 6
+    assert opened.resume().counts.calls == 0
+
+
+def test_an_opened_batch_goes_on_without_its_rows(shouting: Shouting) -> None:
+    """What was pending is called with the inputs and metadata that were planned."""
+    client = shouting.hive.client()
+    fh.batch(
+        rows(6),
+        "shout",
+        client=client,
+        variants="loud",
+        name="mine",
+        max_calls=2,
+        metadata={"who": "me"},
+        progress=False,
+    )
+    session.reset()
+    opened = fh.open_batch("mine", client=client)
+    assert opened.counts == Counts(planned=6, done=2, pending=4, reused=2)
+    assert "4 calls" in str(opened.plan())
+    opened.resume()
+    assert opened.counts == Counts(planned=6, done=6, reused=2, calls=4)
+    assert set(shouting.ran.values()) == {1}
+    assert shouting.hive.calls[-1].metadata["who"] == "me"
+
+
+def test_a_streamed_batch_is_opened_too(shouting: Shouting) -> None:
+    """Its rows were kept window by window."""
+    client = shouting.hive.client()
+    fh.batch(iter(rows(1_100)), "shout", client=client, variants="loud", name="long", progress=False)
+    opened = fh.open_batch("long", client=client)
+    assert opened.counts.done == 1_100
+    assert opened.frame["text"].tolist() == [f"t{i}" for i in range(1_100)]
+
+
+def test_inputs_with_a_password_are_read_and_not_sent() -> None:
+    """They are kept masked, so the rows are asked for."""
+    dep = fh.Deployment("shout", variants="loud", inputs={"text": fh.text(secret=True)})
+    client = Shouting(name="lasting").hive.client()
+    fh.batch([{"text": "s3cret"}, {"text": "other"}], dep, client=client, name="mine", max_calls=1, progress=False)
+    opened = fh.open_batch("mine", client=client)
+    assert opened.frame["text"].tolist() == ["***"]
+    with pytest.raises(fh.SettingsError, match="hold a password, which is not kept; run its cell again"):
+        opened.resume()
+    assert opened.counts == Counts(planned=2, done=1, pending=1, reused=1)
+
+
+def test_what_is_not_there_is_told_with_the_nearest_name(shouting: Shouting) -> None:
+    """Or whose it is."""
+    client = shouting.hive.client()
+    fh.batch(rows(1), "shout", client=client, name="tickets-june", progress=False)
+    with pytest.raises(fh.InputError, match="no batch 'tickets-jnue' is kept; did you mean 'tickets-june'"):
+        fh.open_batch("tickets-jnue", client=client)
+    with pytest.raises(fh.InputError, match=r"fh.history\(\) lists"):
+        fh.open_batch("nothing like it", client=client)
+    with pytest.raises(fh.InputError, match="by its name, a text"):
+        fh.open_batch(3, client=client)  # type: ignore[arg-type]
+    with pytest.raises(fh.SettingsError, match="workspace local#lasting"):
+        fh.open_batch("tickets-june", client=Shouting(name="another").hive.client())
+    fh.configure(store=None)
+    with pytest.raises(fh.SettingsError, match="store=None"):
+        fh.open_batch("tickets-june", client=client)
+
+
+def test_a_name_with_other_arms_keeps_what_it_had(shouting: Shouting) -> None:
+    """First one variant, then the other, under one name: opened, both are there, side by side."""
+    client = shouting.hive.client()
+    fh.batch(rows(2), "shout", client=client, variants="soft", name="mine", progress=False)
+    fh.batch(rows(2), "shout", client=client, variants="loud", name="mine", progress=False)
+    opened = fh.open_batch("mine", client=client)
+    assert opened.frame[["row", "variant", "output"]].values.tolist() == [
+        [0, "soft", "t0"],
+        [0, "loud", "T0"],
+        [1, "soft", "t1"],
+        [1, "loud", "T1"],
+    ]
+
+
+def test_a_pilot_and_then_all_of_it_is_one_batch(shouting: Shouting) -> None:
+    """The rows of the pilot have their places among all."""
+    client = shouting.hive.client()
+    fh.batch(rows(10), "shout", client=client, variants="loud", name="mine", sample=3, progress=False)
+    assert fh.open_batch("mine", client=client).counts.planned == 3
+    fh.batch(rows(10), "shout", client=client, variants="loud", name="mine", progress=False)
+    opened = fh.open_batch("mine", client=client)
+    assert opened.counts == Counts(planned=10, done=10, reused=10)
+    assert opened.frame["row"].tolist() == list(range(10))

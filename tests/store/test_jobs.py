@@ -1,0 +1,134 @@
+"""What a batch is made of, in the store; the store in memory; a claim that comes with an answer."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import StoreError
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.rows import RowLine
+from fh_notebook.store.store import Store
+from fh_notebook.store.writer import Committed
+
+RUN = Run(status="completed", output="hi", deployment="d")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "answers.sqlite3").closing() as opened:
+        yield opened
+
+
+def _line(position: int, repeat: int = 1, arm: int = 0, key: str = "k") -> JobLine:
+    return JobLine(position, repeat, arm, key, "{}", "{}", "[]", 1)
+
+
+places = st.tuples(st.integers(0, 30), st.integers(1, 3), st.integers(0, 2))
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.lists(places, max_size=60), st.integers(1, 7))
+def test_jobs_come_in_the_order_of_their_places_whatever_the_window(
+    store: Store, planned: list[tuple[int, int, int]], window: int
+) -> None:
+    """Each place once, with the key that was planned last."""
+    store.put(lambda c: c.execute("DELETE FROM jobs")).result()
+    for number, place in enumerate(planned):
+        store.keep_plan(1, [_line(*place, key=str(number))], []).result()
+    store.keep_plan(2, [_line(0)], []).result()
+    last = {place: str(number) for number, place in enumerate(planned)}
+    read = [line for part in store.jobs_of(1, window=window) for line in part]
+    assert [(line.position, line.repeat, line.arm) for line in read] == sorted(last)
+    assert all(line.key == last[line.position, line.repeat, line.arm] for line in read)
+    assert store.count_jobs(1) == len(last)
+
+
+def test_rows_are_found_by_their_places(store: Store) -> None:
+    """Those that are not there are left out; other batches' are other rows."""
+    store.keep_plan(1, [], [RowLine(p, f'"r{p}"', "{}") for p in range(5)]).result()
+    assert sorted(store.rows_of(1, [1, 3, 99])) == [1, 3]
+    assert store.rows_of(2, [1]) == {}
+
+
+def test_the_next_job_is_claimed_in_the_commit_of_the_last_answer(store: Store) -> None:
+    """One commit for both: there is no instant at which the answer is kept and the next job is anybody's."""
+    owner, other = store.new_owner(), store.new_owner()
+    assert store.claim("b", "k1", owner, seen_id=0).result().mine
+    line, claim = store.keep_answer(RUN, key="k1", batch="b", workspace="w", owner=owner, then="k2").result()
+    assert line == 1
+    assert claim is not None
+    assert claim.mine
+    assert store.claims_of_batch("b") == {"k2": owner.name}
+    assert store.claim("b", "k2", other, seen_id=0).result().owner == owner.name
+    line, claim = store.keep_answer(RUN, key="k2", batch="b", workspace="w", owner=owner, then="k1").result()
+    assert claim is not None
+    assert claim.answered is not None
+    assert claim.answered.id == 1
+    owner.end()
+    other.end()
+
+
+def test_a_store_in_memory_writes_nothing_anywhere(tmp_path: Path) -> None:
+    """It has all that a file has: answers, claims, owners, plans; two of them share nothing."""
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        with Store.in_memory().closing() as store, Store.in_memory().closing() as other:
+            owner = store.new_owner()
+            assert store.claim("b", "k", owner, seen_id=0).result().mine
+            assert store.is_alive(owner.name)
+            assert not other.is_alive(owner.name)
+            store.keep_answer(RUN, key="k", batch="b", workspace="w", owner=owner).result()
+            owner.end()
+            assert not store.is_alive(owner.name)
+            assert [kept.run.output for kept in store.answers_of_batch("b")] == ["hi"]
+            assert other.answers_of_batch("b") == []
+            threads = [threading.Thread(target=store.newest_id) for _ in range(5)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        os.chdir(here)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_waits_is_called_once_whenever_they_ask() -> None:
+    """Before, during and after the end, from many threads."""
+    for _ in range(50):
+        write: Committed[int] = Committed()
+        called: list[int] = []
+        gate = threading.Barrier(5)
+
+        def ask(write: Committed[int] = write, called: list[int] = called, gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            write.add_done_callback(lambda done: called.append(done.result()))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        gate.wait()
+        write.finish(7)
+        for thread in threads:
+            thread.join()
+        assert called == [7] * 4
+        assert (write.done(), write.exception(), write.result()) == (True, None, 7)
+
+
+def test_a_wait_for_a_commit_may_be_bounded() -> None:
+    """It is not lost for that."""
+    write: Committed[int] = Committed()
+    with pytest.raises(TimeoutError, match="not committed after 0.01 s"):
+        write.result(timeout=0.01)
+    write.finish(error=StoreError("full"))
+    with pytest.raises(StoreError, match="full"):
+        write.result()
