@@ -5,7 +5,7 @@ Rule of this file: it reads and hands on. How a batch runs is in `control.py`, h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from os import PathLike
 from typing import Any, Final
@@ -36,8 +36,9 @@ class Batch:
     It can be awaited while it runs in the background (``wait=False``).
     """
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, about: Mapping[str, Any] | None = None) -> None:
         self._control = control
+        self._about = about
 
     @property
     def name(self) -> str:
@@ -96,7 +97,7 @@ class Batch:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
         while part := list(islice(pairs, n)):
-            yield tidy_frame(part, self._control.feed.source, batch=self.name)
+            yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about)
 
     def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: int | None = None) -> Exported:
         """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
@@ -277,7 +278,7 @@ class Batch:
 
     def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
         pairs = self._control.reader.pairs(is_wanted, limit=limit)
-        return tidy_frame(pairs, self._control.feed.source, batch=self.name)
+        return tidy_frame(pairs, self._control.feed.source, batch=self.name, about=self._about)
 
     def _digest(self) -> str:
         troubled = self._control.reader.pairs(lambda kind: kind in (FAILED, UNKNOWN))

@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
-from fh_notebook.cli.batch_options import NO_KEY, add_parser, given
+from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
 from fh_notebook.cli.batch_words import AGAIN, Told, as_options
 from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
 
@@ -80,8 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     from fh_notebook.batching.stopping import going_on_by
 
     target = _target(args)
-    if args.env_file is not None:
-        fh.configure(dotenv=args.env_file)
+    fh.configure(**settings_given(args))
     with _client(args) as client, going_on_by(_again(args)):
         shown = not (args.quiet or args.dry_run)
         batch = fh.batch(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fh_notebook.cli.batch_words import CODES
 
-__all__ = ["NO_KEY", "add_parser", "given"]
+__all__ = ["NO_KEY", "add_parser", "given", "settings_given"]
 
 NO_KEY: Final = "set FETCH_HIVE_API_KEY, or name a file that says it with --env-file"
 
@@ -68,6 +68,8 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-calls", type=int, metavar="N", help="at most N requests now")
     how.add_argument("--max-seconds", type=float, metavar="S", help="start no call later than this")
     how.add_argument("--max-cost", type=float, metavar="X", help="at most this much by the price of a call")
+    how.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
+    how.add_argument("--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown")
     how.add_argument("--max-concurrency", type=int, metavar="N", help="exactly N calls at once (default: adaptive)")
     how.add_argument("--rate", type=_rate, metavar="R", help="calls a second, or a text like 30/min")
     how.add_argument(
@@ -134,3 +136,9 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
     if passed.get("reuse") == "none":
         passed["reuse"] = None
     return passed | ({"variants": args.variant} if args.variant else {})
+
+
+def settings_given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given, as arguments of ``fh.configure``."""
+    named = {"price_per_call": args.price_per_call, "daily_cap": args.daily_cap, "dotenv": args.env_file}
+    return {name: value for name, value in named.items() if value is not None}

@@ -188,10 +188,6 @@ def test_a_used_up_daily_cap_is_a_limit(data: Path, capsys: pytest.CaptureFixtur
     assert made.calls == 4
 
 
-NOT_THERE_YET = pytest.mark.xfail(strict=False, raises=TypeError, reason="fh.batch has not these arguments yet")
-
-
-@NOT_THERE_YET
 def test_a_dry_run_shows_the_plan_and_calls_nothing(data: Path, shouting: Any, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     """On stdout, with nothing written."""
     assert main(["batch", *_loud(shouting, "--dry-run", "-o", "out.csv")]) == 0
@@ -200,8 +196,20 @@ def test_a_dry_run_shows_the_plan_and_calls_nothing(data: Path, shouting: Any, c
     assert not Path("out.csv").exists()
 
 
-@NOT_THERE_YET
-@pytest.mark.parametrize("words", [["--rate", "1000"], ["--rate", "6000/min"], ["--max-cost", "100"], ["--wait-for-reset"]])  # fmt: skip
+def test_the_plan_shows_what_it_costs_and_the_cap(
+    data: Path, shouting: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the price and the cap are told; a cost that is too high stops, as a limit."""
+    priced = ["--price-per-call", "0.5", "--daily-cap", "50"]
+    assert main(["batch", *_loud(shouting, *priced, "--dry-run")]) == 0
+    plan = capsys.readouterr().out
+    assert re.search(r"\b2(\.00?)?\b", plan)
+    assert "50" in plan
+    assert main(["batch", *_loud(shouting, *priced, "--max-cost", "1", "--max-concurrency", "1")]) == 3
+    assert shouting.calls == 2
+
+
+@pytest.mark.parametrize("words", [["--rate", "1000"], ["--rate", "6000/min"], ["--max-cost", "100", "--price-per-call", "0.5"], ["--wait-for-reset"]])  # fmt: skip
 def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]) -> None:
     """As ``fh.batch`` takes them."""
     assert main(["batch", *_loud(shouting, *words)]) == 1
@@ -220,6 +228,13 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
         (["data.csv", "-d", "shout", "--map", "text=text", "--const", "text=x"], "say twice what text takes"),
         (["data.csv", "-d", "shout", "--max-calls", "-1"], "--max-calls is -1; give a whole number"),
         (["data.csv", "-d", "shout", "--repeats", "0"], "repeats is 0"),
+        (["data.csv", "-d", "shout", "--max-cost", "5"], "--max-cost needs the price of a call: --price-per-call 0.02"),
+        (["data.csv", "-d", "shout", "--price-per-call", "-1"], "--price-per-call is -1.0"),
+        pytest.param(
+            ["data.csv", "-d", "shout", "--rate", "fast"],
+            "rate",
+            marks=pytest.mark.xfail(strict=False, reason="Rate is being written"),
+        ),
         (["data.csv", "-d", "shout", "--local"], "--local and --base-url exclude each other"),
         (["data.csv", "-d", "shout", "-o", "out.doc"], "it must end in .csv, .csv.gz"),
         (["data.csv", "-d", "shout", "-o", "no/out.csv"], "there is no folder no; make it first"),
