@@ -5,8 +5,9 @@ Rule of this file: it reads and hands on. How a batch runs is in `control.py`, h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
+from os import PathLike
 from typing import Any, Final
 
 import pandas as pd
@@ -14,6 +15,7 @@ import pandas as pd
 from fh_notebook import html, views
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
 from fh_notebook.batching.frames import tidy_frame
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import FAILED, PENDING, UNKNOWN, Counts, Outcome
@@ -34,8 +36,9 @@ class Batch:
     It can be awaited while it runs in the background (``wait=False``).
     """
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, about: Mapping[str, Any] | None = None) -> None:
         self._control = control
+        self._about = about
 
     @property
     def name(self) -> str:
@@ -94,7 +97,56 @@ class Batch:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
         while part := list(islice(pairs, n)):
-            yield tidy_frame(part, self._control.feed.source, batch=self.name)
+            yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about)
+
+    def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: int | None = None) -> Exported:
+        """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
+
+        A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers, lists and objects
+        are JSON. Written in parts, and there as a whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.csv.gz`` or ``.tsv``.
+        mark : bool
+            Begin with a byte order mark, without which Excel reads UTF-8 as something else.
+        max_cell : int, optional
+            Cut longer texts at this many characters; by default none is.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        return to_csv(self, path, mark=mark, max_cell=max_cell)
+
+    def to_excel(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as an Excel workbook, safe as :meth:`to_csv`; return what was written and changed.
+
+        Texts longer than a cell of Excel (32,767 characters) are cut and counted. Times are ISO 8601 texts, whole
+        numbers of more than 15 digits are texts. A second sheet says where the answers are from.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, there are more rows than a sheet holds (1,048,575), XlsxWriter is not installed,
+            or the batch is running.
+        """
+        return to_excel(self, path)
+
+    def to_parquet(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as Parquet, with ``frame.attrs``; return what was written.
+
+        ``pandas.read_parquet`` gives the same dtypes, except that values of several kinds are text: texts as they are,
+        everything else as JSON. So is ``output``, always.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, pyarrow is not installed, or the batch is running.
+        """
+        return to_parquet(self, path)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""
@@ -226,7 +278,7 @@ class Batch:
 
     def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
         pairs = self._control.reader.pairs(is_wanted, limit=limit)
-        return tidy_frame(pairs, self._control.feed.source, batch=self.name)
+        return tidy_frame(pairs, self._control.feed.source, batch=self.name, about=self._about)
 
     def _digest(self) -> str:
         troubled = self._control.reader.pairs(lambda kind: kind in (FAILED, UNKNOWN))

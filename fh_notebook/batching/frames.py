@@ -15,6 +15,7 @@ import pandas as pd
 from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
+from fh_notebook.batching.provenance import ATTRS, provenance
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run
@@ -83,7 +84,13 @@ class Taking(Protocol):
         ...
 
 
-def tidy_frame(pairs: Iterable[tuple[Job, Outcome | None]], rows: Taking, *, batch: str = "") -> pd.DataFrame:
+def tidy_frame(
+    pairs: Iterable[tuple[Job, Outcome | None]],
+    rows: Taking,
+    *,
+    batch: str = "",
+    about: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
     """Return one line for every job.
 
     Parameters
@@ -94,6 +101,8 @@ def tidy_frame(pairs: Iterable[tuple[Job, Outcome | None]], rows: Taking, *, bat
         Where they came from: all its columns are kept.
     batch : str
         The batch's name, for ``frame.attrs``.
+    about : mapping, optional
+        What :func:`~fh_notebook.batching.provenance.provenance` says of the batch; without it, what the jobs say.
 
     Returns
     -------
@@ -108,8 +117,13 @@ def tidy_frame(pairs: Iterable[tuple[Job, Outcome | None]], rows: Taking, *, bat
         columns[source_name(name)] = source[name]
     columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed])
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed)))
-    frame.attrs["fh_notebook"] = {"batch": batch, "deployment": listed[0][0].deployment if listed else ""}
+    frame.attrs[ATTRS] = _of_jobs(listed, batch) if about is None else dict(about)
     return frame
+
+
+def _of_jobs(pairs: Sequence[tuple[Job, Outcome | None]], batch: str) -> dict[str, Any]:
+    jobs = [job for job, _ in pairs]
+    return provenance({job.deployment: None for job in jobs}, variants=[job.label for job in jobs], batch=batch)
 
 
 def _series(column: Column, pairs: Sequence[tuple[Job, Outcome | None]]) -> pd.Series[Any]:

@@ -23,6 +23,7 @@ from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan, check_options, name_of, pilot
 from fh_notebook.batching.planner import Planner
+from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.batching.running import Options
 from fh_notebook.batching.source import Source, StreamSource, TableSource
@@ -105,7 +106,8 @@ def make(
         options=options,
         register=register_in(keeper, plan, arms, workspace, feed),
     )
-    return Batch(Control(agenda, client=client, store=keeper, options=options))
+    about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
+    return Batch(Control(agenda, client=client, store=keeper, options=options), about)
 
 
 def plan_table(

@@ -13,6 +13,7 @@ from fh_notebook.batching.kept import KeptJobs
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.running import Options
 from fh_notebook.batching.source import KeptSource
 from fh_notebook.batching.stopping import Limits
@@ -99,7 +100,14 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
     agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options, register=lambda: None)
     control = Control(agenda, client=caller, store=store, options=options)
     agenda.adopt(jobs, most_at_once=control.expected_concurrency)
-    return Batch(control)
+    about = provenance(
+        (deployment for _, deployment, _ in arms),
+        variants=plan.variants,
+        batch=record.name,
+        workspace=record.workspace,
+        created=record.created_at,
+    )
+    return Batch(control, about)
 
 
 def _found(store: Store, name: str, workspace: str) -> BatchRecord:

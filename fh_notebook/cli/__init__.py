@@ -1,7 +1,8 @@
 """``fh-notebook``: one file a command. Each has ``add_parser(subparsers)`` and ``run(args) -> int``.
 
 Rule of this room: a command prints, and returns an exit code: 0 done, 1 not done (one line says why), 2 misused, 130
-stopped by Ctrl+C. It is an arrangement of the public functions and has no logic that a notebook has not.
+stopped by Ctrl+C; `batch` has a few more. It is an arrangement of the public functions and has no logic that a notebook
+has not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from fh_notebook.version import __version__
 
 __all__ = ["main"]
 
-COMMANDS: Final = ("demo", "lab", "serve")
+COMMANDS: Final = ("demo", "lab", "serve", "batch", "history", "doctor")
 """In the order in which a newcomer meets them."""
 
 

@@ -1,0 +1,132 @@
+"""Which columns a batch's parts have between them, and of which kind, so that each part is written alike.
+
+Rule of this file: a column has one kind in the whole file. Where its values have no kind in common it is text: texts as
+they are, everything else as JSON (which is what ``run.text`` says of an output).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from fh_notebook.batching.cells import plain
+from fh_notebook.batching.frames import INSTANT, TEXT
+
+__all__ = ["as_shaped", "shape_of", "text_of"]
+
+Kind = Any
+"""A dtype, or its name; ``None`` is a column without any value so far."""
+
+ALWAYS_TEXT: Final = frozenset({"output"})
+"""An output is what a model says: its column must not be one of numbers because the answers of today are."""
+
+
+def text_of(value: Any) -> str:
+    """Return a text as it is, and any other value as JSON.
+
+    Examples
+    --------
+    >>> text_of("hi"), text_of({"a": [1, None]}), text_of(pd.Timestamp("2026-11-25", tz="UTC"))
+    ('hi', '{"a": [1, null]}', '2026-11-25T00:00:00+00:00')
+    """
+    simple = plain(value)
+    return simple if isinstance(simple, str) else json.dumps(simple, ensure_ascii=False, default=str)
+
+
+def shape_of(parts: Iterable[pd.DataFrame]) -> dict[str, Kind]:
+    """Return every column of all parts with its kind, in the order of their first coming.
+
+    Examples
+    --------
+    >>> shape_of([pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [0.5], "b": ["x"]})])
+    {'a': 'Float64', 'b': 'string[python]'}
+    """
+    shape: dict[str, Kind] = {}
+    for number, part in enumerate(parts):
+        for name in dict.fromkeys((*shape, *part.columns)):
+            kind = None if name not in part.columns else TEXT if name in ALWAYS_TEXT else _kind_of(part[name])
+            # A column that only later parts have is missing in the first one.
+            shape[name] = _common(shape.get(name), kind) if name in shape or number else kind
+    return {name: TEXT if kind is None else kind for name, kind in shape.items()}
+
+
+def _kind_of(column: pd.Series[Any]) -> Kind:
+    dtype = column.dtype
+    if isinstance(dtype, pd.StringDtype):
+        return TEXT
+    if isinstance(dtype, pd.CategoricalDtype):
+        named = all(isinstance(category, str) for category in dtype.categories)
+        return dtype if named else _kind_of(column.astype("object"))
+    if types.is_object_dtype(dtype):
+        return _kind_of_values(column[column.notna()].tolist())
+    simple = types.is_bool_dtype(dtype) or types.is_any_real_numeric_dtype(dtype) or dtype.kind in "Mm"
+    return dtype if simple and not isinstance(dtype, pd.SparseDtype) else TEXT
+
+
+def _kind_of_values(values: list[Any]) -> Kind:
+    kinds = {type(value) for value in values}
+    if not kinds:
+        return None
+    if kinds == {bool}:
+        return "boolean"
+    if kinds <= {int, float} and all(abs(value) < 2**63 for value in values if isinstance(value, int)):
+        return "Float64" if float in kinds else "Int64"
+    return TEXT
+
+
+def _nullable(kind: Kind) -> Kind:
+    """Return the kind that has a place for missing values, too: numpy's own truths and whole numbers have none."""
+    if kind is None or isinstance(kind, str):
+        return kind
+    if types.is_bool_dtype(kind):
+        return "boolean"
+    if isinstance(kind, np.dtype) and kind.kind in "iu":
+        return "Int64" if kind.kind == "i" else "UInt64"
+    return kind
+
+
+def _common(one: Kind, other: Kind) -> Kind:
+    if one is None or other is None:
+        return _nullable(other if one is None else one)
+    if one == other:
+        return one
+    pair = [types.pandas_dtype(kind) for kind in (one, other)]
+    if all(map(types.is_bool_dtype, pair)):
+        return "boolean"
+    if all(types.is_any_real_numeric_dtype(kind) for kind in pair):
+        unsigned = any(map(types.is_unsigned_integer_dtype, pair))
+        if all(map(types.is_integer_dtype, pair)):
+            return TEXT if unsigned else "Int64"
+        return "Float64"
+    return INSTANT if all(isinstance(kind, pd.DatetimeTZDtype) for kind in pair) else TEXT
+
+
+def as_shaped(part: pd.DataFrame, shape: dict[str, Kind]) -> pd.DataFrame:
+    """Return `part` with the columns of `shape`, each of its kind; columns that it has not are missing values."""
+    lines = range(len(part))
+    columns = {
+        name: _cast(part[name] if name in part.columns else pd.Series([None] * len(part), dtype=object), kind)
+        for name, kind in shape.items()
+    }
+    return pd.DataFrame(columns, index=lines)
+
+
+def _cast(column: pd.Series[Any], kind: Kind) -> pd.Series[Any]:
+    if column.dtype == kind:
+        return column
+    if kind == TEXT:
+        gone = column.isna().tolist()
+        values = [None if missing else text_of(v) for v, missing in zip(column.tolist(), gone, strict=True)]
+        return pd.Series(values, dtype=TEXT)
+    if types.is_object_dtype(column.dtype) and not isinstance(types.pandas_dtype(kind), pd.DatetimeTZDtype):
+        named: pd.Series[Any] = pd.Series(column.tolist(), dtype=kind)
+        return named
+    # By way of to_datetime: a column of nothing but None has no time zone to convert from.
+    given: pd.Series[Any] = pd.to_datetime(column, utc=True) if types.is_object_dtype(column.dtype) else column
+    cast: pd.Series[Any] = given.astype(kind)
+    return cast

@@ -1,0 +1,76 @@
+"""Writes the parts of a batch as one Parquet file.
+
+Rule of this file: `pandas.read_parquet` gives back the very dtypes of the parts, and ``frame.attrs``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, BinaryIO, Final
+
+import pandas as pd
+
+from fh_notebook.errors import SettingsError
+
+__all__ = ["Parquet", "ensure_pyarrow", "open_parquet"]
+
+ATTRS: Final = b"PANDAS_ATTRS"
+"""Where pandas 2.1 and later keep ``frame.attrs`` in a file (``pandas/io/parquet.py``)."""
+
+
+def ensure_pyarrow() -> None:
+    """Raise where the library is not installed.
+
+    Raises
+    ------
+    SettingsError
+        With the cure.
+    """
+    if find_spec("pyarrow") is None:
+        raise SettingsError("Parquet files need pyarrow: pip install 'fh-notebook[all]'")
+
+
+GROUP_BYTES: Final = 16 * 1024 * 1024
+"""What is gathered for one row group: readers are slow where there are many small ones."""
+
+
+class Parquet:
+    """A Parquet file that is being written."""
+
+    def __init__(self, writer: Any, schema: Any) -> None:
+        self._writer = writer
+        self._schema = schema
+        self._gathered: list[Any] = []
+
+    def write(self, part: pd.DataFrame) -> None:
+        """Write lines of the schema's columns, as soon as there are enough of them."""
+        import pyarrow as pa
+
+        self._gathered.append(pa.Table.from_pandas(part, schema=self._schema, preserve_index=False))
+        if sum(table.nbytes for table in self._gathered) >= GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered as one row group."""
+        import pyarrow as pa
+
+        if self._gathered:
+            self._writer.write_table(pa.concat_tables(self._gathered))
+        self._gathered = []
+
+
+@contextmanager
+def open_parquet(file: BinaryIO, template: pd.DataFrame, attrs: Mapping[Any, Any]) -> Iterator[Parquet]:
+    """Give a file of the columns and dtypes of `template`, which is whole when the block ends."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.Schema.from_pandas(template, preserve_index=False)
+    schema = schema.with_metadata({**(schema.metadata or {}), ATTRS: json.dumps(dict(attrs)).encode()})
+    with pq.ParquetWriter(file, schema) as writer:
+        made = Parquet(writer, schema)
+        yield made
+        made.flush()

@@ -1,0 +1,220 @@
+"""``fh-notebook batch``: a file of rows through the variants of a deployment, without a notebook.
+
+Exit codes::
+
+    0    every row is completed
+    1    some rows failed or are unknown (also where --fail-on-error stopped it), or the file could not be written
+    2    bad input or settings: nothing was called
+    3    stopped by a limit: the rest is pending, run the same command again
+    4    the service refused the key
+    130  interrupted (Ctrl+C or SIGTERM): what is finished is kept, run the same command again
+
+Rule of this file: it does what ``fh.batch`` does and decides nothing of its own. The plan, the progress and complaints
+go to stderr, what is read afterwards to stdout. A key is never an option: command lines are seen by everybody on the
+machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+
+from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
+from fh_notebook.cli.batch_words import AGAIN, Told, as_options
+from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from fh_notebook.batching.batch import Batch
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.contract.models import Deployment
+
+__all__ = ["add_parser", "exit_code", "run"]
+
+DONE: Final = 0
+FAILED: Final = 1
+MISUSED: Final = 2
+STOPPED: Final = 3
+REFUSED: Final = 4
+INTERRUPTED: Final = 130
+
+_CODES_OF_STOPS: Final = {"cancelled": INTERRUPTED, "auth": REFUSED, "fail_on_error": FAILED, "defect": FAILED}
+"""By the reason of `Stopped`; any other one is a limit."""
+
+_READERS: Final = {".csv": "read_csv", ".csv.gz": "read_csv", ".parquet": "read_parquet", ".xlsx": "read_excel"}
+
+# --- running it
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the batch and return the exit code: see the top of this file.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It was interrupted before the first call, or while the file was written.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an answer in Japanese must not break a terminal that cannot show it
+    try:
+        with _terminated_as_interrupted():
+            return _run(args)
+    except (InputError, SettingsError, StoreError) as wrong:
+        problems = getattr(wrong, "problems", ())
+        _complain(problems if len(problems) > 1 else [str(wrong)])
+        return MISUSED
+    except AuthError as refused:
+        _complain([str(refused)])
+        return REFUSED
+
+
+def _run(args: argparse.Namespace) -> int:
+    import fh_notebook as fh
+    from fh_notebook.batching.progress import TextProgress
+    from fh_notebook.batching.stopping import going_on_by
+
+    target = _target(args)
+    fh.configure(**settings_given(args))
+    with _client(args) as client, going_on_by(_again(args)):
+        shown = not (args.quiet or args.dry_run)
+        batch = fh.batch(
+            args.data,
+            args.deployment,
+            client=client,
+            inputs=_inputs(args, client),
+            progress=(lambda: TextProgress(cast(TextIO, Told(sys.stderr)))) if shown else False,
+            **given(args),
+        )
+    if args.dry_run:
+        _say([str(batch.plan())])
+        return DONE
+    return _end(args, batch, target)
+
+
+def _target(args: argparse.Namespace) -> Path | None:
+    """Return where to write, checked before a call is paid for."""
+    from fh_notebook.batching.export import check_export
+
+    if args.out is None:
+        return None
+    target = check_export(args.out)
+    with suppress(OSError):
+        if os.path.samefile(target, args.data):
+            raise SettingsError(f"{args.out} is the file of the rows, which would be lost; give -o another name")
+    return target
+
+
+def _client(args: argparse.Namespace) -> Client:
+    """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log."""
+    import fh_notebook as fh
+    from fh_notebook import settings
+    from fh_notebook.addresses import LOCAL, hostname, is_loopback
+
+    if args.local:
+        if args.base_url is not None:
+            raise SettingsError("--local and --base-url exclude each other")
+        return fh.Client(base_url=LOCAL)
+    address, _ = settings.find_base_url(args.base_url)
+    if address != LOCAL and not is_loopback(hostname(address)):
+        found = settings.find_key(base_url=address)
+        if found.key is None:
+            raise SettingsError("; ".join([f"there is no key for {hostname(address)}", *found.hints, NO_KEY]))
+    return fh.Client(base_url=address)
+
+
+def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
+    """Return what ``--map`` and ``--const`` say; a constant is read as its Start variable is declared, as a cell is."""
+    import fh_notebook as fh
+    from fh_notebook.contract.coerce import coerced
+
+    columns, constants = args.map or [], args.const or []
+    names = [name for name, _ in (*columns, *constants)]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise SettingsError(f"--map and --const say twice what {', '.join(doubled)} takes")
+    inputs: dict[str, Any] = dict(columns)
+    if constants:
+        known: Deployment | None = fh.deployments(client).get(args.deployment)
+        schema: Mapping[str, Any] = known.inputs if known is not None else {}
+        for name, text in constants:
+            inputs[name] = fh.const(coerced(text, schema.get("properties", {}).get(name), schema))
+    return inputs or None
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM as Ctrl+C is taken: what is finished is kept, and written."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# --- how it ended
+
+
+def exit_code(batch: Batch) -> int:
+    """Return the exit code that says how a batch ended."""
+    counts, stopped = batch.counts, batch.stopped
+    if stopped is not None and (counts.pending or stopped.reason == "cancelled"):
+        return _CODES_OF_STOPS.get(stopped.reason, STOPPED)
+    if counts.failed or counts.unknown:
+        return FAILED
+    return STOPPED if counts.pending else DONE
+
+
+def _end(args: argparse.Namespace, batch: Batch, target: Path | None) -> int:
+    from fh_notebook.batching.export import export
+    from fh_notebook.batching.wording import digest
+
+    code = exit_code(batch)
+    if args.quiet and code:
+        _complain([batch.summary()])
+    lines = [digest(outcome.run for _, outcome, _ in batch.entries() if outcome)] if code else []
+    if target is not None:
+        try:
+            lines.append(f"Written to {export(batch, args.out)!r}")
+        except SettingsError as broken:
+            _complain([f"{broken}; the answers are kept: {_again(args)}, nothing is called twice"])
+            code = code or FAILED
+    if not args.quiet:
+        _say([line for line in (*lines, *_what_next(args, batch, code)) if line])
+    return code
+
+
+def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[str]:
+    from fh_notebook.batching.export_file import suffix_of
+
+    if batch.counts.failed and code == FAILED:
+        yield f"What failed is kept as failed: correct its rows and {_again(args)}; no answer is paid for twice."
+    if code == DONE and (args.first or args.sample):
+        yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
+    if args.out is None:
+        yield f"The answers are kept: {_again(args)} with -o answers.csv to write them; nothing is called twice."
+    elif code == DONE and len(batch.plan().variants) > 1 and (read := _READERS.get(suffix_of(Path(args.out)))):
+        yield f"Which variant is better: fh.compare(pandas.{read}({args.out!r}))"
+
+
+def _say(lines: Sequence[str]) -> None:
+    try:
+        print(*(as_options(line) for line in lines), sep="\n", end="\n" if lines else "", flush=True)
+    except BrokenPipeError:
+        # The reader (head, a pager) has seen enough. Without this, the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _again(args: argparse.Namespace) -> str:
+    """Return how one goes on: not with what calls everything anew."""
+    anew = "--fresh" if args.fresh else "--reuse none" if args.reuse == "none" else ""
+    return f"{AGAIN} without {anew}" if anew else AGAIN
+
+
+def _complain(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(f"fh-notebook batch: {as_options(line)}", file=sys.stderr, flush=True)

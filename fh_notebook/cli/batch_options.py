@@ -1,0 +1,144 @@
+"""The options of ``fh-notebook batch``, and what they are as arguments of ``fh.batch``.
+
+Rule of this file: an option that was not given is not passed on, so that the defaults are those of ``fh.batch``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook.cli.batch_words import CODES
+
+__all__ = ["NO_KEY", "add_parser", "given", "settings_given"]
+
+NO_KEY: Final = "set FETCH_HIVE_API_KEY, or name a file that says it with --env-file"
+
+
+class _Refused(argparse.Action):
+    """An option for a key, which is not one; what it was given is not repeated."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(
+            2,
+            f"{parser.prog}: a key is never an option: everybody on this machine can read it, and the shell keeps it; "
+            f"{NO_KEY}. Replace the key that you have just typed.\n",
+        )
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser = commands.add_parser(
+        "batch",
+        help="run a file of rows through the variants of a deployment",
+        description="Run every row of a file through every variant, keep each answer, and write them to a file.\n"
+        "The same command again goes on where it was: what is answered is not called twice.",
+        epilog=CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="a .csv, .tsv, .jsonl, .json or .parquet file")
+    _add_what(parser)
+    _add_how(parser)
+    _add_where(parser)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what is called")
+    what.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
+    what.add_argument(
+        "-v", "--variant", action="append", metavar="VARIANT", help="again for each; all that are known by default"
+    )
+    what.add_argument(
+        "--map", action="append", type=_pair, metavar="VARIABLE=COLUMN", help="which column a Start variable takes"
+    )
+    what.add_argument(
+        "--const", action="append", type=_pair, metavar="VARIABLE=TEXT", help="a value that is the same for every row"
+    )
+    what.add_argument("--repeats", type=int, metavar="N", help="how often each row goes through each variant")
+    what.add_argument("--first", type=int, metavar="N", help="a pilot of the first N rows; later without it goes on")
+    what.add_argument("--sample", type=int, metavar="N", help="a pilot of N rows taken at random")
+    what.add_argument("--name", help="of the batch: answers are kept under it, and more rows extend it")
+    what.add_argument("--on-invalid", choices=("raise", "skip"), help="rows whose inputs do not fit (default: raise)")
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_argument_group("how it is called")
+    how.add_argument("--dry-run", action="store_true", default=None, help="show the plan, and call nothing")
+    how.add_argument("--max-calls", type=int, metavar="N", help="at most N requests now")
+    how.add_argument("--max-seconds", type=float, metavar="S", help="start no call later than this")
+    how.add_argument("--max-cost", type=float, metavar="X", help="at most this much by the price of a call")
+    how.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
+    how.add_argument("--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown")
+    how.add_argument("--max-concurrency", type=int, metavar="N", help="exactly N calls at once (default: adaptive)")
+    how.add_argument("--rate", type=_rate, metavar="R", help="calls a second, or a text like 30/min")
+    how.add_argument(
+        "--fail-on-error",
+        nargs="?",
+        const=True,
+        type=_number,
+        metavar="X",
+        help="stop at the first error, at a fraction of the calls (below 1), or at a count",
+    )
+    how.add_argument(
+        "--wait-for-reset", action="store_true", default=None, help="sleep until a used-up daily cap is renewed"
+    )
+    how.add_argument("--retry-unknown", action="store_true", default=None, help="call again what may have run before")
+    how.add_argument("--fresh", action="store_true", default=None, help="call everything anew")
+    how.add_argument("--reuse", choices=("batch", "store", "none"), help="which kept answers count (default: batch)")
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where")
+    where.add_argument(
+        "-o", "--out", metavar="FILE", help="write the answers to a .csv, .csv.gz, .tsv, .xlsx, .parquet or .jsonl file"
+    )
+    where.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
+    where.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
+    where.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")
+    where.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
+    for name in ("--api-key", "--key", "--token"):
+        where.add_argument(name, action=_Refused, nargs="?", help=argparse.SUPPRESS)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not VARIABLE=VALUE")
+    return name, value
+
+
+def _number(text: str) -> float | int:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a fraction nor a count; --fail-on-error alone stands behind DATA"
+        ) from None
+
+
+def _rate(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # a number with its unit: fh.batch reads it
+
+
+_PASSED: Final = (
+    *("repeats", "first", "sample", "name", "on_invalid", "dry_run", "max_calls", "max_seconds", "max_cost"),
+    *("max_concurrency", "rate", "fail_on_error", "wait_for_reset", "retry_unknown", "fresh", "reuse"),
+)
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given, as arguments of ``fh.batch``."""
+    passed = {name: getattr(args, name) for name in _PASSED if getattr(args, name) is not None}
+    if passed.get("reuse") == "none":
+        passed["reuse"] = None
+    return passed | ({"variants": args.variant} if args.variant else {})
+
+
+def settings_given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given, as arguments of ``fh.configure``."""
+    named = {"price_per_call": args.price_per_call, "daily_cap": args.daily_cap, "dotenv": args.env_file}
+    return {name: value for name, value in named.items() if value is not None}

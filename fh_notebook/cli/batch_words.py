@@ -1,0 +1,75 @@
+"""What ``fh-notebook batch`` says, in the words of whoever types commands. Pure.
+
+Rule of this file: messages are written with Python's words (:mod:`fh_notebook.batching.person`); here each becomes the
+option that does the same.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, TextIO
+
+__all__ = ["AGAIN", "CODES", "Told", "as_options"]
+
+AGAIN: Final = "run the same command again"
+"""How one goes on after a stop."""
+
+CODES: Final = """\
+exit codes:
+  0    every row is completed
+  1    some rows failed or are unknown (also where --fail-on-error stopped it), or the file could not be written
+  2    bad input or settings: nothing was called
+  3    stopped by a limit: the rest is pending, run the same command again
+  4    the service refused the key
+  130  interrupted (Ctrl+C or SIGTERM): what is finished is kept, run the same command again
+
+The key comes from FETCH_HIVE_API_KEY, the system's keyring, or the file of --env-file; it is never an option."""
+
+_PATTERNS: Final = {
+    re.compile(pattern): words
+    for pattern, words in {
+        r"\bretry_unknown=True\b": "--retry-unknown",
+        r"\breuse='store'": "--reuse store",
+        r"\bfh\.batch\(\.\.\., on_invalid='skip'\)": "--on-invalid skip",
+        r"\binputs=\{'([^']*)': \.\.\.\}": r"--map \1=COLUMN",
+        r"\bfh\.const\(([^)]*)\)": r"--const VARIABLE=\1",
+        r"\bfh\.configure\((price)_per_call=([^)]*)\)": r"--\1-per-call \2",
+        r"\bfh\.configure\(daily_cap=([^)]*)\)": r"--daily-cap \1",
+        r"\bdaily_cap is ": "--daily-cap is ",
+        r"\bprice_per_call is ": "--price-per-call is ",
+        r"\bwait_for_reset=True\b": "--wait-for-reset",
+        r"\b(max)_(calls|seconds|concurrency|cost)\b": r"--\1-\2",
+        r"\bfail_on_error\b": "--fail-on-error",
+        r"\bon_invalid\b": "--on-invalid",
+        r"^(rate|repeats|first|sample|name|reuse) is ": r"--\1 is ",
+    }.items()
+}
+
+
+def as_options(text: str) -> str:
+    """Return a message with the command's options in place of Python's arguments.
+
+    Examples
+    --------
+    >>> as_options("2 unknown (may have run; retry_unknown=True calls again)")
+    '2 unknown (may have run; --retry-unknown calls again)'
+    >>> as_options("max_calls is -1; give a whole number from 0")
+    '--max-calls is -1; give a whole number from 0'
+    """
+    for pattern, words in _PATTERNS.items():
+        text = pattern.sub(words, text)
+    return text
+
+
+class Told:
+    """A stream for text that speaks of options."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text` with options in place of arguments."""
+        return self._stream.write(as_options(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -1,0 +1,266 @@
+"""``fh-notebook doctor``: what is installed and works here, each thing in a line, with the cure where it does not.
+
+Rule of this file: it looks and changes nothing: no file is made, no key is shown, and nothing leaves this machine
+unless ``--check`` asks the service. A check that breaks is a line, and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook.cli.terminal import Style
+from fh_notebook.errors import FetchHiveError
+from fh_notebook.html import printable
+from fh_notebook.values import MASK, redact
+from fh_notebook.version import __version__
+
+__all__ = ["Finding", "add_parser", "run"]
+
+OK: Final = "OK"
+WARNING: Final = "warning"
+PROBLEM: Final = "problem"
+
+PYTHON: Final = (3, 11)
+OPTIONAL: Final = {
+    "ipykernel": ("kernel", "pip install ipykernel"),
+    "jupyterlab": ("fh-notebook lab", "pip install 'fh-notebook[lab]'"),
+    "pyarrow": ("Parquet", "pip install 'fh-notebook[all]'"),
+    "xlsxwriter": ("batch.to_excel", "pip install 'fh-notebook[excel]'"),
+    "scipy": ("tests of a comparison", "pip install 'fh-notebook[compare]'"),
+    "matplotlib": ("plots of a comparison", "pip install 'fh-notebook[compare]'"),
+    "keyring": ("the key in the system's keyring", "pip install 'fh-notebook[keyring]'"),
+    "python-dotenv": ("the key in a .env file", "pip install 'fh-notebook[dotenv]'"),
+    "dask": ("batches past one machine", "pip install 'fh-notebook[dask]'"),
+}
+"""What may be missing: package -> what it is for, and how one gets it."""
+PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line."""
+
+    level: str
+    what: str
+    detail: str
+    cure: str = ""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser = commands.add_parser(
+        "doctor",
+        help="look whether everything is installed and works here",
+        description="Look whether everything is installed and works here. Exit code 1 when there is a problem.",
+    )
+    parser.add_argument("--check", action="store_true", help="ask the service whether it takes the key (runs nothing)")
+    parser.add_argument("--base-url", metavar="URL", help="the service's address, in place of the one that is set")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings and return 0, or 1 when one of them is a problem."""
+    checks: dict[str, Callable[[], Iterable[Finding]]] = {
+        "Python": _python,
+        "packages": _packages,
+        "optional packages": _optional,
+        "event loop": _loop,
+        "local hive": _hive,
+        "store": _store,
+        "catalogue": _catalogue,
+        "calls go to": lambda: _service(args.base_url),
+    }
+    if args.check:
+        checks["service"] = lambda: _answer(args.base_url)
+    style, levels = Style(sys.stdout), []
+    for what, check in checks.items():
+        for finding in _found(what, check):
+            levels.append(finding.level)
+            print(_line(finding, style), flush=True)
+    problems, warnings = levels.count(PROBLEM), levels.count(WARNING)
+    counted = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((problems, PROBLEM), (warnings, WARNING)) if n]
+    print(f"\n{' and '.join(counted) or 'Everything works'}.")
+    return 1 if problems else 0
+
+
+def _found(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except FetchHiveError as told:
+        yield Finding(PROBLEM, what, str(told))
+    except Exception as broken:
+        yield Finding(PROBLEM, what, f"it broke: {type(broken).__name__}: {broken}", "please report it")
+
+
+def _line(finding: Finding, style: Style) -> str:
+    level = finding.level.ljust(len(WARNING))
+    cure = f"\n{'':9}-> {finding.cure}" if finding.cure else ""
+    shown = level if finding.level == OK else style.bold(level)
+    return f"{shown}  {printable(redact(f'{finding.what}: {finding.detail}'))}{redact(cure)}"
+
+
+# --- what is installed
+
+
+def _python() -> Iterator[Finding]:
+    here = f"{platform.python_version()} on {platform.system()} ({sys.executable})"
+    if sys.version_info < PYTHON:
+        yield Finding(PROBLEM, "Python", here, f"fh_notebook needs Python {'.'.join(map(str, PYTHON))} or later")
+    else:
+        yield Finding(OK, "Python", here)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _packages() -> Iterator[Finding]:
+    """What the package itself says that it needs."""
+    try:
+        needed = [line for line in metadata.requires("fh-notebook") or [] if "extra ==" not in line]
+    except metadata.PackageNotFoundError:
+        yield Finding(WARNING, "fh_notebook", f"{__version__}, run from its source", "pip install -e .")
+        return
+    names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in needed]
+    versions = {name: _version(name) for name in names}
+    if missing := [name for name, version in versions.items() if version is None]:
+        yield Finding(PROBLEM, "packages", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    there = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    yield Finding(OK, f"fh_notebook {__version__}", f"with {there}")
+
+
+def _optional() -> Iterator[Finding]:
+    versions = {name: _version(name) for name in OPTIONAL}
+    if there := ", ".join(f"{name} {version}" for name, version in versions.items() if version):
+        yield Finding(OK, "optional packages", there)
+    for name, version in versions.items():
+        if version is None:
+            purpose, cure = OPTIONAL[name]
+            yield Finding(WARNING if name == "ipykernel" else OK, name, f"not installed; for {purpose}", cure)
+
+
+# --- what works
+
+
+def _loop() -> Iterator[Finding]:
+    from fh_notebook import loop, settings
+
+    async def answer() -> str:
+        return "it answers"
+
+    mode = settings.current().loop
+    yield Finding(
+        OK,
+        "event loop",
+        f"{mode} ({'a thread of its own' if mode == 'thread' else 'of the kernel'}); {loop.run(answer())}",
+    )
+
+
+def _hive() -> Iterator[Finding]:
+    from fh_notebook import loop
+    from fh_notebook.contract.models import InvokeRequest
+    from fh_notebook.local.demo import demo_hive
+
+    request = InvokeRequest(deployment="support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    with demo_hive().client() as client:
+        # An attempt, which is not kept: a look at the machine is no run of the user's.
+        run = loop.run(client.aclient.attempt(request)).run
+    yield Finding(OK, "local hive", f"a run in this process answered {run.output!r}")
+
+
+def _store() -> Iterator[Finding]:
+    from fh_notebook import session, settings
+    from fh_notebook.store.catalog_file import shown
+
+    path = settings.store_path()
+    if path is None:
+        yield Finding(WARNING, "store", "nothing is kept", "fh.configure(store=...) or FH_NOTEBOOK_STORE names a file")
+        return
+    path = path.expanduser()
+    if not path.exists():
+        yield _store_to_come(path)
+        return
+    opened = session.store()
+    if opened is not None:
+        opened.put(lambda connection: None).result()
+    size = sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*") if p.is_file())
+    yield Finding(OK, "store", f"{shown(path)} can be read and written, {size / 1e6:,.1f} MB")
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield Finding(WARNING, "store", "others on this machine may read it", f"chmod 600 {shown(path)}")
+
+
+def _store_to_come(path: Path) -> Finding:
+    """Whether the store can be made, which happens with the first answer."""
+    folder = next(p for p in path.parents if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return Finding(OK, "store", f"{path} is made with the first answer")
+    except OSError as broken:
+        cure = "fh.configure(store=...) or FH_NOTEBOOK_STORE names another file"
+        return Finding(PROBLEM, "store", f"{path} cannot be made ({broken.strerror})", cure)
+
+
+def _catalogue() -> Iterator[Finding]:
+    from fh_notebook.store.catalog_file import find, read, shown
+
+    path = find()
+    if path is None:
+        yield Finding(OK, "catalogue", "no fetchhive.yaml in this folder or above; a name is then sent as it is")
+        return
+    known = read(path)
+    yield Finding(OK, "catalogue", f"{shown(path)}, {len(known)} deployment{'' if len(known) == 1 else 's'}")
+
+
+# --- whom calls go to
+
+
+def _service(base_url: str | None) -> Iterator[Finding]:
+    from fh_notebook import settings
+    from fh_notebook.addresses import LOCAL
+
+    address, chosen = settings.find_base_url(base_url)
+    found = settings.find_key(base_url=address) if address != LOCAL else settings.Found()
+    if address == LOCAL or (found.key is None and not chosen):
+        where = "the local hive in this process" + ("" if address == LOCAL else ", since there is no key")
+    else:
+        where = address
+    yield Finding(OK, "calls go to", where)
+    if found.key is not None:
+        yield Finding(OK, "key", f"{MASK} from {found.source}")
+    else:
+        yield from _no_key(found.hints, needed=chosen and address != LOCAL)
+    if set_ := [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]:
+        yield Finding(OK, "proxy", f"{', '.join(set_)} is set")
+
+
+def _no_key(hints: Iterable[str], *, needed: bool) -> Iterator[Finding]:
+    detail = "; ".join(["none", *hints])
+    cure = "set FETCH_HIVE_API_KEY, or %fetchhive login in a notebook"
+    yield Finding(WARNING, "key", detail, cure) if needed else Finding(OK, "key", detail, f"to connect: {cure}")
+
+
+def _answer(base_url: str | None) -> Iterator[Finding]:
+    import fh_notebook as fh
+
+    with fh.Client(base_url=base_url) as client:
+        check = client.check()
+    cures = {
+        "bad": "correct the key where it comes from",
+        "limited": "wait, or raise the plan's limit",
+        "unreachable": "look at the address, the network and the proxy",
+    }
+    level = OK if check else WARNING if check.status == "limited" else PROBLEM
+    yield Finding(level, "service", check.detail, cures.get(check.status, ""))

@@ -1,0 +1,97 @@
+"""``fh-notebook history``: what the store remembers, as a table or as JSON.
+
+Rule of this file: it shows what ``fh.history()`` returns. What a model said is hostile text: no control code of it
+reaches the terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fh_notebook.cli.terminal import Style, shorten, table, terminal_width
+from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.html import printable
+
+__all__ = ["add_parser", "run"]
+
+LIMIT: Final = 20
+"""Lines that fit on a screen."""
+HEADER: Final = ("when (UTC)", "what", "variants", "outcome", "answer")
+WIDE: Final = 120
+CAPS: Final = {False: (22, 12, 15), True: (40, 30, 30)}
+"""Columns of the page that what, variants and outcome take at most, on a page that is not wide or is."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser = commands.add_parser(
+        "history",
+        help="show what was run before: batches and single runs, the newest first",
+        description="Show what the store of answers remembers, the newest first. Nothing is called.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="only runs of this deployment")
+    parser.add_argument("-n", "--limit", type=int, default=LIMIT, metavar="N", help="lines (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="as a JSON list, with every column")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table and return 0, also when nothing was run yet; 2 where the store or the limit cannot be used."""
+    import fh_notebook as fh
+
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        lines = fh.history(deployment=args.name, limit=args.limit).to_dict("records")
+    except (SettingsError, StoreError) as wrong:
+        print(f"fh-notebook history: {wrong}", file=sys.stderr)
+        return 2
+    try:
+        _print(lines, args)
+    except BrokenPipeError:
+        # The reader (head, a pager) has seen enough. Without this, the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _print(lines: list[dict[Any, Any]], args: argparse.Namespace) -> None:
+    if args.json:
+        print(json.dumps([_record(line) for line in lines], indent=1), flush=True)
+        return
+    if not lines:
+        print("Nothing was run yet: each answer is a line here." if args.name is None else "No line.", flush=True)
+        return
+    columns = terminal_width(sys.stdout)
+    head, body = table(HEADER, [_cells(line, CAPS[columns >= WIDE]) for line in lines], columns)
+    print("\n".join([Style(sys.stdout).bold(head), *body]), flush=True)
+
+
+def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
+    from fh_notebook.batching.cells import is_missing, plain
+
+    return {str(name): None if is_missing(value) else plain(value) for name, value in line.items()}
+
+
+def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
+    known = _record(line)
+    answer = known["output"] if known["output"] is not None else known["error"]
+    shown = [_what(known), known["variants"] or "", _outcome(known)]
+    short = [shorten(printable(text), cap) for text, cap in zip(shown, caps, strict=True)]
+    return [f"{line['at']:%Y-%m-%d %H:%M}", *short, printable(answer or "")]
+
+
+def _what(known: Mapping[str, Any]) -> str:
+    """Return the batch's name, with its deployment where that is not in it; of a single run the deployment."""
+    name, deployment = known["name"], known["deployment"] or ""
+    return str(deployment if not name else name if deployment in name else f"{name} ({deployment})")
+
+
+def _outcome(known: Mapping[str, Any]) -> str:
+    if known["kind"] == "run":
+        return str(known["status"])
+    told = [f"{known['done'] or 0:,}/{known['planned'] or 0:,}"]
+    return ", ".join(told + [f"{known[what]:,} {what}" for what in ("failed", "unknown") if known[what]])

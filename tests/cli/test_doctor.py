@@ -1,0 +1,202 @@
+"""``fh-notebook doctor``: what works, with the cure where it does not; and nothing is changed, shown or asked unasked."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.cli import main
+from tests import environment
+from tests.batching.hives import KEY, Shouting
+
+# Every look-up and connection ends the process: also one to this machine.
+OFFLINE = """
+import os, sys
+def guard(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        os._exit(97)
+sys.addaudithook(guard)
+from fh_notebook.cli import main
+sys.exit(main(["doctor"]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+
+def _doctor(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    code = main(["doctor", *words])
+    told = capsys.readouterr()
+    assert told.err == ""
+    return code, told.out
+
+
+def test_where_all_is_well_every_line_is_ok(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python, packages, loop, local hive, store, catalogue, address and key: 0."""
+    code, told = _doctor(capsys)
+    assert code == 0, told
+    for words in (
+        r"OK +Python: 3\.\d+\.\d+ on ",
+        rf"OK +fh_notebook {re.escape(fh.__version__)}: with .*pandas \d",
+        r"OK +optional packages: .*pyarrow \d",
+        r"OK +event loop: thread \(a thread of its own\); it answers",
+        r"OK +local hive: a run in this process answered 'billing'",
+        r"OK +store: .*store\.sqlite3 is made with the first answer",
+        r"OK +catalogue: no fetchhive\.yaml",
+        r"OK +calls go to: the local hive in this process, since there is no key",
+        r"OK +key: none\n +-> to connect: set FETCH_HIVE_API_KEY",
+    ):
+        assert re.search(f"^{words}", told, re.MULTILINE), words
+    assert told.endswith("\nEverything works.\n")
+
+
+def test_nothing_is_asked_and_nothing_is_made(tmp_path: Path) -> None:
+    """No connection, not even to this machine, and no file: in a process of its own."""
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run([sys.executable, "-W", "error", "-c", OFFLINE], cwd=tmp_path / "work", env=environment.for_process(tmp_path), capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Everything works." in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_store_that_is_there_is_opened_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is added to it: the look at the local hive is no run of the user's."""
+    with Shouting().hive.client() as client:
+        client.invoke("shout", variant="soft", inputs={"text": "x"})
+    code, told = _doctor(capsys)
+    assert code == 0
+    assert re.search(r"^OK +store: \S+store\.sqlite3 can be read and written, [\d.]+ MB$", told, re.MULTILINE)
+    assert len(fh.history()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX")
+def test_a_store_that_others_may_read_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the command that cures it; warnings alone are 0."""
+    store = session.store()
+    assert store is not None
+    store.newest_id()
+    store.path.chmod(0o644)
+    code, told = _doctor(capsys)
+    assert code == 0
+    assert re.search(r"^warning +store: others on this machine may read it\n +-> chmod 600 \S+$", told, re.MULTILINE)
+    assert told.endswith("\n1 warning.\n")
+
+
+@pytest.mark.parametrize("what", ["no database", "a folder", "another program's", "under a file"])
+def test_a_store_that_cannot_be_used_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    """1, and the other checks go on; the file stays as it was."""
+    path = tmp_path / "odd.sqlite3"
+    if what == "a folder":
+        path.mkdir()
+    elif what == "another program's":
+        import sqlite3
+
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE theirs (x)")
+        other.close()
+    else:
+        path.write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("FH_NOTEBOOK_STORE", str(path / "store" if what == "under a file" else path))
+    code, told = _doctor(capsys)
+    assert code == 1
+    assert re.search(r"^problem +store: ", told, re.MULTILINE)
+    assert re.search(r"^OK +calls go to: ", told, re.MULTILINE)
+    assert "\n1 problem.\n" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("deployments:\n  a:\n    variants: [v]\n", 0, r"OK +catalogue: fetchhive\.yaml, 1 deployment$"),
+        ("deployments: [\n", 1, r"problem +catalogue: .*fetchhive\.yaml"),
+    ],
+)
+def test_the_catalogue_is_read(capsys: pytest.CaptureFixture[str], text: str, code: int, words: str) -> None:
+    """And counted; one that cannot be read is a problem with its place."""
+    Path("fetchhive.yaml").write_text(text)
+    got, told = _doctor(capsys)
+    assert got == code
+    assert re.search(f"^{words}", told, re.MULTILINE), told
+
+
+def test_the_key_is_masked_and_its_source_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """No letter of it is shown."""
+    monkeypatch.setenv("FETCH_HIVE_API_KEY", KEY)
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.test:3128")
+    code, told = _doctor(capsys)
+    assert code == 0
+    assert re.search(r"^OK +calls go to: https://api\.fetchhive\.com/v1$", told, re.MULTILINE)
+    assert re.search(r"^OK +key: \*\*\* from FETCH_HIVE_API_KEY$", told, re.MULTILINE)
+    assert re.search(r"^OK +proxy: HTTPS_PROXY is set$", told, re.MULTILINE)
+    assert KEY[4:10] not in told
+    assert "secret" not in told
+
+
+def test_an_address_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """With what it must be."""
+    monkeypatch.setenv("FETCH_HIVE_BASE_URL", "ftp://nowhere")
+    code, told = _doctor(capsys)
+    assert code == 1
+    assert re.search(r"^problem +calls go to: ", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "words"),
+    [
+        (KEY, 0, r"OK +service: .* takes the key"),
+        ("fhk_a_wrong_one_0000", 1, r"problem +service: .*refused the key.*\n +-> correct the key"),
+    ],
+)
+def test_with_check_the_service_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str, code: int, words: str
+) -> None:
+    """Whether it takes the key, by a look-up that runs nothing."""
+    made = Shouting(api_key=KEY)
+    monkeypatch.setenv("FETCH_HIVE_API_KEY", key)
+    with made.hive.serve() as server:
+        got, told = _doctor(capsys, "--check", "--base-url", server.url)
+    assert got == code, told
+    assert re.search(f"^{words}", told, re.MULTILINE), told
+    assert made.calls == 0
+
+
+def test_a_service_that_is_not_there_is_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    """With where to look."""
+    with Shouting().hive.serve() as server:
+        url = server.url
+    code, told = _doctor(capsys, "--check", "--base-url", url)
+    assert code == 1
+    assert re.search(r"^problem +service: .*\n +-> look at the address", told, re.MULTILINE), told
+
+
+def test_a_missing_package_says_what_it_is_for(tmp_path: Path) -> None:
+    """And how one gets it; only what is needed to work at all is more than a hint."""
+    hide = (
+        "import sys\nfrom importlib import metadata\nreal = metadata.version\n"
+        "def version(name):\n"
+        "    if name in ('xlsxwriter', 'ipykernel', 'pandas'):\n        raise metadata.PackageNotFoundError(name)\n"
+        "    return real(name)\n"
+        "metadata.version = version\n"
+        "from fh_notebook.cli import main\nsys.exit(main(['doctor']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", hide], cwd=tmp_path / "work", env=environment.for_process(tmp_path), capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert done.returncode == 1
+    for words in (
+        r"problem +packages: missing: pandas\n +-> pip install pandas",
+        r"warning +ipykernel: not installed; for kernel\n +-> pip install ipykernel",
+        r"OK +xlsxwriter: not installed; for batch\.to_excel\n +-> pip install 'fh-notebook\[excel\]'",
+    ):
+        assert re.search(f"^{words}", done.stdout, re.MULTILINE), done.stdout
+    assert "\n1 problem and 1 warning.\n" in done.stdout
