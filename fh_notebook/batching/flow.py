@@ -24,6 +24,8 @@ APART_S: Final = 0.2
 """Moments that are nearer to each other say no more, and cost memory."""
 BURST: Final = 0.25
 """What comes within this part of the silence before it is one burst: one moment, and not a steep line of its own."""
+LEAST: Final = 0.5
+"""Of the window's mean, in a silence: the best line after a lone burst is soon flat, as if nothing would ever come."""
 FIRST_FEW: Final = 10
 """Until so many answers have come, each changes the picture; afterwards the rate follows the window with some calm."""
 CALM: Final = 0.2
@@ -117,7 +119,8 @@ class Flow:
         began, base = points[0]
         middle, span = (began + points[-1][0]) / 2, points[-1][0] - began
         lever = sum(_lever(a, b, middle, base) for a, b in pairwise(points))
-        return max(0.0, 12 * lever / span**3)
+        mean = (points[-1][1] - base) / span
+        return max(12 * lever / span**3, LEAST * mean)
 
 
 def _lever(a: tuple[float, int], b: tuple[float, int], middle: float, base: int) -> float:

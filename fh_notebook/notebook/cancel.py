@@ -11,12 +11,14 @@ Facts, by kernel:
 3. From 7.4 a comm notes over which shell it was used last, which is the busy one that runs the cell, and has clicks
    follow. Taking that note away lets the page's own subshell have them. It is private: should it go, a click waits for
    the end of the cell, and Stop works as ever.
+4. ipykernel 6 puts a display under the cell that runs when it is made, and not under the one that it was made for. An
+   update goes to its display. So where a cell does not wait, the place is taken at once, and filled in a while.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Final
@@ -57,8 +59,12 @@ def way_to_cancel(kernel: Any, *, blocks: bool = True) -> Way:
     """
     if not has_person(kernel):
         return Way.NONE
+    return Way.BUTTON if not blocks or _has_subshells(kernel) else Way.STOP
+
+
+def _has_subshells(kernel: Any) -> bool:
     facts = getattr(kernel, "kernel_info", None) or {}
-    return Way.BUTTON if not blocks or "kernel subshells" in facts.get("supported_features", ()) else Way.STOP
+    return "kernel subshells" in facts.get("supported_features", ())
 
 
 def has_person(kernel: Any) -> bool | None:
@@ -105,8 +111,11 @@ class Offer:
 
     def begin(self) -> None:
         """Make the offer, in a while, in the cell that this was called for."""
-        way = way_to_cancel(getattr(running_shell(), "kernel", None), blocks=self._blocks)
+        kernel = getattr(running_shell(), "kernel", None)
+        way = way_to_cancel(kernel, blocks=self._blocks)
         if way is not Way.NONE:
+            if not (self._blocks or _has_subshells(kernel)):
+                self._display(_NOTHING)  # fact 4
             # A task has the context of its maker, in which ipykernel finds the cell that an output belongs to.
             self._later = asyncio.get_running_loop().create_task(self._offer(way))
 
@@ -130,13 +139,19 @@ class Offer:
         self._show(way)
 
     def _show(self, way: Way) -> None:
-        from IPython.display import DisplayHandle
-
         line = html.el("div", html.STYLE, html.el("span", self._text, cls="fh-dim"), cls="fh")
         shown = {"text/plain": self._text, "text/html": str(line)}
         if way is Way.BUTTON:
             self._widget = self._make()
             shown[_VIEW] = self._widget._repr_mimebundle_()[_VIEW]
+        self._display(shown)
+
+    def _display(self, shown: Mapping[str, Any]) -> None:
+        from IPython.display import DisplayHandle
+
+        if self._handle is not None:
+            self._handle.update(shown, raw=True)
+            return
         self._handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
         self._handle.display(shown, raw=True)
 

@@ -104,7 +104,7 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', wait=False)", person=True)
     hive.wait_for(1)
     throttle, page = loaded.widget("fh-throttle"), loaded.subshell()
-    assert _state(loaded, "fh-at-once")["value"].startswith("adaptive: ")
+    loaded.wait_until(lambda: _state(loaded, "fh-at-once")["value"].startswith("adaptive: "), "the limit as it is")
     assert _state(loaded, "fh-throttle")["max"] == 16
     loaded.set(throttle, subshell=page, value=7)
     loaded.wait_until(lambda: "7 of 7 in flight" in _saved(loaded, cell), "seven calls at once")
@@ -157,7 +157,7 @@ def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, hive: P
     cell = loaded.send(f"{BACKGROUND.replace('rows', 'rows[:4]')}\nb.wait()\nNone", person=True)
     loaded.wait(cell)
     loaded.wait_until(lambda: "4 of 4 done" in _saved(loaded, cell), "the end")
-    assert len(loaded.shown(cell)) == 1
+    assert [data["text/plain"] for data in loaded.shown(cell)[1:]] in ([], [""])
     assert loaded.run("import sys; 'ipywidgets' in sys.modules") == "False"
 
 
