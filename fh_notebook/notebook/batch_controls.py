@@ -70,7 +70,7 @@ class BatchControls(Offer):
         )
         self._widget = Box(
             [self._pause, self._cancel, throttle],
-            layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
+            layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px"),
         )
         self._widget.add_class("fh-controls")
         self.follow()
@@ -88,9 +88,8 @@ class BatchControls(Offer):
             readout=False,
             continuous_update=False,  # on the way to 8 it must not let 30 calls go out
             style={"description_width": "initial"},
-            layout=Layout(width="200px", margin="2px 8px 2px 0"),
+            layout=Layout(width="176px", margin="2px 8px 2px 0"),
         )
-        self._throttle.add_class("fh-throttle")
         self._number = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
         self._number.add_class("fh-at-once")
         wished = self._on_loop(self._wished)
@@ -100,6 +99,7 @@ class BatchControls(Offer):
                 wished(change["new"])
 
         self._throttle.observe(moved, "value")
+        self._throttle.add_class("fh-throttle")
 
     def _clicked_pause(self, _: Any) -> None:
         if self._batch.paused:
@@ -140,6 +140,6 @@ def _button(text: str, tooltip: str, dom_class: str, clicked: Callable[[Any], No
     button = Button(
         description=text, tooltip=tooltip, layout=Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
     )
-    button.add_class(dom_class)
     button.on_click(clicked)
+    button.add_class(dom_class)
     return button

@@ -193,8 +193,8 @@ class CancelOffer(Offer):
         from ipywidgets import Button
 
         button = Button(description="Cancel", tooltip="End the calls. What is finished is kept.")
-        button.add_class("fh-cancel")
         button.on_click(self._on_loop(self._clicked))
+        button.add_class("fh-cancel")
         hear_clicks(button)
         return button
 
