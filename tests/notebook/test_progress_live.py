@@ -95,7 +95,7 @@ def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, hive: P
     loaded.wait_until(lambda: "paused" not in _saved(loaded, cell), "the end of the pause")
     loaded.run("b.pause()")
     loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Go on", "a pause by code")
-    loaded.run("b.unpause()")
+    loaded.run("b.resume(wait=False)")
     loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Pause", "its end by code")
 
 
@@ -143,7 +143,7 @@ def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, hive: PacedHiv
     hive.wait_for(4)
     pause = loaded.widget("fh-pause")
     busy = loaded.send(
-        "import time\nprint('busy', flush=True)\nwhile not b._control.paused:\n    time.sleep(0.01)", person=True
+        "import time\nprint('busy', flush=True)\nwhile not b.paused:\n    time.sleep(0.01)", person=True
     )
     loaded.wait_for_text(busy, "busy")
     loaded.click(pause, subshell=loaded.subshell())
