@@ -17,7 +17,10 @@ __all__ = ["BatchControls"]
 LEAST_ROOM: Final = 16
 """The slider's end at least: room to move where the limit is still small."""
 
-IN_CODE: Final = "Running in the background. In a cell: batch.pause(), batch.resume(wait=False), batch.cancel(), batch.max_concurrency = 4"
+IN_CODE: Final = (
+    "Running in the background. In a cell: "
+    "batch.pause(), batch.resume(wait=False), batch.cancel(), batch.max_concurrency = 4"
+)
 
 
 class BatchControls(Offer):
