@@ -6,58 +6,24 @@ notebook has its own display behind the door ``progress`` (:mod:`fh_notebook.vie
 
 from __future__ import annotations
 
-import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, Protocol
 
 from fh_notebook import views
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.pacer import BEAT_S, DRAW_EVERY_S, Pacer
+from fh_notebook.batching.progress_line import State
+from fh_notebook.batching.snapshot import Snapshot
 from fh_notebook.errors import SettingsError
 
-__all__ = ["NoProgress", "Pacer", "Progress", "Snapshot", "TextProgress", "progress_of"]
+__all__ = ["NoProgress", "Progress", "Snapshot", "TextProgress", "progress_of"]
 
-TERMINAL_EVERY_S: Final = 0.2
 PLAIN_EVERY_S: Final = 5.0
-
-
-class Snapshot(Protocol):
-    """What a progress display may ask of a running batch, from any thread."""
-
-    @property
-    def name(self) -> str:
-        """The batch's name."""
-        ...
-
-    @property
-    def counts(self) -> Counts:
-        """How far it is."""
-        ...
-
-    @property
-    def in_flight(self) -> int:
-        """Calls that are out."""
-        ...
-
-    @property
-    def blocks(self) -> bool:
-        """Whether a cell or a program waits for it."""
-        ...
-
-    def plan(self) -> Plan:
-        """What it was going to do when it was started."""
-        ...
-
-    def summary(self) -> str:
-        """Say how far it is, or how it ended."""
-        ...
-
-    def cancel(self) -> None:
-        """End it at once, from any thread, without waiting."""
-        ...
+PLAIN_BEAT_S: Final = 30.0
+"""A line that only counts down is no news where every line stays."""
 
 
 class Progress(Protocol):
@@ -89,65 +55,16 @@ class NoProgress:
         """Show nothing."""
 
 
-class Pacer:
-    """Decides when a display draws, and words the line that it shows.
+class Output(Protocol):
+    """Where lines go; a terminal says so by ``isatty()``, and its width by ``fileno()``."""
 
-    Parameters
-    ----------
-    every_s : float
-        The shortest time between two drawings.
-    clock : callable
-        Seconds that only grow.
-    """
+    def write(self, text: str, /) -> object:
+        """Take `text`."""
+        ...
 
-    def __init__(self, every_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._every_s = every_s
-        self._clock = clock
-        self._began = self._drawn_at = clock()
-        self._calls_before = 0
-        self._later: asyncio.TimerHandle | None = None
-
-    def begin(self, batch: Snapshot) -> None:
-        """Take the time and the counts of the start."""
-        self._began = self._drawn_at = self._clock()
-        self._calls_before = batch.counts.calls
-
-    def draw(self, draw: Callable[[], None]) -> None:
-        """Call `draw` now, or once a little later when something was drawn just now.
-
-        The later drawing matters where calls are slow: the last of a burst of answers would stay unseen for minutes.
-        """
-        since_s = self._clock() - self._drawn_at
-        if since_s >= self._every_s:
-            self._draw_now(draw)
-        elif self._later is None:
-            with suppress(RuntimeError):  # no loop is running: the next event draws
-                loop = asyncio.get_running_loop()
-                self._later = loop.call_later(self._every_s - since_s, self._draw_now, draw)
-
-    def _draw_now(self, draw: Callable[[], None]) -> None:
-        self.end()
-        self._drawn_at = self._clock()
-        draw()
-
-    def end(self) -> None:
-        """Draw nothing later."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-
-    def line(self, batch: Snapshot) -> str:
-        """Return how far `batch` is, how fast, and about how long it still takes."""
-        counts = batch.counts
-        ended = counts.planned - counts.pending
-        elapsed_s = self._clock() - self._began
-        rate = (counts.calls - self._calls_before) / elapsed_s if elapsed_s > 0 else 0.0
-        left = f", about {_duration(counts.pending / rate)} left" if rate > 0 and counts.pending else ""
-        failed = f", {counts.failed + counts.unknown:,} failed or unknown" if counts.failed + counts.unknown else ""
-        return (
-            f"{batch.name}: {ended:,}/{counts.planned:,}{failed}, {counts.reused:,} reused, "
-            f"{batch.in_flight:,} in flight, {rate:.3g} calls/s{left}"
-        )
+    def flush(self) -> object:
+        """Show it now."""
+        ...
 
 
 class TextProgress:
@@ -155,17 +72,19 @@ class TextProgress:
 
     Parameters
     ----------
-    stream : text stream, optional
+    stream : Output, optional
         Standard error by default: a program's output stays its own.
     clock : callable
         Seconds that only grow.
     """
 
-    def __init__(self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: Output | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream if stream is not None else sys.stderr
         self._is_terminal = bool(getattr(self._stream, "isatty", lambda: False)())
-        self._pacer = Pacer(TERMINAL_EVERY_S if self._is_terminal else PLAIN_EVERY_S, clock=clock)
+        every_s, beat_s = (DRAW_EVERY_S, BEAT_S) if self._is_terminal else (PLAIN_EVERY_S, PLAIN_BEAT_S)
+        self._pacer = Pacer(self._draw, every_s=every_s, beat_s=beat_s, clock=clock)
         self._width = 0
+        self._said = ""
 
     def begin(self, batch: Snapshot) -> None:
         """Say the plan."""
@@ -174,12 +93,28 @@ class TextProgress:
 
     def update(self, batch: Snapshot) -> None:
         """Say how far it is, unless that was said just now."""
-        self._pacer.draw(lambda: self._write(self._pacer.line(batch), last=not self._is_terminal))
+        self._pacer.update()
 
     def end(self, batch: Snapshot) -> None:
         """Say how it ended."""
         self._pacer.end()
         self._write(batch.summary(), last=True)
+
+    def _draw(self, state: State) -> None:
+        if not self._is_terminal:
+            if str(state) != self._said:
+                self._said = str(state)
+                self._write(self._said, last=True)
+            return
+        line, room = str(state), self._columns() - 1
+        if len(line) > room:  # a line that wraps cannot be rewritten
+            line = state.nameless
+        self._write(line if len(line) <= room else f"{line[: room - 1]}…", last=False)
+
+    def _columns(self) -> int:
+        with suppress(OSError, ValueError, AttributeError):  # no file beneath, or it has no size
+            return os.get_terminal_size(self._stream.fileno()).columns or 80  # type: ignore[union-attr]
+        return 80
 
     def _write(self, line: str, *, last: bool) -> None:
         try:
@@ -192,12 +127,6 @@ class TextProgress:
             self._stream.flush()
         except (OSError, ValueError):  # a stream that was closed is no reason to stop paid work
             return
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def progress_of(choice: Any) -> Progress:

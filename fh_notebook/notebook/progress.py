@@ -1,53 +1,44 @@
 """The progress of a batch in a notebook: one display that is updated, and whose last state stays in the saved file.
 
-Rule of this file: at most 5 updates a second, by a display handle: it lands in the cell that began the batch, from any
-thread, and is one message an update.
+Rule of this file: one display handle a start: it lands in the cell that began the batch, from any thread, and is one
+message an update. Where nobody sits before a page (nbclient, nbconvert, papermill), lines of text take its place.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+import contextvars
+import sys
+from typing import Any
 
-from fh_notebook import html
-from fh_notebook.batching.progress import Pacer, Snapshot
-from fh_notebook.notebook.cancel import CancelOffer
+from fh_notebook.batching.pacer import Pacer
+from fh_notebook.batching.progress import Progress, TextProgress
+from fh_notebook.batching.progress_line import State
+from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.notebook.batch_controls import BatchControls
+from fh_notebook.notebook.cancel import CancelOffer, Offer, has_person
 from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.progress_view import ProgressView
 
-__all__ = ["LiveProgress", "live_progress"]
-
-EVERY_S: Final = 0.2
-
-
-def live_progress() -> LiveProgress | None:
-    """Return a live display where a kernel can update one; ``None`` elsewhere: a terminal has its own line."""
-    shell = running_shell()
-    return LiveProgress() if getattr(shell, "kernel", None) is not None else None
+__all__ = ["LiveProgress", "PlainProgress", "live_progress"]
 
 
-class _Shown:
-    """One state of the display: HTML with a bar, and the same line as text."""
-
-    def __init__(self, line: str, ended: int, planned: int, plan: str = "") -> None:
-        self._line, self._ended, self._planned, self._plan = line, ended, planned, plan
-
-    def __repr__(self) -> str:
-        return f"{self._plan}\n{self._line}" if self._plan else self._line
-
-    def _repr_html_(self) -> str:
-        plan = html.el("div", self._plan, cls="fh-dim") if self._plan else None
-        bar = html.el("progress", max=max(self._planned, 1), value=self._ended, style="vertical-align:middle")
-        line = html.el("div", bar, "\u2002", html.el("span", self._line))
-        return html.el("div", html.STYLE, plan, line, cls="fh")
+def live_progress() -> Progress | None:
+    """Return a display for the kernel that this runs in; ``None`` where there is none: a terminal has its own line."""
+    kernel = getattr(running_shell(), "kernel", None)
+    if kernel is None:
+        return None
+    return PlainProgress() if has_person(kernel) is False else LiveProgress()
 
 
 class LiveProgress:
-    """A progress display of its own handle."""
+    """A progress display of its own handle, with what a person can click under it."""
 
     def __init__(self) -> None:
-        self._pacer = Pacer(EVERY_S)
+        self._pacer = Pacer(self._draw)
         self._handle: Any = None
+        self._offer: Offer | None = None
         self._plan = ""
-        self._offer: CancelOffer | None = None
+        self._said = ""
 
     def begin(self, batch: Snapshot) -> None:
         """Show the plan and an empty bar, and in a while a way to cancel."""
@@ -56,23 +47,61 @@ class LiveProgress:
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
         self._handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
-        self._handle.display(self._shown(batch, "starting"))
-        self._offer = CancelOffer(batch.cancel, blocks=batch.blocks)
+        self._handle.display(ProgressView(self._plan, self._pacer.state()))
+        self._offer = CancelOffer(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
         self._offer.begin()
 
     def update(self, batch: Snapshot) -> None:
         """Show how far it is, unless that was shown just now."""
-        if self._handle is not None:
-            self._pacer.draw(lambda: self._handle.update(self._shown(batch, self._pacer.line(batch))))
+        self._pacer.update()
 
     def end(self, batch: Snapshot) -> None:
         """Show how it ended: this stays in the saved notebook."""
+        state = self._pacer.state()
         self._pacer.end()
         if self._offer is not None:
             self._offer.end()
         if self._handle is not None:
-            self._handle.update(self._shown(batch, batch.summary()))
+            self._handle.update(ProgressView(self._plan, state, summary=batch.summary()))
 
-    def _shown(self, batch: Snapshot, line: str) -> _Shown:
-        counts = batch.counts
-        return _Shown(line, counts.planned - counts.pending, counts.planned, self._plan)
+    def _draw(self, state: State) -> None:
+        if str(state) != self._said:  # else the page would be sent what it has
+            self._said = str(state)
+            self._handle.update(ProgressView(self._plan, state))
+        if self._offer is not None:
+            self._offer.follow()
+
+
+class PlainProgress(TextProgress):
+    """Lines of text under a cell that a program runs."""
+
+    def __init__(self) -> None:
+        self._output = _CellOutput()
+        super().__init__(self._output)
+
+    def begin(self, batch: Snapshot) -> None:
+        """Say the plan."""
+        self._output.of_batch = batch.blocks
+        super().begin(batch)
+
+
+class _CellOutput:
+    """Standard output: a page shows standard error in red, and nothing is wrong here.
+
+    What a batch in the background says goes to the cell that runs at that moment: nbclient drops what is said for a
+    cell that has ended.
+    """
+
+    of_batch = True
+    """Whether the batch's own cell is still there to take it."""
+
+    def write(self, text: str) -> None:
+        """Write `text`."""
+        if self.of_batch:
+            sys.stdout.write(text)
+        else:
+            # ipykernel finds the cell of an output in the context; in an empty one, it takes the present cell.
+            contextvars.Context().run(sys.stdout.write, text)
+
+    def flush(self) -> None:
+        """Nothing waits here: ipykernel sends what was written a moment later."""

@@ -122,14 +122,14 @@ def test_nothing_that_a_kernel_says_has_the_key_in_it(connected: Kernel, hive: S
 def test_a_batch_shows_one_live_display_and_resumes(connected: Kernel, hive: SlowHive) -> None:
     """One display, updated: its last state says how it ended; nothing on standard error; the same cell calls nothing."""
     cell = "import fh_notebook as fh\nrows = [{'text': str(i)} for i in range(20)]\nb = fh.batch(rows, 'echo', variants=['plain'])"
-    first = connected.send(cell)
+    first = connected.send(cell, person=True)
     connected.wait(first)
     assert [m.kind for m in connected.outputs(first)].count("display_data") == 1
     assert {m.kind for m in connected.outputs(first)} <= {"display_data", "update_display_data"}
     [shown] = connected.shown(first)
     assert "20 of 20 done; 20 calls" in shown["text/plain"]
-    assert "<progress" in shown["text/html"]
-    again = connected.send(cell)
+    assert 'role="progressbar"' in shown["text/html"]
+    again = connected.send(cell, person=True)
     connected.wait(again)
     [shown] = connected.shown(again)
     assert "20 reused, 0 calls" in shown["text/plain"]
@@ -140,12 +140,12 @@ def test_an_interrupted_batch_keeps_what_is_finished(connected: Kernel, hive: Sl
     """Stop during a batch: finished rows are kept, what was in flight is unknown, and the batch is there to go on."""
     connected.run("import fh_notebook as fh\nrows = [{'text': str(i)} for i in range(3)]")
     request = connected.send(
-        "b = fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)\nprint(b.counts)"
+        "b = fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)\nprint(b.counts)", person=True
     )
     # Two calls fit in: row 0's slow one and, after the plain ones before it, row 1's.
     assert hive.began.acquire(timeout=30)
     assert hive.began.acquire(timeout=30)
-    connected.wait_until(lambda: "2/6" in str(connected.shown(request)), "the progress of two answers")
+    connected.wait_until(lambda: "2 of 6" in str(connected.shown(request)), "the progress of two answers")
     connected.interrupt()
     connected.wait(request)
     said = connected.text(request)

@@ -80,7 +80,7 @@ def test_an_interrupted_batch_keeps_its_finished_rows(leg: Kernel, hive: SlowHiv
     """Stop in the middle: what is finished is in the batch and in the store; the next cell runs, and pays only the rest."""
     cell = leg.send("fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)", person=True)
     hive.wait_for(2)
-    leg.wait_until(lambda: "2/8" in str(leg.shown(cell)), "the progress of two answers")
+    leg.wait_until(lambda: "2 of 8" in str(leg.shown(cell)), "the progress of two answers")
     leg.interrupt()
     leg.wait(cell)
     assert "2 of 8 done" in leg.text(cell)

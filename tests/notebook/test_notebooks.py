@@ -24,7 +24,7 @@ def _code(notebook: NotebookNode) -> Iterator[NotebookNode]:
 def test_a_notebook_runs_all_its_cells_queued_at_once(file: Path, kernel: Kernel) -> None:
     """Run All in a fresh kernel: no error, nothing on standard error, and what the committed outputs say is said again."""
     cells = list(_code(nbformat.read(file, as_version=4)))
-    requests = kernel.run_all(*(cell.source for cell in cells))
+    requests = kernel.run_all(*(cell.source for cell in cells), person=True)
     kernel.wait(requests[-1], timeout=120)
     for cell, request in zip(cells, requests, strict=True):
         assert kernel.reply(request)["status"] == "ok", kernel.text(request)

@@ -1,0 +1,143 @@
+"""One moment of a running batch, and the line of text that says it. Pure: from numbers to words.
+
+Rule of this file: first what is certain (what is done, what failed, what cost nothing), then what is out, what is left,
+how fast, how long; and where less happens than could, the reason comes last, where it is looked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from fh_notebook import html
+from fh_notebook.batching.outcomes import Counts
+
+__all__ = ["State", "duration", "rate_in_words", "refusing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How far a batch is, how fast, and what it waits for.
+
+    Examples
+    --------
+    >>> counts = Counts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
+    >>> print(State(name="triage-1", counts=counts, in_flight=3, limit=4, calls_left=40, rate=8.13, left_s=4.9))
+    triage-1: 38 of 80 done, 2 failed, 12 reused; 3 of 4 in flight, 40 calls left; 8.1 calls/s, about 5 s left
+    """
+
+    name: str
+    counts: Counts
+    in_flight: int = 0
+    limit: int = 1
+    calls_left: int | None = None
+    """Without an answer yet, those in flight included; ``None`` when nobody can know."""
+    rows_so_far: int | None = None
+    """Of an iterator: how many rows have been read. ``None`` where the number of rows is known."""
+    rate: float | None = None
+    """Calls a second of late."""
+    left_s: float | None = None
+    paused: bool = False
+    waiting_until: datetime | None = None
+    refused: str = ""
+    """What the service's refusals of late mean, in words."""
+
+    @property
+    def ended(self) -> int:
+        """Jobs with an outcome."""
+        return self.counts.done + self.counts.failed + self.counts.unknown
+
+    @property
+    def how_far(self) -> str:
+        """What has come of it so far: ``38 of 80 done, 2 failed``."""
+        counts, known = self.counts, self.rows_so_far is None
+        parts = [f"{counts.done:,} of {counts.planned:,} done" if known else f"{counts.done:,} done"]
+        parts += [f"{counts.failed:,} failed"] if counts.failed else []
+        parts += [f"{counts.unknown:,} unknown"] if counts.unknown else []
+        parts += [f"{counts.reused:,} reused"] if counts.reused else []
+        return ", ".join(parts)
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """Everything else, in parts: what is out and left, how fast, and why not faster."""
+        read = [] if self.rows_so_far is None else [f"rows so far: {self.rows_so_far:,}"]
+        return tuple(part for part in (*read, self._calls(), self._speed(), self.held_by) if part)
+
+    @property
+    def held_by(self) -> str:
+        """Why less happens than could; empty when nothing is in the way."""
+        if self.waiting_until is not None:
+            return f"waiting until {self.waiting_until:%H:%M} UTC, when the daily cap is renewed"
+        return "paused" if self.paused else self.refused
+
+    @property
+    def rests(self) -> bool:
+        """Whether no call is started for the time being."""
+        return self.paused or self.waiting_until is not None
+
+    def _calls(self) -> str:
+        left = self.calls_left
+        left_in_words = f"{left:,} call{'' if left == 1 else 's'} left" if left else ""
+        # What is out during a pause is waited for, whatever the limit: "of" would be no more than a riddle.
+        out = f"{self.in_flight:,} still in flight" if self.rests else f"{self.in_flight:,} of {self.limit:,} in flight"
+        return ", ".join(part for part in (out if self.in_flight or not self.rests else "", left_in_words) if part)
+
+    def _speed(self) -> str:
+        if self.rests or self.rate is None:
+            return ""
+        left = f"about {duration(self.left_s)} left" if self.left_s is not None and self.calls_left else ""
+        return ", ".join(part for part in (rate_in_words(self.rate), left) if part)
+
+    @property
+    def nameless(self) -> str:
+        """The line without the batch's name, for where there is little room or the name stands above."""
+        return "; ".join([self.how_far, *self.rest])
+
+    def __str__(self) -> str:
+        return f"{html.printable(self.name)}: {self.nameless}"
+
+
+def refusing(limit: int, *, adapts: bool) -> str:
+    """Say what it means that the service has just refused calls (429).
+
+    Examples
+    --------
+    >>> refusing(3, adapts=True)
+    'waiting: the service admits 3 at once'
+    """
+    if adapts:
+        return f"waiting: the service admits {limit:,} at once"
+    return f"waiting: the service refuses {limit:,} at once (429); a lower max_concurrency avoids that"
+
+
+def rate_in_words(per_s: float) -> str:
+    """Return a rate with the unit in which it is easily read.
+
+    Examples
+    --------
+    >>> rate_in_words(1834.4), rate_in_words(8.13), rate_in_words(0.25), rate_in_words(0.002), rate_in_words(0.0)
+    ('1,834 calls/s', '8.1 calls/s', '15 calls/min', '7.2 calls/h', '0 calls/h')
+    """
+    value, unit = next((per_s * s, u) for s, u in _UNITS if per_s * s >= 1 or u == "h")
+    return f"{value:,.0f} calls/{unit}" if value >= 10 else f"{value:.2g} calls/{unit}"
+
+
+_UNITS: Final = ((1, "s"), (60, "min"), (3600, "h"))
+
+
+def duration(seconds: float) -> str:
+    """Return a time as coarse as a forecast is: what changes with every look is not read.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (0.2, 7.4, 42, 100, 754, 9000, 200000)]
+    ['1 s', '7 s', '40 s', '1 min 40 s', '13 min', '2 h 30 min', '2 days 8 h']
+    """
+    if seconds < 10:
+        return f"{max(1, round(seconds))} s"
+    step = 5 if seconds < 60 else 10 if seconds < 300 else 60 if seconds < 7200 else 600 if seconds < 86400 else 3600
+    whole = step * round(seconds / step)
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)

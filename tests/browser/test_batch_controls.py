@@ -1,0 +1,140 @@
+"""The progress of a batch in JupyterLab, and what a person clicks under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.lab import Lab
+from tests.notebook.paced_hive import PacedHive
+
+pytestmark = pytest.mark.browser
+
+SETUP = (
+    "%load_ext fh_notebook\nimport fh_notebook as fh\n"
+    "fh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef')\n"
+    "rows = [{{'text': ('bad ' if i % 9 == 4 else '') + str(i)}} for i in range(80)]"
+)
+PILOT = "pilot = fh.batch(rows, 'paced', variants='v', name='triage', first=12, max_concurrency=4)"
+BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', wait=False{more})"
+
+
+@pytest.fixture
+def hive() -> Iterator[PacedHive]:
+    """It lets calls end when the test says so."""
+    hive = PacedHive()
+    yield hive
+    hive.ended.set()
+
+
+def _widths(bar: Locator) -> dict[str, float]:
+    """How wide each part of the bar is on the screen, as a share of the bar."""
+    whole = bar.bounding_box()
+    assert whole is not None
+    parts = {str(part.get_attribute("class")): part.bounding_box() for part in bar.locator("span").all()}
+    return {kind.removeprefix("fh-bar-"): box["width"] / whole["width"] for kind, box in parts.items() if box}
+
+
+def _pictures(lab: Lab, name: str, of: Locator) -> None:
+    """Save pictures of a cell, wide and narrow, in both themes, and check that nothing of it is cut off."""
+    for width in (1600, 400):
+        lab.resize(width)
+        for theme in ("light", "dark"):
+            lab.theme(theme)
+            lab.screenshot(f"{name}-{theme}-{width}")
+        page = of.bounding_box()
+        assert page is not None
+        for part in of.locator(".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once").all():
+            if part.is_visible() and (box := part.bounding_box()) is not None:
+                assert box["x"] >= page["x"] - 1, name
+                assert box["x"] + box["width"] <= page["x"] + page["width"] + 1, name
+    lab.resize(1200)
+    lab.theme("light")
+
+
+def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, hive: PacedHive) -> None:
+    """Each click does what it says, at once; when all is over nothing is left to click, in the page or in the file."""
+    with hive.serve() as server:
+        lab.open(
+            SETUP.format(url=server.url), PILOT, BACKGROUND.format(more=", max_concurrency=4"), "'the kernel is there'"
+        )
+        lab.run(0)
+        hive.let_go(12)
+        lab.run(1)
+        hive.wait_for(12)
+        lab.start(2)
+        here = lab.output(2)
+        hive.wait_for(4)
+        hive.let_go(20)
+        hive.wait_for(20)
+        lab.expect_text(here, r"28 of 80 done, 4 failed, 12 reused.*4 of 4 in flight, 48 calls left.*calls/")
+        here.locator("button.fh-pause").wait_for()
+        widths = _widths(here.locator("[role=progressbar]"))
+        assert widths == pytest.approx({"reused": 12 / 80, "done": 16 / 80, "failed": 4 / 80}, abs=0.02)
+        _pictures(lab, "batch-running", here)
+
+        here.locator("button.fh-pause").click()
+        lab.expect_text(here, r"4 still in flight.*paused")
+        hive.let_go(4)
+        lab.expect_text(here, r"44 calls left.*paused")
+        assert hive.none_begins()
+        lab.screenshot("batch-paused")
+        expect(here.locator("button.fh-pause")).to_have_text("Go on")
+        here.locator("button.fh-pause").click()
+        hive.wait_for(4)
+        expect(here.locator("button.fh-pause")).to_have_text("Pause")
+
+        handle = here.locator(".fh-throttle .noUi-handle")
+        handle.focus()
+        handle.press("End")  # 16: as far as it goes
+        lab.expect_text(here, r"16 of 16 in flight")
+        hive.wait_for(12)
+        expect(here.locator(".fh-at-once")).to_have_text("16")
+        here.locator("button.fh-adaptive").click()
+        lab.expect_text(here.locator(".fh-at-once"), r"adaptive: \d+")
+        expect(here.locator("button.fh-adaptive")).to_be_hidden()
+        lab.expect_text(lab.run(3), "the kernel is there")
+
+        here.locator("button.fh-cancel").click()
+        lab.expect_text(here, r"unknown.*cancelled; what is finished is kept")
+        expect(here.locator("button")).to_have_count(0)
+        _pictures(lab, "batch-cancelled", here)
+        empty = [e.bounding_box() for e in here.locator(".jp-OutputArea-child").all() if not e.inner_text().strip()]
+        assert all(box is None or box["height"] <= 12 for box in empty), empty
+    assert lab.errors == []
+    lab.save()
+    saved = nbformat.read(lab.server.root / lab.name, as_version=4)
+    nbformat.validate(saved)
+    text = (lab.server.root / lab.name).read_text()
+    for trace in ("fh-pause", "fh-cancel", "widget-view", "Running in the background"):
+        assert trace not in text
+    shown = saved.cells[2].outputs[0].data
+    assert "cancelled; what is finished is kept" in shown["text/plain"]
+    assert "cancelled; what is finished is kept" in shown["text/html"]
+
+
+def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, hive: PacedHive) -> None:
+    """Somebody else opens the saved file: the bar has its parts and its colours, without a style sheet."""
+    with hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), PILOT)
+        lab.run(0)
+        hive.ended.set()
+        lab.run(1)
+        lab.expect_text(lab.output(1), r"triage: 11 of 12 done, 1 failed; 12 calls")
+    lab.save()
+    copy = (lab.server.root / lab.name).read_text().replace("pilot =", "somebody_elses =")
+    (lab.server.root / "copy.ipynb").write_text(copy)
+    lab.open(name="copy.ipynb")
+    here = lab.output(1)
+    lab.expect_text(here, r"triage: 11 of 12 done, 1 failed; 12 calls")
+    assert here.locator("style").count() == 0
+    parts = here.locator(".fh-bar span")
+    assert [part.get_attribute("title") for part in parts.all()] == ["11 done", "1 failed"]
+    assert _widths(here.locator(".fh-bar")) == pytest.approx({"done": 11 / 12, "failed": 1 / 12}, abs=0.02)
+    colours = parts.evaluate_all("parts => parts.map(part => getComputedStyle(part).backgroundColor)")
+    assert colours == ["rgb(56, 142, 60)", "rgb(229, 57, 53)"]
+    lab.screenshot("batch-not-trusted")
+    assert lab.external == []

@@ -1,0 +1,187 @@
+"""The progress of a batch in a real kernel: how often it is drawn, what can be clicked, and what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kernel import Kernel, Message
+from tests.notebook.paced_hive import KEY, PacedHive
+
+SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(400)]"
+BACKGROUND = "b = fh.batch(rows, 'paced', variants='v', max_concurrency=4, wait=False)"
+
+
+@pytest.fixture
+def hive() -> Iterator[PacedHive]:
+    """It lets calls end when the test says so."""
+    hive = PacedHive()
+    yield hive
+    hive.ended.set()
+
+
+@pytest.fixture
+def loaded(hive: PacedHive, tmp_path: Path) -> Iterator[Kernel]:
+    """A kernel that calls the hive, with the extension loaded."""
+    with hive.serve() as server, Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel:
+        assert kernel.run(SETUP) == ""
+        yield kernel
+        hive.ended.set()
+
+
+def _display_id(message: Message) -> Any:
+    return message.content.get("transient", {}).get("display_id")
+
+
+def _state(kernel: Kernel, dom_class: str) -> dict[str, Any]:
+    widget = kernel.widget(dom_class)
+    return kernel.widgets()[widget]
+
+
+def _saved(kernel: Kernel, cell: str) -> str:
+    """What a notebook that is saved now has under the cell."""
+    return str(kernel.shown(cell))
+
+
+def test_a_display_is_updated_at_most_five_times_a_second(loaded: Kernel, hive: PacedHive) -> None:
+    """However many answers come: one message shows it, a few update it, the last one says how it ended."""
+    hive.ended.set()
+    cell = loaded.send(
+        "import time\nbegan = time.monotonic()\n"
+        "b = fh.batch(rows, 'paced', variants='v', max_concurrency=8)\nprint(time.monotonic() - began)",
+        person=True,
+    )
+    loaded.wait(cell)
+    first = next(m for m in loaded.outputs(cell) if m.kind == "display_data")
+    assert "0 of 400 done" in first.text
+    updates = [
+        m for m in loaded.outputs(cell) if m.kind == "update_display_data" and _display_id(m) == _display_id(first)
+    ]
+    [seconds] = [float(m.text) for m in loaded.outputs(cell) if m.kind == "stream"]
+    assert 1 <= len(updates) <= 5 * seconds + 1
+    assert "400 of 400 done; 400 calls" in updates[-1].text
+    assert 'aria-valuenow="400"' in updates[-1].content["data"]["text/html"]
+
+
+def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, hive: PacedHive) -> None:
+    """Whoever started something sees at once that it runs; and soon after an answer, that it came."""
+    cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', max_concurrency=4)", person=True)
+    hive.wait_for(4)
+    loaded.wait_until(lambda: "0 of 400 done" in _saved(loaded, cell), "the first state")
+    hive.let_go(3)
+    loaded.wait_until(lambda: "3 of 400 done; 4 of 4 in flight, 397 calls left" in _saved(loaded, cell), "3 answers")
+    hive.ended.set()
+    loaded.wait(cell)
+
+
+def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, hive: PacedHive) -> None:
+    """A click holds the next calls back, and says so; another one starts them; a pause in a cell shows all the same."""
+    cell = loaded.send(BACKGROUND, person=True)
+    hive.wait_for(4)
+    pause, page = loaded.widget("fh-pause"), loaded.subshell()
+    loaded.click(pause, subshell=page)
+    loaded.wait_until(lambda: "paused" in _saved(loaded, cell), "the pause")
+    assert _state(loaded, "fh-pause")["description"] == "Go on"
+    hive.let_go(4)
+    loaded.wait_until(
+        lambda: "4 of 400 done; 396 calls left; paused" in _saved(loaded, cell), "the end of what was out"
+    )
+    assert hive.none_begins()
+    loaded.click(pause, subshell=page)
+    hive.wait_for(4)
+    loaded.wait_until(lambda: "paused" not in _saved(loaded, cell), "the end of the pause")
+    loaded.run("b.pause()")
+    loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Go on", "a pause by code")
+    loaded.run("b.resume(wait=False)")
+    loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Pause", "its end by code")
+
+
+def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel, hive: PacedHive) -> None:
+    """The slider's number holds at once; without one, the limit is the service's, and the slider shows it."""
+    cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', wait=False)", person=True)
+    hive.wait_for(1)
+    throttle, page = loaded.widget("fh-throttle"), loaded.subshell()
+    loaded.wait_until(lambda: _state(loaded, "fh-at-once")["value"].startswith("adaptive: "), "the limit as it is")
+    assert _state(loaded, "fh-throttle")["max"] == 16
+    loaded.set(throttle, subshell=page, value=7)
+    loaded.wait_until(lambda: "7 of 7 in flight" in _saved(loaded, cell), "seven calls at once")
+    assert _state(loaded, "fh-at-once")["value"] == "7"
+    assert loaded.run("b.max_concurrency") == "7"
+    loaded.run("b.max_concurrency = 20")
+    loaded.wait_until(lambda: _state(loaded, "fh-throttle")["value"] == 20, "a number by code")
+    assert _state(loaded, "fh-throttle")["max"] == 40
+    loaded.click(loaded.widget("fh-adaptive"), subshell=page)
+    loaded.wait_until(lambda: _state(loaded, "fh-at-once")["value"].startswith("adaptive: "), "the way back")
+    assert loaded.run("print(b.max_concurrency)") == "None"
+
+
+def test_a_cancel_in_the_background_leaves_nothing_to_click(loaded: Kernel, hive: PacedHive) -> None:
+    """No widget, no word of one; what is saved is the plan, the bar and how it ended, as HTML and as text."""
+    cell = loaded.send(BACKGROUND, person=True)
+    hive.wait_for(4)
+    hive.let_go(2)
+    loaded.wait_until(lambda: "2 of 400 done" in _saved(loaded, cell), "two answers")
+    loaded.click(loaded.widget("fh-cancel"), subshell=loaded.subshell())
+    loaded.wait_until(lambda: "cancelled; what is finished is kept" in _saved(loaded, cell), "the end")
+    loaded.wait_until(lambda: loaded.widgets() == {}, "the end of the widgets")
+    loaded.wait_until(lambda: "widget-view" not in _saved(loaded, cell), "an empty display")
+    progress, controls = loaded.shown(cell)
+    assert set(progress) == {"text/plain", "text/html"}
+    assert controls == {"text/plain": ""}
+    assert "fh-bar-unknown" in progress["text/html"]
+    assert "Traceback" not in loaded.log
+
+
+def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, hive: PacedHive) -> None:
+    """A batch in the background is there to work beside it: its buttons do not wait for the cell that is busy."""
+    if "kernel subshells" not in loaded.features:
+        pytest.skip("this kernel hears a click when the cell has ended")
+    loaded.send(BACKGROUND, person=True)
+    hive.wait_for(4)
+    pause = loaded.widget("fh-pause")
+    busy = loaded.send(
+        "import time\nprint('busy', flush=True)\nwhile not b.paused:\n    time.sleep(0.01)", person=True
+    )
+    loaded.wait_for_text(busy, "busy")
+    loaded.click(pause, subshell=loaded.subshell())
+    loaded.wait(busy)
+    assert loaded.reply(busy)["status"] == "ok"
+
+
+def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, hive: PacedHive) -> None:
+    """What is over within a second needs no button, and ipywidgets is not imported for it."""
+    hive.ended.set()
+    cell = loaded.send(f"{BACKGROUND.replace('rows', 'rows[:4]')}\nb.wait()\nNone", person=True)
+    loaded.wait(cell)
+    loaded.wait_until(lambda: "4 of 4 done" in _saved(loaded, cell), "the end")
+    assert [data["text/plain"] for data in loaded.shown(cell)[1:]] in ([], [""])
+    assert loaded.run("import sys; 'ipywidgets' in sys.modules") == "False"
+
+
+def test_a_batch_that_a_click_began_is_shown_to_the_person(loaded: Kernel, hive: PacedHive) -> None:
+    """Whoever clicks sits before a page, although a click does not say so: the display is live, and can be paused."""
+    cell = loaded.send(
+        "from ipywidgets import Button\nstart = Button()\nstart.add_class('start')\n"
+        f"start.on_click(lambda _: globals().update(b={BACKGROUND.removeprefix('b = ')}))",
+        person=True,
+    )
+    loaded.wait(cell)
+    click = loaded.click(loaded.widget("start"))
+    hive.wait_for(4)
+    loaded.widget("fh-pause")
+    assert [m for m in loaded.outputs(click) if m.kind == "stream"] == []
+
+
+def test_where_a_program_runs_the_cell_nothing_can_be_clicked(loaded: Kernel, hive: PacedHive) -> None:
+    """Text on standard output: the plan, and how it ended; no display, no widget."""
+    hive.ended.set()
+    cell = loaded.send("b = fh.batch(rows[:4], 'paced', variants='v', name='night')")
+    loaded.wait(cell)
+    assert {(m.kind, m.content["name"]) for m in loaded.outputs(cell)} == {("stream", "stdout")}
+    assert loaded.text(cell).splitlines() == [
+        "paced: 4 rows x 1 variant = 4 jobs; 4 calls",
+        "night: 4 of 4 done; 4 calls",
+    ]
