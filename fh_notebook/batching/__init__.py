@@ -2,19 +2,17 @@
 
 ::
 
-    rows.py      frames, lists and files -> plain rows
-    cells.py     what a table's cell is as a JSON value
-    mapping.py   which Start variable takes what of a row
-    plan.py      rows x variants x repeats -> jobs with stable keys (pure)
-    events.py    what happens in a batch, as values
-    stopping.py  when to stop starting calls (pure)
-    engine.py    the calls: given `attempt` and a gate, it knows no client
-    ledger.py    a batch's answers and claims in the store
-    outcomes.py  what is known of each job, and the counts
-    control.py   how one start of a batch runs
-    batch.py     `Batch`
-    start.py     `batch`, `abatch`
-    frames.py    jobs and runs -> tidy DataFrame
-    wording.py   a batch in words and in HTML
-    progress.py  the text of progress
+    what is asked     rows.py cells.py mapping.py frame_schema.py    frames, lists and files -> plain rows -> inputs
+                      arms.py planner.py job.py plan.py              rows x arms x repeats -> jobs; what they will cost
+                      making.py start.py reopen.py                   `batch`, `abatch`, `open_batch`
+    what is called    source.py kept.py lookup.py feed.py agenda.py  windows of jobs: read, looked up, checked, kept
+                      seams.py queue.py worker.py engine.py          the calls: given `attempt` and a gate, no client
+                      ledger.py events.py stopping.py                claims and answers, what happens, when to stop
+                      running.py control.py resolving.py             one start of a batch; what people do with it
+    what came of it   outcomes.py reader.py batch.py                 counts, answers read back, `Batch`
+                      frames.py provenance.py                        jobs and runs -> tidy DataFrame, its provenance
+                      export*.py sheet_safe.py                       CSV, Excel, Parquet, JSON lines
+                      history.py forgetting.py                       what was run before, and its removal
+    what is shown     wording.py person.py                           a batch in words and in HTML
+                      progress*.py snapshot.py pacer.py flow.py      how far it is, how fast, and until when
 """

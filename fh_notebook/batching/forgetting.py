@@ -103,9 +103,7 @@ def _moment(before: Any) -> datetime | None:
         before = datetime(before.year, before.month, before.day)
     if isinstance(before, datetime):
         return before.astimezone(UTC)
-    raise SettingsError(
-        f"before is {short(before)}; give a datetime, a date, or a timedelta (timedelta(days=30))"
-    )
+    raise SettingsError(f"before is {short(before)}; give a datetime, a date, or a timedelta (timedelta(days=30))")
 
 
 LINES: Final = (".jsonl", ".jsonl.gz")

@@ -17,6 +17,7 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.provenance import ATTRS, provenance
 from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.sheet_safe import without_halves
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run
 
@@ -141,9 +142,11 @@ def _series(column: Column, pairs: Sequence[tuple[Job, Outcome | None]]) -> pd.S
 def _output_columns(outputs: Sequence[Any]) -> dict[str, pd.Series[Any]]:
     """Return ``out.<name>`` for every name of the outputs that are objects, in the order of their first coming."""
     names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
-    return {
-        f"out.{name}": _narrowed([o.get(name) if isinstance(o, Mapping) else None for o in outputs]) for name in names
-    }
+    columns = {}
+    for name in names:
+        values = [output.get(name) if isinstance(output, Mapping) else None for output in outputs]
+        columns[f"out.{without_halves(name)}"] = _narrowed(values)
+    return columns
 
 
 def _narrowed(values: Sequence[Any]) -> pd.Series[Any]:

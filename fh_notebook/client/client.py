@@ -14,19 +14,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.raising import raise_for
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
-from fh_notebook.errors import AuthError, CallError, ConnectFailed, InputError, LimitReached, SettingsError
+from fh_notebook.errors import CallError, InputError, SettingsError
 from fh_notebook.log import log
 from fh_notebook.loop import briefly, tell_in_short, unbroken
 from fh_notebook.values import Secret, as_secret, redact
@@ -241,7 +242,7 @@ class AsyncClient:
         """Send a request that is already made: :meth:`invoke` without the checking, with its results and errors."""
         run, decision = await self._drive(request)
         if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
-            _raise(run, decision)
+            raise_for(run, decision)
         await self.connection.keep(run, request.secrets)
         return run
 
@@ -311,7 +312,7 @@ class AsyncClient:
         answer = await self._exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.origin)
         if answer.status_code == 401:
-            _raise(run, Decision(verdict=Verdict.STOP, reason="auth"))
+            raise_for(run, Decision(verdict=Verdict.STOP, reason="auth"))
         return run
 
     async def check(self) -> Check:
@@ -381,23 +382,3 @@ def _path_safe(identifier: str) -> str:
     from urllib.parse import quote
 
     return quote(identifier, safe="")
-
-
-def _raise(run: Run, decision: Decision) -> NoReturn:
-    """Raise the error that a person can act on, for an answer after which no call makes sense."""
-    facts: dict[str, Any] = {
-        "status_code": run.status_code,
-        "error_code": run.error_code,
-        "request_id": run.request_id,
-        "may_have_run": False,
-    }
-    said = one_line(run.error or "").rstrip(".")
-    if decision.reason == "auth" and run.status_code == 401:
-        raise AuthError(f"{run.origin} refused the key: {said}. Check it in your workspace's settings", **facts)
-    if decision.reason == "auth":
-        raise AuthError(f"{run.origin} does not allow this: {said}", **facts)
-    if decision.reason == "daily_cap":
-        raise LimitReached(f"the daily cap of calls is used up ({said}); it is renewed at 00:00 UTC", **facts)
-    if decision.reason == "credits":
-        raise LimitReached(f"the workspace's credits are used up: {said}", **facts)
-    raise ConnectFailed(f"{run.origin} was not reached in {run.attempts} attempts: {said}", **facts)

@@ -142,9 +142,7 @@ def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, hive: PacedHiv
     loaded.send(BACKGROUND, person=True)
     hive.wait_for(4)
     pause = loaded.widget("fh-pause")
-    busy = loaded.send(
-        "import time\nprint('busy', flush=True)\nwhile not b.paused:\n    time.sleep(0.01)", person=True
-    )
+    busy = loaded.send("import time\nprint('busy', flush=True)\nwhile not b.paused:\n    time.sleep(0.01)", person=True)
     loaded.wait_for_text(busy, "busy")
     loaded.click(pause, subshell=loaded.subshell())
     loaded.wait(busy)

@@ -1,0 +1,9 @@
+"""Every test, and every example in a docstring, has a store and folders of its own: see tests/isolation.py."""
+
+import sys
+from pathlib import Path
+
+# The helpers of the tests are imported as `tests.kernel`, whichever way pytest was started.
+sys.path.insert(0, str(Path(__file__).parent))
+
+pytest_plugins = ["tests.isolation"]

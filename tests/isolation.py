@@ -1,0 +1,29 @@
+"""What holds for every test and every example: its own store and folders, no key, no proxy, no keyring."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import environment
+
+# Read when jupyter_core is first imported; without it, it warns, and warnings are errors.
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Keep the test inside `tmp_path`: its store, its IPython and Jupyter folders; no key, proxy or keyring."""
+    for name in environment.unwanted(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in environment.settings(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    yield tmp_path
+    if session := sys.modules.get("fh_notebook.session"):
+        session.reset()
+    if settings := sys.modules.get("fh_notebook.settings"):
+        settings.reset()
