@@ -411,7 +411,7 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) ->
         held.let_go(2)
         held.wait_for(2)
         shown = ""
-        while "2/12" not in shown:
+        while "2 of 12 done" not in shown:
             shown += os.read(terminal, 4096).decode()
         os.write(terminal, b"\x03")
         shown += _rest(terminal)
@@ -419,7 +419,7 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) ->
         guard.cancel()
         os.close(terminal)
     assert "held: 12 rows x 1 variant = 12 jobs; 12 calls\r\n" in shown
-    assert re.search(r"\rheld-\w+: 2/12, 0 reused, 2 in flight", shown)
+    assert re.search(r"\r2 of 12 done; 2 of 2 in flight, 10 calls left", shown)
     assert "2 of 12 done, 2 unknown" in shown
     assert "Traceback" not in shown
     assert held.ran.total() == 4
