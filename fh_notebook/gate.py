@@ -5,8 +5,9 @@ a batch neither gets a 429 nor starves: who waits longest goes first, and who ma
 slot asks after each whether it must give the slot back (`wants_back`). It waits by the policy of `contract.pacing` and
 hears every decision of `contract.retry`. It may be used from any thread and any event loop.
 
-    async with gate.slot(group) as _:                     # waits
+    async with gate.slot(group):                          # waits
         while (job := next_job()) and ...:
+            await gate.turn()
             with gate.call() as call:                     # what goes out, and when
                 answer = await attempt(job)
             gate.hear(decide(answer, ...), call=call, left=jobs_left)
@@ -23,13 +24,13 @@ import time
 from collections.abc import Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook import settings
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached, SettingsError
-from fh_notebook.waiting import Line
+from fh_notebook.waiting import Line, Turns
 
 __all__ = ["Call", "Gate"]
 
@@ -126,6 +127,7 @@ class Gate:
     def __init__(self, max_concurrency: int | None = None, *, now: Callable[[], datetime] = _utc_now) -> None:
         self._lock = threading.Lock()
         self._line = Line()
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
         self._now = now
         self._pace = Pace()
         self.fixed_at: int | None = None
@@ -189,6 +191,17 @@ class Gate:
             On entering: the daily cap is used up; no call was made.
         """
         return _Slot(self, group)
+
+    async def turn(self) -> None:
+        """Wait until a call may be sent without too many at one moment; to be awaited in a slot, before `call`.
+
+        While the limit adapts, a few go out and then the loop looks for answers, so that a refusal is heard in time.
+        """
+        if self._held_at is None:
+            loop = asyncio.get_running_loop()
+            if (turns := self._turns.get(loop)) is None:
+                turns = self._turns[loop] = Turns()
+            await turns.take()
 
     def call(self) -> Call:
         """Say that a call is out while the block runs; hand the value to `hear`.

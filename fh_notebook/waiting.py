@@ -1,4 +1,4 @@
-"""Who waits for a slot of the gate, each in a loop of its own.
+"""Who waits for a slot of the gate, each in a loop of its own; and who waits for a turn of the loop.
 
 Rule of this file: it knows order and groups, and nothing of limits. Nothing here locks: the gate does.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Hashable
+from typing import Final
 
-__all__ = ["Line", "Waiter"]
+__all__ = ["Line", "Turns", "Waiter"]
+
+AT_A_TURN: Final = 4
+"""Calls that may be sent before the loop looks for answers: a refusal is then heard before many more went out."""
 
 
 class Waiter:
@@ -74,3 +78,44 @@ class Line:
         self._of[waiter.group] -= 1
         if not self._of[waiter.group]:
             del self._of[waiter.group]
+
+
+class Turns:
+    """Lets a few at a time go on in one loop, and the others when the loop has looked for what came in meanwhile.
+
+    Calls that take equally long end together, and a commit wakes all of its group at once: without this a hundred calls
+    are sent in one turn of the loop, and when the cap has fallen, all are refused before the first refusal is heard.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._taken = 0
+        self._next_asked = False
+
+    async def take(self) -> None:
+        """Go on in this turn, or in a later one."""
+        if self._taken < AT_A_TURN and not self._line:
+            self._taken += 1
+            self._ask_next()
+            return
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self._line.append(turn)
+        self._ask_next()
+        await turn
+
+    def _ask_next(self) -> None:
+        if not self._next_asked:
+            self._next_asked = True
+            self._loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        self._next_asked = False
+        self._taken = 0
+        while self._line and self._taken < AT_A_TURN:
+            turn = self._line.popleft()
+            if not turn.done():  # else it was cancelled
+                turn.set_result(None)
+                self._taken += 1
+        if self._taken:
+            self._ask_next()

@@ -19,6 +19,8 @@ __all__ = ["BOUND", "START", "Pace", "Phase"]
 
 START: Final = 2
 """Calls at once before anything is known: on the smallest plan (1) this costs one refused call, once."""
+DOUBLING_TO: Final = 32
+"""From here on a round trip adds half: what is over the cap is then at most a third, and it takes hardly longer."""
 BOUND: Final = 1000
 """Adaptive growth ends here: a process has some thousand sockets. More must be asked for by `max_concurrency`."""
 IN_USE: Final = 0.9
@@ -81,7 +83,7 @@ class Pace:
     """What an admitted call takes, smoothed."""
 
     _growth: float = 0.0
-    """Parts of a slot that regrowing has gathered."""
+    """Parts of a slot that growing has gathered."""
     _regrowth: float = REGROWTH
     _goal: int = BOUND
     """Where regrowing ends."""
@@ -140,7 +142,7 @@ class Pace:
         if not in_use or self.limit >= BOUND:
             return
         if self.phase is Phase.SEEKING:
-            self.limit += 1  # one more an answer doubles the limit each round trip
+            self._grow(1.0 if self.limit < DOUBLING_TO else 0.5)  # one more an answer doubles it each round trip
         elif self.phase is Phase.REGROWING:
             self._regrow()
         else:
@@ -216,14 +218,17 @@ class Pace:
         self._probe = self._to_add = 0
         self._begin_round()
 
+    def _grow(self, slots: float) -> None:
+        self._growth += slots
+        if self._growth >= 1:
+            self._growth -= 1
+            self.limit += 1
+
     def _begin_round(self) -> None:
         self._base, self._round = self.limit, 0
 
     def _regrow(self) -> None:
-        self._growth += max(self._regrowth, 1 / self.limit)  # at least one a round trip
-        if self._growth >= 1:
-            self._growth -= 1
-            self.limit += 1
+        self._grow(max(self._regrowth, 1 / self.limit))  # at least one a round trip
         if self.limit >= self._goal:
             self._hold_from(FIRST_PROBE)
 
