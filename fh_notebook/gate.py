@@ -5,13 +5,13 @@ a batch neither gets a 429 nor starves: who waits longest goes first, and who ma
 slot asks after each whether it must give the slot back (`wants_back`). It waits by the policy of `contract.pacing` and
 hears every decision of `contract.retry`. It may be used from any thread and any event loop.
 
-    async with gate.slot(group):                          # waits
-        while (job := next_job()) and ...:
-            await gate.turn()
-            with gate.call() as call:                     # what goes out, and when
+    async with gate.slot(group):                # waits
+        while await gate.turn():                # not too many at one moment
+            job = next_job()
+            with gate.call() as call:           # what is out, and since when
                 answer = await attempt(job)
-            gate.hear(decide(answer, ...), call=call, left=jobs_left)
-            if gate.wants_back(group):
+            gate.hear(decide(answer, typical_s=gate.typical_s), call=call, left=jobs_left)
+            if gate.wants_back(group):          # somebody else waits, or the limit was cut
                 break
 """
 
@@ -192,16 +192,19 @@ class Gate:
         """
         return _Slot(self, group)
 
-    async def turn(self) -> None:
-        """Wait until a call may be sent without too many at one moment; to be awaited in a slot, before `call`.
+    async def turn(self) -> bool:
+        """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
 
         While the limit adapts, a few go out and then the loop looks for answers, so that a refusal is heard in time.
+        When it was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile,
+        so a cancel here loses nothing.
         """
         if self._held_at is None:
             loop = asyncio.get_running_loop()
             if (turns := self._turns.get(loop)) is None:
                 turns = self._turns[loop] = Turns()
             await turns.take()
+        return self.in_flight <= self.limit and self.closed_until is None
 
     def call(self) -> Call:
         """Say that a call is out while the block runs; hand the value to `hear`.

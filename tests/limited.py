@@ -98,7 +98,7 @@ class Jobs:
 
     async def _work(self, slot: object) -> None:
         try:
-            while (refusals := self._take()) is not None:
+            while await self.gate.turn() and (refusals := self._take()) is not None:
                 await self._one(refusals)
                 if self.gate.wants_back(self):
                     break

@@ -173,6 +173,7 @@ class Pace:
         """
         self._cost_s = wait_s
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
+        same = same or out - 1 > self.limit  # one that was on its way out when the limit was cut tells nothing of it
         # What the service held when it came is at most what was out between sending and hearing: requests that are sent
         # within a moment may overtake each other. Refused ones of the same event were out too, and as little admitted.
         before = self._of_event if same and sent_at is not None else 0
