@@ -260,9 +260,7 @@ class Gate:
         if call is None:
             self._pace.refused(out=self.in_flight, now=_clock(), wait_s=wait_s)
         else:
-            self._pace.refused(
-                out=call.out, still_out=self.out, sent_at=call.sent_at, now=_clock(), wait_s=wait_s
-            )
+            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, now=_clock(), wait_s=wait_s)
 
     def _admitted(self, call: Call | None, left: int | None) -> None:
         # Only a run says something of the cap. A 5xx or a broken connection does not, nor does an invalid request: it
@@ -271,7 +269,7 @@ class Gate:
             self._pace.timed(call.took_s)
         if self._held_at is None:
             before = self._pace.limit
-            self._pace.answered(in_flight=self.in_flight, left=left)
+            self._pace.answered(in_flight=self.in_flight, left=left, sent_at=call.sent_at if call else None)
             if self._pace.limit > before:
                 self._grant()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 from typing import Final
 
 __all__ = ["BOUND", "START", "Pace", "Phase"]
@@ -44,9 +45,11 @@ FALLEN_EVENTS: Final = 3
 """So many refusals in close succession mean that the cap itself fell. The first estimate may be a little high (answers
 that were on their way counted as out), and the second corrects it."""
 CLOSE_CALLS: Final = 3
-CLOSE_PART: Final = 1 / 8
+CLOSE_PART: Final = 1 / 16
 """Close: with no more than so many calls sent in between, or this part of what was out. A service that frees a place a
 little later than it answers refuses one call now and then: for that the limit goes down by one, not by half."""
+OVERTAKEN: Final = 3 / 4
+"""The least part of what was out that is taken for admitted."""
 
 
 class Phase(Enum):
@@ -123,7 +126,7 @@ class Pace:
         """Learn how long an admitted call takes."""
         self.typical_s = took_s if self.typical_s is None else self.typical_s + (took_s - self.typical_s) / 8
 
-    def answered(self, *, in_flight: int, left: int | None = None) -> None:
+    def answered(self, *, in_flight: int, left: int | None = None, sent_at: float | None = None) -> None:
         """Learn that a call was admitted, with `in_flight` slots in use, that one included.
 
         Parameters
@@ -132,8 +135,12 @@ class Pace:
             Slots in use.
         left : int, optional
             Jobs that the caller has still to do; without it, it is thought to go on for ever.
+        sent_at : float, optional
+            When it was sent: before the last cut, and it tells nothing of the limit since then.
         """
         self._answers += 1
+        if sent_at is not None and sent_at < self._cut_at:
+            return
         # Not of the limit itself: when many answers come within a moment, it grows faster than slots can be taken.
         in_use = in_flight >= IN_USE * self._base
         self._round += 1
@@ -152,7 +159,7 @@ class Pace:
         self,
         *,
         out: int,
-        still_out: int = 0,
+        still_out: int | None = None,
         sent_at: float | None = None,
         now: float = 0.0,
         wait_s: float = 0.0,
@@ -163,7 +170,7 @@ class Pace:
         ----------
         out : int
             Calls that were out when this one was sent, itself included.
-        still_out : int
+        still_out : int, optional
             Calls that are out now, itself excluded.
         sent_at, now : float
             When it was sent and when its answer came, by one clock. Without `sent_at` it belongs to the last event
@@ -174,10 +181,9 @@ class Pace:
         self._cost_s = wait_s
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
         same = same or out - 1 > self.limit  # one that was on its way out when the limit was cut tells nothing of it
-        # What the service held when it came is at most what was out between sending and hearing: requests that are sent
-        # within a moment may overtake each other. Refused ones of the same event were out too, and as little admitted.
+        # Refused ones of the same event were out too, and as little admitted.
         before = self._of_event if same and sent_at is not None else 0
-        admitted = max(1, out - 1 - before, still_out)
+        admitted = _admitted(out - 1 - before, out - 1 if still_out is None else still_out)
         if same:
             self.limit = min(self.limit, admitted)
             self._of_event += 1
@@ -191,7 +197,8 @@ class Pace:
         few = max(CLOSE_CALLS, CLOSE_PART * admitted)
         close = self._sent <= few and self._of_event > 0
         self._close_events = self._close_events + 1 if close else 1
-        self._explained = BOUND if self.phase is Phase.SEEKING else few + self._probe
+        if not close:
+            self._explained = BOUND if self.phase is Phase.SEEKING else few + self._probe
         if self._close_events >= FALLEN_EVENTS:
             self._fall(admitted)
         elif 2 * admitted < self.limit:  # it was not this process that filled the service
@@ -255,3 +262,13 @@ class Pace:
             return True
         rounds = left / self.limit
         return rounds >= WORTH_ROUNDS and rounds * (self.typical_s or 0.0) >= 2 * self._cost_s
+
+
+def _admitted(sending: int, hearing: int) -> int:
+    """Return how many calls the service held when it refused one, of what else was out at sending and at hearing it.
+
+    It came to the service somewhere between. What was out then is the most that can have been held, and some of it had
+    ended already, its answer on the way: so the lesser number is nearer. But requests that are sent within a moment may
+    overtake each other, and a limit that is much too low takes longer to mend than one that is too high.
+    """
+    return max(1, min(sending, hearing), ceil(OVERTAKEN * max(sending, hearing)))
