@@ -48,7 +48,7 @@ CLOSE_CALLS: Final = 3
 CLOSE_PART: Final = 1 / 16
 """Close: with no more than so many calls sent in between, or this part of what was out. A service that frees a place a
 little later than it answers refuses one call now and then: for that the limit goes down by one, not by half."""
-OVERTAKEN: Final = 3 / 4
+LEAST_PART: Final = 3 / 4
 """The least part of what was out that is taken for admitted."""
 
 
@@ -109,7 +109,11 @@ class Pace:
     _sent: int = 0
     """Calls sent since then."""
     _of_event: int = 0
-    """Refused calls of the last event."""
+    """Refused calls of the last event: those that were sent before it was heard."""
+    _peak: int = 0
+    """The most that was out when one of them was sent."""
+    _at_most: int = BOUND
+    """What the estimate of this event cannot exceed: the limit before it."""
     _explained: float = BOUND
     """As many of them can be of an estimate that was a little high, or of a probe; with more the cap itself fell."""
     _close_events: int = 0
@@ -181,35 +185,57 @@ class Pace:
         self._cost_s = wait_s
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
         same = same or out - 1 > self.limit  # one that was on its way out when the limit was cut tells nothing of it
-        # Refused ones of the same event were out too, and as little admitted.
-        before = self._of_event if same and sent_at is not None else 0
-        admitted = _admitted(out - 1 - before, out - 1 if still_out is None else still_out)
+        still_out = out - 1 if still_out is None else still_out
         if same:
-            self.limit = min(self.limit, admitted)
             self._of_event += 1
+            self._peak = max(self._peak, out)
+            self.limit = min(self._at_most, self._estimate(still_out))
             if self._of_event > self._explained:
-                self._fall(admitted)
+                self._fall()
         else:
-            self._cut(admitted)
-            self._cut_at, self._out_at_cut, self._answers, self._sent, self._of_event = now, out, 0, 0, 1
+            close = self._of_event > 0 and self._sent <= max(CLOSE_CALLS, CLOSE_PART * self._peak)
+            self._peak, self._of_event, self._at_most = out, 1, self.limit
+            self._cut(self._estimate(still_out), close)
+            self._cut_at, self._out_at_cut, self._answers, self._sent = now, out, 0, 0
 
-    def _cut(self, admitted: int) -> None:
-        few = max(CLOSE_CALLS, CLOSE_PART * admitted)
-        close = self._sent <= few and self._of_event > 0
+    def refused_by_provider(self, *, sent_at: float | None = None, now: float = 0.0) -> None:
+        """Learn that a provider behind the service had too many requests: ease off, and come back slowly.
+
+        Calls that were sent before the limit was eased tell nothing new; without `sent_at` each counts.
+        """
+        if sent_at is not None and sent_at < self._eased_at:
+            return
+        goal = self._goal if self.phase is Phase.REGROWING else self.limit
+        self._regrow_from(int(self.limit * PROVIDER_CUT), goal=goal, regrowth=PROVIDER_REGROWTH)
+        self._eased_at = now
+
+    def _estimate(self, still_out: int) -> int:
+        """Return how many calls the service held when it refused those of this event.
+
+        What is still out when the last of them is heard was admitted: refused ones that were sent together are heard
+        together, in whatever order they came there. Some that it held may have been answered meanwhile, and wait for
+        their commit; therefore not much less than what was out at sending.
+        """
+        return max(1, still_out, ceil(LEAST_PART * (self._peak - self._of_event)))
+
+    def _cut(self, admitted: int, close: bool) -> None:
         self._close_events = self._close_events + 1 if close else 1
         if not close:
+            few = max(CLOSE_CALLS, CLOSE_PART * admitted)
             self._explained = BOUND if self.phase is Phase.SEEKING else few + self._probe
         if self._close_events >= FALLEN_EVENTS:
-            self._fall(admitted)
+            self.limit = min(self.limit, admitted + 1)
+            self._fall()
         elif 2 * admitted < self.limit:  # it was not this process that filled the service
             self._regrow_from(admitted, goal=self.limit, regrowth=REGROWTH)
         else:
             self.limit = min(self.limit, admitted)
             self._hold_from(self._patience if close else self._surer())
 
-    def _fall(self, admitted: int) -> None:
+    def _fall(self) -> None:
         self._explained = BOUND
-        self._regrow_from(min(self.limit, admitted + 1) // 2, goal=admitted, regrowth=REGROWTH)
+        self._regrow_from(self.limit // 2, goal=self.limit, regrowth=REGROWTH)
+        self._at_most = self.limit
 
     def _surer(self) -> int:
         """Return the patience after a refusal: a refused probe has confirmed the estimate."""
@@ -262,13 +288,3 @@ class Pace:
             return True
         rounds = left / self.limit
         return rounds >= WORTH_ROUNDS and rounds * (self.typical_s or 0.0) >= 2 * self._cost_s
-
-
-def _admitted(sending: int, hearing: int) -> int:
-    """Return how many calls the service held when it refused one, of what else was out at sending and at hearing it.
-
-    It came to the service somewhere between. What was out then is the most that can have been held, and some of it had
-    ended already, its answer on the way: so the lesser number is nearer. But requests that are sent within a moment may
-    overtake each other, and a limit that is much too low takes longer to mend than one that is too high.
-    """
-    return max(1, min(sending, hearing), ceil(OVERTAKEN * max(sending, hearing)))
