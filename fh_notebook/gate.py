@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections.abc import Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -30,9 +29,10 @@ from fh_notebook import settings
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached, SettingsError
+from fh_notebook.slots import Call, Slot, clock
 from fh_notebook.waiting import Line, Turns
 
-__all__ = ["Call", "Gate"]
+__all__ = ["Gate"]
 
 _gates: WeakSet[Gate] = WeakSet()
 
@@ -51,52 +51,6 @@ if hasattr(os, "register_at_fork"):
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _clock() -> float:
-    """Return the running loop's time, so that virtual time is seen as well; of real loops it is the monotonic clock."""
-    try:
-        return asyncio.get_running_loop().time()
-    except RuntimeError:
-        return time.monotonic()
-
-
-class _Slot:
-    """Holds one slot while its block runs."""
-
-    __slots__ = ("_gate", "_group")
-
-    def __init__(self, gate: Gate, group: Hashable) -> None:
-        self._gate = gate
-        self._group = group
-
-    async def __aenter__(self) -> None:
-        await self._gate._enter(self._group)
-
-    async def __aexit__(self, *exc: object) -> None:
-        self._gate._leave()
-
-
-class Call:
-    """One call while it is out, and what the gate needs to know of it afterwards. Made by :meth:`Gate.call`."""
-
-    __slots__ = ("_gate", "out", "sent_at", "took_s")
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self.out = 0
-        """Calls of the workspace that were out when this one was sent, itself included."""
-        self.sent_at = 0.0
-        self.took_s = 0.0
-
-    def __enter__(self) -> Call:
-        self.sent_at = _clock()
-        self.out = self._gate._sent()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.took_s = _clock() - self.sent_at
-        self._gate._came()
 
 
 class Gate:
@@ -190,7 +144,7 @@ class Gate:
         LimitReached
             On entering: the daily cap is used up; no call was made.
         """
-        return _Slot(self, group)
+        return Slot(self._enter, self._leave, group)
 
     async def turn(self) -> bool:
         """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
@@ -212,7 +166,7 @@ class Gate:
         Without it the limit is learned from the slots that are held, and refused calls of one event are counted as
         several.
         """
-        return Call(self)
+        return Call(self._sent, self._came)
 
     def wants_back(self, group: Hashable) -> bool:
         """Whether a holder that could go on in its slot must give it back first.
@@ -250,7 +204,7 @@ class Gate:
             elif queued or (throttled and decision.reason == "concurrency"):
                 self._over_the_cap(call, decision.wait_s)
             elif throttled and self._held_at is None:
-                self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=_clock())
+                self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock())
             elif decision.verdict is Verdict.DONE:
                 self._admitted(call, left)
 
@@ -258,9 +212,9 @@ class Gate:
         if self._held_at is not None:
             return
         if call is None:
-            self._pace.refused(out=self.in_flight, now=_clock(), wait_s=wait_s)
+            self._pace.refused(out=self.in_flight, now=clock(), wait_s=wait_s)
         else:
-            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, now=_clock(), wait_s=wait_s)
+            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, now=clock(), wait_s=wait_s)
 
     def _admitted(self, call: Call | None, left: int | None) -> None:
         # Only a run says something of the cap. A 5xx or a broken connection does not, nor does an invalid request: it
@@ -287,7 +241,8 @@ class Gate:
         """Let nobody in until the daily cap is renewed, and tell those who wait. The lock is held."""
         self.closed_until = next_reset(self._now())
         while self._line:
-            self._line.next().wake()
+            if not (waiter := self._line.next()).wake():
+                self._line.settle(waiter)
 
     async def _enter(self, group: Hashable = None) -> None:
         while True:
@@ -302,9 +257,10 @@ class Gate:
                 await waiter.future
                 with self._lock:
                     self._check_open()
+                    self._line.settle(waiter)
             except BaseException:  # cancelled, or closed: a slot that was granted meanwhile goes to the next
                 with self._lock:
-                    self._line.drop(waiter)
+                    self._line.settle(waiter)
                     self._give_back(waiter.granted)
                 raise
             if waiter.granted:  # else the gate was closed, and has been reopened before this one could look
@@ -325,6 +281,8 @@ class Gate:
             if waiter.wake():
                 waiter.granted = True
                 self.in_flight += 1
+            else:
+                self._line.settle(waiter)
 
     def _check_open(self) -> None:
         """Raise while the daily cap is known to be used up. The lock is held."""

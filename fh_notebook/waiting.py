@@ -19,12 +19,13 @@ AT_A_TURN: Final = 4
 class Waiter:
     """One that waits, on the loop that it waits in."""
 
-    __slots__ = ("future", "granted", "group", "loop")
+    __slots__ = ("future", "granted", "group", "in_line", "loop")
 
     def __init__(self, group: Hashable) -> None:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self.loop.create_future()
         self.group = group
+        self.in_line = True
         self.granted = False
         """Whether it was woken because it has a slot; else it is to look again."""
 
@@ -42,11 +43,16 @@ class Waiter:
 
 
 class Line:
-    """Waiters in the order in which they came, counted by group."""
+    """Waiters in the order in which they came, and how many of each group there are.
+
+    One that was taken out counts until it has settled, that is, until it goes on in its own loop: a batch asks for one
+    slot after another, and would else seem content each time that it has been given one.
+    """
 
     def __init__(self) -> None:
         self._waiters: deque[Waiter] = deque()
         self._of: Counter[Hashable] = Counter()
+        self._unsettled = 0
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -55,29 +61,29 @@ class Line:
         """Add a waiter at the end, in the running loop."""
         waiter = Waiter(group)
         self._of[group] += 1
+        self._unsettled += 1
         self._waiters.append(waiter)
         return waiter
 
     def next(self) -> Waiter:
         """Take out who waits longest."""
         waiter = self._waiters.popleft()
-        self._forget(waiter)
+        waiter.in_line = False
         return waiter
 
-    def drop(self, waiter: Waiter) -> None:
-        """Take `waiter` out, if it is still there."""
-        if waiter in self._waiters:
+    def settle(self, waiter: Waiter) -> None:
+        """Forget `waiter`, which goes on or gives up; take it out if it is still there."""
+        if waiter.in_line:
             self._waiters.remove(waiter)
-            self._forget(waiter)
-
-    def has_others(self, group: Hashable) -> bool:
-        """Whether somebody waits who is not of `group`; ``None`` is nobody's own group."""
-        return len(self._waiters) > (0 if group is None else self._of[group])
-
-    def _forget(self, waiter: Waiter) -> None:
+            waiter.in_line = False
+        self._unsettled -= 1
         self._of[waiter.group] -= 1
         if not self._of[waiter.group]:
             del self._of[waiter.group]
+
+    def has_others(self, group: Hashable) -> bool:
+        """Whether somebody waits who is not of `group`; ``None`` is nobody's own group."""
+        return self._unsettled > (0 if group is None else self._of[group])
 
 
 class Turns:

@@ -29,9 +29,9 @@ IN_USE: Final = 0.9
 FIRST_PROBE: Final = 8
 """Clean round trips before an estimate is probed for the first time: it is least certain then."""
 SURER: Final = 4
-"""Each refused probe makes the estimate so much surer: the next one is that many times later (8, 32, 128)."""
-LAST_PROBE: Final = 128
-"""Probes are at most so many round trips apart: a raised cap is found, and a small plan loses under 1 % to them."""
+"""Each refused probe makes the estimate so much surer: the next one is that many times later (8, 32, 64)."""
+LAST_PROBE: Final = 64
+"""Probes are at most so many round trips apart: a raised cap is found, and a plan of one call at once loses 1.6 % to them."""
 PROBE_STEP: Final = 4
 """A probe that succeeded is followed by doubled ones, up to the limit divided by this."""
 WORTH_ROUNDS: Final = 4
@@ -184,7 +184,6 @@ class Pace:
         """
         self._cost_s = wait_s
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
-        same = same or out - 1 > self.limit  # one that was on its way out when the limit was cut tells nothing of it
         still_out = out - 1 if still_out is None else still_out
         if same:
             self._of_event += 1
@@ -192,6 +191,8 @@ class Pace:
             self.limit = min(self._at_most, self._estimate(still_out))
             if self._of_event > self._explained:
                 self._fall()
+        elif out - 1 > self.limit:
+            return  # it was on its way out when the limit was cut, and tells nothing of what it is now
         else:
             close = self._of_event > 0 and self._sent <= max(CLOSE_CALLS, CLOSE_PART * self._peak)
             self._peak, self._of_event, self._at_most = out, 1, self.limit
