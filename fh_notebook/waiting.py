@@ -83,7 +83,7 @@ class Line:
 
     def has_others(self, group: Hashable) -> bool:
         """Whether somebody waits who is not of `group`; ``None`` is nobody's own group."""
-        return self._unsettled > (0 if group is None else self._of[group])
+        return self._unsettled > 0 and self._unsettled > (0 if group is None else self._of[group])
 
 
 class Turns:
