@@ -41,7 +41,7 @@ def _after_fork() -> None:
     """In a child nothing of the parent's is in flight, and who waited is not there; what was learned stays."""
     for gate in list(_gates):
         gate._lock = threading.Lock()
-        gate._line = Line()
+        gate._waiting = Line()
         gate.in_flight = gate.out = 0
 
 
@@ -80,7 +80,7 @@ class Gate:
 
     def __init__(self, max_concurrency: int | None = None, *, now: Callable[[], datetime] = _utc_now) -> None:
         self._lock = threading.Lock()
-        self._line = Line()
+        self._waiting = Line()
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
         self._now = now
         self._pace = Pace()
@@ -175,7 +175,7 @@ class Gate:
         slots of the holder's own `group` do not count. ``None`` is nobody's own group.
         """
         # Without the lock: an answer that is a call too late or too early does no harm, and this is asked all the time.
-        return self.in_flight > self.limit or self.closed_until is not None or self._line.has_others(group)
+        return self.in_flight > self.limit or self.closed_until is not None or self._waiting.has_others(group)
 
     def hear(
         self, decision: Decision, *, call: Call | None = None, left: int | None = None, queued: bool = False
@@ -240,27 +240,27 @@ class Gate:
     def _close(self) -> None:
         """Let nobody in until the daily cap is renewed, and tell those who wait. The lock is held."""
         self.closed_until = next_reset(self._now())
-        while self._line:
-            if not (waiter := self._line.next()).wake():
-                self._line.settle(waiter)
+        while self._waiting:
+            if not (waiter := self._waiting.next()).wake():
+                self._waiting.settle(waiter)
 
     async def _enter(self, group: Hashable = None) -> None:
         while True:
             with self._lock:
                 self._check_open()
-                if self.in_flight < self.limit and not self._line:
+                if self.in_flight < self.limit and not self._waiting:
                     self.in_flight += 1
                     return
-                waiter = self._line.join(group)
+                waiter = self._waiting.join(group)
                 self._grant()
             try:
                 await waiter.future
                 with self._lock:
                     self._check_open()
-                    self._line.settle(waiter)
+                    self._waiting.settle(waiter)
             except BaseException:  # cancelled, or closed: a slot that was granted meanwhile goes to the next
                 with self._lock:
-                    self._line.settle(waiter)
+                    self._waiting.settle(waiter)
                     self._give_back(waiter.granted)
                 raise
             if waiter.granted:  # else the gate was closed, and has been reopened before this one could look
@@ -276,13 +276,13 @@ class Gate:
 
     def _grant(self) -> None:
         """Give free slots to those who wait longest. The lock is held."""
-        while self._line and self.in_flight < self.limit:
-            waiter = self._line.next()
+        while self._waiting and self.in_flight < self.limit:
+            waiter = self._waiting.next()
             if waiter.wake():
                 waiter.granted = True
                 self.in_flight += 1
             else:
-                self._line.settle(waiter)
+                self._waiting.settle(waiter)
 
     def _check_open(self) -> None:
         """Raise while the daily cap is known to be used up. The lock is held."""

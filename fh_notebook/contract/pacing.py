@@ -29,7 +29,7 @@ IN_USE: Final = 0.9
 FIRST_PROBE: Final = 8
 """Clean round trips before an estimate is probed for the first time: it is least certain then."""
 SURER: Final = 4
-"""Each refused probe makes the estimate so much surer: the next one is that many times later (8, 32, 64)."""
+"""Each refused probe makes the estimate so much surer: the next one is that many times later (8, 32, then 64)."""
 LAST_PROBE: Final = 64
 """Probes are at most so many round trips apart: a raised cap is found, and one call at once loses 1.6 % to them."""
 PROBE_STEP: Final = 4
@@ -90,7 +90,7 @@ class Pace:
     _regrowth: float = REGROWTH
     _goal: int = BOUND
     """Where regrowing ends."""
-    _base: int = START
+    _base: int = 0
     """The limit at the beginning of this round trip."""
     _round: int = 0
     """Answers in it."""
@@ -121,6 +121,9 @@ class Pace:
     _eased_at: float = float("-inf")
     _cost_s: float = 0.0
     """What the last refused call was told to wait."""
+
+    def __post_init__(self) -> None:
+        self._begin_round()
 
     def sent(self) -> None:
         """Count a call that goes out."""
