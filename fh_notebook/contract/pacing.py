@@ -112,8 +112,6 @@ class Pace:
     """Refused calls of the last event: those that were sent before it was heard."""
     _peak: int = 0
     """The most that was out when one of them was sent."""
-    _at_most: int = BOUND
-    """What the estimate of this event cannot exceed: the limit before it."""
     _explained: float = BOUND
     """As many of them can be of an estimate that was a little high, or of a probe; with more the cap itself fell."""
     _close_events: int = 0
@@ -191,7 +189,7 @@ class Pace:
         if same:
             self._of_event += 1
             self._peak = max(self._peak, out)
-            self.limit = min(self._at_most, self._estimate(still_out))
+            self.limit = min(self.limit, self._estimate(still_out))
             if self._of_event > self._explained:
                 self._fall()
         elif out - 1 > self.limit:
@@ -199,7 +197,7 @@ class Pace:
         else:
             between = self._answers if sent_at is None else self._sent
             close = self._of_event > 0 and between <= max(CLOSE_CALLS, CLOSE_PART * self._peak)
-            self._peak, self._of_event, self._at_most = out, 1, self.limit
+            self._peak, self._of_event = out, 1
             self._cut(self._estimate(still_out), close)
             self._cut_at, self._out_at_cut, self._answers, self._sent = now, out, 0, 0
 
@@ -240,7 +238,6 @@ class Pace:
     def _fall(self) -> None:
         self._explained = BOUND
         self._regrow_from(self.limit // 2, goal=self.limit, regrowth=REGROWTH)
-        self._at_most = self.limit
 
     def _surer(self) -> int:
         """Return the patience after a refusal: a refused probe has confirmed the estimate."""
