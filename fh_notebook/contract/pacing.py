@@ -185,7 +185,6 @@ class Pace:
         """
         self._cost_s = wait_s
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
-        still_out = out - 1 if still_out is None else still_out
         if same:
             self._of_event += 1
             self._peak = max(self._peak, out)
@@ -212,14 +211,15 @@ class Pace:
         self._regrow_from(int(self.limit * PROVIDER_CUT), goal=goal, regrowth=PROVIDER_REGROWTH)
         self._eased_at = now
 
-    def _estimate(self, still_out: int) -> int:
+    def _estimate(self, still_out: int | None) -> int:
         """Return how many calls the service held when it refused those of this event.
 
         What is still out when the last of them is heard was admitted: refused ones that were sent together are heard
         together, in whatever order they came there. Some that it held may have been answered meanwhile, and wait for
         their commit; therefore not much less than what was out at sending.
         """
-        return max(1, still_out, ceil(LEAST_PART * (self._peak - self._of_event)))
+        at_sending = self._peak - self._of_event
+        return max(1, at_sending if still_out is None else still_out, ceil(LEAST_PART * at_sending))
 
     def _cut(self, admitted: int, close: bool) -> None:
         self._close_events = self._close_events + 1 if close else 1
