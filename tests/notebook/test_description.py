@@ -90,9 +90,7 @@ def test_the_cell_to_copy_is_refused_until_it_is_filled_in(inputs: dict[str, fh.
     _, _, body = Description(deployment).example().partition("\n")
     assert line in body.splitlines()
     call = read_cell(body, name="d", find=lambda _: deployment)
-    with pytest.raises(
-        InputError, match="is empty; write its text|None is not a (text|list)$|None is not a whole number"
-    ):
+    with pytest.raises(InputError, match="is empty; write its text|None is not a (text|list)$|None is not a whole number"):
         call.requests()
 
 
