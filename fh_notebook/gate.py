@@ -1,8 +1,18 @@
 """The gate of a workspace: how many calls are out at once, and whether any may go out at all.
 
 Rule of this file: one gate a workspace and process. Forms, cells and batches all go through it, so that a click during
-a batch neither gets a 429 nor starves: who waits longest goes first. It waits by the policy of `contract.pacing` and
+a batch neither gets a 429 nor starves: who waits longest goes first, and who makes one call after another in the same
+slot asks after each whether it must give the slot back (`wants_back`). It waits by the policy of `contract.pacing` and
 hears every decision of `contract.retry`. It may be used from any thread and any event loop.
+
+    async with gate.slot(group):                # waits
+        while await gate.turn():                # not too many at one moment
+            job = next_job()
+            with gate.call() as call:           # what is out, and since when
+                answer = await attempt(job)
+            gate.hear(decide(answer, typical_s=gate.typical_s), call=call, left=jobs_left)
+            if gate.wants_back(group):          # somebody else waits, or the limit was cut
+                break
 """
 
 from __future__ import annotations
@@ -10,16 +20,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook import settings
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached, SettingsError
+from fh_notebook.slots import Call, Slot, clock
+from fh_notebook.waiting import Line, Turns
 
 __all__ = ["Gate"]
 
@@ -30,8 +41,8 @@ def _after_fork() -> None:
     """In a child nothing of the parent's is in flight, and who waited is not there; what was learned stays."""
     for gate in list(_gates):
         gate._lock = threading.Lock()
-        gate._waiting = deque()
-        gate.in_flight = 0
+        gate._waiting = Line()
+        gate.in_flight = gate.out = 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -40,30 +51,6 @@ if hasattr(os, "register_at_fork"):
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-class _Waiter:
-    """One call that waits, on the loop that it waits in."""
-
-    __slots__ = ("future", "granted", "group", "loop")
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[None] = self.loop.create_future()
-        self.granted = False
-        self.group: object = None
-
-    def wake(self) -> bool:
-        """Tell the waiter, in its own loop, that the slot is its; ``False`` when that loop is gone."""
-        try:
-            self.loop.call_soon_threadsafe(self._set)
-        except RuntimeError:
-            return False
-        return True
-
-    def _set(self) -> None:
-        if not self.future.done():
-            self.future.set_result(None)
 
 
 class Gate:
@@ -80,18 +67,31 @@ class Gate:
     ------
     SettingsError
         `max_concurrency` is less than 1.
+
+    Examples
+    --------
+    >>> gate = Gate(3)
+    >>> async def one_call():
+    ...     async with gate.slot():
+    ...         return gate.in_flight
+    >>> asyncio.run(one_call()), gate
+    (1, Gate(0 of 3 in flight, 0 refused))
     """
 
     def __init__(self, max_concurrency: int | None = None, *, now: Callable[[], datetime] = _utc_now) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting = Line()
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
         self._now = now
-        self._pace = Pace.adaptive()
+        self._pace = Pace()
         self.fixed_at: int | None = None
         """The number that `fix` was given; ``None`` while the limit adapts, or is what ``configure`` says."""
         self.in_flight = 0
+        """Slots that are held. A holder may be between two calls: `out` is not more than this."""
+        self.out = 0
+        """Calls that are out, of those that use `call`."""
         self.refused = 0
-        """Calls that were answered 429 for concurrency."""
+        """Calls that were answered 429 for too many at once."""
         self.closed_until: datetime | None = None
         """Set by the daily cap's 429: the next midnight in UTC."""
         if max_concurrency is not None:
@@ -104,12 +104,21 @@ class Gate:
         return self._held_at or self._pace.limit
 
     @property
+    def typical_s(self) -> float | None:
+        """What an admitted call of late took, in seconds; ``None`` before the first. For `contract.retry.decide`."""
+        return self._pace.typical_s
+
+    @property
     def _held_at(self) -> int | None:
         """The number that somebody chose: of a client or batch, else of ``configure``, as it is now."""
         return self.fixed_at or settings.current().max_concurrency
 
     def fix(self, max_concurrency: int | None) -> None:
-        """Hold the limit at `max_concurrency`; ``None`` lets it adapt, from what it has learned before it was fixed."""
+        """Hold the limit at `max_concurrency`; ``None`` lets it adapt, from what it has learned before it was fixed.
+
+        It holds at once: who waits is let in up to the new number, and with a lower one slots come back as their calls
+        end.
+        """
         whole = isinstance(max_concurrency, int) and not isinstance(max_concurrency, bool)
         if max_concurrency is not None and (not whole or max_concurrency < 1):
             raise SettingsError(f"max_concurrency is {max_concurrency!r}; give a whole number from 1, or None to adapt")
@@ -122,83 +131,158 @@ class Gate:
         with self._lock:
             self.closed_until = None
 
-    @asynccontextmanager
-    async def slot(self, group: object = None) -> AsyncIterator[None]:
+    def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
         """Hold one slot: wait for it, and give it back at the end.
+
+        Parameters
+        ----------
+        group : hashable, optional
+            Who holds several, for `wants_back`: for example one object a batch.
 
         Raises
         ------
         LimitReached
-            The daily cap is used up; no call was made.
+            On entering: the daily cap is used up; no call was made.
         """
-        await self._enter(group)
-        try:
-            yield
-        finally:
-            self._leave()
+        return Slot(self._enter, self._leave, group)
 
-    def wants_back(self, group: object) -> bool:
-        """Whether a slot must be given back before its next job: the limit fell, or others wait."""
-        with self._lock:
-            if self.in_flight > self.limit or self.closed_until is not None:
-                return True
-            return any(w.group is not group or group is None for w in self._waiting)
+    async def turn(self) -> bool:
+        """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
 
-    def hear(self, decision: Decision) -> None:
-        """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself."""
+        While the limit adapts, a few go out and then the loop looks for answers, so that a refusal is heard in time.
+        When it was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile,
+        so a cancel here loses nothing.
+        """
+        if self._held_at is None:
+            loop = asyncio.get_running_loop()
+            if (turns := self._turns.get(loop)) is None:
+                turns = self._turns[loop] = Turns()
+            await turns.take()
+        return self.in_flight <= self.limit and self.closed_until is None
+
+    def call(self) -> Call:
+        """Say that a call is out while the block runs; hand the value to `hear`.
+
+        Without it the limit is learned from the slots that are held, and refused calls of one event are counted as
+        several.
+        """
+        return Call(self._sent, self._came)
+
+    def wants_back(self, group: Hashable) -> bool:
+        """Whether a holder that could go on in its slot must give it back first.
+
+        ``True`` when the limit was cut, the gate is closed, or somebody of another group waits; those who wait for more
+        slots of the holder's own `group` do not count. ``None`` is nobody's own group.
+        """
+        # Without the lock: an answer that is a call too late or too early does no harm, and this is asked all the time.
+        return self.in_flight > self.limit or self.closed_until is not None or self._waiting.has_others(group)
+
+    def hear(
+        self, decision: Decision, *, call: Call | None = None, left: int | None = None, queued: bool = False
+    ) -> None:
+        """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself.
+
+        Parameters
+        ----------
+        decision : Decision
+            What `contract.retry.decide` said.
+        call : Call, optional
+            What `call` gave for it.
+        left : int, optional
+            Jobs that the caller has still to do: near the end the limit is not probed any more.
+        queued : bool
+            With callback delivery: the service took the call and let it wait, as it was over the cap.
+        """
         with self._lock:
-            if decision.verdict is Verdict.THROTTLED or (
+            throttled = decision.verdict is Verdict.THROTTLED or (
                 decision.verdict is Verdict.FAILED and decision.reason in ("concurrency", "provider")
-            ):
+            )
+            if throttled:
                 self.refused += 1
-                if decision.reason == "concurrency" and self._held_at is None:
-                    self._pace = self._pace.refused(in_flight=self.in_flight)
-            elif decision.verdict is Verdict.STOP and decision.reason == "daily_cap":
-                self.closed_until = next_reset(self._now())
-            elif decision.verdict in (Verdict.DONE, Verdict.FAILED) and self._held_at is None:
-                # A 5xx or a broken connection says nothing of the cap: it neither cuts the limit nor raises it.
-                self._pace = self._pace.answered(in_flight=self.in_flight)
+            if decision.verdict is Verdict.STOP and decision.reason == "daily_cap":
+                self._close()
+            elif queued or (throttled and decision.reason == "concurrency"):
+                self._over_the_cap(call, decision.wait_s)
+            elif throttled and self._held_at is None:
+                self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock())
+            elif decision.verdict is Verdict.DONE:
+                self._admitted(call, left)
+
+    def _over_the_cap(self, call: Call | None, wait_s: float) -> None:
+        if self._held_at is not None:
+            return
+        if call is None:
+            self._pace.refused(out=self.in_flight, now=clock(), wait_s=wait_s)
+        else:
+            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, now=clock(), wait_s=wait_s)
+
+    def _admitted(self, call: Call | None, left: int | None) -> None:
+        # Only a run says something of the cap. A 5xx or a broken connection does not, nor does an invalid request: it
+        # was refused before it could take a place.
+        if call is not None:
+            self._pace.timed(call.took_s)
+        if self._held_at is None:
+            before = self._pace.limit
+            self._pace.answered(in_flight=self.in_flight, left=left, sent_at=call.sent_at if call else None)
+            if self._pace.limit > before:
                 self._grant()
 
-    async def _enter(self, group: object) -> None:
+    def _sent(self) -> int:
         with self._lock:
-            self._check_open()
-            if self.in_flight < self.limit and not self._waiting:
-                self.in_flight += 1
-                return
-            waiter = _Waiter()
-            waiter.group = group
-            self._waiting.append(waiter)
-            self._grant()
-        try:
-            await waiter.future
-        except BaseException:  # cancelled: a slot that was granted meanwhile goes to the next
-            with self._lock:
-                if waiter.granted:
-                    self.in_flight -= 1
-                    self._grant()
-                else:
-                    self._waiting.remove(waiter)
-            raise
-        try:
+            self.out += 1
+            self._pace.sent()
+            return self.out
+
+    def _came(self) -> None:
+        with self._lock:
+            self.out -= 1
+
+    def _close(self) -> None:
+        """Let nobody in until the daily cap is renewed, and tell those who wait. The lock is held."""
+        self.closed_until = next_reset(self._now())
+        while self._waiting:
+            if not (waiter := self._waiting.next()).wake():
+                self._waiting.settle(waiter)
+
+    async def _enter(self, group: Hashable = None) -> None:
+        while True:
             with self._lock:
                 self._check_open()
-        except LimitReached:
-            self._leave()
-            raise
+                if self.in_flight < self.limit and not self._waiting:
+                    self.in_flight += 1
+                    return
+                waiter = self._waiting.join(group)
+                self._grant()
+            try:
+                await waiter.future
+                with self._lock:
+                    self._check_open()
+                    self._waiting.settle(waiter)
+            except BaseException:  # cancelled, or closed: a slot that was granted meanwhile goes to the next
+                with self._lock:
+                    self._waiting.settle(waiter)
+                    self._give_back(waiter.granted)
+                raise
+            if waiter.granted:  # else the gate was closed, and has been reopened before this one could look
+                return
 
     def _leave(self) -> None:
         with self._lock:
-            self.in_flight -= 1
-            self._grant()
+            self._give_back(1)
+
+    def _give_back(self, slots: int) -> None:
+        self.in_flight -= slots
+        self._grant()
 
     def _grant(self) -> None:
         """Give free slots to those who wait longest. The lock is held."""
         while self._waiting and self.in_flight < self.limit:
-            waiter = self._waiting.popleft()
-            waiter.granted = True
+            waiter = self._waiting.next()
             if waiter.wake():
+                waiter.granted = True
                 self.in_flight += 1
+            else:
+                self._waiting.settle(waiter)
 
     def _check_open(self) -> None:
         """Raise while the daily cap is known to be used up. The lock is held."""

@@ -179,4 +179,4 @@ class Agenda:
         calls = calls if most is None else min(calls, most)
         seconds = median(took) * -(-calls // most_at_once)
         rate = self._options.rate
-        return max(seconds, calls * rate.interval_s) if rate is not None else seconds
+        return max(seconds, rate.least_s(calls)) if rate is not None else seconds

@@ -19,10 +19,11 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Ledger
 from fh_notebook.batching.outcomes import kind_of
 from fh_notebook.batching.queue import Entry, Queue
-from fh_notebook.batching.seams import GateLike, RateLike, Unpaced
+from fh_notebook.batching.seams import GateLike
 from fh_notebook.batching.stopping import RESUME, Limits
 from fh_notebook.batching.worker import Worker
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import LimitReached, StoreError
@@ -56,7 +57,7 @@ class Engine:
         How many jobs there are, for `limits`.
     max_in_flight : int, optional
         At most this many calls at once, whatever the gate admits.
-    rate : RateLike, optional
+    rate : Rate, optional
         Paces the starts of calls.
     jitter : function, optional
         A uniform random number in [0, 1).
@@ -75,7 +76,7 @@ class Engine:
         limits: Limits | None = None,
         planned: int = 0,
         max_in_flight: int | None = None,
-        rate: RateLike | None = None,
+        rate: Rate | None = None,
         jitter: Callable[[], float] = random.random,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -84,7 +85,10 @@ class Engine:
         self._limits = limits or Limits()
         self._planned = planned
         self.max_in_flight = max_in_flight
-        self._rate = rate or Unpaced()
+        self._rate = rate
+        self._due: float | None = None
+        """When the last call was due, by the rate."""
+        self._ended_jobs = 0
         self._worker = Worker(
             self, attempt=attempt, gate=gate, ledger=ledger, emit=emit, batch=batch, jitter=jitter, now=now
         )
@@ -193,12 +197,17 @@ class Engine:
         now = self._loop.time()
         if self.stopped is not None or not self._queue.ready(now) or self._must_stop() or not self._may_start():
             return None
-        self._rate.take(now)
+        if self._rate is not None:
+            self._due = self._rate.next_due(self._due, now)
         self._opening += 1
         return self._queue.take(now)
 
+    def _pace_s(self, now: float) -> float:
+        """How long the next call must wait by the rate."""
+        return 0.0 if self._rate is None else self._rate.next_due(self._due, now) - now
+
     def _may_start(self) -> bool:
-        if self.paused or self._rate.wait_s(self._loop.time()) > 0:
+        if self.paused or self._pace_s(self._loop.time()) > 0:
             return False
         most_calls = self._limits.most_calls
         # Those that are opening may yet find their answer elsewhere: wait for what they do.
@@ -222,7 +231,7 @@ class Engine:
     async def _wait_for_change(self) -> None:
         now = self._loop.time()
         due = [at - now for at in (self._queue.due, self._deadline()) if at is not None]
-        if not self.paused and (pace_s := self._rate.wait_s(now)) > 0:
+        if not self.paused and (pace_s := self._pace_s(now)) > 0:
             due.append(pace_s)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, min(due)) if due else None):
@@ -257,6 +266,11 @@ class Engine:
 
     # --- what workers share
 
+    @property
+    def left(self) -> int | None:
+        """How many jobs have no outcome yet; ``None`` where the number of jobs is not known."""
+        return self._planned - self._ended_jobs if self._planned else None
+
     def following(self) -> Entry | None:
         """Return the job that a worker's slot takes next, unless the slot must be given back."""
         too_many = self.max_in_flight is not None and len(self._tasks) > self.max_in_flight
@@ -275,6 +289,7 @@ class Engine:
 
     def finished(self, job: Job, run: Run, *, line: int, reused: bool = False) -> None:
         """Tell that a job has its outcome."""
+        self._ended_jobs += 1
         self._emit(Finished(job=job, run=run, line=line, reused=reused))
         if self._at_gate is not None:  # nobody else would look whether this was one error too many
             self._must_stop()

@@ -21,9 +21,9 @@ from fh_notebook.batching.ledger import StoreLedger
 from fh_notebook.batching.lookup import Reuse
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Budget
-from fh_notebook.batching.seams import RateLike
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.worker import CUT_OFF
+from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
 from fh_notebook.errors import SettingsError
 from fh_notebook.store.store import Store
@@ -53,7 +53,7 @@ class Options:
 
     limits: Limits
     max_concurrency: int | None
-    rate: RateLike | None
+    rate: Rate | None
     wait_for_reset: bool
     on_event: Callable[[Event], object] | None
     progress: Any

@@ -1,56 +1,41 @@
-"""What an engine asks of a gate and of a pace: it knows neither a client nor a clock of its own."""
+"""What an engine asks of a gate: it knows neither a client nor how a limit is learned."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from fh_notebook.contract.retry import Decision
+from fh_notebook.slots import Call
 
-__all__ = ["GateLike", "RateLike", "Unpaced"]
+__all__ = ["GateLike"]
 
 
 class GateLike(Protocol):
     """What the engine asks of a gate."""
 
-    def slot(self, group: object = None) -> AbstractAsyncContextManager[None]:
+    @property
+    def typical_s(self) -> float | None:
+        """What an admitted call of late took, in seconds."""
+        ...
+
+    def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
         """Hold one slot; raises `LimitReached` while the daily cap is used up."""
         ...
 
-    def wants_back(self, group: object) -> bool:
+    async def turn(self) -> bool:
+        """Wait until a call may be sent; ``False``: give the slot back, and send nothing."""
+        ...
+
+    def call(self) -> Call:
+        """Say that a call is out while the block runs."""
+        ...
+
+    def wants_back(self, group: Hashable) -> bool:
         """Whether a slot must be given back before its next job: the limit fell, or others wait."""
         ...
 
-    def hear(self, decision: Decision) -> None:
+    def hear(self, decision: Decision, *, call: Call | None = None, left: int | None = None) -> None:
         """Learn from one answer."""
         ...
-
-
-class RateLike(Protocol):
-    """What paces the starts of calls."""
-
-    @property
-    def interval_s(self) -> float:
-        """The time between two starts."""
-        ...
-
-    def wait_s(self, now: float) -> float:
-        """Return how long the next call must wait; 0 when it may go out."""
-        ...
-
-    def take(self, now: float) -> None:
-        """Note that a call goes out."""
-        ...
-
-
-class Unpaced:
-    """No pace: every call may go out at once."""
-
-    interval_s = 0.0
-
-    def wait_s(self, now: float) -> float:
-        """Nothing to wait for."""
-        return 0.0
-
-    def take(self, now: float) -> None:
-        """Nothing to note."""

@@ -46,6 +46,11 @@ class Board(Protocol):
     refused: int
     stopped: Stopped | None
 
+    @property
+    def left(self) -> int | None:
+        """How many jobs have no outcome yet; ``None`` where that is not known."""
+        ...
+
     def following(self) -> Entry | None:
         """Return the job that a worker's slot takes next, unless the slot must be given back."""
         ...
@@ -128,7 +133,7 @@ class Worker:
             await self._ledger.release(entry.job)
             return None, None
         if turn.go:
-            return await self._call(entry)
+            return await self._call(entry) if await self._may_go(entry) else (None, None)
         if turn.answer is not None:
             self._board.failed(turn.answer)
             self._board.finished(entry.job, turn.answer, line=turn.line, reused=kind_of(turn.answer) != "unknown")
@@ -137,13 +142,27 @@ class Worker:
             self._board.put_off(entry, min(HELD_WAIT_MAX_S, HELD_WAIT_S * 2.0 ** (entry.held - 1)))
         return self._board.following(), None
 
+    async def _may_go(self, entry: Entry) -> bool:
+        """Wait for the turn of a job that is claimed; give it back where the limit fell or something ended it all."""
+        try:
+            may_go = await self._gate.turn() and self._board.stopped is None
+        except asyncio.CancelledError:
+            await unbroken(self._ledger.release(entry.job))
+            raise
+        if not may_go:
+            await self._ledger.release(entry.job)
+            self._board.put_off(entry, 0.0)
+        return may_go
+
     async def _call(self, entry: Entry) -> Next:
         entry.sent += 1
         self._board.calls += 1
         self._emit(Started(job=entry.job, attempt=entry.sent))
         started_at = self._now()
+        call = self._gate.call()
         try:
-            exchange = await self._attempt(entry.job.request(self._batch))
+            with call:
+                exchange = await self._attempt(entry.job.request(self._batch))
         except asyncio.CancelledError:
             run = _unknown(entry.job, started_at, CUT_OFF, "it was cancelled while it was out; it may have run")
             await unbroken(self._finish(entry, run, goes_on=False))
@@ -151,7 +170,7 @@ class Worker:
         except CallError as unforeseen:
             return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(unforeseen)))
         decision = self._judge(entry, exchange)
-        self._gate.hear(decision)
+        self._gate.hear(decision, call=call, left=self._board.left)
         return await self._follow(entry, exchange.run, decision)
 
     def _judge(self, entry: Entry, exchange: Exchange) -> Decision:
@@ -162,7 +181,7 @@ class Worker:
             return decision
         self._board.refused += 1
         entry.refusals += 1
-        return decide(exchange.answer, attempt=entry.refusals, **facts)
+        return decide(exchange.answer, attempt=entry.refusals, typical_s=self._gate.typical_s, **facts)
 
     async def _follow(self, entry: Entry, run: Run, decision: Decision) -> Next:
         """Do what the decision says."""

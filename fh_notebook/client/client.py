@@ -252,16 +252,18 @@ class AsyncClient:
         for attempt in count(1):
             async with self.connection.gate.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
-                exchange = await self._attempt_or_keep(request, attempt)
+                with self.connection.gate.call() as call:
+                    exchange = await self._attempt_or_keep(request, attempt)
                 decision = decide(
                     exchange.answer,
                     attempt=attempt,
                     jitter=self._rng.random(),
                     now=datetime.now(UTC),
                     spent_s=self._clock() - begun,
+                    typical_s=self.connection.gate.typical_s,
                     policy=self.connection.policy,
                 )
-                self.connection.gate.hear(decision)
+                self.connection.gate.hear(decision, call=call)
             if not decision.again:
                 break
             log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)

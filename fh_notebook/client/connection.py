@@ -15,6 +15,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy
 from fh_notebook.contract.run import Run
+from fh_notebook.slots import Call
 from fh_notebook.values import Secret
 
 if TYPE_CHECKING:
@@ -26,11 +27,20 @@ __all__ = ["Connection", "GateLike"]
 class GateLike(Protocol):
     """What a client asks of a gate."""
 
+    @property
+    def typical_s(self) -> float | None:
+        """What an admitted call of late took, in seconds."""
+        ...
+
     def slot(self) -> AbstractAsyncContextManager[None]:
         """Hold one slot."""
         ...
 
-    def hear(self, decision: Decision) -> None:
+    def call(self) -> Call:
+        """Say that a call is out while the block runs."""
+        ...
+
+    def hear(self, decision: Decision, *, call: Call | None = None) -> None:
         """Learn from one answer."""
         ...
 
@@ -63,7 +73,7 @@ class Connection:
     verify: Any = True
     """As httpx takes it: ``True``, ``False`` or an ``ssl.SSLContext``; a path to a CA bundle becomes a context."""
     open_transport: Callable[[], httpx.AsyncBaseTransport] | None = None
-    """Makes the transport, once for each event loop; ``None`` is httpx's own."""
+    """Makes the transport, once for each event loop; ``None`` is the one that client/transport.py chooses."""
     keep: Callable[[Run, Secrets], Awaitable[None]] = _keep_nothing
     """Called with every finished run of `invoke`, before it is returned, and with which of its inputs to mask."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None

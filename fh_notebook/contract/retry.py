@@ -74,16 +74,23 @@ class RetryPolicy:
     base_s: float = 0.5
     cap_s: float = 20.0
     """Backoff doubles from `base_s` to `cap_s`."""
+    least_base_s: float = 0.02
+    most_base_s: float = 2.0
+    """Where it is known how long a call takes, a refused one waits so long at first, within these bounds: a place is
+    free again when one of the calls before it has ended."""
     max_retry_after_s: float = 3600.0
     """A longer ``Retry-After`` is taken as this: a misconfigured proxy must not stop a notebook for a year."""
 
-    def backoff(self, attempt: int, jitter: float) -> float:
+    def backoff(self, attempt: int, jitter: float, *, typical_s: float | None = None) -> float:
         """Return the wait before attempt `attempt` + 1, with full jitter; `jitter` is uniform in [0, 1].
+
+        It begins with `base_s`, or with what a call takes (`typical_s`).
 
         Full jitter (uniform between nothing and the doubling bound) spreads a crowd of refused calls best:
         M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
         """
-        return float(jitter * min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 30)))
+        base_s = self.base_s if typical_s is None else min(max(typical_s, self.least_base_s), self.most_base_s)
+        return float(jitter * min(self.cap_s, base_s * 2.0 ** min(attempt - 1, 30)))
 
 
 DEFAULT_POLICY: Final = RetryPolicy()
@@ -112,6 +119,7 @@ def decide(
     jitter: float = 1.0,
     now: datetime | None = None,
     spent_s: float = 0.0,
+    typical_s: float | None = None,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> Decision:
     """Return what to do after `answer`.
@@ -128,6 +136,8 @@ def decide(
         The time in UTC, for a ``Retry-After`` that is a date; without it the answer's own ``Date`` is used.
     spent_s : float
         Seconds since the first attempt began. A batch, which has time, leaves it 0.
+    typical_s : float, optional
+        What a call of this workspace takes (`Gate.typical_s`): a refused one waits by it, unless the service says more.
     policy : RetryPolicy
         How often and how long.
 
@@ -141,7 +151,10 @@ def decide(
     verdict, reason = _judge(answer)
     if verdict not in (Verdict.RETRY, Verdict.THROTTLED):
         return Decision(verdict=verdict, reason=reason)
-    wait_s = policy.backoff(attempt, jitter)
+    # What the plan's cap refuses can go as soon as another call ends. A provider's limit is one of a minute, whatever a
+    # call takes, and so is what made it unavailable.
+    typical_s = typical_s if reason == "concurrency" else None
+    wait_s = policy.backoff(attempt, jitter, typical_s=typical_s)
     asked_s = parse_retry_after(answer.headers.get("retry-after"), now or _date_of(answer))
     if asked_s is not None:
         # The jitter comes on top: everybody who was refused in this second was given the same number.

@@ -115,6 +115,35 @@ def test_backoff_has_full_jitter_under_a_cap(attempt: int, jitter: float) -> Non
 
 
 @pytest.mark.parametrize(
+    ("typical_s", "attempt", "wait_s"),
+    [
+        # what a call takes, which attempt it was, the longest wait
+        (None, 1, 0.5),
+        (None, 3, 2.0),
+        (0.2, 1, 0.2),
+        (0.2, 2, 0.4),
+        (0.2, 30, 20.0),
+        (0.0, 1, 0.02),
+        (60.0, 1, 2.0),
+        (60.0, 3, 8.0),
+    ],
+)
+def test_a_refused_call_waits_as_long_as_a_call_takes(typical_s: float | None, attempt: int, wait_s: float) -> None:
+    """A place is free when a call ends: short calls are not held up for seconds, and long ones are asked again soon."""
+    refused = answer(429, error=CONCURRENCY)
+    assert decide(refused, attempt=attempt, jitter=1.0, typical_s=typical_s).wait_s == pytest.approx(wait_s)
+    assert decide(refused, attempt=attempt, jitter=0.0, typical_s=typical_s).wait_s == 0.0
+
+
+def test_what_a_call_takes_says_nothing_of_a_providers_limit_or_of_a_named_wait() -> None:
+    """A provider counts by the minute, an unavailable service is back when it is, and ``Retry-After`` is the service's."""
+    provider = answer(429, error_code="too_many_requests")
+    assert decide(provider, jitter=1.0, typical_s=0.02).wait_s == 0.5
+    assert decide(answer(503), jitter=1.0, typical_s=0.02).wait_s == 0.5
+    assert decide(answer(429, "7", error=CONCURRENCY), jitter=0.0, typical_s=0.02).wait_s == 7.0
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("3", 3.0),
