@@ -12,6 +12,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     opening.py      the open file of one process: exits and forks
     connection.py   opening, pragmas, versions; foreign errors become StoreError
     answers.py      table answers: key -> run, and the single runs
+    answered.py     an answer with its claims, many in a few statements
     batches.py      table batches: what a name stands for
     jobs.py         table jobs: what a batch is made of
     rows.py         table rows: the source columns of its rows

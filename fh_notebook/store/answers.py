@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ __all__ = [
     "Line",
     "Seen",
     "append",
+    "append_all",
     "behind",
     "by_ids",
     "calls_since",
@@ -152,24 +153,34 @@ def _plain(value: object) -> object:
 _spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
+_COLUMNS: Final = ("key", "batch", "workspace", "deployment", "variant", "status", "run", "kept_at", "calls")
+_AT_ONCE: Final = (64, 16, 4, 1)
+"""Lines of one statement: few sizes, so that Python keeps the prepared statements of all of them."""
+
+
 def append(connection: sqlite3.Connection, line: Line) -> int:
     """Write one line, and return its number."""
-    written = connection.execute(
-        "INSERT INTO answers (key, batch, workspace, deployment, variant, status, run, kept_at, calls)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            line.key,
-            line.batch,
-            line.workspace,
-            line.deployment,
-            line.variant,
-            line.status,
-            line.run,
-            line.kept_at,
-            line.calls,
-        ),
-    )
-    return int(written.lastrowid or 0)
+    return append_all(connection, [line])[0]
+
+
+def append_all(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[int]:
+    """Write lines in a few statements, and return their numbers, in order."""
+    numbers: list[int] = []
+    left = list(lines)
+    while left:
+        size = next(n for n in _AT_ONCE if n <= len(left))
+        part, left = left[:size], left[size:]
+        written = connection.execute(
+            f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES {', '.join([_PLACES] * size)}",
+            [getattr(line, column) for line in part for column in _COLUMNS],
+        )
+        # The table is only appended to, by one writer at a time: its lines are numbered one after the other.
+        last = int(written.lastrowid or 0)
+        numbers += range(last - size + 1, last + 1)
+    return numbers
+
+
+_PLACES: Final = f"({', '.join('?' * len(_COLUMNS))})"
 
 
 _KEPT: Final = "id, key, batch, workspace, status, kept_at, run"

@@ -6,14 +6,16 @@ Rule of this file: one job of one batch has at most one owner; whether that owne
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.store import answers
 from fh_notebook.store.answers import Kept
 
-__all__ = ["CREATE", "Claim", "drop", "of_batch", "replace_owner", "take"]
+__all__ = ["CREATE", "Claim", "drop", "drop_all", "of_batch", "replace_owner", "take", "take_all"]
 
 CREATE: Final = (
     """CREATE TABLE claims (
@@ -40,14 +42,32 @@ class Claim:
 
 def take(connection: sqlite3.Connection, batch: str, key: str, owner: str, *, seen_id: int, now: float) -> Claim:
     """Claim one job, unless it has an owner, or an answer that was written after line `seen_id`."""
+    return take_all(connection, batch, [key], owner, seen_id=seen_id, now=now)[0]
+
+
+def take_all(
+    connection: sqlite3.Connection, batch: str, keys: Sequence[str], owner: str, *, seen_id: int, now: float
+) -> list[Claim]:
+    """Claim jobs, each unless it has an owner or a newer answer; return what came of it, in order."""
     # One statement where all is well, which is nearly always: a statement costs as much as what it does.
     taken = connection.execute(
-        "INSERT INTO claims (batch, key, owner, claimed_at) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS"
-        " (SELECT 1 FROM answers WHERE batch = ?1 AND key = ?2 AND id > ?5) ON CONFLICT DO NOTHING",
-        (batch, key, owner, now, seen_id),
+        "INSERT INTO claims (batch, key, owner, claimed_at) SELECT ?1, value, ?2, ?3 FROM json_each(?4)"
+        " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE batch = ?1 AND answers.key = value AND answers.id > ?5)"
+        " ON CONFLICT DO NOTHING RETURNING key",
+        (batch, owner, now, json.dumps(keys), seen_id),
     )
-    if taken.rowcount == 1:
-        return Claim(mine=True)
+    mine = {key for (key,) in taken}
+    found = []
+    for key in keys:
+        if key in mine:
+            mine.remove(key)  # a key that is asked for twice is had once
+            found.append(Claim(mine=True))
+        else:
+            found.append(_not_taken(connection, batch, key, seen_id))
+    return found
+
+
+def _not_taken(connection: sqlite3.Connection, batch: str, key: str, seen_id: int) -> Claim:
     if found := answers.newer(connection, batch, key, seen_id):
         return Claim(answered=found)
     held_by = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ?", (batch, key)).fetchone()[0]
@@ -58,6 +78,14 @@ def drop(connection: sqlite3.Connection, batch: str, key: str, owner: str) -> bo
     """Give a job back, and return whether it was this owner's."""
     gone = connection.execute("DELETE FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner))
     return gone.rowcount == 1
+
+
+def drop_all(connection: sqlite3.Connection, batch: str, keys: Sequence[str], owner: str) -> None:
+    """Give jobs back, those that are this owner's."""
+    connection.execute(
+        "DELETE FROM claims WHERE batch = ? AND owner = ? AND key IN (SELECT value FROM json_each(?))",
+        (batch, owner, json.dumps(keys)),
+    )
 
 
 def replace_owner(connection: sqlite3.Connection, batch: str, key: str, *, old: str, new: str, now: float) -> bool:

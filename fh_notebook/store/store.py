@@ -21,6 +21,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
 from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows
+from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Claim
 from fh_notebook.store.connection import IN_MEMORY, explained
@@ -134,23 +135,13 @@ class Store(Reading):
         line = answers.line_of(run, key=key, workspace=workspace, batch=batch, kept_at=now)
         name = owner.name if owner is not None else ""
 
-        def write(connection: sqlite3.Connection) -> int:
-            number = answers.append(connection, line)
-            if name:
-                claims.drop(connection, batch, key, name)
-            return number
-
-        def write_and_claim(connection: sqlite3.Connection) -> tuple[int, Claim | None]:
-            number = write(connection)
-            if then is None:
-                return number, None
-            return number, claims.take(connection, batch, then, name, seen_id=seen_id, now=now.timestamp())
+        item = Answered(batch=batch, line=line, owner=name, then=then, seen_id=seen_id)
 
         def note(done: Committed[Any]) -> None:
             if isinstance(done.exception(), StoreError):
-                self._owed[batch, key] = write
+                self._owed[batch, key] = lambda c: write_all(c, [replace(item, then=None)])
 
-        committed = self.put(write_and_claim)
+        committed = self._opened().writer.put_together(write_all, item)
         committed.add_done_callback(note)
         return committed
 

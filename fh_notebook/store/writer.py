@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar
@@ -22,6 +23,7 @@ from fh_notebook.store.connection import explained
 __all__ = ["Committed", "Writer"]
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 GROUP_MAX: Final = 1_000
 """Writes in one commit: beyond this a commit gains nothing and only grows the time that others wait for the lock."""
@@ -131,16 +133,33 @@ def _waking_together() -> Iterator[None]:
             _wake_all(loop, waiting)
 
 
+Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
+"""Writes many items at once, and returns what came of each."""
+
+
 class _Write(Generic[T]):
-    """One function of a connection, and the future of what it returns."""
+    """One function of a connection, or one item of a function that takes many; and the future of what it returns."""
 
-    __slots__ = ("alone", "function", "future", "outcome")
+    __slots__ = ("alone", "function", "future", "item", "outcome", "together")
 
-    def __init__(self, function: Callable[[sqlite3.Connection], T], *, alone: str = "") -> None:
+    def __init__(
+        self,
+        function: Callable[[sqlite3.Connection], T] | None = None,
+        *,
+        together: Together[Any, T] | None = None,
+        item: Any = None,
+        alone: str = "",
+    ) -> None:
         self.function = function
+        self.together = together
+        self.item = item
         self.alone = alone
         self.future: Committed[T] = Committed()
         self.outcome: T | None = None
+
+
+def _nothing(connection: sqlite3.Connection) -> None:
+    """Write nothing."""
 
 
 class Writer:
@@ -179,7 +198,19 @@ class Writer:
         StoreError
             The writer was closed.
         """
-        write = _Write(function)
+        return self._put(_Write(function))
+
+    def put_together(self, function: Together[Item, T], item: Item) -> Committed[T]:
+        """Have `function` write `item` in the next transaction, together with those that came just before and after it.
+
+        Raises
+        ------
+        StoreError
+            The writer was closed.
+        """
+        return self._put(_Write(together=function, item=item))
+
+    def _put(self, write: _Write[T]) -> Committed[T]:
         with self._lock:
             if self._closed:
                 raise StoreError(f"the store {self._path} was closed")
@@ -194,12 +225,7 @@ class Writer:
         StoreError
             The writer was closed.
         """
-        write: _Write[None] = _Write(lambda c: None, alone=statement)
-        with self._lock:
-            if self._closed:
-                raise StoreError(f"the store {self._path} was closed")
-            self._queue.put(write)
-        return write.future
+        return self._put(_Write(_nothing, alone=statement))
 
     def close(self, *, wait: bool = True) -> None:
         """Commit what was put, and end the thread and the connection; without `wait`, let them end by themselves."""
@@ -257,14 +283,26 @@ class Writer:
                 self._run_alone(group)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                for write in group:
-                    write.outcome = write.function(self._connection)
+                self._run(group)
                 self._connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # a full disk has already rolled back
                     self._connection.execute("ROLLBACK")
                 raise
             self.commits += 1
+
+    def _run(self, group: list[_Write[Any]]) -> None:
+        """Run the writes in their order; neighbours of one kind are one."""
+        for together, part in groupby(group, key=lambda write: write.together):
+            writes = list(part)
+            if together is None:
+                for write in writes:
+                    write.outcome = write.function(self._connection) if write.function is not None else None
+            else:
+                for write, outcome in zip(
+                    writes, together(self._connection, [write.item for write in writes]), strict=True
+                ):
+                    write.outcome = outcome
 
     def _run_alone(self, group: list[_Write[Any]]) -> None:
         """Run the statements that stand in no transaction; the group's own writes come after them."""

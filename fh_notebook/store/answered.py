@@ -1,0 +1,55 @@
+"""An answer with the claim that leaves with it and the claim that comes: many of them in a few statements.
+
+Rule of this file: what it does for many is what is done for one after the other. Between two statements SQLite gives up
+Python's lock, and under load it is milliseconds until it has it again: so a statement for each of a hundred answers
+makes a commit last longer than the calls take, and one for all of them does not.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fh_notebook.store import answers, claims
+from fh_notebook.store.answers import Line
+from fh_notebook.store.claims import Claim
+
+__all__ = ["Answered", "write_all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One answer of a batch's job."""
+
+    batch: str
+    line: Line
+    owner: str
+    """Whose claim of the job leaves; empty when there is none."""
+    then: str | None = None
+    """The key of the job that its owner would send next."""
+    seen_id: int = 0
+    """The newest line at the time of the plan."""
+
+
+def write_all(connection: sqlite3.Connection, items: Sequence[Answered]) -> list[tuple[int, Claim | None]]:
+    """Write the answers, drop their claims, take the claims that follow; return line and claim of each, in order."""
+    lines = answers.append_all(connection, [item.line for item in items])
+    for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
+        claims.drop_all(connection, batch, keys, owner)
+    taken: dict[int, Claim] = {}
+    asking = [(place, item) for place, item in enumerate(items) if item.then is not None]
+    for batch, owner, seen_id in dict.fromkeys((i.batch, i.owner, i.seen_id) for _, i in asking):
+        of_these = [(p, i) for p, i in asking if (i.batch, i.owner, i.seen_id) == (batch, owner, seen_id)]
+        keys = [item.then or "" for _, item in of_these]
+        now = of_these[0][1].line.kept_at
+        got = claims.take_all(connection, batch, keys, owner, seen_id=seen_id, now=now)
+        taken |= {place: claim for (place, _), claim in zip(of_these, got, strict=True)}
+    return [(line, taken.get(place)) for place, line in enumerate(lines)]
+
+
+def _by_owner(items: Iterable[tuple[str, str, str]]) -> Iterable[tuple[tuple[str, str], list[str]]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for batch, owner, key in items:
+        found.setdefault((batch, owner), []).append(key)
+    return found.items()
