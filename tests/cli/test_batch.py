@@ -233,7 +233,6 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
         pytest.param(
             ["data.csv", "-d", "shout", "--rate", "fast"],
             "rate",
-            marks=pytest.mark.xfail(strict=False, reason="Rate is being written"),
         ),
         (["data.csv", "-d", "shout", "--local"], "--local and --base-url exclude each other"),
         (["data.csv", "-d", "shout", "-o", "out.doc"], "it must end in .csv, .csv.gz"),
