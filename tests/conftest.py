@@ -1,4 +1,4 @@
-"""What tests share: a real kernel; and in CI no browser test is skipped."""
+"""What tests share: a real kernel, the order of the files; and in CI no browser test is skipped."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ from tests.kernel import Kernel
 # Times on a machine that also runs a browser and three kernels say nothing about a property.
 hypothesis_settings.register_profile("fh", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("fh")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file together, and those of the browser, which come first: one process has them, at once.
+
+    They are the longest run of tests that share something (one JupyterLab), so whoever has them must begin early.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    for item in items:
+        group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

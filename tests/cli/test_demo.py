@@ -126,11 +126,16 @@ def test_nothing_is_kept_in_the_users_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "variables",
     [
-        {"FETCH_HIVE_API_KEY": "fhk_0123456789abcdef", "FETCH_HIVE_BASE_URL": "https://example.com/v1"},
-        {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"},
+        {
+            "FETCH_HIVE_API_KEY": "fhk_0123456789abcdef",
+            "FETCH_HIVE_BASE_URL": "https://example.com/v1",
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "http_proxy": "http://127.0.0.1:9",
+            "ALL_PROXY": "http://127.0.0.1:9",
+        },
         {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
     ],
-    ids=["a real key and address", "a proxy", "a terminal without Japanese"],
+    ids=["a real key and address, and a proxy", "a terminal without Japanese"],
 )
 def test_what_a_user_has_set_does_not_matter(tmp_path: Path, variables: dict[str, str]) -> None:
     """The demo calls its own hive whatever key, address or proxy is set, and survives any encoding."""

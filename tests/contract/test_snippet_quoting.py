@@ -130,7 +130,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "unit", ["'a'", '"a"', "\\a", "$'\\n'", "$'\\ud83d\\ude00'", "${", "x", '\\"', "a=b ", "$a", "'"]
 )
-@pytest.mark.parametrize("lead", ["", "^\n"])
+@pytest.mark.parametrize("lead", ["", pytest.param("^\n", marks=pytest.mark.long)])
 def test_reading_takes_linear_time(unit: str, lead: str) -> None:
     """Half a megabyte of any piece of quoting is read or refused at once."""
     text = f"curl {URL} {lead} -d {unit * (500_000 // len(unit))}"

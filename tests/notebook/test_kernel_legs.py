@@ -7,6 +7,7 @@ them (``.ci/run`` makes one of ipykernel 6.31).
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -149,6 +150,7 @@ def test_the_cells_behind_a_stopped_cell_over_rows_do_not_run(leg: Kernel, hive:
     over = '%%fetchhive echo -v plain -v slow --over rows --out kept\ntext: "{{ row.text }}"'
     first, second = leg.run_all(over, "%%fetchhive echo -v plain --out never\ntext: paid", person=True)
     hive.wait_for(1)
+    leg.wait_until(lambda: re.search(r"[1-9] of 8", str(leg.shown(first))), "the progress of an answer")
     _click(leg) if ended_by == "cancel" else leg.interrupt()
     leg.wait(first)
     assert (leg.reply(first)["status"], leg.reply(first)["ename"]) == ("error", "Stopped")
