@@ -366,7 +366,8 @@ def tell_in_short(ended: KeyboardInterrupt | asyncio.CancelledError, words: str)
 async def briefly(work: Awaitable[object], timeout_s: float) -> None:
     """Run `work` to its end on a thread of its own, and wait for that no longer than `timeout_s`.
 
-    For the last words of what is cancelled: `work` may block, and goes on by itself when nobody waits any more.
+    For the last words of what is cancelled: `work` may block, and goes on by itself when nobody waits any more. A
+    process that ends meanwhile ends after it.
     """
     here = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -381,7 +382,8 @@ async def briefly(work: Awaitable[object], timeout_s: float) -> None:
 
     # The context comes along: ipykernel finds there the cell that an output belongs to.
     where = contextvars.copy_context()
-    threading.Thread(target=where.run, args=(run_work,), name="fetchhive-last-words", daemon=True).start()
+    # No daemon: Python would end it with the process, in the middle of what it keeps.
+    threading.Thread(target=where.run, args=(run_work,), name="fetchhive-last-words", daemon=False).start()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             await ended.wait()
