@@ -453,9 +453,18 @@ def test_use_sends_calls_elsewhere(shell: Shell, hive: LocalHive, work: Path) ->
     assert dict(result.result.facts)["calls go to"] == url
     result, _ = shell.run("%fetchhive use live")
     assert session.client_for(None).origin == "api.fetchhive.com"
-    _, said = shell.run("%fetchhive use api.fetchhive.com")
-    assert said.startswith("SettingsError: base_url 'api.fetchhive.com' is not an address")
-    assert session.client_for(None).origin == "api.fetchhive.com"
+    for word, told in (
+        ("api.fetchhive.com", "base_url 'api.fetchhive.com' is not an address; write https://api.fetchhive.com/v1"),
+        ("127.0.0.1:8000/v1", "base_url '127.0.0.1:8000/v1' is not an address; write http://127.0.0.1:8000/v1"),
+        ("http://127.0.0.1:8000", "does not end in /v1, as the service's addresses do; write http://127.0.0.1:8000/v1"),
+        ("lcoal", "'lcoal' is not an address; did you mean local?"),
+        ("Live", "'Live' is not an address; did you mean live?"),
+        ("zebra", "base_url 'zebra' is not an address; it begins with https:// and ends in /v1"),
+    ):
+        _, said = shell.run(f"%fetchhive use {word}")
+        assert said.startswith("SettingsError: ")
+        assert told in said
+        assert session.client_for(None).origin == "api.fetchhive.com"
 
 
 def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None:
