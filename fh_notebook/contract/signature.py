@@ -167,7 +167,7 @@ def _field_hints(kind: type) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         names = vars(sys.modules.get(base.__module__, types.SimpleNamespace()))
-        found |= _each_hint(base.__dict__.get("__annotations__", {}), names)
+        found |= _each_hint(inspect.get_annotations(base), names)
     return found
 
 
