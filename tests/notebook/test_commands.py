@@ -198,6 +198,20 @@ def test_a_key_in_a_line_is_refused_and_not_repeated(shell: Shell, hive: LocalHi
     assert not hive.calls
 
 
+def test_a_command_that_was_written_as_a_cell_is_told(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """It is no deployment whose variant is asked for; a key below ``%%fetchhive login`` is in the cell and is told so."""
+    result, said = shell.run("%%fetchhive deployments\n{}")
+    assert type(result.error_in_exec).__name__ == "UsageError"
+    assert "deployments is a command, and a line with one %: %fetchhive deployments" in said
+    _, said = shell.run(f"%%fetchhive login\n{KEY}")
+    assert "make a new key" in said
+    assert KEY not in said
+    fh.Deployment("history", variants=["plain"]).save()
+    _, said = shell.run("%%fetchhive history --dry-run\ntext: x")
+    assert "Dry run: 1 call" in said
+    assert not hive.calls
+
+
 def test_what_only_begins_like_a_key_is_left_alone(shell: Shell, hive: LocalHive) -> None:
     """The prefix by itself, and a placeholder, are no keys."""
     result, said = shell.run("%%fetchhive echo -v plain --metadata prefix=fhk_ --metadata like=fhk_...\ntext: hi")
