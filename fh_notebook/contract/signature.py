@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import functools
 import inspect
 import sys
@@ -208,6 +209,8 @@ def _of_parameter(parameter: inspect.Parameter, hint: Any, reader: Reader) -> di
         value = jsonable(default)
         if not json_problems(value):
             schema["default"] = value
+        if isinstance(default, dt.datetime) and default.tzinfo is None and schema.get("format") == "date-time":
+            del schema["format"]  # a moment without its offset, which that format needs: this function takes such ones
     return schema
 
 

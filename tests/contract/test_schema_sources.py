@@ -9,7 +9,7 @@ import textwrap
 import types
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Required, TypedDict
@@ -125,6 +125,31 @@ class Strange(pydantic.BaseModel):
     handle: Callable[[], int]
     thing: object
     lock: subprocess.Popen[bytes]
+
+
+def test_a_model_that_is_no_object_is_refused() -> None:
+    """Start variables have names; a list has none, and every call with it would be refused."""
+
+    class Numbers(pydantic.RootModel[list[int]]): ...
+
+    class Named(pydantic.RootModel[dict[str, int]]): ...
+
+    with pytest.raises(InputError, match="Start variables are an object; this schema is of type 'array'"):
+        to_schema(Numbers)
+    assert to_schema(Named)["additionalProperties"] == {"type": "integer"}
+
+
+def test_a_default_without_an_offset_fits_its_own_variable() -> None:
+    """The format date-time needs an offset; a function with such a default does without."""
+
+    def naive(since: datetime = datetime(2026, 1, 1)): ...
+
+    def aware(since: datetime = datetime(2026, 1, 1, tzinfo=UTC)): ...
+
+    for function, kind in ((naive, {"type": "string"}), (aware, {"type": "string", "format": "date-time"})):
+        schema = to_schema(function)
+        assert {**schema["properties"]["since"], "default": None} == {**kind, "default": None}
+        assert problems(schema, fill_defaults(schema, {})) == []
 
 
 def test_a_model_without_a_json_schema_is_one_line() -> None:
