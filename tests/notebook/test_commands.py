@@ -755,3 +755,39 @@ def test_no_frame_of_a_login_shows_the_key(
         assert "Traceback" in said
     assert given not in said + caplog.text + _everywhere(shell)
     assert KEY not in said + caplog.text
+
+
+@pytest.mark.parametrize("by", ["cell", "variable", "prompt"])
+@pytest.mark.parametrize("trouble", ["broken snippet", "defect"])
+def test_no_frame_of_a_snippet_shows_its_key(
+    shell: Shell,
+    hive: LocalHive,
+    work: Path,
+    typed: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
+    trouble: str,
+) -> None:
+    """Neither the cell's own source nor a variable of a frame, with full tracebacks in %xmode Verbose."""
+
+    def replace(*names: object) -> None:
+        raise RuntimeError("a defect")
+
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    text = _snippet(key=OTHER)
+    if trouble == "defect":
+        monkeypatch.setattr("os.replace", replace)
+    else:
+        text = text.replace("/workflow/invoke", "/agent/invoke")
+    if by == "variable":
+        shell.shell.user_ns["pasted"] = text
+    typed(*text.splitlines())
+    line = {"cell": "%%fetchhive snippet\n" + text, "variable": "%fetchhive snippet pasted"}.get(
+        by, "%fetchhive snippet"
+    )
+    result, said = shell.run(line)
+    assert result.error_in_exec is not None
+    assert "Traceback" in said
+    assert ("RuntimeError: a defect" if trouble == "defect" else "SnippetError: this is") in said
+    assert OTHER not in said
