@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,20 +85,26 @@ def from_environment() -> Secret | None:
 
 def from_keyring(origin: str) -> Secret | None:
     """Return the key that the system's keyring has for a service, if any."""
-    keyring = _imported("keyring")
+    keyring = _imported(_keyring)
     if keyring is None:
         return None
     return _asked(lambda: keyring.get_password(KEYRING_SERVICE, origin), "the keyring")
 
 
-def _imported(name: str) -> Any:
-    """Return a module, or ``None`` where it is missing, or broken in whatever way of its own."""
+def _keyring() -> Any:
+    import keyring
+
+    return keyring
+
+
+def _imported(load: Callable[[], Any]) -> Any:
+    """Return what `load` imports, or ``None`` where it is missing, or broken in whatever way of its own."""
     try:
-        return import_module(name)
+        return load()
     except ImportError:
         return None
     except Exception as broken:  # google-colab, for one, can be installed where there is no Colab
-        log.debug("%s cannot be imported: %s", name, type(broken).__name__)
+        log.debug("a source of keys cannot be imported: %s", type(broken).__name__)
         return None
 
 
@@ -120,7 +125,7 @@ def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
     tuple of (bool, str)
         Whether it is there now, with the keyring's name; else why not.
     """
-    keyring = _imported("keyring")
+    keyring = _imported(_keyring)
     if keyring is None:
         return False, "the package keyring is not installed"
     try:
@@ -142,7 +147,7 @@ def forget_in_keyring(origin: str) -> bool:
     if from_keyring(origin) is None:
         return False
     try:
-        _imported("keyring").delete_password(KEYRING_SERVICE, origin)
+        _imported(_keyring).delete_password(KEYRING_SERVICE, origin)
     except Exception as broken:
         log.debug("the keyring did not delete the key: %s", type(broken).__name__)
     return from_keyring(origin) is None
@@ -216,10 +221,22 @@ def _nearest_dotenv() -> Path:
 # --- the secrets of hosted notebooks
 
 
+def _colab() -> Any:
+    from google.colab import userdata  # type: ignore[import-not-found,unused-ignore]
+
+    return userdata
+
+
+def _kaggle() -> Any:
+    import kaggle_secrets  # type: ignore[import-not-found,unused-ignore]
+
+    return kaggle_secrets
+
+
 def from_colab() -> Look:
     """Ask Google Colab's secrets, where this is a Colab notebook."""
     source = f"Colab secret {KEY_NAME}"
-    userdata = _imported("google.colab.userdata")
+    userdata = _imported(_colab)
     if userdata is None:
         return Look(source=source)
     try:
@@ -237,7 +254,7 @@ def from_colab() -> Look:
 def from_kaggle() -> Look:
     """Ask Kaggle's secrets, where this is a Kaggle notebook."""
     source = f"Kaggle secret {KEY_NAME}"
-    secrets = _imported("kaggle_secrets")
+    secrets = _imported(_kaggle)
     if secrets is None:
         return Look(source=source)
     return Look(source=source, key=_asked(lambda: secrets.UserSecretsClient().get_secret(KEY_NAME), "Kaggle's secrets"))
