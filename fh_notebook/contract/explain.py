@@ -128,6 +128,8 @@ def _type_cure(value: Any, needed: Sequence[str], schema: Mapping[str, Any]) -> 
         return ""
     start = value.lstrip()[:1]
     if "array" in needed:
+        if not start:
+            return "; give [], or leave it out"
         return "; give a list, not its JSON text" if start == "[" else f"; give {short(_parts(value, schema))}"
     if "object" in needed and start == "{":
         return "; give an object, not its JSON text"

@@ -37,6 +37,7 @@ EITHER = {"oneOf": [{"type": "integer"}, {"minimum": 2}]}
         (fh.integer(), "1.5", "x: the text '1.5' is not a whole number"),
         (fh.integer(), "many", "x: the text 'many' is not a whole number"),
         (fh.integer(), "", "x: an empty text is not a whole number"),
+        (fh.array(fh.text()), " ", "x: the text ' ' is not a list; give [], or leave it out"),
         (fh.number(), "-1.50", "x: the text '-1.50' is not a number; give -1.50 without quotes"),
         (fh.number(), False, "x: False is not a number"),
         (fh.boolean(), 1, "x: 1 is not true or false"),
