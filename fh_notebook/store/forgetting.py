@@ -25,26 +25,28 @@ class Which:
 
     def of_answers(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``answers``."""
-        conditions, values = ["1"], []
+        conditions: list[str] = ["1"]
+        values: list[object] = []
         for column, value in (("batch", self.batch), ("deployment", self.deployment)):
             if value is not None:
                 conditions.append(f"{column} = ?")
                 values.append(value)
         if self.before is not None:
             conditions.append("kept_at < ?")
-            values.append(self.before.timestamp())  # type: ignore[arg-type]
+            values.append(self.before.timestamp())
         return " AND ".join(conditions), tuple(values)
 
     def of_batches(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
-        conditions, values = ["1"], []
+        conditions: list[str] = ["1"]
+        values: list[object] = []
         for column, value in (("name", self.batch), ("deployment", self.deployment)):
             if value is not None:
                 conditions.append(f"{column} = ?")
                 values.append(value)
         if self.before is not None:
             conditions.append("created_at < ?")
-            values.append(self.before.timestamp())  # type: ignore[arg-type]
+            values.append(self.before.timestamp())
         return " AND ".join(conditions), tuple(values)
 
 
