@@ -91,9 +91,9 @@ class Batch:
         Raises
         ------
         SettingsError
-            `n` is less than 1.
+            `n` is not a whole number from 1.
         """
-        if n < 1:
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
         while part := list(islice(pairs, n)):

@@ -30,6 +30,7 @@ from fh_notebook.batching.source import Source, StreamSource, TableSource
 from fh_notebook.batching.stopping import Limits, checked_concurrency
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.rate import Rate
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
@@ -63,7 +64,7 @@ def make(
     InputError, SettingsError
         As :func:`fh_notebook.batch` says.
     """
-    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid)
+    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
     is_stream = isinstance(rows, Iterator)
     options = _options(**how, named=name is not None, is_stream=is_stream)
     target = _known(client, deployment)
@@ -188,6 +189,8 @@ def _options(
         raise SettingsError(
             "fail_on_error as a fraction needs to know all rows, and an iterator does not; give a count"
         )
+    if on_event is not None and not callable(on_event):
+        raise SettingsError(f"on_event is {short(on_event)}; give a function of an event")
     paid = _calls_for(max_cost)
     if paid is not None:
         limits = Limits(
