@@ -202,12 +202,13 @@ class Engine:
         self._opening += 1
         return self._queue.take(now)
 
-    def _pace_s(self, now: float) -> float:
-        """How long the next call must wait by the rate."""
-        return 0.0 if self._rate is None else self._rate.next_due(self._due, now) - now
+    def _paced_until(self, now: float) -> float:
+        """When the next call may go, by the rate."""
+        return now if self._rate is None else self._rate.next_due(self._due, now)
 
     def _may_start(self) -> bool:
-        if self.paused or self._pace_s(self._loop.time()) > 0:
+        now = self._loop.time()
+        if self.paused or self._paced_until(now) > now:
             return False
         most_calls = self._limits.most_calls
         # Those that are opening may yet find their answer elsewhere: wait for what they do.
@@ -230,11 +231,11 @@ class Engine:
 
     async def _wait_for_change(self) -> None:
         now = self._loop.time()
-        due = [at - now for at in (self._queue.due, self._deadline()) if at is not None]
-        if not self.paused and (pace_s := self._pace_s(now)) > 0:
-            due.append(pace_s)
+        times = (self._queue.due, self._deadline(), None if self.paused else self._paced_until(now))
+        # Not what is past: something else holds that up, and tells when it has changed.
+        coming = [at for at in times if at is not None and at > now]
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(due)) if due else None):
+            async with asyncio.timeout_at(min(coming, default=None)):
                 await self._changed.wait()
 
     def _leave_gate_without_work(self) -> None:

@@ -21,6 +21,7 @@ from fh_notebook.batching.running import at_once
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.worker import HELD_WAIT_S
 from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer
 from fh_notebook.errors import CallError, StoreError
@@ -549,3 +550,29 @@ def test_calls_are_stamped() -> None:
     engine = Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=lambda event: None, batch="my batch")
     run_virtually(engine.run(at_once([[_job(4)]])))
     assert seen == [{"fh_batch": "my batch", "fh_row": 4, "fh_variant": "v", "fh_repeat": 1, "fh_job": "k4"}]
+
+
+@pytest.mark.parametrize("held_by", ["a pause", "a rate", "its own number", "its end"])
+def test_a_job_that_is_due_and_may_not_go_is_waited_for_without_asking_again_and_again(held_by: str) -> None:
+    """A retry that is due during a pause, under a rate or with every slot taken costs no processor time meanwhile."""
+    service = Service(lambda r, nth: AWAY if r.inputs["n"] == 0 and nth == 1 else DONE, seconds=20.0)
+    options: dict[str, Any] = {
+        "a pause": {},
+        "a rate": {"rate": Rate(30.0)},
+        "its own number": {"max_in_flight": 2},
+        "its end": {"limits": Limits(max_seconds=1.0)},
+    }[held_by]
+
+    async def main() -> int:
+        engine = Engine(attempt=service.attempt, gate=Gate(3), ledger=Memory(), emit=lambda event: None, **options)
+        task = asyncio.ensure_future(engine.run(at_once([map(_job, range(6))])))
+        if held_by == "a pause":
+            await asyncio.sleep(1)
+            engine.pause(True)
+            await asyncio.sleep(60)
+            engine.pause(False)
+        await task
+        return engine.calls
+
+    calls, _ = run_virtually(main())
+    assert calls == (3 if held_by == "its end" else 7)
