@@ -19,8 +19,9 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Ledger
 from fh_notebook.batching.outcomes import kind_of
 from fh_notebook.batching.queue import Entry, Queue
+from fh_notebook.batching.reach import Reach
 from fh_notebook.batching.seams import GateLike
-from fh_notebook.batching.stopping import RESUME, Limits
+from fh_notebook.batching.stopping import RESUME, Limits, unreached
 from fh_notebook.batching.worker import Worker
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.rate import Rate
@@ -100,6 +101,7 @@ class Engine:
         """Why no further call was started, if that was so."""
         self.paused = False
         self._errors = 0
+        self._reach = Reach()
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -203,8 +205,9 @@ class Engine:
         return self._queue.take(now)
 
     def _paced_until(self, now: float) -> float:
-        """When the next call may go, by the rate."""
-        return now if self._rate is None else self._rate.next_due(self._due, now)
+        """When the next call may go: by the rate, and since the last ones have met nobody, or no free place."""
+        rests_until = self._reach.rests_until
+        return rests_until if self._rate is None else max(rests_until, self._rate.next_due(self._due, now))
 
     def _may_start(self) -> bool:
         now = self._loop.time()
@@ -298,6 +301,27 @@ class Engine:
     def put_off(self, entry: Entry, wait_s: float) -> None:
         """Have a job come again."""
         self._queue.put_off(entry, self._loop.time() + wait_s)
+
+    def missed(self, run: Run) -> bool:
+        """Note a call that reached nobody, and say whether its row may be to blame; it may be one too many."""
+        self.calls -= 1  # an attempt to connect is no request sent
+        may_be_the_row = self._reach.missed(self._loop.time())
+        stopped = unreached(run, in_a_row=self._reach.in_a_row, lasted_s=self._reach.lasted_s)
+        if stopped is not None:
+            self.stop(stopped)
+        return may_be_the_row and self.stopped is None
+
+    def heard(self) -> None:
+        """Note a call that somebody answered, or may have run."""
+        if self._reach.in_a_row:
+            self._reach.heard()
+            self._changed.set()
+
+    def refused_one(self, wait_s: float) -> None:
+        """Note a call that was refused for too many at once, and is to wait."""
+        self.refused += 1
+        if len(self._tasks) <= 1:
+            self._reach.refused_alone(self._loop.time(), wait_s)
 
     # --- the end
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.errors import SettingsError
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "going_on",
     "going_on_by",
     "stop_of_answer",
+    "unreached",
     "worded",
 ]
 
@@ -181,3 +182,35 @@ def stop_of_answer(reason: str, run: Run) -> Stopped:
         "auth": f"{run.origin or 'the service'} refused the key{said}; correct it and run the cell again",
     }
     return Stopped(reason=reason, message=words.get(reason, f"stopped: {reason}{said}"), run=run)
+
+
+UNREACHED: Final = 5
+UNREACHED_S: Final = 5.0
+"""So many attempts in a row, over so many seconds, with nothing answered in between: a person is to look. A service
+that was only restarted is back by then."""
+
+
+def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> Stopped | None:
+    """Return the stop where nobody is reached any more.
+
+    Parameters
+    ----------
+    run : Run
+        Of the last attempt.
+    in_a_row : int
+        Attempts that reached nobody, with nothing answered in between.
+    lasted_s : float
+        From the first of them to the last.
+
+    Examples
+    --------
+    >>> gone = Run(status="failed", error="Connection refused", origin="10.0.0.7:8080")
+    >>> unreached(gone, in_a_row=12, lasted_s=5.2).message
+    '10.0.0.7:8080 was not reached for 5 s (Connection refused); the rest is pending; to go on: batch.resume()'
+    >>> unreached(gone, in_a_row=12, lasted_s=1.0)
+    """
+    if in_a_row < UNREACHED or lasted_s < UNREACHED_S:
+        return None
+    said = f" ({one_line(run.error)})" if run.error else ""
+    where = run.origin or "the service"
+    return replace(_stopped("unreachable", f"{where} was not reached for {lasted_s:.0f} s{said}"), run=run)
