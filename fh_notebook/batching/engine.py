@@ -218,7 +218,8 @@ class Engine:
         return most_calls is None or self.calls + self._opening < most_calls
 
     def _has_room(self) -> bool:
-        return self.max_in_flight is None or len(self._tasks) < self.max_in_flight
+        most = 1 if self._reach.asks else self.max_in_flight
+        return most is None or len(self._tasks) < most
 
     def _must_stop(self) -> bool:
         if self.stopped is None:

@@ -43,16 +43,20 @@ class Reach:
     rests_until: float = 0.0
     _began: float = 0.0
 
+    @property
+    def asks(self) -> bool:
+        """Whether one call at a time asks if somebody is there again."""
+        return self.in_a_row >= REST_FROM
+
     def missed(self, now: float) -> bool:
         """Note an exchange that reached nobody; return whether its row may be to blame."""
         if not self.in_a_row:
             self._began = now
         self.in_a_row += 1
         self.lasted_s = now - self._began
-        if self.in_a_row >= REST_FROM:
+        if self.asks:
             self.rests_until = now + ASK_EVERY_S
-            return False
-        return True
+        return not self.asks
 
     def heard(self) -> None:
         """Note an answer."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -283,6 +283,60 @@ def test_each_answer_has_its_outcome_and_its_number_of_calls(
     assert len(ran.of(Retried)) == calls - 1
 
 
+def test_a_batch_stops_where_nobody_is_reached_and_blames_no_row() -> None:
+    """After several attempts over several seconds with nothing answered: few attempts, few failed rows, one line."""
+    gone = replace(NOT_REACHED, detail="Connection refused")
+    ran = _run(1000, Service(lambda r, nth: gone, seconds=0.0), limit=50)
+    [stopped] = ran.of(Stopped)
+    assert stopped.reason == "unreachable"
+    assert "was not reached for 5 s" in stopped.message
+    assert stopped.message.endswith("the rest is pending; to go on: batch.resume()")
+    assert len(ran.outcomes) <= 3
+    assert len(ran.service.calls) < 100
+    assert ran.engine.calls == 0
+    assert 5 <= ran.seconds < 7
+
+
+@pytest.mark.parametrize("away_s", [0.3, 4.0])
+def test_a_service_that_is_back_within_seconds_costs_no_row(away_s: float) -> None:
+    """Restarted in the middle, with many calls out: every row is answered, and each once."""
+
+    class Restarted(Service):
+        async def attempt(self, request: InvokeRequest) -> Exchange:
+            now = asyncio.get_running_loop().time()
+            if 2.0 <= now < 2.0 + away_s:
+                return self._exchange(NOT_REACHED, request)
+            return await super().attempt(request)
+
+    ran = _run(200, Restarted(seconds=0.7), limit=30)
+    assert ran.engine.stopped is None
+    assert ran.outcomes == dict.fromkeys(range(200), "completed")
+    assert set(ran.service.ran.values()) == {1}
+    assert ran.engine.calls == 200
+
+
+def test_attempts_that_reach_nobody_are_none_of_the_calls_allowed() -> None:
+    """`max_calls` counts what is sent."""
+    ran = _run(6, Service(lambda r, nth: NOT_REACHED if nth == 1 else DONE), limit=1, limits=Limits(max_calls=6))
+    assert ran.engine.stopped is None
+    assert ran.outcomes == dict.fromkeys(range(6), "completed")
+
+
+def test_while_somebody_elses_calls_take_every_place_a_refusal_holds_the_others_back() -> None:
+    """As after a Stop, when the cancelled calls still run: not every row is refused once, only a few are."""
+
+    class Full(Service):
+        async def attempt(self, request: InvokeRequest) -> Exchange:
+            if asyncio.get_running_loop().time() < 10:
+                self.calls.append(request.inputs["n"])
+                return self._exchange(BUSY, request)
+            return await super().attempt(request)
+
+    ran = _run(100, Full(cap=1), limit=None)
+    assert ran.outcomes == dict.fromkeys(range(100), "completed")
+    assert ran.engine.refused <= 25
+
+
 def test_refusals_use_up_no_attempt() -> None:
     """Refused five times, then away once, then answered: a batch has time."""
     ran = _run(1, Service(lambda r, nth: BUSY if nth <= 5 else AWAY if nth == 6 else DONE))
@@ -447,7 +501,12 @@ def test_whatever_the_service_answers_each_job_has_one_outcome(script: list[list
         return scripted[min(nth, len(scripted)) - 1] if nth <= len(scripted) else DONE
 
     ran = _run(len(script), Service(answer), limit=limit)
-    assert sorted(event.job.row for event in ran.of(Finished)) == list(range(len(script)))
+    ended = sorted(event.job.row for event in ran.of(Finished))
+    if ran.engine.stopped is None:
+        assert ended == list(range(len(script)))
+    else:
+        assert ran.engine.stopped.reason == "unreachable"
+        assert len(set(ended)) == len(ended)
     final = (DONE, INVALID, MAY_HAVE_RUN, TIMED_OUT)
     for number, scripted in enumerate(script):
         given_answers = [answer(_job(number).request("b"), n + 1) for n in range(ran.service.calls.count(number))]
