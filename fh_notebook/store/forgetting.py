@@ -27,7 +27,7 @@ class Which:
         """Return the condition on lines of ``answers``."""
         conditions: list[str] = ["1"]
         values: list[object] = []
-        for column, value in (("batch", self.batch), ("deployment", self.deployment)):
+        for column, value in (("answers.batch", self.batch), ("deployment", self.deployment)):
             if value is not None:
                 conditions.append(f"{column} = ?")
                 values.append(value)
@@ -51,12 +51,14 @@ class Which:
 
 
 def running(connection: sqlite3.Connection, which: Which, is_alive: Callable[[str], bool]) -> list[str]:
-    """Return the names of the batches in question that somebody who lives is running."""
-    condition, values = which.of_batches()
+    """Return the names of the batches in question, or with answers in question, that somebody who lives is running."""
+    of_batches, named = which.of_batches()
+    of_answers, answered = which.of_answers()
     found = connection.execute(
-        f"SELECT DISTINCT claims.batch, claims.owner FROM claims WHERE claims.batch IN"
-        f" (SELECT name FROM batches WHERE {condition})",
-        values,
+        "SELECT claims.batch, claims.owner FROM (SELECT DISTINCT batch, owner FROM claims) AS claims"
+        f" WHERE claims.batch IN (SELECT name FROM batches WHERE {of_batches})"
+        f" OR EXISTS (SELECT 1 FROM answers WHERE answers.batch = claims.batch AND {of_answers})",
+        (*named, *answered),
     ).fetchall()
     return list(dict.fromkeys(batch for batch, owner in found if is_alive(owner)))
 
