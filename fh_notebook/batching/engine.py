@@ -21,7 +21,7 @@ from fh_notebook.batching.outcomes import kind_of
 from fh_notebook.batching.queue import Entry, Queue
 from fh_notebook.batching.reach import Reach
 from fh_notebook.batching.seams import GateLike
-from fh_notebook.batching.stopping import RESUME, Limits, unreached
+from fh_notebook.batching.stopping import RESUME, Limits, rows_broke, unreached
 from fh_notebook.batching.worker import Worker
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.rate import Rate
@@ -126,7 +126,9 @@ class Engine:
             raise
         finally:
             await _ended(feeding)
-        self._queue.raise_broken()
+        if self._queue.broken is not None:
+            self.stop(rows_broke(self._queue.broken))
+            raise self._queue.broken
         return self.stopped
 
     @property

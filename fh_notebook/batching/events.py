@@ -60,7 +60,7 @@ class Stopped:
 
     reason: str
     """``daily_cap``, ``credits``, ``auth``, ``unreachable``, ``max_calls``, ``max_seconds``, ``fail_on_error``,
-    ``store``, ``cancelled`` or ``defect``."""
+    ``store``, ``rows``, ``cancelled`` or ``defect``."""
     message: str
     """One line for a person, with what to do next."""
     run: Run | None = None

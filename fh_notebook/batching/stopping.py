@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import FetchHiveError, SettingsError
 
 __all__ = [
     "RESUME",
@@ -24,6 +24,7 @@ __all__ = [
     "cut_short",
     "going_on",
     "going_on_by",
+    "rows_broke",
     "stop_of_answer",
     "unreached",
     "worded",
@@ -182,6 +183,19 @@ def stop_of_answer(reason: str, run: Run) -> Stopped:
         "auth": f"{run.origin or 'the service'} refused the key{said}; correct it and run the cell again",
     }
     return Stopped(reason=reason, message=words.get(reason, f"stopped: {reason}{said}"), run=run)
+
+
+def rows_broke(broken: Exception) -> Stopped:
+    """Return the stop of rows that raised while they were read: what came before them was called.
+
+    Examples
+    --------
+    >>> rows_broke(OSError("the disk is gone")).message
+    'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
+    """
+    told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {type(broken).__name__}: {broken}"
+    again = "run the cell again when they can be read"
+    return Stopped(reason="rows", message=f"{one_line(told)}; what is answered is kept: {again}")
 
 
 UNREACHED: Final = 5
