@@ -151,6 +151,7 @@ def register_in(
                 "jobs": plan.jobs or None,
                 "arms": kept,
                 "fingerprint": print_of,
+                "index": table[1].index_names if table is not None else None,
                 "reuse": kept_reuse(reuse, datetime.now(UTC)),
                 "schema_sha256": known_hashes | schema_hashes(arm.target.deployment for arm in arms),
             },

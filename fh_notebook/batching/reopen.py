@@ -73,7 +73,7 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
     arms = [list(arm) for arm in record.plan.get("arms", ())]
     if not arms:
         raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=name)
-    kept = KeptJobs(store, record.id, arms)
+    kept = KeptJobs(store, record.id, arms, index_names=record.plan.get("index"))
     source = KeptSource(kept, record.plan.get("rows"))
     outcomes = Outcomes()
     reuse = read_reuse(record.plan.get("reuse"), datetime.now(UTC))

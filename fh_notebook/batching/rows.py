@@ -24,7 +24,7 @@ from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
 
-__all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "frame_of_records", "read_rows"]
+__all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "frame_of_records", "index_of", "label_of", "read_rows"]
 
 EXPECTED: Final = "expected_output"
 METADATA_PREFIX: Final = "metadata."
@@ -46,6 +46,8 @@ class Rows:
     """Whether cells came out of a table, where a number may be text or a float; a list of dicts says what it means."""
     note: str = ""
     """What a person should know of how the rows were read."""
+    index: pd.Index[Any] | None = field(default=None, repr=False)
+    """Of a frame with an index of its own that tells its rows apart: never a ``RangeIndex``, which is nobody's own."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,8 +58,21 @@ class Rows:
         return self.make_frame()
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
-        """Return the source columns of the rows at `positions`, index from 0."""
-        return self.frame.take(positions).reset_index(drop=True)
+        """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
+        taken = self.frame.take(positions).reset_index(drop=True)
+        return taken if self.index is None else taken.set_axis(self.index.take(positions), axis=0)
+
+    @property
+    def kept_labels(self) -> Sequence[Any]:
+        """The labels as they are kept: of several levels a list each, so that the index can be made again."""
+        if isinstance(self.index, pd.MultiIndex):
+            return [[plain(part) for part in levels] for levels in self.index.tolist()]
+        return self.labels
+
+    @property
+    def index_names(self) -> list[Any] | None:
+        """The names of :attr:`index`, level by level; ``None`` without one."""
+        return None if self.index is None else [None if n is None else str(n) for n in self.index.names]
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at `positions` as JSON values, a missing cell as ``None``."""
@@ -111,6 +126,7 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
     frame.columns = pd.Index(names)
     labels, about_labels = _labels(source.index)
     frame.index = pd.RangeIndex(len(frame))
+    own = None if about_labels else _own_index(source.index)
     records: list[dict[str, Any]] = [{} for _ in labels]
     for name in names:
         for record, value in zip(records, frame[name].tolist(), strict=True):
@@ -123,6 +139,7 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
         make_frame=lambda: frame,
         tabular=True,
         note="; ".join(n for n in (note, about_labels) if n),
+        index=own,
     )
 
 
@@ -142,9 +159,37 @@ def _labels(index: pd.Index) -> tuple[tuple[Any, ...], str]:
     return tuple(found), ""
 
 
+def _own_index(index: pd.Index) -> pd.Index | None:
+    """Return an index that somebody has chosen: any but 0, 1, 2, ... without a name."""
+    if index.name is None and index.nlevels == 1 and index.equals(pd.RangeIndex(len(index))):
+        return None
+    chosen: pd.Index = index
+    return pd.Index(chosen.to_numpy(), name=chosen.name) if isinstance(chosen, pd.RangeIndex) else chosen
+
+
+def index_of(kept_labels: Sequence[Any], names: Sequence[Any] | None) -> pd.Index:
+    """Return the index that :attr:`Rows.kept_labels` and :attr:`Rows.index_names` were; one from 0 where there is none.
+
+    Values are what JSON keeps of them: a moment is its text.
+    """
+    levels = list(names or ())
+    if not levels or any(isinstance(label, list) != (len(levels) > 1) for label in kept_labels):
+        return pd.RangeIndex(len(kept_labels))
+    of_levels = [[label[place] for label in kept_labels] for place in range(len(levels))] if len(levels) > 1 else []
+    made: pd.Index = (
+        pd.MultiIndex.from_arrays(of_levels, names=levels) if of_levels else pd.Index(list(kept_labels), name=levels[0])
+    )
+    return made
+
+
+def label_of(kept_label: Any) -> Any:
+    """Return a row's label, by which it is told to a person, of what is kept of it."""
+    return " / ".join(map(str, kept_label)) if isinstance(kept_label, list) else kept_label
+
+
 def _label(value: Any) -> Any:
     if isinstance(value, tuple):  # one row of a MultiIndex
-        return " / ".join(str(plain(part)) for part in value)
+        return label_of([plain(part) for part in value])
     simple = plain(value)
     return simple if isinstance(simple, str | int | float) else str(simple)
 
