@@ -16,7 +16,8 @@ import pandas as pd
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.cells import plain
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.rows import Rows, frame_of_records, index_of, label_of
+from fh_notebook.batching.labels import index_of, label_of
+from fh_notebook.batching.rows import Rows, frame_of_records
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine

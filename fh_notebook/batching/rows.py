@@ -21,10 +21,11 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, object_series, plain
+from fh_notebook.batching.labels import labels_of, own_index
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
 
-__all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "frame_of_records", "index_of", "label_of", "read_rows"]
+__all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "frame_of_records", "read_rows"]
 
 EXPECTED: Final = "expected_output"
 METADATA_PREFIX: Final = "metadata."
@@ -124,9 +125,9 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
     names = _column_names(source.columns)
     frame = source.copy()
     frame.columns = pd.Index(names)
-    labels, about_labels = _labels(source.index)
+    labels, about_labels = labels_of(source.index)
     frame.index = pd.RangeIndex(len(frame))
-    own = None if about_labels else _own_index(source.index)
+    own = None if about_labels else own_index(source.index)
     records: list[dict[str, Any]] = [{} for _ in labels]
     for name in names:
         for record, value in zip(records, frame[name].tolist(), strict=True):
@@ -148,50 +149,6 @@ def _column_names(columns: Iterable[Any]) -> list[str]:
     if doubled := sorted({n for n in names if names.count(n) > 1}):
         raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
     return names
-
-
-def _labels(index: pd.Index) -> tuple[tuple[Any, ...], str]:
-    """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
-    found = [_label(value) for value in index.tolist()]
-    places = tuple(range(len(found)))
-    if any(is_missing(value) for value in index.tolist()) or len({(type(x), x) for x in found}) < len(found):
-        return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
-    return tuple(found), ""
-
-
-def _own_index(index: pd.Index) -> pd.Index | None:
-    """Return an index that somebody has chosen: any but 0, 1, 2, ... without a name."""
-    if index.name is None and index.nlevels == 1 and index.equals(pd.RangeIndex(len(index))):
-        return None
-    chosen: pd.Index = index
-    return pd.Index(chosen.to_numpy(), name=chosen.name) if isinstance(chosen, pd.RangeIndex) else chosen
-
-
-def index_of(kept_labels: Sequence[Any], names: Sequence[Any] | None) -> pd.Index:
-    """Return the index that :attr:`Rows.kept_labels` and :attr:`Rows.index_names` were; one from 0 where there is none.
-
-    Values are what JSON keeps of them: a moment is its text.
-    """
-    levels = list(names or ())
-    if not levels or any(isinstance(label, list) != (len(levels) > 1) for label in kept_labels):
-        return pd.RangeIndex(len(kept_labels))
-    of_levels = [[label[place] for label in kept_labels] for place in range(len(levels))] if len(levels) > 1 else []
-    made: pd.Index = (
-        pd.MultiIndex.from_arrays(of_levels, names=levels) if of_levels else pd.Index(list(kept_labels), name=levels[0])
-    )
-    return made
-
-
-def label_of(kept_label: Any) -> Any:
-    """Return a row's label, by which it is told to a person, of what is kept of it."""
-    return " / ".join(map(str, kept_label)) if isinstance(kept_label, list) else kept_label
-
-
-def _label(value: Any) -> Any:
-    if isinstance(value, tuple):  # one row of a MultiIndex
-        return label_of([plain(part) for part in value])
-    simple = plain(value)
-    return simple if isinstance(simple, str | int | float) else str(simple)
 
 
 def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:

@@ -11,7 +11,8 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching import export_survey
-from fh_notebook.batching.rows import index_of, read_rows
+from fh_notebook.batching.labels import index_of
+from fh_notebook.batching.rows import read_rows
 from tests.batching.hives import Shouting
 
 TEXTS = ["a", "b", "c", "d"]
