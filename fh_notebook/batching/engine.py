@@ -186,12 +186,13 @@ class Engine:
         """Return once a job may be sent, or ``False`` when no more are to be started."""
         while self.stopped is None:
             self._changed.clear()
-            ready = self._queue.ready(self._loop.time())
+            now = self._loop.time()
+            ready = self._queue.ready(now)
             if self._queue.is_empty and not self._tasks:
                 return False
             if not self._queue.is_empty and self._must_stop():
                 return False
-            if ready and self._may_start() and self._has_room():
+            if ready and self._may_start(now) and self._has_room():
                 return True
             await self._wait_for_change()
         return False
@@ -199,7 +200,7 @@ class Engine:
     def _take(self) -> Entry | None:
         """Return the next job that is due, if one may be sent now; it counts as about to be sent."""
         now = self._loop.time()
-        if self.stopped is not None or not self._queue.ready(now) or self._must_stop() or not self._may_start():
+        if self.stopped is not None or not self._queue.ready(now) or self._must_stop() or not self._may_start(now):
             return None
         if self._rate is not None:
             self._due = self._rate.next_due(self._due, now)
@@ -211,8 +212,7 @@ class Engine:
         rests_until = self._reach.rests_until
         return rests_until if self._rate is None else max(rests_until, self._rate.next_due(self._due, now))
 
-    def _may_start(self) -> bool:
-        now = self._loop.time()
+    def _may_start(self, now: float) -> bool:
         if self.paused or self._paced_until(now) > now:
             return False
         most_calls = self._limits.most_calls
