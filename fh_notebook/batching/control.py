@@ -70,6 +70,7 @@ class Control:
         self._active = False
         self._cancel_asked = False
         self._cut = 0
+        self._calls_before = 0
         self._paused = False
         self._max_concurrency = options.max_concurrency
         self._ended = threading.Event()
@@ -107,7 +108,7 @@ class Control:
             return None
         counts, most = self.counts, self.agenda.plan.max_calls
         left = counts.pending
-        return left if most is None else min(left, max(0, most - counts.calls))
+        return left if most is None else min(left, max(0, most - (counts.calls - self._calls_before)))
 
     @property
     def waiting_until(self) -> datetime | None:
@@ -185,6 +186,7 @@ class Control:
         self.blocks = blocks
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self.stopped, self._cancel_asked, self._paused, self._cut = None, False, False, 0
+        self._calls_before = self._outcomes.calls
         self._ended.clear()
         self._active = True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +25,8 @@ from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.worker import CUT_OFF
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.store.owners import Owner
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -131,46 +132,56 @@ class Start:
         planned : int
             How many jobs there are, for the limits.
         """
-        while True:
-            await self._run(windows, planned)
-            engine = self.engine
-            capped = engine is not None and engine.stopped is not None and engine.stopped.reason == "daily_cap"
-            if not (capped and self._options.wait_for_reset):
-                return
-            await self._sleep_until_reset()
-            # What the engine was given and did not call, then the windows that it did not take.
-            windows = chained(Ahead(self._feed.again()), windows)
+        async with self._said() as owner:
+            while True:
+                await self._run(windows, planned, owner)
+                engine = self.engine
+                capped = engine is not None and engine.stopped is not None and engine.stopped.reason == "daily_cap"
+                if not (capped and self._options.wait_for_reset):
+                    return
+                await self._sleep_until_reset()
+                # What the engine was given and did not call, then the windows that it did not take.
+                windows = chained(Ahead(self._feed.again()), windows)
 
-    async def _run(self, windows: Windows, planned: int) -> None:
+    @asynccontextmanager
+    async def _said(self) -> AsyncIterator[Owner]:
+        """Give an owner of claims; while the block runs the store knows that it runs the batch."""
         owner = self._store.new_owner()
         try:
-            ledger = StoreLedger(
-                self._store,
-                batch=self._name,
-                workspace=self._client.workspace,
-                owner=owner,
-                seen_id=self._store.newest_id(),
-                call_lost=self._call_lost,
-            )
-            with self._tuned_gate() as gate:
-                self.engine = Engine(
-                    attempt=self._client.aclient.attempt,
-                    gate=gate,
-                    ledger=ledger,
-                    emit=self._take,
-                    batch=self._name,
-                    limits=self._limits(),
-                    planned=planned,
-                    max_in_flight=self.max_concurrency,
-                    rate=self._options.rate,
-                    now=self._options.now,
-                )
-                self.engine.pause(self.paused)
-                await self.engine.run(self._jobs_of(windows))
-            if self.engine.stopped is not None and self.engine.stopped.reason == "store":
-                await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+            with suppress(StoreError):  # the first claim tells it, with the rest pending
+                await self._store.begin_start(self._name, owner)
+            yield owner
         finally:
+            with suppress(StoreError):
+                self._store.end_start(self._name, owner)
             owner.end()
+
+    async def _run(self, windows: Windows, planned: int, owner: Owner) -> None:
+        ledger = StoreLedger(
+            self._store,
+            batch=self._name,
+            workspace=self._client.workspace,
+            owner=owner,
+            seen_id=self._store.newest_id(),
+            call_lost=self._call_lost,
+        )
+        with self._tuned_gate() as gate:
+            self.engine = Engine(
+                attempt=self._client.aclient.attempt,
+                gate=gate,
+                ledger=ledger,
+                emit=self._take,
+                batch=self._name,
+                limits=self._limits(),
+                planned=planned,
+                max_in_flight=self.max_concurrency,
+                rate=self._options.rate,
+                now=self._options.now,
+            )
+            self.engine.pause(self.paused)
+            await self.engine.run(self._jobs_of(windows))
+        if self.engine.stopped is not None and self.engine.stopped.reason == "store":
+            await asyncio.to_thread(self._keep_owed)  # while the claims are alive
 
     def _keep_owed(self) -> None:
         with suppress(Exception):  # it is told already that the store fails, and tried again at the next start

@@ -198,6 +198,23 @@ class Store(Reading):
         now = self._now().timestamp()
         return self.put(lambda c: claims.take(c, batch, key, owner.name, seen_id=seen_id, now=now))
 
+    def begin_start(self, batch: str, owner: Owner) -> Committed[Claim]:
+        """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
+
+        What owners said that have ended since is taken back.
+        """
+        for other in self._read(lambda c: claims.starters(c, batch)):
+            if not self.is_alive(other):
+                self._drop_start(batch, other)
+        return self.claim(batch, claims.start_key(owner.name), owner, seen_id=0)
+
+    def end_start(self, batch: str, owner: Owner) -> Committed[bool]:
+        """Take back what :meth:`begin_start` said."""
+        return self._drop_start(batch, owner.name)
+
+    def _drop_start(self, batch: str, owner_name: str) -> Committed[bool]:
+        return self.put(lambda c: claims.drop(c, batch, claims.start_key(owner_name), owner_name))
+
     def take_over(self, batch: str, key: str, *, from_owner: str, owner: Owner) -> Committed[bool]:
         """Take a job over from an owner that has ended, and say whether it was still there."""
         now = self._now().timestamp()
