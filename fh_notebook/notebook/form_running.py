@@ -17,7 +17,6 @@ from fh_notebook import loop
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import listed
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 from fh_notebook.log import log
 from fh_notebook.values import redact
@@ -110,7 +109,7 @@ class Submission:
         if self.problems:
             return f"Nothing was sent: {'; '.join(self.problems)}"
         how_far = f"{len(self._came)} of {len(self.requests)} answered"
-        variants = listed(list(dict.fromkeys(str(request.variant) for request in self.requests)), "and")
+        variants = ", ".join(dict.fromkeys(str(request.variant) for request in self.requests))
         state = "running" if self.running else self.stopped or "ended"
         return f"Submission({variants}: {how_far}; {state})"
 
