@@ -144,7 +144,8 @@ def shape_of(schema: Any, root: Mapping[str, Any]) -> Shape:
     if not isinstance(schema, Mapping):
         return NO_SCHEMA
     says, nullable, refs = _merged(schema, root)
-    options, branches = _options(says, root), ()
+    options = _options(says, root)
+    branches: tuple[Branch, ...] = ()
     if not options and "const" not in says:
         branches = _branches(says, root)
     nullable = nullable or ("null" in types_of(says.get("type", [])) and types_of(says["type"]) != ["null"])

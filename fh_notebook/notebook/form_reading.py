@@ -123,7 +123,7 @@ def _why(broken: json.JSONDecodeError, text: str) -> str:
 
 
 def text_of(value: Any, shape: Shape) -> str:
-    """Return the text that shows `value` in a field of this `shape`.
+    r"""Return the text that shows `value` in a field of this `shape`.
 
     What :func:`can_show` says no to is shown as JSON, which no field of such a kind reads back.
 
@@ -145,7 +145,7 @@ def text_of(value: Any, shape: Shape) -> str:
 
 
 def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) -> bool:
-    """Whether a field of this `shape` shows `value` so that it reads back as the same.
+    r"""Whether a field of this `shape` shows `value` so that it reads back as the same.
 
     Examples
     --------
