@@ -1,0 +1,335 @@
+"""One field of a form without its widget: what is set, what was typed, what is wrong with it. Pure.
+
+Rule of this file: four things differ and stay different: not set (the name is left out), empty, null, and the default.
+A field with a default begins set to it, because what is sent must be seen; once it is unset, nothing is sent for it.
+No `repr` holds a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.objects import plain
+from fh_notebook.contract.spell import path_text, short
+from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
+from fh_notebook.notebook.form_reading import can_show, read_text, text_of
+from fh_notebook.values import MASK, UNSET
+
+if TYPE_CHECKING:
+    from fh_notebook.notebook.form_model import FormModel
+
+__all__ = ["FieldState", "Hidden", "Place"]
+
+Path = tuple[str | int, ...]
+
+
+class Hidden(str):
+    """A password as it is sent: a text in everything but its `repr`, so that a cell that shows it does not.
+
+    Examples
+    --------
+    >>> {"token": Hidden("correct-horse")}
+    {'token': '***'}
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return Hidden(value)
+    if isinstance(value, Mapping):
+        return {name: _hidden(item) for name, item in value.items()}
+    return [_hidden(item) for item in value] if isinstance(value, list) else value
+
+
+class Place:
+    """Where a field is: its name, its path, whether it must be given, and in what it lies."""
+
+    __slots__ = ("name", "parent", "path", "refs", "required")
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        *,
+        required: bool,
+        parent: FieldState | None = None,
+        refs: frozenset[str] = frozenset(),
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.required = required
+        self.parent = parent
+        self.refs = refs
+        """References on the way here: one that comes again is a schema that holds itself."""
+
+
+class FieldState:
+    """One property: its value, whether it is set, and its problems.
+
+    A value is set by a program (:meth:`set`), or from what a person typed (:meth:`set_text`).
+    """
+
+    def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+        self._model = model
+        self._place = place
+        self.schema: Any = schema
+        """As it was written."""
+        self.shape = shape
+        self.kind: Kind = shape.kind
+        self.name, self.path, self.required = place.name, place.path, place.required
+        self.draft = ""
+        """Why the text that was typed cannot be read; empty when it can."""
+        self.touched = False
+        """Whether a person or a program has set it since the form was built."""
+        self._value: Any = self._beginning()
+
+    def _beginning(self) -> Any:
+        if self.default is not UNSET:
+            return self._own(self.default)
+        if self.kind is Kind.CONST and self.required:
+            return self._own(self.const)  # there is nothing to choose
+        return UNSET
+
+    # ------------------------------------------------------------------ what is said of it
+
+    def __repr__(self) -> str:
+        state = "set" if self.is_set else "not set"
+        return f"<{path_text(self.path)}: {self.kind}, {'required' if self.required else 'optional'}, {state}>"
+
+    @property
+    def says(self) -> Mapping[str, Any]:
+        """The keywords of its schema, with those behind references."""
+        return self.shape.says
+
+    @property
+    def nullable(self) -> bool:
+        """Whether null is a value beside those of the kind."""
+        return self.shape.nullable
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value is or holds a password."""
+        return self.shape.secret
+
+    @property
+    def switchable(self) -> bool:
+        """Whether it may be left out: beside such a field is a switch."""
+        return not self.required
+
+    @property
+    def title(self) -> str:
+        """The schema's title; empty without one."""
+        return self._text("title")
+
+    @property
+    def description(self) -> str:
+        """The schema's description; empty without one."""
+        return self._text("description")
+
+    def _text(self, keyword: str) -> str:
+        said = self.says.get(keyword)
+        return said if isinstance(said, str) else ""
+
+    @property
+    def default(self) -> Any:
+        """The schema's default; ``UNSET`` without one."""
+        return self.says.get("default", UNSET)
+
+    @property
+    def const(self) -> Any:
+        """The one value allowed; null where nothing else is."""
+        return self.says.get("const")
+
+    @property
+    def examples(self) -> list[Any]:
+        """The schema's examples; none of a secret."""
+        said = self.says.get("examples")
+        return list(said) if isinstance(said, list) and not self.secret else []
+
+    # ------------------------------------------------------------------ its value
+
+    @property
+    def value(self) -> Any:
+        """What would be sent for it; ``UNSET`` when it is left out.
+
+        What cannot be read is its text, and one of the problems says so.
+        """
+        with self._model.lock:
+            return plain(self._now())
+
+    def _now(self) -> Any:
+        return self._value
+
+    @property
+    def is_set(self) -> bool:
+        """Whether its name is sent."""
+        return self._now() is not UNSET
+
+    @property
+    def is_null(self) -> bool:
+        """Whether null is sent."""
+        return self._now() is None
+
+    def set(self, value: Any) -> None:
+        """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does."""
+        with self._model.lock:
+            self._take(value)
+            self._changed()
+
+    def unset(self) -> None:
+        """Leave it out of what is sent."""
+        with self._model.lock:
+            self.draft = ""
+            self._clear()
+            self._changed()
+
+    def set_text(self, text: str) -> None:
+        """Set it to what `text` means; an empty text leaves a required field unset, so that nothing is sent unawares.
+
+        To send an empty text for a required field: ``set("")``.
+        """
+        read = read_text(text, self.shape, self._model.root)
+        with self._model.lock:
+            if not text and self.required:
+                self._clear()
+            elif read.value is UNSET and not self.required and self.kind in _EMPTY and self.is_set:
+                self._take(_EMPTY[self.kind]())  # its switch is on, and nothing is in it
+            else:
+                self._take(read.value)
+            self.draft = read.trouble
+            self._changed()
+
+    @property
+    def text(self) -> str:
+        """What a text field shows: what was typed, or the value in the same spelling."""
+        value = self._now()
+        if value is None and self.kind is not Kind.JSON:
+            return ""
+        return value if self.draft and isinstance(value, str) else text_of(value, self.shape)
+
+    @property
+    def can_show(self) -> bool:
+        """Whether the kind's own field shows the value so that it reads back as the same; else JSON does."""
+        return not self.draft and can_show(self._now(), self.shape, self._model.root)
+
+    def fill(self) -> None:
+        """Set it to something to begin with, as its switch does: to what it was before, the default, or empty."""
+        with self._model.lock:
+            if not self.is_set:
+                self._take(self._first())
+                self._changed()
+
+    def _first(self) -> Any:
+        if self.default is not UNSET:
+            return self.default
+        if self.kind is Kind.CONST:
+            return self.const
+        return _EMPTY[self.kind]() if self.kind in _EMPTY else UNSET
+
+    @property
+    def can_be_empty(self) -> bool:
+        """Whether there is an empty value that can be meant: an empty text or an empty list."""
+        shortest = self.says.get("minItems" if self.kind in _LISTS else "minLength", 0)
+        return self.kind in _EMPTY and not shortest
+
+    @property
+    def empty(self) -> Any:
+        """The empty value of its kind."""
+        return _EMPTY[self.kind]() if self.kind in _EMPTY else UNSET
+
+    def _take(self, value: Any) -> None:
+        self.draft = ""
+        if value is UNSET:
+            self._clear()
+        else:
+            self._value = self._own(jsonable(value))
+
+    def _own(self, value: Any) -> Any:
+        copied = plain(value)
+        return _hidden(copied) if self.kind is Kind.PASSWORD else copied
+
+    def _clear(self) -> None:
+        self._value = UNSET
+
+    def _changed(self) -> None:
+        self.touched = True
+        self._model.changed()
+        if self._place.parent is not None:
+            self._place.parent.child_changed(self)
+
+    def child_changed(self, child: FieldState) -> None:
+        """Hear that something inside of it was set."""
+
+    def load(self, value: Any) -> None:
+        """Set it as the form is built: a value that was given, not an edit."""
+        self._take(value)
+
+    # ------------------------------------------------------------------ its problems
+
+    @property
+    def problems(self) -> list[str]:
+        """All problems of its present value, those of its parts among them."""
+        return self._model.problems_at(self.path)
+
+    @property
+    def own_problems(self) -> list[str]:
+        """Its problems without those that a field inside of it shows."""
+        return self.problems
+
+    @property
+    def shown_problems(self) -> list[str]:
+        """The problems to show beside it: after the first edit or Run, and of a default or a given value at once."""
+        if self.touched or self._model.all_touched or self._was_given:
+            return self.own_problems
+        return []
+
+    @property
+    def _was_given(self) -> bool:
+        return self.is_set
+
+    def touch(self) -> None:
+        """Show its problems from now on."""
+        self.touched = True
+
+    def walk(self) -> Iterator[FieldState]:
+        """Yield it and every field inside of it that was made so far."""
+        yield self
+
+    @property
+    def noted(self) -> str:
+        """What its present value is, in a few words; of a secret only that it is there."""
+        value = self._now()
+        if value is UNSET:
+            return "not set"
+        return "set, hidden" if self.secret else short(value)
+
+
+_LISTS: Final = frozenset({Kind.TEXTS, Kind.NUMBERS, Kind.CHOICES, Kind.TABLE})
+_EMPTY: Final[Mapping[Kind, Any]] = {
+    **dict.fromkeys((Kind.TEXT, Kind.MULTILINE), str),
+    **dict.fromkeys(_LISTS, list),
+    Kind.OBJECT: dict,
+}
+"""Kinds whose empty value may be meant."""
+
+
+def field_state(model: FormModel, place: Place, schema: Any) -> FieldState:
+    """Return the state of a property; what lies inside of it is made when it is asked for."""
+    from fh_notebook.notebook.form_group import GroupState
+    from fh_notebook.notebook.form_one_of import OneOfState
+    from fh_notebook.notebook.form_rows import RowsState
+
+    shape = shape_of(schema, model.root)
+    makers: dict[Kind, type[FieldState]] = {
+        Kind.GROUP: GroupState,
+        Kind.ONE_OF: OneOfState,
+        Kind.TABLE: RowsState,
+    }
+    return makers.get(shape.kind, FieldState)(model, place, schema, shape)
