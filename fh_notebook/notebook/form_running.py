@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from fh_notebook import loop
@@ -34,12 +35,21 @@ class Submission:
     ----------
     requests : sequence of InvokeRequest
         One a call, in the order in which they are shown: variant by variant, then its repeats.
+    inputs : mapping, optional
+        The inputs as the runs are to have them: the same values, of which a password does not show in a `repr`.
     problems : sequence of str
         Why nothing was sent; then there are no requests.
     """
 
-    def __init__(self, requests: Sequence[InvokeRequest] = (), *, problems: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        requests: Sequence[InvokeRequest] = (),
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        problems: Sequence[str] = (),
+    ) -> None:
         self.requests = tuple(requests)
+        self.inputs = inputs
         self.problems = tuple(problems)
         self.stopped = ""
         """What to tell of calls that a person ended; empty while none was."""
@@ -162,9 +172,9 @@ class Runner:
         """The submit that counts."""
         return self._newest
 
-    def submit(self, requests: Sequence[InvokeRequest]) -> Submission:
+    def submit(self, requests: Sequence[InvokeRequest], *, inputs: Mapping[str, Any] | None = None) -> Submission:
         """Send `requests` in the background, all at once within the gate, and return at once."""
-        made = Submission(requests)
+        made = Submission(requests, inputs=inputs)
         with self._lock:
             self._newest = made
             self._out.append(made)
@@ -228,6 +238,8 @@ class Runner:
         await asyncio.gather(*(send(index, request) for index, request in enumerate(submission.requests)))
 
     def _take(self, submission: Submission, index: int, run: Run) -> None:
+        if submission.inputs is not None:
+            run = replace(run, inputs=submission.inputs)
         submission._came[index] = run
         self._tell(self._watcher.came, submission, index, run)
 
