@@ -174,7 +174,7 @@ def pretty(value: Any, *, limit: int, sort: bool = False) -> tuple[str, bool]:
     Examples
     --------
     >>> pretty([1, 2, 3], limit=8)
-    ('[\\n  1,\\n ', False)
+    ('[\n  1,\n ', False)
     """
     parts, length = [], 0
     try:
