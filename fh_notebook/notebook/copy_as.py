@@ -120,7 +120,7 @@ def as_curl(deployment: Deployment, variants: Sequence[str], inputs: Mapping[str
     Examples
     --------
     >>> print(as_curl(Deployment("triage"), ["a"], {"n": 3}, base_url="https://api.fetchhive.com/v1").splitlines()[0])
-    curl 'https://api.fetchhive.com/v1/workflow/invoke' \\
+    curl 'https://api.fetchhive.com/v1/workflow/invoke' \
     """
     holes = _Holes(deployment)
     held = _filled(holes.in_place(inputs), lambda hole: f"YOUR_{hole.name.upper()}")
