@@ -39,14 +39,14 @@ class Listener:
     def changed(self) -> None:
         """A value or the choice of variants has changed, by a program."""
 
+    def edited(self) -> None:
+        """A person has changed something; who shows the fields knows it already."""
+
     def began(self, submission: Submission) -> None:
         """Calls are being made."""
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
         """An answer has come."""
-
-    def ticked(self, submission: Submission) -> None:
-        """Time has passed."""
 
     def ended(self, submission: Submission) -> None:
         """No more will come."""
@@ -202,7 +202,7 @@ class FormCore:
         """
         if problems := self.model.problems:
             self.model.touch_all()
-            self.tell("refused", problems)
+            self.tell("changed")
             raise InputError(problems, where="not added")
         secrets = self.secrets
         with self.lock:
@@ -238,9 +238,6 @@ class _Told:
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
         self._core.tell("came", submission, index, run)
-
-    def ticked(self, submission: Submission) -> None:
-        self._core.tell("ticked", submission)
 
     def ended(self, submission: Submission) -> None:
         self._core.tell("ended", submission)

@@ -6,7 +6,7 @@ sent. A constant that was typed is text, and is read as declared; one that a pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -23,11 +23,12 @@ from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
 from fh_notebook.store.masking import masked
+from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["PREVIEWED", "From", "Preview", "RowMapping", "Source", "plan_of"]
+__all__ = ["PREVIEWED", "From", "Preview", "RowMapping", "Source", "SourceField", "plan_of"]
 
 PREVIEWED: Final = 3
 """Rows that are shown as they would be sent."""
@@ -137,6 +138,11 @@ class RowMapping:
         value = coerced(typed, self.schema_of(name), self.deployment.inputs)
         self._sources[name] = Source(kind=From.CONSTANT, value=value)
 
+    def take_value(self, name: str, value: Any) -> None:
+        """Have a variable take a value of a program's, in every row; ``UNSET`` leaves it out."""
+        kind = From.NOTHING if value is UNSET else From.CONSTANT
+        self._sources[name] = Source(kind=kind, value=None if value is UNSET else value)
+
     def take_nothing(self, name: str) -> None:
         """Leave a variable out."""
         self._sources[name] = Source(kind=From.NOTHING)
@@ -170,6 +176,48 @@ def _as_input(name: str, source: Source) -> Any:
     if source.kind is From.COLUMN:
         return source.column
     return const(source.value) if source.kind is From.CONSTANT else LeftOut(frozenset({name}))
+
+
+class SourceField:
+    """What one Start variable of a form over rows takes, for a program.
+
+    Parameters
+    ----------
+    mapping : RowMapping
+        Of which it is a part.
+    name : str
+        The variable.
+    changed : callable
+        Called after something was assigned.
+    """
+
+    def __init__(self, mapping: RowMapping, name: str, changed: Callable[[], object]) -> None:
+        self._mapping, self.name, self._changed = mapping, name, changed
+
+    @property
+    def column(self) -> str | None:
+        """The column whose value it takes; ``None`` where it takes none. A name can be assigned."""
+        source = self._mapping.sources[self.name]
+        return source.column if source.kind is From.COLUMN else None
+
+    @column.setter
+    def column(self, name: str) -> None:
+        self._mapping.take_column(self.name, name)
+        self._changed()
+
+    @property
+    def value(self) -> Any:
+        """The constant of every row; ``fh.UNSET`` where it is none. Any value can be assigned."""
+        source = self._mapping.sources[self.name]
+        return source.value if source.kind is From.CONSTANT else UNSET
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._mapping.take_value(self.name, value)
+        self._changed()
+
+    def __repr__(self) -> str:
+        return f"<{path_text([self.name])}: {self._mapping.sources[self.name].kind.value}>"
 
 
 def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], repeats: int = 1) -> Plan:

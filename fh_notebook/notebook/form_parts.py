@@ -27,7 +27,7 @@ class Look:
     """The layouts of one form, made once, and its small widgets."""
 
     def __init__(self) -> None:
-        self._button = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
+        self.button_layout = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
         self._row = Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="2px 6px")
         self._column = Layout(overflow="visible", max_width="100%")
         self._text = Layout(margin="2px 0", max_width="100%", min_width="0", flex="0 1 auto")
@@ -36,7 +36,7 @@ class Look:
 
     def button(self, text: str, tooltip: str, dom_class: str, clicked: Callable[[], object], **more: Any) -> Any:
         """Return a button; what it does is told nothing of the widget."""
-        made = Button(description=text, tooltip=tooltip, layout=self._button, **more)
+        made = Button(description=text, tooltip=tooltip, layout=self.button_layout, **more)
         made.add_class(dom_class)
         made.on_click(lambda _: clicked())
         return made

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from fh_notebook import loop
 from fh_notebook.client.blocking import Client
@@ -22,10 +22,7 @@ from fh_notebook.errors import CallError, FetchHiveError, InputError
 from fh_notebook.log import log
 from fh_notebook.values import redact
 
-__all__ = ["TICK_S", "Runner", "Submission", "Watcher", "run_of_error"]
-
-TICK_S: Final = 0.5
-"""How often the elapsed time is shown anew: seconds are read, and one message a tick is sent."""
+__all__ = ["Runner", "Submission", "Watcher", "run_of_error"]
 
 
 class Submission:
@@ -69,6 +66,16 @@ class Submission:
     def came(self) -> dict[int, Run]:
         """What has come, by its place in :attr:`requests`."""
         return dict(self._came)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What was run, each once, in order."""
+        return tuple(dict.fromkeys(str(request.variant) for request in self.requests))
+
+    @property
+    def repeats(self) -> int:
+        """Calls of each variant."""
+        return len(self.requests) // max(1, len(self.variants))
 
     @property
     def running(self) -> bool:
@@ -119,9 +126,8 @@ class Submission:
         if self.problems:
             return f"Nothing was sent: {'; '.join(self.problems)}"
         how_far = f"{len(self._came)} of {len(self.requests)} answered"
-        variants = ", ".join(dict.fromkeys(str(request.variant) for request in self.requests))
         state = "running" if self.running else self.stopped or "ended"
-        return f"Submission({variants}: {how_far}; {state})"
+        return f"Submission({', '.join(self.variants)}: {how_far}; {state})"
 
 
 class Watcher(Protocol):
@@ -133,10 +139,6 @@ class Watcher(Protocol):
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
         """An answer has come to the call at place `index`."""
-        ...
-
-    def ticked(self, submission: Submission) -> None:
-        """Time has passed."""
         ...
 
     def ended(self, submission: Submission) -> None:
@@ -153,14 +155,11 @@ class Runner:
         Returns the client to ask. It may wait for a person (a keyring), so it is called on a thread of its own.
     watcher : Watcher
         Who is told.
-    tick_s : float
-        Seconds between two ticks.
     """
 
-    def __init__(self, find_client: Callable[[], Client], watcher: Watcher, *, tick_s: float = TICK_S) -> None:
+    def __init__(self, find_client: Callable[[], Client], watcher: Watcher) -> None:
         self._find_client = find_client
         self._watcher = watcher
-        self._tick_s = tick_s
         self._lock = threading.RLock()
         self._newest: Submission | None = None
         self._out: list[Submission] = []
@@ -201,22 +200,15 @@ class Runner:
     # --- on the loop
 
     async def _drive(self, submission: Submission) -> None:
-        ticking = asyncio.create_task(self._tick(submission))
         try:
             await self._send_all(submission)
         except asyncio.CancelledError:
             submission.stopped = _stopped_text(submission)
         finally:
-            ticking.cancel()
             submission._ended = time.monotonic()
             with self._lock:
                 self._out.remove(submission)
             self._tell(self._watcher.ended, submission)
-
-    async def _tick(self, submission: Submission) -> None:
-        while True:
-            await asyncio.sleep(self._tick_s)
-            self._tell(self._watcher.ticked, submission)
 
     async def _send_all(self, submission: Submission) -> None:
         try:

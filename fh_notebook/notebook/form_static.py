@@ -6,14 +6,15 @@ as if it could be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from typing import Final
 
 from fh_notebook import html
-from fh_notebook.contract.spell import listed, path_text
+from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_state import FieldState
-from fh_notebook.notebook.panel import SideBySide
+from fh_notebook.notebook.results_state import Submit
+from fh_notebook.notebook.results_twin import LastState
 from fh_notebook.values import UNSET
 
 __all__ = ["page_of", "text_of"]
@@ -41,7 +42,7 @@ def page_of(core: FormCore) -> html.Html:
         html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
         html.el("div", f"and {left:,} more variables", cls="fh-dim") if left > 0 else None,
         *(html.el("div", problem, cls="fh-error") for problem in _told(core)),
-        *_runs(core),
+        last.html() if (last := _last_state(core)) is not None else None,
         cls="fh fh-form-static",
     )
 
@@ -54,9 +55,8 @@ def text_of(core: FormCore) -> str:
     left = len(core.model.fields) - FIELDS_SHOWN
     lines += [f"  and {left:,} more variables"] if left > 0 else []
     lines += [html.printable(f"! {problem}") for problem in _told(core)]
-    if core.newest is not None:
-        lines += ["", repr(SideBySide(core.runs)) if core.runs else repr(core.newest)]
-        lines += [core.newest.stopped] if core.newest.stopped and core.runs else []
+    if (last := _last_state(core)) is not None:
+        lines += ["", repr(last)]
     return "\n".join(lines)
 
 
@@ -85,8 +85,6 @@ def _in_a_line(state: FieldState) -> str:
 
 
 def _json(value: object) -> str:
-    import json
-
     return json.dumps(value, ensure_ascii=False, default=repr)
 
 
@@ -95,12 +93,15 @@ def _told(core: FormCore) -> list[str]:
     return core.model.problems if core.model.all_touched else []
 
 
-def _runs(core: FormCore) -> Iterator[html.Html]:
+def _last_state(core: FormCore) -> LastState | None:
+    """What came of the last submit; ``None`` before the first."""
     submission = core.newest
     if submission is None:
-        return
-    if core.runs:
-        yield html.Html(SideBySide(core.runs)._repr_html_())
-    if submission.running or submission.stopped:
-        variants = listed(list(dict.fromkeys(str(request.variant) for request in submission.requests)), "and")
-        yield html.el("div", submission.stopped or f"{variants}: running", cls="fh-dim")
+        return None
+    submit = Submit(submission.variants, submission.repeats)
+    for index, run in submission.came.items():
+        submit.answer(index, run)
+    if submission.stopped:
+        submit.stop()
+    line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))
+    return LastState(submit.calls, core.deployment.name, line)

@@ -1,0 +1,34 @@
+"""How a form looks in a page: its styles, its name, and what the deployment does.
+
+Rule of this file: colours are Jupyter's variables, which both themes have; what is narrow wraps, and nothing is cut.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fh_notebook import html
+from fh_notebook.contract.models import Deployment
+from fh_notebook.notebook.form_display import HIDE_STATIC
+
+__all__ = ["STYLE", "head_of"]
+
+STYLE: Final = html.Html(
+    "<style>"
+    ".fh-form{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-left:10px;overflow:visible}"
+    ".fh-form .widget-html,.fh-form .widget-html-content{line-height:1.45;height:auto}"
+    ".fh-form .widget-checkbox{margin-right:14px}"
+    ".fh-form .fh-plain{font-size:13px}"
+    ".fh-form .fh-run-bar{margin:6px 0}"
+    ".fh-form .fh-status{flex:1 1 12em}"
+    ".fh-form button:focus-visible,.fh-form input:focus-visible,.fh-form select:focus-visible,"
+    ".fh-form textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    "</style>"
+)
+
+
+def head_of(deployment: Deployment) -> str:
+    """Return the form's head as HTML."""
+    about = html.el("div", deployment.description, cls="fh-dim") if deployment.description else None
+    name = html.el("div", html.el("strong", deployment.name), cls="fh-plain")
+    return str(html.el("div", html.STYLE, STYLE, HIDE_STATIC, name, about, cls="fh"))
