@@ -47,6 +47,11 @@ class OneOfState(FieldState):
         """The field of the chosen branch."""
         return None if self.index is None else self._branch(self.index)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the chosen branch is what is sent, though perhaps nothing is set in it yet."""
+        return self._on and self._raw is UNSET and self.index is not None
+
     def _branch(self, index: int) -> FieldState:
         if index not in self._branches:
             refs = self._place.refs | self.shape.refs

@@ -182,14 +182,20 @@ class FieldState:
     def set(self, value: Any) -> None:
         """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does."""
         with self._model.lock:
+            if value is None or value is UNSET:
+                self._remember()
             self._take(value)
             self._changed()
+
+    def _remember(self) -> None:
+        value = self._now()
+        if value is not UNSET and value is not None and not self.draft:
+            self._before = value
 
     def unset(self) -> None:
         """Leave it out of what is sent; :meth:`fill` brings back what it was."""
         with self._model.lock:
-            if self.is_set and not self.draft:
-                self._before = self._now()
+            self._remember()
             self.draft = ""
             self._clear()
             self._changed()
