@@ -108,11 +108,13 @@ class GroupState(FieldState):
         if self._place.parent is not None:
             self._place.parent.child_changed(self)
 
-    def set_text(self, text: str) -> None:
-        """Set it to what a JSON text says."""
-        super().set_text(text)
-        if self.draft:
-            self._raw = text
+    def _keep(self, text: str) -> None:
+        self._raw = text
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether its switch has something to set it to: always, its fields."""
+        return True
 
     @property
     def can_show(self) -> bool:

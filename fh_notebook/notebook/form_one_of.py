@@ -47,6 +47,11 @@ class OneOfState(FieldState):
         """The field of the chosen branch."""
         return None if self.index is None else self._branch(self.index)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the chosen branch is what is sent, though perhaps nothing is set in it yet."""
+        return self._on and self._raw is UNSET and self.index is not None
+
     def _branch(self, index: int) -> FieldState:
         if index not in self._branches:
             refs = self._place.refs | self.shape.refs
@@ -103,11 +108,13 @@ class OneOfState(FieldState):
         if self._place.parent is not None:
             self._place.parent.child_changed(self)
 
-    def set_text(self, text: str) -> None:
-        """Set it to what a JSON text says."""
-        super().set_text(text)
-        if self.draft:
-            self._raw = text
+    def _keep(self, text: str) -> None:
+        self._raw = text
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether its switch has something to set it to: always, its fields."""
+        return True
 
     @property
     def can_show(self) -> bool:

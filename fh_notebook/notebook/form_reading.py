@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.spell import short
-from fh_notebook.notebook.form_kinds import Kind, Shape
+from fh_notebook.notebook.form_kinds import Kind, Shape, same
 from fh_notebook.values import UNSET
 
 __all__ = ["LINE_KINDS", "Read", "can_show", "json_text", "read_json", "read_text", "text_of"]
@@ -131,7 +131,7 @@ def text_of(value: Any, shape: Shape) -> str:
     --------
     >>> from fh_notebook.notebook.form_kinds import shape_of
     >>> text_of([1, 2.5], shape_of({"type": "array", "items": {"type": "number"}}, {}))
-    '1\\n2.5'
+    '1\n2.5'
     >>> text_of("12x", shape_of({"type": "integer"}, {})), text_of(UNSET, shape_of({}, {}))
     ('12x', '')
     """
@@ -151,7 +151,7 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
     --------
     >>> from fh_notebook.notebook.form_kinds import shape_of
     >>> texts = shape_of({"type": "array", "items": {"type": "string"}}, {})
-    >>> [can_show(v, texts) for v in (["a", "b"], ["two\\nlines"], [3], "no list")]
+    >>> [can_show(v, texts) for v in (["a", "b"], ["two\nlines"], [3], "no list")]
     [True, False, False, False]
     """
     if value is UNSET or value is None:
@@ -160,7 +160,14 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
         if not isinstance(value, list) or (shape.kind is Kind.TEXTS and not all(isinstance(v, str) for v in value)):
             return False
         return not value or read_text(text_of(value, shape), shape, root).value == value
+    if shape.kind is Kind.CHOICES:
+        places = [_place(item, shape) for item in value] if isinstance(value, list) else [-1]
+        return -1 not in places and len(set(places)) == len(places)
     return True
+
+
+def _place(value: Any, shape: Shape) -> int:
+    return next((i for i, option in enumerate(shape.options) if same(option.value, value)), -1)
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:

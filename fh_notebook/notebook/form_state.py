@@ -14,7 +14,7 @@ from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
-from fh_notebook.notebook.form_reading import can_show, read_text, text_of
+from fh_notebook.notebook.form_reading import Read, can_show, json_text, read_json, read_text, text_of
 from fh_notebook.values import MASK, UNSET
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ class FieldState:
         """Why the text that was typed cannot be read; empty when it can."""
         self.touched = False
         """Whether a person or a program has set it since the form was built."""
+        self._before: Any = UNSET
+        """What it was before it was switched off."""
         self._value: Any = self._beginning()
 
     def _beginning(self) -> Any:
@@ -180,12 +182,20 @@ class FieldState:
     def set(self, value: Any) -> None:
         """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does."""
         with self._model.lock:
+            if value is None or value is UNSET:
+                self._remember()
             self._take(value)
             self._changed()
 
+    def _remember(self) -> None:
+        value = self._now()
+        if value is not UNSET and value is not None and not self.draft:
+            self._before = value
+
     def unset(self) -> None:
-        """Leave it out of what is sent."""
+        """Leave it out of what is sent; :meth:`fill` brings back what it was."""
         with self._model.lock:
+            self._remember()
             self.draft = ""
             self._clear()
             self._changed()
@@ -195,16 +205,34 @@ class FieldState:
 
         To send an empty text for a required field: ``set("")``.
         """
-        read = read_text(text, self.shape, self._model.root)
+        if text or self.required or self.empty is UNSET or not self.is_set:
+            self._accept(text, Read(UNSET) if not text else read_text(text, self.shape, self._model.root))
+        else:
+            self.set(self.empty)  # its switch is on, and nothing is in it
+
+    def set_json(self, text: str) -> None:
+        """Set it to the value that a JSON text says."""
+        self._accept(text, read_json(text) if text.strip() else Read(UNSET))
+
+    def _accept(self, text: str, read: Read) -> None:
         with self._model.lock:
-            if not text and self.required:
-                self._clear()
-            elif read.value is UNSET and not self.required and self.kind in _EMPTY and self.is_set:
-                self._take(_EMPTY[self.kind]())  # its switch is on, and nothing is in it
-            else:
-                self._take(read.value)
+            self._take(read.value)
+            if read.trouble:
+                self._keep(text)
             self.draft = read.trouble
             self._changed()
+
+    def _keep(self, text: str) -> None:
+        """Hold a text that cannot be read."""
+        self._value = text
+
+    @property
+    def json_text(self) -> str:
+        """What a JSON editor shows."""
+        value = self._now()
+        if value is UNSET:
+            return ""
+        return value if self.draft and isinstance(value, str) else json_text(value)
 
     @property
     def text(self) -> str:
@@ -222,27 +250,27 @@ class FieldState:
     def fill(self) -> None:
         """Set it to something to begin with, as its switch does: to what it was before, the default, or empty."""
         with self._model.lock:
-            if not self.is_set:
-                self._take(self._first())
+            if not self.is_set and (value := self._first()) is not UNSET:
+                self._take(value)
                 self._changed()
 
+    @property
+    def can_fill(self) -> bool:
+        """Whether its switch has something to set it to."""
+        return self._first() is not UNSET
+
     def _first(self) -> Any:
+        if self._before is not UNSET:
+            return self._before
         if self.default is not UNSET:
             return self.default
-        if self.kind is Kind.CONST:
-            return self.const
-        return _EMPTY[self.kind]() if self.kind in _EMPTY else UNSET
-
-    @property
-    def can_be_empty(self) -> bool:
-        """Whether there is an empty value that can be meant: an empty text or an empty list."""
-        shortest = self.says.get("minItems" if self.kind in _LISTS else "minLength", 0)
-        return self.kind in _EMPTY and not shortest
+        return self.const if self.kind is Kind.CONST else self.empty
 
     @property
     def empty(self) -> Any:
-        """The empty value of its kind."""
-        return _EMPTY[self.kind]() if self.kind in _EMPTY else UNSET
+        """The empty value of its kind, where one can be meant; else ``UNSET``."""
+        shortest = self.says.get("minItems" if self.kind in _LISTS else "minLength", 0)
+        return _EMPTY[self.kind]() if self.kind in _EMPTY and not shortest else UNSET
 
     def _take(self, value: Any) -> None:
         self.draft = ""
