@@ -30,8 +30,12 @@ COLUMNS_SHOWN: Final = 40
 _STYLE: Final = html.Html(
     f"{html.STYLE}<style>{MARKS_STYLE}{TREE_STYLE}{COPY_STYLE}"
     ".fh-results .widget-html-content{line-height:inherit;font-size:inherit}"
-    ".fh-column .widget-html,.fh-column .widget-html-content{width:100%;max-width:100%;min-width:0}"
+    ".fh-column{border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:4px}"
+    ".fh-column .widget-html,.fh-column .widget-html-content{width:auto;max-width:100%;min-width:0}"
+    ".fh-column .widget-html-content{flex:1 1 0}"
     ".fh-column .widget-toggle-button{padding:0 8px}"
+    ".fh a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
+    ".fh-md h1,.fh-md h2{font-size:1.25em}.fh-md h3,.fh-md h4{font-size:1.1em}.fh-md>:first-child{margin-top:4px}"
     ".fh-md{overflow-wrap:anywhere}.fh-md pre{overflow-x:auto}.fh-md table{display:block;overflow-x:auto}"
     "</style>"
 )
@@ -250,6 +254,7 @@ def _layouts() -> dict[str, Any]:
         ),
         "column": Layout(flex="1 1 280px", min_width="0", max_width="100%", overflow="visible"),
         "wide": Layout(width="auto", max_width="100%"),
-        "button": Layout(width="auto", min_width="72px"),
+        "repeats": Layout(width="260px", max_width="100%"),
+        "button": Layout(width="auto", min_width="72px", align_self="flex-start"),
         "narrow": {"description_width": "initial"},
     }

@@ -16,7 +16,7 @@ from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.results_copy import Copying
 from fh_notebook.notebook.results_files import files_widget
 from fh_notebook.notebook.results_forms import FORMS, Look, best_form, forms_of, shown
-from fh_notebook.notebook.results_state import Waiting
+from fh_notebook.notebook.results_state import Asked
 
 __all__ = ["Column", "error_of", "head_of"]
 
@@ -43,7 +43,7 @@ class Column:
         from ipywidgets import HTML, VBox
 
         self._layouts, self._locked, self._changed = layouts, locked, changed
-        self._calls: tuple[Waiting, ...] = ()
+        self._calls: tuple[Asked, ...] = ()
         self._first: Run | None = None
         self._cap = html.TEXT_CAP
         self._chosen = 0
@@ -65,7 +65,7 @@ class Column:
         """The run that is shown."""
         return self._calls[self._chosen].run if self._calls else None
 
-    def show(self, calls: Sequence[Waiting], first: Run | None, cap: int, *, afresh: bool = False) -> None:
+    def show(self, calls: Sequence[Asked], first: Run | None, cap: int, *, afresh: bool = False) -> None:
         """Show how the calls are; `first` is what an output is compared to, `afresh` that they are of a new submit."""
         state = (tuple(calls), first, cap)
         if not afresh and all(
@@ -93,7 +93,7 @@ class Column:
         if tuple(parts) != self.widget.children:
             self.widget.children = parts
 
-    def _parts(self, call: Waiting, form: str) -> Iterator[html.Html]:
+    def _parts(self, call: Asked, form: str) -> Iterator[html.Html]:
         run = call.run
         if run is None:
             if call.said:
@@ -133,7 +133,9 @@ class Column:
         if self._repeats is None:
             from ipywidgets import Dropdown
 
-            self._repeats = Dropdown(description="Repeat", layout=self._layouts["wide"], style=self._layouts["narrow"])
+            self._repeats = Dropdown(
+                description="Repeat", layout=self._layouts["repeats"], style=self._layouts["narrow"]
+            )
             self._repeats.add_class("fh-repeats")
             self._repeats.observe(self._chose_repeat, "value")
         of = len(self._calls)
@@ -172,7 +174,7 @@ class Column:
                 self._changed()
 
 
-def head_of(call: Waiting, first: Run | None) -> html.Html:
+def head_of(call: Asked, first: Run | None) -> html.Html:
     """Return the head of one call: status, variant, seconds, whether it differs, and the request's id."""
     run = call.run
     seconds = f"{run.elapsed_s:.3g} s" if run is not None and run.elapsed_s else ""
@@ -186,9 +188,9 @@ def head_of(call: Waiting, first: Run | None) -> html.Html:
 
 
 def _against(run: Run | None, first: Run | None) -> str:
-    if run is None or first is None or run.output is None or first.output is None:
-        return ""
-    return "same as the first" if run.output == first.output else "differs"
+    if run is None or first is None or run.output is None or first.output is None or run.assets:
+        return ""  # files have other addresses each time
+    return "= same" if run.output == first.output else "≠ differs"
 
 
 def error_of(run: Run) -> html.Html:

@@ -23,10 +23,10 @@ _TOO_LONG: Final = f"These are the first {COPY_CAP:,} characters; the run's .tex
 _UNSEEN: Final = r"Signs that cannot be seen are written as \x.. or \u....; the run's .text has them as they are."
 
 COPY_STYLE: Final = (
-    ".fh pre.fh-all{user-select:all;-webkit-user-select:all;max-height:12em;overflow:auto;white-space:pre-wrap;"
+    ".fh .fh-all{user-select:all;-webkit-user-select:all;max-height:12em;overflow:auto;white-space:pre-wrap;"
     "overflow-wrap:anywhere;margin:4px 0 0;padding:6px 8px;border:1px dashed currentColor;border-radius:4px;"
     "background:transparent;color:inherit;cursor:text;font-family:var(--jp-code-font-family,monospace)}"
-    ".fh pre.fh-all:focus-visible{outline:2px solid currentColor}"
+    ".fh .fh-all:focus-visible{outline:2px solid currentColor}"
 )
 
 
@@ -79,7 +79,7 @@ def copy_area(run: Run) -> html.Html:
 
     Examples
     --------
-    >>> "<pre" in copy_area(Run(status="completed", output="hi"))
+    >>> copy_area(Run(status="completed", output="hi")).endswith(">hi</div></div>")
     True
     """
     text, is_whole = text_of(run, COPY_CAP)
@@ -91,5 +91,5 @@ def copy_area(run: Run) -> html.Html:
         notes.append(_UNSEEN)
     # In pieces: an element takes a text of a certain length only.
     pieces = (kept[at : at + html.TEXT_CAP] for at in range(0, len(kept), html.TEXT_CAP))
-    box = html.el("pre", *pieces, cls="fh-all", tabindex=0, aria_label="All of the output")
+    box = html.el("div", *pieces, cls="fh-all", tabindex=0, aria_label="All of the output")
     return html.el("div", html.el("div", " ".join(notes), cls="fh-dim"), box, cls="fh")

@@ -97,7 +97,7 @@ def _button(host: str) -> Any:
     button = Button(
         description=f"Show picture from {one_line(host, 40)}",
         tooltip=f"Your browser asks {one_line(host, 200)} for it now",
-        layout=Layout(width="auto", max_width="100%"),
+        layout=Layout(width="auto", max_width="100%", align_self="flex-start"),
     )
     button.add_class("fh-show-file")
     return button

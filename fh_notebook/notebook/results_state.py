@@ -12,13 +12,13 @@ from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
 
-__all__ = ["State", "Submit", "Waiting"]
+__all__ = ["Asked", "State", "Submit"]
 
 State = Literal["waiting", "running", "answered", "stopped", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Asked:
     """One call: what is known of it, also before an answer came, and where none will come."""
 
     variant: str
@@ -69,7 +69,7 @@ class Submit:
     def __init__(self, variants: Sequence[str], repeats: int = 1) -> None:
         self.variants = tuple(variants)
         self.repeats = repeats
-        self.calls = [Waiting(variant=name, repeat=n) for name in self.variants for n in range(1, repeats + 1)]
+        self.calls = [Asked(variant=name, repeat=n) for name in self.variants for n in range(1, repeats + 1)]
         self.ended_s: float | None = None
         """How long all of it took, once it is over."""
         self.said = ""
@@ -85,7 +85,7 @@ class Submit:
         """The runs that came, in the order of the calls."""
         return tuple(call.run for call in self.calls if call.run is not None)
 
-    def of_column(self, column: int) -> Sequence[Waiting]:
+    def of_column(self, column: int) -> Sequence[Asked]:
         """Return the calls of one variant."""
         return self.calls[column * self.repeats : (column + 1) * self.repeats]
 

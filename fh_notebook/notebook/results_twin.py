@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fh_notebook import html
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.panel import SideBySide
-from fh_notebook.notebook.results_state import Waiting
+from fh_notebook.notebook.results_state import Asked
 
 __all__ = ["LastState"]
 
@@ -20,7 +20,7 @@ class LastState(SideBySide):
 
     Parameters
     ----------
-    calls : sequence of Waiting
+    calls : sequence of Asked
         In the order of the columns.
     deployment : str
         What was run.
@@ -28,7 +28,7 @@ class LastState(SideBySide):
         How far it is, in one line.
     """
 
-    def __init__(self, calls: Sequence[Waiting], deployment: str, line: str) -> None:
+    def __init__(self, calls: Sequence[Asked], deployment: str, line: str) -> None:
         super().__init__([_as_run(call, deployment) for call in calls], whole="form.frame has all")
         self._line = line
 
@@ -43,7 +43,7 @@ class LastState(SideBySide):
         return "\n\n".join(filter(None, (self._line, super().__repr__())))
 
 
-def _as_run(call: Waiting, deployment: str) -> Run:
+def _as_run(call: Asked, deployment: str) -> Run:
     """What has no answer, in the shape of what is shown of one."""
     if call.run is not None:
         return call.run
