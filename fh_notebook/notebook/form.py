@@ -18,7 +18,6 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_core import FormCore, Listener
 from fh_notebook.notebook.form_display import FormDisplay, bundle
-from fh_notebook.notebook.form_field import Fields
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_static import page_of, text_of
 
@@ -56,7 +55,7 @@ class Form:
 
         An object is a `GroupField` with ``fields`` of its own; everything else is one field.
         """
-        return Fields(self._core.model.fields, self._changed)
+        return dict(self._core.fields.fields)
 
     @property
     def value(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class RunBar:
         finally:
             self._follows = False
 
-    def say(self, text: str, *, kind: str = "dim") -> None:
+    def say(self, text: str, kind: str = "dim") -> None:
         """Show one line beside the buttons."""
         self._status.value = line(text, kind=kind)
         hear_all(self.widget)

@@ -18,6 +18,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.log import log
+from fh_notebook.notebook.fields import FieldsView
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_grow import Grown, is_placeholder
 from fh_notebook.notebook.form_model import FormModel
@@ -37,10 +38,10 @@ class Listener:
     """Whoever shows a form: told of what happens, on whatever thread; must return at once."""
 
     def changed(self) -> None:
-        """A value or the choice of variants has changed, by a program."""
+        """Several values, or the choice of variants, have changed by a program: the fields are to be shown anew."""
 
     def edited(self) -> None:
-        """A person has changed something; who shows the fields knows it already."""
+        """A field has changed, which shows it already, or a person has chosen other variants."""
 
     def began(self, submission: Submission) -> None:
         """Calls are being made."""
@@ -96,14 +97,22 @@ class FormCore:
             raise InputError(f"values is {short(values)}; give a mapping of Start variables to values")
         self.deployment = deployment
         self.choice = Choice(deployment, variants)
-        self.model = FormModel(deployment.inputs, values)
+        self.fields = self._fields_of(FormModel(deployment.inputs, values))
         self.listeners: list[Listener] = []
         self.lock = threading.RLock()
         self._client = client
         self._collected: list[dict[str, Any]] = []
         self._runner = Runner(self.find_client, _Told(self))
 
+    def _fields_of(self, model: FormModel) -> FieldsView:
+        return FieldsView(model, on_change=lambda: self.tell("edited"))
+
     # --- what there is
+
+    @property
+    def model(self) -> FormModel:
+        """What the fields hold."""
+        return self.fields.model
 
     @property
     def secrets(self) -> Secrets:
@@ -214,7 +223,7 @@ class FormCore:
         with self.lock:
             values = {**grown.values, **self.model.value}
             self.deployment = grown.deployment
-            self.model = FormModel(grown.deployment.inputs, values)
+            self.fields = self._fields_of(FormModel(grown.deployment.inputs, values))
             self.choice.moved_to(grown.deployment)
         self.tell("grown")
 

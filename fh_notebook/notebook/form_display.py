@@ -47,15 +47,15 @@ class FormDisplay:
 
     def show(self, make_widget: Callable[[], Any]) -> None:
         """Show the form under the running cell; in a terminal, its text."""
-        from IPython.display import DisplayHandle, display
+        from IPython.display import DisplayHandle
 
         if getattr(running_shell(), "kernel", None) is None:
             print(self._text())  # noqa: T201 - the value of a cell, in a terminal
             return
         view = make_widget()._repr_mimebundle_()
         # Without the HTML: where the widgets are not known, the display below has it.
-        display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]  # IPython's has no types
-        handle = DisplayHandle()  # type: ignore[no-untyped-call]
+        DisplayHandle().display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+        handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
         self._said = str(page := self._page())
         handle.display(bundle(page, self._text()), raw=True)
         self._handles.append(handle)

@@ -17,7 +17,6 @@ from fh_notebook.contract.snippet import parse_snippet
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.contract.variables import Variable
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.command_snippet import merged, unfolded
 
 __all__ = ["KINDS", "Grown", "can_grow", "is_placeholder", "renamed", "with_columns", "with_snippet", "with_variable"]
 
@@ -108,6 +107,8 @@ def with_snippet(deployment: Deployment, text: str) -> Grown:
     InputError
         It calls another deployment.
     """
+    from fh_notebook.notebook.command_snippet import merged, unfolded  # imports IPython, which a script need not have
+
     if not text.strip():
         raise InputError("nothing was pasted; copy the Code Snippet of the deployment, and paste it here")
     pasted = parse_snippet(unfolded(text))
@@ -138,6 +139,8 @@ def with_columns(deployment: Deployment, frame: Any) -> Grown:
     InputError
         A column cannot be a variable, or `frame` is no DataFrame.
     """
+    from fh_notebook.notebook.command_snippet import merged  # as above
+
     guessed = Deployment.from_frame(deployment.name, frame)
     return Grown(deployment=merged(deployment, guessed), told=_told_of(deployment, guessed, "the frame"))
 

@@ -22,6 +22,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.form_state import Hidden
 from fh_notebook.store.masking import masked
 from fh_notebook.values import UNSET
 
@@ -107,7 +108,7 @@ class RowMapping:
 
     def _first_source(self, name: str, values: Mapping[str, Any]) -> Source:
         if name in values:
-            return Source(kind=From.CONSTANT, value=values[name])
+            return self._constant(name, values[name])
         if name in self.rows.columns:
             return Source(kind=From.COLUMN, column=name)
         return Source(kind=From.NOTHING)
@@ -135,13 +136,17 @@ class RowMapping:
 
     def take_typed(self, name: str, typed: str) -> None:
         """Have a variable take what a person typed, in every row."""
-        value = coerced(typed, self.schema_of(name), self.deployment.inputs)
-        self._sources[name] = Source(kind=From.CONSTANT, value=value)
+        self.take_value(name, coerced(typed, self.schema_of(name), self.deployment.inputs))
 
     def take_value(self, name: str, value: Any) -> None:
         """Have a variable take a value of a program's, in every row; ``UNSET`` leaves it out."""
-        kind = From.NOTHING if value is UNSET else From.CONSTANT
-        self._sources[name] = Source(kind=kind, value=None if value is UNSET else value)
+        self._sources[name] = self._constant(name, value)
+
+    def _constant(self, name: str, value: Any) -> Source:
+        if value is UNSET:
+            return Source(kind=From.NOTHING)
+        hidden = isinstance(value, str) and self.is_secret(name)
+        return Source(kind=From.CONSTANT, value=Hidden(value) if hidden else value)
 
     def take_nothing(self, name: str) -> None:
         """Leave a variable out."""

@@ -61,7 +61,7 @@ class OverView:
         lines = look.column(*(one.widget for one in self._lines.values()), dom_class="fh-mapping")
         self.widget = look.column(
             look.text(head_of(core.deployment)), lines, self._preview, self._problems, self._plan, self._bar.widget,
-            self._progress, self._controls, self._result, dom_class="fh-form",
+            self._progress, self._controls, self._result, dom_class="fh-panel",
         )  # fmt: skip
         self.changed()
 

@@ -15,14 +15,14 @@ __all__ = ["STYLE", "head_of"]
 
 STYLE: Final = html.Html(
     "<style>"
-    ".fh-form{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-left:10px;overflow:visible}"
-    ".fh-form .widget-html,.fh-form .widget-html-content{line-height:1.45;height:auto}"
-    ".fh-form .widget-checkbox{margin-right:14px}"
-    ".fh-form .fh-plain{font-size:13px}"
-    ".fh-form .fh-run-bar{margin:6px 0}"
-    ".fh-form .fh-status{flex:1 1 12em}"
-    ".fh-form button:focus-visible,.fh-form input:focus-visible,.fh-form select:focus-visible,"
-    ".fh-form textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-left:10px;overflow:visible}"
+    ".fh-panel .widget-html,.fh-panel .widget-html-content{line-height:1.45;height:auto}"
+    ".fh-panel .widget-checkbox{margin-right:14px}"
+    ".fh-panel .fh-plain{font-size:13px}"
+    ".fh-panel .fh-run-bar{margin:6px 0}"
+    ".fh-panel .fh-status{flex:1 1 12em}"
+    ".fh-panel button:focus-visible,.fh-panel input:focus-visible,.fh-panel select:focus-visible,"
+    ".fh-panel textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
     "</style>"
 )
 

@@ -7,13 +7,12 @@ whatever thread, and is shown by setting traits. What is seldom wanted is made w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fh_notebook.contract.run import Run
-from fh_notebook.notebook.fields import FieldsView
+from fh_notebook.contract.spell import listed, path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
 from fh_notebook.notebook.form_core import FormCore, Listener
-from fh_notebook.notebook.form_parts import Look, hear_all, problems_list
+from fh_notebook.notebook.form_parts import Look, hear_all
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
@@ -39,18 +38,18 @@ class FormView(Listener):
     def __init__(self, core: FormCore) -> None:
         self._core = core
         self._look = look = Look()
+        self._refused = False
+        """Whether a person is told why nothing was sent."""
         self._submit: int | None = None
         """The number by which the results know the submit that is shown."""
         self._head = look.text(head_of(core.deployment))
-        self._fields = FieldsView(core.model, on_change=self._edited)
-        self._problems = look.text(dom_class="fh-problems")
-        acts = Acts(run=self._run, cancel=self._cancel, chosen=self._edited)
+        acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell("edited"))
         self._bar = RunBar(look, core.choice, acts)
         self._results = ResultsView(deployment=core.deployment)
         self._tools = Tools(core, look, self._bar.say)
         self.widget = look.column(
-            self._head, self._fields.widget, self._problems, self._bar.widget, self._results.widget, self._tools.widget,
-            dom_class="fh-form",
+            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._tools.widget,
+            dom_class="fh-panel",
         )  # fmt: skip
         core.listeners.append(self)
         self._catch_up()
@@ -76,32 +75,32 @@ class FormView(Listener):
         self._bar.cancelling()
         self._core.cancel()
 
-    def _edited(self, *_: Any) -> None:
-        self._show_problems()
-        self._tools.follow()
-        self._core.tell("edited")
-
     # --- what happens
 
     def changed(self) -> None:
         """Show the values as they are now."""
-        self._fields.refresh()
+        self._core.fields.refresh()
         self._bar.follow()
-        self._show_problems()
-        self._tools.follow()
+        self.edited()
         hear_all(self.widget)
 
+    def edited(self) -> None:
+        """Show what follows from the values."""
+        if self._refused:
+            self._refused = bool(self._core.problems)
+            self._bar.say(*self._to_put_right())
+        self._tools.follow()
+
     def refused(self, problems: Sequence[str]) -> None:
-        """Say why nothing was sent; each problem stands beside its field as well."""
-        self._fields.refresh()
-        self._problems.value = problems_list(problems)
-        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        self._bar.say(f"Nothing was sent: {number}, listed above.", kind="error")
+        """Say that nothing was sent, and where to look; each problem stands beside its field."""
+        self._refused = True
+        self._core.fields.refresh()
+        self._bar.say(*self._to_put_right())
         hear_all(self.widget)
 
     def began(self, submission: Submission) -> None:
         """Show a new submit: every column waits."""
-        self._problems.value = ""
+        self._refused = False
         self._submit = self._results.begin(submission.variants, submission.repeats)
         for index in range(len(submission.requests)):
             self._results.started(index, submit=self._submit)
@@ -129,24 +128,22 @@ class FormView(Listener):
 
     def grown(self) -> None:
         """Show other fields; what was typed is in them."""
-        self._fields = FieldsView(self._core.model, on_change=self._edited)
         self._head.value = head_of(self._core.deployment)
-        head, _, *rest = self.widget.children
-        self.widget.children = (head, self._fields.widget, *rest)
+        head, gone, *rest = self.widget.children
+        self.widget.children = (head, self._core.fields.widget, *rest)
+        gone.close()
         self._bar.follow()
-        self._show_problems()
-        self._tools.follow()
+        self.edited()
         hear_all(self.widget)
 
-    def _show_problems(self) -> None:
-        """All problems after a Run that sent nothing; before, those that stand beside no field."""
-        model = self._core.model
-        told = self._core.problems if model.all_touched else model.other_problems
-        shown = problems_list(told)
-        if self._problems.value != shown:
-            self._problems.value = shown
-            if not shown:
-                self._bar.say("")
+    def _to_put_right(self) -> tuple[str, str]:
+        """What keeps Run from sending, in one line: fields by name, which tell their own problems."""
+        core = self._core
+        names = [path_text([name]) for name, state in core.model.fields.items() if state.problems]
+        others = [problem for problem in core.problems if problem not in core.model.problems]
+        parts = [*others, *([f"to put right: {listed(names, 'and')}"] if names else [])]
+        parts += core.model.other_problems[:1]
+        return (f"Nothing was sent. {'; '.join(parts)}", "error") if parts else ("", "dim")
 
 
 def _place(origin: str) -> str:

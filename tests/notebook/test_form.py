@@ -64,7 +64,11 @@ assert not heavy, heavy
 assert not os.path.exists(os.environ["FH_NOTEBOOK_STORE"])
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment.for_process(tmp_path), capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        env=environment.for_process(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )  # type: ignore[arg-type]
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["Form of d (v: 1 call)", "  a*  x", "  b   not set"]
@@ -77,7 +81,7 @@ def test_the_fields_are_the_top_level_properties_by_name(form: fh.Form) -> None:
     assert form.value == {"max_words": 120}
     form.fields["sender"].fields["name"].value = "Ada"
     assert form.value["sender"] == {"name": "Ada", "vip": False}
-    form.fields["sender"].unset()
+    form.fields["sender"].value = fh.UNSET
     assert "sender" not in form.value
     odd = fh.form(fh.Deployment("d", inputs={"": fh.text(), "a.b": fh.text(), "class": fh.text()}))
     for name in odd.fields:
@@ -113,7 +117,7 @@ def test_a_submit_of_what_does_not_fit_sends_nothing(form: fh.Form, hive: LocalH
 def test_what_is_sent_is_the_value_exactly(form: fh.Form) -> None:
     """A default that was taken away is not filled in again, and what was edited since is not in the run."""
     form.fields["ticket"].value = "Late."
-    form.fields["max_words"].unset()
+    form.fields["max_words"].value = fh.UNSET
     form.variants = "nearest"
     [run] = form.submit().wait()
     assert run.output == {"got": ["ticket"], "words": None}
@@ -199,7 +203,8 @@ def test_inputs_are_collected_for_a_batch(form: fh.Form, hive: LocalHive) -> Non
     for ticket, tone in (("Late.", fh.UNSET), ("Lost.", "calm")):
         form.fields["ticket"].value, form.fields["tone"].value = ticket, tone
         form.add_to_dataset()
-    assert form.dataset[["ticket", "tone"]].to_numpy().tolist() == [["Late.", None], ["Lost.", "calm"]]
+    assert form.dataset["ticket"].tolist() == ["Late.", "Lost."]
+    assert form.dataset["tone"].isna().tolist() == [True, False]
     batch = fh.batch(form.dataset, TRIAGE, variants="keywords", client=hive.client(), progress=False)
     assert batch.frame["status"].tolist() == ["completed", "completed"]
 
@@ -218,7 +223,7 @@ def test_variants_are_all_unless_some_are_named(hive: LocalHive) -> None:
 
 def test_a_name_is_looked_up_and_a_slip_is_told(hive: LocalHive) -> None:
     """Of an unknown one only the name is known; the form says which variant is missing, and sends nothing."""
-    assert fh.form("support-triage").fields["ticket"].required
+    assert "ticket" in fh.form("support-triage").fields
     assert list(fh.form("triage", client=hive.client()).fields) == []
     with pytest.raises(InputError, match="did you mean 'support-triage'"):
         fh.form("support-triag")
@@ -247,7 +252,9 @@ def test_misuse_is_one_line(arguments: dict[str, object], told: str) -> None:
 def test_placeholders_of_a_snippet_are_shown_empty() -> None:
     """Nothing is sent under a name that stands for another."""
     form = fh.form(
-        fh.Deployment.from_snippet('{"deployment": "YOUR_DEPLOYMENT_NAME", "variant": "YOUR_VARIANT_NAME", "inputs": {}}')
+        fh.Deployment.from_snippet(
+            '{"deployment": "YOUR_DEPLOYMENT_NAME", "variant": "YOUR_VARIANT_NAME", "inputs": {}}'
+        )
     )
     assert form.variants == ()
     assert "give the deployment's name in place of the snippet's placeholder" in repr(form.submit())
