@@ -7,6 +7,9 @@ inside of a text area is one of those (Tab leads on to the Run button, and Space
 
 from __future__ import annotations
 
+import importlib
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -24,6 +27,9 @@ from fh_notebook.notebook.form_model import FormModel
 from fh_notebook.notebook.form_state import FieldState
 
 __all__ = ["Field", "FieldsView", "GroupField"]
+
+IMPORT_AFTER_S: Final = 1.0
+"""The page needs the kernel first."""
 
 _CLASSES: Final[dict[Kind, type[Field]]] = {
     Kind.TEXT: TextField,
@@ -98,6 +104,7 @@ class FieldsView:
         parts = [style, *(field.widget for field in self.fields.values())]
         made = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
         self._fixed = tuple(parts)
+        _import_the_judge()
         return made
 
     def refresh(self) -> None:
@@ -149,6 +156,14 @@ class FieldsView:
         if self._widget is not None:
             _close(self._widget)
             self.look.close()
+
+
+def _import_the_judge() -> None:
+    """Import the library of JSON Schema when the form is on the screen, so that the first edit does not wait for it."""
+    if "jsonschema" not in sys.modules:
+        later = threading.Timer(IMPORT_AFTER_S, importlib.import_module, ("jsonschema",))
+        later.daemon = True
+        later.start()
 
 
 def _close(widget: Any) -> None:

@@ -230,10 +230,11 @@ class Field:
         self._on_click(button, handler)
         return button
 
-    def _html(self, text: str, *classes: str) -> Any:
+    def _html(self, text: str, *classes: str, layout: Any = None) -> Any:
         from ipywidgets import HTML
 
-        return HTML(text, layout=self.view.look.whole, style=self.view.look.html_style, _dom_classes=classes)
+        look = self.view.look
+        return HTML(text, layout=layout or look.whole, style=look.html_style, _dom_classes=classes)
 
     def _show_switch(self) -> None:
         state = self.state
@@ -336,7 +337,7 @@ class Field:
         return "not set" if state.switchable else "\u200b"
 
     def _title(self, text: str) -> Any:
-        return self._html(html.el("div", text, cls="fh-title"))
+        return self._html(html.el("div", text, cls="fh-title"), layout=self.view.look.title)
 
 
 def _rows(text: str) -> int:

@@ -28,7 +28,7 @@ class FileField(Field):
 
     def _make(self) -> Any:
         if not self._is_text:
-            return self._html("", "fh-control")
+            return self._html("", "fh-control", layout=self.view.look.title)
         control = self._text_area(rows=4)
         self._hear(control, self._typed)
         return control

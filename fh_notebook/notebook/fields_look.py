@@ -97,7 +97,12 @@ class Look:
     @cached_property
     def beside(self) -> Any:
         """A second control of a field: a picker, a slider."""
-        return self._layout(width="190px", flex="0 1 190px", min_width="120px", margin="0 0 0 8px")
+        return self._layout(width="200px", flex="0 1 200px", min_width="120px", margin="0 0 0 8px")
+
+    @cached_property
+    def title(self) -> Any:
+        """The name of a group, with a switch beside it."""
+        return self._layout(width="auto", min_width="0", flex="1 1 160px", margin="0", height="auto")
 
     @cached_property
     def row(self) -> Any:
@@ -178,6 +183,12 @@ CSS: Final = html.Html(
     "height:auto;white-space:normal;overflow-wrap:anywhere;font-weight:600;color:var(--jp-ui-font-color1,inherit)}"
     ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"
     "border-box;flex:0 0 auto;margin:0}"
+    ".fh-form .fh-control>select:not([multiple]),.fh-form .fh-control>input{height:28px}"
+    ".fh-form .fh-picker input{width:100%;min-width:0;height:28px;margin:0;box-sizing:border-box;"
+    "border:1px solid var(--jp-widgets-input-border-color,currentColor);"
+    "background:var(--jp-widgets-input-background-color,transparent);color:var(--jp-widgets-input-color,inherit)}"
+    ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"
+    ".fh-form .fh-switch input{margin:0}"
     ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
     ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"

@@ -138,7 +138,7 @@ class PasswordField(Field):
             continuous_update=False,
             layout=look.control,
             style=look.text_style,
-            placeholder=self._said(),
+            placeholder=self._hidden(),
             _dom_classes=("fh-control",),
         )
         self._hear(control, self._typed)
@@ -148,13 +148,13 @@ class PasswordField(Field):
         if text:
             self.state.set_text(text)
 
-    def _said(self) -> str:
+    def _hidden(self) -> str:
         if self.state.is_null:
             return "null"
         return "set, hidden" if self.state.is_set else self._placeholder()
 
     def _show(self) -> None:
-        self._put(self._control, value="", placeholder=self._said())
+        self._put(self._control, value="", placeholder=self._hidden())
 
 
 def _quiet_password() -> type[Any]:

@@ -130,8 +130,9 @@ class GroupState(FieldState):
         return [problem for problem in self.problems if problem not in inside]
 
     @property
-    def _was_given(self) -> bool:
-        return self.default is not UNSET and self.is_set
+    def _was_given_wrong(self) -> bool:
+        # Its fields show theirs; of itself there is only what is no object, or a name that is not taken.
+        return bool(self._raw is not UNSET or self.extras) and super()._was_given_wrong
 
     def walk(self) -> Iterator[FieldState]:
         """Yield it and every field inside of it that was made so far."""

@@ -14,6 +14,7 @@ from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
+from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.notebook.form_reading import Read, can_show, json_text, read_json, read_text, text_of
 from fh_notebook.values import MASK, UNSET
 
@@ -314,13 +315,15 @@ class FieldState:
     @property
     def shown_problems(self) -> list[str]:
         """The problems to show beside it: after the first edit or Run, and of a default or a given value at once."""
-        if self.touched or self._model.all_touched or self._was_given:
+        if self.touched or self._model.all_touched or self._was_given_wrong:
             return self.own_problems
         return []
 
     @property
-    def _was_given(self) -> bool:
-        return self.is_set
+    def _was_given_wrong(self) -> bool:
+        """Whether a default or a given value may not fit; what plainly fits is not judged yet."""
+        value = self._now()
+        return value is not UNSET and not surely_fits(value, self.schema)
 
     def touch(self) -> None:
         """Show its problems from now on."""
