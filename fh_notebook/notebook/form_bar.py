@@ -70,11 +70,14 @@ class RunBar:
         try:
             self._offer()
             self._repeats.value = self._choice.repeats
-            calls = self._choice.calls
-            self._run.description = "Run" if calls < 2 else f"Run {calls:,} calls"
+            self.show_calls(self._choice.calls)
             self._run.tooltip = f"Send it ({self._choice})"
         finally:
             self._follows = False
+
+    def show_calls(self, number: int | None) -> None:
+        """Show on Run how many calls it makes; ``None`` while that is not known."""
+        self._run.description = "Run" if number in (None, 0, 1) else f"Run {number:,} calls"
 
     def say(self, text: str, kind: str = "dim") -> None:
         """Show one line beside the buttons."""
@@ -94,8 +97,10 @@ class RunBar:
     # --- variants
 
     def _offer(self) -> None:
+        from ipywidgets import HTML
+
         offered = self._choice.offered
-        known = [getattr(box, "description", "") for box in self._variants.children]
+        known = [getattr(box, "description", "") for box in self._variants.children[1:]]
         if not offered:
             if not self._is_typed():
                 self._variants.children = (self._typing(),)
@@ -105,8 +110,9 @@ class RunBar:
             self._choose_in_list(offered)
         else:
             if known != list(offered):
-                self._variants.children = tuple(self._box(name) for name in offered)
-            for box in self._variants.children:
+                label = HTML("Variants", layout=self._look.input)
+                self._variants.children = (label, *(self._box(name) for name in offered))
+            for box in self._variants.children[1:]:
                 box.value = box.description in self._choice.chosen
 
     def _is_typed(self) -> bool:
@@ -122,7 +128,7 @@ class RunBar:
 
     def _checked(self) -> None:
         if not self._follows:
-            self._choice.choose([box.description for box in self._variants.children if box.value])
+            self._choice.choose([box.description for box in self._variants.children[1:] if box.value])
             self._changed()
 
     def _choose_in_list(self, offered: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from fh_notebook.notebook.form_grow import (
 )
 from fh_notebook.notebook.form_parts import LABELLED, Look, line
 from fh_notebook.notebook.notices import running_shell
-from fh_notebook.store.catalog_file import shown
+from fh_notebook.store import catalog_file
 from fh_notebook.values import Secret
 
 __all__ = ["GrowPanel"]
@@ -52,12 +52,12 @@ class GrowPanel:
         """Show what can be done with the deployment as it is."""
         grows, nameless = can_grow(self._core.deployment), is_placeholder(self._core.deployment.name)
         naming, adding, pasting, taking, _ = self._rows
-        for row, is_shown in ((naming, nameless), (adding, grows), (pasting, grows), (taking, grows)):
-            row.layout.display = None if is_shown else "none"
         frames = _frames()
+        shown = ((naming, nameless), (adding, grows), (pasting, grows), (taking, grows and bool(frames)))
+        for row, is_shown in shown:
+            row.layout.display = None if is_shown else "none"
         if tuple(self._frame.options) != frames:
             self._frame.options = frames
-        self._take.disabled = not frames
 
     # --- rows
 
@@ -143,7 +143,7 @@ class GrowPanel:
 
     def _save(self) -> None:
         path = self._core.deployment.save()
-        self._tell(f"Saved {self._core.deployment.name} in {shown(path)}.")
+        self._tell(f"Saved {self._core.deployment.name} in {catalog_file.shown(path)}.")
 
     def _grow(self, grown: Grown) -> None:
         self._core.grow(grown)

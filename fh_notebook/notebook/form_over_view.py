@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.batching.plan import Plan
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_bar import Acts, RunBar
@@ -105,6 +106,7 @@ class OverView:
         preview = self._core.mapping.preview()
         self._preview.value = str(preview_page(self._core.mapping, preview))
         self._problems.value = problems_list(preview.problems)
+        self._bar.show_calls(None)
         if preview.problems or self._core.choice.problem:
             self._plan.value = line(self._core.choice.problem)
             return
@@ -112,13 +114,14 @@ class OverView:
         self._plan.value = line("Counting the calls …")
         self._later.do(lambda: _planned(core, chosen, repeats), self._show_plan)
 
-    def _show_plan(self, plan: str | InputError) -> None:
+    def _show_plan(self, plan: Plan | InputError) -> None:
         if isinstance(plan, InputError):
             self._problems.value = problems_list(plan.problems)
             self._plan.value = ""
         else:
-            self._plan.value = line(plan, kind="plain")
-        hear_all(self._plan)
+            self._plan.value = line(str(plan), kind="plain")
+            self._bar.show_calls(plan.most_calls)
+        hear_all(self.widget)
 
     def _show_progress(self, view: ProgressView) -> None:
         self._progress.value = view._repr_html_()
@@ -131,8 +134,10 @@ class OverView:
         self._bar.running(False)
         batch = self._core.batch
         if batch is not None:
+            self._progress.value = ""  # how it ended is the head of the result
             self._result.value = batch._repr_html_()
             self._bar.say("All of it is in form.frame.")
+        self._show()
         self._told_changed()
         hear_all(self.widget)
 
@@ -144,9 +149,9 @@ class OverView:
         self._bar.say(text, kind="error")
 
 
-def _planned(core: BatchCore, chosen: tuple[str, ...], repeats: int) -> str | InputError:
+def _planned(core: BatchCore, chosen: tuple[str, ...], repeats: int) -> Plan | InputError:
     try:
-        return str(plan_of(core.mapping, core.find_client(), variants=chosen, repeats=repeats))
+        return plan_of(core.mapping, core.find_client(), variants=chosen, repeats=repeats)
     except InputError as told:
         return told
 
@@ -193,6 +198,10 @@ class _Line:
     def _is_secret(self) -> bool:
         return self._core.mapping.is_secret(self._name)
 
+    @property
+    def _is_set(self) -> bool:
+        return bool(self._core.mapping.sources[self._name].value)
+
     def _offer_constant(self, is_offered: bool) -> None:
         if not is_offered:
             self.widget.children = (self._from,)
@@ -207,7 +216,7 @@ class _Line:
 
         more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False}
         made = (
-            Password(placeholder="hidden; held in memory only", **more)
+            Password(placeholder="set, hidden" if self._is_set else "not shown", **more)
             if self._is_secret
             else Text(placeholder="the same in every row", **more)
         )

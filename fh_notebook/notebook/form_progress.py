@@ -58,9 +58,9 @@ class FormProgress:
         """Show how it ended, and take the buttons away."""
         state = self._pacer.state()
         self._pacer.end()
+        self._place(None)
         if self._controls is not None:
             self._controls.end()
-        self._place(None)
         self._show(ProgressView(self._plan, state, summary=batch.summary()))
         self._ended()
 
@@ -71,11 +71,16 @@ class FormProgress:
 
 
 class _Controls(BatchControls):
-    """The buttons of a batch, put into the form and not under a cell."""
+    """The buttons of a batch, put into the form and not under a cell; the form has a Cancel of its own."""
 
     def __init__(self, batch: Snapshot, changed: Callable[[], object], place: Callable[[Any], object]) -> None:
         super().__init__(batch, changed)
         self._place = place
+
+    def _make(self) -> Any:
+        made = super()._make()
+        made.children = tuple(child for child in made.children if child is not self._cancel)
+        return made
 
     def _display(self, shown: Mapping[str, Any]) -> None:
         if self._widget is not None:

@@ -20,6 +20,7 @@ STYLE: Final = html.Html(
     ".fh-panel .widget-checkbox{margin-right:14px}"
     ".fh-panel .fh-plain{font-size:13px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
+    ".fh-panel .fh-tools{margin-top:8px}"
     ".fh-panel .fh-status{flex:1 1 12em}"
     ".fh-panel button:focus-visible,.fh-panel input:focus-visible,.fh-panel select:focus-visible,"
     ".fh-panel textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"

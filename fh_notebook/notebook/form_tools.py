@@ -7,7 +7,7 @@ what is typed only while it is open.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_grow import can_grow, is_placeholder
@@ -17,6 +17,9 @@ from fh_notebook.notebook.form_request import RequestPanel
 from fh_notebook.notebook.form_reuse import CopyPanel, HistoryPanel
 
 __all__ = ["Tools"]
+
+_GROW: Final = ("Variables …", "Add Start variables, and save them to the catalogue")
+_SAVE: Final = ("Catalogue …", "Save the deployment to the catalogue")
 
 
 class Panel(Protocol):
@@ -50,7 +53,7 @@ class Tools:
             "request": self._toggle("request", "Request", "Show exactly what Run would send"),
             "history": self._toggle("history", "Earlier calls", "Fill the fields with what was sent before"),
             "copy": self._toggle("copy", "Copy as …", "The call as a %%fetchhive cell, Python or curl"),
-            "grow": self._toggle("grow", "Variables …", "Add Start variables, or save them to the catalogue"),
+            "grow": self._toggle("grow", *_GROW if can_grow(core.deployment) else _SAVE),
         }
         collect = look.safely(core.collect, lambda trouble: say(trouble, kind="error"))
         add = look.button("Add to dataset", "Collect these inputs in form.dataset, for a batch", "fh-add", collect)
