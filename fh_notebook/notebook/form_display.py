@@ -47,15 +47,13 @@ class FormDisplay:
 
     def show(self, make_widget: Callable[[], Any]) -> None:
         """Show the form under the running cell; in a terminal, its text."""
-        from IPython.display import DisplayHandle
-
         if getattr(running_shell(), "kernel", None) is None:
             print(self._text())  # noqa: T201 - the value of a cell, in a terminal
             return
         view = make_widget()._repr_mimebundle_()
         # Without the HTML: where the widgets are not known, the display below has it.
-        DisplayHandle().display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
-        handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
+        _new_handle().display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)
+        handle = _new_handle()
         self._said = str(page := self._page())
         handle.display(bundle(page, self._text()), raw=True)
         self._handles.append(handle)
@@ -72,3 +70,9 @@ class FormDisplay:
         for handle in self._handles:
             with suppress(Exception):  # a page that has gone ends nothing
                 handle.update(shown, raw=True)
+
+
+def _new_handle() -> Any:
+    from IPython.display import DisplayHandle
+
+    return DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types

@@ -58,6 +58,7 @@ class GrowPanel:
             row.layout.display = None if is_shown else "none"
         if tuple(self._frame.options) != frames:
             self._frame.options = frames
+            self._frame.value = frames[0] if frames else None
 
     # --- rows
 

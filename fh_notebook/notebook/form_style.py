@@ -15,7 +15,8 @@ __all__ = ["STYLE", "head_of"]
 
 STYLE: Final = html.Html(
     "<style>"
-    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-left:10px;overflow:visible}"
+    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 10px;"
+    "overflow:visible;box-sizing:border-box;max-width:100%}"
     ".fh-panel .widget-html,.fh-panel .widget-html-content{line-height:1.45;height:auto}"
     ".fh-panel .widget-checkbox{margin-right:14px}"
     ".fh-panel .fh-plain{font-size:13px}"
