@@ -226,3 +226,10 @@ def test_a_list_whose_items_are_of_several_types_is_named() -> None:
     """In a sentence about alternatives, and of what is missing."""
     schema = {"properties": {"v": {"type": "array", "items": {"type": ["string", "null"]}}}, "required": ["v"]}
     assert problems(schema, {}) == ["v: is missing; give a list"]
+
+
+def test_an_alternative_that_takes_nothing_is_none() -> None:
+    """A branch that is the schema `false`."""
+    schema = {"properties": {"v": {"anyOf": [False, {"type": "null"}]}}}
+    assert problems(schema, {"v": []}) == ["v: the list [] is neither nothing nor null"]
+    assert problems({"properties": {"v": {"oneOf": [False, False]}}}, {"v": 3}) == ["v: 3 is not nothing"]
