@@ -104,6 +104,7 @@ class FieldsView:
         parts = [style, *(field.widget for field in self.fields.values())]
         made = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
         self._fixed = tuple(parts)
+        self._show_others(made)
         _import_the_judge()
         return made
 
@@ -112,7 +113,7 @@ class FieldsView:
         if self._widget is not None:
             for field in self.fields.values():
                 field.refresh()
-            self._show_others()
+            self._show_others(self._widget)
 
     def changed(self, field: Field) -> None:
         """Show what a change of `field` has changed."""
@@ -122,7 +123,7 @@ class FieldsView:
                 if other is not field:
                     other.refresh_problems()
             self._refresh_around(field)
-            self._show_others()
+            self._show_others(self._widget)
         if self._on_change is not None:
             self._on_change()
 
@@ -137,9 +138,9 @@ class FieldsView:
             yield field
             yield from field.children()
 
-    def _show_others(self) -> None:
+    def _show_others(self, widget: Any) -> None:
         """Show the problems that belong to no field."""
-        told = self.model.other_problems if self.model.all_touched or self.model.extras else []
+        told = self.model.shown_other_problems
         said = problem_html(told) if told else ""
         if self._problem is None and said:
             from ipywidgets import HTML
@@ -148,8 +149,8 @@ class FieldsView:
         elif self._problem is not None and self._problem.value != said:
             self._problem.value = said
         shown = (*self._fixed, self._problem) if said else self._fixed
-        if self._widget.children != shown:
-            self._widget.children = shown
+        if widget.children != shown:
+            widget.children = shown
 
     def close(self) -> None:
         """Take all widgets out of the page."""

@@ -140,9 +140,8 @@ class Field:
                 self._showing = before
 
     def _arrange(self, control: Any) -> None:
-        self._place_parts(
-            *self._controls(control), self._switch, self._help, self._empty_button(), self._problem_line()
-        )
+        below = (self._help, self._problem_line(), self._empty_button())
+        self._place_parts(*self._controls(control), self._switch, *below)
 
     def _problem_line(self) -> Any:
         return self._problem if self._said else None

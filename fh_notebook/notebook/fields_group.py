@@ -22,6 +22,8 @@ class GroupField(Field):
     """An object, with a field for each of its names."""
 
     state: GroupState
+    bare = False
+    """Whether it stands under a choice that has its name and its switch."""
     _fields: dict[str, Field] | None = None
     _inner: Any = None
     _extras: Any = None
@@ -60,7 +62,9 @@ class GroupField(Field):
         is_open = self.state.is_set and not self.state.is_null and control is self._control
         extra = self._extra_names() if is_open else None
         inner = self._inner if is_open else None
-        self._place_parts(control, self._switch, self._help, self._problem_line(), inner, extra)
+        is_bare = self.bare and control is self._control
+        head = (None, None) if is_bare else (control, self._switch)
+        self._place_parts(*head, self._help, self._problem_line(), inner, extra)
 
     def _extra_names(self) -> Any:
         """Return a line about what was given under names that have no field, and is sent."""
@@ -114,7 +118,9 @@ class OneOfField(Field):
         if not self._is_open or state is None or index is None:
             return None
         if index not in self._inside:
-            self._inside[index] = self.view.field_of(state, label=self.state.labels[index])
+            made = self._inside[index] = self.view.field_of(state, label=self.state.labels[index])
+            if isinstance(made, GroupField):
+                made.bare = True
         return self._inside[index]
 
     def children(self) -> Iterator[Field]:

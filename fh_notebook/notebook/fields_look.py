@@ -56,7 +56,12 @@ class Look:
     def field(self) -> Any:
         """One field with its switch, its help and its problems."""
         return self._layout(
-            width="100%", flex_flow="row wrap", align_items="flex-end", overflow="visible", margin="0 0 10px 0"
+            width="100%",
+            flex_flow="row wrap",
+            align_items="flex-end",
+            overflow="visible",
+            margin="0 0 10px 0",
+            grid_gap="0 8px",
         )
 
     @cached_property
@@ -75,12 +80,12 @@ class Look:
     @cached_property
     def switch(self) -> Any:
         """The switch beside an optional field."""
-        return self._layout(width="auto", flex="0 0 auto", margin="0 0 0 10px")
+        return self._layout(width="auto", flex="0 0 auto", margin="0")
 
     @cached_property
     def choice_switch(self) -> Any:
         """The switch of a field that takes null."""
-        return self._layout(width="92px", flex="0 0 auto", margin="0 0 0 10px")
+        return self._layout(width="92px", flex="0 0 auto", margin="0")
 
     @cached_property
     def whole(self) -> Any:
@@ -97,12 +102,14 @@ class Look:
     @cached_property
     def beside(self) -> Any:
         """A second control of a field: a picker, a slider."""
-        return self._layout(width="200px", flex="0 1 200px", min_width="120px", margin="0 0 0 8px")
+        return self._layout(width="200px", flex="0 1 200px", min_width="120px", margin="0")
 
     @cached_property
     def title(self) -> Any:
         """The name of a group, with a switch beside it."""
-        return self._layout(width="auto", min_width="0", flex="1 1 160px", margin="0", height="auto")
+        return self._layout(
+            width="auto", min_width="0", flex="1 1 160px", margin="0", height="auto", align_self="center"
+        )
 
     @cached_property
     def row(self) -> Any:
@@ -184,7 +191,11 @@ CSS: Final = html.Html(
     ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"
     "border-box;flex:0 0 auto;margin:0}"
     ".fh-form .fh-control>select:not([multiple]),.fh-form .fh-control>input{height:28px}"
+    # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
+    ".fh-form select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
+    ".fh-form .fh-control>select[multiple]{padding:4px 6px}"
     ".fh-form .fh-picker input{width:100%;min-width:0;height:28px;margin:0;box-sizing:border-box;"
+    "font-family:inherit;font-size:inherit;padding:2px 6px;"
     "border:1px solid var(--jp-widgets-input-border-color,currentColor);"
     "background:var(--jp-widgets-input-background-color,transparent);color:var(--jp-widgets-input-color,inherit)}"
     ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"

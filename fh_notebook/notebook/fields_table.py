@@ -50,7 +50,7 @@ class TableField(Field):
             body = self._table.box if self._table is not None and self.state.rows else None
         title = control if is_table else None
         tools = (self._toolbar(), self._paste)
-        self._place_parts(title, self._switch, self._help, body, *tools, self._empty_button(), self._problem_line())
+        self._place_parts(title, self._switch, self._help, body, *tools, self._problem_line(), self._empty_button())
 
     # ------------------------------------------------------------------ its tools
 
@@ -140,7 +140,7 @@ class _Table:
                 grid_gap="4px 6px",
                 align_items="center",
                 padding="2px",
-                grid_template_columns=f"repeat({width}, minmax(90px, 1fr)) 100px",
+                grid_template_columns=f"repeat({width}, minmax(64px, 1fr)) 98px",
             ),
             _dom_classes=("fh-table-box",),
         )

@@ -31,18 +31,15 @@ class GroupState(FieldState):
         """What was given under names that have no field."""
         super().__init__(model, place, schema, shape)
         self._on = False
+        if self.recursive:
+            return
         if self.default is not UNSET:
             self._take(self.default)
-        elif self.required and not self.recursive:
+        elif self.required:
             self._on = True
 
     def _beginning(self) -> Any:
         return UNSET
-
-    @property
-    def recursive(self) -> bool:
-        """Whether it lies in a group of its own kind: then it is begun by a person, or there would be no end."""
-        return bool(self.shape.refs & self._place.refs)
 
     @property
     def switchable(self) -> bool:
@@ -58,12 +55,14 @@ class GroupState(FieldState):
         return self._fields
 
     def _made(self) -> dict[str, FieldState]:
-        refs = self._place.refs | self.shape.refs
+        within = self._place.within | self.marks
         required = self.says.get("required")
         needed = required if isinstance(required, list) else []
         return {
             name: field_state(
-                self._model, Place(name, (*self.path, name), required=name in needed, parent=self, refs=refs), schema
+                self._model,
+                Place(name, (*self.path, name), required=name in needed, parent=self, within=within),
+                schema,
             )
             for name, schema in properties_of(self.says).items()
         }
@@ -89,6 +88,7 @@ class GroupState(FieldState):
         # Exactly this: a field that it does not name is left out.
         for name, state in self.fields.items():
             state.load(value.get(name, UNSET))
+            state.passed_over = name not in value
         self.extras = {name: item for name, item in value.items() if name not in self.fields}
 
     def _clear(self) -> None:

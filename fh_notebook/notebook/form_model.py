@@ -120,6 +120,12 @@ class FormModel:
         shown = [path_text(state.path) for state in self.fields.values()]
         return [problem for problem in self.problems if not any(_is_at(problem, where) for where in shown)]
 
+    @property
+    def shown_other_problems(self) -> list[str]:
+        """Those of them to show: after the first edit or Run, and of given names at once."""
+        is_time = self.all_touched or self.extras or any(state.touched for state in self.fields.values())
+        return self.other_problems if is_time else []
+
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; a name without a field is kept.
 

@@ -31,7 +31,7 @@ class OneOfState(FieldState):
         """Which of the branches is chosen; ``None`` while none is."""
         self._on = False
         super().__init__(model, place, schema, shape)
-        if self.default is not UNSET:
+        if self.default is not UNSET and not self.recursive:
             self._take(self.default)
 
     def _beginning(self) -> Any:
@@ -54,8 +54,8 @@ class OneOfState(FieldState):
 
     def _branch(self, index: int) -> FieldState:
         if index not in self._branches:
-            refs = self._place.refs | self.shape.refs
-            place = Place(self.name, self.path, required=True, parent=self, refs=refs)
+            within = self._place.within | self.marks
+            place = Place(self.name, self.path, required=True, parent=self, within=within)
             self._branches[index] = field_state(self._model, place, self.shape.branches[index].schema)
         return self._branches[index]
 

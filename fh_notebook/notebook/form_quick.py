@@ -1,7 +1,7 @@
-"""A quick yes to a default that plainly fits, so that a form is on the screen before the library has been imported. Pure.
+"""A quick yes to a default that plainly fits, so that no form waits for the library of JSON Schema. Pure.
 
 Rule of this file: it never says yes where the contract would not; a no means that the contract must look. The library
-of JSON Schema takes most of a second to import, and no form should wait for it to hear that 120 is a whole number.
+takes most of a second to import, and nobody should wait that long to hear that 120 is a whole number.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _number(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any, Any], bo
     return fits
 
 
-def _size(kind: type, compare: Callable[[int, Any], bool]) -> Callable[[Any, Any, Any], bool]:
+def _size(kind: type[str] | type[list[Any]], compare: Callable[[int, Any], bool]) -> Callable[[Any, Any, Any], bool]:
     def fits(value: Any, limit: Any, _: Any) -> bool:
         return not isinstance(value, kind) or (type(limit) is int and compare(len(value), limit))
 
@@ -107,5 +107,5 @@ _RULES: Final[Mapping[str, Callable[[Any, Any, Any], bool]]] = {
     "items": lambda value, limit, _: isinstance(value, list) and all(_fits(item, limit) for item in value),
     "properties": _properties,
     "required": lambda value, limit, _: isinstance(value, dict) and all(name in value for name in limit),
-    "additionalProperties": lambda value, limit, _: isinstance(value, dict) and isinstance(limit, bool),
+    "additionalProperties": lambda _value, limit, says: isinstance(limit, bool) and "properties" in says,
 }

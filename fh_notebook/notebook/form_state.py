@@ -52,7 +52,7 @@ def _hidden(value: Any) -> Any:
 class Place:
     """Where a field is: its name, its path, whether it must be given, and in what it lies."""
 
-    __slots__ = ("name", "parent", "path", "refs", "required")
+    __slots__ = ("name", "parent", "path", "required", "within")
 
     def __init__(
         self,
@@ -61,14 +61,14 @@ class Place:
         *,
         required: bool,
         parent: FieldState | None = None,
-        refs: frozenset[str] = frozenset(),
+        within: frozenset[str | int] = frozenset(),
     ) -> None:
         self.name = name
         self.path = path
         self.required = required
         self.parent = parent
-        self.refs = refs
-        """References on the way here: one that comes again is a schema that holds itself."""
+        self.within = within
+        """The references and schemas on the way here: one that comes again is a schema that holds itself."""
 
 
 class FieldState:
@@ -89,6 +89,8 @@ class FieldState:
         """Why the text that was typed cannot be read; empty when it can."""
         self.touched = False
         """Whether a person or a program has set it since the form was built."""
+        self.passed_over = False
+        """Whether what it lies in was given without it."""
         self._before: Any = UNSET
         """What it was before it was switched off."""
         self._value: Any = self._beginning()
@@ -120,6 +122,16 @@ class FieldState:
     def secret(self) -> bool:
         """Whether its value is or holds a password."""
         return self.shape.secret
+
+    @property
+    def marks(self) -> frozenset[str | int]:
+        """What its schema is known by when it comes again inside of itself."""
+        return frozenset({id(self.schema), *self.shape.refs})
+
+    @property
+    def recursive(self) -> bool:
+        """Whether it lies in its own schema: then a person begins it, default or not, or there would be no end."""
+        return bool(self.marks & self._place.within)
 
     @property
     def switchable(self) -> bool:
@@ -186,6 +198,8 @@ class FieldState:
             if value is None or value is UNSET:
                 self._remember()
             self._take(value)
+            for part in self.walk():
+                part.touched = True
             self._changed()
 
     def _remember(self) -> None:
@@ -323,11 +337,9 @@ class FieldState:
     def _was_given_wrong(self) -> bool:
         """Whether a default or a given value may not fit; what plainly fits is not judged yet."""
         value = self._now()
-        return value is not UNSET and not surely_fits(value, self.schema)
-
-    def touch(self) -> None:
-        """Show its problems from now on."""
-        self.touched = True
+        if value is UNSET:
+            return self.required and self.passed_over
+        return not surely_fits(value, self.schema)
 
     def walk(self) -> Iterator[FieldState]:
         """Yield it and every field inside of it that was made so far."""
