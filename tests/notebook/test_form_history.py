@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.form_history import LIMIT, FormHistory
+from fh_notebook.store.answers import append, line_of
 from fh_notebook.store.store import Store
 
 from .hostile import EVIL, INVISIBLE
@@ -120,12 +122,13 @@ def test_a_label_is_one_short_line_whatever_the_inputs_are(shelf: Shelf) -> None
 
 
 def test_a_run_that_sqlite_cannot_read_is_left_out(shelf: Shelf) -> None:
-    """An output nested deeper than its 1,000 levels does not cost the others."""
-    deep: Any = "end"
-    for _ in range(1_500):
-        deep = [deep]
+    """One that another Python wrote, deeper than SQLite's 1,000 levels, does not cost the others."""
     shelf.keep({"ticket": "before"})
-    shelf.keep({"ticket": "nested"}, output=deep)
+    run = fh.Run(status="completed", deployment="triage", inputs={"ticket": "nested"})
+    line = line_of(run, key="k", workspace=HERE, batch=None, kept_at=shelf.now)
+    nested = line.run.replace('"output":null', f'"output":{"[" * 1_500}{"]" * 1_500}')
+    assert nested != line.run
+    shelf.store.put(lambda c: append(c, replace(line, run=nested))).result()
     shelf.keep({"ticket": "behind"})
     history = shelf.history()
     assert [history.pick(number)["ticket"] for _, number in history.options()] == ["behind", "before"]
