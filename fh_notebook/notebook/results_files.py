@@ -46,8 +46,9 @@ def host_of(asset: Asset) -> str | None:
 
 def is_picture(asset: Asset) -> bool:
     """Whether a file says that it is a picture."""
-    if asset.file_type and "/" in asset.file_type:
-        return asset.file_type.lower().startswith("image/")
+    kind = (asset.file_type or "").lower()
+    if "/" in kind and kind != "application/octet-stream":  # which says only that nothing is known
+        return kind.startswith("image/")
     name = asset.file_name or urlsplit(asset.file_url or "").path
     return name.lower().endswith(_PICTURES)
 

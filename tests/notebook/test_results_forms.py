@@ -194,6 +194,7 @@ def test_what_a_file_is_comes_from_its_type_and_else_from_its_name() -> None:
     """A picture is offered as one."""
     assert is_picture(fh.Asset(file_type="image/png"))
     assert is_picture(fh.Asset(file_name="A.JPG"))
+    assert is_picture(fh.Asset(file_name="a.png", file_type="application/octet-stream"))
     assert is_picture(fh.Asset(file_url="https://a.example/x.webp?y=1"))
     assert not is_picture(fh.Asset(file_type="application/pdf", file_name="a.png"))
     assert not is_picture(fh.Asset())
