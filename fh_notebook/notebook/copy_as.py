@@ -82,7 +82,7 @@ def as_cell(
     """
     holes = _Holes(deployment)
     line = _line(deployment.name, variants, repeats, out)
-    return f"{line}\n{_body(deployment, variants, holes.in_place(inputs))}"
+    return f"{line}\n{_body(deployment, holes.in_place(inputs))}"
 
 
 def as_python(deployment: Deployment, variants: Sequence[str], inputs: Mapping[str, Any], *, repeats: int = 1) -> str:
@@ -210,10 +210,12 @@ def _word(name: str, kind: str) -> str:
     return shlex.quote(name)
 
 
-def _body(deployment: Deployment, variants: Sequence[str], held: dict[str, Any]) -> str:
+def _body(deployment: Deployment, held: dict[str, Any]) -> str:
     """The first way of writing the inputs that is read back as just them, where they are known and where not."""
+    name = deployment.name
+    known = (Deployment(name, inputs=deployment.inputs), Deployment(name))
     for body in (*_yaml(held), _json(held)):
-        if body.strip() and all(_reads(body, known, held) for known in (deployment, Deployment(deployment.name))):
+        if all(_reads(body, places, held) for places in known):
             return body
     raise InputError("these inputs cannot be written as a cell; copy them as Python", where=deployment.name)
 

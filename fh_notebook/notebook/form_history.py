@@ -7,14 +7,15 @@ three stars are never sent as a password.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from itertools import groupby, islice
 from typing import Any, Final
 
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import one_line
-from fh_notebook.store.answers import Kept
+from fh_notebook.store.answers import Inputs
 from fh_notebook.store.store import Store
 from fh_notebook.values import MASK
 
@@ -107,8 +108,8 @@ class FormHistory:
         if self._store is None:
             return
         workspace = self._workspace if isinstance(self._workspace, str) else self._workspace()
-        kept = self._store.answers_of_deployment(workspace, self._name, READ)
-        self._past = tuple(_grouped(kept))[: self._limit]
+        calls = self._store.inputs_of_deployment(workspace, self._name, READ)
+        self._past = tuple(islice(_grouped(calls), self._limit))
 
     def options(self) -> list[tuple[str, int]]:
         """Read anew, and return a label and a number for each entry: the options of a dropdown.
@@ -127,33 +128,21 @@ class FormHistory:
         return copied
 
 
-def _grouped(kept: list[Kept]) -> list[Past]:
-    """One entry for neighbouring calls with the same inputs; within it, the calls in the order they were made."""
-    groups: list[tuple[str, list[Kept]]] = []
-    for answer in kept:
-        same = json.dumps(answer.run.inputs, sort_keys=True)
-        if groups and groups[-1][0] == same:
-            groups[-1][1].append(answer)
-        else:
-            groups.append((same, [answer]))
-    return [_past(group) for _, group in groups]
+def _grouped(calls: Sequence[Inputs]) -> Iterator[Past]:
+    """Yield an entry for neighbouring calls with the same inputs; within it, the calls in the order they were made."""
+    for spelt, group in groupby(calls, key=lambda call: call.json):
+        yield _past(json.loads(spelt), list(group)[::-1])
 
 
-def _past(group: list[Kept]) -> Past:
-    calls = group[::-1]
-    inputs, masked = _without_masks(calls[0].run.inputs)
+def _past(inputs: dict[str, Any], calls: Sequence[Inputs]) -> Past:
+    masked = tuple(name for name, value in inputs.items() if value == MASK)
     return Past(
-        at=group[0].kept_at,
-        variants=tuple(dict.fromkeys(call.run.variant for call in calls if call.run.variant)),
+        at=calls[-1].kept_at,
+        variants=tuple(dict.fromkeys(call.variant for call in calls if call.variant)),
         statuses=tuple(call.status for call in calls),
-        inputs=inputs,
+        inputs={name: value for name, value in inputs.items() if name not in masked},
         masked=masked,
     )
-
-
-def _without_masks(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    masked = tuple(name for name, value in inputs.items() if value == MASK)
-    return {name: value for name, value in inputs.items() if name not in masked}, masked
 
 
 def _look(inputs: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ background loop's. A late answer to an older submit is dropped here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fh_notebook import html
@@ -23,7 +24,7 @@ from fh_notebook.notebook.results_twin import LastState
 
 __all__ = ["ResultsView"]
 
-PAGE_CAP: Final = 400_000
+PAGE_CAP: Final = 200_000
 """Characters of all outputs together that are sent to the page for one state."""
 COLUMNS_SHOWN: Final = 40
 
@@ -52,6 +53,8 @@ class ResultsView:
         Calls of each variant.
     deployment : Deployment or str
         What is run.
+    clock : callable
+        Seconds that only grow.
 
     Attributes
     ----------
@@ -72,7 +75,14 @@ class ResultsView:
       billing
     """
 
-    def __init__(self, variants: Sequence[str] = (), *, repeats: int = 1, deployment: Deployment | str = "") -> None:
+    def __init__(
+        self,
+        variants: Sequence[str] = (),
+        *,
+        repeats: int = 1,
+        deployment: Deployment | str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         from ipywidgets import HTML, VBox
 
         self._deployment = deployment.name if isinstance(deployment, Deployment) else deployment
@@ -80,8 +90,8 @@ class ResultsView:
         self._number = 0
         self._submit: Submit | None = None
         self._columns: list[Column] = []
-        self._layouts: dict[str, Any] = {}
-        self._clock = Clock(self._beat)
+        self._looks: dict[str, dict[str, Any]] = {}
+        self._clock = Clock(self._beat, clock=clock)
         self._line = HTML()
         self._side: Any = None
         self.widget = VBox()
@@ -191,11 +201,11 @@ class ResultsView:
         if self._side is None:
             from ipywidgets import HTML, Box
 
-            self._layouts = _layouts()
-            self._side = Box(layout=self._layouts["side"])
+            self._looks = _looks()
+            self._side = Box(**self._looks["side"])
             self.widget.children = (HTML(_STYLE), self._line, self._side)
         while len(self._columns) < shown:
-            self._columns.append(Column(self._layouts, self._lock, self._redraw))
+            self._columns.append(Column(self._looks, self._lock, self._redraw))
         children = tuple(column.widget for column in self._columns[:shown])
         if children != self._side.children:
             self._side.children = children
@@ -244,17 +254,32 @@ def _said(error: BaseException | str) -> str:
     return one_line(str(error) or type(error).__name__, 2_000)
 
 
-def _layouts() -> dict[str, Any]:
-    """What the columns share: every Layout is a message to the page."""
-    from ipywidgets import Layout
+def _looks() -> dict[str, dict[str, Any]]:
+    """What the widgets of all columns share, by kind: every Layout and every Style is a message to the page."""
+    from ipywidgets import ButtonStyle, Layout, ToggleButtonsStyle
+    from ipywidgets.widgets.widget_description import DescriptionStyle
+    from ipywidgets.widgets.widget_string import HTMLStyle
 
     return {
-        "side": Layout(
-            display="flex", flex_flow="row wrap", align_items="stretch", grid_gap="12px", overflow="visible"
-        ),
-        "column": Layout(flex="1 1 280px", min_width="0", max_width="100%", overflow="visible"),
-        "wide": Layout(width="auto", max_width="100%"),
-        "repeats": Layout(width="260px", max_width="100%"),
-        "button": Layout(width="auto", min_width="72px", align_self="flex-start"),
-        "narrow": {"description_width": "initial"},
+        # A grid, so that the columns of a second row have the width of those above; one alone takes all of it.
+        "side": {
+            "layout": Layout(
+                display="grid",
+                grid_template_columns="repeat(auto-fit, minmax(min(280px, 100%), 1fr))",
+                grid_gap="12px",
+                overflow="visible",
+            )
+        },
+        "column": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},
+        "box": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},
+        "html": {"layout": Layout(), "style": HTMLStyle()},
+        "forms": {"layout": Layout(width="auto", max_width="100%"), "style": ToggleButtonsStyle(button_width="auto")},
+        "repeats": {
+            "layout": Layout(width="260px", max_width="100%"),
+            "style": DescriptionStyle(description_width="initial"),
+        },
+        "button": {
+            "layout": Layout(width="auto", min_width="72px", max_width="100%", align_self="flex-start"),
+            "style": ButtonStyle(),
+        },
     }

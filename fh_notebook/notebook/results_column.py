@@ -14,7 +14,7 @@ from fh_notebook import html
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.results_copy import Copying
-from fh_notebook.notebook.results_files import files_widget
+from fh_notebook.notebook.results_files import close_files, files_widget
 from fh_notebook.notebook.results_forms import FORMS, Look, best_form, forms_of, shown
 from fh_notebook.notebook.results_state import Asked
 
@@ -31,18 +31,18 @@ class Column:
 
     Parameters
     ----------
-    layouts : mapping
-        Shared by all columns.
+    looks : mapping
+        The layout and style of each kind of widget, shared by all columns.
     locked : context manager
         Whoever draws holds it: answers come on the loop's thread, clicks on another.
     changed : callable
         Called when a person chose another repeat: others are compared to the one that is shown here.
     """
 
-    def __init__(self, layouts: dict[str, Any], locked: Any, changed: Callable[[], object]) -> None:
+    def __init__(self, looks: dict[str, dict[str, Any]], locked: Any, changed: Callable[[], object]) -> None:
         from ipywidgets import HTML, VBox
 
-        self._layouts, self._locked, self._changed = layouts, locked, changed
+        self._looks, self._locked, self._changed = looks, locked, changed
         self._calls: tuple[Asked, ...] = ()
         self._first: Run | None = None
         self._cap = html.TEXT_CAP
@@ -51,13 +51,13 @@ class Column:
         """The form that a person chose: it stays for later submits, where the output has it."""
         self._by_us = False
         """Whether a choice is being set by us: that is none of a person's."""
-        self._head, self._body = HTML(), HTML()
+        self._head, self._body = HTML(**looks["html"]), HTML(**looks["html"])
         self._forms: Any = None
         self._repeats: Any = None
         self._copying: Copying | None = None
         self._files_of: Run | None = None
         self._files: Any = None
-        self.widget = VBox([self._head, self._body], layout=layouts["column"])
+        self.widget = VBox([self._head, self._body], **looks["column"])
         self.widget.add_class("fh-column")
 
     @property
@@ -110,12 +110,15 @@ class Column:
 
     def _files_widget(self, run: Run) -> Any:
         if self._files_of is not run:  # a picture that was shown stays, whatever else changes
-            self._files_of, self._files = run, files_widget(run.assets, whole=WHOLE_FRAME)
+            self._files_of = run
+            if self._files is not None:
+                close_files(self._files)
+            self._files = files_widget(run.assets, self._looks, whole=WHOLE_FRAME)
         return self._files
 
     def _copy_widget(self, run: Run) -> Any:
         if self._copying is None:
-            self._copying = Copying(self._layouts["button"])
+            self._copying = Copying(self._looks, self._locked)
         self._copying.show(run)
         return self._copying.widget
 
@@ -123,7 +126,7 @@ class Column:
         if self._forms is None:
             from ipywidgets import ToggleButtons
 
-            self._forms = ToggleButtons(style={"button_width": "auto"}, layout=self._layouts["wide"])
+            self._forms = ToggleButtons(**self._looks["forms"])
             self._forms.add_class("fh-forms")
             self._forms.observe(self._chose_form, "value")
         self._offer(self._forms, [(FORMS[name], name) for name in forms], form)
@@ -133,9 +136,7 @@ class Column:
         if self._repeats is None:
             from ipywidgets import Dropdown
 
-            self._repeats = Dropdown(
-                description="Repeat", layout=self._layouts["repeats"], style=self._layouts["narrow"]
-            )
+            self._repeats = Dropdown(description="Repeat", **self._looks["repeats"])
             self._repeats.add_class("fh-repeats")
             self._repeats.observe(self._chose_repeat, "value")
         of = len(self._calls)
@@ -161,14 +162,14 @@ class Column:
     # --- what a person chooses
 
     def _chose_form(self, change: Any) -> None:
-        if not self._by_us and change["new"] is not None:
-            with self._locked:
+        with self._locked:
+            if not self._by_us and change["new"] is not None:
                 self._wanted = change["new"]
                 self._draw()
 
     def _chose_repeat(self, change: Any) -> None:
-        if not self._by_us and change["new"] is not None:
-            with self._locked:
+        with self._locked:
+            if not self._by_us and change["new"] is not None:
                 self._chosen = change["new"]
                 self._draw()
                 self._changed()

@@ -35,19 +35,22 @@ class Copying:
 
     Parameters
     ----------
-    layout : Layout
-        The button's, shared by all columns.
+    looks : mapping
+        The layout and style of each kind of widget, shared by all columns.
+    locked : context manager
+        Whoever draws holds it.
     """
 
-    def __init__(self, layout: Any) -> None:
+    def __init__(self, looks: dict[str, dict[str, Any]], locked: Any) -> None:
         from ipywidgets import Button, VBox
 
+        self._looks, self._locked = looks, locked
         self._run: Run | None = None
         self._area: Any = None
-        self._button = Button(description="Copy", tooltip="Show all of it as a text to be copied", layout=layout)
+        self._button = Button(description="Copy", tooltip="Show all of it as a text to be copied", **looks["button"])
         self._button.add_class("fh-copy")
         self._button.on_click(self._clicked)
-        self.widget = VBox([self._button])
+        self.widget = VBox([self._button], **looks["box"])
 
     def show(self, run: Run) -> None:
         """Offer the output of `run`; what was shown of another is taken away."""
@@ -57,14 +60,15 @@ class Copying:
         hear_clicks(self._button)
 
     def _clicked(self, _: Any) -> None:
-        if self._area is not None:
-            self._hide()
-        elif self._run is not None:
-            from ipywidgets import HTML
+        from ipywidgets import HTML
 
-            self._area = HTML(copy_area(self._run))
-            self._button.description = "Hide copy"
-            self.widget.children = (self._button, self._area)
+        with self._locked:
+            if self._area is not None:
+                self._hide()
+            elif self._run is not None:
+                self._area = HTML(copy_area(self._run), **self._looks["html"])
+                self._button.description = "Hide copy"
+                self.widget.children = (self._button, self._area)
 
     def _hide(self) -> None:
         if self._area is not None:

@@ -6,15 +6,16 @@ this machine) becomes a picture or a link, and who is asked for it is said befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fh_notebook import html
 from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.run import Asset, one_line
+from fh_notebook.notebook.cancel import hear_clicks
 
-__all__ = ["file_line", "files_widget", "host_of", "is_picture", "picture"]
+__all__ = ["close_files", "file_line", "files_widget", "host_of", "is_picture", "picture"]
 
 FILES_SHOWN: Final = 24
 """Files of one run that have a line; the run has all."""
@@ -45,8 +46,9 @@ def host_of(asset: Asset) -> str | None:
 
 def is_picture(asset: Asset) -> bool:
     """Whether a file says that it is a picture."""
-    if asset.file_type and "/" in asset.file_type:
-        return asset.file_type.lower().startswith("image/")
+    kind = (asset.file_type or "").lower()
+    if "/" in kind and kind != "application/octet-stream":  # which says only that nothing is known
+        return kind.startswith("image/")
     name = asset.file_name or urlsplit(asset.file_url or "").path
     return name.lower().endswith(_PICTURES)
 
@@ -72,44 +74,48 @@ def picture(asset: Asset) -> html.Html:
     return html.el("img", src=asset.file_url, alt=name, referrerpolicy="no-referrer", style="max-width:100%")
 
 
-def files_widget(assets: Sequence[Asset], *, whole: str) -> Any:
+def files_widget(assets: Sequence[Asset], looks: dict[str, dict[str, Any]], *, whole: str) -> Any:
     """Return the widget with a line for each file, and a button for each picture."""
     from ipywidgets import HTML, VBox
 
     lines: list[Any] = []
     for asset in assets[:FILES_SHOWN]:
-        box = VBox([HTML(html.el("div", file_line(asset), cls="fh"))])
+        box = VBox([HTML(html.el("div", file_line(asset), cls="fh"), **looks["html"])], **looks["box"])
         host = host_of(asset)
         if host is not None and is_picture(asset):
-            button = _button(host)
-            button.on_click(_shows(box, asset))
-            box.children = (*box.children, button)
+            box.children = (*box.children, _button(box, asset, host, looks))
         lines.append(box)
     if len(assets) > FILES_SHOWN:
         more = f"… {len(assets) - FILES_SHOWN:,} more files; {whole}"
-        lines.append(HTML(html.el("div", more, cls="fh fh-dim")))
-    return VBox(lines)
+        lines.append(HTML(html.el("div", more, cls="fh fh-dim"), **looks["html"]))
+    return VBox(lines, **looks["box"])
 
 
-def _button(host: str) -> Any:
-    from ipywidgets import Button, Layout
+def _button(box: Any, asset: Asset, host: str, looks: dict[str, dict[str, Any]]) -> Any:
+    from ipywidgets import HTML, Button
 
+    said = one_line(host, 200)
     button = Button(
         description=f"Show picture from {one_line(host, 40)}",
-        tooltip=f"Your browser asks {one_line(host, 200)} for it now",
-        layout=Layout(width="auto", max_width="100%", align_self="flex-start"),
+        tooltip=f"Your browser asks {said} for it now, and {said} sees your address",
+        **looks["button"],
     )
+
+    def show(_: Any) -> None:
+        box.children = (box.children[0], HTML(picture(asset), **looks["html"]))
+        button.close()
+
+    button.on_click(show)
     button.add_class("fh-show-file")
+    hear_clicks(button)
     return button
 
 
-def _shows(box: Any, asset: Asset) -> Callable[[Any], None]:
-    def show(_: Any) -> None:
-        from ipywidgets import HTML
-
-        box.children = (box.children[0], HTML(picture(asset)))
-
-    return show
+def close_files(widget: Any) -> None:
+    """Take the widget of an older run's files off the page; what it shares with others stays."""
+    for child in getattr(widget, "children", ()):
+        close_files(child)
+    widget.close()
 
 
 def _size(size: int | None) -> str:

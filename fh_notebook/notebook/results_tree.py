@@ -14,8 +14,9 @@ from fh_notebook import html
 __all__ = ["TREE_STYLE", "tree_of"]
 
 NODES: Final = 1_000
+A_NODE: Final = 20
 DEEP: Final = 20
-"""Nodes and levels that are shown at most."""
+"""Nodes and levels that are shown at most; and the characters of a cap that a node takes up with its own HTML."""
 OPEN_NODES: Final = 40
 OPEN_LEVELS: Final = 2
 """What is open to the eye: the levels above, where there are not too many nodes."""
@@ -58,7 +59,7 @@ def tree_of(value: Any, *, whole: str, cap: int = html.TEXT_CAP) -> html.Html:
 
 class _Tree:
     def __init__(self, cap: int) -> None:
-        self._nodes, self._left = NODES, cap
+        self._nodes, self._left = min(NODES, max(cap // A_NODE, 1)), cap
         self.cut = False
 
     def node(self, name: str | None, value: Any, level: int) -> html.Html:
