@@ -7,9 +7,10 @@ whatever thread, and is shown by setting traits. What is seldom wanted is made w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import listed, path_text
+from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
 from fh_notebook.notebook.form_core import FormCore, Listener
 from fh_notebook.notebook.form_parts import Look, hear_all
@@ -19,6 +20,9 @@ from fh_notebook.notebook.form_tools import Tools
 from fh_notebook.notebook.results import ResultsView
 
 __all__ = ["FormView"]
+
+NAMED: Final = 6
+"""Fields that are named in one line."""
 
 
 class FormView(Listener):
@@ -141,9 +145,13 @@ class FormView(Listener):
         core = self._core
         names = [path_text([name]) for name, state in core.model.fields.items() if state.problems]
         others = [problem for problem in core.problems if problem not in core.model.problems]
-        parts = [*others, *([f"to put right: {listed(names, 'and')}"] if names else [])]
-        parts += core.model.other_problems[:1]
-        return (f"Nothing was sent. {'; '.join(parts)}", "error") if parts else ("", "dim")
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+        parts = [*others, *core.model.other_problems[:1], *([f"To put right: {shown}."] if names else [])]
+        return (f"Nothing was sent. {' '.join(_sentence(part) for part in parts)}", "error") if parts else ("", "dim")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def _place(origin: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pandas as pd
 import pytest
@@ -261,10 +260,10 @@ def test_placeholders_of_a_snippet_are_shown_empty() -> None:
 
 
 @pytest.fixture
-def over(hive: LocalHive) -> Iterator[fh.Form]:
+def over(hive: LocalHive) -> fh.Form:
     """A form over two rows."""
     frame = pd.DataFrame({"text": ["Late.", "Lost."], "expected_output": ["a", "b"]})
-    yield fh.form(TRIAGE, over=frame, variants="keywords", values={"tone": "calm"}, client=hive.client())
+    return fh.form(TRIAGE, over=frame, variants="keywords", values={"tone": "calm"}, client=hive.client())
 
 
 def test_a_form_over_rows_begins_a_batch(over: fh.Form) -> None:
