@@ -15,7 +15,9 @@ SETUP: Final = (
     "frame = pd.DataFrame({{'body': [f'Parcel {{i}} is late.' for i in range(40)], 'words': range(10, 50)}})\n"
 )
 
-PARTS: Final = "button, input, select, textarea, .fh-problems, .fh-status, .fh-column, .fh-mapping, label"
+PARTS: Final = (
+    "button, input, select, textarea, .fh-problems, .fh-status, .fh-column, .fh-mapping, .fh-head, .fh-plan, label"
+)
 """What must be wholly on the page at every width."""
 
 
