@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -227,3 +228,24 @@ def test_no_secret_is_saved_with_the_widgets(lab: Lab, hive: FormHive) -> None:
     assert "Dear customer, Keep this." in saved
     for secret in (PASSWORD, KEY):
         assert secret not in saved
+
+
+def test_nbconverts_page_shows_the_last_state_offline(lab: Lab) -> None:
+    """What was saved is read without a kernel, a network or a script: what was typed and what came, once."""
+    from nbconvert import HTMLExporter
+
+    lab.save()
+    made, _ = HTMLExporter().from_filename(str(lab.server.root / lab.name))
+    file = lab.server.root / "page.html"
+    file.write_text(made)
+    page = lab.page.context.new_page()
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.goto(file.as_uri(), wait_until="domcontentloaded")
+    last = page.locator(".fh-form-static").first
+    expect(last).to_be_visible()
+    expect(last).to_contain_text("Dear customer, Keep this.")
+    expect(page.locator(".fh-panel")).to_have_count(0)
+    for width in (400, 1600):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=lab.shots / f"form-nbconvert-{width}.png")
+    page.close()
