@@ -139,6 +139,7 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     tops = [column.bounding_box() for column in shown.locator(".fh-column").all()]
     assert len({round(box["x"]) for box in tops if box}) == 1  # at 400 px
     lab.resize(1_200)
+    lab.theme("light")
 
     # Another repeat by the keyboard alone.
     chooser = repeats.locator(".fh-repeats select").first
@@ -190,7 +191,8 @@ def test_hostile_outputs_neither_run_nor_fetch_anything(lab: Lab, hive: LocalHiv
         for address, target, rel in links:
             assert address.startswith("https://"), address
             assert (target, rel) == ("_blank", "noopener noreferrer")
-        lab.screenshot("results-hostile", of=evil)
+        evil.locator(".fh-column").first.scroll_into_view_if_needed()
+        lab.screenshot("results-hostile")
         assert lab.external == []
 
         painted = lab.run(4)
