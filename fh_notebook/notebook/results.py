@@ -35,6 +35,7 @@ _STYLE: Final = html.Html(
     ".fh-column .widget-html,.fh-column .widget-html-content{width:auto;max-width:100%;min-width:0}"
     ".fh-column .widget-html-content{flex:1 1 0}"
     ".fh-column .widget-toggle-button{padding:0 8px}"
+    ".fh-cure{margin:-4px 0 6px}"
     ".fh a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
     ".fh-md h1,.fh-md h2{font-size:1.25em}.fh-md h3,.fh-md h4{font-size:1.1em}.fh-md>:first-child{margin-top:4px}"
     ".fh-md{overflow-wrap:anywhere}.fh-md pre{overflow-x:auto}.fh-md table{display:block;overflow-x:auto}"

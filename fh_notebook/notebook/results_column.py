@@ -14,6 +14,7 @@ from fh_notebook import html
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.results_copy import Copying
+from fh_notebook.notebook.results_cures import cure_of
 from fh_notebook.notebook.results_files import close_files, files_widget
 from fh_notebook.notebook.results_forms import FORMS, Look, best_form, forms_of, shown
 from fh_notebook.notebook.results_state import Asked
@@ -195,12 +196,14 @@ def _against(run: Run | None, first: Run | None) -> str:
 
 
 def error_of(run: Run) -> html.Html:
-    """Return what went wrong with a run, as the beginning of it and a fold where it is long."""
+    """Return what went wrong with a run and what to do; a long text is folded behind its beginning."""
     code = one_line(run.error_code or "", 80)
     said = run.error or code or f"it is {run.status}, and has no output"
     behind = f" ({code})" if code and run.error else ""
     text = f"{said[:ERROR_CAP]}{behind}"
-    return html.folded(text, whole="run.error has all", cap=ERROR_CAP, open_chars=600, cls="fh-error")
+    line = html.folded(text, whole="run.error has all", cap=ERROR_CAP, open_chars=600, cls="fh-error")
+    cure = cure_of(run)
+    return html.el("div", line, html.el("div", f"→ {cure}", cls="fh-cure") if cure else None)
 
 
 def _set(widget: Any, value: str) -> None:

@@ -1,4 +1,4 @@
-"""All of an output as a text that one click selects.
+"""All of an output as a text to be selected and copied.
 
 Rule of this file: a widget without JavaScript of its own cannot reach the clipboard, and does not claim to: it shows
 the text, says which keys to press, and says where the text is another than the output itself.
@@ -18,16 +18,23 @@ __all__ = ["COPY_CAP", "COPY_STYLE", "Copying", "copy_area"]
 COPY_CAP: Final = 1_000_000
 """Characters that are sent to the page at most."""
 
-_HOW: Final = "Click the text to select all of it, then press Ctrl+C (⌘C)."
+_HOW: Final = "Click into the text, then press Ctrl+A and Ctrl+C (⌘A and ⌘C)."
 _TOO_LONG: Final = f"These are the first {COPY_CAP:,} characters; the run's .text has all."
 _UNSEEN: Final = r"Signs that cannot be seen are written as \x.. or \u....; the run's .text has them as they are."
 
 COPY_STYLE: Final = (
-    ".fh .fh-all{user-select:all;-webkit-user-select:all;max-height:12em;overflow:auto;white-space:pre-wrap;"
-    "overflow-wrap:anywhere;margin:4px 0 0;padding:6px 8px;border:1px dashed currentColor;border-radius:4px;"
-    "background:transparent;color:inherit;cursor:text;font-family:var(--jp-code-font-family,monospace)}"
-    ".fh .fh-all:focus-visible{outline:2px solid currentColor}"
+    ".fh textarea.fh-all{display:block;box-sizing:border-box;width:100%;height:9em;margin:4px 0 0;padding:6px 8px;"
+    "border:1px dashed currentColor;border-radius:4px;background:transparent;color:inherit;resize:vertical;"
+    "font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)}"
+    ".fh textarea.fh-all:focus-visible{outline:2px solid currentColor}"
 )
+_AREA: Final = {
+    "readonly": "",
+    "spellcheck": "false",
+    "aria_label": "All of the output",
+    # JupyterLab takes Ctrl+A for its cells, also from a text area that is read only, unless it says this itself.
+    "data_lm_suppress_shortcuts": "true",
+}
 
 
 class Copying:
@@ -79,11 +86,11 @@ class Copying:
 
 
 def copy_area(run: Run) -> html.Html:
-    """Return all of an output, up to a cap, as text that one click selects.
+    r"""Return all of an output, up to a cap, in a text area that cannot be written to.
 
     Examples
     --------
-    >>> copy_area(Run(status="completed", output="hi")).endswith(">hi</div></div>")
+    >>> copy_area(Run(status="completed", output="hi")).endswith(">\nhi</textarea></div>")
     True
     """
     text, is_whole = text_of(run, COPY_CAP)
@@ -93,7 +100,8 @@ def copy_area(run: Run) -> html.Html:
         notes.append(_TOO_LONG)
     if html.printable(kept) != kept:
         notes.append(_UNSEEN)
-    # In pieces: an element takes a text of a certain length only.
+    # In pieces: an element takes a text of a certain length only. And a line break first, which a page leaves out: else
+    # it would leave out one of the text's own.
     pieces = (kept[at : at + html.TEXT_CAP] for at in range(0, len(kept), html.TEXT_CAP))
-    box = html.el("div", *pieces, cls="fh-all", tabindex=0, aria_label="All of the output")
-    return html.el("div", html.el("div", " ".join(notes), cls="fh-dim"), box, cls="fh")
+    area = html.el("textarea", "\n", *pieces, cls="fh-all", **_AREA)
+    return html.el("div", html.el("div", " ".join(notes), cls="fh-dim"), area, cls="fh")

@@ -126,6 +126,14 @@ def test_a_name_that_no_line_can_say_is_told(name: str) -> None:
             as_cell(deployment, variants, {})
 
 
+def test_what_a_cell_would_refuse_is_told() -> None:
+    """A name that is nearly a known one stops a cell, though the form sent it."""
+    guessed = fh.Deployment("brief", inputs={"type": "object", "properties": {"topic": {"type": "string"}}})
+    with pytest.raises(InputError, match="cannot be written as a cell; copy them as Python"):
+        as_cell(guessed, ["a"], {"topc": "AI"})
+    assert "'topc': 'AI'" in as_python(guessed, ["a"], {"topc": "AI"})
+
+
 # --- a real shell, a real hive
 
 

@@ -152,7 +152,6 @@ def test_copy_has_all_of_an_output_and_says_where_it_has_not() -> None:
     text = "line of the output\n" * 5_000
     page = copy_area(_run(text))
     assert Page(page).text.endswith(text)
-    assert "user-select" not in page  # the style is in one place
     assert "the first" not in page
     long = copy_area(_run("x" * (COPY_CAP + 1)))
     assert f"the first {COPY_CAP:,} characters" in long
@@ -206,4 +205,23 @@ def test_an_error_is_one_line_with_its_code_and_a_long_one_is_folded() -> None:
     line = error_of(_run(None, status="failed", error="no credits; buy more", error_code="insufficient_credits"))
     assert Page(line).text == "no credits; buy more (insufficient_credits)"
     assert "<details" in error_of(_run(None, status="failed", error="line\n" * 500))
-    assert Page(error_of(_run(None, status="unknown"))).text == "it is unknown, and has no output"
+    assert Page(error_of(_run(None, status="running"))).text == "it is running, and has no output"
+
+
+def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
+    """By its code, in whatever language the service speaks; of what may have run, with a warning."""
+    german = _run(None, status="failed", error="Kein Guthaben", error_code="insufficient_hosted_llm_credits")
+    assert Page(error_of(german)).text.endswith("→ buy credits in Fetch Hive, then run again")
+    late = Page(error_of(_run(None, status="unknown", error="late", error_code="read_timeout"))).text
+    assert "look for it in the service's logs before you run it again" in late
+    assert "fh.configure(timeout=...)" in late
+
+
+def test_every_cure_is_for_a_code_that_is_known() -> None:
+    """Of the contract's table, or one of ours."""
+    from fh_notebook.contract.wire import BROKEN_TEXTS
+    from fh_notebook.local.codes import BY_CODE
+    from fh_notebook.notebook.results_cures import CURES
+
+    known = {*BROKEN_TEXTS, *BY_CODE, "response_too_large"}
+    assert set(CURES) <= known

@@ -254,6 +254,20 @@ def test_what_is_sent_for_many_long_outputs_is_capped() -> None:
     assert len(view.runs) == 50
 
 
+def test_the_files_of_an_older_run_leave_the_page() -> None:
+    """Their widgets are closed, and more files than can be looked at are told."""
+    view = ResultsView()
+    view.begin(["a"])
+    view.show(0, _run({"assets": [{"file_url": f"https://a.example/{n}.png"} for n in range(30)]}))
+    old = [button for button in _all(view, Button) if "fh-show-file" in button._dom_classes]
+    assert len(old) == 24
+    assert "6 more files; form.frame has all" in _text(view.widget)
+    view.begin(["a"])
+    view.show(0, _run({"assets": [{"file_url": "https://a.example/x.png", "file_size": 12}]}))
+    assert all(button.comm is None for button in old)
+    assert "12 bytes" in _text(view.widget)
+
+
 def test_columns_are_used_again() -> None:
     """A submit after a submit makes no new widgets, so a page does not fill up."""
     view = ResultsView()
@@ -313,12 +327,36 @@ def test_time_ticks_by_itself_on_the_background_loop_without_a_thread() -> None:
     assert loop.run(_timers_of(view)) == 0
 
 
+def test_a_page_that_has_gone_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """And the clock ends."""
+    from fh_notebook.notebook.results_clock import Clock
+
+    ticks: list[int] = []
+    told = threading.Event()
+
+    def tick() -> bool:
+        ticks.append(1)
+        told.set()
+        raise OSError("the socket is closed")
+
+    clock = Clock(tick)
+    clock.start()
+    assert told.wait(10)
+    loop.run(_timers_of_clock(clock))
+    assert len(ticks) == 1
+    assert "cannot be shown any more" in caplog.text
+
+
 async def _nothing() -> None:
     pass
 
 
 async def _timers_of(view: ResultsView) -> int:
-    """How many timers tick for `view`, after the beat in which the clock notices the end."""
+    return await _timers_of_clock(view._clock)
+
+
+async def _timers_of_clock(clock: Any) -> int:
+    """How many timers there are of a clock, after the beat in which the clock notices the end."""
     import asyncio
 
     from fh_notebook.notebook.results_clock import BEAT_S
@@ -328,7 +366,7 @@ async def _timers_of(view: ResultsView) -> int:
 
     def count() -> None:
         timers = here._scheduled  # type: ignore[attr-defined]
-        ended.set_result(sum(getattr(t._callback, "__self__", None) is view._clock for t in timers))
+        ended.set_result(sum(getattr(t._callback, "__self__", None) is clock for t in timers))
 
     here.call_later(BEAT_S, count)  # behind the clock's own, which was set before
     return await ended
@@ -382,6 +420,7 @@ def test_the_twins_have_the_last_state_without_widgets() -> None:
         if part != "form.frame has all":
             assert part in Page(page).text
     assert "<details" in page
+    assert view._last()._repr_html_() == page
     assert "triage/b: failed" in text
     view.stopped()
     assert "triage/c: cancelled" in view.text()
