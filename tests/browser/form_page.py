@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from playwright.sync_api import Locator
@@ -27,10 +28,14 @@ def setup(url: str) -> str:
 
 
 def pictures(lab: Lab, name: str, form: Locator) -> None:
-    """Save pictures of a form, wide and narrow, in both themes, and check that nothing of it is cut off."""
+    """Save pictures of a form, wide and narrow, and check that nothing of it is cut off.
+
+    In both themes where somebody is to look at them (``FH_SCREENSHOTS`` names a folder): a theme takes a second.
+    """
+    themes = ("light", "dark") if os.environ.get("FH_SCREENSHOTS") else ("light",)
     for width in (1600, 400):
         lab.resize(width, 1400)
-        for theme in ("light", "dark"):
+        for theme in themes:
             lab.theme(theme)
             form.scroll_into_view_if_needed()
             lab.screenshot(f"form-{name}-{theme}-{width}", of=form)
