@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html
 from fh_notebook.contract.spell import path_text
-from fh_notebook.notebook.form_hints import help_html, label_of, problem_html
+from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET
@@ -46,7 +46,7 @@ class Field:
     def __init__(self, view: FieldsView, state: FieldState, *, label: str = "") -> None:
         self.view = view
         self.state = state
-        self.label = label or label_of(state)
+        self.label = formula_free(label or label_of(state))
         self._widget: Any = None
         self._control: Any = None
         self._json: Any = None
@@ -248,10 +248,12 @@ class Field:
         from ipywidgets import Checkbox
 
         look = self.view.look
+        # Its name is its tooltip, and the word "set" beside it is drawn by the CSS: fifty switches that are all called
+        # "set" are no help to who hears them.
         switch = Checkbox(
-            description="set",
+            description="",
             indent=False,
-            tooltip=f"Send {self.label}",
+            tooltip=f"set {self.label.removesuffix(' *')}",
             layout=look.switch,
             style=look.check_style,
             _dom_classes=("fh-switch",),

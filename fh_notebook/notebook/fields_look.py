@@ -200,6 +200,7 @@ CSS: Final = html.Html(
     "background:var(--jp-widgets-input-background-color,transparent);color:var(--jp-widgets-input-color,inherit)}"
     ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"
     ".fh-form .fh-switch input{margin:0}"
+    ".fh-form .widget-checkbox.fh-switch label::after{content:'set';content:'set' / ''}"
     ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
     ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"
