@@ -248,15 +248,13 @@ class Field:
         from ipywidgets import Checkbox
 
         look = self.view.look
-        # Its name is its tooltip, and the word "set" beside it is drawn by the CSS: fifty switches that are all called
-        # "set" are no help to who hears them.
+        # Fifty switches that are all called "set" are no help to who hears them: the CSS shows no more than that word.
         switch = Checkbox(
-            description="",
+            description=f"set {self.label.removesuffix(' *')}",
             indent=False,
-            tooltip=f"set {self.label.removesuffix(' *')}",
             layout=look.switch,
             style=look.check_style,
-            _dom_classes=("fh-switch",),
+            _dom_classes=("fh-switch", "fh-heard"),
         )
         self._hear(switch, lambda on: self.state.fill() if on else self.state.unset())
         return switch
@@ -275,10 +273,10 @@ class Field:
         kinds = [kind for kind in NULL_SWITCH if kind != "unset" or self.state.switchable]
         switch = Dropdown(
             options=[(NULL_SWITCH[kind], kind) for kind in kinds],
-            tooltip=f"What to send for {self.label}",
+            description=f"what to send for {self.label}",
             layout=look.choice_switch,
             style=look.plain_style,
-            _dom_classes=("fh-switch",),
+            _dom_classes=("fh-switch", "fh-heard"),
         )
         self._hear(switch, self._switched)
         return switch

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.form_hints import formula_free
 from fh_notebook.notebook.form_kinds import Kind, Option, same
 from fh_notebook.notebook.form_rows import Column, RowsState
 from fh_notebook.values import UNSET
@@ -212,13 +213,14 @@ class _Cell:
         from ipywidgets import Dropdown, Text
 
         look = self._field.view.look
-        tooltip = f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}"
+        name = formula_free(f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}")
+        traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
         if self._options:
             listed = [("", _NONE), *((option.label, i) for i, option in enumerate(self._options))]
-            made = Dropdown(options=listed, tooltip=tooltip, layout=look.cell, style=look.plain_style)
+            made = Dropdown(options=listed, style=look.plain_style, **traits)
             self._field._hear(made, self._chosen)
         else:
-            made = Text(tooltip=tooltip, continuous_update=False, layout=look.cell, style=look.text_style)
+            made = Text(continuous_update=False, style=look.text_style, **traits)
             self._field._hear(made, self._typed)
         return made
 

@@ -86,10 +86,10 @@ class NumberField(TextField):
             value=self._place(least, most),
             readout=False,
             continuous_update=False,
-            tooltip=f"{self.label}: slide",
+            description=f"slide {self.label}",
             layout=look.beside,
             style=look.slider_style,
-            _dom_classes=("fh-slider",),
+            _dom_classes=("fh-slider", "fh-heard"),
         )
         self._hear(slider, self._slid)
         return slider

@@ -37,10 +37,10 @@ class TimeField(TextField):
         look = self.view.look
         picker = kinds[self.state.kind](
             value=to_pick(self.state.text, self.state.kind),
-            tooltip=f"{self.label}: pick",
+            description=f"pick {self.label}",
             layout=look.beside,
             style=look.plain_style,
-            _dom_classes=("fh-picker",),
+            _dom_classes=("fh-picker", "fh-heard"),
         )
         self._hear(picker, self._picked)
         return picker

@@ -358,7 +358,7 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     field = view.fields["v"]
     _click(field, "fh-rows-add")
     sku, count = _parts(field, ipywidgets.Text)
-    assert sku.tooltip == "v, row 1 of the page: sku"
+    assert sku.description == "v, row 1 of the page: sku"
     sku.value, count.value = "A-1", "2x"
     assert view.model.value == {"v": [{"sku": "A-1", "count": "2x"}]}
     assert "[0].count: the text &#x27;2x&#x27; is not a whole number" in _text(view.widget)
