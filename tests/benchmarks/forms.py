@@ -114,11 +114,10 @@ def _build_times(repeats: int) -> None:
     lines = []
     for name, properties in SCHEMAS.items():
         with notebook() as run:
-            optional = list(properties)[::2] if "optional" in name else list(properties)
-            schema = {"type": "object", "properties": properties, "required": optional}
+            needed = list(properties)[::2] if "optional" in name else list(properties)
+            schema = {"type": "object", "properties": properties, "required": needed}
             samples = [run(BUILD, schema=schema) for _ in range(repeats)]
             took = {**medians(samples), "first": samples[0]["first"]}
-            ratio = f"{took['ours'] / took['plain']:.2f}"
             lines.append(
                 (name, *(_ms(took[k]) for k in ("first", "ours", "plain")), f"{took['ours'] / took['plain']:.2f}")
             )
