@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook import html
 from fh_notebook.contract.spell import path_text
-from fh_notebook.notebook.form_hints import help_html, label_of, problem_html
+from fh_notebook.notebook.fields_switch import made_switch, put, show_switch
+from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from fh_notebook.notebook.fields import FieldsView
 
 __all__ = ["Field"]
-
-NULL_SWITCH: Final = {"unset": "not set", "null": "null", "value": "a value"}
-"""The switch of a field that takes null: its choices, and how they are called."""
 
 
 class Field:
@@ -46,7 +44,7 @@ class Field:
     def __init__(self, view: FieldsView, state: FieldState, *, label: str = "") -> None:
         self.view = view
         self.state = state
-        self.label = label or label_of(state)
+        self.label = formula_free(label or label_of(state))
         self._widget: Any = None
         self._control: Any = None
         self._json: Any = None
@@ -169,7 +167,7 @@ class Field:
 
     # ------------------------------------------------------------------ hearing
 
-    def _hear(self, widget: Any, handler: Callable[[Any], None], trait: str = "value") -> None:
+    def hear(self, widget: Any, handler: Callable[[Any], None], trait: str = "value") -> None:
         """Call `handler` with what a person has put into `widget`."""
 
         def heard(change: Any) -> None:
@@ -188,20 +186,14 @@ class Field:
 
         button.on_click(clicked)
 
-    @staticmethod
-    def _put(widget: Any, **traits: Any) -> None:
-        for name, value in traits.items():
-            if getattr(widget, name) != value:
-                setattr(widget, name, value)
-
     # ------------------------------------------------------------------ its parts
 
     def _show_json(self) -> None:
         if self._json is None:
             self._json = self._text_area(rows=4, more=("fh-code",))
-            self._hear(self._json, self.state.set_json)
+            self.hear(self._json, self.state.set_json)
         shown = "" if self.state.secret else self.state.json_text
-        self._put(self._json, value=shown, rows=_rows(shown))
+        put(self._json, value=shown, rows=_rows(shown))
 
     def _text_area(self, *, rows: int, more: tuple[str, ...] = ()) -> Any:
         from ipywidgets import Textarea
@@ -236,60 +228,10 @@ class Field:
         return HTML(text, layout=layout or look.whole, style=look.html_style, _dom_classes=classes)
 
     def _show_switch(self) -> None:
-        state = self.state
-        if state.nullable:
-            self._show_null_switch()
-        elif state.switchable:
-            if self._switch is None:
-                self._switch = self._make_switch()
-            self._put(self._switch, value=state.is_set, disabled=not state.is_set and not state.can_fill)
-
-    def _make_switch(self) -> Any:
-        from ipywidgets import Checkbox
-
-        look = self.view.look
-        switch = Checkbox(
-            description="set",
-            indent=False,
-            tooltip=f"Send {self.label}",
-            layout=look.switch,
-            style=look.check_style,
-            _dom_classes=("fh-switch",),
-        )
-        self._hear(switch, lambda on: self.state.fill() if on else self.state.unset())
-        return switch
-
-    def _show_null_switch(self) -> None:
-        state = self.state
         if self._switch is None:
-            self._switch = self._make_null_switch()
-        kind = "null" if state.is_null else "value" if state.is_set or not state.switchable else "unset"
-        self._put(self._switch, value=kind)
-
-    def _make_null_switch(self) -> Any:
-        from ipywidgets import Dropdown
-
-        look = self.view.look
-        kinds = [kind for kind in NULL_SWITCH if kind != "unset" or self.state.switchable]
-        switch = Dropdown(
-            options=[(NULL_SWITCH[kind], kind) for kind in kinds],
-            tooltip=f"What to send for {self.label}",
-            layout=look.choice_switch,
-            style=look.plain_style,
-            _dom_classes=("fh-switch",),
-        )
-        self._hear(switch, self._switched)
-        return switch
-
-    def _switched(self, kind: str) -> None:
-        if kind == "null":
-            self.state.set(None)
-        elif kind == "unset":
-            self.state.unset()
-        else:
-            if self.state.is_null:
-                self.state.unset()
-            self.state.fill()
+            self._switch = made_switch(self)
+        if self._switch is not None:
+            show_switch(self._switch, self.state)
 
     def _show_help(self) -> None:
         if self._help is None and (said := help_html(self.state)):
@@ -301,7 +243,7 @@ class Field:
         if self._problem is None and self._said:
             self._problem = self._html(self._said)
         elif self._said:
-            self._put(self._problem, value=self._said)
+            put(self._problem, value=self._said)
         self._mark(wrong=bool(told))
 
     def _brief(self, problem: str) -> str:

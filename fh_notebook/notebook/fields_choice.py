@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from fh_notebook.contract.spell import short
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.form_kinds import Kind, Option, option_label, same
+from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_options import Option, option_label, same
 from fh_notebook.values import UNSET
 
 __all__ = ["ChoiceField", "ChoicesField"]
@@ -46,7 +48,7 @@ class ChoiceField(Field):
             style=look.plain_style,
             _dom_classes=("fh-control",),
         )
-        self._hear(control, self._chosen)
+        self.hear(control, self._chosen)
         return control
 
     def _listed(self) -> tuple[tuple[str, int], ...]:
@@ -73,7 +75,7 @@ class ChoiceField(Field):
         listed = self._listed()
         if tuple(self._control.options) != listed:
             self._control.options = listed
-        self._put(self._control, value=self._place())
+        put(self._control, value=self._place())
 
 
 class ChoicesField(Field):
@@ -93,7 +95,7 @@ class ChoicesField(Field):
             style=look.plain_style,
             _dom_classes=("fh-control",),
         )
-        self._hear(control, self._chosen)
+        self.hear(control, self._chosen)
         return control
 
     def _places(self) -> tuple[int, ...]:
@@ -108,4 +110,4 @@ class ChoicesField(Field):
             self.state.unset()
 
     def _show(self) -> None:
-        self._put(self._control, value=self._places())
+        put(self._control, value=self._places())

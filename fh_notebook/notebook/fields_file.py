@@ -10,6 +10,7 @@ from typing import Any
 
 from fh_notebook import html
 from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.fields_switch import put
 from fh_notebook.notebook.form_files import MAX_BYTES, FileTrouble, encoding_of, file_text, size_text, what_is_sent
 
 __all__ = ["FileField"]
@@ -30,7 +31,7 @@ class FileField(Field):
         if not self._is_text:
             return self._html("", "fh-control", layout=self.view.look.title)
         control = self._text_area(rows=4)
-        self._hear(control, self._typed)
+        self.hear(control, self._typed)
         return control
 
     def _typed(self, text: str) -> None:
@@ -56,7 +57,7 @@ class FileField(Field):
             style=look.button_style,
             _dom_classes=("fh-upload",),
         )
-        self._hear(upload, self._uploaded)
+        self.hear(upload, self._uploaded)
         return upload
 
     def _uploaded(self, files: Any) -> None:
@@ -72,12 +73,12 @@ class FileField(Field):
 
     def _show(self) -> None:
         if self._upload is not None:
-            self._put(self._upload, value=())
+            put(self._upload, value=())
         if self._is_text:
-            self._put(self._control, value=self.state.text, placeholder=self._placeholder())
+            put(self._control, value=self.state.text, placeholder=self._placeholder())
             return
         state = self.state
         told = "null" if state.is_null else what_is_sent(state.value, state.shape) if state.is_set else "no file"
         about = f"{self._about} · {told}" if self._about and state.is_set and not state.is_null else told
         shown = html.el("div", html.el("div", self.label, cls="fh-title"), html.el("div", about, cls="fh-note"))
-        self._put(self._control, value=shown)
+        put(self._control, value=shown)

@@ -12,6 +12,7 @@ from typing import Any
 from fh_notebook import html
 from fh_notebook.contract.spell import listed
 from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.fields_switch import put
 from fh_notebook.notebook.form_group import GroupState
 from fh_notebook.notebook.form_one_of import OneOfState
 
@@ -74,7 +75,7 @@ class GroupField(Field):
         said = html.el("div", f"also sent, without a field: {names}", cls="fh-note")
         if self._extras is None:
             self._extras = self._html(said)
-        self._put(self._extras, value=said)
+        put(self._extras, value=said)
         return self._extras
 
 
@@ -97,7 +98,7 @@ class OneOfField(Field):
             style=look.plain_style,
             _dom_classes=("fh-control",),
         )
-        self._hear(control, lambda place: self.state.choose(place) if place >= 0 else self.state.unset())
+        self.hear(control, lambda place: self.state.choose(place) if place >= 0 else self.state.unset())
         return control
 
     def _labels(self) -> list[tuple[str, int]]:
@@ -108,7 +109,7 @@ class OneOfField(Field):
         return self.state.is_open
 
     def _show(self) -> None:
-        self._put(self._control, value=self.state.index if self._is_open and self.state.index is not None else -1)
+        put(self._control, value=self.state.index if self._is_open and self.state.index is not None else -1)
         if (branch := self._branch()) is not None:
             branch.refresh()
 

@@ -200,6 +200,11 @@ CSS: Final = html.Html(
     "background:var(--jp-widgets-input-background-color,transparent);color:var(--jp-widgets-input-color,inherit)}"
     ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"
     ".fh-form .fh-switch input{margin:0}"
+    # A name that is heard and not seen: what it belongs to is plain to see.
+    ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
+    ".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{position:absolute;width:1px;height:1px;margin:0;"
+    "padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
+    ".fh-form .widget-checkbox.fh-heard .widget-label-basic::after{content:'set';content:'set' / ''}"
     ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
     ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"

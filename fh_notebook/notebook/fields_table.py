@@ -10,7 +10,10 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.form_kinds import Kind, Option, same
+from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.form_hints import formula_free
+from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_options import Option, same
 from fh_notebook.notebook.form_rows import Column, RowsState
 from fh_notebook.values import UNSET
 
@@ -57,7 +60,7 @@ class TableField(Field):
     def _toolbar(self) -> Any:
         if self._tools is None:
             self._tools = self._made_tools()
-        self._put(self._json_button, description="Edit as a table" if self._as_json else "Edit as JSON")
+        put(self._json_button, description="Edit as a table" if self._as_json else "Edit as JSON")
         pages = self._table is not None and self._table.pages > 1 and not self._as_json
         shown = (*self._always, *(self._turning if pages else ()))
         if self._tools.children != shown:
@@ -212,14 +215,15 @@ class _Cell:
         from ipywidgets import Dropdown, Text
 
         look = self._field.view.look
-        tooltip = f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}"
+        name = formula_free(f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}")
+        traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
         if self._options:
             listed = [("", _NONE), *((option.label, i) for i, option in enumerate(self._options))]
-            made = Dropdown(options=listed, tooltip=tooltip, layout=look.cell, style=look.plain_style)
-            self._field._hear(made, self._chosen)
+            made = Dropdown(options=listed, style=look.plain_style, **traits)
+            self._field.hear(made, self._chosen)
         else:
-            made = Text(tooltip=tooltip, continuous_update=False, layout=look.cell, style=look.text_style)
-            self._field._hear(made, self._typed)
+            made = Text(continuous_update=False, style=look.text_style, **traits)
+            self._field.hear(made, self._typed)
         return made
 
     def _typed(self, text: str) -> None:
@@ -232,15 +236,13 @@ class _Cell:
     def show(self, value: Any, row: int) -> None:
         """Put a value into it."""
         if not self._options:
-            self._field._put(self.widget, value=self._column.text(value))
+            put(self.widget, value=self._column.text(value))
             return
         place = next((i for i, option in enumerate(self._options) if same(option.value, value)), None)
         listed = [("", _NONE), *((option.label, i) for i, option in enumerate(self._options))]
         if place is None and value is not UNSET:  # a value that is no choice stands there as it is
             listed.append((f"{self._column.text(value)} (not a choice)", _STRANGE))
-        self._field._put(
-            self.widget, value=place if place is not None else listed[-1][1] if value is not UNSET else _NONE
-        )
+        put(self.widget, value=place if place is not None else listed[-1][1] if value is not UNSET else _NONE)
 
 
 def _options(column: Column) -> tuple[Option, ...]:

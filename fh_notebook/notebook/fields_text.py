@@ -10,6 +10,7 @@ import math
 from typing import Any, Final
 
 from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.fields_switch import put
 from fh_notebook.notebook.form_kinds import Kind
 
 __all__ = ["NumberField", "PasswordField", "TextAreaField", "TextField"]
@@ -37,11 +38,11 @@ class TextField(Field):
             placeholder=self._placeholder(),
             _dom_classes=("fh-control",),
         )
-        self._hear(control, self.state.set_text)
+        self.hear(control, self.state.set_text)
         return control
 
     def _show(self) -> None:
-        self._put(self._control, value=self.state.text, placeholder=self._placeholder())
+        put(self._control, value=self.state.text, placeholder=self._placeholder())
 
 
 class TextAreaField(Field):
@@ -50,7 +51,7 @@ class TextAreaField(Field):
     def _make(self) -> Any:
         code = ("fh-code",) if self.state.kind in _CODE else ()
         control = self._text_area(rows=_ROWS.get(self.state.kind, 3), more=code)
-        self._hear(control, self.state.set_text)
+        self.hear(control, self.state.set_text)
         return control
 
     def _show(self) -> None:
@@ -58,7 +59,7 @@ class TextAreaField(Field):
         least = _ROWS.get(self.state.kind, 3)
         # It grows with what is there and never shrinks under the hand.
         rows = min(max(text.count("\n") + 1, least, self._control.rows or 0), MOST_ROWS)
-        self._put(self._control, value=text, placeholder=self._placeholder(), rows=rows)
+        put(self._control, value=text, placeholder=self._placeholder(), rows=rows)
 
 
 class NumberField(TextField):
@@ -86,12 +87,12 @@ class NumberField(TextField):
             value=self._place(least, most),
             readout=False,
             continuous_update=False,
-            tooltip=f"{self.label}: slide",
+            description=f"slide {self.label}",
             layout=look.beside,
             style=look.slider_style,
-            _dom_classes=("fh-slider",),
+            _dom_classes=("fh-slider", "fh-heard"),
         )
-        self._hear(slider, self._slid)
+        self.hear(slider, self._slid)
         return slider
 
     def _slid(self, number: float) -> None:
@@ -106,7 +107,7 @@ class NumberField(TextField):
     def _show(self) -> None:
         super()._show()
         if self._slider is not None:
-            self._put(self._slider, value=self._place(self._slider.min, self._slider.max))
+            put(self._slider, value=self._place(self._slider.min, self._slider.max))
 
 
 def _range(says: Any, *, whole: bool) -> tuple[float, float, float] | None:
@@ -141,7 +142,7 @@ class PasswordField(Field):
             placeholder=self._hidden(),
             _dom_classes=("fh-control",),
         )
-        self._hear(control, self._typed)
+        self.hear(control, self._typed)
         return control
 
     def _typed(self, text: str) -> None:
@@ -154,7 +155,7 @@ class PasswordField(Field):
         return "set, hidden" if self.state.is_set else self._placeholder()
 
     def _show(self) -> None:
-        self._put(self._control, value="", placeholder=self._hidden())
+        put(self._control, value="", placeholder=self._hidden())
 
 
 def _quiet_password() -> type[Any]:

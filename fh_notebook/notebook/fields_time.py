@@ -10,6 +10,7 @@ import re
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
+from fh_notebook.notebook.fields_switch import put
 from fh_notebook.notebook.fields_text import TextField
 from fh_notebook.notebook.form_kinds import Kind
 
@@ -37,12 +38,12 @@ class TimeField(TextField):
         look = self.view.look
         picker = kinds[self.state.kind](
             value=to_pick(self.state.text, self.state.kind),
-            tooltip=f"{self.label}: pick",
+            description=f"pick {self.label}",
             layout=look.beside,
             style=look.plain_style,
-            _dom_classes=("fh-picker",),
+            _dom_classes=("fh-picker", "fh-heard"),
         )
-        self._hear(picker, self._picked)
+        self.hear(picker, self._picked)
         return picker
 
     def _picked(self, value: Any) -> None:
@@ -51,7 +52,7 @@ class TimeField(TextField):
     def _show(self) -> None:
         super()._show()
         if self._picker is not None:
-            self._put(self._picker, value=to_pick(self.state.text, self.state.kind))
+            put(self._picker, value=to_pick(self.state.text, self.state.kind))
 
 
 def picked(value: date | time | datetime, before: str = "") -> str:

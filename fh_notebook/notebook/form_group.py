@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_kinds import Shape
-from fh_notebook.notebook.form_state import FieldState, Place, field_state
+from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ of its value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from fh_notebook.notebook.form_reading import json_text
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import MASK, UNSET
 
-__all__ = ["help_html", "hints", "label_of", "problem_html"]
+__all__ = ["formula_free", "help_html", "hints", "label_of", "problem_html"]
 
 LABEL_CAP: Final = 80
 OPEN_CAP: Final = 200
@@ -46,6 +47,24 @@ def label_of(state: FieldState) -> str:
     if state.title and state.title != name:
         shown += f" · {html.printable(one_line(state.title, LABEL_CAP))}"
     return f"{shown} *" if state.required else shown
+
+
+_FORMULA: Final = re.compile(r"\$.*\$|\\[(\[]|\\begin", re.DOTALL)
+_LOOKALIKES: Final = {ord("$"): "＄", ord("\\"): "＼"}
+
+
+def formula_free(label: str) -> str:
+    """Return a label in which no formula is found.
+
+    ipywidgets sets formulas in labels, and a formula may hold a link. In JupyterLab a formula reaches over the edges of
+    elements, and a backslash before a dollar is seen where nothing sets formulas: only other signs are safe everywhere.
+
+    Examples
+    --------
+    >>> formula_free("price$ and cost$"), formula_free("price$")
+    ('price＄ and cost＄', 'price$')
+    """
+    return label.translate(_LOOKALIKES) if _FORMULA.search(label) else label
 
 
 def hints(state: FieldState) -> list[str]:

@@ -20,11 +20,12 @@ from fh_notebook.contract.objects import plain
 from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.spell import path_text
 from fh_notebook.contract.validate import problems as problems_of
+from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_group import GroupState, properties_of
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_one_of import OneOfState
 from fh_notebook.notebook.form_rows import RowsState
-from fh_notebook.notebook.form_state import FieldState, Place, field_state
+from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
 
 __all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsState", "without_defaults"]

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook.contract.spell import KIND_OF_TYPE
-from fh_notebook.notebook.form_kinds import Kind, Shape, same, shape_of
-from fh_notebook.notebook.form_state import FieldState, Place, field_state
+from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
+from fh_notebook.notebook.form_options import same
+from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:

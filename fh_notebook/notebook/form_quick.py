@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import json_problems
-from fh_notebook.notebook.form_kinds import same
+from fh_notebook.notebook.form_options import same
 
 __all__ = ["surely_fits"]
 

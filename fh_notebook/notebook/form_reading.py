@@ -15,7 +15,8 @@ from typing import Any, Final, NoReturn
 
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.spell import short
-from fh_notebook.notebook.form_kinds import Kind, Shape, same
+from fh_notebook.notebook.form_kinds import Kind, Shape
+from fh_notebook.notebook.form_options import same
 from fh_notebook.values import UNSET
 
 __all__ = ["LINE_KINDS", "Read", "can_show", "json_text", "read_json", "read_text", "text_of"]

@@ -13,78 +13,27 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.spell import path_text, short
+from fh_notebook.notebook.form_declared import Declared, Place, hidden
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.notebook.form_reading import Read, can_show, json_text, read_json, read_text, text_of
-from fh_notebook.values import MASK, UNSET
+from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
     from fh_notebook.notebook.form_model import FormModel
 
-__all__ = ["FieldState", "Hidden", "Place"]
-
-Path = tuple[str | int, ...]
+__all__ = ["FieldState", "field_state"]
 
 
-class Hidden(str):
-    """A password as it is sent: a text in everything but its `repr`, so that a cell that shows it does not.
-
-    Examples
-    --------
-    >>> {"token": Hidden("correct-horse")}
-    {'token': '***'}
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(MASK)
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, str):
-        return Hidden(value)
-    if isinstance(value, Mapping):
-        return {name: _hidden(item) for name, item in value.items()}
-    return [_hidden(item) for item in value] if isinstance(value, list) else value
-
-
-class Place:
-    """Where a field is: its name, its path, whether it must be given, and in what it lies."""
-
-    __slots__ = ("name", "parent", "path", "required", "within")
-
-    def __init__(
-        self,
-        name: str,
-        path: Path,
-        *,
-        required: bool,
-        parent: FieldState | None = None,
-        within: frozenset[str | int] = frozenset(),
-    ) -> None:
-        self.name = name
-        self.path = path
-        self.required = required
-        self.parent = parent
-        self.within = within
-        """The references and schemas on the way here: one that comes again is a schema that holds itself."""
-
-
-class FieldState:
+class FieldState(Declared):
     """One property: its value, whether it is set, and its problems.
 
     A value is set by a program (:meth:`set`), or from what a person typed (:meth:`set_text`).
     """
 
     def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+        super().__init__(place, schema, shape)
         self._model = model
-        self._place = place
-        self.schema: Any = schema
-        """As it was written."""
-        self.shape = shape
-        self.kind: Kind = shape.kind
-        self.name, self.path, self.required = place.name, place.path, place.required
         self.draft = ""
         """Why the text that was typed cannot be read; empty when it can."""
         self.touched = False
@@ -102,71 +51,9 @@ class FieldState:
             return self._own(self.const)  # there is nothing to choose
         return UNSET
 
-    # ------------------------------------------------------------------ what is said of it
-
     def __repr__(self) -> str:
         state = "set" if self.is_set else "not set"
         return f"<{path_text(self.path)}: {self.kind}, {'required' if self.required else 'optional'}, {state}>"
-
-    @property
-    def says(self) -> Mapping[str, Any]:
-        """The keywords of its schema, with those behind references."""
-        return self.shape.says
-
-    @property
-    def nullable(self) -> bool:
-        """Whether null is a value beside those of the kind."""
-        return self.shape.nullable
-
-    @property
-    def secret(self) -> bool:
-        """Whether its value is or holds a password."""
-        return self.shape.secret
-
-    @property
-    def marks(self) -> frozenset[str | int]:
-        """What its schema is known by when it comes again inside of itself."""
-        return frozenset({id(self.schema), *self.shape.refs})
-
-    @property
-    def recursive(self) -> bool:
-        """Whether it lies in its own schema: then a person begins it, default or not, or there would be no end."""
-        return bool(self.marks & self._place.within)
-
-    @property
-    def switchable(self) -> bool:
-        """Whether it may be left out: beside such a field is a switch."""
-        return not self.required
-
-    @property
-    def title(self) -> str:
-        """The schema's title; empty without one."""
-        return self._text("title")
-
-    @property
-    def description(self) -> str:
-        """The schema's description; empty without one."""
-        return self._text("description")
-
-    def _text(self, keyword: str) -> str:
-        said = self.says.get(keyword)
-        return said if isinstance(said, str) else ""
-
-    @property
-    def default(self) -> Any:
-        """The schema's default; ``UNSET`` without one."""
-        return self.says.get("default", UNSET)
-
-    @property
-    def const(self) -> Any:
-        """The one value allowed; null where nothing else is."""
-        return self.says.get("const")
-
-    @property
-    def examples(self) -> list[Any]:
-        """The schema's examples; none of a secret."""
-        said = self.says.get("examples")
-        return list(said) if isinstance(said, list) and not self.secret else []
 
     # ------------------------------------------------------------------ its value
 
@@ -296,7 +183,7 @@ class FieldState:
 
     def _own(self, value: Any) -> Any:
         copied = plain(value)
-        return _hidden(copied) if self.kind is Kind.PASSWORD else copied
+        return hidden(copied) if self.kind is Kind.PASSWORD else copied
 
     def _clear(self) -> None:
         self._value = UNSET

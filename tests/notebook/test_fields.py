@@ -14,6 +14,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.schema import to_schema
+from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.fields import Field, FieldsView, GroupField
 from fh_notebook.notebook.fields_group import OneOfField
 from fh_notebook.notebook.form_model import FormModel
@@ -357,7 +358,7 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     field = view.fields["v"]
     _click(field, "fh-rows-add")
     sku, count = _parts(field, ipywidgets.Text)
-    assert sku.tooltip == "v, row 1 of the page: sku"
+    assert sku.description == "v, row 1 of the page: sku"
     sku.value, count.value = "A-1", "2x"
     assert view.model.value == {"v": [{"sku": "A-1", "count": "2x"}]}
     assert "[0].count: the text &#x27;2x&#x27; is not a whole number" in _text(view.widget)
@@ -458,6 +459,16 @@ def test_hostile_names_and_descriptions_are_text() -> None:
         if isinstance(part, ipywidgets.HTML):
             assert not any(tag in part.value for tag in ("<script", "<img", "<i>", "<b>"))
         assert "\u202e" not in str(getattr(part, "description", ""))
+
+
+@pytest.mark.parametrize("name", ["price$ and cost$", "\\(x\\)", "$\\href{javascript:alert(1)}{x}$"])
+def test_a_label_holds_no_formula(name: str) -> None:
+    """ipywidgets sets formulas in labels; one may hold a link. A single dollar is one."""
+    view = FieldsView(FormModel({"properties": {name: {"type": "integer"}, "price$": {"type": "integer"}}}))
+    labels = [part.description for part in _inside(view.widget) if isinstance(part, ipywidgets.Text)]
+    assert not set("$\\") & set(labels[0])
+    assert labels[0].translate({ord("＄"): "$", ord("＼"): "\\"}) == path_text([name])
+    assert labels[1] == "price$"
 
 
 def test_fields_are_set_before_any_widget_is_made() -> None:
