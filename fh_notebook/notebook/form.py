@@ -24,6 +24,7 @@ from fh_notebook.notebook.form_static import page_of, text_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fh_notebook.batching.batch import Batch
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
@@ -113,12 +114,12 @@ class Form:
     # --- what came of it
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> list[Run]:
         """What has come of the last submit, by variant and repeat; an answer to an older one is not among them.
 
         A call that was refused, or never reached the service, is a failed run here.
         """
-        return self._core.runs
+        return list(self._core.runs)
 
     @property
     def run(self) -> Run | None:
@@ -135,6 +136,16 @@ class Form:
     def dataset(self) -> pd.DataFrame:
         """The inputs that "Add to dataset" has collected, one line each, as a batch takes it; without passwords."""
         return self._core.dataset
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch that Run began; ``None`` for a form that is not over rows, and before Run."""
+        return None
+
+    @property
+    def widget(self) -> Any:
+        """All of the form as one widget, to be put among others; made at the first use."""
+        return self._widget()
 
     # --- how it shows
 

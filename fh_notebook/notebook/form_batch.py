@@ -175,9 +175,22 @@ class BatchForm(Form):
 
         Where something does not fit nothing is sent; what is returned says why, and raises when it is waited for.
         """
+        if problems := [*self.problems, *filter(None, [self._over.choice.problem])]:
+            return Submission(problems=problems)
+        if self._view is None:
+            return self._started(True)
+        self._view.starting()
+        made = self._started(self._view.progress)
+        if isinstance(made, Batch):
+            self._view.started(made)
+        return made
+
+    def _started(self, progress: Any) -> Batch | Submission:
         try:
-            return self._over.start(progress=self._view.progress if self._view is not None else True)
-        except InputError as told:
+            return self._over.start(progress=progress)
+        except InputError as told:  # of a row behind the first ones
+            if self._view is not None:
+                self._view.refused(told)
             return Submission(problems=told.problems)
 
     def cancel(self) -> None:
@@ -186,9 +199,9 @@ class BatchForm(Form):
             self.batch.cancel()
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> list[Run]:
         """Empty: a batch may have a million; :attr:`frame` has what came, ``batch.iter_frames(n)`` its parts."""
-        return ()
+        return []
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from fh_notebook.notebook.form_grow import (
     with_snippet,
     with_variable,
 )
-from fh_notebook.notebook.form_parts import LABELLED, Look, line
+from fh_notebook.notebook.form_parts import LABELLED, Look, line, unheard
 from fh_notebook.notebook.notices import running_shell
 from fh_notebook.store import catalog_file
 from fh_notebook.values import Secret
@@ -97,7 +97,7 @@ class GrowPanel:
     def _pasting(self) -> Any:
         from ipywidgets import Layout, Textarea
 
-        self._paste = Textarea(
+        self._paste = unheard(Textarea)(
             placeholder=_PASTE, rows=2, continuous_update=False, description="Snippet", style=LABELLED,
             layout=Layout(width="100%", max_width="640px", height="auto"),
         )  # fmt: skip

@@ -22,7 +22,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.form_state import Hidden
+from fh_notebook.notebook.form_declared import hidden
 from fh_notebook.store.masking import masked
 from fh_notebook.values import UNSET
 
@@ -145,8 +145,7 @@ class RowMapping:
     def _constant(self, name: str, value: Any) -> Source:
         if value is UNSET:
             return Source(kind=From.NOTHING)
-        hidden = isinstance(value, str) and self.is_secret(name)
-        return Source(kind=From.CONSTANT, value=Hidden(value) if hidden else value)
+        return Source(kind=From.CONSTANT, value=hidden(value) if self.is_secret(name) else value)
 
     def take_nothing(self, name: str) -> None:
         """Leave a variable out."""

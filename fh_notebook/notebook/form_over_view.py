@@ -6,10 +6,12 @@ its box is emptied as soon as its text has come: what a page saves with a notebo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.plan import Plan
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
@@ -18,7 +20,7 @@ from fh_notebook.notebook.form_batch import BatchCore
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_over import From, plan_of
 from fh_notebook.notebook.form_over_static import preview_page
-from fh_notebook.notebook.form_parts import LABELLED, Look, hear_all, line, problems_list
+from fh_notebook.notebook.form_parts import LABELLED, Look, hear_all, line, problems_list, unheard
 from fh_notebook.notebook.form_progress import FormProgress
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.progress_view import ProgressView
@@ -51,6 +53,10 @@ class OverView:
         self._look = look = Look()
         self._later = Later(self._trouble)
         self._starting = Later(self._trouble)
+        self._lock = threading.Lock()
+        self._begun: Batch | None = None
+        """What Run began, once that is known: a short batch is over before."""
+        self._cancel_asked = False
         self._lines = {name: _Line(core, name, look, self._edited) for name in core.mapping.sources}
         self._preview = look.text(dom_class="fh-preview")
         self._problems = look.text(dom_class="fh-problems")
@@ -74,9 +80,25 @@ class OverView:
         self._show()
         hear_all(self.widget)
 
+    def starting(self) -> None:
+        """Show that the rows are being checked: what came of an earlier batch is old."""
+        self._begun, self._cancel_asked = None, False
+        self._bar.running(True, may_run=False)
+        self._bar.say("Checking every row …")
+        self._result.value = ""
+
     def progress(self) -> FormProgress:
         """Return the display of one start of the batch; as ``batch(progress=...)`` takes it."""
         return FormProgress(self._show_progress, self._place_controls, self._ended)
+
+    def started(self, batch: Batch) -> None:
+        """Show what a batch comes to; a short one is over already."""
+        with self._lock:
+            self._begun = batch
+        if self._cancel_asked:
+            batch.cancel()
+        if not batch.running:
+            self._ended()
 
     # --- what a person does
 
@@ -90,15 +112,14 @@ class OverView:
             self._problems.value = problems_list(problems)
             self._bar.say(f"Nothing was sent: {len(problems)} to put right, listed above.", kind="error")
             return
-        self._bar.running(True, may_run=False)
-        self._bar.say("Checking every row …")
-        self._result.value = ""
-        self._starting.do(lambda: self._core.start(progress=self.progress), lambda _: None)
+        self.starting()
+        self._starting.do(lambda: self._core.start(progress=self.progress), self.started)
 
     def _cancel(self) -> None:
         self._bar.cancelling()
-        if self._core.batch is not None:
-            self._core.batch.cancel()
+        self._cancel_asked = True
+        if self._begun is not None:
+            self._begun.cancel()
 
     # --- what is shown
 
@@ -131,15 +152,21 @@ class OverView:
         self._controls.children = () if widget is None else (widget,)
 
     def _ended(self) -> None:
+        with self._lock:
+            batch = self._begun
+        if batch is None:
+            return  # `started` will say so
         self._bar.running(False)
-        batch = self._core.batch
-        if batch is not None:
-            self._progress.value = ""  # how it ended is the head of the result
-            self._result.value = batch._repr_html_()
-            self._bar.say("All of it is in form.frame.")
+        self._progress.value = ""  # how it ended is the head of the result
+        self._result.value = batch._repr_html_()
+        self._bar.say("All of it is in form.frame.")
         self._show()
         self._told_changed()
         hear_all(self.widget)
+
+    def refused(self, told: InputError) -> None:
+        """Say why nothing was sent."""
+        self._trouble(str(told))
 
     def _trouble(self, text: str) -> None:
         """Say in one line what could not be done."""
@@ -216,7 +243,7 @@ class _Line:
 
         more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False}
         made = (
-            Password(placeholder="set, hidden" if self._is_set else "not shown", **more)
+            unheard(Password)(placeholder="set, hidden" if self._is_set else "not shown", **more)
             if self._is_secret
             else Text(placeholder="the same in every row", **more)
         )

@@ -7,9 +7,11 @@ never raises: what a person did wrong is told beside what was clicked, in one li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final
 
 from ipywidgets import HTML, Box, Button, Layout, VBox
+from traitlets import Unicode
 
 from fh_notebook import html
 from fh_notebook.errors import FetchHiveError
@@ -17,7 +19,7 @@ from fh_notebook.log import log
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.values import redact
 
-__all__ = ["LABELLED", "Look", "hear_all", "line", "problems_list", "set_class"]
+__all__ = ["LABELLED", "Look", "hear_all", "line", "problems_list", "unheard"]
 
 LABELLED: Final = {"description_width": "initial"}
 """A style under which a label has the room that it needs: a cut label names nothing."""
@@ -89,12 +91,14 @@ def problems_list(problems: Iterable[str], *, most: int = 8) -> str:
     return str(html.el("ul", *items, cls="fh fh-error", role="alert", style="margin:2px 0;padding-left:20px"))
 
 
-def set_class(widget: Any, dom_class: str, on: bool) -> None:
-    """Give a widget a DOM class, or take it."""
-    if on:
-        widget.add_class(dom_class)
-    else:
-        widget.remove_class(dom_class)
+@cache
+def unheard(kind: type[Any]) -> type[Any]:
+    """Return a class of widgets whose value, once typed, is not told to the other pages that are open: it is secret."""
+
+    class Unheard(kind):  # type: ignore[misc]  # ipywidgets ships no types
+        value = Unicode("").tag(sync=True, echo_update=False)
+
+    return Unheard
 
 
 def hear_all(widget: Any) -> None:

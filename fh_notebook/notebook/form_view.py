@@ -86,7 +86,6 @@ class FormView(Listener):
         self._core.fields.refresh()
         self._bar.follow()
         self.edited()
-        hear_all(self.widget)
 
     def edited(self) -> None:
         """Show what follows from the values."""
@@ -94,6 +93,7 @@ class FormView(Listener):
             self._refused = bool(self._core.problems)
             self._bar.say(*self._to_put_right())
         self._tools.follow()
+        hear_all(self.widget)
 
     def refused(self, problems: Sequence[str]) -> None:
         """Say that nothing was sent, and where to look; each problem stands beside its field."""
@@ -138,7 +138,6 @@ class FormView(Listener):
         gone.close()
         self._bar.follow()
         self.edited()
-        hear_all(self.widget)
 
     def _to_put_right(self) -> tuple[str, str]:
         """What keeps Run from sending, in one line: fields by name, which tell their own problems."""

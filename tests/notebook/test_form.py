@@ -104,7 +104,7 @@ def test_a_submit_of_what_does_not_fit_sends_nothing(form: fh.Form, hive: LocalH
     """It says why, and raises only for who waits."""
     refused = form.submit()
     assert repr(refused).startswith("Nothing was sent: ticket: is missing")
-    assert (form.run, form.runs) == (None, ())
+    assert (form.run, form.runs) == (None, [])
     with pytest.raises(InputError):
         refused.wait()
     assert fh.history().empty
@@ -278,7 +278,7 @@ def test_a_form_over_rows_begins_a_batch(over: fh.Form) -> None:
     assert over.problems == []
     batch = over.submit()
     batch.wait()
-    assert over.batch is batch  # type: ignore[attr-defined]
+    assert over.batch is batch
     assert over.frame["status"].tolist() == ["completed", "completed"]
     assert over.frame["output"].tolist() == 2 * [{"got": ["max_words", "ticket", "tone"], "words": 9}]
     assert "2 of 2 done" in repr(over)
