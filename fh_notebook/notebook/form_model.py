@@ -28,7 +28,7 @@ from fh_notebook.notebook.form_rows import RowsState
 from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
 
-__all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsState", "without_defaults"]
+__all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsState"]
 
 
 class FormModel:
@@ -184,31 +184,3 @@ def _checked(schema: Mapping[str, Any], value: Mapping[str, Any]) -> list[str]:
 def _is_at(problem: str, where: str) -> bool:
     """Whether a sentence is about the path `where`, or about something inside of it."""
     return problem.startswith(where) and problem[len(where) : len(where) + 1] in (":", ".", "[")
-
-
-def without_defaults(schema: Any) -> Any:
-    """Return a copy of `schema` that says no defaults: what a form sends is complete, and must not be filled in again.
-
-    Examples
-    --------
-    >>> without_defaults({"properties": {"default": {"default": 3}}, "examples": [{"default": 1}]})
-    {'properties': {'default': {}}, 'examples': [{'default': 1}]}
-    """
-    return _stripped(schema, named=False)
-
-
-def _stripped(part: Any, *, named: bool) -> Any:
-    """`named`: the keys are names of a user's, not keywords."""
-    if isinstance(part, list | tuple):
-        return [_stripped(item, named=False) for item in part]
-    if not isinstance(part, Mapping):
-        return part
-    return {
-        key: plain(value) if not named and key in _DATA else _stripped(value, named=not named and key in _NAMED)
-        for key, value in part.items()
-        if named or key != "default"
-    }
-
-
-_DATA = frozenset({"const", "enum", "examples"})
-_NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})

@@ -9,7 +9,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.schema import to_schema
 from fh_notebook.contract.validate import problems as problems_of
-from fh_notebook.notebook.form_model import FormModel, GroupState, OneOfState, RowsState, without_defaults
+from fh_notebook.notebook.form_model import FormModel, GroupState, OneOfState, RowsState
 
 from .form_schemas import CASES, SHAPES, whole
 
@@ -251,16 +251,6 @@ def test_values_to_begin_with_are_completed_as_a_call_would_be() -> None:
     assert model.value == deployment.complete({"g": {"b": "x"}}) == {"n": 3, "g": {"a": 1, "b": "x"}}
     model.set_values({"g": {"b": "y"}}, exact=True)
     assert model.value == {"g": {"b": "y"}}
-
-
-def test_what_is_sent_is_not_filled_in_again() -> None:
-    """A deployment without its defaults completes a form's value to just that value."""
-    schema = to_schema({"n": fh.integer(default=3), "default": fh.group({"a": fh.text(default="x")}, required=False)})
-    model = FormModel(schema)
-    model.fields["n"].unset()
-    model.fields["default"].set({})
-    bare = fh.Deployment("d", inputs=without_defaults(schema))
-    assert model.value == bare.complete(model.value) == {"default": {}}
 
 
 def test_a_password_is_in_no_repr_and_in_no_problem() -> None:

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.contract.validate import schema_problems
 from fh_notebook.notebook.form_hints import help_html, label_of
-from fh_notebook.notebook.form_model import FieldState, FormModel, GroupState, OneOfState, RowsState, without_defaults
+from fh_notebook.notebook.form_model import FieldState, FormModel, GroupState, OneOfState, RowsState
 from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.values import UNSET
 
@@ -111,6 +111,3 @@ def test_values_to_begin_with_are_never_dropped(schema: dict[str, Any], values: 
     hypothesis.assume(not schema_problems(schema))
     model = FormModel(schema, values)
     assert values.keys() <= model.value.keys()
-    bare = without_defaults(schema)
-    assert not schema_problems(bare)
-    assert "default" not in bare["properties"].get("v", {}) if isinstance(bare["properties"].get("v"), dict) else True
