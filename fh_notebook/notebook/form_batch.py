@@ -21,8 +21,9 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form import Form
 from fh_notebook.notebook.form_choice import Choice
-from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_core import NAMELESS, FormCore
 from fh_notebook.notebook.form_display import FormDisplay, bundle
+from fh_notebook.notebook.form_grow import is_placeholder
 from fh_notebook.notebook.form_over import RowMapping, SourceField
 from fh_notebook.notebook.form_over_static import over_page, over_text
 from fh_notebook.notebook.form_running import Submission
@@ -77,7 +78,8 @@ class BatchCore:
     @property
     def problems(self) -> list[str]:
         """Everything that keeps Run from starting: of the mapping, and of the first rows."""
-        return [*self.mapping.preview().problems, *filter(None, [self.choice.problem])]
+        nameless = [NAMELESS] if is_placeholder(self.deployment.name) else []
+        return [*nameless, *self.mapping.preview().problems, *filter(None, [self.choice.problem])]
 
     @property
     def running(self) -> bool:
@@ -175,7 +177,7 @@ class BatchForm(Form):
 
         Where something does not fit nothing is sent; what is returned says why, and raises when it is waited for.
         """
-        if problems := [*self.problems, *filter(None, [self._over.choice.problem])]:
+        if problems := self._over.problems:
             return Submission(problems=problems)
         if self._view is None:
             return self._started(True)

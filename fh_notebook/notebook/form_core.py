@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["FormCore", "Listener"]
+__all__ = ["NAMELESS", "FormCore", "Listener"]
 
 
 class Listener:
@@ -63,6 +63,7 @@ class Listener:
 
 
 NAMELESS: Final = "give the deployment's name in place of the snippet's placeholder"
+"""A name that stands for another is never called by a form."""
 
 
 class FormCore:

@@ -8,6 +8,7 @@ on GitHub, and in a notebook that is opened again.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -21,6 +22,10 @@ _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 HIDE_STATIC: Final = html.Html("<style>.fh-form-static{display:none}</style>")
 """Put into the widgets, so that it is in a page just as long as they are."""
+
+
+DISPLAYS: Final = 4
+"""Places that are kept up to date: a cell that is run again and again leaves places behind that no page has any more."""
 
 
 def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
@@ -42,7 +47,7 @@ class FormDisplay:
 
     def __init__(self, page: Callable[[], html.Html], text: Callable[[], str]) -> None:
         self._page, self._text = page, text
-        self._handles: list[Any] = []
+        self._handles: deque[Any] = deque(maxlen=DISPLAYS)
         self._said = ""
 
     def show(self, make_widget: Callable[[], Any]) -> None:

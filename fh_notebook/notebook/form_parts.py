@@ -76,8 +76,8 @@ class Look:
 
 
 def line(text: str, *, kind: str = "dim") -> str:
-    """Return one line to the person as HTML; `kind` is ``dim``, ``error`` or ``plain``."""
-    return str(html.el("div", text, cls=f"fh fh-{kind}")) if text else ""
+    """Return one line to the person as HTML, which is read out when it appears; `kind`: ``dim``, ``error``, ``plain``."""
+    return str(html.el("div", text, cls=f"fh fh-{kind}", role="status")) if text else ""
 
 
 def problems_list(problems: Iterable[str], *, most: int = 8) -> str:
