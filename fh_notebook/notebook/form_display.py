@@ -25,7 +25,7 @@ HIDE_STATIC: Final = html.Html("<style>.fh-form-static{display:none}</style>")
 
 
 DISPLAYS: Final = 4
-"""Places that are kept up to date: a cell that is run again and again leaves places behind that no page has any more."""
+"""Places that are kept up to date: a cell that is run again and again leaves places behind that no page has."""
 
 
 def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:

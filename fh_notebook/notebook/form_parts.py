@@ -76,7 +76,7 @@ class Look:
 
 
 def line(text: str, *, kind: str = "dim") -> str:
-    """Return one line to the person as HTML, which is read out when it appears; `kind`: ``dim``, ``error``, ``plain``."""
+    """Return one line as HTML that is read out when it appears; `kind` is ``dim``, ``error`` or ``plain``."""
     return str(html.el("div", text, cls=f"fh fh-{kind}", role="status")) if text else ""
 
 
