@@ -7,7 +7,6 @@ inside of a text area is one of those (Tab leads on to the Run button, and Space
 
 from __future__ import annotations
 
-import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -162,9 +161,13 @@ class FieldsView:
 def _import_the_judge() -> None:
     """Import the library of JSON Schema when the form is on the screen, so that the first edit does not wait for it."""
     if "jsonschema" not in sys.modules:
-        later = threading.Timer(IMPORT_AFTER_S, importlib.import_module, ("jsonschema",))
+        later = threading.Timer(IMPORT_AFTER_S, _import)
         later.daemon = True
         later.start()
+
+
+def _import() -> None:
+    import jsonschema  # noqa: F401
 
 
 def _close(widget: Any) -> None:
