@@ -127,7 +127,7 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     repeats = lab.run(3)
     lab.expect_text(repeats, r"5 of 6 completed, 1 cancelled")
     shown.locator(".fh-copy").first.click()
-    shown.locator("textarea.fh-all").wait_for()
+    shown.locator(".fh-all").wait_for()
     for width in (1600, 400):
         lab.resize(width, 1_400)
         for theme in ("light", "dark"):
@@ -162,7 +162,7 @@ def test_all_of_an_output_is_copied(lab: Lab, by: str) -> None:
         "view.begin(['a']); view.show(0, fh.Run(status='completed', output=text)); view.widget"
     )
     shown = lab.run(0)
-    button, area = shown.locator(".fh-copy"), shown.locator("textarea.fh-all")
+    button, area = shown.locator(".fh-copy"), shown.locator(".fh-all")
     if by == "mouse":
         button.click()
         area.click()

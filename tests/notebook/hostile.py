@@ -34,12 +34,12 @@ OUTPUTS: Final[tuple[Any, ...]] = (
 
 _TAGS = """
 div span b strong em p pre code ul ol li blockquote hr br h1 h2 h3 h4 h5 h6 table thead tbody tr th td details summary
-ins del s bdi style a textarea
+ins del s bdi style a
 """
 TAGS: Final = frozenset(_TAGS.split())
 _ATTRIBUTES = (
     "class style title dir open href target rel scope tabindex role start aria-label "
-    "readonly spellcheck data-lm-suppress-shortcuts"
+    "aria-multiline contenteditable spellcheck data-lm-suppress-shortcuts"
 )
 ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 
