@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         SnippetError,
         StoreError,
     )
+    from fh_notebook.notebook.form import Form, form
     from fh_notebook.session import deployments
     from fh_notebook.settings import configure
     from fh_notebook.values import UNSET, Secret
@@ -107,6 +108,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "SnippetError",
         "StoreError",
     ),
+    "fh_notebook.notebook.form": ("Form", "form"),
     "fh_notebook.session": ("deployments",),
     "fh_notebook.settings": ("configure",),
     "fh_notebook.values": ("UNSET", "Secret"),
@@ -131,6 +133,7 @@ __all__ = [
     "ConnectFailed",
     "Deployment",
     "FetchHiveError",
+    "Form",
     "InputError",
     "InvokeRequest",
     "LimitReached",
@@ -155,6 +158,7 @@ __all__ = [
     "datetime_",
     "deployments",
     "forget",
+    "form",
     "group",
     "history",
     "integer",

@@ -273,8 +273,9 @@ def _alternatives(case: _Case) -> list[str]:
     """Tell a failed anyOf or oneOf by the one branch that was meant, or else by all that would do."""
     branches: dict[Any, list[ValidationError]] = {}
     for error in case.error.context or ():
-        branches.setdefault(error.relative_schema_path[0], []).append(error)
-    if not branches:
+        if error.relative_schema_path:  # the library does not say which branch is `false`
+            branches.setdefault(error.relative_schema_path[0], []).append(error)
+    if not case.error.context:
         return [f"{case.where}: {case.value} fits more than one of the kinds allowed; it must be clear which is meant"]
     of_kind = [b for b in branches.values() if not any(_is_other(e, "type", None) for e in b)]
     meant = [b for b in of_kind if not any(_is_other(e, "const", "enum") for e in b)] or of_kind

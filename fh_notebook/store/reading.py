@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from fh_notebook.store import answers, batches, claims, jobs, rows
-from fh_notebook.store.answers import Kept, Seen
+from fh_notebook.store.answers import Inputs, Kept, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
@@ -79,6 +79,10 @@ class Reading:
     def answers_of_deployment(self, workspace: str, deployment: str, limit: int) -> list[Kept]:
         """Return the last answers of one deployment in one workspace, of batches and of none, the newest first."""
         return self._read(lambda c: list(answers.of_deployment(c, workspace, deployment, limit)))
+
+    def inputs_of_deployment(self, workspace: str, deployment: str, limit: int) -> list[Inputs]:
+        """Return what the last calls of one deployment in one workspace were asked, the newest first."""
+        return self._read(lambda c: list(answers.inputs_of(c, workspace, deployment, limit)))
 
     def deployment_names(self) -> list[tuple[str, str]]:
         """Return every (deployment, workspace) of which an answer is kept, by name."""

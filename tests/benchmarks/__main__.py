@@ -13,7 +13,9 @@ kill        SIGKILL at random instants, then the cell again: answers lost, calls
 transports  what each HTTP transport costs a call
 limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
 interrupt   how long after Stop a cell ends
+forms       50 fields in the kernel beside 50 plain widgets; the kinds of field beside two other form libraries
 imports     what importing the package and loading the extension cost
+form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
@@ -29,7 +31,9 @@ from typing import Any
 
 from tests.benchmarks.measuring import headline
 
-NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "imports")
+NAMES = (
+    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "forms", "imports", "form_page",
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:

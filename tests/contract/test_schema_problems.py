@@ -221,3 +221,16 @@ def test_what_json_cannot_say_is_told_once(value: Any, part: str, declared: Any)
     found = problems(to_schema(declared), {"x": value})
     assert len([p for p in found if part in p]) == 1
     assert len(found) == 1 or isinstance(value, dict | str)
+
+
+def test_a_list_whose_items_are_of_several_types_is_named() -> None:
+    """In a sentence about alternatives, and of what is missing."""
+    schema = {"properties": {"v": {"type": "array", "items": {"type": ["string", "null"]}}}, "required": ["v"]}
+    assert problems(schema, {}) == ["v: is missing; give a list"]
+
+
+def test_an_alternative_that_takes_nothing_is_none() -> None:
+    """A branch that is the schema `false`."""
+    schema = {"properties": {"v": {"anyOf": [False, {"type": "null"}]}}}
+    assert problems(schema, {"v": []}) == ["v: the list [] is neither nothing nor null"]
+    assert problems({"properties": {"v": {"oneOf": [False, False]}}}, {"v": 3}) == ["v: 3 is not nothing"]
