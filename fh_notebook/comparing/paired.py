@@ -88,6 +88,8 @@ def p_permutation(differences: Numbers, *, flips: int = FLIPS, seed: int = SEED)
         return 1.0
     seen = abs(float(differences.sum()))
     least = seen - 1e-9 * float(apart.sum())  # sums of the same numbers in another order are the same number
+    if apart.min() == apart.max():  # yes and no: the sum of flipped signs is a binomial number
+        return mcnemar_exact(int((differences > 0).sum()), int((differences < 0).sum()))
     if len(apart) > FLIPPED_TO:
         return math.erfc(seen / math.sqrt(2 * float(np.square(apart).sum())))
     if len(apart) <= ALL_FLIPS_TO:
