@@ -15,7 +15,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from fh_notebook import html
 
@@ -36,7 +36,6 @@ _RC: Final[dict[str, Any]] = {
     "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
-    "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "ytick.left": False, "axes.formatter.useoffset": False,
 }  # fmt: skip
 
@@ -44,8 +43,9 @@ _RC: Final[dict[str, Any]] = {
 class Panel:
     """One plot of a figure: what draws it, and what it says in words."""
 
-    def __init__(self, draw: Callable[[Axes], None], *, alt: str, rows: int) -> None:
+    def __init__(self, draw: Callable[[Axes], None], *, title: str, alt: str, rows: int) -> None:
         self.draw = draw
+        self.title = title
         self.alt = alt
         self.rows = rows
         """Lines of it: its height."""
@@ -67,9 +67,9 @@ class Plot(Figure):
         heights = [max(panel.height for panel in line) for line in lines]
         with mpl.rc_context(_RC):
             super().__init__(figsize=(5.2 * columns, sum(heights)), layout="constrained")
-            grid = self.add_gridspec(len(lines), columns, height_ratios=heights)
-            for i, panel in enumerate(self.panels):
-                _drawn(self.add_subplot(grid[i // columns, i % columns]), panel)
+            parts = self.subfigures(len(lines), columns, height_ratios=heights, squeeze=False)
+            for part, panel in zip(parts.flat, self.panels, strict=False):
+                _drawn(part, panel)
             bare(self)
 
     def _repr_html_(self) -> str:
@@ -82,19 +82,22 @@ class Plot(Figure):
 
 
 PLOT_STYLE: Final = html.Html(
-    "<style>.fh-plots{display:flex;flex-wrap:wrap;gap:8px 28px;align-items:flex-start}"
-    ".fh-plot{flex:1 1 300px;max-width:520px;min-width:0}.fh-plot svg{width:100%;height:auto;display:block}</style>"
+    "<style>.fh-plots{display:grid;gap:10px 28px;align-items:start;"
+    "grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}"
+    ".fh-plot{max-width:460px;min-width:0}.fh-plot svg{width:100%;height:auto;display:block}</style>"
 )
 
 
-def _drawn(axes: Axes, panel: Panel) -> None:
-    with mpl.rc_context(_RC):
-        panel.draw(axes)
+def _drawn(figure: FigureBase, panel: Panel) -> None:
+    """Draw a panel. Its title begins over the names: beside long ones the axes alone are too narrow for it."""
+    figure.suptitle(panel.title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    panel.draw(figure.add_subplot())
 
 
 def bare(figure: Figure) -> None:
     """Take every background away."""
-    figure.patch.set_alpha(0)
+    for part in (figure, *figure.subfigs):
+        part.patch.set_alpha(0)
     for axes in figure.axes:
         axes.patch.set_alpha(0)
 
@@ -102,7 +105,7 @@ def bare(figure: Figure) -> None:
 def _inline(panel: Panel) -> html.Html:
     with mpl.rc_context(_RC):
         figure = Figure(figsize=(5.2, panel.height), layout="constrained")
-        panel.draw(figure.add_subplot())
+        _drawn(figure, panel)
         bare(figure)
         return svg_of(figure, panel.alt)
 

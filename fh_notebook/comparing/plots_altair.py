@@ -74,7 +74,7 @@ def _wins(facts: Facts) -> Any:
         .encode(
             x=alt.X("rows:Q", title=None),
             y=alt.Y("pair:N", sort=None, title=None),
-            color=alt.Color("what:N", scale=colour, title=None),
+            color=alt.Color("what:N", scale=colour, title=None, legend=alt.Legend(orient="bottom")),
             order="place:O",
             tooltip=["pair:N", "what:N", "rows:Q"],
         )

@@ -31,10 +31,9 @@ def _scores(facts: Facts) -> Panel:
         _figures(axes, [figure(line["mean"]) for line in lines])
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
-        _title(axes, f"Score by {named(facts.scorer)}, 95% interval")
 
     told = (f"{l['variant']} {figure(l['mean'])} ({figure(l['ci_low'])} to {figure(l['ci_high'])})" for l in lines)
-    return Panel(draw, alt=f"Mean score with 95% interval: {', '.join(told)}.", rows=len(lines))
+    return Panel(draw, title=f"Score by {named(facts.scorer)}, 95% interval", alt=f"Mean score with 95% interval: {', '.join(told)}.", rows=len(lines))
 
 
 def _differences(facts: Facts) -> Panel:
@@ -47,14 +46,13 @@ def _differences(facts: Facts) -> Panel:
             _dot(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
         _names(axes, [f"{_short(pair.b)} − {_short(pair.a)}" for pair in pairs])
         _figures(axes, [f"{pair.difference:+.3f}{f'  {p_text(pair.p_holm)}' if pair.tested else ''}" for pair in pairs])
-        _title(axes, "Differences, 95% interval, p after Holm")
 
     told = (
         f"{p.b} minus {p.a} {p.difference:+.3f} ({figure(p.ci_low)} to {figure(p.ci_high)}"
         f"{f', {p_text(p.p_holm)} after Holm' if p.tested else ', not tested'})"
         for p in pairs
     )
-    return Panel(draw, alt=f"Paired differences: {', '.join(told)}.", rows=len(pairs))
+    return Panel(draw, title="Differences, 95% interval, p after Holm", alt=f"Paired differences: {', '.join(told)}.", rows=len(pairs))
 
 
 def _wins(facts: Facts) -> Panel:
@@ -70,11 +68,10 @@ def _wins(facts: Facts) -> Panel:
                 begin += number
         _names(axes, [f"{_short(pair.b)} vs {_short(pair.a)}" for pair in pairs])
         _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
-        _title(axes, "Rows won / tied / lost")
         axes.set_xlim(0, max(pair.n for pair in pairs))
 
     told = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in pairs)
-    return Panel(draw, alt=f"Rows: {', '.join(told)}.", rows=len(pairs))
+    return Panel(draw, title="Rows won / tied / lost", alt=f"Rows: {', '.join(told)}.", rows=len(pairs))
 
 
 def _seconds(facts: Facts) -> Panel:
@@ -89,10 +86,9 @@ def _seconds(facts: Facts) -> Panel:
         _names(axes, [named(name) for name in marks])
         _figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
-        _title(axes, "Seconds: median, quarters, 5% to 95%")
 
     told = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
-    return Panel(draw, alt=f"Seconds of completed runs: {', '.join(told)}.", rows=len(marks))
+    return Panel(draw, title="Seconds: median, quarters, 5% to 95%", alt=f"Seconds of completed runs: {', '.join(told)}.", rows=len(marks))
 
 
 PANELS: Final[dict[str, Callable[[Facts], Panel]]] = {
@@ -120,15 +116,6 @@ def _dot(axes: Axes, y: int, middle: float, low: float, high: float, colour: str
         axes.hlines(y, low, high, color=colour, linewidth=2)
         axes.plot([low, high], [y, y], "|", color=colour, markersize=8, markeredgewidth=1.6)
     axes.plot([middle], [y], "o", color=colour, markersize=6.5)
-
-
-def _title(axes: Axes, text: str) -> None:
-    """Over the names as well: beside long names the axes alone are too narrow for it."""
-    axes.set_title("")
-    axes.annotate(
-        text, (0, 1), xycoords=(axes.yaxis, "axes fraction"), xytext=(0, 7), textcoords="offset points",
-        fontsize=10.5, fontweight="bold", annotation_clip=False,
-    )  # fmt: skip
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:
