@@ -19,7 +19,7 @@ from matplotlib.figure import Figure, FigureBase
 
 from fh_notebook import html
 
-__all__ = ["BETTER", "GREY", "INK", "WORSE", "Panel", "Plot", "bare", "svg_of"]
+__all__ = ["BETTER", "GREY", "INK", "WORSE", "Panel", "Plot", "inline"]
 
 INK: Final = "#7a7d85"
 """4.1 to 1 on white, 4.6 to 1 on JupyterLab's black (WCAG 2.2 asks 3 to 1 of figures)."""
@@ -70,11 +70,11 @@ class Plot(Figure):
             parts = self.subfigures(len(lines), columns, height_ratios=heights, squeeze=False)
             for part, panel in zip(parts.flat, self.panels, strict=False):
                 _drawn(part, panel)
-            bare(self)
+            _bare(self)
 
     def _repr_html_(self) -> str:
         """Each panel is a picture of its own, so that they stand beside each other where there is room."""
-        cards = [html.el("div", _inline(panel), cls="fh-plot") for panel in self.panels]
+        cards = [html.el("div", inline(panel), cls="fh-plot") for panel in self.panels]
         return html.el("div", html.STYLE, PLOT_STYLE, html.el("div", *cards, cls="fh-plots"), cls="fh")
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ def _drawn(figure: FigureBase, panel: Panel) -> None:
     panel.draw(figure.add_subplot())
 
 
-def bare(figure: Figure) -> None:
+def _bare(figure: Figure) -> None:
     """Take every background away."""
     for part in (figure, *figure.subfigs):
         part.patch.set_alpha(0)
@@ -102,12 +102,13 @@ def bare(figure: Figure) -> None:
         axes.patch.set_alpha(0)
 
 
-def _inline(panel: Panel) -> html.Html:
+def inline(panel: Panel) -> html.Html:
+    """Return one panel as inline SVG, for a page."""
     with mpl.rc_context(_RC):
         figure = Figure(figsize=(5.2, panel.height), layout="constrained")
         _drawn(figure, panel)
-        bare(figure)
-        return svg_of(figure, panel.alt)
+        _bare(figure)
+        return _svg_of(figure, panel.alt)
 
 
 _STYLE: Final = re.compile(r' style="([^"]*)"')
@@ -115,7 +116,7 @@ _PROLOGUE: Final = re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<defs>\s*<
 _SIZE: Final = re.compile(r'<svg[^>]*?viewBox="([^"]*)"[^>]*>')
 
 
-def svg_of(figure: Figure, alt: str) -> html.Html:
+def _svg_of(figure: Figure, alt: str) -> html.Html:
     """Return a figure as inline SVG: its ink is the page's, its styles are attributes, its words are in it.
 
     A style sheet inside of an SVG that is in a page holds for all of the page, and a strict content policy refuses

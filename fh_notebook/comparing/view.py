@@ -6,6 +6,7 @@ Rule of this file: whatever a model said is text, escaped and cut; what the page
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
@@ -88,8 +89,9 @@ def html_of(cmp: Comparison) -> html.Html:
 # --- the summary
 
 
-def summary_html(cmp: Comparison) -> html.Html:
-    """Return the summary as a table: intervals drawn beside their numbers, and their rule named."""
+def summary_html(cmp: Comparison, *, bar: Callable[..., html.Html] | None = None) -> html.Html:
+    """Return the summary as a table: intervals drawn beside their numbers (by `bar`), and their rule named."""
+    draw = bar or range_bar
     summary = cmp.summary()
     low, high = _scale(cmp, summary)
     scored = bool(cmp.scorer)
@@ -101,8 +103,8 @@ def summary_html(cmp: Comparison) -> html.Html:
         cells: list[Any] = [line["variant"]]
         if scored:
             interval = f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] else ""
-            bar = range_bar(line["mean"], line["ci_low"], line["ci_high"], low, high)
-            cells += [figure(line["mean"]), interval, bar, figure(line["median"])]
+            drawn = draw(line["mean"], line["ci_low"], line["ci_high"], low, high)
+            cells += [figure(line["mean"]), interval, drawn, figure(line["median"])]
         cells += [f"{line['n']:,}" if scored else f"{_completed(cmp, line['variant']):,}", f"{line['missing']:,}"]
         cells += [_failed(cmp, line), seconds(line["p50_s"]), seconds(line["p95_s"])]
         cells += [money(line["cost"])] if "cost" in summary else []
