@@ -15,7 +15,7 @@
   const haystack = (row) => {
     if (row.text === undefined) {
       const runs = row.runs.flatMap((run) => (run ? [run.output, run.error] : []));
-      row.text = [row.pair, row.expected, ...row.inputs, ...runs].filter(Boolean).join("\n").toLowerCase();
+      row.text = [String(row.pair), row.expected, ...row.inputs, ...runs].filter(Boolean).join("\n").toLowerCase();
     }
     return row.text;
   };
@@ -79,15 +79,20 @@
     parts.push(scored(run));
     return cell(name, ...parts);
   };
+  const input = (name, text) => {
+    if (text === null) return [];
+    if (text.length > 40 || text.includes("\n")) return [el("span", "in", name), ...foldable(text, "out")];
+    const made = el("div");
+    made.append(el("span", "in short", name), " ", el("span", "", text));
+    return [made];
+  };
   const line = (row) => {
     const made = el("tr");
     const key = cell(data.pairOn, el("span", "", row.pair));
     key.classList.add("key");
     made.append(key);
     if (data.inputs.length) {
-      const shown = row.inputs.flatMap((text, i) =>
-        text === null ? [] : [el("span", "in", data.inputs[i]), ...foldable(text, "out")]);
-      made.append(cell("inputs", ...shown));
+      made.append(cell("inputs", ...row.inputs.flatMap((text, i) => input(data.inputs[i], text))));
     }
     if (data.expected) made.append(cell("expected", ...(row.expected === null ? [] : foldable(row.expected, "out"))));
     row.runs.forEach((run, i) => made.append(answer(run, data.variants[i])));

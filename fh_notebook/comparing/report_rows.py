@@ -12,9 +12,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from fh_notebook import html, settings
 from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.frames import RESERVED
+from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.paired import FLIPS
@@ -49,7 +52,7 @@ def input_names(cmp: Comparison) -> list[str]:
 def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
     """Yield one row after another.
 
-    ``pair``, ``expected``, ``inputs`` (texts, as :func:`input_names`), ``differ`` and ``runs``: for every variant
+    ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, as :func:`input_names`), ``differ`` and ``runs``: for every variant
     ``output, score, seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
     """
     names = input_names(cmp)
@@ -66,12 +69,16 @@ def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
     for line in cmp.wide().to_dict("records"):
         pair = line[cmp.pair_on]
         yield {
-            "pair": text_of(pair) or "",
+            "pair": plain(pair) if _is_number(pair) else text_of(pair) or "",
             "expected": text_of(line.get("expected_output")),
             "inputs": [text_of(values[first[pair]]) for values in columns],
             "differ": bool(line["scores_differ"] if cmp.scorer else line["outputs_differ"]),
             "runs": [_run(line, variant, told.get((pair, variant))) for variant in cmp.variants],
         }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
 
 
 def _run(line: Mapping[Any, Any], variant: str, told: tuple[str, str | None, int] | None) -> dict[str, Any] | None:
@@ -117,7 +124,7 @@ def settings_of(cmp: Comparison) -> dict[str, str]:
         "intervals": f"{LEVEL:.0%}; means and differences: t below {FEW_ROWS} rows, BCa of {RESAMPLES:,} resamples "
         f"up to {MANY_ROWS:,}, normal above; shares: Wilson",
         "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; Holm over "
-        f"{len(cmp._pairs)} pairs; alpha {ALPHA:g}",
+        f"{counted(len(cmp._pairs), 'pair')}; alpha {ALPHA:g}",
         "seed": str(SEED),
     }
     return told | ({"price per call": f"{price:g}"} if price is not None else {})

@@ -21,7 +21,7 @@ from fh_notebook.comparing.verdict import p_text
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["STYLE", "differing", "figure", "html_of", "pairs_html", "range_bar", "summary_html", "text", "title"]
+__all__ = ["STYLE", "differing", "figure", "html_of", "pairs_html", "range_bar", "summary_html", "text", "title", "words"]
 
 ROWS_SHOWN: Final = 10
 OUTPUT_SHOWN: Final = 200
@@ -52,19 +52,17 @@ def title(cmp: Comparison) -> str:
 
 def text(cmp: Comparison) -> str:
     """Return a comparison as text."""
-    summary = cmp.summary()
     about, table = differing(cmp)
     hidden = ("outputs_differ", "scores_differ")
     shown = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
-    parts = [
-        f"Comparison of {title(cmp)}",
-        frame_text(summary, list(summary.columns)),
-        cmp.verdict,
-        *cmp.notes,
-        about,
-        frame_text(table, shown),
-    ]
-    return "\n".join(part for part in parts if part)
+    return "\n".join(part for part in (words(cmp), about, frame_text(table, shown)) if part)
+
+
+def words(cmp: Comparison) -> str:
+    """Return the summary and the sentences as text, without any row."""
+    summary = cmp.summary()
+    head = f"Comparison of {title(cmp)}"
+    return "\n".join([head, frame_text(summary, list(summary.columns)), cmp.verdict, *cmp.notes])
 
 
 def html_of(cmp: Comparison) -> html.Html:
