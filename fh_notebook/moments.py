@@ -57,7 +57,9 @@ class Memory:
         changed = last is not None and last.limit != limit
         if event == "answered" and last is not None and not changed and at - last.at < APART:
             return
-        self._kept.append(Moment(at=at, limit=limit, out=out, event="limit" if changed and event == "answered" else event))
+        self._kept.append(
+            Moment(at=at, limit=limit, out=out, event="limit" if changed and event == "answered" else event)
+        )
 
     def moments(self) -> tuple[Moment, ...]:
         """Return what is remembered."""

@@ -104,7 +104,8 @@ class Control:
     @property
     def moments(self) -> tuple[Moment, ...]:
         """What the workspace's gate remembers of its limit, in this process."""
-        return self._client.gate.memory.moments()
+        moments: tuple[Moment, ...] = self._client.gate.memory.moments()
+        return moments
 
     @property
     def calls_left(self) -> int | None:

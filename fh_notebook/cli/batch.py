@@ -205,7 +205,12 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
         yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
     if args.out is None:
         yield f"The answers are kept: {_again(args)} with -o answers.csv to write them; nothing is called twice."
-    elif code == DONE and not (args.compare or args.report) and len(batch.plan().variants) > 1 and (read := _READERS.get(suffix_of(Path(args.out)))):
+    elif (
+        code == DONE
+        and not (args.compare or args.report)
+        and len(batch.plan().variants) > 1
+        and (read := _READERS.get(suffix_of(Path(args.out))))
+    ):
         yield f"Which variant is better: fh.compare(pandas.{read}({args.out!r}))"
 
 

@@ -69,7 +69,11 @@ def _score(name: str) -> Any:
     if _COLUMN.fullmatch(name):
         return name
     close = nearest(name, ready)
-    hint = f"did you mean {close}?" if close else f"there are {listed(sorted(ready))}, or a column of the output like out.score"
+    hint = (
+        f"did you mean {close}?"
+        if close
+        else f"there are {listed(sorted(ready))}, or a column of the output like out.score"
+    )
     raise SettingsError(f"--compare {name!r} is no scorer; {hint}")
 
 
@@ -77,7 +81,7 @@ def ready_scorers() -> dict[str, Callable[[], Any]]:
     """Return the scorers of ``fh.score`` that need no argument, by name."""
     import fh_notebook as fh
 
-    found = {}
+    found: dict[str, Callable[[], Any]] = {}
     for name in fh.score.__all__:
         made = getattr(fh.score, name)
         if inspect.isfunction(made) and _needs_nothing(made):
@@ -89,4 +93,3 @@ def _needs_nothing(function: Callable[..., Any]) -> bool:
     parameters = inspect.signature(function).parameters.values()
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return all(p.default is not p.empty for p in parameters) and not any(p.kind in kinds for p in parameters)
-

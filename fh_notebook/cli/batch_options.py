@@ -94,7 +94,9 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", metavar="FILE", help="write the answers to a .csv, .csv.gz, .tsv, .xlsx, .parquet or .jsonl file"
     )
     where.add_argument(
-        "--compare", metavar="SCORE", help="compare the variants afterwards: exact, contains, ..., or a column like out.x"
+        "--compare",
+        metavar="SCORE",
+        help="compare the variants afterwards: exact, contains, ..., or a column like out.x",
     )
     where.add_argument(
         "--report", metavar="FILE", help="write the comparison to an .html, .md or .xlsx file; scores by --compare"

@@ -85,5 +85,7 @@ def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than:
         raise InputError(f"{variant!r} and {than!r} were not compared with each other")
     turned = found if found.b == variant else found.turned()
     if not turned.is_better(alpha):
-        ahead = turned if turned.difference >= 0 else turned.turned()
-        raise AssertionError(f"{variant} is not better than {than} (alpha = {alpha:g}): {of_pair(ahead, pairs, alpha=alpha)}")
+        ahead = turned if turned.lead >= 0 else turned.turned()
+        raise AssertionError(
+            f"{variant} is not better than {than} (alpha = {alpha:g}): {of_pair(ahead, pairs, alpha=alpha)}"
+        )

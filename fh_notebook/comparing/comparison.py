@@ -1,22 +1,20 @@
 """`compare` and `Comparison`: variants side by side on the same rows.
 
 Rule of this file: it reads and hands on. Scores come from `scoring.py`, numbers from `tables.py`, `pairs.py` and
-`power.py`, what is shown from `view.py`, `plots.py` and `report.py`.
+`power.py`, what is shown from `showing.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from os import PathLike
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from fh_notebook import settings
 from fh_notebook.batching.batch import Batch
-from fh_notebook.comparing import asking, view
+from fh_notebook.comparing import asking
 from fh_notebook.comparing.dated import take_dated
 from fh_notebook.comparing.grid import Grid
 from fh_notebook.comparing.needing import has_scipy
@@ -24,6 +22,7 @@ from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import ALPHA, Pair, all_pairs, pairs_table
 from fh_notebook.comparing.power import POWER, power_table
 from fh_notebook.comparing.scoring import Score
+from fh_notebook.comparing.showing import Showing
 from fh_notebook.comparing.sources import Taken, take
 from fh_notebook.comparing.tables import (
     differing_scores,
@@ -80,7 +79,7 @@ def compare(
     return Comparison(take(batch_or_frame, score=score, pair_on=pair_on), pair_on=pair_on, failed=failed)
 
 
-class Comparison:
+class Comparison(Showing):
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
     Attributes
@@ -96,16 +95,24 @@ class Comparison:
     def __init__(
         self, taken: Taken, *, pair_on: str, failed: str = "drop", which: Sequence[tuple[str, str]] | None = None
     ) -> None:
-        self.scorer = taken.scorer
         self.pair_on = pair_on
         self.failed = failed
+        self._which = which
+        self._take(taken)
+
+    def _take(self, taken: Taken) -> None:
+        """Show what was scored."""
+        self.scorer = taken.scorer
         self.variants: list[str] = list(dict.fromkeys(taken.lines["variant"]))
         self._taken = taken
-        self._which = which
         self._frame = taken.lines
-        if failed == "zero" and taken.scorer:
+        if self.failed == "zero" and taken.scorer:
             zeros = self._frame["score"].where(self._frame["status"] != "failed", 0.0)
             self._frame = self._frame.assign(score=zeros)
+
+    def _sibling(self, taken: Taken) -> Comparison:
+        """Return a comparison of the same runs by another score."""
+        return Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
 
     # --- tables
 
@@ -128,9 +135,9 @@ class Comparison:
 
         Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its 95 % interval ``ci_low, ci_high``;
         ``wins, ties, losses`` of b; ``test``: ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs;
-        its ``p``, and ``p_holm``: corrected for all pairs; ``effect``: the matched-pairs rank-biserial correlation, from
-        -1 to 1; ``p_permutation``: of the paired permutation test of the mean; ``interval``: the rule of the interval
-        (``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
+        its ``p``, and ``p_holm``: corrected for all pairs; ``effect``: the matched-pairs rank-biserial correlation,
+        from -1 to 1; ``p_permutation``: of the paired permutation test of the mean; ``interval``: the rule of the
+        interval (``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
 
         Raises
         ------
@@ -145,7 +152,7 @@ class Comparison:
         Columns: ``rank``, those of :meth:`summary`, then ``rows``, ``interval`` (the rule of the interval),
         ``failure_rate``, and ``beats``: the variants that it is better than after Holm's correction.
         """
-        return leaderboard_table(self.summary(), self._frame, self._pairs)
+        return leaderboard_table(self.summary(), self._frame, self._pairs, lower=self._lower)
 
     def wide(self) -> pd.DataFrame:
         """Return one line a row, the variants beside each other.
@@ -205,8 +212,8 @@ class Comparison:
     def power(self, *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
         """Return what each pair can see, and how many rows it would need.
 
-        Columns: ``a, b, n``; ``difference``: the one seen, or the one asked for; ``power``: the chance that so many rows
-        show it; ``rows_needed`` for the power asked for, and ``rows_more`` of them; ``detectable``: the smallest
+        Columns: ``a, b, n``; ``difference``: the one seen, or the one asked for; ``power``: the chance that so many
+        rows show it; ``rows_needed`` for the power asked for, and ``rows_more`` of them; ``detectable``: the smallest
         difference that so many rows show. `alpha` is divided by the number of pairs, as Holm's first step does.
 
         Parameters
@@ -238,86 +245,27 @@ class Comparison:
     def verdict(self) -> str:
         """One sentence that claims no more than the numbers."""
         errors = (error for error in self._frame["score_error"] if error)
-        told = {"scorer": self.scorer, "error": next(errors, ""), "dated": self._which is not None}
-        return verdict(self.summary(), self._pairs, **told)
+        return verdict(
+            self.summary(),
+            self._pairs,
+            scorer=self.scorer,
+            error=next(errors, ""),
+            dated=self._which is not None,
+            lower=self._lower,
+        )
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the numbers: what was left out, or may have changed meanwhile."""
-        return (*self._taken.notes, *notes_of(self._frame, scorer=self.scorer, failed=self.failed))
-
-    def assert_better(self, variant: str, *, than: str, alpha: float = ALPHA) -> None:
-        """Raise unless `variant` is better `than` another one: by the test after Holm, and by the mean's interval.
-
-        For CI: one line in a test that fails when a variant is not better any more.
-
-        Raises
-        ------
-        AssertionError
-            It is not, or that cannot be told; with the sentence.
-        InputError
-            There is no such variant, or nothing was scored.
-
-        Examples
-        --------
-        >>> frame = pd.DataFrame({"row": [*range(9)] * 2, "variant": ["a"] * 9 + ["b"] * 9, "s": [0] * 9 + [1] * 9})
-        >>> compare(frame, score="s").assert_better("b", than="a")
-        """
-        asking.assert_better(self, self._tested, variant, than=than, alpha=alpha)
-
-    # --- showing
-
-    def plot(self, kind: str | None = None, *, backend: Literal["matplotlib", "altair"] = "matplotlib") -> Any:
-        """Return the figure of the comparison: scores, paired differences, wins, seconds.
-
-        It has no background and Jupyter's own colour of text, so that it reads in both themes; ``figure.alt`` says in
-        words what it shows.
-
-        Parameters
-        ----------
-        kind : {"scores", "differences", "wins", "seconds"}, optional
-            One of them alone.
-        backend : {"matplotlib", "altair"}
-            What draws it.
-
-        Returns
-        -------
-        Plot or altair.Chart
-            A matplotlib ``Figure`` that shows itself.
-
-        Raises
-        ------
-        InputError
-            `kind` or `backend` is something else, or there is nothing of it to be drawn.
-        SettingsError
-            What draws it is not installed.
-        """
-        from fh_notebook.comparing.plots import plot
-
-        return plot(self, kind, backend=backend)
-
-    def report(self, path: str | PathLike[str]) -> Path:
-        """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.
-
-        The page needs no network and runs nothing of a model's; all rows are in it. No key is, nor are the values of
-        password Start variables.
-
-        Raises
-        ------
-        SettingsError
-            It cannot be written there, or what it needs is not installed.
-        """
-        from fh_notebook.comparing.report import write
-
-        return write(self, path)
-
-    def __repr__(self) -> str:
-        return view.text(self)
-
-    def _repr_html_(self) -> str:
-        return view.html_of(self)
+        said = self._frame.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
+        return (*self._taken.notes, *said, *notes_of(self._frame, scorer=self.scorer, failed=self.failed))
 
     # --- what the tables are made of
+
+    @property
+    def _lower(self) -> bool:
+        """Whether a lower score is the better one: the scorer says so."""
+        return bool(self._frame.attrs.get("lower_is_better", False))
 
     @cached_property
     def _grid(self) -> Grid:
@@ -331,11 +279,11 @@ class Comparison:
         except SettingsError:
             if has_scipy():
                 raise
-            return all_pairs(self._grid, self._which, tests=False)
+            return all_pairs(self._grid, self._which, tests=False, lower=self._lower)
 
     @cached_property
     def _tested(self) -> list[Pair]:
-        return all_pairs(self._grid, self._which)
+        return all_pairs(self._grid, self._which, lower=self._lower)
 
     @cached_property
     def _differing(self) -> list[Any]:

@@ -45,7 +45,7 @@ class Grid:
         [[1.0, 0.0], [1.0, nan]]
         """
         row_of, rows = pd.factorize(lines["pair"])
-        place = pd.Index(list(variants)).get_indexer(lines["variant"])
+        place = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
         scores = lines["score"].to_numpy(dtype="float64")
         known = ~np.isnan(scores)
         cells = (row_of * len(variants) + place)[known]
@@ -58,8 +58,11 @@ class Grid:
         told = scores[known]
         yes_no = bool(len(told)) and bool(((told == 0) | (told == 1)).all())
         return cls(
-            variants=tuple(variants), means=means.reshape(shape), counts=counts.reshape(shape).astype("int64"), yes_no=yes_no
-        )  # fmt: skip
+            variants=tuple(variants),
+            means=means.reshape(shape),
+            counts=counts.reshape(shape).astype("int64"),
+            yes_no=yes_no,
+        )
 
     def of_variant(self, variant: str) -> Numbers:
         """Return the means of the rows that have a score of `variant`."""

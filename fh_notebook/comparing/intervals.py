@@ -62,10 +62,10 @@ class Interval(NamedTuple):
 def interval_of_share(row_means: Numbers, lines: int, level: float = LEVEL) -> Interval:
     """Return Wilson's interval of a share, from one mean a row.
 
-    Without repeats that is Wilson's own. Repeats of a row are a cluster: the number of trials is then the effective one,
-    ``m (1 - m) / v`` with `v` the variance of the mean of the rows (E. L. Korn and B. I. Graubard, "Confidence intervals
-    for proportions with small expected number of positive counts estimated from survey data", Survey Methodology 24
-    (1998), 193-201), at least the number of rows and at most the number of lines.
+    Without repeats that is Wilson's own. Repeats of a row are a cluster: the number of trials is then the effective
+    one, ``m (1 - m) / v`` with `v` the variance of the mean of the rows (E. L. Korn and B. I. Graubard, "Confidence
+    intervals for proportions with small expected number of positive counts estimated from survey data", Survey
+    Methodology 24 (1998), 193-201), at least the number of rows and at most the number of lines.
 
     Parameters
     ----------

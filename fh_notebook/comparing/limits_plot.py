@@ -69,17 +69,21 @@ def _of_batch(batch: Batch, moments: Sequence[Moment]) -> list[Moment]:
 def _draw(axes: Axes, at: Sequence[float], seen: Sequence[Moment]) -> None:
     from fh_notebook.comparing.plot_svg import BETTER, INK, WORSE
 
-    axes.fill_between(at, [moment.out for moment in seen], step="post", color=BETTER, alpha=0.3, linewidth=0, label="calls out")
+    axes.fill_between(
+        at, [moment.out for moment in seen], step="post", color=BETTER, alpha=0.3, linewidth=0, label="calls out"
+    )
     axes.step(at, [moment.limit for moment in seen], where="post", color=BETTER, linewidth=1.8, label="limit")
     refused = [(x, moment.out) for x, moment in zip(at, seen, strict=True) if moment.event == "refused"]
     if refused:
-        axes.plot(*zip(*refused, strict=True), "x", color=WORSE, markersize=6, markeredgewidth=1.8, label="refused (429)")
+        axes.plot(
+            *zip(*refused, strict=True), "x", color=WORSE, markersize=6, markeredgewidth=1.8, label="refused (429)"
+        )
     for x in (x for x, moment in zip(at, seen, strict=True) if moment.event == "closed"):
         axes.axvline(x, color=WORSE, linestyle=(0, (4, 3)), label="daily cap used up")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, max(at[-1], 1e-3))
     axes.set_xlabel("seconds")
-    axes.yaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
+    axes.locator_params(axis="y", integer=True)
     axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8.5)
 
@@ -89,6 +93,6 @@ def _in_words(seen: Sequence[Moment], seconds: float) -> str:
     refused = sum(moment.event == "refused" for moment in seen)
     closed = " The daily cap was used up." if any(moment.event == "closed" for moment in seen) else ""
     return (
-        f"Calls at once over {seconds:.1f} s: the limit began at {limits[0]}, was between {min(limits)} and {max(limits)}, "
-        f"and ended at {limits[-1]}; {counted(refused, 'call')} refused (429).{closed}"
+        f"Calls at once over {seconds:.1f} s: the limit began at {limits[0]}, was between {min(limits)} and "
+        f"{max(limits)}, and ended at {limits[-1]}; {counted(refused, 'call')} refused (429).{closed}"
     )

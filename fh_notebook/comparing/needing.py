@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Final
+from typing import Final, cast
 
 from fh_notebook.errors import SettingsError
 
@@ -33,7 +33,7 @@ def scipy_stats(what: str) -> ModuleType:
         raise SettingsError(f"{what} needs scipy: {CURE}")
     from scipy import stats
 
-    return stats  # type: ignore[no-any-return]
+    return cast(ModuleType, stats)
 
 
 def ensure_matplotlib() -> None:

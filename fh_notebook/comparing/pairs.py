@@ -58,7 +58,14 @@ class Pair:
     p_permutation: float
     interval: str
     spread: float
-    """The standard deviation of the differences; not in the table."""
+    """The standard deviation of the differences; not in the table, nor is:"""
+    lower: bool = False
+    """Whether a lower score is the better one, as with seconds."""
+
+    @property
+    def lead(self) -> float:
+        """How far `b` is ahead: the difference, in the direction that is the better one."""
+        return -self.difference if self.lower else self.difference
 
     @property
     def tested(self) -> bool:
@@ -71,7 +78,7 @@ class Pair:
             a=self.b, b=self.a, n=self.n, mean_a=self.mean_b, mean_b=self.mean_a, difference=-self.difference,
             ci_low=-self.ci_high, ci_high=-self.ci_low, wins=self.losses, ties=self.ties, losses=self.wins,
             test=self.test, p=self.p, p_holm=self.p_holm, effect=-self.effect, p_permutation=self.p_permutation,
-            interval=self.interval, spread=self.spread,
+            interval=self.interval, spread=self.spread, lower=self.lower,
         )  # fmt: skip
 
     def is_better(self, alpha: float = ALPHA) -> bool:
@@ -80,10 +87,12 @@ class Pair:
         Wilcoxon's test is of ranks. Where a variant wins often by little and loses rarely by much, test and mean say
         opposite things, and neither variant is called better.
         """
-        return self.p_holm < alpha and self.ci_low > 0
+        return self.p_holm < alpha and (self.ci_high < 0 if self.lower else self.ci_low > 0)
 
 
-def compared(a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, tests: bool = True) -> Pair:
+def compared(
+    a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, tests: bool = True, lower: bool = False
+) -> Pair:
     """Compare two variants on the rows that both have a score of.
 
     Parameters
@@ -96,6 +105,8 @@ def compared(a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, t
         Whether scores are true or false. With repeats the means of rows are numbers between: then ranks are tested.
     tests : bool
         ``False`` leaves the tests out, which may need scipy.
+    lower : bool
+        Whether a lower score is the better one: then it is what wins.
 
     Raises
     ------
@@ -103,7 +114,8 @@ def compared(a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, t
         scipy is needed and not installed.
     """
     apart = second - first
-    n, wins, losses = len(apart), int((apart > 0).sum()), int((apart < 0).sum())
+    n, gained = len(apart), -apart if lower else apart
+    wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
     whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
     test, p, flipped = "none", NAN, NAN
     if tests and n >= FEWEST_PAIRS:
@@ -114,8 +126,8 @@ def compared(a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, t
     return Pair(
         a=a, b=b, n=n, mean_a=_mean(first), mean_b=_mean(second), difference=_mean(apart),
         ci_low=found.low, ci_high=found.high, wins=wins, ties=n - wins - losses, losses=losses,
-        test=test, p=p, effect=rank_biserial(apart) if n else NAN, p_permutation=flipped, interval=found.rule,
-        spread=float(apart.std(ddof=1)) if n > 1 else NAN,
+        test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=found.rule,
+        spread=float(apart.std(ddof=1)) if n > 1 else NAN, lower=lower,
     )  # fmt: skip
 
 
@@ -123,7 +135,9 @@ def _mean(values: Numbers) -> float:
     return float(values.mean()) if len(values) else NAN
 
 
-def all_pairs(grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, tests: bool = True) -> list[Pair]:
+def all_pairs(
+    grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, tests: bool = True, lower: bool = False
+) -> list[Pair]:
     """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested.
 
     Raises
@@ -132,7 +146,7 @@ def all_pairs(grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, tes
         scipy is needed and not installed.
     """
     names = list(combinations(grid.variants, 2)) if which is None else list(which)
-    found = [compared(a, b, *grid.shared(a, b), yes_no=grid.yes_no, tests=tests) for a, b in names]
+    found = [compared(a, b, *grid.shared(a, b), yes_no=grid.yes_no, tests=tests, lower=lower) for a, b in names]
     return _corrected(found)
 
 
@@ -143,7 +157,6 @@ def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
 def pairs_table(pairs: Sequence[Pair]) -> pd.DataFrame:
     """Return the pairs as a table: `PAIR_COLUMNS`."""
     columns: dict[str, Any] = {
-        name: pd.Series([getattr(pair, name) for pair in pairs], dtype=_DTYPES[name])  # type: ignore[call-overload]
-        for name in PAIR_COLUMNS
+        name: pd.Series([getattr(pair, name) for pair in pairs], dtype=_DTYPES[name]) for name in PAIR_COLUMNS
     }
     return pd.DataFrame(columns)

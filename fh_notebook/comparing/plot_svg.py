@@ -56,7 +56,7 @@ class Panel:
         return 0.85 + 0.34 * max(self.rows, 2)
 
 
-class Plot(Figure):
+class Plot(Figure):  # type: ignore[misc]  # matplotlib is optional, and so Any to mypy
     """The figure of a comparison: a matplotlib ``Figure`` that shows itself, with ``alt``, what it shows in words."""
 
     def __init__(self, panels: Sequence[Panel], *, columns: int = 2) -> None:
@@ -112,7 +112,9 @@ def inline(panel: Panel) -> html.Html:
 
 
 _STYLE: Final = re.compile(r' style="([^"]*)"')
-_PROLOGUE: Final = re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
+_PROLOGUE: Final = re.compile(
+    r"^.*?(?=<svg)|<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL
+)
 _SIZE: Final = re.compile(r'<svg[^>]*?viewBox="([^"]*)"[^>]*>')
 
 
@@ -128,7 +130,8 @@ def _svg_of(figure: Figure, alt: str) -> html.Html:
     body = _PROLOGUE.sub("", file.getvalue())
     body = _STYLE.sub(_as_attributes, body).replace(INK, "currentColor")
     label = html.el("b", title=alt)[len("<b title=") : -len("></b>")]  # quoted and escaped
-    head = rf'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="\1" role="img" aria-label={_literal(label)}>'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    head = rf'<svg {spaces} viewBox="\1" role="img" aria-label={_literal(label)}>'
     return html.Html(_SIZE.sub(head, body, count=1).strip())
 
 

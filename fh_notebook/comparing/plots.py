@@ -65,7 +65,9 @@ def plot(cmp: Comparison, kind: str | None, *, backend: str) -> Any:
     facts = facts_of(cmp)
     kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
-        raise InputError(f"there is nothing to draw {f'of {kind}' if kind else ''}: {_why(facts, kind)}".replace(" :", ":"))
+        raise InputError(
+            f"there is nothing to draw {f'of {kind}' if kind else ''}: {_why(facts, kind)}".replace(" :", ":")
+        )
     if backend == "altair":
         ensure_altair()
         from fh_notebook.comparing.plots_altair import chart

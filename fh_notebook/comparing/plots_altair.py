@@ -46,9 +46,15 @@ def _scores(facts: Facts) -> Any:
 
 def _differences(facts: Facts) -> Any:
     table = pd.DataFrame(
-        {"pair": f"{p.b} − {p.a}", "difference": p.difference, "ci_low": p.ci_low, "ci_high": p.ci_high, "p_holm": p.p_holm}
+        {
+            "pair": f"{p.b} − {p.a}",
+            "difference": p.difference,
+            "ci_low": p.ci_low,
+            "ci_high": p.ci_high,
+            "p_holm": p.p_holm,
+        }
         for p in facts.pairs
-    )  # fmt: skip
+    )
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="x:Q")
     return _ranges(table, "pair", "difference", "Differences, 95% interval") + zero
 

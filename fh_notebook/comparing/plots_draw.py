@@ -21,6 +21,9 @@ from fh_notebook.comparing.view import figure, seconds
 __all__ = ["PANELS"]
 
 
+IN_A_BAR: Final = {"ha": "center", "va": "center", "color": "white", "fontweight": "bold", "fontsize": 8.5}
+
+
 def _scores(facts: Facts) -> Panel:
     lines = [line for line in facts.summary.to_dict("records") if line["n"]]
 
@@ -32,8 +35,16 @@ def _scores(facts: Facts) -> Panel:
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
 
-    told = (f"{l['variant']} {figure(l['mean'])} ({figure(l['ci_low'])} to {figure(l['ci_high'])})" for l in lines)
-    return Panel(draw, title=f"Score by {named(facts.scorer)}, 95% interval", alt=f"Mean score with 95% interval: {', '.join(told)}.", rows=len(lines))
+    told = (
+        f"{line['variant']} {figure(line['mean'])} ({figure(line['ci_low'])} to {figure(line['ci_high'])})"
+        for line in lines
+    )
+    return Panel(
+        draw,
+        title=f"Score by {named(facts.scorer)}, 95% interval",
+        alt=f"Mean score with 95% interval: {', '.join(told)}.",
+        rows=len(lines),
+    )
 
 
 def _differences(facts: Facts) -> Panel:
@@ -52,7 +63,12 @@ def _differences(facts: Facts) -> Panel:
         f"{f', {p_text(p.p_holm)} after Holm' if p.tested else ', not tested'})"
         for p in pairs
     )
-    return Panel(draw, title="Differences, 95% interval, p after Holm", alt=f"Paired differences: {', '.join(told)}.", rows=len(pairs))
+    return Panel(
+        draw,
+        title="Differences, 95% interval, p after Holm",
+        alt=f"Paired differences: {', '.join(told)}.",
+        rows=len(pairs),
+    )
 
 
 def _wins(facts: Facts) -> Panel:
@@ -64,7 +80,7 @@ def _wins(facts: Facts) -> Panel:
             for number, colour in ((pair.wins, BETTER), (pair.ties, GREY), (pair.losses, WORSE)):
                 axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.55 if colour == GREY else 1)
                 if number >= 0.06 * pair.n:
-                    axes.text(begin + number / 2, y, f"{number:,}", ha="center", va="center", color="white", fontweight="bold", fontsize=8.5)  # fmt: skip
+                    axes.text(begin + number / 2, y, f"{number:,}", **IN_A_BAR)
                 begin += number
         _names(axes, [f"{_short(pair.b)} vs {_short(pair.a)}" for pair in pairs])
         _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
@@ -88,7 +104,12 @@ def _seconds(facts: Facts) -> Panel:
         axes.set_xlim(left=0)
 
     told = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
-    return Panel(draw, title="Seconds: median, quarters, 5% to 95%", alt=f"Seconds of completed runs: {', '.join(told)}.", rows=len(marks))
+    return Panel(
+        draw,
+        title="Seconds: median, quarters, 5% to 95%",
+        alt=f"Seconds of completed runs: {', '.join(told)}.",
+        rows=len(marks),
+    )
 
 
 PANELS: Final[dict[str, Callable[[Facts], Panel]]] = {

@@ -61,7 +61,9 @@ def write_workbook(cmp: Comparison, target: Path) -> None:
         book.close()
 
 
-def _sheets(cmp: Comparison, head: Sequence[str], lines: Sequence[Sequence[Any]]) -> dict[str, tuple[Sequence[str], Any]]:
+def _sheets(
+    cmp: Comparison, head: Sequence[str], lines: Sequence[Sequence[Any]]
+) -> dict[str, tuple[Sequence[str], Any]]:
     summary = cmp.leaderboard()
     sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _cells(summary)}
     if cmp.scorer and cmp._pairs:

@@ -1,7 +1,7 @@
 """A comparison as one page: offline, safe to open, safe to send.
 
-Rule of this file: the page asks for nothing (its content policy allows no address at all), its only script and its only
-style sheet are ours and named by their hashes, and what a model said is JSON text in a script element that runs nothing.
+Rule of this file: the page asks for nothing (its content policy allows no address at all), its only script and its
+only style sheet are ours and named by their hashes, and what a model said is JSON text in an element that runs nothing.
 So even a mistake of this file could not run a word of it.
 """
 
@@ -134,10 +134,13 @@ def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html
     low, high = (low, high) if low == low else (mean, mean)
     left, middle, right = (min(max(100 * (x - begin) / (end - begin), 0.0), 100.0) for x in (low, mean, high))
     told = f"{view.figure(mean)}, from {view.figure(low)} to {view.figure(high)}"
-    line = html.el("line", x1=0, x2=100, y1=14.5, y2=14.5, stroke="currentColor", stroke_width=1, vector_effect="non-scaling-stroke")  # fmt: skip
-    band = html.el("rect", x=f"{left:.1f}", y=5, width=f"{right - left:.1f}", height=6, fill="currentColor", opacity=0.35)  # fmt: skip
-    mark = html.el("rect", x=f"{middle - 0.8:.1f}", y=2, width="1.6", height=12, fill="currentColor")
-    return html.el("svg", line, band, mark, cls="fh-bar", viewBox="0 0 100 16", preserveAspectRatio="none", role="img", aria_label=told)  # fmt: skip
+    parts = [  # the scale, the interval, the mean
+        html.el("rect", x=0, y=14, width=100, height=1, fill="currentColor"),
+        html.el("rect", x=f"{left:.1f}", y=5, width=f"{right - left:.1f}", height=6, fill="currentColor", opacity=0.35),
+        html.el("rect", x=f"{middle - 0.8:.1f}", y=2, width="1.6", height=12, fill="currentColor"),
+    ]
+    shape = {"viewBox": "0 0 100 16", "preserveAspectRatio": "none"}
+    return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=told, **shape)
 
 
 def _tools(cmp: Comparison) -> html.Html:
@@ -162,14 +165,20 @@ def _tools(cmp: Comparison) -> html.Html:
 
 
 def _select(name: str, choices: Mapping[str, str], label: str) -> html.Html:
-    return html.el("select", *(html.el("option", words, value=value) for value, words in choices.items()), id=name, aria_label=label)  # fmt: skip
+    options = (html.el("option", words, value=value) for value, words in choices.items())
+    return html.el("select", *options, id=name, aria_label=label)
 
 
 def _table(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> html.Html:
     """Return the first rows: what is there before the script takes over, or where there is none."""
     inputs, expected = input_names(cmp), any(row["expected"] is not None for row in rows)
-    head = [html.el("th", cmp.pair_on, cls="key", scope="col"), *([html.el("th", "inputs", scope="col")] if inputs else [])]
-    head += [html.el("th", name, scope="col") for name in [*(["expected"] if expected else []), *map(redact, cmp.variants)]]
+    head = [
+        html.el("th", cmp.pair_on, cls="key", scope="col"),
+        *([html.el("th", "inputs", scope="col")] if inputs else []),
+    ]
+    head += [
+        html.el("th", name, scope="col") for name in [*(["expected"] if expected else []), *map(redact, cmp.variants)]
+    ]
     lines = []
     for row in rows[:FIRST_ROWS]:
         cells = [html.el("td", row["pair"], cls="key")]
@@ -191,4 +200,6 @@ def _said(run: Mapping[str, Any] | None) -> str:
 
 
 def _list(told: Mapping[str, str]) -> html.Html:
-    return html.el("dl", *(part for name, value in told.items() for part in (html.el("dt", name), html.el("dd", value))))
+    return html.el(
+        "dl", *(part for name, value in told.items() for part in (html.el("dt", name), html.el("dd", value)))
+    )

@@ -34,16 +34,18 @@ _ADDRESS: Final = re.compile(r"://|(?<=www)\.", re.IGNORECASE)
 
 
 def escaped(value: Any, limit: int = CELL) -> str:
-    """Return a text as one line of Markdown that shows what it is, and does nothing.
+    r"""Return a text as one line of Markdown that shows what it is, and does nothing.
 
     Examples
     --------
     >>> print(escaped("a | *b* <img src=x> @you, see https://x.example"))
-    a \\| \\*b\\* &#60;img src=x&#62; &#64;you, see https:&#47;&#47;x.example
+    a \| \*b\* &#60;img src=x&#62; &#64;you, see https:&#47;&#47;x.example
     """
     text = one_line(redact("" if value is None else str(value)), limit)
     text = _LINE_STARTS.sub(lambda found: found[1][:-1] + "\\" + found[1][-1], _MARKS.sub(r"\\\1", text))
-    return _ADDRESS.sub(lambda found: "".join(f"&#{ord(c)};" if c != ":" else c for c in found[0]), text.translate(_NUMBERED))
+    return _ADDRESS.sub(
+        lambda found: "".join(f"&#{ord(c)};" if c != ":" else c for c in found[0]), text.translate(_NUMBERED)
+    )
 
 
 def markdown(cmp: Comparison) -> str:
@@ -85,7 +87,9 @@ def _pairs(cmp: Comparison) -> str:
         [escaped(v) if isinstance(v, str) else _figure(v) if isinstance(v, float) else str(v) for v in line]
         for line in table.itertuples(index=False, name=None)
     ]
-    return _table(head, lines, right=[place for place, name in enumerate(head) if name not in ("a", "b", "test", "interval")])
+    return _table(
+        head, lines, right=[place for place, name in enumerate(head) if name not in ("a", "b", "test", "interval")]
+    )
 
 
 def _rows(cmp: Comparison, table: Any) -> str:

@@ -52,8 +52,9 @@ def input_names(cmp: Comparison) -> list[str]:
 def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
     """Yield one row after another.
 
-    ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, as :func:`input_names`), ``differ`` and ``runs``: for every variant
-    ``output, score, seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
+    ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, as :func:`input_names`), ``differ`` and ``runs``:
+    of every variant ``output, score, seconds, error, status,
+    repeats``. Of repeats: the first output, the means of scores and seconds.
     """
     names = input_names(cmp)
     columns = [column.tolist() for name in names if (column := cmp._taken.column(name)) is not None]
@@ -104,7 +105,9 @@ def provenance_of(cmp: Comparison) -> dict[str, str]:
     moments = cmp._frame["started_at"].dropna()
     if len(moments):
         told["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
-    told["report made"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by fh_notebook {__version__}, Python {platform.python_version()}"
+    told["report made"] = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by fh_notebook {__version__}, Python {platform.python_version()}"
+    )
     return {name: redact(value) for name, value in told.items()}
 
 

@@ -101,11 +101,9 @@ def of_observations(found: Sequence[Observation], score: Score) -> Taken:
     lines, scorer = scored(found, score)
     runs = [o.run for o in found]
     lines["error"] = object_series([run.error if run else None for run in runs])
-    lines["started_at"] = pd.to_datetime(
-        object_series([(run and run.started_at) or o.row.get("started_at") for run, o in zip(runs, found, strict=True)]),
-        utc=True, errors="coerce", format="ISO8601",
-    )  # fmt: skip
-    lines["request_id"] = object_series([(run and run.request_id) or o.row.get("request_id") for run, o in zip(runs, found, strict=True)])  # fmt: skip
+    begun = object_series([(o.run and o.run.started_at) or o.row.get("started_at") for o in found])
+    lines["started_at"] = pd.to_datetime(begun, utc=True, errors="coerce", format="ISO8601")
+    lines["request_id"] = object_series([(o.run and o.run.request_id) or o.row.get("request_id") for o in found])
     lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
     expected = {o.pair: o.row[EXPECTED] for o in found if EXPECTED in o.row}
     names = tuple(dict.fromkeys(name for o in found for name in o.row))
@@ -139,7 +137,7 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
             "pair": object_series(pairs.tolist()),
             "variant": object_series([str(v) for v in variants]),
             "status": status.reset_index(drop=True),
-            "output": object_series(_none_for_missing(frame["output"])) if "output" in frame else object_series([None] * n),
+            "output": _texts(frame, "output", n),
             "seconds": np.where(done, _seconds(frame), np.nan),
             "score": np.where(done, scores, np.nan),
             "score_error": object_series([None] * n),

@@ -17,7 +17,7 @@ import pandas as pd
 from fh_notebook.batching.cells import object_series
 from fh_notebook.comparing.grid import Grid
 from fh_notebook.comparing.intervals import NAN, interval_of_mean, interval_of_share
-from fh_notebook.comparing.pairs import ALPHA, Pair
+from fh_notebook.comparing.pairs import Pair
 from fh_notebook.contract.canonical import canonical_json
 
 __all__ = [
@@ -85,7 +85,7 @@ def _summary_line(
 
 
 def leaderboard_table(
-    summary: pd.DataFrame, lines: pd.DataFrame, pairs: Sequence[Pair], *, alpha: float = ALPHA
+    summary: pd.DataFrame, lines: pd.DataFrame, pairs: Sequence[Pair], *, lower: bool = False
 ) -> pd.DataFrame:
     """Return the variants by their means, best first, with everything that is known of each.
 
@@ -97,17 +97,17 @@ def leaderboard_table(
     table["rows"] = [summary.attrs["rows"][v] for v in table["variant"]]
     table["interval"] = [summary.attrs["interval"][v] for v in table["variant"]]
     table["failure_rate"] = [f / totals[v] for f, v in zip(table["failed"], table["variant"], strict=True)]
-    table["beats"] = [", ".join(beaten_by(v, pairs, alpha=alpha)) for v in table["variant"]]
+    table["beats"] = [", ".join(beaten_by(v, pairs)) for v in table["variant"]]
     by = ["mean", "failure_rate", "p50_s"]
-    table = table.sort_values(by, ascending=[False, True, True], kind="stable").reset_index(drop=True)
+    table = table.sort_values(by, ascending=[lower, True, True], kind="stable").reset_index(drop=True)
     table.insert(0, "rank", range(1, len(table) + 1))
     return table
 
 
-def beaten_by(variant: str, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> list[str]:
+def beaten_by(variant: str, pairs: Sequence[Pair]) -> list[str]:
     """Return which variants one is better than."""
     turned = [pair if pair.b == variant else pair.turned() for pair in pairs if variant in (pair.a, pair.b)]
-    return [pair.a for pair in turned if pair.is_better(alpha)]
+    return [pair.a for pair in turned if pair.is_better()]
 
 
 def slice_table(
@@ -129,9 +129,7 @@ def slice_table(
 # --- rows beside each other
 
 
-def differing_scores(
-    lines: pd.DataFrame, grid: Grid, which: Sequence[tuple[str, str]] | None = None
-) -> list[Any]:
+def differing_scores(lines: pd.DataFrame, grid: Grid, which: Sequence[tuple[str, str]] | None = None) -> list[Any]:
     """Return the pairs whose scores differ, those that differ most first; with `which`, between these variants."""
     if not len(grid.means):
         return []

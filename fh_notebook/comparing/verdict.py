@@ -25,7 +25,13 @@ MANY_TIMES: Final = 1_000
 
 
 def verdict(
-    summary: pd.DataFrame, pairs: Sequence[Pair], *, scorer: str, error: str = "", dated: bool = False
+    summary: pd.DataFrame,
+    pairs: Sequence[Pair],
+    *,
+    scorer: str,
+    error: str = "",
+    dated: bool = False,
+    lower: bool = False,
 ) -> str:
     """Return what can be said of the variants, in one sentence.
 
@@ -41,16 +47,19 @@ def verdict(
         Why the first run without a score has none.
     dated : bool
         Whether the same variants are compared under several names: then each change is told.
+    lower : bool
+        Whether a lower score is the better one.
     """
     if not scorer:
         return "No score: there is no expected_output and score= was not given, so only failures and seconds compare."
-    known = summary[summary["n"] > 0].sort_values("mean", ascending=False, kind="stable")
+    known = summary[summary["n"] > 0].sort_values("mean", ascending=lower, kind="stable")
     if known.empty:
         return f"No run could be scored by {scorer}{f': {error}' if error else ''}."
     names = known["variant"].tolist()
     if len(names) == 1:
         first = known.iloc[0]
-        return f"{names[0]} scores {first['mean']:.2f} by {scorer} on {counted(int(first['n']), 'run')}; there is none to compare with."
+        runs = counted(int(first["n"]), "run")
+        return f"{names[0]} scores {size_text(first['mean'])} by {scorer} on {runs}; there is none to compare with."
     if dated:
         return " ".join(of_pair(_ahead(pair), pairs) for pair in pairs)
     told = _pair_of_best(names, pairs)
@@ -65,8 +74,8 @@ def verdict(
 
 
 def _ahead(pair: Pair) -> Pair:
-    """Return the pair with the higher mean as `b`."""
-    return pair.turned() if pair.difference < 0 else pair
+    """Return the pair with the better mean as `b`."""
+    return pair.turned() if pair.lead < 0 else pair
 
 
 def _pair_of_best(names: Sequence[str], pairs: Sequence[Pair]) -> Pair | None:
@@ -82,29 +91,34 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     rows = counted(pair.n, "row")
     if pair.n < FEWEST_PAIRS:
         have = "has" if pair.n == 1 else "have"
-        return f"Not enough to tell: only {rows} {have} a score of both {b} and {a}; below {FEWEST_PAIRS} pairs nothing is tested."
+        return (
+            f"Not enough to tell: only {rows} {have} a score of both {b} and {a}; "
+            f"below {FEWEST_PAIRS} pairs nothing is tested."
+        )
     if pair.wins == pair.losses == 0:
         return f"{b} and {a} score the same on each of the {rows} that both answered."
-    interval = f"95% CI {pair.ci_low:.2f} to {pair.ci_high:.2f}"
+    low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
+    interval = f"95% CI {size_text(low)} to {size_text(high)}"
     if not pair.tested:
         tally = f"better on {pair.wins:,}, worse on {pair.losses:,}, the same on {pair.ties:,}"
         return (
-            f"{b} scores {pair.mean_b:.2f} and {a} {pair.mean_a:.2f} on {rows} ({tally}; difference "
-            f"{pair.difference:.2f}, {interval}); whether that is more than chance is not tested: that needs scipy ({CURE})."
+            f"{b} scores {size_text(pair.mean_b)} and {a} {size_text(pair.mean_a)} on {rows} ({tally}; difference "
+            f"{size_text(pair.lead)}, {interval}); whether that is more than chance is not tested: "
+            f"that needs scipy ({CURE})."
         )
-    facts = f"{interval}, {p_text(pair.p_holm)} after Holm, {rows}"
+    facts = f"{interval}, {p_text(pair.p_holm)} after Holm, {rows}{', lower is better' if pair.lower else ''}"
     if pair.is_better(alpha):
-        return f"{b} beats {a} by {pair.difference:.2f} ({facts})."
+        return f"{b} beats {a} by {size_text(pair.lead)} ({facts})."
     if pair.p_holm < alpha:
         wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
         return (
-            f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {pair.difference:.2f} "
+            f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
             f"({interval}, {p_text(pair.p_holm)} after Holm): test and mean do not say the same."
         )
     lacking = _lacking(pair, pairs, alpha)
-    if pair.difference < 0.005:
-        return f"{b} and {a} are level: a difference of {pair.difference:.2g} ({facts}); {lacking}."
-    return f"{b} is ahead of {a} by {pair.difference:.2f} ({facts}), but there are {lacking}."
+    if pair.lead == 0:
+        return f"{b} and {a} have the same mean ({facts}); there are {lacking}."
+    return f"{b} is ahead of {a} by {size_text(pair.lead)} ({facts}), but there are {lacking}."
 
 
 def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
@@ -119,8 +133,8 @@ def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
 
 def _about(number: float) -> int:
     """Two digits are as many as such an estimate has."""
-    digits = max(0, int(math.log10(number)) - 1)
-    return math.ceil(number / 10**digits) * int(10**digits)
+    unit: int = 10 ** max(0, int(math.log10(number)) - 1)
+    return math.ceil(number / unit) * unit
 
 
 def p_text(p: float) -> str:
@@ -134,6 +148,17 @@ def p_text(p: float) -> str:
     if p < 0.001:
         return "p < 0.001"
     return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def size_text(value: float) -> str:
+    """Return a score or a difference as it is written in a sentence: two digits behind the point, more for small ones.
+
+    Examples
+    --------
+    >>> size_text(0.1739), size_text(-0.0042), size_text(1234.5)
+    ('0.17', '-0.0042', '1,234.50')
+    """
+    return f"{value:,.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
 
 def _listed(names: Sequence[str]) -> str:

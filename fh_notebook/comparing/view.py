@@ -21,7 +21,18 @@ from fh_notebook.comparing.verdict import p_text
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["STYLE", "differing", "figure", "html_of", "pairs_html", "range_bar", "summary_html", "text", "title", "words"]
+__all__ = [
+    "STYLE",
+    "differing",
+    "figure",
+    "html_of",
+    "pairs_html",
+    "range_bar",
+    "summary_html",
+    "text",
+    "title",
+    "words",
+]
 
 ROWS_SHOWN: Final = 10
 OUTPUT_SHOWN: Final = 200
@@ -109,7 +120,9 @@ def summary_html(cmp: Comparison, *, bar: Callable[..., html.Html] | None = None
         lines.append(cells)
     parts = [html.table(head, lines, cls="fh-table fh-num")]
     if scored and (rules := sorted({r for r in summary.attrs["interval"].values() if r != "none"})):
-        parts.append(html.el("div", f"95% intervals over rows: {', '.join(RULES[r] for r in rules)}.", cls="fh-dim fh-foot"))
+        parts.append(
+            html.el("div", f"95% intervals over rows: {', '.join(RULES[r] for r in rules)}.", cls="fh-dim fh-foot")
+        )
     return html.join(parts)
 
 
@@ -149,7 +162,10 @@ def range_bar(mean: float, low: float, high: float, begin: float, end: float) ->
     """Return an interval as a small bar on a scale; nothing where there is none."""
     if not (end > begin and math.isfinite(mean)):
         return html.join([])
-    at = [100 * (x - begin) / (end - begin) if math.isfinite(x) else 100 * (mean - begin) / (end - begin) for x in (low, mean, high)]
+    at = [
+        100 * (x - begin) / (end - begin) if math.isfinite(x) else 100 * (mean - begin) / (end - begin)
+        for x in (low, mean, high)
+    ]
     left, middle, right = (min(max(x, 0.0), 100.0) for x in at)
     return html.el(
         "div",
@@ -189,19 +205,18 @@ def pairs_html(cmp: Comparison) -> html.Html | None:
     """Return the pairs as a table; nothing where there is none."""
     if not cmp.scorer or not cmp._pairs:
         return None
-    head = ["b - a", "difference", "95% interval", "b wins", "ties", "loses", "test", "p", "p (Holm)", "effect", "p (permutation)", "rows"]  # fmt: skip
+    head = ["b - a", "difference", "95% interval", "b wins", "ties", "loses"]
+    head += ["test", "p", "p (Holm)", "effect", "p (permutation)", "rows"]
     lines = []
     for line in pairs_table(cmp._pairs).to_dict("records"):
-        interval = f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] > 1 else ""
-        lines.append([
-            f"{line['b']} - {line['a']}", figure(line["difference"]),
-            f"{interval} ({line['interval']})" if interval else "",
-            f"{line['wins']:,}", f"{line['ties']:,}", f"{line['losses']:,}", TESTS[line["test"]],
-            *(p_text(line[p]).removeprefix("p = ").removeprefix("p ") if line[p] == line[p] else "" for p in ("p", "p_holm")),
-            figure(line["effect"]),
-            p_text(line["p_permutation"]).removeprefix("p = ").removeprefix("p ") if line["p_permutation"] == line["p_permutation"] else "",
-            f"{line['n']:,}",
-        ])  # fmt: skip
+        interval = (
+            f"{figure(line['ci_low'])} to {figure(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
+        )
+        counts = [f"{line[name]:,}" for name in ("wins", "ties", "losses")]
+        p, p_holm, p_permutation = (_p(line[name]) for name in ("p", "p_holm", "p_permutation"))
+        first = (f"{line['b']} - {line['a']}", figure(line["difference"]), interval)
+        tested = (TESTS[line["test"]], p, p_holm, figure(line["effect"]), p_permutation)
+        lines.append([*first, *counts, *tested, f"{line['n']:,}"])
     return html.table(head, lines, cls="fh-table fh-num")
 
 
@@ -210,6 +225,10 @@ TESTS: Final = {
     "wilcoxon": "Wilcoxon",
     "none": "none (fewer than 6 pairs)",
 }
+
+
+def _p(value: float) -> str:
+    return "" if value != value else p_text(value).removeprefix("p ").removeprefix("= ")
 
 
 # --- the rows
