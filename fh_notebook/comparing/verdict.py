@@ -75,7 +75,7 @@ def verdict(
 
 def _ahead(pair: Pair) -> Pair:
     """Return the pair with the better mean as `b`."""
-    return pair.turned() if pair.lead < 0 else pair
+    return pair.turned() if pair.lead <= 0 else pair
 
 
 def _pair_of_best(names: Sequence[str], pairs: Sequence[Pair]) -> Pair | None:
@@ -92,8 +92,8 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     if pair.n < FEWEST_PAIRS:
         have = "has" if pair.n == 1 else "have"
         return (
-            f"Not enough to tell: only {rows} {have} a score of both {b} and {a}; "
-            f"below {FEWEST_PAIRS} pairs nothing is tested."
+            f"Not enough to tell: {rows} {have} a score of both {b} and {a}; "
+            f"fewer than {FEWEST_PAIRS} pairs are not tested."
         )
     if pair.wins == pair.losses == 0:
         return f"{b} and {a} score the same on each of the {rows} that both answered."
