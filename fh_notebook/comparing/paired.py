@@ -46,7 +46,7 @@ def mcnemar_exact(wins: int, losses: int) -> float:
     if 2 * least >= n:
         return 1.0
     if n <= COUNTED_TO:
-        return min(1.0, 2 * sum(math.comb(n, k) for k in range(least + 1)) / 2**n)
+        return min(1.0, float(2 * sum(math.comb(n, k) for k in range(least + 1)) / 2**n))
     # By logarithms, from the largest term down: a million pairs are exact to 12 digits, and take no big numbers.
     largest = math.lgamma(n + 1) - math.lgamma(least + 1) - math.lgamma(n - least + 1) - n * math.log(2)
     term = total = 1.0

@@ -7,8 +7,6 @@ is not answered yet differs from nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -16,7 +14,7 @@ import pandas as pd
 
 from fh_notebook.batching.cells import object_series
 from fh_notebook.comparing.grid import Grid
-from fh_notebook.comparing.intervals import NAN, interval_of_mean, interval_of_share
+from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_mean, interval_of_share
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.contract.canonical import canonical_json
 
@@ -133,18 +131,23 @@ def differing_scores(lines: pd.DataFrame, grid: Grid, which: Sequence[tuple[str,
     """Return the pairs whose scores differ, those that differ most first; with `which`, between these variants."""
     if not len(grid.means):
         return []
-    apart = np.zeros(len(grid.means))
-    if which is None:
-        known = ~np.isnan(grid.means)
-        low = np.where(known, grid.means, np.inf).min(axis=1)
-        high = np.where(known, grid.means, -np.inf).max(axis=1)
-        apart[known.any(axis=1)] = (high - low)[known.any(axis=1)]
+    apart = _apart(grid.means) if which is None else np.zeros(len(grid.means))
     for a, b in which or ():
         between = np.abs(grid.means[:, grid.variants.index(b)] - grid.means[:, grid.variants.index(a)])
         apart = np.fmax(apart, between)
     order = np.argsort(-apart, kind="stable")
     labels = pd.factorize(lines["pair"])[1]
     return [labels[place] for place in order[: int((apart > 0).sum())]]
+
+
+def _apart(means: Numbers) -> Numbers:
+    """Return how far apart the scores of each row are."""
+    known = ~np.isnan(means)
+    low = np.where(known, means, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(known, means, -np.inf).max(axis=1, initial=-np.inf)
+    apart = np.zeros(len(means))
+    np.subtract(high, low, out=apart, where=known.any(axis=1))
+    return apart
 
 
 def wide_table(
@@ -157,22 +160,41 @@ def wide_table(
     means of scores and seconds. Outputs differ among completed runs, scores among those that are there.
     """
     pairs = list(dict.fromkeys(frame["pair"]))
-    cells = _cells(frame)
-    lines = [[cells.get((pair, variant), _NO_CELL) for variant in variants] for pair in pairs]
-    columns: dict[str, list[Any]] = {pair_on: pairs}
+    outputs, completed = _outputs(frame, variants)
+    scores = Grid.of(frame, variants).means
+    seconds = Grid.of(frame.assign(score=frame["seconds"]), variants).means
+    columns: dict[str, Any] = {pair_on: pd.Series(pairs)}
     if expected is not None:
-        columns["expected_output"] = [expected.get(pair) for pair in pairs]
-    columns["outputs_differ"] = [len({_spelt(cell.output) for cell in line if cell.completed}) > 1 for line in lines]
+        columns["expected_output"] = object_series([expected.get(pair) for pair in pairs])
+    columns["outputs_differ"] = pd.Series(
+        [_do_differ(line, done) for line, done in zip(outputs, completed, strict=True)], dtype="bool"
+    )
     if has_score:
-        columns["scores_differ"] = [
-            len({cell.score for cell in line if cell.score == cell.score}) > 1 for line in lines
-        ]
-    for variant, of_variant in zip(variants, zip(*lines, strict=True), strict=False):
-        columns[f"{variant}.output"] = [cell.output for cell in of_variant]
+        columns["scores_differ"] = pd.Series(_apart(scores) > 0, dtype="bool")
+    for place, variant in enumerate(variants):
+        columns[f"{variant}.output"] = object_series(outputs[:, place])
         if has_score:
-            columns[f"{variant}.score"] = [cell.score for cell in of_variant]
-        columns[f"{variant}.seconds"] = [cell.seconds for cell in of_variant]
-    return pd.DataFrame({name: _column(name, values) for name, values in columns.items()})
+            columns[f"{variant}.score"] = pd.Series(scores[:, place])
+        columns[f"{variant}.seconds"] = pd.Series(seconds[:, place])
+    return pd.DataFrame(columns)
+
+
+def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
+    """Return the first output of each row and variant, and whether a run completed there: two arrays of objects."""
+    row_of, rows = pd.factorize(frame["pair"])
+    place = pd.Index(list(variants)).get_indexer(pd.Index(frame["variant"]))
+    done = (frame["status"] == "completed").to_numpy(dtype=bool)
+    cells = (row_of * len(variants) + place)[done][::-1]  # backwards: the first one is written last, and stays
+    outputs = np.full(len(rows) * len(variants), None, dtype=object)
+    outputs[cells] = frame["output"].to_numpy(dtype=object)[done][::-1]
+    completed = np.zeros(len(outputs), dtype=bool)
+    completed[cells] = True
+    shape = (len(rows), len(variants))
+    return outputs.reshape(shape), completed.reshape(shape)
+
+
+def _do_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
+    return len({_spelt(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
 
 
 def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["score", "output"]) -> int:
@@ -182,55 +204,13 @@ def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["s
     return frame["pair"].nunique() - int(complete.sum())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
-    """What one variant did on one row."""
-
-    completed: bool = False
-    output: Any = None
-    score: float = NAN
-    seconds: float = NAN
-
-
-_NO_CELL: Final = _Cell()
-
-
-def _cells(frame: pd.DataFrame) -> dict[tuple[Any, str], _Cell]:
-    outputs: dict[tuple[Any, str], Any] = {}
-    scores: dict[tuple[Any, str], list[float]] = {}
-    seconds: dict[tuple[Any, str], list[float]] = {}
-    columns = ["pair", "variant", "status", "output", "score", "seconds"]
-    for pair, variant, status, output, score, elapsed_s in frame[columns].itertuples(index=False, name=None):
-        at = (pair, variant)
-        if status == "completed" and at not in outputs:
-            outputs[at] = output
-        scores.setdefault(at, []).extend([score] if score == score else [])
-        seconds.setdefault(at, []).extend([elapsed_s] if elapsed_s == elapsed_s else [])
-    return {
-        at: _Cell(
-            completed=at in outputs, output=outputs.get(at), score=_mean(scores[at]), seconds=_mean(seconds[at])
-        )
-        for at in scores
-    }  # fmt: skip
-
-
-def _mean(values: Sequence[float]) -> float:
-    if len(values) == 1:
-        return values[0]
-    return round(fmean(values), 12) if values else NAN
-
-
-def _column(name: str, values: list[Any]) -> pd.Series[Any]:
-    if name.endswith((".output", "expected_output")):
-        return object_series(values)
-    return pd.Series(values, dtype="bool" if name.endswith("_differ") else None)
-
-
 def _spelt(output: Any) -> str:
     """Return an output as a text to tell outputs apart by; blanks around a text do not count."""
+    if isinstance(output, str):
+        return f"text {output.strip()}"
     if output is None:
         return ""
     try:
-        return canonical_json(output.strip() if isinstance(output, str) else output)
+        return canonical_json(output)
     except (TypeError, ValueError):
         return repr(output)

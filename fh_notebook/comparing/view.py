@@ -48,7 +48,7 @@ STYLE: Final = html.Html(
     ".fh-bar b{position:absolute;top:2px;width:3px;height:11px;margin-left:-1px;background:currentColor}"
     ".fh .fh-say{font-weight:600;margin:8px 0 4px;max-width:62em}"
     ".fh .fh-notes{margin:2px 0 6px;padding-left:1.2em;max-width:70em}"
-    ".fh .fh-cells td{min-width:7em;max-width:32em;overflow-wrap:anywhere}"
+    ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}.fh .fh-cells td:not(:first-child){min-width:7em}"
     ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
     "</style>"
 )

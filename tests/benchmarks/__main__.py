@@ -13,6 +13,7 @@ kill        SIGKILL at random instants, then the cell again: answers lost, calls
 transports  what each HTTP transport costs a call
 limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
 interrupt   how long after Stop a cell ends
+compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
 imports     what importing the package and loading the extension cost
 =========== ==========================================================================================================
 
@@ -29,7 +30,7 @@ from typing import Any
 
 from tests.benchmarks.measuring import headline
 
-NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "imports")
+NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "compare", "imports")
 
 
 def main(arguments: list[str]) -> None:
