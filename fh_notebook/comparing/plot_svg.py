@@ -74,7 +74,10 @@ class Plot(Figure):  # type: ignore[misc]  # matplotlib is optional, and so Any 
 
     def _repr_html_(self) -> str:
         """Each panel is a picture of its own, so that they stand beside each other where there is room."""
-        cards = [html.el("div", inline(panel), cls="fh-plot") for panel in self.panels]
+        # The words are seen where the picture is not: a notebook that is not trusted loses pictures and style sheets.
+        cards = [
+            html.el("div", inline(panel), html.el("p", panel.alt, cls="fh-alt"), cls="fh-plot") for panel in self.panels
+        ]
         return html.el("div", html.STYLE, PLOT_STYLE, html.el("div", *cards, cls="fh-plots"), cls="fh")
 
     def __repr__(self) -> str:
@@ -84,6 +87,7 @@ class Plot(Figure):  # type: ignore[misc]  # matplotlib is optional, and so Any 
 PLOT_STYLE: Final = html.Html(
     "<style>.fh-plots{display:grid;gap:10px 28px;align-items:start;"
     "grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}"
+    ".fh-alt{display:none}"
     ".fh-plot{max-width:460px;min-width:0}.fh-plot svg{width:100%;height:auto;display:block}</style>"
 )
 

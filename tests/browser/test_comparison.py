@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,4 +169,13 @@ def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
                 assert shown.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), (theme, width, cell)
             lab.screenshot(f"comparison-{theme}-{width}")
     assert "script" in lab.output(0).inner_text()
+    expect(lab.output(1).get_by_text("Mean score with 95% interval")).to_be_hidden()
     assert lab.errors == []
+    # Somebody else's notebook is not trusted: pictures are taken out of it, and the words stay.
+    lab.save()
+    notebook = nbformat.read(lab.server.root / lab.name, as_version=4)
+    notebook.cells = notebook.cells[1:]
+    nbformat.write(notebook, lab.server.root / "of-somebody.ipynb")
+    lab.open(name="of-somebody.ipynb")
+    expect(lab.output(0).get_by_text("Mean score with 95% interval: keywords -0.168")).to_be_visible()
+    expect(lab.output(0).locator("svg")).to_have_count(0)
