@@ -178,4 +178,4 @@ def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
     nbformat.write(notebook, lab.server.root / "of-somebody.ipynb")
     lab.open(name="of-somebody.ipynb")
     expect(lab.output(0).get_by_text("Mean score with 95% interval: keywords -0.168")).to_be_visible()
-    expect(lab.output(0).locator("svg")).to_have_count(0)
+    expect(lab.output(0).locator("svg[role=img]")).to_have_count(0)
