@@ -4,8 +4,14 @@
 
     scorers.py      ready scorers, public as ``fh.score``
     scoring.py      runs and rows -> scores; a scorer that raises gives a missing score, never zero
-    intervals.py    confidence intervals (pure)
-    tables.py       scores -> summary and one line a row
-    verdict.py      one sentence that claims no more than the numbers
-    comparison.py   `compare` and `Comparison`
+    sources.py, dated.py      a batch, a table, a list, or several by name -> one line a run
+    grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
+    intervals.py, paired.py   confidence intervals, tests of paired differences (pure)
+    pairs.py, power.py        every pair of variants, and how many rows it would need (pure)
+    tables.py                 scores -> summary, leaderboard, slices, one line a row
+    verdict.py, notes.py      one sentence that claims no more than the numbers, and what must be said beside it
+    view.py, plot*.py         a comparison as text, HTML and figures; limits_plot.py: what a service let through
+    report*.py                one file to be sent to somebody: a page, Markdown, a workbook
+    comparison.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
+    needing.py                what the extra ``compare`` brings
 """

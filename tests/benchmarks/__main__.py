@@ -14,6 +14,7 @@ transports  what each HTTP transport costs a call
 limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
 interrupt   how long after Stop a cell ends
 forms       50 fields in the kernel beside 50 plain widgets; the kinds of field beside two other form libraries
+compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
 imports     what importing the package and loading the extension cost
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
 =========== ==========================================================================================================
@@ -32,7 +33,7 @@ from typing import Any
 from tests.benchmarks.measuring import headline
 
 NAMES = (
-    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "forms", "imports", "form_page",
+    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "forms", "compare", "imports", "form_page",
 )  # fmt: skip
 
 
