@@ -5,6 +5,8 @@ Rule of this file: tables out, sentences beside them; whatever a model said is t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -15,7 +17,8 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.batching.wording import frame_html, frame_text
-from fh_notebook.comparing.scoring import Score, observations, scored
+from fh_notebook.comparing.scoring import Observation, Score, observations, scored
+from fh_notebook.comparing.scoring_many import ManyScores
 from fh_notebook.comparing.tables import incomplete_rows, summary_table, wide_table
 from fh_notebook.comparing.verdict import verdict
 from fh_notebook.errors import InputError
@@ -51,12 +54,31 @@ def compare(batch_or_frame: Batch | pd.DataFrame, *, score: Score = None, pair_o
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
     found = observations(batch_or_frame, pair_on=pair_on)
-    frame, scorer = scored(found, score)
+
+    def again(score: Score, *, fresh: bool = False, anew: bool = False) -> _Taken:
+        nonlocal found
+        found = observations(batch_or_frame, pair_on=pair_on) if anew else found
+        return _taken(found, score, fresh)
+
+    made = Comparison(_taken(found, score), pair_on=pair_on)
+    made._begin(score, again)
+    return made
+
+
+@dataclass(frozen=True)
+class _Taken:
+    lines: pd.DataFrame
+    scorer: str
+    expected: dict[Any, Any] | None
+
+
+def _taken(found: Sequence[Observation], score: Score, fresh: bool = False) -> _Taken:
+    lines, scorer = scored(found, score, fresh=fresh)
     expected = {o.pair: o.row[EXPECTED] for o in found if EXPECTED in o.row}
-    return Comparison(frame, scorer=scorer, pair_on=pair_on, expected=expected or None)
+    return _Taken(lines, scorer, expected or None)
 
 
-class Comparison:
+class Comparison(ManyScores):
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
     Attributes
@@ -67,14 +89,23 @@ class Comparison:
         In the order in which they were planned, or first appear.
     """
 
-    def __init__(
-        self, frame: pd.DataFrame, *, scorer: str, pair_on: str, expected: dict[Any, Any] | None = None
-    ) -> None:
-        self.scorer = scorer
+    def __init__(self, taken: _Taken, *, pair_on: str) -> None:
         self.pair_on = pair_on
-        self.variants: list[str] = list(dict.fromkeys(frame["variant"]))
-        self._frame = frame
-        self._expected = expected
+        self._take(taken)
+
+    def _take(self, taken: _Taken) -> None:
+        self.scorer = taken.scorer
+        self.variants: list[str] = list(dict.fromkeys(taken.lines["variant"]))
+        self._frame = taken.lines
+        self._expected = taken.expected
+
+    def _sibling(self, taken: _Taken) -> Comparison:
+        return Comparison(taken, pair_on=self.pair_on)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the scorer has to say of its scores, such as a judge's position bias."""
+        return tuple(self._frame.attrs.get("notes", ()))
 
     def summary(self) -> pd.DataFrame:
         """Return one line a variant.
@@ -157,6 +188,7 @@ class Comparison:
             f"Comparison of {self._title()}",
             frame_text(summary, list(summary.columns)),
             self.verdict,
+            *self.notes,
             about,
             frame_text(table.head(ROWS_SHOWN), self._columns_shown(table)),
         ]
@@ -171,6 +203,7 @@ class Comparison:
             html.el("div", html.el("strong", f"Comparison of {self._title()}"), cls="fh-head"),
             frame_html(summary, list(summary.columns)),
             html.el("p", self.verdict),
+            *(html.el("p", note, cls="fh-dim") for note in self.notes),
             html.el("p", about, cls="fh-dim") if about else None,
             frame_html(table.head(ROWS_SHOWN), self._columns_shown(table)) if about else None,
             cls="fh",

@@ -1,20 +1,17 @@
 """Runs and rows -> scores, as a table.
 
 Rule of this file: a scorer that raises, or gives something that is no score, gives a missing score with its error kept,
-never zero. Only completed runs are scored, by a function or by a column: failed ones are counted as failed, and are
-zeros only where that is asked for (``failed="zero"``).
+never zero. Only completed runs are scored, by a function or by a column: failed ones are counted as failed.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any
 
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
 from fh_notebook.comparing.scorer_function import scorer
@@ -28,12 +25,9 @@ from fh_notebook.errors import InputError
 __all__ = ["Observation", "Score", "observations", "parts_table", "scored"]
 
 Score = str | Callable[..., Any] | None
-Failed = Literal["drop", "zero"]
 
 
-def scored(
-    found: Sequence[Observation], score: Score, *, failed: Failed = "drop", fresh: bool = False
-) -> tuple[pd.DataFrame, str]:
+def scored(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> tuple[pd.DataFrame, str]:
     """Return one line a run with its score, and what scored it.
 
     Parameters
@@ -42,8 +36,6 @@ def scored(
         The runs.
     score : str, function or None
         A column, a scorer, or ``None``: `exact` where something is expected, else nothing.
-    failed : {"drop", "zero"}
-        Whether failed runs have no score, or 0.
     fresh : bool
         Whether kept scores are left aside.
 
@@ -52,7 +44,7 @@ def scored(
     DataFrame
         ``pair, variant, status, output, seconds, score, score_error, parts``: `seconds` and `score` are float, a
         missing one is NaN; `status` is ``pending`` where there is no run yet; `parts` is what a score is made of, or
-        ``None``. In its ``attrs``: ``notes``, sentences to be shown with the scores, ``lower_is_better``, ``failed``.
+        ``None``. In its ``attrs``: ``notes``, sentences to be shown with the scores, and ``lower_is_better``.
     str
         The scorer's name; empty when there is none.
 
@@ -61,12 +53,8 @@ def scored(
     InputError, SettingsError
         The scorer cannot be used.
     """
-    if failed not in ("drop", "zero"):
-        raise InputError(f"failed is {short(failed)}; give 'drop' (no score) or 'zero'")
     using, name = _using(score, found)
     said = results(using, found, fresh=fresh) if using is not None else [NO_SCORE] * len(found)
-    if failed == "zero" and using is not None:
-        said = [Result(0.0) if o.run and o.run.status == "failed" else r for o, r in zip(found, said, strict=True)]
     frame = pd.DataFrame(
         {
             "pair": object_series([o.pair for o in found]),
@@ -80,27 +68,14 @@ def scored(
         }
     )
     frame.attrs["lower_is_better"] = bool(getattr(using, "lower_is_better", False))
-    frame.attrs["failed"] = failed
-    frame.attrs["notes"] = [*getattr(using, "notes", ()), *_notes(frame, name)]
+    frame.attrs["notes"] = notes_of_scorer(using)
     return frame, name
 
 
-def _notes(frame: pd.DataFrame, name: str) -> list[str]:
-    """Return what is missing, in a sentence: it must not be overlooked beside a mean."""
-    if not name:
-        return []
-    notes = []
-    errors = Counter(frame["score_error"].dropna())
-    without = int((frame["score"].isna() & (frame["status"] == "completed")).sum())
-    if without:
-        why = f", {errors.total()} of them with an error" if errors else " (there was nothing to score by)"
-        most = f", most often: {errors.most_common(1)[0][0]}" if errors else ""
-        notes.append(f"{counted(without, 'completed run')} without a score{why}{most}.")
-    zeros = int((frame["status"] == "failed").sum())
-    if zeros:
-        how = "scored as 0" if frame.attrs["failed"] == "zero" else 'left out of the scores (failed="zero" counts them)'
-        notes.append(f"{counted(zeros, 'failed run')} {how}.")
-    return notes
+def notes_of_scorer(scorer: Any) -> list[str]:
+    """Return what a scorer has to say of itself, and those that it is made of."""
+    members = [note for member in getattr(scorer, "members", ()) for note in notes_of_scorer(member)]
+    return [*getattr(scorer, "notes", ()), *members]
 
 
 def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
@@ -131,9 +106,6 @@ def _using(score: Score, found: Sequence[Observation]) -> tuple[Any, str]:
     return score, str(getattr(score, "name", "score"))
 
 
-FIRST: Final = 0
-
-
 class ColumnScorer:
     """A column that holds scores already.
 
@@ -145,8 +117,8 @@ class ColumnScorer:
 
     def __init__(self, column: str, found: Sequence[Observation]) -> None:
         self.name = column
-        if found and column not in found[FIRST].row:
-            raise InputError(no_column(column, list(found[FIRST].row), "score"))
+        if found and column not in found[0].row:
+            raise InputError(no_column(column, list(found[0].row), "score"))
         values = [o.row[column] for o in found if o.completed and o.row.get(column) is not None]
         if values and all(number_of(v) is None for v in values):
             raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")

@@ -1,4 +1,4 @@
-"""Where runs come from: a batch, several, a frame, a list.
+"""Where runs come from: a batch, or a frame.
 
 Rule of this file: a row has the names of the tidy frame, whether it came out of a batch or of a frame.
 """
@@ -49,7 +49,7 @@ class Observation:
 
 
 def observations(source: Any, *, pair_on: str) -> list[Observation]:
-    """Return the runs of a batch, of the lines of a frame, or of a list of batches, runs or lines.
+    """Return the runs of a batch, or of the lines of a frame.
 
     Raises
     ------
@@ -67,34 +67,9 @@ def _of(source: Any, pair_on: str) -> list[Observation]:
         return _of_batch(source, pair_on)
     if isinstance(source, pd.DataFrame):
         return _of_frame(source, pair_on)
-    if isinstance(source, list | tuple) and source:
-        if all(isinstance(item, Batch | pd.DataFrame) for item in source):
-            return [o for item in source for o in _of(item, pair_on)]
-        if all(isinstance(item, Run) for item in source):
-            return _of_frame(pd.DataFrame([_line_of(run) for run in source]), pair_on)
-        if all(isinstance(item, Mapping) for item in source):
-            return _of_frame(pd.DataFrame([dict(item) for item in source]), pair_on)
     raise InputError(
-        f"compare takes a batch, a DataFrame with {pair_on!r}, 'variant' and a score, or a list of batches, of runs or "
-        f"of such lines, not {'an empty list' if source == [] else f'a {type(source).__name__}'}"
+        f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, not a {type(source).__name__}"
     )
-
-
-def _line_of(run: Run) -> dict[str, Any]:
-    """Return a run as a line of a frame; the row is the one that its batch stamped it with."""
-    facts = {
-        "row": run.metadata.get("fh_row"),
-        "variant": run.metadata.get("fh_variant") or run.variant,
-        "status": run.status,
-        "output": run.output,
-        "error": run.error,
-        "error_code": run.error_code,
-        "elapsed_s": run.elapsed_s,
-        "request_id": run.request_id,
-    }
-    own = {source_name(name): value for name, value in run.inputs.items()}
-    stamped = {n: v for n, v in run.metadata.items() if not n.startswith("fh_") and n not in facts and n not in own}
-    return facts | own | stamped
 
 
 def _lines_have(n: int) -> str:
