@@ -141,12 +141,11 @@ def found_by(steps: Sequence[Step], value: Any) -> list[Any]:
     here, left = [value], MAX_VALUES
     for step in steps:
         found: list[Any] = []
-        for part in _unique(here):
-            for led in _led(part, step):
-                left -= 1
-                if left < 0:
-                    raise InputError(f"the output has more than the {MAX_VALUES:,} values that a path looks at")
-                found.append(led)
+        for led in _below(here) if step.kind == "below" else _led(_unique(here), step):
+            left -= 1
+            if left < 0:
+                raise InputError(f"the output has more than the {MAX_VALUES:,} values that a path looks at")
+            found.append(led)
         here = found
     return here
 
@@ -157,14 +156,11 @@ def _unique(values: list[Any]) -> list[Any]:
     return [*containers.values(), *(value for value in values if not isinstance(value, Mapping | list))]
 
 
-def _led(value: Any, step: Step) -> Iterator[Any]:
-    if step.kind == "below":
-        yield from _below(value)
-    elif step.kind == "each":
-        yield from _children(value)
-    else:
-        led = _into(value, step.at)
-        if led is not NOTHING:
+def _led(values: list[Any], step: Step) -> Iterator[Any]:
+    for value in values:
+        if step.kind == "each":
+            yield from _children(value)
+        elif (led := _into(value, step.at)) is not NOTHING:
             yield led
 
 
@@ -175,9 +171,15 @@ def _children(value: Any) -> Iterator[Any]:
         yield from value
 
 
-def _below(value: Any) -> Iterator[Any]:
-    pending = [value]
+def _below(values: list[Any]) -> Iterator[Any]:
+    """Yield values and all that is in them, in the order of the text; a container that was met is not met again."""
+    met: set[int] = set()
+    pending = values[::-1]
     while pending:
-        part = pending.pop()
-        yield part
-        pending += list(_children(part))[::-1]
+        value = pending.pop()
+        if isinstance(value, Mapping | list):
+            if id(value) in met:
+                continue
+            met.add(id(value))
+            pending += list(_children(value))[::-1]
+        yield value

@@ -29,6 +29,10 @@ METHODS: Final = (
 Method = Literal["ratio", "partial_ratio", "token_sort_ratio", "token_set_ratio", "levenshtein", "jaro_winkler"]
 
 
+MAX_PLACES: Final = 4_000_000
+"""The product of both lengths for ``partial_ratio``, whose time grows with its square: 5 seconds at 16 million."""
+
+
 def similarity(
     expected: str = "expected_output",
     *,
@@ -45,7 +49,8 @@ def similarity(
     path : str, optional
         A path into the output.
     method : str
-        ``ratio`` (insertions and deletions), ``partial_ratio`` (the best place in the longer text),
+        ``ratio`` (insertions and deletions), ``partial_ratio`` (the best place in the longer text; up to 2,000 letters
+        in 2,000),
         ``token_sort_ratio`` and ``token_set_ratio`` (in any order of words), ``levenshtein`` (replacements, too), or
         ``jaro_winkler`` (for names).
     ignore_case : bool
@@ -68,6 +73,8 @@ def similarity(
     measure, version = _fuzzy(method)
 
     def score(text: str, wanted: str) -> float:
+        if method == "partial_ratio" and len(text) * len(wanted) > MAX_PLACES:
+            raise InputError(f"partial_ratio would look at {len(text) * len(wanted):,} places, {MAX_PLACES:,} at most")
         return measure(text.casefold(), wanted.casefold()) if ignore_case else measure(text, wanted)
 
     options: dict[str, tuple[object, object]] = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}

@@ -4,8 +4,9 @@ Rule of this file: better scored again than scored by an old function. What goes
 constants and those of functions inside of it, defaults, what it closes over, the globals that it names, and so on for
 every Python function among these; modules by their version, the standard library by Python's. Where one of these is
 something else (a client, a DataFrame, an object of a class of yours, a module without a version) its content cannot be
-told, and the function has no version: its scores are not kept, unless ``version=`` says one. What a function reads
-from outside (a file, a service, the time) is not seen.
+told, and the function has no version: its scores are not kept, unless ``version=`` says one. What the function itself
+writes to (a counter, a list that it appends to) is no constant, and does not count. What it reads from outside (a file,
+a service, the time) is not seen.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from fh_notebook.comparing.scorer_base import Scorer
+from fh_notebook.comparing.scorer_state import codes_in, written_by
 
 __all__ = ["version_of"]
 
@@ -126,9 +128,11 @@ class _Spelling:
         self.take(function.__code__)
         self._items("defaults", function.__defaults__ or ())
         self.take(dict(function.__kwdefaults__ or {}))
-        self._items("closure", [_inside(cell) for cell in function.__closure__ or ()])
+        written = written_by(function.__code__)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        self._items("closure", [_inside(cell) for name, cell in cells if name not in written])
         outer = function.__globals__
-        for name in sorted(set(_globals_of(function.__code__))):
+        for name in sorted(set(_globals_of(function.__code__)) - written):
             if name in outer:
                 self._say(f"global {name}")
                 self.take(outer[name])
@@ -172,22 +176,15 @@ def _versioned(module: str) -> str:
     return f"{module} {version}"
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
-
-
 def _globals_of(code: CodeType) -> Iterator[str]:
-    for part in _codes(code):
+    for part in codes_in(code):
         for step in dis.get_instructions(part):
             if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 yield str(step.argval)
 
 
 def _imports_of(code: CodeType) -> Iterator[str]:
-    for part in _codes(code):
+    for part in codes_in(code):
         for step in dis.get_instructions(part):
             if step.opname == "IMPORT_NAME":
                 yield str(step.argval)

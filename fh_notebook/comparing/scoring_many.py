@@ -150,7 +150,9 @@ class ManyScores:
             close = nearest(name, list(self._scores)) if isinstance(name, str) else None
             meant = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._scores))}"
             raise InputError(f"there is no score {short(name)}; {meant}")
-        return self._sibling(self._others[name])
+        sibling = self._sibling(self._others[name])
+        sibling._begin(self._scores[name], self._again)
+        return sibling
 
     def scores(self) -> pd.DataFrame:
         """Return all scores, one line a run: the pair, ``variant``, then a column a score; a missing one is NaN."""

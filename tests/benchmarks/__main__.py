@@ -14,6 +14,7 @@ transports  what each HTTP transport costs a call
 limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
 interrupt   how long after Stop a cell ends
 imports     what importing the package and loading the extension cost
+scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
@@ -29,7 +30,7 @@ from typing import Any
 
 from tests.benchmarks.measuring import headline
 
-NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "imports")
+NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "imports", "scoring")
 
 
 def main(arguments: list[str]) -> None:
