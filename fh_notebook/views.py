@@ -19,6 +19,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Deployment.from_history": ("fh_notebook.batching.history", "deployment_from_history"),
     "Run.save_assets": ("fh_notebook.client.assets", "save_assets"),
     "LocalHive.client": ("fh_notebook.session", "client_of_hive"),
+    "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),
     "progress": ("fh_notebook.notebook.progress", "live_progress"),
     "notice": ("fh_notebook.notebook.notices", "notice"),

@@ -148,6 +148,24 @@ class Batch:
         """
         return to_parquet(self, path)
 
+    def plot(self, kind: str = "limits") -> Any:
+        """Return the figure of how many calls the service let through at once, and when it refused some.
+
+        A matplotlib ``Figure`` that shows itself in both themes, with ``alt``, what it shows in words. Only calls of
+        this process are known.
+
+        Parameters
+        ----------
+        kind : {"limits"}
+            What is drawn.
+
+        Raises
+        ------
+        SettingsError
+            `kind` is something else, this process has made no call for the batch, or matplotlib is not installed.
+        """
+        return views.knock("Batch.plot", self, kind, self._control.moments)
+
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""
         return self._control.plan()

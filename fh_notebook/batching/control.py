@@ -27,6 +27,7 @@ from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_
 from fh_notebook.batching.wording import sentence
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.log import log
+from fh_notebook.moments import Moment
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -99,6 +100,12 @@ class Control:
     def limit(self) -> int:
         """How many calls may be out at once now."""
         return int(self._client.gate.limit)
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """What the workspace's gate remembers of its limit, in this process."""
+        moments: tuple[Moment, ...] = self._client.gate.memory.moments()
+        return moments
 
     @property
     def calls_left(self) -> int | None:

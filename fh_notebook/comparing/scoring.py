@@ -80,10 +80,11 @@ def notes_of_scorer(scorer: Any) -> list[str]:
 
 def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
     """Return what the scores are made of, one line a run: the pair, ``variant``, ``score``, then a column a part."""
-    names = dict.fromkeys(name for parts in frame["parts"] if parts for name in parts if name != "score")
+    found = frame["parts"] if "parts" in frame else [None] * len(frame)  # a column of scores has none
+    names = dict.fromkeys(name for parts in found if parts for name in parts if name != "score")
     columns = {pair_on: frame["pair"], "variant": frame["variant"], "score": frame["score"]}
     for name in names:
-        values = [parts.get(name) if parts else None for parts in frame["parts"]]
+        values = [parts.get(name) if parts else None for parts in found]
         is_number = all(value is None or isinstance(value, float) for value in values)
         own = f"part.{name}" if name in columns else name
         columns[own] = pd.Series(values, dtype="float64") if is_number else object_series(values)

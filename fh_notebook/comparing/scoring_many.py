@@ -53,11 +53,9 @@ class ManyScores:
         self._others: dict[str, Any] = {}
 
     def _take(self, taken: Any) -> None:
-        """Show what was scored, in the place of what was shown."""
         raise NotImplementedError
 
     def _sibling(self, taken: Any) -> Any:
-        """Return a comparison of the same runs by another score."""
         raise NotImplementedError
 
     def add_score(self, score: Any, *, name: str | None = None, version: str | int | None = None) -> Any:
