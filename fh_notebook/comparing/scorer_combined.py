@@ -34,6 +34,11 @@ class Combined:
     combine: Callable[[Sequence[Result]], Result] = field(repr=False)
     lower_is_better: bool = field(default=False, repr=False)
 
+    @property
+    def is_async(self) -> bool:
+        """Whether a part is async or a judge: then it cannot score a single run."""
+        return any(getattr(member, "is_async", False) for member in self.members)
+
     def __call__(self, run: Run, row: Mapping[str, Any] | None = None) -> Any:
         """Return the score of one run, or ``None``.
 
@@ -135,7 +140,7 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
     Parameters
     ----------
     scorers : scorers, or tuples of a scorer and its weight
-        The weight is 1 unless given.
+        The weight is 1 unless given. A list of them, or a mapping of scorers to weights, will do.
     named : the same, with a name
         Under which the part stands.
 
@@ -151,7 +156,7 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
     >>> rated(Run(status="completed", output="other"), {"expected_output": "billing"})
     {'right': 0.0, 'short': 1.0, 'score': 0.25}
     """
-    given = [(None, part) for part in scorers] + list(named.items())
+    given = [(None, part) for part in _flat(scorers)] + list(named.items())
     pairs = [(name, *(part if isinstance(part, tuple) else (part, 1))) for name, part in given]
     if bad := [p for p in pairs if len(p) != 3]:
         raise InputError(f"weighted takes scorers, or pairs of a scorer and its weight, not {short(bad[0][1:])}")
@@ -178,9 +183,19 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
 
 
 def _members(name: str, scorers: Sequence[Part]) -> list[Any]:
-    if not scorers:
+    given = _flat(scorers)
+    if not given:
         raise InputError(f"{name} has nothing to put together; give it scorers")
-    return [_member(part) for part in scorers]
+    return [_member(part) for part in given]
+
+
+def _flat(scorers: Sequence[Part]) -> list[Part]:
+    """Return what was given one by one, as one list, or as one mapping of scorers to weights."""
+    if len(scorers) == 1 and isinstance(scorers[0], list):
+        return scorers[0]
+    if len(scorers) == 1 and isinstance(scorers[0], Mapping):
+        return list(scorers[0].items())
+    return list(scorers)
 
 
 def _member(part: Part) -> Any:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, spelt
+from fh_notebook.comparing.scorer_combined import Combined
 from fh_notebook.comparing.scorer_equal import is_equal, is_same
+from fh_notebook.comparing.scorer_function import scorer
 from fh_notebook.comparing.scorer_paths import NOTHING, found_by, part_of, query_of, steps_of
 from fh_notebook.comparing.scorer_patterns import bounded_search
 from fh_notebook.contract.fits import fits
@@ -191,9 +193,7 @@ def json_fields(
     steps = steps_of(path)
     if isinstance(fields, str) or (fields is not None and not fields):
         raise InputError(f"fields is {short(fields)}; give a list of names")
-    ways = dict(compare or {})
-    if bad := [name for name, way in ways.items() if not callable(way)]:
-        raise InputError(f"compare[{bad[0]!r}] is no scorer; give one of fh.score")
+    ways = {name: _way(name, way) for name, way in (compare or {}).items()}
 
     def score(run: Run, row: Mapping[str, Any]) -> dict[str, Any] | None:
         wanted = _object(expected_in(row, expected), expected)
@@ -217,9 +217,18 @@ def json_fields(
         *([expected] if expected != "expected_output" else []),
         path=(path, None),
         fields=(list(fields) if fields else None, None),
-        compare=({n: str(getattr(w, "name", "function")) for n, w in ways.items()}, {}),
+        compare=({n: w.name for n, w in ways.items()}, {}),
     )
     return Scorer(name, score)
+
+
+def _way(name: str, given: Any) -> Any:
+    if not callable(given):
+        raise InputError(f"compare[{name!r}] is no scorer; give one of fh.score, or a function")
+    made = given if isinstance(given, Scorer | Combined) else scorer(given)
+    if made.is_async:
+        raise InputError(f"compare[{name!r}] is async; a field is compared by a plain function")
+    return made
 
 
 def _object(cell: Any, column: str) -> Mapping[str, Any] | None:

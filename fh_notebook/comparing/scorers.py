@@ -33,6 +33,7 @@ from fh_notebook.comparing.scorer_measures import latency, length, number
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.comparing.scorer_patterns import regex
 from fh_notebook.comparing.scorer_texts import bleu, chrf, rouge_l, similarity
+from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.run import Run
 
 __all__ = [
@@ -139,13 +140,13 @@ def json_valid() -> Scorer:
     """
 
     def score(run: Run, row: Mapping[str, Any]) -> bool:
-        if isinstance(run.output, str) and not run.output.strip():
-            return False
         try:
-            run.json()
+            value = run.json()
         except (ValueError, RecursionError):
             return False
-        return True
+        # Python reads NaN and Infinity, which JSON has not; a text without these words holds neither.
+        is_suspect = isinstance(run.output, str) and ("NaN" in run.output or "Infinity" in run.output)
+        return not (is_suspect and json_problems(value))
 
     return Scorer("json_valid()", score)
 

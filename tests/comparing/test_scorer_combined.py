@@ -73,6 +73,14 @@ def test_weighted_is_the_mean_by_weight_with_its_parts_beside_it() -> None:
     assert twice == {"1 1": 1.0, "1 2": 1.0, "score": 1.0}
 
 
+def test_parts_may_come_in_a_list_or_in_a_mapping_to_weights() -> None:
+    """As one has them."""
+    parts = [(fh.score.exact(), 3), (fh.score.json_valid(), 1)]
+    for made in (fh.score.weighted(*parts), fh.score.weighted(parts), fh.score.weighted(dict(parts))):
+        assert made(RUN, {"expected_output": "billing"})["score"] == 0.75
+    assert fh.score.all_of([_gives(True), _gives(False)])(RUN) is False
+
+
 def test_a_weighted_mean_with_a_missing_part_is_missing() -> None:
     """A mean of what is left would be of another kind; a weight of 0 only shows."""
     assert fh.score.weighted(_gives(1), _gives(None))(RUN)["score"] is None
@@ -110,7 +118,7 @@ def test_async_parts_are_awaited_in_a_comparison_and_refused_for_a_single_run() 
     assert both.name == "not_(all_of(long, exact()))"
     cmp = fh.compare(_table(), score=both)
     assert cmp.summary()["mean"].tolist() == [0.5]
-    with pytest.raises(fh.InputError, match=r"long cannot score a single run; give all_of\(long, exact\(\)\) to"):
+    with pytest.raises(fh.InputError, match=r"all_of\(long, exact\(\)\) cannot score a single run; give not_\("):
         both(RUN, {"expected_output": "x"})
 
 

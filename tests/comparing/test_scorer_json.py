@@ -233,5 +233,13 @@ def test_fields_that_cannot_be_meant_are_told() -> None:
         fh.score.json_fields(fields="label")
     with pytest.raises(fh.InputError, match=r"compare\['a'\] is no scorer"):
         fh.score.json_fields(compare={"a": 1})
+
+    async def later(run: Run) -> bool:
+        return True
+
+    with pytest.raises(fh.InputError, match=r"compare\['a'\] is async"):
+        fh.score.json_fields(compare={"a": later})
+    by_length = fh.score.json_fields(compare={"a": lambda run: len(run.text)})
+    assert by_length(_run({"a": "xyz"}), {"expected_output": {"a": "anything"}}) == {"a": 3, "score": 3.0}
     with pytest.raises(fh.InputError, match="holds 'billing', which is no JSON object"):
         fh.score.json_fields()(_run({}), {"expected_output": "billing"})
