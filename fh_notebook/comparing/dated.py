@@ -54,7 +54,7 @@ def take_dated(
     }
     which = _which(of_name, alone)
     taken = of_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
-    notes = [*taken.notes, *_other_variants(of_name, alone), *_same_answers(taken.lines, which), *_other_inputs(found)]
+    notes = [*_other_variants(of_name, alone), *_same_answers(taken.lines, which), *_other_inputs(found)]
     for name in labelled:
         within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
         notes += [note] if (note := span_note(taken.lines["started_at"][within], f"The answers of {name}")) else []

@@ -1,7 +1,7 @@
 """`Rescoring`: the runs of a comparison, scored by whatever is asked for next.
 
-Rule of this file: the same runs, until they are asked for anew; what was said of them stays, what a scorer said of its
-own scores goes with its scores.
+Rule of this file: the same runs, until they are asked for anew, and what was said of them stays. What a scorer says of
+its own scores is with the scores.
 """
 
 from __future__ import annotations
@@ -37,6 +37,4 @@ class Rescoring:
             self._taken = self._read(score, fresh)
             return self._taken
         after = of_observations(before.found, score, fresh=fresh)
-        of_scorer = before.lines.attrs.get("notes", ())
-        kept = [note for note in before.notes if note not in of_scorer]
-        return replace(after, notes=(*after.notes, *kept), about=before.about, secret=before.secret)
+        return replace(after, notes=before.notes, about=before.about, secret=before.secret)

@@ -99,7 +99,6 @@ def about_of(source: Any) -> dict[str, Any]:
 def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> Taken:
     """Score runs one by one."""
     lines, scorer = scored(found, score, fresh=fresh)
-    notes = tuple(lines.attrs["notes"])
     runs = [o.run for o in found]
     lines["error"] = object_series([run.error if run else None for run in runs])
     begun = object_series([(o.run and o.run.started_at) or o.row.get("started_at") for o in found])
@@ -113,9 +112,7 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
     def column(name: str) -> pd.Series[Any] | None:
         return object_series([o.row.get(name) for o in found]) if name in known else None
 
-    return Taken(
-        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found, notes=notes
-    )
+    return Taken(lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found)
 
 
 # --- a table of numbers

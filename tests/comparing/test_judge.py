@@ -68,7 +68,7 @@ def test_a_judge_scores_each_answer_and_is_paid_once() -> None:
     assert judge.answers.columns.tolist() == ["pair", "variant", "said", "reason", "error", "request_id"]
     fh.compare(batch, score=court.judge(scale=(1, 5), rubric="Is it polite?"))
     assert court.asked.total() == 6
-    assert "6 questions, 0 calls, 6 reused" in repr(cmp.rescore())
+    assert repr(cmp.rescore()).count("6 questions, 0 calls, 6 reused") == 1
     cmp.rescore(fresh=True)
     assert court.asked.total() == 12
     fh.compare(batch, score=court.judge(scale=(1, 5), rubric="Is it short?"))
@@ -183,7 +183,7 @@ def test_a_judge_that_prefers_a_place_is_found_out() -> None:
     bias = judge.bias
     assert (bias.pairs, bias.turned, bias.to_first, bias.to_second, bias.first) == (6, 6, 6, 0, 12)
     assert bias.p == pytest.approx(2 / 2**6)
-    assert "6 of 6 pairs turned with the order and count as ties, 6 towards the first place" in cmp.notes[-1]
+    assert "6 of 6 pairs turned with the order and count as ties, 6 towards the first place" in repr(cmp)
 
 
 def test_no_verdict_on_one_order_alone() -> None:
@@ -207,7 +207,7 @@ def test_a_judge_can_be_a_part_of_another_scorer() -> None:
     both = fh.score.weighted((fh.score.length(at_most=3), 1), (court.judge(), 1))
     cmp = fh.compare(court.batch(2), score=both)
     assert cmp.summary()["mean"].tolist() == [1.5, 2.5]
-    assert "4 questions, 4 calls" in cmp.notes[0]
+    assert any("4 questions, 4 calls" in note for note in cmp.notes)
     with pytest.raises(fh.InputError, match="cannot score a single run"):
         both(fh.Run(status="completed", output="x"))
 

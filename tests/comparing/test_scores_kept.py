@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
@@ -311,3 +312,28 @@ def test_a_file_of_version_2_gets_the_table_and_keeps_its_answers(tmp_path: Path
         assert raw.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),) == (3,)
         raw.execute("DELETE FROM answers")
         assert raw.execute("SELECT count(*) FROM scores").fetchone() == (0,)
+
+
+def test_a_table_of_scores_can_be_scored_by_more() -> None:
+    """Read as whole columns at first, run by run then; the table as it is now when it is scored again."""
+    table = pd.DataFrame({"row": [0, 1], "variant": "a", "output": ["x", "yy"], "s": [1.0, 0.0]})
+    cmp = fh.compare(table, score="s").add_score(fh.score.length(), name="n")
+    assert cmp.scores()[["s", "n"]].values.tolist() == [[1.0, 1.0], [0.0, 2.0]]
+    assert cmp.parts().columns.tolist() == ["row", "variant", "score"]
+    table.loc[1, "s"] = 1.0
+    assert cmp.summary()["mean"].tolist() == [0.5]
+    assert cmp.rescore().summary()["mean"].tolist() == [1.0]
+
+
+def test_batches_of_two_dates_are_scored_again_with_what_was_said_of_them(client: fh.Client) -> None:
+    """Their notes stay; those of a scorer go with its scores."""
+    before, after = _run(client, 3, variants="loud"), _run(client, 3, variants="loud")
+    cmp = fh.compare({"before": before, "after": after}, score=counted)
+    assert len(CALLS) == 3 + 3  # the rows of both are read before the first of them is kept
+    notes = cmp.notes
+    assert any("the very run" in note for note in notes)
+    cmp.add_score(fh.score.length(at_most=1), name="short")
+    assert cmp.by("short").notes == notes
+    cmp.rescore()
+    assert cmp.notes == notes
+    assert cmp.variants == ["before", "after"]
