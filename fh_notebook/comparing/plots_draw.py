@@ -21,7 +21,9 @@ from fh_notebook.comparing.view import figure, seconds
 __all__ = ["PANELS"]
 
 
-IN_A_BAR: Final = {"ha": "center", "va": "center", "color": "white", "fontweight": "bold", "fontsize": 8.5}
+ON_COLOUR: Final = "#fefefe"
+"""Of figures in a coloured bar; those in a grey one, through which the page is seen, have the page's ink."""
+IN_A_BAR: Final[dict[str, Any]] = {"ha": "center", "va": "center", "fontweight": "bold", "fontsize": 8.5}
 
 
 def _scores(facts: Facts) -> Panel:
@@ -80,7 +82,9 @@ def _wins(facts: Facts) -> Panel:
             for number, colour in ((pair.wins, BETTER), (pair.ties, GREY), (pair.losses, WORSE)):
                 axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.55 if colour == GREY else 1)
                 if number >= 0.06 * pair.n:
-                    axes.text(begin + number / 2, y, f"{number:,}", **IN_A_BAR)
+                    axes.text(
+                        begin + number / 2, y, f"{number:,}", color=INK if colour == GREY else ON_COLOUR, **IN_A_BAR
+                    )
                 begin += number
         _names(axes, [f"{_short(pair.b)} vs {_short(pair.a)}" for pair in pairs])
         _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])

@@ -55,7 +55,7 @@ def needs_of(pair: Pair, *, difference: float | None = None, power: float = POWE
     of the differences as it was seen.
     """
     apart = abs(pair.difference if difference is None else difference)
-    z, reach = _NORMAL.inv_cdf(1 - alpha / 2), _NORMAL.inv_cdf(power)
+    z, reach = -_NORMAL.inv_cdf(alpha / 2), _NORMAL.inv_cdf(power)
     law = _YesNo(pair, z) if pair.test == "mcnemar_exact" else _Numbers(pair, z)
     return Needs(
         n=pair.n,

@@ -83,10 +83,20 @@ def as_table(source: Any) -> Any:
     if all(isinstance(item, Run) for item in source):
         return frame_of_runs(source)
     if all(isinstance(item, Mapping) for item in source):
-        return pd.DataFrame.from_records([dict(item) for item in source])
+        return _of_records(source)
     if all(isinstance(item, Batch | pd.DataFrame) for item in source):
         raise InputError('give several batches a name each: fh.compare({"monday": b1, "today": b2})')
     raise InputError("a list to compare holds runs, or records with 'row', 'variant' and a score")
+
+
+def _of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
+    """Return records as a frame. Texts stay Python's: Arrow refuses half a character, which a model may answer."""
+    columns: dict[str, pd.Series[Any]] = {}
+    for name in dict.fromkeys(name for record in records for name in record):
+        values = [record.get(name) for record in records]
+        are_numbers = all(value is None or isinstance(value, bool | int | float | np.number) for value in values)
+        columns[str(name)] = pd.Series(values) if are_numbers else object_series(values)
+    return pd.DataFrame(columns)
 
 
 def about_of(source: Any) -> dict[str, Any]:
