@@ -17,7 +17,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.judge_answers import Said, Scale, read_score, read_verdict
 from fh_notebook.comparing.judge_calls import Calls, Question, answers_of, asked_about, why_none
-from fh_notebook.comparing.judge_pairs import Pair, PositionBias, bias_of, pairs_of, settled
+from fh_notebook.comparing.judge_pairs import Points, PositionBias, bias_of, give, of_points, pairs_of, settled
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, spelt
 from fh_notebook.comparing.scorer_paths import steps_of
 from fh_notebook.comparing.scoring_source import Observation
@@ -197,23 +197,23 @@ class Judge:
             a, b = _text(found[pair.a]), _text(found[pair.b])
             rows += [{**about, "output_a": a, "output_b": b}, {**about, "output_a": b, "output_b": a}]
         questions = self._ask(rows, PAIRWISE, fresh)
-        points: dict[int, list[tuple[str, float | None, str]]] = {}
+        points: Points = {}
         verdicts: list[tuple[Said[str], Said[str]]] = []
         for pair in (pair for pair in pairs if pair.same):
-            _give(points, found, pair, 0.5, "")
+            give(points, found, pair, 0.5, "")
         for number, pair in enumerate(open_pairs):
             both = questions[2 * number : 2 * number + 2]
             heard = [self._heard(q, lambda run: read_verdict(run, path=self._path)) for q in both]
             orders = list(zip(*heard, strict=True))
             verdicts += orders
             share, error = _shared([settled(x, y) for x, y in orders])
-            _give(points, found, pair, share, error)
+            give(points, found, pair, share, error)
             for (x, y), said, question in zip(((pair.a, pair.b), (pair.b, pair.a)), heard, both, strict=True):
                 self._note_verdict(found, x, y, said, question)
         self.bias = bias_of(verdicts)
         unread = sum(share is None for told in points.values() for _, share, _ in told) // 2
         self._report(len(rows), unread, same=len(pairs) - len(open_pairs))
-        return [_of_points(points.get(place, [])) for place in range(len(found))]
+        return [of_points(points.get(place, [])) for place in range(len(found))]
 
     def _ask(self, rows: list[dict[str, Any]], own: Sequence[str], fresh: bool) -> list[Question]:
         if not rows:
@@ -281,23 +281,3 @@ def _shared(settled_once: Sequence[tuple[float | None, str]]) -> tuple[float | N
     if shares:
         return fmean(shares), ""
     return None, next((error for _, error in settled_once if error), "not judged")
-
-
-def _give(
-    points: dict[int, list[tuple[str, float | None, str]]],
-    found: Sequence[Observation],
-    pair: Pair,
-    share: float | None,
-    error: str,
-) -> None:
-    points.setdefault(pair.a, []).append((found[pair.b].variant, share, error))
-    points.setdefault(pair.b, []).append((found[pair.a].variant, None if share is None else 1.0 - share, error))
-
-
-def _of_points(told: Sequence[tuple[str, float | None, str]]) -> Result:
-    """Return a run's share of the points against the others; a row without another variant has none."""
-    shares = [share for _, share, _ in told if share is not None]
-    parts = {f"vs {name}": share for name, share, _ in told}
-    if shares:
-        return Result(fmean(shares), None, parts)
-    return Result(float("nan"), next((error for _, _, error in told if error), None), parts or None)

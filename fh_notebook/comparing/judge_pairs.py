@@ -11,12 +11,17 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import fmean
 from typing import Any
 
 from fh_notebook.comparing.judge_answers import Said
+from fh_notebook.comparing.scorer_base import Result
 from fh_notebook.comparing.scoring_source import Observation
 
-__all__ = ["Pair", "PositionBias", "bias_of", "pairs_of", "settled"]
+__all__ = ["Pair", "Points", "PositionBias", "bias_of", "give", "of_points", "pairs_of", "settled"]
+
+Points = dict[int, list[tuple[str, float | None, str]]]
+"""By the place of a run: against which variant, its share of the point, and why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +128,24 @@ def _sign_test(x: int, y: int) -> float:
         return float("nan")
     tail = sum(math.comb(n, k) for k in range(min(x, y) + 1))
     return min(1.0, float(2 * tail / (1 << n)))
+
+
+def give(
+    points: Points,
+    found: Sequence[Observation],
+    pair: Pair,
+    share: float | None,
+    error: str,
+) -> None:
+    """Note what both runs of a pair get: `share` is the first one's, ``None`` where it has no verdict."""
+    points.setdefault(pair.a, []).append((found[pair.b].variant, share, error))
+    points.setdefault(pair.b, []).append((found[pair.a].variant, None if share is None else 1.0 - share, error))
+
+
+def of_points(told: Sequence[tuple[str, float | None, str]]) -> Result:
+    """Return a run's share of the points against the others; a row without another variant has none."""
+    shares = [share for _, share, _ in told if share is not None]
+    parts = {f"vs {name}": share for name, share, _ in told}
+    if shares:
+        return Result(fmean(shares), None, parts)
+    return Result(float("nan"), next((error for _, _, error in told if error), None), parts or None)

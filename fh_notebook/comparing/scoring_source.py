@@ -83,7 +83,7 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
     found = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
         parts = output if isinstance(output, Mapping) else {}
-        row = {column.name: plain(column.value(job, outcome)) for column in COLUMNS}
+        row = {column.name: _cell(column.value(job, outcome)) for column in COLUMNS}
         row |= {source_name(name): value for name, value in source.items()}
         row |= {f"out.{name}": parts.get(name) for name in names}
         if pair_on not in row:
