@@ -17,6 +17,7 @@ forms       50 fields in the kernel beside 50 plain widgets; the kinds of field 
 compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
 imports     what importing the package and loading the extension cost
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
+scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
@@ -33,7 +34,8 @@ from typing import Any
 from tests.benchmarks.measuring import headline
 
 NAMES = (
-    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "forms", "compare", "imports", "form_page",
+    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "forms",
+    "compare", "scoring", "imports", "form_page",
 )  # fmt: skip
 
 
