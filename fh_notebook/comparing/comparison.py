@@ -22,6 +22,8 @@ from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import ALPHA, Pair, all_pairs, pairs_table
 from fh_notebook.comparing.power import POWER, power_table
 from fh_notebook.comparing.scoring import Score
+from fh_notebook.comparing.scoring_again import Rescoring
+from fh_notebook.comparing.scoring_many import ManyScores
 from fh_notebook.comparing.showing import Showing
 from fh_notebook.comparing.sources import Taken, take
 from fh_notebook.comparing.tables import (
@@ -73,13 +75,22 @@ def compare(
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
     asking.check_failed(failed)
-    if isinstance(batch_or_frame, Mapping):
-        taken, which = take_dated(batch_or_frame, score=score, pair_on=pair_on)
-        return Comparison(taken, pair_on=pair_on, failed=failed, which=which)
-    return Comparison(take(batch_or_frame, score=score, pair_on=pair_on), pair_on=pair_on, failed=failed)
+    which = None
+
+    def read(score: Score, fresh: bool) -> Taken:
+        nonlocal which
+        if isinstance(batch_or_frame, Mapping):
+            taken, which = take_dated(batch_or_frame, score=score, pair_on=pair_on, fresh=fresh)
+            return taken
+        return take(batch_or_frame, score=score, pair_on=pair_on, fresh=fresh)
+
+    taken = read(score, False)
+    made = Comparison(taken, pair_on=pair_on, failed=failed, which=which)
+    made._begin(score, Rescoring(taken, read))
+    return made
 
 
-class Comparison(Showing):
+class Comparison(ManyScores, Showing):
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
     Attributes

@@ -26,7 +26,9 @@ from fh_notebook.errors import InputError
 __all__ = ["take_dated"]
 
 
-def take_dated(sources: Mapping[Any, Any], *, score: Score, pair_on: str) -> tuple[Taken, list[tuple[str, str]]]:
+def take_dated(
+    sources: Mapping[Any, Any], *, score: Score, pair_on: str, fresh: bool = False
+) -> tuple[Taken, list[tuple[str, str]]]:
     """Read several batches or tables under names of their own.
 
     Returns
@@ -51,7 +53,7 @@ def take_dated(sources: Mapping[Any, Any], *, score: Score, pair_on: str) -> tup
         name: [replace(o, variant=_label(name, o.variant, alone)) for o in part] for name, part in found.items()
     }
     which = _which(of_name, alone)
-    taken = of_observations([o for part in labelled.values() for o in part], score)
+    taken = of_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
     notes = [*_other_variants(of_name, alone), *_same_answers(taken.lines, which), *_other_inputs(found)]
     for name in labelled:
         within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])

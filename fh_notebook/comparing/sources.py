@@ -53,8 +53,8 @@ class Taken:
     """Asks for the columns that a password Start variable was taken from: only a report needs it, and it takes time."""
 
 
-def take(source: Any, *, score: Score, pair_on: str) -> Taken:
-    """Read a batch, a DataFrame, or a list of runs or of records.
+def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Taken:
+    """Read a batch, a DataFrame, or a list of runs or of records; `fresh` leaves kept scores aside.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def take(source: Any, *, score: Score, pair_on: str) -> Taken:
     source = as_table(source)
     if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
         return plain
-    taken = of_observations(observations(source, pair_on=pair_on), score)
+    taken = of_observations(observations(source, pair_on=pair_on), score, fresh=fresh)
     return replace(taken, about=about_of(source), secret=lambda: secret_columns(source))
 
 
@@ -106,9 +106,9 @@ def about_of(source: Any) -> dict[str, Any]:
     return dict(source.attrs.get(ATTRS, {})) if isinstance(source, pd.DataFrame) else {}
 
 
-def of_observations(found: Sequence[Observation], score: Score) -> Taken:
+def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> Taken:
     """Score runs one by one."""
-    lines, scorer = scored(found, score)
+    lines, scorer = scored(found, score, fresh=fresh)
     runs = [o.run for o in found]
     lines["error"] = object_series([run.error if run else None for run in runs])
     begun = object_series([(o.run and o.run.started_at) or o.row.get("started_at") for o in found])

@@ -1,4 +1,4 @@
-"""Removing what was kept, over all tables: answers, and the batches that nothing is left of.
+"""Removing what was kept, over all tables: answers with their scores, and the batches that nothing is left of.
 
 Rule of this file: what is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain
 text. A batch that somebody is running is not touched.

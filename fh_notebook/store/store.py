@@ -20,7 +20,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows
+from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows, scores
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Claim
@@ -33,6 +33,7 @@ from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.reading import Reading
 from fh_notebook.store.rows import RowLine
+from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.writer import Committed
 
 __all__ = ["Store"]
@@ -192,6 +193,11 @@ class Store(Reading):
             jobs.write(connection, batch_id, job_lines)
 
         return self.put(write)
+
+    def keep_scores(self, scorer: str, lines: Sequence[ScoreLine]) -> Committed[None]:
+        """Keep what one version of a scorer said of answers."""
+        now = self._now().timestamp()
+        return self.put(lambda c: scores.write(c, scorer, lines, now=now))
 
     def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
         """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""

@@ -15,6 +15,7 @@ limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls 
 interrupt   how long after Stop a cell ends
 compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
 imports     what importing the package and loading the extension cost
+scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
@@ -30,7 +31,19 @@ from typing import Any
 
 from tests.benchmarks.measuring import headline
 
-NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "compare", "imports")
+NAMES = (
+    "efficiency",
+    "cpu",
+    "warm",
+    "memory",
+    "kill",
+    "transports",
+    "limiter",
+    "interrupt",
+    "compare",
+    "imports",
+    "scoring",
+)
 
 
 def main(arguments: list[str]) -> None:

@@ -266,7 +266,7 @@ def test_a_scorer_gets_the_whole_row(batch: fh.Batch) -> None:
 
 @pytest.mark.parametrize(
     ("given_value", "said"),
-    [("great", "gave 'great'"), ({"a": 1}, "gave {"), (float("inf"), "gave inf"), ([1], "gave [1]")],
+    [("great", "gave 'great'"), ({"a": "x"}, "gave {"), (float("inf"), "gave inf"), ([1], "gave [1]")],
 )
 def test_what_is_no_score_is_missing_with_its_reason(batch: fh.Batch, given_value: Any, said: str) -> None:
     """Never zero."""
@@ -404,14 +404,13 @@ def test_two_columns_of_one_name_are_refused() -> None:
         fh.compare(frame, score="s")
 
 
-def test_an_async_scorer_is_refused_and_not_scored_as_true(batch: fh.Batch) -> None:
+def test_an_async_scorer_is_awaited_and_not_scored_as_true(batch: fh.Batch) -> None:
     """A coroutine is neither true nor false."""
 
     async def score(run: Run) -> bool:
-        return True
+        return False
 
-    with pytest.raises(fh.SettingsError, match="async"):
-        fh.compare(batch, score=score)
+    assert fh.compare(batch, score=score).summary()["mean"].tolist() == [0.0, 0.0]
 
 
 def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
