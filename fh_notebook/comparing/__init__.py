@@ -8,6 +8,7 @@
     scorer_version.py, scorer_state.py   whether a user's function is still the same
     judge.py        another deployment as judge: judge_calls.py asks, judge_answers.py reads, judge_pairs.py weighs
     scoring.py      runs and rows -> scores; a scorer that raises gives a missing score, never zero
+    scoring_source.py, scoring_many.py, scoring_again.py   where runs come from, several scores, and scoring again
     sources.py, dated.py      a batch, a table, a list, or several by name -> one line a run
     grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
     intervals.py, paired.py   confidence intervals, tests of paired differences (pure)
@@ -18,5 +19,4 @@
     report*.py                one file to be sent to somebody: a page, Markdown, a workbook
     comparison.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
     needing.py                what the extra ``compare`` brings
-    scoring_source.py, scoring_many.py, scoring_again.py   where runs come from, several scores, and scoring again
 """

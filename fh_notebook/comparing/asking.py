@@ -20,12 +20,26 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["assert_better", "check_chances", "check_failed", "check_one_of", "column"]
+__all__ = ["assert_better", "check_chances", "check_failed", "check_one_of", "check_zero", "column"]
 
 
 def check_failed(failed: Any) -> None:
     """Raise unless `failed` is known."""
     check_one_of("failed", failed, FAILED)
+
+
+def check_zero(failed: str, scorer: str, *, lower: bool) -> None:
+    """Raise where a failed run would count as the best of all.
+
+    Raises
+    ------
+    InputError
+        Lower is better, and failed runs count as 0.
+    """
+    if failed == "zero" and lower:
+        raise InputError(
+            f"by {scorer} lower is better, so failed='zero' would make a failed run the best; leave it out"
+        )
 
 
 def check_one_of(name: str, value: Any, choices: Sequence[str]) -> None:

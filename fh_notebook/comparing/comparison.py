@@ -117,6 +117,7 @@ class Comparison(ManyScores, Showing):
         self.variants: list[str] = list(dict.fromkeys(taken.lines["variant"]))
         self._taken = taken
         self._frame = taken.lines
+        asking.check_zero(self.failed, self.scorer, lower=self._lower)
         if self.failed == "zero" and taken.scorer:
             zeros = self._frame["score"].where(self._frame["status"] != "failed", 0.0)
             self._frame = self._frame.assign(score=zeros)

@@ -15,9 +15,9 @@ limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls 
 interrupt   how long after Stop a cell ends
 forms       50 fields in the kernel beside 50 plain widgets; the kinds of field beside two other form libraries
 compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
+scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 imports     what importing the package and loading the extension cost
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
-scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.

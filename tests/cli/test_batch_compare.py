@@ -56,7 +56,7 @@ def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.
     ("words", "said"),
     [
         (["--compare", "exakt"], "--compare 'exakt' is no scorer; did you mean exact?"),
-        (["--compare", "beauty"], "or a column of the output like out.score"),
+        (["--compare", "0815"], "or a column of the output like out.score"),
         (["--compare", "exact", "--report", "x.pdf"], "it must end in '.html', '.md' or '.xlsx'"),
         (["--report", "no/x.html"], "there is no folder"),
     ],

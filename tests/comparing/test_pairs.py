@@ -288,3 +288,11 @@ def test_where_the_scorer_says_so_lower_is_better() -> None:
     assert re.match(r"fast beats slow by 1\.\d\d \(95% CI \d\.\d\d to \d\.\d\d, p .* lower is better\)\.", cmp.verdict)
     assert cmp.leaderboard()["variant"].tolist() == ["fast", "slow"]
     cmp.assert_better("fast", than="slow")
+
+
+def test_a_failed_run_is_never_the_best_one() -> None:
+    """Where lower is better, 0 is no punishment: it is refused."""
+    cmp = fh.compare(scores(a=0.0), score="s", failed="zero")
+    cmp._taken.lines.attrs["lower_is_better"] = True
+    with pytest.raises(fh.InputError, match="lower is better, so failed='zero' would make a failed run the best"):
+        cmp._sibling(cmp._taken)
