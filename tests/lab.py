@@ -53,6 +53,7 @@ def find_chromium() -> str | None:
 @contextlib.contextmanager
 def run_browser(chromium: str) -> Iterator[Browser]:
     """Start Chromium without a window, by Debian's own binary: Playwright downloads none."""
+    expect.set_options(timeout=PATIENCE_MS)  # Playwright's own 5 s are less than a busy machine takes
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(CHROMIUM_FLAGS))
         try:
