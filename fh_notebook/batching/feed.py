@@ -74,6 +74,9 @@ class Feed:
         self._keep: Callable[[Fresh, list[Job]], None] = lambda fresh, jobs: None
         self.call_lost = False
         """Whether what may have run is called again."""
+        self.seen_id = 0
+        """The store's newest answer before anything was looked up for the next start. What others keep from then on is
+        found when a job is claimed; so it must not be younger than the look, or their jobs are called twice."""
 
     def keep_in(self, batch_id: int, arms: list[ArmRecord]) -> None:
         """Keep the jobs and rows of every window in the store, from now on; also those of a table that was planned."""
@@ -87,6 +90,10 @@ class Feed:
         if len(self._outcomes) and self.source.rows is not None:
             for window in self.source.fresh():
                 keep(window, window.jobs)
+
+    def begin(self) -> None:
+        """Note where the store stands; called before a start's first look."""
+        self.seen_id = self._store.newest_id()
 
     # --- looking: in any thread
 

@@ -140,6 +140,7 @@ class Start:
                 if not (capped and self._options.wait_for_reset):
                     return
                 await self._sleep_until_reset()
+                self._feed.begin()
                 # What the engine was given and did not call, then the windows that it did not take.
                 windows = chained(Ahead(self._feed.again()), windows)
 
@@ -162,7 +163,7 @@ class Start:
             batch=self._name,
             workspace=self._client.workspace,
             owner=owner,
-            seen_id=self._store.newest_id(),
+            seen_id=self._feed.seen_id,
             call_lost=self._call_lost,
         )
         with self._tuned_gate() as gate:
