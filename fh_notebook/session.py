@@ -11,7 +11,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import keys, settings, views
@@ -119,7 +118,7 @@ def _without_old(opened: Store) -> Store:
 def _keeper(find_workspace: Callable[[], str]) -> Callable[[Run, Secrets], Awaitable[None]]:
     if settings.store_path() is not None:
         # Now, and not when a call was cut off: an import on another thread while Python ends changes its exit status.
-        import_module("fh_notebook.store.store")
+        import fh_notebook.store.store  # noqa: F401
 
     async def keep(run: Run, secrets: Secrets) -> None:
         try:
