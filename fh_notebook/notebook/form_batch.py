@@ -200,6 +200,18 @@ class BatchForm(Form):
         if self.batch is not None:
             self.batch.cancel()
 
+    def add_to_dataset(self) -> None:
+        """Refuse: the inputs of a form over rows are its rows, and :attr:`frame` has them beside what came of them.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(
+            "a form over rows collects nothing: its rows are the dataset; form.frame has them with the answers"
+        )
+
     @property
     def runs(self) -> list[Run]:
         """Empty: a batch may have a million; :attr:`frame` has what came, ``batch.iter_frames(n)`` its parts."""

@@ -93,7 +93,7 @@ def read_json(text: str) -> Read:
     except RecursionError:
         return Read(text, "this is nested too deep to be read")
     except ValueError as broken:  # NaN, or a number of more digits than Python reads
-        return Read(text, f"this is not JSON: {str(broken).partition(';')[0].lower()}")
+        return Read(text, f"this is not JSON: {str(broken).partition(';')[0].replace('Exceeds', 'exceeds')}")
 
 
 def _refuse(word: str) -> NoReturn:

@@ -94,6 +94,8 @@ def test_what_is_typed_and_is_no_value_stays_and_is_told() -> None:
     anything.fields["v"].set_text('{"a": }')
     assert anything.fields["v"].text == '{"a": }'
     assert anything.problems == ["v: this is not JSON: a value is missing at line 1, column 7"]
+    anything.fields["v"].set_text('{"a": NaN}')
+    assert anything.problems == ["v: this is not JSON: NaN has no JSON form"]
     anything.fields["v"].set_text('{"a": 1}')
     assert anything.value == {"v": {"a": 1}}
     assert anything.problems == []
