@@ -17,7 +17,7 @@ from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_core import FormCore, Listener
-from fh_notebook.notebook.form_display import FormDisplay, bundle
+from fh_notebook.notebook.form_display import FormDisplay, bundle, is_closed
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_static import page_of, text_of
 
@@ -154,6 +154,9 @@ class Form:
 
     def _widget(self) -> Any:
         """The widgets, made when they are first shown."""
+        if self._view is not None and is_closed(self._view.widget):
+            self._core.renew(self._view)
+            self._view = None
         if self._view is None:
             from fh_notebook.notebook.form_view import FormView
 

@@ -22,7 +22,7 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form import Form
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_core import NAMELESS, FormCore
-from fh_notebook.notebook.form_display import FormDisplay, bundle
+from fh_notebook.notebook.form_display import FormDisplay, bundle, is_closed
 from fh_notebook.notebook.form_grow import is_placeholder
 from fh_notebook.notebook.form_over import RowMapping, SourceField
 from fh_notebook.notebook.form_over_static import over_page, over_text
@@ -208,9 +208,7 @@ class BatchForm(Form):
         InputError
             Always.
         """
-        raise InputError(
-            "a form over rows collects nothing: its rows are the dataset; form.frame has them with the answers"
-        )
+        raise InputError("a form over rows collects nothing: form.frame has its rows with what came of them")
 
     @property
     def runs(self) -> list[Run]:
@@ -228,7 +226,7 @@ class BatchForm(Form):
         self._display.update()
 
     def _widget(self) -> Any:
-        if self._view is None:
+        if self._view is None or is_closed(self._view.widget):
             from fh_notebook.notebook.form_over_view import OverView
 
             self._view = OverView(self._over, self._display.update)

@@ -19,7 +19,7 @@ from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_options import same
 from fh_notebook.values import UNSET
 
-__all__ = ["LINE_KINDS", "Read", "can_show", "json_text", "read_json", "read_text", "text_of"]
+__all__ = ["HALF", "LINE_KINDS", "Read", "can_show", "json_text", "read_json", "read_text", "text_of"]
 
 LINE_KINDS: Final = frozenset(
     {Kind.TEXT, Kind.MULTILINE, Kind.EMAIL, Kind.URI, Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.FILE}
@@ -157,6 +157,8 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
     """
     if value is UNSET or value is None:
         return True
+    if shape.kind not in JSON_KINDS and HALF.search(text_of(value, shape)):
+        return False  # in JSON it is spelt; as it is no page can be sent it
     if shape.kind in (Kind.TEXTS, Kind.NUMBERS):
         if not isinstance(value, list) or (shape.kind is Kind.TEXTS and not all(isinstance(v, str) for v in value)):
             return False
@@ -171,9 +173,14 @@ def _place(value: Any, shape: Shape) -> int:
     return next((i for i, option in enumerate(shape.options) if same(option.value, value)), -1)
 
 
+HALF: Final = re.compile("[\ud800-\udfff]")
+"""Half a character, which has no UTF-8."""
+
+
 def json_text(value: Any, *, indent: int | None = 2) -> str:
     """Return `value` as JSON for a person; what has no JSON form is spelt as in a message."""
     try:
-        return json.dumps(value, ensure_ascii=False, indent=indent)
+        said = json.dumps(value, ensure_ascii=False, indent=indent)
+        return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", said)
     except (TypeError, ValueError, RecursionError):
         return short(value)

@@ -280,6 +280,26 @@ def test_what_is_sent_without_a_field_is_shown(hive: LocalHive) -> None:
     assert "! tikcet: there is no such variable; did you mean 'ticket'?" in repr(closed)
 
 
+@pytest.mark.parametrize("rows", [None, [{"ticket": "Late."}]])
+def test_a_form_whose_widgets_were_closed_shows_with_new_ones(hive: LocalHive, rows: object) -> None:
+    """``Widget.close_all()`` of somebody else's cell takes them out of the page; what was typed and what came stay."""
+    form = fh.form(TRIAGE, over=rows, values={"tone": "calm"}, client=hive.client())
+    gone = form.widget
+    form.fields["ticket"].value = "Late."
+    form.submit().wait()
+    gone.close()
+    shown = form._repr_mimebundle_()
+    assert form.widget is not gone
+    assert form.widget.comm is not None
+    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == form.widget.model_id
+    assert form.value["tone"] != fh.UNSET
+    before = form.submit()
+    before.wait()
+    assert form.frame["status"].tolist() == 2 * ["completed"]
+    form.fields["ticket"].value = "Lost."
+    assert "Lost." in repr(form)
+
+
 def test_placeholders_of_a_snippet_are_shown_empty() -> None:
     """Nothing is sent under a name that stands for another."""
     form = fh.form(
@@ -322,7 +342,7 @@ def test_a_form_over_rows_begins_a_batch(over: fh.Form) -> None:
 
 def test_a_form_over_rows_has_no_dataset_of_its_own(over: fh.Form) -> None:
     """Its rows are one; what is told does not name a variable that has a column."""
-    with pytest.raises(InputError, match="a form over rows collects nothing: its rows are the dataset"):
+    with pytest.raises(InputError, match="a form over rows collects nothing: form.frame has its rows"):
         over.add_to_dataset()
     assert over.dataset.empty
     one = fh.form(TRIAGE, over=[{"ticket": "Late."}], variants="keywords")
