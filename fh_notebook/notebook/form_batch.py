@@ -20,6 +20,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form import Form
+from fh_notebook.notebook.form_by_name import ByName
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_core import NAMELESS, FormCore
 from fh_notebook.notebook.form_display import FormDisplay, bundle, is_closed
@@ -135,7 +136,8 @@ class BatchForm(Form):
     @property
     def fields(self) -> Mapping[str, Any]:
         """A field for each Start variable, by its name: ``.column`` or ``.value``, a constant, can be assigned."""
-        return {name: SourceField(self._over.mapping, name, self._changed) for name in self._over.mapping.sources}
+        mapping = self._over.mapping
+        return ByName({name: SourceField(mapping, name, self._changed) for name in mapping.sources})
 
     @property
     def batch(self) -> Batch | None:

@@ -300,6 +300,22 @@ def test_a_form_whose_widgets_were_closed_shows_with_new_ones(hive: LocalHive, r
     assert "Lost." in repr(form)
 
 
+@pytest.mark.parametrize("rows", [None, [{"ticket": "Late."}]])
+def test_what_would_be_set_to_no_effect_is_refused(rows: object) -> None:
+    """With what to set in its place; a name that no field has says which one was perhaps meant."""
+    form = fh.form(TRIAGE, over=rows)
+    with pytest.raises(InputError, match=r"set its value: form.fields\['tone'\].value = 'calm'"):
+        form.fields["tone"] = "calm"  # type: ignore[index]
+    with pytest.raises(KeyError, match="there is no variable 'tikcet'; did you mean 'ticket'"):
+        form.fields["tikcet"]
+    assert form.fields.get("tikcet") is None
+    for name in ("variant", "value", "values", "submit", "runs"):
+        with pytest.raises(AttributeError, match=f"form.{name} cannot be set; set form.fields"):
+            setattr(form, name, {"tone": "calm"})
+    form.variants, form.repeats = "nearest", 2
+    assert (form.variants, form.repeats) == (("nearest",), 2)
+
+
 def test_placeholders_of_a_snippet_are_shown_empty() -> None:
     """Nothing is sent under a name that stands for another."""
     form = fh.form(
