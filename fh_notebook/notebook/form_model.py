@@ -24,6 +24,7 @@ from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_group import GroupState, properties_of
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_one_of import OneOfState
+from fh_notebook.notebook.form_reading import refuse_endless
 from fh_notebook.notebook.form_rows import RowsState
 from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
@@ -75,6 +76,8 @@ class FormModel:
             self._begin_with(values)
 
     def _begin_with(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            refuse_endless(value, (name,))
         given = fill_defaults(self.schema, jsonable(values))
         for name, value in given.items():
             if name in self.fields:
