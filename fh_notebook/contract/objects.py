@@ -45,9 +45,29 @@ def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
     made = dict(schema)
     if isinstance(inner := schema.get("$defs"), Mapping):
         made["$defs"] = {name: closed(part) if isinstance(part, Mapping) else part for name, part in inner.items()}
-    if isinstance(schema.get("properties"), Mapping):
+    if isinstance(inner := schema.get("properties"), Mapping):
+        made["properties"] = {name: _without_mask(says) for name, says in inner.items()}
         made.setdefault("additionalProperties", False)
     return made
+
+
+_MASK: Final = 10 * "*"
+"""What pydantic's schema has in place of a secret default: sent, it would be a wrong password."""
+
+
+def _without_mask(says: Any) -> Any:
+    """Return what is said of a variable without a default that is, or holds, such a mask: the variable is left out."""
+    if not isinstance(says, Mapping) or not _holds_mask(says.get("default")):
+        return says
+    if says.get("type") == "string" and says.get("format") != "password":
+        return says
+    return {keyword: said for keyword, said in says.items() if keyword != "default"}
+
+
+def _holds_mask(value: Any) -> bool:
+    if isinstance(value, Mapping | list):
+        return any(_holds_mask(item) for item in (value.values() if isinstance(value, Mapping) else value))
+    return bool(value == _MASK)
 
 
 def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:

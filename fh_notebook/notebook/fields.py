@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from fh_notebook import html
 from fh_notebook.notebook.fields_base import Field
 from fh_notebook.notebook.fields_choice import ChoiceField, ChoicesField
 from fh_notebook.notebook.fields_file import FileField
@@ -138,9 +139,10 @@ class FieldsView:
             yield from field.children()
 
     def _show_others(self, widget: Any) -> None:
-        """Show the problems that belong to no field."""
-        told = self.model.shown_other_problems
-        said = problem_html(told) if told else ""
+        """Show what belongs to no field: what is sent without one, and problems."""
+        told, also = self.model.shown_other_problems, self.model.also_sent
+        note = html.el("div", also, cls="fh-note") if also else ""
+        said = f"{note}{problem_html(told) if told else ''}"
         if self._problem is None and said:
             from ipywidgets import HTML
 

@@ -16,8 +16,9 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.form_by_name import ByName
 from fh_notebook.notebook.form_core import FormCore, Listener
-from fh_notebook.notebook.form_display import FormDisplay, bundle
+from fh_notebook.notebook.form_display import FormDisplay, bundle, is_closed
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_static import page_of, text_of
 
@@ -43,6 +44,13 @@ class Form:
         self._display = FormDisplay(lambda: page_of(core), lambda: text_of(core))
         core.listeners.append(_Redraw(self._display))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what would be set to no effect."""
+        known = getattr(type(self), name, None)
+        if not name.startswith("_") and (not isinstance(known, property) or known.fset is None):
+            raise AttributeError(f"form.{name} cannot be set; set form.fields[NAME].value, form.variants, form.repeats")
+        super().__setattr__(name, value)
+
     # --- what it holds
 
     @property
@@ -56,7 +64,7 @@ class Form:
 
         An object is a `GroupField` with ``fields`` of its own; everything else is one field.
         """
-        return dict(self._core.fields.fields)
+        return ByName(self._core.fields.fields)
 
     @property
     def value(self) -> dict[str, Any]:
@@ -154,6 +162,9 @@ class Form:
 
     def _widget(self) -> Any:
         """The widgets, made when they are first shown."""
+        if self._view is not None and is_closed(self._view.widget):
+            self._core.renew(self._view)
+            self._view = None
         if self._view is None:
             from fh_notebook.notebook.form_view import FormView
 

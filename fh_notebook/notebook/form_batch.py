@@ -20,9 +20,10 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form import Form
+from fh_notebook.notebook.form_by_name import ByName
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_core import NAMELESS, FormCore
-from fh_notebook.notebook.form_display import FormDisplay, bundle
+from fh_notebook.notebook.form_display import FormDisplay, bundle, is_closed
 from fh_notebook.notebook.form_grow import is_placeholder
 from fh_notebook.notebook.form_over import RowMapping, SourceField
 from fh_notebook.notebook.form_over_static import over_page, over_text
@@ -135,7 +136,8 @@ class BatchForm(Form):
     @property
     def fields(self) -> Mapping[str, Any]:
         """A field for each Start variable, by its name: ``.column`` or ``.value``, a constant, can be assigned."""
-        return {name: SourceField(self._over.mapping, name, self._changed) for name in self._over.mapping.sources}
+        mapping = self._over.mapping
+        return ByName({name: SourceField(mapping, name, self._changed) for name in mapping.sources})
 
     @property
     def batch(self) -> Batch | None:
@@ -200,6 +202,16 @@ class BatchForm(Form):
         if self.batch is not None:
             self.batch.cancel()
 
+    def add_to_dataset(self) -> None:
+        """Refuse: the inputs of a form over rows are its rows, and :attr:`frame` has them beside what came of them.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError("a form over rows collects nothing: form.frame has its rows with what came of them")
+
     @property
     def runs(self) -> list[Run]:
         """Empty: a batch may have a million; :attr:`frame` has what came, ``batch.iter_frames(n)`` its parts."""
@@ -216,7 +228,7 @@ class BatchForm(Form):
         self._display.update()
 
     def _widget(self) -> Any:
-        if self._view is None:
+        if self._view is None or is_closed(self._view.widget):
             from fh_notebook.notebook.form_over_view import OverView
 
             self._view = OverView(self._over, self._display.update)

@@ -98,6 +98,8 @@ class Choice:
         InputError
             There is no such variant.
         """
+        if not isinstance(variants, Iterable):
+            raise InputError(f"variants is {short(variants)}; give names", where=self._deployment.name)
         names = (variants,) if isinstance(variants, str) else tuple(variants)
         for name in names:
             if not isinstance(name, str) or not name.strip():

@@ -228,6 +228,12 @@ class FormCore:
             self.choice.moved_to(grown.deployment)
         self.tell("grown")
 
+    def renew(self, gone: Listener) -> None:
+        """Go on with other widgets, and what the fields hold: those of `gone` were closed."""
+        with self.lock:
+            self.listeners.remove(gone)
+            self.fields = self._fields_of(self.model)
+
     def tell(self, what: str, *about: Any) -> None:
         """Tell every listener; one that breaks keeps nobody else from being told."""
         for listener in tuple(self.listeners):

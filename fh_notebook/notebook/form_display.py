@@ -16,7 +16,7 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.notebook.notices import running_shell
 
-__all__ = ["HIDE_STATIC", "FormDisplay", "bundle"]
+__all__ = ["HIDE_STATIC", "FormDisplay", "bundle", "is_closed"]
 
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
@@ -34,6 +34,11 @@ def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
     if widget is not None:
         made[_VIEW] = widget._repr_mimebundle_()[_VIEW]
     return made
+
+
+def is_closed(widget: Any) -> bool:
+    """Whether no page can show it any more: it was closed, as ``Widget.close_all()`` closes all there are."""
+    return widget.comm is None
 
 
 class FormDisplay:

@@ -18,12 +18,13 @@ from typing import Any
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.schema import fill_defaults
-from fh_notebook.contract.spell import path_text
+from fh_notebook.contract.spell import listed, nearest, path_text, short
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_group import GroupState, properties_of
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_one_of import OneOfState
+from fh_notebook.notebook.form_reading import refuse_endless
 from fh_notebook.notebook.form_rows import RowsState
 from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
@@ -75,6 +76,8 @@ class FormModel:
             self._begin_with(values)
 
     def _begin_with(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            refuse_endless(value, (name,))
         given = fill_defaults(self.schema, jsonable(values))
         for name, value in given.items():
             if name in self.fields:
@@ -126,6 +129,15 @@ class FormModel:
         """Those of them to show: after the first edit or Run, and of given names at once."""
         is_time = self.all_touched or self.extras or any(state.touched for state in self.fields.values())
         return self.other_problems if is_time else []
+
+    @property
+    def also_sent(self) -> str:
+        """What is sent under names that have no field, and fits: in a few words, with the field perhaps meant."""
+        with self.lock:
+            names = [name for name in self.extras if not self.problems_at((name,))] if self.extras else []
+            slips = {name: field for name in names if (field := nearest(name, self.fields.keys() - self.extras.keys()))}
+        meant = "".join(f"; for {short(name)}, did you mean {short(field)}?" for name, field in slips.items())
+        return f"also sent, without a field: {listed(names, 'and')}{meant}" if names else ""
 
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; a name without a field is kept.

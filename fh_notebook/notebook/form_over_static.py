@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html
+from fh_notebook.batching.plan import counted
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_over import From, Preview, RowMapping
 from fh_notebook.values import MASK
@@ -91,7 +92,7 @@ def over_text(core: BatchCore) -> str:
     """Return the form as text."""
     mapping = core.mapping
     width = max((len(path_text([name])) for name in mapping.sources), default=0)
-    lines = [f"Form of {core.deployment.name} over {len(mapping.rows):,} rows ({core.choice} a row)"]
+    lines = [f"Form of {core.deployment.name} over {counted(len(mapping.rows), 'row')} ({core.choice} a row)"]
     lines += [f"  {path_text([name]).ljust(width)}  {said_of(mapping, name)}" for name in mapping.sources]
     lines += [f"! {problem}" for problem in mapping.preview().problems]
     lines += [core.batch.summary()] if core.batch is not None else []

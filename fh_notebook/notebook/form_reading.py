@@ -9,17 +9,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from fh_notebook.contract.coerce import coerced
-from fh_notebook.contract.spell import short
+from fh_notebook.contract.jsonable import MAX_DEPTH
+from fh_notebook.contract.spell import path_text, short
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_options import same
 from fh_notebook.values import UNSET
 
-__all__ = ["LINE_KINDS", "Read", "can_show", "json_text", "read_json", "read_text", "text_of"]
+__all__ = [
+    "HALF",
+    "LINE_KINDS",
+    "Read",
+    "can_show",
+    "is_endless",
+    "json_text",
+    "read_json",
+    "read_text",
+    "refuse_endless",
+    "text_of",
+]
 
 LINE_KINDS: Final = frozenset(
     {Kind.TEXT, Kind.MULTILINE, Kind.EMAIL, Kind.URI, Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.FILE}
@@ -76,6 +89,41 @@ def _read_secret(text: str, shape: Shape) -> Read:
     return Read(read_json(text).value)  # what it is not, the check says, without spelling it
 
 
+def is_endless(value: Any) -> bool:
+    """Whether a value is nested deeper than anything that is sent, or holds itself: it could not even be copied.
+
+    Examples
+    --------
+    >>> endless = []
+    >>> endless.append(endless)
+    >>> is_endless(endless), is_endless([[1]])
+    (True, False)
+    """
+    level: dict[int, Any] = {id(value): value}
+    for _ in range(MAX_DEPTH + 1):
+        inner = (_inner(held) for held in level.values() if isinstance(held, Mapping | list | tuple))
+        level = {id(item): item for items in inner for item in items}
+        if not level:
+            return False
+    return True
+
+
+def refuse_endless(value: Any, path: tuple[str | int, ...]) -> None:
+    """Refuse such a value.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    if is_endless(value):
+        raise InputError(f"{path_text(path)}: is nested more than {MAX_DEPTH} deep")
+
+
+def _inner(held: Mapping[Any, Any] | Sequence[Any]) -> Iterable[Any]:
+    return held.values() if isinstance(held, Mapping) else held
+
+
 def read_json(text: str) -> Read:
     """Return the value that a JSON text says.
 
@@ -87,13 +135,17 @@ def read_json(text: str) -> Read:
     'this is not JSON: a value is missing at line 1, column 7; write true'
     """
     try:
-        return Read(json.loads(text, parse_constant=_refuse))
+        value = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as broken:
         return Read(text, f"this is not JSON: {_why(broken, text)}")
     except RecursionError:
-        return Read(text, "this is nested too deep to be read")
+        return Read(text, _TOO_DEEP)
     except ValueError as broken:  # NaN, or a number of more digits than Python reads
-        return Read(text, f"this is not JSON: {str(broken).partition(';')[0].lower()}")
+        return Read(text, f"this is not JSON: {str(broken).partition(';')[0].replace('Exceeds', 'exceeds')}")
+    return Read(text, _TOO_DEEP) if is_endless(value) else Read(value)
+
+
+_TOO_DEEP: Final = "this is nested too deep to be read"
 
 
 def _refuse(word: str) -> NoReturn:
@@ -157,6 +209,8 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
     """
     if value is UNSET or value is None:
         return True
+    if shape.kind not in JSON_KINDS and HALF.search(text_of(value, shape)):
+        return False  # in JSON it is spelt; as it is no page can be sent it
     if shape.kind in (Kind.TEXTS, Kind.NUMBERS):
         if not isinstance(value, list) or (shape.kind is Kind.TEXTS and not all(isinstance(v, str) for v in value)):
             return False
@@ -171,9 +225,14 @@ def _place(value: Any, shape: Shape) -> int:
     return next((i for i, option in enumerate(shape.options) if same(option.value, value)), -1)
 
 
+HALF: Final = re.compile("[\ud800-\udfff]")
+"""Half a character, which has no UTF-8."""
+
+
 def json_text(value: Any, *, indent: int | None = 2) -> str:
     """Return `value` as JSON for a person; what has no JSON form is spelt as in a message."""
     try:
-        return json.dumps(value, ensure_ascii=False, indent=indent)
+        said = json.dumps(value, ensure_ascii=False, indent=indent)
+        return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", said)
     except (TypeError, ValueError, RecursionError):
         return short(value)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fh_notebook.notebook.form_group import properties_of
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
-from fh_notebook.notebook.form_reading import JSON_KINDS, json_text, read_json, read_text
+from fh_notebook.notebook.form_reading import HALF, JSON_KINDS, json_text, read_json, read_text
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET
 
@@ -52,7 +52,8 @@ class Column:
         """Return what a cell shows."""
         if value is UNSET:
             return ""
-        return value if isinstance(value, str) else json_text(value, indent=None)
+        # Half a character can be sent to no page; the row's problem names it.
+        return HALF.sub("\ufffd", value) if isinstance(value, str) else json_text(value, indent=None)
 
 
 class RowsState(FieldState):

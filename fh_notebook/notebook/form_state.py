@@ -16,7 +16,15 @@ from fh_notebook.contract.spell import path_text, short
 from fh_notebook.notebook.form_declared import Declared, Hidden, Place, hidden
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_quick import surely_fits
-from fh_notebook.notebook.form_reading import Read, can_show, json_text, read_json, read_text, text_of
+from fh_notebook.notebook.form_reading import (
+    Read,
+    can_show,
+    json_text,
+    read_json,
+    read_text,
+    refuse_endless,
+    text_of,
+)
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -80,7 +88,14 @@ class FieldState(Declared):
         return self._now() is None
 
     def set(self, value: Any) -> None:
-        """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does."""
+        """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does.
+
+        Raises
+        ------
+        InputError
+            It is nested deeper than anything that can be sent.
+        """
+        refuse_endless(value, self.path)
         with self._model.lock:
             if value is None or value is UNSET:
                 self._remember()

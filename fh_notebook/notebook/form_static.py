@@ -41,6 +41,7 @@ def page_of(core: FormCore) -> html.Html:
         html.el("div", core.deployment.description, cls="fh-dim") if core.deployment.description else None,
         html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
         html.el("div", f"and {left:,} more variables", cls="fh-dim") if left > 0 else None,
+        html.el("div", also, cls="fh-dim") if (also := core.model.also_sent) else None,
         *(html.el("div", problem, cls="fh-error") for problem in _told(core)),
         last.html() if (last := _last_state(core)) is not None else None,
         cls="fh fh-form-static",
@@ -54,6 +55,7 @@ def text_of(core: FormCore) -> str:
     lines += [html.printable(f"  {_name(state).ljust(width)}  {_in_a_line(state)}") for state in _first(core)]
     left = len(core.model.fields) - FIELDS_SHOWN
     lines += [f"  and {left:,} more variables"] if left > 0 else []
+    lines += [html.printable(f"  {also}")] if (also := core.model.also_sent) else []
     lines += [html.printable(f"! {problem}") for problem in _told(core)]
     if (last := _last_state(core)) is not None:
         lines += ["", repr(last)]
@@ -89,8 +91,12 @@ def _json(value: object) -> str:
 
 
 def _told(core: FormCore) -> list[str]:
-    """The problems, once a person has seen them in the page."""
-    return core.model.problems if core.model.all_touched else []
+    """The problems that the page shows: all after Run, before it those of what was edited, and of what was given."""
+    model = core.model
+    if model.all_touched:
+        return model.problems
+    beside = [problem for state in model.walk() for problem in state.shown_problems]
+    return list(dict.fromkeys([*beside, *model.shown_other_problems]))
 
 
 def _last_state(core: FormCore) -> LastState | None:

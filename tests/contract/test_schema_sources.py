@@ -108,6 +108,25 @@ class Box(pydantic.BaseModel):
 def _workflow_of_a_box(box: Box) -> None: ...
 
 
+def test_the_mask_of_a_secret_default_of_pydantic_is_never_sent() -> None:
+    """Its schema has asterisks in place of the secret: such a variable is not set unless it is given."""
+
+    class Login(pydantic.BaseModel):
+        token: pydantic.SecretStr = pydantic.SecretStr("correct-horse")
+
+    class Inputs(pydantic.BaseModel):
+        token: pydantic.SecretStr = pydantic.SecretStr("correct-horse")
+        maybe: pydantic.SecretStr | None = pydantic.SecretStr("correct-horse")
+        several: list[pydantic.SecretStr] = [pydantic.SecretStr("correct-horse")]
+        login: Login = Login()
+        given: Login
+        line: str = "**********"
+        count: int = 3
+
+    made = fh.Deployment("d", inputs=Inputs).complete({"given": {}})
+    assert made == {"given": {}, "line": "**********", "count": 3}
+
+
 def test_a_misspelt_variable_of_a_pydantic_model_is_told_at_every_depth() -> None:
     """As of every declared schema; a model that allows more takes more, and a dict every name."""
     given = {"ticket": "late", "part": {"size": 2, "more": 3}, "counts": {"any": 1}}

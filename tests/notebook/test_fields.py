@@ -86,6 +86,20 @@ def test_every_kind_shows_what_was_set_in_a_cell(name: str) -> None:
         assert repr(view.model.value) == repr(before)  # to show is not to set
 
 
+@KINDS
+def test_half_a_character_in_a_cells_value_is_shown_and_can_be_sent_to_a_page(name: str) -> None:
+    """Spelt as JSON spells it, with its problem: no widget holds what has no UTF-8, in whatever the value is nested."""
+    view = _view(CASES[name].schema)
+    field = view.fields["v"]
+    assert field.widget is not None
+    for value in ("a\ud800b", ["a\ud800b"], {"a": "a\ud800b"}, [{"a": "a\ud800b"}]):
+        field.value = value
+        assert view.model.problems
+        for part in _inside(view.widget):
+            json.dumps(part.get_state(), ensure_ascii=False, default=repr).encode()
+        assert field.value == value
+
+
 def test_a_text_goes_to_the_model_on_commit_and_its_switch_follows() -> None:
     """Emptied, it is an empty text; switched off, nothing; switched on again, what it was."""
     view = _view({"type": "string"})

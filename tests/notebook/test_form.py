@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.fields import FieldsView
 from tests import environment
 from tests.notebook.slow_hive import SlowHive
 
@@ -239,6 +241,8 @@ def test_a_name_is_looked_up_and_a_slip_is_told(hive: LocalHive) -> None:
         ({"deployment": TRIAGE, "values": [1]}, "values is"),
         ({"deployment": TRIAGE, "over": 3}, "rows are given as a DataFrame"),
         ({"deployment": TRIAGE, "variants": [3]}, "a variant is named by a string"),
+        ({"deployment": TRIAGE, "variants": 3}, "triage: variants is 3; give names"),
+        ({"deployment": TRIAGE, "variants": 3, "over": [{"ticket": "Late."}]}, "triage: variants is 3; give names"),
     ],
 )
 def test_misuse_is_one_line(arguments: dict[str, object], told: str) -> None:
@@ -246,6 +250,70 @@ def test_misuse_is_one_line(arguments: dict[str, object], told: str) -> None:
     with pytest.raises(InputError, match=told) as raised:
         fh.form(**arguments)  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_given_and_does_not_fit_is_told_before_run_where_there_are_no_widgets() -> None:
+    """In a terminal and in a saved page as beside the fields; of what is only missing yet nothing is said."""
+    form = fh.form(TRIAGE, values={"tone": "loud"})
+    told = "tone: 'loud' is not one of 'calm' or 'brief'"
+    assert form.problems[-1] == told or told in form.problems
+    assert [line for line in repr(form).splitlines() if line.startswith("!")] == [f"! {told}"]
+    assert html.escape(told) in form._repr_html_()
+    form.fields["tone"].value = "calm"
+    assert "!" not in repr(form)
+    form.fields["max_words"].value = 0
+    assert "! max_words: " in repr(form)
+
+
+def test_what_is_sent_without_a_field_is_shown(hive: LocalHive) -> None:
+    """An open schema takes any name: one that was perhaps a slip is seen before it is paid for."""
+    schema = {"type": "object", "properties": {"ticket": {"type": "string"}}}
+    form = fh.form(fh.Deployment("triage", variants="keywords", inputs=schema), values={"tikcet": "Late."})
+    also = "also sent, without a field: 'tikcet'; for 'tikcet', did you mean 'ticket'?"
+    assert form.problems == []
+    assert form.value == {"tikcet": "Late."}
+    assert repr(form).splitlines()[-1].strip() == also
+    assert html.escape(also) in form._repr_html_()
+    assert html.escape(also) in FieldsView(form._core.model).widget.children[-1].value
+    closed = fh.form(TRIAGE, values={"tikcet": "Late."})
+    assert "also sent" not in repr(closed)
+    assert "! tikcet: there is no such variable; did you mean 'ticket'?" in repr(closed)
+
+
+@pytest.mark.parametrize("rows", [None, [{"ticket": "Late."}]])
+def test_a_form_whose_widgets_were_closed_shows_with_new_ones(hive: LocalHive, rows: object) -> None:
+    """``Widget.close_all()`` of somebody else's cell takes them out of the page; what was typed and what came stay."""
+    form = fh.form(TRIAGE, over=rows, values={"tone": "calm"}, client=hive.client())
+    gone = form.widget
+    form.fields["ticket"].value = "Late."
+    form.submit().wait()
+    gone.close()
+    shown = form._repr_mimebundle_()
+    assert form.widget is not gone
+    assert form.widget.comm is not None
+    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == form.widget.model_id
+    assert form.value["tone"] != fh.UNSET
+    before = form.submit()
+    before.wait()
+    assert form.frame["status"].tolist() == 2 * ["completed"]
+    form.fields["ticket"].value = "Lost."
+    assert "Lost." in repr(form)
+
+
+@pytest.mark.parametrize("rows", [None, [{"ticket": "Late."}]])
+def test_what_would_be_set_to_no_effect_is_refused(rows: object) -> None:
+    """With what to set in its place; a name that no field has says which one was perhaps meant."""
+    form = fh.form(TRIAGE, over=rows)
+    with pytest.raises(InputError, match=r"set its value: form.fields\['tone'\].value = 'calm'"):
+        form.fields["tone"] = "calm"  # type: ignore[index]
+    with pytest.raises(KeyError, match="there is no variable 'tikcet'; did you mean 'ticket'"):
+        form.fields["tikcet"]
+    assert form.fields.get("tikcet") is None
+    for name in ("variant", "value", "values", "submit", "runs"):
+        with pytest.raises(AttributeError, match=f"form.{name} cannot be set; set form.fields"):
+            setattr(form, name, {"tone": "calm"})
+    form.variants, form.repeats = "nearest", 2
+    assert (form.variants, form.repeats) == (("nearest",), 2)
 
 
 def test_placeholders_of_a_snippet_are_shown_empty() -> None:
@@ -286,6 +354,15 @@ def test_a_form_over_rows_begins_a_batch(over: fh.Form) -> None:
     assert "2 of 2 done" in repr(over)
     assert "2 of 2 done" in over._repr_html_()
     assert fh.last_batch() is batch
+
+
+def test_a_form_over_rows_has_no_dataset_of_its_own(over: fh.Form) -> None:
+    """Its rows are one; what is told does not name a variable that has a column."""
+    with pytest.raises(InputError, match="a form over rows collects nothing: form.frame has its rows"):
+        over.add_to_dataset()
+    assert over.dataset.empty
+    one = fh.form(TRIAGE, over=[{"ticket": "Late."}], variants="keywords")
+    assert repr(one).splitlines()[0] == "Form of triage over 1 row (keywords: 1 call a row)"
 
 
 def test_a_form_over_rows_says_what_each_variable_takes(over: fh.Form) -> None:

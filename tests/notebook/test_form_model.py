@@ -9,6 +9,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.schema import to_schema
 from fh_notebook.contract.validate import problems as problems_of
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_model import FormModel, GroupState, OneOfState, RowsState
 
 from .form_schemas import CASES, SHAPES, whole
@@ -94,6 +95,8 @@ def test_what_is_typed_and_is_no_value_stays_and_is_told() -> None:
     anything.fields["v"].set_text('{"a": }')
     assert anything.fields["v"].text == '{"a": }'
     assert anything.problems == ["v: this is not JSON: a value is missing at line 1, column 7"]
+    anything.fields["v"].set_text('{"a": NaN}')
+    assert anything.problems == ["v: this is not JSON: NaN has no JSON form"]
     anything.fields["v"].set_text('{"a": 1}')
     assert anything.value == {"v": {"a": 1}}
     assert anything.problems == []
@@ -231,6 +234,29 @@ def test_a_piece_of_a_spreadsheet_is_read_as_it_was_meant(text: str, rows: list[
     assert isinstance(field, RowsState)
     assert field.paste(text) == len(rows)
     assert field.rows == rows
+
+
+def test_a_value_without_end_is_one_line() -> None:
+    """Set, given to begin with, or pasted: what holds itself, or is deeper than what can be sent."""
+    endless: list[Any] = []
+    endless += [endless, endless]
+    deep: Any = 3
+    for _ in range(450):
+        deep = [deep]
+    for value in (endless, {"a": endless}, deep):
+        for schema in ({}, {"type": "array", "items": {"type": "string"}}, {"type": "string"}):
+            field = _form(schema).fields["v"]
+            with pytest.raises(InputError, match="v: is nested more than 200 deep"):
+                field.set(value)
+            assert field.value is fh.UNSET
+        with pytest.raises(InputError, match="w: is nested more than 200 deep"):
+            _form({}, values={"w": value})
+    anything = _form({}).fields["v"]
+    anything.set_json(450 * "[" + 450 * "]")
+    assert anything.problems == ["v: this is nested too deep to be read"]
+    wide = [{"a": [number]} for number in range(1_000)]
+    anything.set(wide)
+    assert anything.value == wide
 
 
 def test_a_name_without_a_field_is_kept_and_told() -> None:
