@@ -10,6 +10,7 @@ import argparse
 import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.errors import FetchHiveError, SettingsError
@@ -32,7 +33,7 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
     Raises
     ------
     SettingsError
-        There is no such scorer, or the report cannot be written there.
+        There is no such scorer, or the report cannot be written there, or not without a loss.
     """
     from fh_notebook.comparing.report import check_report
 
@@ -40,7 +41,7 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
         return None
     score = None if args.compare is None else _score(args.compare)
     if args.report is not None:
-        check_report(args.report)
+        _check_other_file(check_report(args.report), args)
 
     def compare_it(batch: Batch) -> tuple[list[str], str]:
         import fh_notebook as fh
@@ -57,6 +58,15 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
         return told, ""
 
     return compare_it
+
+
+def _check_other_file(report: Path, args: argparse.Namespace) -> None:
+    """Raise where the report would be written over the rows or the answers: nobody gets those back from it."""
+    for given, held in ((args.data, "rows"), (args.out, "answers")):
+        if given is not None and report.resolve() == Path(given).resolve():
+            raise SettingsError(
+                f"{args.report} is the file of the {held}, which would be lost; give --report another name"
+            )
 
 
 def _score(name: str) -> Any:

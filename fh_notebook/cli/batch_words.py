@@ -41,6 +41,8 @@ _PATTERNS: Final = {
         r"\b(max)_(calls|seconds|concurrency|cost)\b": r"--\1-\2",
         r"\bfail_on_error\b": "--fail-on-error",
         r"\bon_invalid\b": "--on-invalid",
+        r"; failed='zero' counts (it|them) as 0\.": ".",
+        r": cmp\.score_errors\(\)": "",
         r"^(rate|repeats|first|sample|name|reuse) is ": r"--\1 is ",
     }.items()
 }

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fh_notebook.comparing.notes import FAILED
 from fh_notebook.comparing.pairs import Pair
+from fh_notebook.comparing.scorer_base import number_of
 from fh_notebook.comparing.sources import Taken
 from fh_notebook.comparing.verdict import of_pair
 from fh_notebook.contract.spell import listed, nearest, short
@@ -20,7 +21,7 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["assert_better", "check_chances", "check_failed", "check_one_of", "check_zero", "column"]
+__all__ = ["assert_better", "check_chances", "check_difference", "check_failed", "check_one_of", "check_zero", "column"]
 
 
 def check_failed(failed: Any) -> None:
@@ -65,6 +66,18 @@ def check_chances(**chances: Any) -> None:
     for name, value in chances.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
             raise InputError(f"{name} is {short(value)}; give a number between 0 and 1")
+
+
+def check_difference(difference: Any) -> None:
+    """Raise unless `difference` is a number, or not given.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    if difference is not None and (isinstance(difference, bool) or number_of(difference) is None):
+        raise InputError(f"difference is {short(difference)}; give a number, in the unit of the score")
 
 
 def column(taken: Taken, by: Any) -> pd.Series[Any]:

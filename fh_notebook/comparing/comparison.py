@@ -55,9 +55,9 @@ def compare(
         no more. A list may also hold runs. A mapping of names to any of these compares the same variant under each
         name: ``{"monday": b1, "today": b2}``.
     score : str, function or None
-        A column, or a function ``(run)`` or ``(run, row)`` that gives true, false, a number, or ``None`` for no score;
-        ready ones are in ``fh.score``. ``None`` is ``fh.score.exact()`` where there is an ``expected_output``; else
-        only failures and seconds compare.
+        A column (of ``elapsed_s`` and ``attempts`` less is better), or a function ``(run)`` or ``(run, row)`` that
+        gives true, false, a number, or ``None`` for no score; ready ones are in ``fh.score``. ``None`` is
+        ``fh.score.exact()`` where there is an ``expected_output``; else only failures and seconds compare.
     pair_on : str
         The column that tells which runs belong together.
     failed : {"drop", "zero"}
@@ -240,9 +240,10 @@ class Comparison(ManyScores, Showing):
         Raises
         ------
         InputError
-            A chance is not between 0 and 1.
+            A chance is not between 0 and 1, or the difference is no number.
         """
         asking.check_chances(power=power, alpha=alpha)
+        asking.check_difference(difference)
         return power_table(self._pairs, difference=difference, power=power, alpha=alpha)
 
     def score_errors(self) -> pd.DataFrame:

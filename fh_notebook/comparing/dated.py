@@ -54,7 +54,8 @@ def take_dated(
     }
     which = _which(of_name, alone)
     taken = of_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
-    notes = [*_other_variants(of_name, alone), *_same_answers(taken.lines, which), *_other_inputs(found)]
+    notes = [*_other_variants(of_name, alone), *_same_answers(taken.lines, which)]
+    notes += _other_inputs(found, score)
     for name in labelled:
         within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
         notes += [note] if (note := span_note(taken.lines["started_at"][within], f"The answers of {name}")) else []
@@ -101,12 +102,12 @@ def _same_answers(lines: pd.DataFrame, which: list[tuple[str, str]]) -> list[str
     return told
 
 
-def _other_inputs(found: Mapping[str, list[Observation]]) -> list[str]:
-    """Say on how many rows the source columns that both have are not the same."""
+def _other_inputs(found: Mapping[str, list[Observation]], score: Score) -> list[str]:
+    """Say on how many rows the source columns that both have are not the same; a column of scores is none."""
     (first, *rest), told = found, []
-    before = {o.pair: _source(o) for o in found[first]}
+    before = {o.pair: _source(o, score) for o in found[first]}
     for name in rest:
-        after = {o.pair: _source(o) for o in found[name]}
+        after = {o.pair: _source(o, score) for o in found[name]}
         other = [pair for pair in after if pair in before and _differ(before[pair], after[pair])]
         if other:
             told.append(
@@ -116,9 +117,9 @@ def _other_inputs(found: Mapping[str, list[Observation]]) -> list[str]:
     return told
 
 
-def _source(observation: Observation) -> dict[str, Any]:
-    row = observation.row
-    return {k: v for k, v in row.items() if k not in RESERVED and k != EXPECTED and not k.startswith("out.")}
+def _source(observation: Observation, score: Score) -> dict[str, Any]:
+    row, other = observation.row, {*RESERVED, EXPECTED, *([score] if isinstance(score, str) else [])}
+    return {k: v for k, v in row.items() if k not in other and not k.startswith("out.")}
 
 
 def _differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

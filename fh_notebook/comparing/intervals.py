@@ -134,7 +134,9 @@ def wilson_interval(yes: float, n: float, level: float = LEVEL) -> tuple[float, 
     centre = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    low, high = max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    # None of n and all of n end at 0 and 1; rounding would leave 2e-17, which a table shows.
+    return low if yes else 0.0, high if yes < n else 1.0
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:

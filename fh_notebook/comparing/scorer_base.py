@@ -134,7 +134,9 @@ def result_of(value: Any) -> Result:
         return NO_SCORE
     number = number_of(value)
     if number is None:
-        return Result(float("nan"), f"the scorer gave {short(plain(value))}; a score is true, false or a number")
+        number = number_of(value := plain(value))  # such as Decimal, or numpy's array of one number and no axis
+    if number is None:
+        return Result(float("nan"), f"the scorer gave {short(value)}; a score is true, false or a number")
     return Result(number)
 
 

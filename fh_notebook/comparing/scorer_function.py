@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, overload
+from typing import Any, Final, overload
 
 from fh_notebook.comparing.scorer_base import Scorer
 from fh_notebook.comparing.scorer_version import version_of
@@ -16,6 +16,9 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
 __all__ = ["scorer"]
+
+_OURS: Final = f"{__package__}."
+"""Of the modules whose functions make scorers, and are none."""
 
 
 @overload
@@ -88,6 +91,9 @@ def _made(
 ) -> Scorer:
     if not callable(function):
         raise InputError(f"score is {short(function)}; give a column's name, a function of a run, or None")
+    if inspect.isfunction(function) and function.__module__.startswith(_OURS):
+        called = function.__name__
+        raise InputError(f"score is fh.score.{called} itself, which makes a scorer; call it: fh.score.{called}(...)")
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number from 1")
     if version is not None and (isinstance(version, bool) or not isinstance(version, str | int) or version == ""):

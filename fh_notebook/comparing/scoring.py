@@ -7,7 +7,7 @@ never zero. Only completed runs are scored, by a function or by a column: failed
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -22,9 +22,12 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "Score", "observations", "parts_table", "scored"]
+__all__ = ["LOWER", "Observation", "Score", "observations", "parts_table", "scored"]
 
 Score = str | Callable[..., Any] | None
+
+LOWER: Final = frozenset({"elapsed_s", "attempts"})
+"""Columns that a batch measures, of which less is better; what more is of any other one is for the user to know."""
 
 
 def scored(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> tuple[pd.DataFrame, str]:
@@ -118,6 +121,7 @@ class ColumnScorer:
 
     def __init__(self, column: str, found: Sequence[Observation]) -> None:
         self.name = column
+        self.lower_is_better = column in LOWER
         if found and column not in found[0].row:
             raise InputError(no_column(column, list(found[0].row), "score"))
         values = [o.row[column] for o in found if o.completed and o.row.get(column) is not None]

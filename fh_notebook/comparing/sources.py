@@ -18,7 +18,7 @@ from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.frames import frame_of_runs, source_name
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.comparing.scoring import Observation, Score, observations, scored
+from fh_notebook.comparing.scoring import LOWER, Observation, Score, observations, scored
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 
@@ -157,6 +157,7 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
             "charged": (status != "failed").to_numpy(dtype=bool),
         }
     )  # fmt: skip
+    lines.attrs["lower_is_better"] = score in LOWER
     expected = None
     if EXPECTED in frame:
         expected = dict(zip(lines["pair"], _none_for_missing(frame[EXPECTED]), strict=True))

@@ -115,9 +115,11 @@ def slice_table(
     spelt = pd.Series([_spelt(value) for value in values], index=lines.index, dtype=object)
     shown = dict(zip(reversed(spelt.tolist()), reversed(values.tolist()), strict=True))
     parts = []
-    for text, part in lines.groupby(spelt, sort=False):
+    places, texts = pd.factorize(spelt.to_numpy(dtype=object))
+    groups: Any = lines.groupby(places, sort=False)  # by places: Arrow refuses texts with half a character
+    for place, part in groups:
         table = summary_table(part, Grid.of(part, variants), price=price)
-        table.insert(0, by, object_series([shown[text]] * len(table)))
+        table.insert(0, by, object_series([shown[texts[place]]] * len(table)))
         parts.append(table)
     for part in parts:
         part.attrs.clear()  # of this value only
@@ -163,7 +165,7 @@ def wide_table(
     outputs, completed = _outputs(frame, variants)
     scores = Grid.of(frame, variants).means
     seconds = Grid.of(frame.assign(score=frame["seconds"]), variants).means
-    columns: dict[str, Any] = {pair_on: pd.Series(pairs)}
+    columns: dict[str, Any] = {pair_on: _keys(pairs)}
     if expected is not None:
         columns["expected_output"] = object_series([expected.get(pair) for pair in pairs])
     columns["outputs_differ"] = pd.Series(
@@ -177,6 +179,13 @@ def wide_table(
             columns[f"{variant}.score"] = pd.Series(scores[:, place])
         columns[f"{variant}.seconds"] = pd.Series(seconds[:, place])
     return pd.DataFrame(columns)
+
+
+def _keys(pairs: list[Any]) -> pd.Series[Any]:
+    try:
+        return pd.Series(pairs)
+    except UnicodeEncodeError:  # Arrow refuses half a character
+        return object_series(pairs)
 
 
 def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
@@ -200,7 +209,7 @@ def _do_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
 def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["score", "output"]) -> int:
     """Return on how many rows a variant has no score, or no completed run: it failed, is pending, or is not there."""
     known = frame[frame["score"].notna() if by == "score" else frame["status"] == "completed"]
-    complete = known.groupby("pair")["variant"].nunique() == len(variants)
+    complete = known.groupby(pd.factorize(known["pair"])[0])["variant"].nunique() == len(variants)
     return frame["pair"].nunique() - int(complete.sum())
 
 

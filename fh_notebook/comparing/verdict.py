@@ -59,7 +59,10 @@ def verdict(
     if len(names) == 1:
         first = known.iloc[0]
         runs = counted(int(first["n"]), "run")
-        return f"{names[0]} scores {size_text(first['mean'])} by {scorer} on {runs}; there is none to compare with."
+        others = [name for name in summary["variant"] if name != names[0]]
+        lacking = f"{_listed(others)} {'has' if len(others) == 1 else 'have'} no score" if others else ""
+        said = f"{names[0]} scores {size_text(first['mean'])} by {scorer} on {runs}"
+        return f"{said}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_ahead(pair), pairs) for pair in pairs)
     told = _pair_of_best(names, pairs)
@@ -96,7 +99,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
             f"fewer than {FEWEST_PAIRS} pairs are not tested."
         )
     if pair.wins == pair.losses == 0:
-        return f"{b} and {a} score the same on each of the {rows} that both answered."
+        return f"{b} and {a} score the same on each of the {rows} that both have a score of."
     low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
     interval = f"95% CI {size_text(low)} to {size_text(high)}"
     if not pair.tested:

@@ -488,6 +488,8 @@ def _quoted(word: str) -> str:
         ("map it with inputs={'ticket': ...}. The columns", "map it with --map ticket=COLUMN. The columns"),
         ("repeats is 0; give a whole number", "--repeats is 0; give a whole number"),
         ("the name is taken", "the name is taken"),
+        ("2 failed runs are left out; failed='zero' counts them as 0.", "2 failed runs are left out."),
+        ("1 score is missing (1 by an error of the scorer: cmp.score_errors()).", "1 score is missing (1 by an error of the scorer)."),
     ],
 )  # fmt: skip
 def test_messages_speak_of_options(python: str, shell: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fh_notebook.cli import main
@@ -59,6 +60,7 @@ def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.
         (["--compare", "0815"], "or a column of the output like out.score"),
         (["--compare", "exact", "--report", "x.pdf"], "it must end in '.html', '.md' or '.xlsx'"),
         (["--report", "no/x.html"], "there is no folder"),
+        (["-o", "x.xlsx", "--report", "./x.xlsx"], "is the file of the answers, which would be lost"),
     ],
 )
 def test_what_is_wrong_is_told_before_a_call_is_paid_for(
@@ -83,6 +85,16 @@ def test_parts_of_outputs_are_scores_by_their_column(data: Path, capsys: pytest.
     assert "did you mean 'out.confidence'" in told.err
     assert "the answers are kept" in told.err
     assert (data / "out.csv").exists()
+
+
+def test_a_report_is_not_written_over_the_rows(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A workbook can be both; it is as it was."""
+    rows = data / "rows.xlsx"
+    pd.read_csv(data / "data.csv").to_excel(rows, index=False)
+    before = rows.read_bytes()
+    assert main(["batch", str(rows), *LOCAL[1:], "--report", "rows.xlsx"]) == 2
+    assert "is the file of the rows, which would be lost; give --report another name" in capsys.readouterr().err
+    assert rows.read_bytes() == before
 
 
 def test_ready_scorers_are_those_that_need_no_argument() -> None:

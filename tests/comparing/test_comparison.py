@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -293,6 +294,33 @@ def test_a_scorer_that_raises_gives_a_missing_score_with_its_error(batch: fh.Bat
     ]
 
 
+@pytest.mark.parametrize("half", [np.array(0.5), Decimal("0.5"), np.float32(0.5)])
+def test_a_number_of_any_kind_is_a_score(batch: fh.Batch, half: Any) -> None:
+    """Also numpy's array without an axis, and what a database gives."""
+    assert fh.compare(batch, score=lambda run: half).summary()["mean"].tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("with_text", [False, True])
+def test_of_the_seconds_and_attempts_of_a_batch_less_is_better(with_text: bool) -> None:
+    """Its own columns: a slower variant must not be called better, however the table is read."""
+    frame = pd.DataFrame({"row": [*range(8)] * 2, "variant": ["a"] * 8 + ["b"] * 8, "elapsed_s": [1.0] * 8 + [2.0] * 8})
+    if with_text:  # then it is read line by line
+        frame["row"] = frame["row"].astype(object)
+        frame["elapsed_s"] = frame["elapsed_s"].astype(object)
+    cmp = fh.compare(frame, score="elapsed_s")
+    assert cmp.verdict.startswith("a beats b by 1.00 (")
+    assert cmp.leaderboard()["variant"].tolist() == ["a", "b"]
+
+
+def test_half_a_character_in_what_rows_are_paired_by_can_be_shown() -> None:
+    """A model may answer it, and Arrow refuses it."""
+    records = [{"row": f"\ud800{n}", "variant": v, "s": n % 2 * (v == "a")} for n in range(4) for v in "ab"]
+    cmp = fh.compare(records, score="s")
+    assert len(cmp.wide()) == 4
+    assert "differ on 2 rows" in repr(cmp)
+    assert len(cmp.slice(by="row")) == 8
+
+
 def test_none_is_no_score_and_no_error(batch: fh.Batch) -> None:
     """A scorer may leave a row out."""
     cmp = fh.compare(batch, score=lambda run: None if run.output == "e" else 1)
@@ -385,6 +413,7 @@ def test_the_interval_of_yes_and_no_holds_the_mean_and_stays_in_bounds(lines: li
         ({"row": [1, 2, 3], "variant": ["a", None, float("nan")]}, {}, "2 lines have no variant"),
         ({"row": [None], "variant": ["a"], "s": [1]}, {"score": "s"}, "1 line has no 'row'"),
         ({"row": [1], "variant": ["a"]}, {"score": 3}, "score is 3"),
+        ({"row": [1], "variant": ["a"]}, {"score": fh.score.exact}, "call it: fh.score.exact(...)"),
         ({"row": [1], "variant": ["a"]}, {"pair_on": "case"}, "no column 'case'"),
     ],
 )
@@ -427,13 +456,18 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
             "a is ahead of b by 0.25 (95% CI -0.34 to 0.84, p = 0.62 after Holm, 8 rows), but there are not enough rows "
             "to tell: about 53 more at this difference.",
         ),
-        ([1, 0, 1, 0, 1, 0], [1, 0, 1, 0, 1, 0], "a and b score the same on each of the 6 rows that both answered."),
+        (
+            [1, 0, 1, 0, 1, 0],
+            [1, 0, 1, 0, 1, 0],
+            "a and b score the same on each of the 6 rows that both have a score of.",
+        ),
         (
             [1, 1, 1],
             [0, 0, 0],
             "Not enough to tell: 3 rows have a score of both a and b; fewer than 6 pairs are not tested.",
         ),
         ([1.0] * 9, [], "a scores 1.00 by s on 9 runs; there is none to compare with."),
+        ([1.0] * 9, [float("nan")] * 9, "a scores 1.00 by s on 9 runs; b has no score."),
         ([float("nan")] * 3, [float("nan")] * 3, "No run could be scored by s."),
     ],
 )

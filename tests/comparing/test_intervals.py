@@ -44,6 +44,12 @@ def test_wilsons_interval_holds_the_share_and_stays_in_bounds(counts: tuple[int,
     assert low < high
 
 
+@pytest.mark.parametrize("n", range(1, 60))
+def test_wilsons_interval_of_none_and_of_all_ends_at_0_and_1(n: int) -> None:
+    """Exactly: a table would show the rounding, 2e-17."""
+    assert (wilson_interval(0, n)[0], wilson_interval(n, n)[1]) == (0.0, 1.0)
+
+
 # The table that is in every textbook, such as NIST/SEMATECH, "e-Handbook of Statistical Methods", 1.3.6.7.2.
 T_TABLE = [
     (1, 12.706),

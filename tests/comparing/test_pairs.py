@@ -251,6 +251,9 @@ def test_power_says_what_so_many_rows_can_see() -> None:
     assert other["rows_needed"] == pytest.approx(60, abs=1)
     with pytest.raises(fh.InputError, match="power is 80; give a number between 0 and 1"):
         cmp.power(power=80)
+    for wrong in ("0.1", math.nan, math.inf):
+        with pytest.raises(fh.InputError, match=f"difference is '?{wrong}'?; give a number"):
+            cmp.power(difference=wrong)  # type: ignore[arg-type]
 
 
 # --- assert_better

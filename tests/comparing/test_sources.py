@@ -166,6 +166,12 @@ def test_what_would_make_it_a_false_comparison_is_told() -> None:
         fh.compare({"before": both[0], "after": both[1]}, score="s")
 
 
+def test_a_column_of_scores_is_no_input_that_changed() -> None:
+    """It is what the two dates are compared by."""
+    frame = pd.DataFrame({"row": range(8), "variant": "a", "s": 0, "text": "x"})
+    assert fh.compare({"before": frame, "after": frame.assign(s=1)}, score="s").notes == ()
+
+
 def test_answers_of_several_days_are_told_to_be_that() -> None:
     """A live variant may have changed meanwhile; those of a day are not."""
     begun = pd.date_range("2026-11-20 08:00", periods=12, freq="9h", tz="UTC")
