@@ -23,7 +23,7 @@ def test_every_block_of_python_runs(number: int, tmp_path: Path) -> None:
     code = PYTHON[number].replace('fh.configure(api_key="fhk_...")', "fh.configure()")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        capture_output=True, text=True, timeout=120, env=environment.for_process(tmp_path),
+        capture_output=True, text=True, timeout=120, env=environment.for_process(tmp_path), cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
