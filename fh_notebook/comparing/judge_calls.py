@@ -15,6 +15,7 @@ from fh_notebook import session
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.batching.start import batch
+from fh_notebook.batching.stopping import RESUME
 from fh_notebook.comparing.scoring_source import Observation
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run, one_line
@@ -89,6 +90,7 @@ def answers_of(asked: Batch, number: int) -> list[Question]:
     for job, outcome, _ in asked.entries():
         runs[job.position].append(outcome.run if outcome else None)
     stopped = asked.stopped.message if asked.stopped else "its batch has not ended"
+    stopped = stopped.replace(RESUME, "cmp.rescore()")  # which asks the rest, and reads it
     return [Question(runs=tuple(found), stopped=stopped) for found in runs]
 
 

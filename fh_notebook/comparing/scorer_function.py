@@ -6,6 +6,7 @@ Rule of this file: the function is called as it is; what it needs is told from i
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, overload
 
@@ -17,8 +18,8 @@ from fh_notebook.errors import InputError
 
 __all__ = ["scorer"]
 
-_OURS: Final = f"{__package__}."
-"""Of the modules whose functions make scorers, and are none."""
+_READY: Final = f"{__package__}.scorers"
+"""Its functions make scorers, and are none. It imports this module, so it is looked up when asked."""
 
 
 @overload
@@ -91,8 +92,8 @@ def _made(
 ) -> Scorer:
     if not callable(function):
         raise InputError(f"score is {short(function)}; give a column's name, a function of a run, or None")
-    if inspect.isfunction(function) and function.__module__.startswith(_OURS):
-        called = function.__name__
+    called = getattr(function, "__name__", "")
+    if inspect.isfunction(function) and getattr(sys.modules.get(_READY), called, None) is function:
         raise InputError(f"score is fh.score.{called} itself, which makes a scorer; call it: fh.score.{called}(...)")
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number from 1")
