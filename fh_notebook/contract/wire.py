@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import code_of
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.html import printable
 from fh_notebook.values import MASK, Secret, redact
 
@@ -339,7 +339,7 @@ def parse_event(body: bytes) -> Run:
     data = event.get("data")
     inner = data if isinstance(data, Mapping) else {}
     suffix = str(event.get("event_type") or "").rpartition(".")[2]
-    status = suffix if suffix in {"completed", "failed"} else _status_of({**inner, **event}, 200)
+    status = suffix if suffix in STATUSES else _status_of({**inner, **event}, 200)
     message, code = _error_of(event, failed=status == "failed")
     ids = _ids_of(event, {})
     return Run(
