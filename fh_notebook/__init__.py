@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from fh_notebook.calls import ainvoke, invoke
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.pending import PendingRun
+    from fh_notebook.client.receiver import CallbackReceiver
     from fh_notebook.comparing import scorers as score
     from fh_notebook.comparing.comparison import Comparison, compare
     from fh_notebook.contract.models import Deployment, InvokeRequest
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
         SnippetError,
         StoreError,
     )
+    from fh_notebook.reattaching import areattach, pending, reattach
     from fh_notebook.session import deployments
     from fh_notebook.settings import configure
     from fh_notebook.values import UNSET, Secret
@@ -77,6 +80,8 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.calls": ("ainvoke", "invoke"),
     "fh_notebook.client.blocking": ("Client",),
     "fh_notebook.client.client": ("AsyncClient",),
+    "fh_notebook.client.pending": ("PendingRun",),
+    "fh_notebook.client.receiver": ("CallbackReceiver",),
     "fh_notebook.comparing.comparison": ("Comparison", "compare"),
     "fh_notebook.contract.models": ("Deployment", "InvokeRequest"),
     "fh_notebook.contract.run": ("Asset", "Run"),
@@ -107,6 +112,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "SnippetError",
         "StoreError",
     ),
+    "fh_notebook.reattaching": ("areattach", "pending", "reattach"),
     "fh_notebook.session": ("deployments",),
     "fh_notebook.settings": ("configure",),
     "fh_notebook.values": ("UNSET", "Secret"),
@@ -126,6 +132,7 @@ __all__ = [
     "AuthError",
     "Batch",
     "CallError",
+    "CallbackReceiver",
     "Client",
     "Comparison",
     "ConnectFailed",
@@ -134,6 +141,7 @@ __all__ = [
     "InputError",
     "InvokeRequest",
     "LimitReached",
+    "PendingRun",
     "Run",
     "RunFailed",
     "Secret",
@@ -144,6 +152,7 @@ __all__ = [
     "abatch",
     "ainvoke",
     "any_",
+    "areattach",
     "array",
     "batch",
     "boolean",
@@ -164,6 +173,8 @@ __all__ = [
     "number",
     "open_batch",
     "parse_event",
+    "pending",
+    "reattach",
     "score",
     "store",
     "text",
