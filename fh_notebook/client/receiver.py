@@ -16,10 +16,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html, keys, loop
+from fh_notebook.client.claims import Claims, Take
 from fh_notebook.client.reach import Reach, check_public_url, reach_of
 from fh_notebook.client.receiving import MAX_BODY_BYTES, Tally
 from fh_notebook.contract.callbacks import ids_of
-from fh_notebook.contract.run import Run
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
 from fh_notebook.contract.wire import parse_event
 from fh_notebook.errors import SettingsError
@@ -36,13 +36,6 @@ __all__ = ["CallbackReceiver"]
 
 MAX_SECRETS: Final = 64
 """Learned ones; the oldest leave first. Each is tried on each delivery: a microsecond a piece."""
-MAX_UNCLAIMED: Final = 10_000
-MAX_UNCLAIMED_BYTES: Final = 64 * 1024 * 1024
-"""Verified callbacks of runs that nobody waits for (yet): the oldest leave first."""
-MAX_ENDED: Final = 100_000
-"""Ids of runs that have ended, so that a repeated delivery is known as one."""
-
-Take = Callable[[Run], None]
 
 
 class CallbackReceiver:
@@ -111,10 +104,7 @@ class CallbackReceiver:
         self._learned: OrderedDict[Secret, None] = OrderedDict()
         self._own = Secret(random_secrets.token_urlsafe(32))  # signs what self_test() sends
         self._lock = threading.Lock()
-        self._claims: dict[str, Take] = {}
-        self._unclaimed: OrderedDict[str, tuple[Run, int]] = OrderedDict()
-        self._unclaimed_bytes = 0
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self.claims = Claims(self.tally)
         self._starting = threading.Lock()
         self._server: ReceiverServer | None = None
         self._window: Any = None
@@ -312,25 +302,11 @@ class CallbackReceiver:
         take : function of Run
             Must return at once. Called on the background loop, or at once in the caller's thread.
         """
-        came: list[Run] = []
-        with self._lock:
-            for name in ids:
-                if (kept := self._unclaimed.pop(name, None)) is not None:
-                    self._unclaimed_bytes -= kept[1]
-                    came.append(kept[0])
-                self._claims[name] = take
-        for run in came:
-            self._hand(run)
+        self.claims.claim(ids, take)
 
     def disclaim(self, ids: Iterable[str], *, ended: bool) -> None:
         """Wait no more for a run; when it has `ended`, what is delivered for it again is known as repeated."""
-        with self._lock:
-            for name in ids:
-                self._claims.pop(name, None)
-                if ended:
-                    self._ended[name] = None
-            while len(self._ended) > MAX_ENDED:
-                self._ended.popitem(last=False)
+        self.claims.disclaim(ids, ended=ended)
 
     def _take(self, body: bytes) -> None:
         """Take a verified body: on the background loop, after its answer."""
@@ -339,33 +315,9 @@ class CallbackReceiver:
             if not ids_of(run):
                 log.info("a verified callback names no run; it was left out")
                 return
-            self._hand(run, len(body))
+            self.claims.hand(run, len(body))
         except Exception:  # a defect of ours must not end the server's task
             log.warning("a callback could not be taken", exc_info=True)
-
-    def _hand(self, run: Run, size: int = 0) -> None:
-        ids = ids_of(run)
-        with self._lock:
-            take = next((self._claims[name] for name in ids if name in self._claims), None)
-            if take is None:
-                self._keep(run, ids, size)
-        if take is not None:
-            take(run)
-
-    def _keep(self, run: Run, ids: tuple[str, ...], size: int) -> None:
-        """Keep a callback until it is claimed. The lock is held."""
-        if any(name in self._ended for name in ids):
-            self.tally.repeated += 1
-            return
-        self.tally.unclaimed += 1
-        for name in ids:
-            before = self._unclaimed.pop(name, None)
-            self._unclaimed_bytes += size - (before[1] if before else 0)
-            self._unclaimed[name] = (run, size)
-        while len(self._unclaimed) > MAX_UNCLAIMED or self._unclaimed_bytes > MAX_UNCLAIMED_BYTES:
-            _, (_, gone) = self._unclaimed.popitem(last=False)
-            self._unclaimed_bytes -= gone
-            self.tally.dropped += 1
 
     # --- trying it
 
