@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from uuid import uuid4
 
@@ -46,6 +47,10 @@ AT_ONCE: Final = 200
 """Runs of a batch that are out at once, unless ``max_concurrency=`` says otherwise."""
 REFUSED_BEFORE: Final = 3
 """So many direct calls that the cap refused, and ``auto`` has the rest queued by the service, where callbacks come."""
+
+_PREFIX: Final = uuid4().hex
+_NUMBERS: Final = count()
+"""Names of lines: a random one for each process, then a number. A random one for each line costs a system call."""
 
 Attempt = Callable[[InvokeRequest], Awaitable[Exchange]]
 
@@ -206,7 +211,7 @@ class Deliver:
 
     def _write_down(self, request: InvokeRequest, run: Run) -> PendingTicket:
         line = PendingLine(
-            id=uuid4().hex,
+            id=f"{_PREFIX}{next(_NUMBERS)}",
             workspace=self._book.workspace,
             key=_key_of(request),
             batch=self._batch,

@@ -172,6 +172,9 @@ class PendingRun:
                     woken.set_result(None)
 
             def wake() -> None:
+                if asyncio._get_running_loop() is here:  # waking a loop costs a system call
+                    set_woken()
+                    return
                 with suppress(RuntimeError):  # the loop of who waited has ended
                     here.call_soon_threadsafe(set_woken)
 

@@ -177,7 +177,16 @@ def watch(watched: Watched, *, first_s: float = FIRST_S) -> None:
             _of_loop = here, Poller()
         _of_loop[1].watch(watched, first_s=first_s)
 
-    here.call_soon_threadsafe(begin)
+    _do(here, begin)
+
+
+def _do(here: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Have `call` called on the loop `here`: at once where this is it, since waking a loop costs a system call."""
+    if asyncio._get_running_loop() is here:
+        call()
+        return
+    with suppress(RuntimeError):  # that loop has ended
+        here.call_soon_threadsafe(call)
 
 
 def forget(watched: Watched) -> None:
@@ -186,5 +195,4 @@ def forget(watched: Watched) -> None:
         known = _of_loop
     if known is not None:
         here, poller = known
-        with suppress(RuntimeError):  # that loop has ended
-            here.call_soon_threadsafe(poller.forget, watched)
+        _do(here, lambda: poller.forget(watched))

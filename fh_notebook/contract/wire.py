@@ -17,7 +17,7 @@ from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import code_of
 from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.html import printable
-from fh_notebook.values import MASK, Secret, redact
+from fh_notebook.values import MASK, Secret, redact, shared_secret
 
 __all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event"]
 
@@ -255,7 +255,7 @@ def _secret_of(body: Mapping[str, Any]) -> Secret | None:
     for place in (body, data if isinstance(data, Mapping) else {}):
         found = place.get("webhook_secret")
         if isinstance(found, str) and found:
-            return Secret(found)
+            return shared_secret(found)
     return None
 
 
