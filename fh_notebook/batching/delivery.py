@@ -45,8 +45,9 @@ DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 
 AT_ONCE: Final = 200
 """Runs of a batch that are out at once, unless ``max_concurrency=`` says otherwise."""
-REFUSED_BEFORE: Final = 3
-"""So many direct calls that the cap refused, and ``auto`` has the rest queued by the service, where callbacks come."""
+REFUSED_BEFORE: Final = 1
+"""So many direct calls that the cap refused, and ``auto`` has the rest queued by the service, where callbacks come: a
+queue of the service's own takes the next run in the moment that a place is free, and refuses none."""
 
 _PREFIX: Final = uuid4().hex
 _NUMBERS: Final = count()

@@ -133,7 +133,7 @@ def batch(
     delivery : {"direct", "callback", "poll", "auto"}
         How answers come: in the response; by callback, where the service queues what is over the plan's cap instead of
         refusing it, and a human in the loop may pause a run; by asking for them, where no callback can come; or
-        directly, and by callback what the service refuses to run so, and once the cap has refused a few calls. By
+        directly, and by callback what the service refuses to run so, and once the cap has refused a call. By
         callback and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
     receiver : CallbackReceiver, optional
         Who receives callbacks; by default this process's own, where the service is on this machine.
