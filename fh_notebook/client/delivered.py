@@ -77,11 +77,17 @@ class Delivered:
         SettingsError
             The receiver cannot listen, or `callback` is something else.
         """
-        from fh_notebook.client.submitting import address_for, submit
-
         request = self._whole.request(
             deployment, variant=variant, inputs=inputs, metadata=metadata, user=user, tool_approval=tool_approval
         )
+        return await self.submit_request(request, callback=callback, poll=poll)
+
+    async def submit_request(
+        self, request: InvokeRequest, *, callback: CallbackReceiver | str | None = None, poll: bool = True
+    ) -> PendingRun:
+        """Submit a request that is already made: :meth:`submit` without the checking, with its results and errors."""
+        from fh_notebook.client.submitting import address_for, submit
+
         receiver, url = await address_for(self._whole, callback)
         if isinstance(callback, str):
             url = InvokeRequest(deployment=request.deployment, callback_url=url).callback_url or url  # checks it

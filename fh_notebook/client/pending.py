@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html, loop, views
 from fh_notebook.client import polling
+from fh_notebook.client.pending_card import card_of, text_of
 from fh_notebook.contract.callbacks import ids_of, joined, waits_for, with_final_status
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import next_reset
@@ -359,26 +360,10 @@ class PendingRun:
     # --- shown
 
     def __repr__(self) -> str:
-        if self.done:
-            return f"PendingRun({self._run!r})"
-        where = "/".join(x for x in (self.deployment, self.variant) if x)
-        parts = [one_line(self.status), where, self.request_id or self.run_id or ""]
-        parts += [f"waits for {self.waits_for}"] if self.waits_for else []
-        parts += ["not waited for"] if not self.waiting else []
-        parts += [self.trouble] if self.trouble else []
-        return f"PendingRun({', '.join(p for p in parts if p)})"
+        return text_of(self)
 
     def _repr_html_(self) -> str:
-        if self.done:
-            return self._run._repr_html_()
-        where = " / ".join(x for x in (self.deployment, self.variant) if x)
-        head = html.el("div", html.badge(self.status), " ", html.el("strong", where), cls="fh-head")
-        since = f"since {self.started_at:%H:%M:%S} UTC" if self.started_at else ""
-        how = "waited for" if self.waiting else "not waited for any more; fh.reattach() goes on"
-        asked = html.el("div", f"It waits for {self.waits_for}") if self.waits_for else None
-        trouble = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
-        foot = html.el("div", f"{how} {since} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
-        return html.el("div", html.STYLE, html.el("div", head, asked, trouble, foot, cls="fh-card"), cls="fh")
+        return html.el("div", html.STYLE, card_of(self), cls="fh")
 
     def _ipython_display_(self) -> None:
         views.knock("PendingRun.show", self)

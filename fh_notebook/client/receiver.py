@@ -105,7 +105,7 @@ class CallbackReceiver:
         self._own = Secret(random_secrets.token_urlsafe(32))  # signs what self_test() sends
         self._lock = threading.Lock()
         self.claims = Claims(self.tally)
-        self._starting = threading.Lock()
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._server: ReceiverServer | None = None
         self._window: Any = None
         self._pid = 0
@@ -125,9 +125,8 @@ class CallbackReceiver:
         SettingsError
             The port is taken, or the address cannot be listened at.
         """
-        with self._starting:
-            if not self.running:
-                loop.ThreadDoor().run(self._start())
+        if not self.running:
+            loop.ThreadDoor().run(self._start())
         return self
 
     async def astart(self) -> CallbackReceiver:
@@ -147,11 +146,18 @@ class CallbackReceiver:
             await loop.bridge(self._stop())
 
     async def _start(self) -> None:
+        """Listen, on the background loop; of several that ask at once, one does it."""
+        here = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not here:
+            self._turns = here, asyncio.Lock()
+        async with self._turns[1]:
+            if not self.running:
+                await self._listen()
+
+    async def _listen(self) -> None:
         from fh_notebook.client.receiver_server import ReceiverServer, listen
         from fh_notebook.client.receiving import Window
 
-        if self.running:  # somebody else was first
-            return
         sock = listen(self._host, self._port)
         self._port = sock.getsockname()[1]
         self._window = Window(

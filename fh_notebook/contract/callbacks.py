@@ -16,7 +16,8 @@ from fh_notebook.contract.retry import code_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
-    "NOWHERE", "accepted", "ids_of", "joined", "needs_callback", "trigger_body", "waits_for", "with_final_status",
+    "NOWHERE", "accepted", "ids_of", "joined", "needs_callback", "refused_direct", "trigger_body", "waits_for",
+    "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -65,6 +66,11 @@ def needs_callback(answer: Answer) -> bool:
         return True
     said = f"{body.get('error') or ''} {body.get('message') or ''}".lower()
     return any(word in said for word in _ASYNC_WORDS) and not any(word in said for word in _NOT_IT)
+
+
+def refused_direct(run: Run) -> bool:
+    """Whether a direct call was refused that can be made by callback delivery: :func:`needs_callback` of its run."""
+    return needs_callback(Answer(status_code=run.status_code, body=json.dumps(run.raw, default=str).encode()))
 
 
 def accepted(run: Run) -> bool:

@@ -6,19 +6,32 @@ has the last state, as HTML and as text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from fh_notebook.client.pending import PendingRun
+from collections.abc import Callable
+from typing import Any, Protocol
 
 __all__ = ["show"]
 
 
-class _Card:
-    """What is shown of a run at one moment."""
+class Changing(Protocol):
+    """What shows itself, and changes: a pending run, or several."""
 
-    def __init__(self, pending: PendingRun) -> None:
-        self._html, self._text = pending._repr_html_(), repr(pending)
+    @property
+    def waiting(self) -> bool:
+        """Whether it may still change."""
+        ...
+
+    def on_change(self, call: Callable[[Any], None]) -> None:
+        """Have `call` called when it does."""
+        ...
+
+    def _repr_html_(self) -> str: ...
+
+
+class _Card:
+    """What is shown of it at one moment."""
+
+    def __init__(self, shown: Changing) -> None:
+        self._html, self._text = shown._repr_html_(), repr(shown)
 
     def __repr__(self) -> str:
         return self._text
@@ -27,11 +40,11 @@ class _Card:
         return self._html
 
 
-def show(pending: PendingRun) -> None:
-    """Display `pending`, and follow it until its outcome is here."""
+def show(shown: Changing) -> None:
+    """Display `shown`, and follow it until nothing more will come."""
     from IPython.display import DisplayHandle
 
     handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
-    handle.display(_Card(pending))
-    if pending.waiting:
-        pending.on_change(lambda changed: handle.update(_Card(changed)))
+    handle.display(_Card(shown))
+    if shown.waiting:
+        shown.on_change(lambda changed: handle.update(_Card(changed)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -358,6 +359,23 @@ def test_it_receives_at_the_same_url_after_it_was_stopped(receiver: fh.CallbackR
     receiver.start()
     assert receiver.url == before
     assert deliver(receiver, b"{}", signed(b"{}")) == 200
+
+
+def test_of_several_that_start_it_at_once_one_does(receiver: fh.CallbackReceiver) -> None:
+    """From threads and from a loop: one server, at one port."""
+    receiver.stop()
+
+    async def both() -> None:
+        await asyncio.gather(*(receiver.astart() for _ in range(5)))
+
+    crowd = [threading.Thread(target=receiver.start) for _ in range(5)]
+    for thread in crowd:
+        thread.start()
+    asyncio.run(both())
+    for thread in crowd:
+        thread.join()
+    assert receiver.running
+    assert receiver.self_test().ok
 
 
 def test_a_given_path_receives_at_the_url_of_another_kernel() -> None:
