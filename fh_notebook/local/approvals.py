@@ -12,7 +12,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,7 +118,8 @@ class Approvals:
         try:
             yield
         finally:
-            _run_of.reset(token)
+            with suppress(ValueError):  # closed from elsewhere, as what a parent leaves behind in a forked child is
+                _run_of.reset(token)
             with self._lock:
                 left = self._open.pop(record.request_id, None)
             if left is not None:
