@@ -155,6 +155,7 @@ class CallbackReceiver:
                 await self._listen()
 
     async def _listen(self) -> None:
+        await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
         from fh_notebook.client.receiver_server import ReceiverServer, listen
         from fh_notebook.client.receiving import Window
 
@@ -362,6 +363,10 @@ class CallbackReceiver:
             html.el("div", told, cls="fh-dim"),
             cls="fh",
         )
+
+
+def _import_server() -> None:
+    from fh_notebook.client import receiver_server  # noqa: F401
 
 
 def _checked_path(path: str) -> str:

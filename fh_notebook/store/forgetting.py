@@ -35,6 +35,11 @@ class Which:
             values.append(self.before.timestamp())  # type: ignore[arg-type]
         return " AND ".join(conditions), tuple(values)
 
+    def of_pending(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition on lines of ``pending``."""
+        condition, values = self.of_answers()
+        return condition.replace("kept_at", "submitted_at"), values
+
     def of_batches(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
         conditions, values = ["1"], []
@@ -63,6 +68,8 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     """Remove answers, and then the batches of which none is left; return how many answers were removed."""
     condition, values = which.of_answers()
     gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
+    condition, values = which.of_pending()
+    connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
     condition, values = which.of_batches()
     emptied = connection.execute(
         f"SELECT id, name FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"

@@ -104,7 +104,16 @@ for start in range(0, len(requests), at_once):
     for line, _ in zip(lines, part):
         status = line.recv(65536).split(b" ", 2)[1].decode()
         statuses[status] = statuses.get(status, 0) + 1
-print(json.dumps({"seconds": time.perf_counter() - began, "statuses": statuses}))
+seconds = time.perf_counter() - began
+took = []
+for one in requests[:2_000]:  # one after the other, over one connection: what a single sender sees
+    at = time.perf_counter()
+    lines[0].sendall(one)
+    lines[0].recv(65536)
+    took.append(time.perf_counter() - at)
+took.sort()
+print(json.dumps({"seconds": seconds, "statuses": statuses, "p50_ms": 1e3 * took[len(took) // 2],
+                  "p99_ms": 1e3 * took[int(0.99 * len(took))]}))
 """
 
 
@@ -183,6 +192,7 @@ def events() -> None:
         ("receiver, 64 connections", "figure"),
         [
             ("events verified a second", f"{EVENTS / good['seconds']:,.0f}"),
+            ("answer to a single one, median and 99th percentile", f"{good['p50_ms']:.2f} and {good['p99_ms']:.2f} ms"),
             (f"forged accepted, of {FORGED:,}", bad["statuses"].get("200", 0)),
             ("forged refused a second", f"{FORGED / bad['seconds']:,.0f}"),
             ("verified and unclaimed that are kept (bound: 10,000)", told["kept"]),

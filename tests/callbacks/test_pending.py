@@ -509,3 +509,14 @@ def test_elapsed_is_from_the_call_to_the_outcome(held: Held, receiver: fh.Callba
     held.let_go()
     run = pending.wait(20)
     assert 0.05 <= run.elapsed_s <= time.perf_counter() - begun
+
+
+def test_what_is_forgotten_is_forgotten_among_the_pending_runs_too(held: Held) -> None:
+    """Their inputs lie in the store as well."""
+    pending = _submit(held, "a private text")
+    pending.cancel_waiting()
+    assert len(fh.pending()) == 1
+    fh.forget(deployment="another")
+    assert len(fh.pending()) == 1
+    fh.forget(deployment="held")
+    assert len(fh.pending()) == 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import hashlib
 import hmac
 import json
 import socket
 import subprocess
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -499,3 +501,20 @@ def test_a_flood_of_forged_callbacks_keeps_the_good_one_out_by_nothing(
     assert (receiver.tally.verified, receiver.tally.forged) == (1, number)
     assert not len(receiver.claims)
     assert len(waiting.runs) == 1
+
+
+@pytest.mark.long
+def test_memory_stays_flat_under_a_flood(receiver: fh.CallbackReceiver) -> None:
+    """Ten thousand forged deliveries leave nothing behind."""
+    _flood(receiver, 500)
+    tracemalloc.start()
+    try:
+        _flood(receiver, 500)
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        _flood(receiver, 10_000)
+        gc.collect()
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert after - before < 200_000
