@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +26,7 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.gate import Gate
 from fh_notebook.store import pending as table
 from fh_notebook.store.masking import masked
@@ -48,6 +48,10 @@ AT_ONCE: Final = 200
 REFUSED_BEFORE: Final = 1
 """So many direct calls that the cap refused, and ``auto`` has the rest queued by the service, where callbacks come: a
 queue of the service's own takes the next run in the moment that a place is free, and refuses none."""
+
+WRITE_S: Final = 0.02
+"""So long after the service took a run it is written down, together with those that it took meanwhile. Until then the
+job's claim says that it may have run: a kernel that is killed then finds it unknown, and calls it no second time."""
 
 _PREFIX: Final = uuid4().hex
 _NUMBERS: Final = count()
@@ -125,6 +129,8 @@ class Deliver:
         self._url = NOWHERE
         self._book = PendingRuns(store, client.workspace)
         self._left = left_behind(store, batch)
+        self._owner = self._book.owner.name if delivery != "direct" else ""
+        self._unwritten: dict[str, PendingLine] = {}
         self._told: set[str] = set()
         self._only_async: set[tuple[str, str | None]] = set()
         self._refused = 0
@@ -176,6 +182,7 @@ class Deliver:
 
     def end(self) -> None:
         """Take out of the book what is kept as answered."""
+        self._write()
         if self._delivery != "direct" or self._left:
             self._book.prune(self._batch)
 
@@ -192,7 +199,10 @@ class Deliver:
                 self._told.add(request.deployment)
         if not (accepted(run) and ids_of(run)):
             return exchange
-        return replace(exchange, run=await self._outcome(request, run, self._write_down(request, run)))
+        ticket = self._write_down(request, run)
+        outcome = await self._outcome(request, run, ticket)
+        self._unwritten.pop(ticket.line.id, None)
+        return Exchange(answer=exchange.answer, run=outcome)
 
     async def _outcome(self, request: InvokeRequest, first: Run, ticket: PendingTicket) -> Run:
         pending = PendingRun(
@@ -207,6 +217,7 @@ class Deliver:
         try:
             return await pending.outcome()
         except asyncio.CancelledError:
+            self._write()
             pending.cancel_waiting()
             raise
 
@@ -225,10 +236,20 @@ class Deliver:
             request_id=run.request_id,
             run_id=run.run_id,
             calls=run.attempts,
+            owner=self._owner,
             submitted_at=run.started_at or datetime.now(UTC),
         )
-        self._book.add(line)  # nobody waits for it: until it is there, the job's claim says that it may have run
+        if not self._unwritten:
+            asyncio.get_running_loop().call_later(WRITE_S, self._write)
+        self._unwritten[line.id] = line
         return PendingTicket(self._book, line)
+
+    def _write(self) -> None:
+        """Write down, in one, the runs that have not ended meanwhile."""
+        lines, self._unwritten = list(self._unwritten.values()), {}
+        if lines:
+            with suppress(StoreError):  # the answers cannot be kept either then, and that is told
+                self._book.add_all(lines)
 
     # --- auto
 

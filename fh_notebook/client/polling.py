@@ -63,11 +63,11 @@ class Poller:
     ----------
     jitter : function
         A uniform random number in [0, 1).
-    every_s : float
-        The shortest time between two look-ups.
+    every_s : float, optional
+        The shortest time between two look-ups, in place of :data:`EVERY_S`.
     """
 
-    def __init__(self, *, jitter: Callable[[], float] = random.random, every_s: float = EVERY_S) -> None:
+    def __init__(self, *, jitter: Callable[[], float] = random.random, every_s: float | None = None) -> None:
         self._jitter = jitter
         self._every_s = every_s
         self._heap: list[_Entry] = []
@@ -125,7 +125,7 @@ class Poller:
         return self._heap[0] if self._heap else None
 
     def _begin(self, entry: _Entry) -> None:
-        self._not_before = asyncio.get_running_loop().time() + self._every_s
+        self._not_before = asyncio.get_running_loop().time() + (EVERY_S if self._every_s is None else self._every_s)
         self.looks += 1
         task = asyncio.get_running_loop().create_task(self._look(entry))
         self._looking.add(task)

@@ -86,14 +86,16 @@ class _Watched(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._fh_in_head:
-            if self._fh_watch is None:
-                self._begin_watch()
             self._fh_head_bytes += len(data)
         if self.parser is None or self.transport.is_closing():  # what was read before it was cut off
             return
         super().data_received(data)
-        if self._fh_in_head and self._fh_head_bytes > MAX_HEAD_BYTES:
+        if not self._fh_in_head:
+            return
+        if self._fh_head_bytes > MAX_HEAD_BYTES:
             self.transport.abort()
+        elif self._fh_watch is None and self._fh_head_bytes:  # a whole head needs no watch: a timer costs as much as it
+            self._begin_watch()
 
     def on_headers_complete(self) -> None:
         self._fh_in_head, self._fh_head_bytes = False, 0

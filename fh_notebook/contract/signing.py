@@ -65,9 +65,9 @@ class HmacSha256:
 
         Spellings are compared, never decoded values: several base64 texts decode to the same bytes.
         """
-        digest = hmac.new(secret, body, hashlib.sha256)
-        spelt = digest.hexdigest().encode()
-        spellings = (spelt, b"sha256=" + spelt, base64.b64encode(digest.digest()))
+        digest = hmac.digest(secret, body, "sha256")
+        spelt = digest.hex().encode()
+        spellings = (spelt, b"sha256=" + spelt, base64.b64encode(digest))
         # All are compared, so that the time does not tell which one came near.
         return sum(hmac.compare_digest(header, spelling) for spelling in spellings) > 0
 

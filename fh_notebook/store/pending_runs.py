@@ -107,9 +107,9 @@ class PendingRuns:
         await self.safely(lambda: self._store.put(partial(pending.add, line=replace(line, owner=self.owner.name))))
         return ticket
 
-    def add(self, line: PendingLine) -> Committed[None]:
-        """Write a run of a batch down that the service took."""
-        return self._store.put_together(pending.add_all, replace(line, owner=self.owner.name))
+    def add_all(self, lines: list[PendingLine]) -> Committed[list[None]]:
+        """Write runs of a batch down that the service took."""
+        return self._store.put(partial(pending.add_all, lines=lines))
 
     @property
     def owner(self) -> Owner:

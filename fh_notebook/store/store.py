@@ -33,7 +33,7 @@ from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.reading import Reading
 from fh_notebook.store.rows import RowLine
-from fh_notebook.store.writer import Committed, Together
+from fh_notebook.store.writer import Committed
 
 __all__ = ["Store"]
 
@@ -97,16 +97,6 @@ class Store(Reading):
             The file cannot be opened. What goes wrong later is raised by the future.
         """
         return self._opened().writer.put(function)
-
-    def put_together(self, function: Together[Any, T], item: Any) -> Committed[T]:
-        """Have `function` write `item` in the writer's next transaction, with others of its kind in a few statements.
-
-        Raises
-        ------
-        StoreError
-            The file cannot be opened.
-        """
-        return self._opened().writer.put_together(function, item)
 
     def keep_run(self, run: Run, workspace: str, *, secrets: Secrets = NO_SECRETS) -> Committed[int]:
         """Keep a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""

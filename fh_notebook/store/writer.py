@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 from fh_notebook.errors import StoreError
 from fh_notebook.store.connection import explained
 
-__all__ = ["Committed", "Together", "Writer"]
+__all__ = ["Committed", "Writer"]
 
 T = TypeVar("T")
 Item = TypeVar("Item")

@@ -85,8 +85,7 @@ def test_by_callback_the_cap_refuses_nothing() -> None:
 def test_by_polling_every_row_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no callback can come; look-ups are counted with each run, and calls are the requests to run."""
     monkeypatch.setattr(polling, "FIRST_S", 0.05)
-    monkeypatch.setattr(polling.Poller.__init__, "__kwdefaults__", {"jitter": lambda: 0.5, "every_s": 0.002})
-    monkeypatch.setattr(polling, "_of_loop", None)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
     counting = Counting()
     batch = _batch(counting, 12, delivery="poll")
     _complete(batch, counting, 12)
@@ -112,8 +111,7 @@ def test_a_run_that_fails_is_a_row_and_a_refusal_too() -> None:
 def test_lost_callbacks_are_found_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     """The service signs with a secret that nobody was told: all are refused, and no row is lost."""
     monkeypatch.setattr(polling, "FIRST_BESIDE_RECEIVER_S", 0.05)
-    monkeypatch.setattr(polling.Poller.__init__, "__kwdefaults__", {"jitter": lambda: 0.5, "every_s": 0.002})
-    monkeypatch.setattr(polling, "_of_loop", None)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
     counting = Counting(spelling="sdk", callback_backoff_s=())
     with fh.CallbackReceiver(secrets="another secret") as receiver:
         batch = _batch(counting, 10, delivery="callback", receiver=receiver)
