@@ -14,7 +14,7 @@ import random
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Final, Protocol
 
@@ -48,12 +48,11 @@ class Watched(Protocol):
         ...
 
 
-@dataclass(order=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Entry:
     due: float
-    number: int
-    watched: Watched = field(compare=False)
-    wait_s: float = field(compare=False)
+    watched: Watched
+    wait_s: float
 
 
 class Poller:
@@ -70,7 +69,7 @@ class Poller:
     def __init__(self, *, jitter: Callable[[], float] = random.random, every_s: float | None = None) -> None:
         self._jitter = jitter
         self._every_s = every_s
-        self._heap: list[_Entry] = []
+        self._heap: list[tuple[float, int, _Entry]] = []  # plain ones, which are compared in C
         self._entries: dict[int, _Entry] = {}
         self._numbers = count()
         self._changed = asyncio.Event()
@@ -97,9 +96,9 @@ class Poller:
 
     def _put(self, watched: Watched, wait_s: float) -> None:
         spread = 1 + SPREAD * (2 * self._jitter() - 1)
-        entry = _Entry(asyncio.get_running_loop().time() + wait_s * spread, next(self._numbers), watched, wait_s)
+        entry = _Entry(asyncio.get_running_loop().time() + wait_s * spread, watched, wait_s)
         self._entries[id(watched)] = entry
-        heapq.heappush(self._heap, entry)
+        heapq.heappush(self._heap, (entry.due, next(self._numbers), entry))
         self._changed.set()
 
     async def _serve(self) -> None:
@@ -109,7 +108,7 @@ class Poller:
             if entry is not None and len(self._looking) < AT_ONCE:
                 wait_s = max(entry.due, self._not_before) - asyncio.get_running_loop().time()
                 if wait_s <= 0:
-                    self._begin(heapq.heappop(self._heap))
+                    self._begin(heapq.heappop(self._heap)[2])
                     continue
             else:
                 wait_s = LONGEST_S
@@ -120,9 +119,9 @@ class Poller:
 
     def _next(self) -> _Entry | None:
         """Return what is due next; entries of runs that were forgotten are left out."""
-        while self._heap and self._entries.get(id(self._heap[0].watched)) is not self._heap[0]:
+        while self._heap and self._entries.get(id(self._heap[0][2].watched)) is not self._heap[0][2]:
             heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else None
+        return self._heap[0][2] if self._heap else None
 
     def _begin(self, entry: _Entry) -> None:
         self._not_before = asyncio.get_running_loop().time() + (EVERY_S if self._every_s is None else self._every_s)

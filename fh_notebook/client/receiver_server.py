@@ -16,6 +16,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fh_notebook.client.receiving import WHOLE
 from fh_notebook.errors import SettingsError
 
 __all__ = ["HEAD_S", "IDLE_S", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ReceiverServer", "listen"]
@@ -101,6 +102,10 @@ class _Watched(HttpToolsProtocol):
         self._fh_in_head, self._fh_head_bytes = False, 0
         self._end_watch()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.scope[WHOLE] = True  # type: ignore[typeddict-unknown-key]  # ours
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self._fh_in_head = True

@@ -15,6 +15,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ BODY_S: Final = 15.0
 """Seconds for the whole body."""
 HOLD_S: Final = 5.0
 MAX_HELD: Final = 32
+
+WHOLE: Final = "fh.whole"
+"""In a request's scope once all of it is here: then no limit in time is set, which would cost as much as reading it."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -164,13 +168,16 @@ class Window:
         if announced.isdigit() and (len(announced) > 12 or int(announced) > self._max_body_bytes):
             self._tally.too_large += 1
             return 413, None
-        return await self._with_body(headers, receive)
+        limit_s = None if scope.get(WHOLE) else self._body_s
+        return await self._with_body(headers, receive, limit_s)
 
-    async def _with_body(self, headers: Mapping[str, bytes], receive: Receive) -> tuple[int, bytes | None]:
+    async def _with_body(
+        self, headers: Mapping[str, bytes], receive: Receive, limit_s: float | None
+    ) -> tuple[int, bytes | None]:
         chunks: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(self._body_s):
+            async with asyncio.timeout(limit_s) if limit_s is not None else nullcontext():
                 more = True
                 while more:
                     message = await receive()
