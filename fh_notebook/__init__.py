@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         SnippetError,
         StoreError,
     )
+    from fh_notebook.notebook.form import Form, form
     from fh_notebook.reattaching import areattach, pending, reattach
     from fh_notebook.session import deployments
     from fh_notebook.settings import configure
@@ -112,6 +113,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "SnippetError",
         "StoreError",
     ),
+    "fh_notebook.notebook.form": ("Form", "form"),
     "fh_notebook.reattaching": ("areattach", "pending", "reattach"),
     "fh_notebook.session": ("deployments",),
     "fh_notebook.settings": ("configure",),
@@ -138,6 +140,7 @@ __all__ = [
     "ConnectFailed",
     "Deployment",
     "FetchHiveError",
+    "Form",
     "InputError",
     "InvokeRequest",
     "LimitReached",
@@ -164,6 +167,7 @@ __all__ = [
     "datetime_",
     "deployments",
     "forget",
+    "form",
     "group",
     "history",
     "integer",

@@ -44,7 +44,7 @@ def check_base_url(url: str) -> str:
     if parts.username or parts.password:
         raise SettingsError("base_url has a user name or password in it; give the key as api_key")
     if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"base_url {redact(str(url))!r} is not an address; it begins with https:// and ends in /v1")
+        raise SettingsError(f"base_url {redact(str(url))!r} is not an address; {_cure(url)}")
     if parts.query or parts.fragment:
         raise SettingsError(f"base_url {redact(str(url))!r} has a query; it ends in /v1")
     if parts.scheme == "http" and not is_loopback(host):
@@ -52,10 +52,22 @@ def check_base_url(url: str) -> str:
             f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
         )
     if not parts.path.rstrip("/").endswith("/v1"):
-        raise SettingsError(f"base_url {redact(url)!r} does not end in /v1, as the service's addresses do")
+        raise SettingsError(
+            f"base_url {redact(url)!r} does not end in /v1, as the service's addresses do; "
+            f"write {redact(url.rstrip('/'))}/v1"
+        )
     default_port = {"https": ":443", "http": ":80"}[parts.scheme]
     # Written out or not, it is the same workspace.
     return urlunsplit(parts._replace(netloc=parts.netloc.removesuffix(default_port))).rstrip("/")
+
+
+def _cure(url: str) -> str:
+    """Say what to write in place of an address that lacks its beginning."""
+    host = hostname(f"//{url}")
+    if "://" in url or ("." not in host and host != "localhost"):
+        return "it begins with https:// and ends in /v1"
+    scheme = "http" if is_loopback(host) else "https"
+    return f"write {scheme}://{redact(url.rstrip('/').removesuffix('/v1'))}/v1"
 
 
 def is_loopback(host: str) -> bool:

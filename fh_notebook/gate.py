@@ -29,6 +29,7 @@ from fh_notebook import settings
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached, SettingsError
+from fh_notebook.moments import Event, Memory
 from fh_notebook.slots import Call, Slot, clock
 from fh_notebook.waiting import Line, Turns
 
@@ -84,6 +85,8 @@ class Gate:
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
         self._now = now
         self._pace = Pace()
+        self.memory = Memory()
+        """When the limit changed and why, for who wants to see it afterwards."""
         self.fixed_at: int | None = None
         """The number that `fix` was given; ``None`` while the limit adapts, or is what ``configure`` says."""
         self.in_flight = 0
@@ -124,11 +127,14 @@ class Gate:
             raise SettingsError(f"max_concurrency is {max_concurrency!r}; give a whole number from 1, or None to adapt")
         with self._lock:
             self.fixed_at = max_concurrency
+            self._note("fixed")
             self._grant()
 
     def reopen(self) -> None:
         """Forget that the daily cap was used up, for example after a change of plan."""
         with self._lock:
+            if self.closed_until is not None:
+                self._note("reopened")
             self.closed_until = None
 
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
@@ -221,6 +227,7 @@ class Gate:
                 self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock())
             elif decision.verdict is Verdict.DONE:
                 self._admitted(call, left)
+            self._note("refused" if throttled else "answered")
 
     def _over_the_cap(self, call: Call | None, wait_s: float) -> None:
         if self._held_at is not None:
@@ -251,9 +258,13 @@ class Gate:
         with self._lock:
             self.out -= 1
 
+    def _note(self, event: Event) -> None:
+        self.memory.note(self._now(), limit=self.limit, out=self.in_flight, event=event)
+
     def _close(self) -> None:
         """Let nobody in until the daily cap is renewed, and tell those who wait. The lock is held."""
         self.closed_until = next_reset(self._now())
+        self._note("closed")
         while self._waiting:
             if not (waiter := self._waiting.next()).wake():
                 self._waiting.settle(waiter)

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 __all__ = [
-    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "el", "fold", "folded", "folded_text", "join", "printable", "table",
+    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "el", "fold", "folded", "folded_text", "join", "opened",
+    "printable", "table",
 ]  # fmt: skip
 
 TEXT_CAP: Final = 20_000
@@ -39,7 +40,7 @@ class Html(str):
 
 
 # C0 and C1 controls (but tab and newline), and the marks that reverse or hide text (bidi overrides, isolates, BOM).
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
@@ -59,8 +60,14 @@ def clip(text: str, limit: int = TEXT_CAP) -> str:
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
 
 
-def _opened(text: str, lines: int, chars: int) -> tuple[str, str]:
-    """Return what of `text` is open to the eye, and the rest."""
+def opened(text: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> tuple[str, str]:
+    r"""Return what of a long `text` is open to the eye, and the rest, without the sign at which it is cut.
+
+    Examples
+    --------
+    >>> opened("one\ntwo\nthree", lines=1)
+    ('one', 'two\nthree')
+    """
     ends = _ends_of_lines(text, int(lines * _SLACK) + 1)
     if len(ends) <= lines * _SLACK and len(text) <= chars * _SLACK:
         return text, ""
@@ -113,7 +120,7 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
     True
     """
     text = text.replace("\r\n", "\n").rstrip("\n")
-    head, rest = _opened(text, LINES_OPEN, min(open_chars, cap))
+    head, rest = opened(text, LINES_OPEN, min(open_chars, cap))
     if not rest:
         return el("div", head, cls=cls, style=_KEEP_LINES)
     kept, end = rest, ""
@@ -136,7 +143,7 @@ def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = 
     … 2 more lines; run.text has all
     """
     text = text.replace("\r\n", "\n").rstrip("\n")
-    head, rest = _opened(text, lines, chars)
+    head, rest = opened(text, lines, chars)
     return printable(f"{head}\n… {_rest(rest)}; {whole}" if rest else head)
 
 

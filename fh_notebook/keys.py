@@ -85,11 +85,27 @@ def from_environment() -> Secret | None:
 
 def from_keyring(origin: str) -> Secret | None:
     """Return the key that the system's keyring has for a service, if any."""
-    try:
-        import keyring
-    except ImportError:
+    keyring = _imported(_keyring)
+    if keyring is None:
         return None
     return _asked(lambda: keyring.get_password(KEYRING_SERVICE, origin), "the keyring")
+
+
+def _keyring() -> Any:
+    import keyring
+
+    return keyring
+
+
+def _imported(load: Callable[[], Any]) -> Any:
+    """Return what `load` imports, or ``None`` where it is missing, or broken in whatever way of its own."""
+    try:
+        return load()
+    except ImportError:
+        return None
+    except Exception as broken:  # google-colab, for one, can be installed where there is no Colab
+        log.debug("a source of keys cannot be imported: %s", type(broken).__name__)
+        return None
 
 
 def _asked(ask: Callable[[], Any], source: str) -> Secret | None:
@@ -109,9 +125,8 @@ def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
     tuple of (bool, str)
         Whether it is there now, with the keyring's name; else why not.
     """
-    try:
-        import keyring
-    except ImportError:
+    keyring = _imported(_keyring)
+    if keyring is None:
         return False, "the package keyring is not installed"
     try:
         name = str(getattr(keyring.get_keyring(), "name", "") or "keyring")
@@ -119,6 +134,8 @@ def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
             return False, f"{name} would write it to a file in the clear"
         keyring.set_password(KEYRING_SERVICE, origin, key.reveal())
     except Exception as broken:
+        if type(broken).__name__ == "NoKeyringError":
+            return False, "this machine has no keyring"
         return False, f"the keyring refused it ({redact(type(broken).__name__)})"
     # Read back, since a null keyring takes everything and keeps nothing.
     kept = from_keyring(origin) == key
@@ -130,9 +147,7 @@ def forget_in_keyring(origin: str) -> bool:
     if from_keyring(origin) is None:
         return False
     try:
-        import keyring
-
-        keyring.delete_password(KEYRING_SERVICE, origin)
+        _imported(_keyring).delete_password(KEYRING_SERVICE, origin)
     except Exception as broken:
         log.debug("the keyring did not delete the key: %s", type(broken).__name__)
     return from_keyring(origin) is None
@@ -206,12 +221,23 @@ def _nearest_dotenv() -> Path:
 # --- the secrets of hosted notebooks
 
 
+def _colab() -> Any:
+    from google.colab import userdata  # type: ignore[import-not-found,unused-ignore]
+
+    return userdata
+
+
+def _kaggle() -> Any:
+    import kaggle_secrets  # type: ignore[import-not-found,unused-ignore]
+
+    return kaggle_secrets
+
+
 def from_colab() -> Look:
     """Ask Google Colab's secrets, where this is a Colab notebook."""
     source = f"Colab secret {KEY_NAME}"
-    try:
-        from google.colab import userdata  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
+    userdata = _imported(_colab)
+    if userdata is None:
         return Look(source=source)
     try:
         return Look(source=source, key=as_secret(userdata.get(KEY_NAME)) or None)
@@ -228,8 +254,7 @@ def from_colab() -> Look:
 def from_kaggle() -> Look:
     """Ask Kaggle's secrets, where this is a Kaggle notebook."""
     source = f"Kaggle secret {KEY_NAME}"
-    try:
-        from kaggle_secrets import UserSecretsClient  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
+    secrets = _imported(_kaggle)
+    if secrets is None:
         return Look(source=source)
-    return Look(source=source, key=_asked(lambda: UserSecretsClient().get_secret(KEY_NAME), "Kaggle's secrets"))
+    return Look(source=source, key=_asked(lambda: secrets.UserSecretsClient().get_secret(KEY_NAME), "Kaggle's secrets"))

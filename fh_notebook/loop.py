@@ -366,8 +366,7 @@ def tell_in_short(ended: KeyboardInterrupt | asyncio.CancelledError, words: str)
 async def briefly(work: Awaitable[object], timeout_s: float) -> None:
     """Run `work` to its end on a thread of its own, and wait for that no longer than `timeout_s`.
 
-    For the last words of what is cancelled: `work` may block, and goes on by itself when nobody waits any more. A
-    process that ends meanwhile ends after it.
+    For the last words of what is cancelled: `work` may block, goes on when nobody waits, and outlives the program.
     """
     here = asyncio.get_running_loop()
     ended = asyncio.Event()

@@ -53,6 +53,7 @@ def find_chromium() -> str | None:
 @contextlib.contextmanager
 def run_browser(chromium: str) -> Iterator[Browser]:
     """Start Chromium without a window, by Debian's own binary: Playwright downloads none."""
+    expect.set_options(timeout=PATIENCE_MS)  # Playwright's own 5 s are less than a busy machine takes
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(CHROMIUM_FLAGS))
         try:
@@ -125,6 +126,7 @@ def _lab_command(port: int, root: Path) -> list[str]:
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
         "LabApp.expose_app_in_browser": True,
+        "JupyterNotebookApp.expose_app_in_browser": True,  # the same server has Notebook 7 at /notebooks/NAME
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *flags]
@@ -182,6 +184,8 @@ class Lab:
     """Uncaught errors of the page's scripts."""
     name: str = ""
     """The open notebook's file name."""
+    place: str = "doc/tree"
+    """Where the server has the page of one notebook; ``notebooks`` is Notebook 7."""
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE_MS)
@@ -201,7 +205,7 @@ class Lab:
             notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
             notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
             nbformat.write(notebook, self.server.root / self.name)
-        self.page.goto(f"{self.server.url}/doc/tree/{self.name}?reset", wait_until="domcontentloaded")
+        self.page.goto(f"{self.server.url}/{self.place}/{self.name}?reset", wait_until="domcontentloaded")
         self.page.locator(".jp-Notebook").wait_for()
         self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
         self.page.evaluate(_READY)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from keyring import get_keyring, set_keyring
 from keyring.backend import KeyringBackend
+from keyring.backends.fail import Keyring as NoKeyring
 
 import fh_notebook as fh
 from fh_notebook import keys, session, settings
@@ -30,6 +31,7 @@ SOURCES = ["argument", "configure", "environment", "keyring", "dotenv", "colab",
 BACKEND = """
 import os
 from keyring.backend import KeyringBackend
+from keyring.backends.fail import Keyring as NoKeyring
 
 class Held(KeyringBackend):
     priority = 9
@@ -151,6 +153,14 @@ def test_a_colab_secret_that_is_not_for_this_notebook_is_hinted_at(hosted: Path)
     assert "Notebook access" in hints[0]
     key, source, hints, _ = _find(hosted, {"colab": "denied", "kaggle": "fhk_from_kaggle"})
     assert (key, source, len(hints)) == ("fhk_from_kaggle", TOLD["kaggle"], 1)
+
+
+def test_a_source_that_breaks_at_its_import_has_no_key(hosted: Path) -> None:
+    """Colab's and Kaggle's packages can be installed elsewhere, and break there in ways of their own."""
+    (hosted / "google" / "colab" / "userdata.py").write_text("raise RuntimeError('no frontend')")
+    assert _find(hosted, {"kaggle": "fhk_from_kaggle"})[:3] == ("fhk_from_kaggle", TOLD["kaggle"], [])
+    (hosted / "kaggle_secrets.py").write_text("raise KeyError('KAGGLE_USER_SECRETS_TOKEN')")
+    assert _find(hosted, {}) == (None, "", [], True)
 
 
 def test_the_notice_without_a_key_has_the_hint_and_every_cure(hosted: Path) -> None:
@@ -359,3 +369,14 @@ def test_nothing_is_kept_where_the_keyring_keeps_nothing() -> None:
     """The null keyring takes everything and keeps nothing: the answer says so, and nothing raises."""
     assert keys.keep_in_keyring("api.fetchhive.com", Secret("fhk_0123456789")) == (False, "the keyring keeps nothing")
     assert not keys.forget_in_keyring("api.fetchhive.com")
+
+
+def test_a_machine_without_a_keyring_is_told_so() -> None:
+    """As on most servers: not by the name of keyring's error."""
+    before = get_keyring()
+    set_keyring(NoKeyring())
+    try:
+        told = keys.keep_in_keyring("api.fetchhive.com", Secret("fhk_0123456789"))
+    finally:
+        set_keyring(before)
+    assert told == (False, "this machine has no keyring")

@@ -80,6 +80,7 @@ class Agenda:
         With `keep`, what is planned is kept under the batch's name; else with the first start.
         """
         self._store.keep_owed()
+        self.feed.seen_id = self._store.newest_id()  # before the look-up: what others answer from now on is news
         if keep:
             self._register()
         self.feed.call_lost = self._options.retry_unknown or self._options.reuse is None
@@ -122,6 +123,7 @@ class Agenda:
         """Return what is to be called now, after looking for what others have answered meanwhile."""
         self._register()
         self._store.keep_owed()
+        self.feed.seen_id = self._store.newest_id()  # before the look-up: what others answer from now on is news
         self.feed.call_lost = retry_unknown
         if self.plan.rows is None:
             return chained(Ahead(self.feed.again()), self._fresh)
@@ -130,6 +132,7 @@ class Agenda:
     def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
         """Return the failed jobs that are to be called again."""
         self._store.keep_owed()
+        self.feed.seen_id = self._store.newest_id()  # before the look-up: what others answer from now on is news
         return self._counted([job for window in self.feed.failed(error_code) for job in window], most_at_once)
 
     def _counted(self, jobs: list[Job], most_at_once: int) -> Windows:

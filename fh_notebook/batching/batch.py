@@ -72,6 +72,11 @@ class Batch:
         Columns: ``row, variant, repeat, status, output, error_code, error, attempts, elapsed_s, started_at, request_id,
         reused, key``, then the source columns (``in.<name>`` where a name is taken), then ``out.<name>`` for outputs
         that are objects. Times are UTC, ``elapsed_s`` is in seconds.
+
+        The index is that of the DataFrame that was run, levels and names with it, so that ``tickets.join(...)`` finds
+        its rows; a row has it on each of its lines. Where the frame had only the plain 0, 1, 2, ... or an index that
+        does not tell its rows apart, and for any other source, it counts the lines from 0. The column ``row`` is the
+        same label as one value.
         """
         return self._frame(lambda kind: kind != PENDING)
 
@@ -91,9 +96,9 @@ class Batch:
         Raises
         ------
         SettingsError
-            `n` is less than 1.
+            `n` is not a whole number from 1.
         """
-        if n < 1:
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
         while part := list(islice(pairs, n)):
@@ -103,7 +108,8 @@ class Batch:
         """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
 
         A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers, lists and objects
-        are JSON. Written in parts, and there as a whole or not at all.
+        are JSON; the index is not written, the column ``row`` says the same. Written in parts, and there as a whole or
+        not at all.
 
         Parameters
         ----------
@@ -139,7 +145,7 @@ class Batch:
         """Write :attr:`frame` as Parquet, with ``frame.attrs``; return what was written.
 
         ``pandas.read_parquet`` gives the same dtypes, except that values of several kinds are text: texts as they are,
-        everything else as JSON. So is ``output``, always.
+        everything else as JSON. So is ``output``, always. The index is there, too, where it is the source's own.
 
         Raises
         ------
@@ -147,6 +153,24 @@ class Batch:
             It cannot be written there, pyarrow is not installed, or the batch is running.
         """
         return to_parquet(self, path)
+
+    def plot(self, kind: str = "limits") -> Any:
+        """Return the figure of how many calls the service let through at once, and when it refused some.
+
+        A matplotlib ``Figure`` that shows itself in both themes, with ``alt``, what it shows in words. Only calls of
+        this process are known.
+
+        Parameters
+        ----------
+        kind : {"limits"}
+            What is drawn.
+
+        Raises
+        ------
+        SettingsError
+            `kind` is something else, this process has made no call for the batch, or matplotlib is not installed.
+        """
+        return views.knock("Batch.plot", self, kind, self._control.moments)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""

@@ -28,6 +28,7 @@ from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_
 from fh_notebook.batching.wording import sentence
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.log import log
+from fh_notebook.moments import Moment
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Control:
         self._active = False
         self._cancel_asked = False
         self._cut = 0
+        self._calls_before = 0
         self._paused = False
         self._max_concurrency = options.max_concurrency
         self._ended = threading.Event()
@@ -105,13 +107,19 @@ class Control:
         return AT_ONCE if self._options.delivery in ("callback", "poll") else int(self._client.gate.limit)
 
     @property
+    def moments(self) -> tuple[Moment, ...]:
+        """What the workspace's gate remembers of its limit, in this process."""
+        moments: tuple[Moment, ...] = self._client.gate.memory.moments()
+        return moments
+
+    @property
     def calls_left(self) -> int | None:
         """How many calls this start still has to make; ``None`` where the rows are not known."""
         if self.agenda.plan.rows is None:
             return None
         counts, most = self.counts, self.agenda.plan.max_calls
         left = counts.pending
-        return left if most is None else min(left, max(0, most - counts.calls))
+        return left if most is None else min(left, max(0, most - (counts.calls - self._calls_before)))
 
     @property
     def waiting_until(self) -> datetime | None:
@@ -189,6 +197,7 @@ class Control:
         self.blocks = blocks
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self.stopped, self._cancel_asked, self._paused, self._cut = None, False, False, 0
+        self._calls_before = self._outcomes.calls
         self._ended.clear()
         self._active = True
 

@@ -19,8 +19,9 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Ledger
 from fh_notebook.batching.outcomes import kind_of
 from fh_notebook.batching.queue import Entry, Queue
+from fh_notebook.batching.reach import Reach
 from fh_notebook.batching.seams import GateLike
-from fh_notebook.batching.stopping import RESUME, Limits
+from fh_notebook.batching.stopping import RESUME, Limits, rows_broke, unreached
 from fh_notebook.batching.worker import Worker
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.rate import Rate
@@ -100,6 +101,7 @@ class Engine:
         """Why no further call was started, if that was so."""
         self.paused = False
         self._errors = 0
+        self._reach = Reach()
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -124,7 +126,9 @@ class Engine:
             raise
         finally:
             await _ended(feeding)
-        self._queue.raise_broken()
+        if self._queue.broken is not None:
+            self.stop(rows_broke(self._queue.broken))
+            raise self._queue.broken
         return self.stopped
 
     @property
@@ -182,12 +186,13 @@ class Engine:
         """Return once a job may be sent, or ``False`` when no more are to be started."""
         while self.stopped is None:
             self._changed.clear()
-            ready = self._queue.ready(self._loop.time())
+            now = self._loop.time()
+            ready = self._queue.ready(now)
             if self._queue.is_empty and not self._tasks:
                 return False
             if not self._queue.is_empty and self._must_stop():
                 return False
-            if ready and self._may_start() and self._has_room():
+            if ready and self._may_start(now) and self._has_room():
                 return True
             await self._wait_for_change()
         return False
@@ -195,26 +200,28 @@ class Engine:
     def _take(self) -> Entry | None:
         """Return the next job that is due, if one may be sent now; it counts as about to be sent."""
         now = self._loop.time()
-        if self.stopped is not None or not self._queue.ready(now) or self._must_stop() or not self._may_start():
+        if self.stopped is not None or not self._queue.ready(now) or self._must_stop() or not self._may_start(now):
             return None
         if self._rate is not None:
             self._due = self._rate.next_due(self._due, now)
         self._opening += 1
         return self._queue.take(now)
 
-    def _pace_s(self, now: float) -> float:
-        """How long the next call must wait by the rate."""
-        return 0.0 if self._rate is None else self._rate.next_due(self._due, now) - now
+    def _paced_until(self, now: float) -> float:
+        """When the next call may go: by the rate, and since the last ones have met nobody, or no free place."""
+        rests_until = self._reach.rests_until
+        return rests_until if self._rate is None else max(rests_until, self._rate.next_due(self._due, now))
 
-    def _may_start(self) -> bool:
-        if self.paused or self._pace_s(self._loop.time()) > 0:
+    def _may_start(self, now: float) -> bool:
+        if self.paused or self._paced_until(now) > now:
             return False
         most_calls = self._limits.most_calls
         # Those that are opening may yet find their answer elsewhere: wait for what they do.
         return most_calls is None or self.calls + self._opening < most_calls
 
     def _has_room(self) -> bool:
-        return self.max_in_flight is None or len(self._tasks) < self.max_in_flight
+        most = 1 if self._reach.asks else self.max_in_flight
+        return most is None or len(self._tasks) < most
 
     def _must_stop(self) -> bool:
         if self.stopped is None:
@@ -230,11 +237,11 @@ class Engine:
 
     async def _wait_for_change(self) -> None:
         now = self._loop.time()
-        due = [at - now for at in (self._queue.due, self._deadline()) if at is not None]
-        if not self.paused and (pace_s := self._pace_s(now)) > 0:
-            due.append(pace_s)
+        times = (self._queue.due, self._deadline(), None if self.paused else self._paced_until(now))
+        # Not what is past: something else holds that up, and tells when it has changed.
+        coming = [at for at in times if at is not None and at > now]
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(due)) if due else None):
+            async with asyncio.timeout_at(min(coming, default=None)):
                 await self._changed.wait()
 
     def _leave_gate_without_work(self) -> None:
@@ -297,6 +304,27 @@ class Engine:
     def put_off(self, entry: Entry, wait_s: float) -> None:
         """Have a job come again."""
         self._queue.put_off(entry, self._loop.time() + wait_s)
+
+    def missed(self, run: Run) -> bool:
+        """Note a call that reached nobody, and say whether its row may be to blame; it may be one too many."""
+        self.calls -= 1  # an attempt to connect is no request sent
+        may_be_the_row = self._reach.missed(self._loop.time())
+        stopped = unreached(run, in_a_row=self._reach.in_a_row, lasted_s=self._reach.lasted_s)
+        if stopped is not None:
+            self.stop(stopped)
+        return may_be_the_row and self.stopped is None
+
+    def heard(self) -> None:
+        """Note a call that somebody answered, or may have run."""
+        if self._reach.in_a_row:
+            self._reach.heard()
+            self._changed.set()
+
+    def refused_one(self, wait_s: float) -> None:
+        """Note a call that was refused for too many at once, and is to wait."""
+        self.refused += 1
+        if len(self._tasks) <= 1:
+            self._reach.refused_alone(self._loop.time(), wait_s)
 
     # --- the end
 

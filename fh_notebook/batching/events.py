@@ -59,8 +59,8 @@ class Stopped:
     """No further call is started; what has no outcome stays pending."""
 
     reason: str
-    """``daily_cap``, ``credits``, ``auth``, ``max_calls``, ``max_seconds``, ``fail_on_error``, ``store``,
-    ``cancelled`` or ``defect``."""
+    """``daily_cap``, ``credits``, ``auth``, ``unreachable``, ``max_calls``, ``max_seconds``, ``fail_on_error``,
+    ``store``, ``rows``, ``cancelled`` or ``defect``."""
     message: str
     """One line for a person, with what to do next."""
     run: Run | None = None

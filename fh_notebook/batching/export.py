@@ -20,6 +20,7 @@ import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.export_cells import csv_lines, header, sheet_cells
+from fh_notebook.batching.export_columns import columns_as_index
 from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, ensure_xlsxwriter, open_workbook, without_markup
 from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
 from fh_notebook.batching.export_parquet import ensure_pyarrow, open_parquet
@@ -149,14 +150,22 @@ def to_parquet(source: Source, path: Any) -> Exported:
     ensure_pyarrow()
     target = _checked(source, path, PARQUET)
     care = Care()
-    survey = Survey.of(source)
+    survey = Survey.of(source, with_index=True)
     names = header(survey.shape, without_halves)
+
+    def whole(part: pd.DataFrame) -> pd.DataFrame:
+        return columns_as_index(_whole(part, names, care), survey.index_names)
+
     rows = 0
-    with replacing(target) as raw, open_parquet(raw, _whole(survey.template, names, care), survey.attrs) as file:
+    with_index = bool(survey.index_names)
+    with (
+        replacing(target) as raw,
+        open_parquet(raw, whole(survey.template), survey.attrs, with_index=with_index) as file,
+    ):
         for part in survey.shaped():
-            file.write(_whole(part, names, care))
+            file.write(whole(part))
             rows += len(part)
-    return _exported(target, rows, names, care)
+    return _exported(target, rows, names[len(survey.index_names) :], care)
 
 
 def to_jsonl(source: Source, path: Any) -> Exported:

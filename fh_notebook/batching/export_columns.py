@@ -17,7 +17,7 @@ from pandas.api import types
 from fh_notebook.batching.cells import plain
 from fh_notebook.batching.frames import INSTANT, TEXT
 
-__all__ = ["as_shaped", "shape_of", "text_of"]
+__all__ = ["as_shaped", "columns_as_index", "index_as_columns", "shape_of", "text_of"]
 
 Kind = Any
 """A dtype, or its name; ``None`` is a column without any value so far."""
@@ -109,6 +109,7 @@ def _common(one: Kind, other: Kind) -> Kind:
 def as_shaped(part: pd.DataFrame, shape: dict[str, Kind]) -> pd.DataFrame:
     """Return `part` with the columns of `shape`, each of its kind; columns that it has not are missing values."""
     lines = range(len(part))
+    part = part.reset_index(drop=True)
     columns = {
         name: _cast(part[name] if name in part.columns else pd.Series([None] * len(part), dtype=object), kind)
         for name, kind in shape.items()
@@ -130,3 +131,24 @@ def _cast(column: pd.Series[Any], kind: Kind) -> pd.Series[Any]:
     given: pd.Series[Any] = pd.to_datetime(column, utc=True) if types.is_object_dtype(column.dtype) else column
     cast: pd.Series[Any] = given.astype(kind)
     return cast
+
+
+_LEVEL: Final = "__index_{}__"
+
+
+def index_as_columns(part: pd.DataFrame) -> pd.DataFrame:
+    """Return `part` with the levels of its own index as its first columns, so that they have one kind in all parts."""
+    if isinstance(part.index, pd.RangeIndex):  # nobody's own: see `rows.Rows.index`
+        return part
+    whole = part.reset_index(drop=True)
+    for place in range(part.index.nlevels):
+        whole.insert(place, _LEVEL.format(place), part.index.get_level_values(place))
+    whole.attrs = part.attrs
+    return whole
+
+
+def columns_as_index(part: pd.DataFrame, names: list[Any]) -> pd.DataFrame:
+    """Return `part` as it was before :func:`index_as_columns`; `names` are those of the levels, none without them."""
+    if not names:
+        return part
+    return part.set_index([_LEVEL.format(place) for place in range(len(names))]).rename_axis(names)

@@ -1,6 +1,7 @@
 """Writes the parts of a batch as one Parquet file.
 
-Rule of this file: `pandas.read_parquet` gives back the very dtypes of the parts, and ``frame.attrs``.
+Rule of this file: `pandas.read_parquet` gives back the very dtypes of the parts, their index where it is one of their
+own, and ``frame.attrs``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ GROUP_BYTES: Final = 16 * 1024 * 1024
 class Parquet:
     """A Parquet file that is being written."""
 
-    def __init__(self, writer: Any, schema: Any) -> None:
+    def __init__(self, writer: Any, schema: Any, *, with_index: bool) -> None:
+        self._with_index = with_index
         self._writer = writer
         self._schema = schema
         self._gathered: list[Any] = []
@@ -49,7 +51,8 @@ class Parquet:
         """Write lines of the schema's columns, as soon as there are enough of them."""
         import pyarrow as pa
 
-        self._gathered.append(pa.Table.from_pandas(part, schema=self._schema, preserve_index=False))
+        table = pa.Table.from_pandas(part, schema=self._schema, preserve_index=self._with_index)
+        self._gathered.append(table)
         if sum(table.nbytes for table in self._gathered) >= GROUP_BYTES:
             self.flush()
 
@@ -63,14 +66,16 @@ class Parquet:
 
 
 @contextmanager
-def open_parquet(file: BinaryIO, template: pd.DataFrame, attrs: Mapping[Any, Any]) -> Iterator[Parquet]:
+def open_parquet(
+    file: BinaryIO, template: pd.DataFrame, attrs: Mapping[Any, Any], *, with_index: bool = False
+) -> Iterator[Parquet]:
     """Give a file of the columns and dtypes of `template`, which is whole when the block ends."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.Schema.from_pandas(template, preserve_index=False)
+    schema = pa.Schema.from_pandas(template, preserve_index=with_index)
     schema = schema.with_metadata({**(schema.metadata or {}), ATTRS: json.dumps(dict(attrs)).encode()})
     with pq.ParquetWriter(file, schema) as writer:
-        made = Parquet(writer, schema)
+        made = Parquet(writer, schema, with_index=with_index)
         yield made
         made.flush()

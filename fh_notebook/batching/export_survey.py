@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from fh_notebook.batching.export_columns import as_shaped, shape_of
+from fh_notebook.batching.export_columns import as_shaped, index_as_columns, shape_of
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.provenance import ATTRS
 
@@ -59,20 +59,32 @@ class Survey:
     template: pd.DataFrame
     """All columns with their kinds, and no line."""
     parts: Callable[[], Iterable[pd.DataFrame]]
+    index_names: list[Any]
+    """Of the levels of the table's own index, which are its first columns here; none without one, or not asked for."""
 
     @classmethod
-    def of(cls, source: Source) -> Survey:
+    def of(cls, source: Source, *, with_index: bool = False) -> Survey:
         """Look at all parts of `source`."""
+        read = index_as_columns if with_index else _as_it_is
         stream = source.iter_frames(PART)
-        first, second = next(stream, None), next(stream, None)
-        if first is None:
-            first = source.frame  # which has no line either
+        came, second = next(stream, None), next(stream, None)
+        if came is None:
+            came = source.frame  # which has no line either
+        first, attrs = read(came), came.attrs
+        names = list(came.index.names) if first is not came else []
         if second is None:
             only, shape = first, shape_of([first])
-            return cls(shape=shape, attrs=first.attrs, template=_none_of(first, shape), parts=lambda: [only])
-        attrs, head = first.attrs, first.iloc[:0]
-        shape = shape_of(chain([first, second], stream))
-        return cls(shape=shape, attrs=attrs, template=_none_of(head, shape), parts=lambda: source.iter_frames(PART))
+            template = _none_of(first, shape)
+            return cls(shape=shape, attrs=attrs, template=template, parts=lambda: [only], index_names=names)
+        head = first.iloc[:0]
+        shape = shape_of(chain([first, read(second)], map(read, stream)))
+        return cls(
+            shape=shape,
+            attrs=attrs,
+            template=_none_of(head, shape),
+            parts=lambda: map(read, source.iter_frames(PART)),
+            index_names=names,
+        )
 
     def shaped(self) -> Iterator[pd.DataFrame]:
         """Yield the parts with all columns, each of its kind."""
@@ -83,6 +95,10 @@ class Survey:
         """Where the lines are from, if they say so."""
         found = self.attrs.get(ATTRS)
         return found if isinstance(found, dict) else {}
+
+
+def _as_it_is(part: pd.DataFrame) -> pd.DataFrame:
+    return part
 
 
 def _none_of(part: pd.DataFrame, shape: dict[str, Any]) -> pd.DataFrame:

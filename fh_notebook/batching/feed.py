@@ -73,6 +73,8 @@ class Feed:
         """Of keys that several jobs have: their numbers."""
         self._keep: Callable[[Fresh, list[Job]], None] = lambda fresh, jobs: None
         self.call_lost = False
+        self.seen_id: int | None = None
+        """The store's newest line before the answers were looked up."""
         """Whether what may have run is called again."""
 
     def keep_in(self, batch_id: int, arms: list[ArmRecord]) -> None:

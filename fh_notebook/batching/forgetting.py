@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from fh_notebook import session
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.store.answers import Kept
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
 
@@ -31,8 +33,8 @@ def forget(
 ) -> int:
     """Remove kept answers from the store for good; return how many were removed.
 
-    What fits all that is given is removed; batches of which no answer is left go with their rows. What a batch object
-    or a notebook shows already stays there.
+    What fits all that is given is removed, with its scores; batches of which no answer is left go with their rows. What
+    a batch object or a notebook shows already stays there.
 
     Parameters
     ----------
@@ -108,6 +110,8 @@ def _moment(before: Any) -> datetime | None:
 
 LINES: Final = (".jsonl", ".jsonl.gz")
 COPIES: Final = (".sqlite3", ".sqlite", ".db")
+WINDOW: Final = 500
+"""Answers whose scores are looked up together."""
 
 
 def export_store(path: str | os.PathLike[str]) -> Path:
@@ -141,14 +145,24 @@ def _write_lines(store: Store, path: Path, *, is_zipped: bool) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as raw:
         file: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if is_zipped else raw
-        for kept in store.every_answer():
-            line = {
-                "kept_at": kept.kept_at.isoformat(),
-                "batch": kept.batch,
-                "workspace": kept.workspace,
-                "key": kept.key,
-                "run": json.loads(kept.json),
-            }
-            file.write(json.dumps(line).encode() + b"\n")
+        answers = store.every_answer()
+        while window := list(islice(answers, WINDOW)):
+            scores: dict[int, list[dict[str, Any]]] = {}
+            for answer, scorer, score, parts in store.scores_of(kept.id for kept in window):
+                told = {"scorer": scorer, "score": score, "parts": json.loads(parts)}
+                scores.setdefault(answer, []).append(told)
+            for kept in window:
+                file.write(json.dumps(_line_of(kept, scores.get(kept.id, []))).encode() + b"\n")
         if is_zipped:
             file.close()
+
+
+def _line_of(kept: Kept, scores: list[dict[str, Any]]) -> dict[str, Any]:
+    line = {
+        "kept_at": kept.kept_at.isoformat(),
+        "batch": kept.batch,
+        "workspace": kept.workspace,
+        "key": kept.key,
+        "run": json.loads(kept.json),
+    }
+    return {**line, "scores": scores} if scores else line

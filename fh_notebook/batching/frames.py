@@ -81,7 +81,7 @@ class Taking(Protocol):
     """Where rows come from: a table, or the store."""
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
-        """Return the source columns of the rows at `positions`, index from 0."""
+        """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
         ...
 
 
@@ -109,15 +109,17 @@ def tidy_frame(
     -------
     DataFrame
         `COLUMNS`, the source columns (``expected_output`` among them), and ``out.<name>`` for every name of outputs
-        that are objects. Index from 0.
+        that are objects. The index is the source's own, where it has one (each row's for all its lines), else it
+        counts from 0.
     """
     listed = list(pairs)
     columns = {column.name: _series(column, listed) for column in COLUMNS}
-    source = rows.take([job.position for job, _ in listed])
+    taken = rows.take([job.position for job, _ in listed])
+    source = taken.reset_index(drop=True)
     for name in source.columns:
         columns[source_name(name)] = source[name]
     columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed])
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed)))
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed))).set_axis(taken.index, axis=0)
     frame.attrs[ATTRS] = _of_jobs(listed, batch) if about is None else dict(about)
     return frame
 

@@ -16,6 +16,7 @@ import pandas as pd
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.cells import plain
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.labels import index_of, label_of
 from fh_notebook.batching.rows import Rows, frame_of_records
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
@@ -66,8 +67,9 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
 
 def row_lines(rows: Rows, positions: Iterable[tuple[int, int]]) -> list[RowLine]:
     """Return rows as they are kept: each place in the batch with its place in `rows`."""
+    labels = rows.kept_labels
     return [
-        RowLine(position=place, label=_json(rows.labels[here]), record=_json(rows.records[here]))
+        RowLine(position=place, label=_json(labels[here]), record=_json(rows.records[here]))
         for place, here in positions
     ]
 
@@ -88,7 +90,7 @@ _spell: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, defa
 def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
     told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
-    return sha256(_json([told, rows.labels, rows.records]).encode()).hexdigest()[:16]
+    return sha256(_json([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
 
 
 class KeptJobs:
@@ -106,6 +108,8 @@ class KeptJobs:
         The labels of the arms of this batch object; all by default.
     repeats : int, optional
         Of this batch object; all by default.
+    index_names : sequence, optional
+        Of the source's own index, level by level; without it there was none.
     """
 
     def __init__(
@@ -116,8 +120,10 @@ class KeptJobs:
         *,
         mine: Iterable[str] | None = None,
         repeats: int | None = None,
+        index_names: Sequence[Any] | None = None,
     ) -> None:
         self._store = store
+        self._index_names = index_names
         self._batch_id = batch_id
         self._arms = list(arms)
         wanted = {label for label, _, _ in arms} if mine is None else set(mine)
@@ -145,7 +151,7 @@ class KeptJobs:
         return Job(
             number=number,
             position=line.position,
-            row=json.loads(row.label) if row is not None else line.position,
+            row=label_of(json.loads(row.label)) if row is not None else line.position,
             deployment=deployment,
             variant=variant,
             arm=label,
@@ -159,12 +165,17 @@ class KeptJobs:
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at `positions` as JSON values, by column."""
-        found = self._store.rows_of(self._batch_id, set(positions))
-        records = {place: json.loads(line.record) for place, line in found.items()}
-        return [records.get(place, {}) for place in positions]
+        return [record for _, record in self._rows_at(positions)]
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
-        """Return the source columns of the rows at `positions`, index from 0."""
-        records = self.records_at(positions)
-        columns = dict.fromkeys(name for record in records for name in record)
-        return frame_of_records([{name: plain(v) for name, v in record.items()} for record in records], columns)
+        """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
+        rows = self._rows_at(positions)
+        columns = dict.fromkeys(name for _, record in rows for name in record)
+        taken = frame_of_records([{name: plain(v) for name, v in record.items()} for _, record in rows], columns)
+        return taken.set_axis(index_of([label for label, _ in rows], self._index_names), axis=0)
+
+    def _rows_at(self, positions: Sequence[int]) -> list[tuple[Any, dict[str, Any]]]:
+        """Return what is kept of rows: label and record each."""
+        found = self._store.rows_of(self._batch_id, set(positions))
+        rows = {place: (json.loads(line.label), json.loads(line.record)) for place, line in found.items()}
+        return [rows.get(place, (place, {})) for place in positions]

@@ -20,9 +20,33 @@ from fh_notebook.contract.run import Run
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.store import Store
 
-__all__ = ["Known", "LookUp", "Reuse"]
+__all__ = ["Known", "LookUp", "Reuse", "kept_reuse", "read_reuse"]
 
 Reuse = Literal["batch", "store"] | timedelta | None
+
+
+def kept_reuse(reuse: Reuse, now: datetime) -> str:
+    """Return which answers count, as it is kept of a batch: an age as the moment that it means `now`.
+
+    Answers that others had paid for lie under their names, and a batch that is opened again is to find them there.
+    """
+    return (now - reuse).isoformat() if isinstance(reuse, timedelta) else "store" if reuse == "store" else "batch"
+
+
+def read_reuse(kept: object, now: datetime) -> Reuse:
+    """Return what :func:`kept_reuse` kept, as it is to be understood `now`.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    >>> kept = kept_reuse(timedelta(hours=2), noon)
+    >>> read_reuse(kept, noon + timedelta(hours=1)), read_reuse("store", noon), read_reuse(None, noon)
+    (datetime.timedelta(seconds=10800), 'store', 'batch')
+    """
+    if kept in ("store", "batch") or not isinstance(kept, str):
+        return "store" if kept == "store" else "batch"
+    return now - datetime.fromisoformat(kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,18 +19,19 @@ from fh_notebook.batching.delivery import checked_delivery
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.kept import KeptJobs, fingerprint, joined_arms
-from fh_notebook.batching.lookup import LookUp, Reuse
+from fh_notebook.batching.lookup import LookUp, Reuse, kept_reuse
 from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan, check_options, name_of, pilot
 from fh_notebook.batching.planner import Planner
-from fh_notebook.batching.provenance import provenance
+from fh_notebook.batching.provenance import provenance, schema_hashes
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.batching.running import Options
 from fh_notebook.batching.source import Source, StreamSource, TableSource
 from fh_notebook.batching.stopping import Limits, checked_concurrency
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.rate import Rate
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
@@ -64,7 +65,7 @@ def make(
     InputError, SettingsError
         As :func:`fh_notebook.batch` says.
     """
-    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid)
+    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
     is_stream = isinstance(rows, Iterator)
     options = _options(**how, named=name is not None, is_stream=is_stream)
     target = _known(client, deployment)
@@ -105,7 +106,7 @@ def make(
         client=client,
         store=keeper,
         options=options,
-        register=register_in(keeper, plan, arms, workspace, feed),
+        register=register_in(keeper, plan, arms, workspace, feed, reuse=options.reuse),
     )
     about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
     return Batch(Control(agenda, client=client, store=keeper, options=options), about)
@@ -124,7 +125,9 @@ def plan_table(
     return named, pilot(by_row, first=first, sample=sample, seed=named), hidden
 
 
-def register_in(store: Store, plan: Plan, arms: tuple[Arm, ...], workspace: str, feed: Feed) -> Callable[[], None]:
+def register_in(
+    store: Store, plan: Plan, arms: tuple[Arm, ...], workspace: str, feed: Feed, *, reuse: Reuse = "batch"
+) -> Callable[[], None]:
     """Return what keeps the batch under its name, and has the feed keep its jobs and rows there.
 
     A table that is kept already, to the last cell, is not written again.
@@ -136,6 +139,7 @@ def register_in(store: Store, plan: Plan, arms: tuple[Arm, ...], workspace: str,
         before = store.batch(plan.name, workspace)
         kept = joined_arms(before, arms)
         print_of = fingerprint(*table) if table is not None else None
+        known_hashes = before.plan.get("schema_sha256", {}) if before is not None else {}
         record = BatchRecord(
             name=plan.name,
             workspace=workspace,
@@ -148,6 +152,9 @@ def register_in(store: Store, plan: Plan, arms: tuple[Arm, ...], workspace: str,
                 "jobs": plan.jobs or None,
                 "arms": kept,
                 "fingerprint": print_of,
+                "index": table[1].index_names if table is not None else None,
+                "reuse": kept_reuse(reuse, datetime.now(UTC)),
+                "schema_sha256": known_hashes | schema_hashes(arm.target.deployment for arm in arms),
             },
         )
         batch_id = store.keep_batch(record).result()
@@ -191,6 +198,8 @@ def _options(
         raise SettingsError(
             "fail_on_error as a fraction needs to know all rows, and an iterator does not; give a count"
         )
+    if on_event is not None and not callable(on_event):
+        raise SettingsError(f"on_event is {short(on_event)}; give a function of an event")
     paid = _calls_for(max_cost)
     if paid is not None:
         limits = Limits(

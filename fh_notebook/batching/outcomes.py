@@ -30,6 +30,8 @@ class Outcome:
     """Whether no call of this batch object brought it."""
     kept_at: datetime | None = None
     """When a reused answer was kept, UTC."""
+    line: int = 0
+    """Of the answer in the store; 0 where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

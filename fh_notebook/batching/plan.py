@@ -6,7 +6,7 @@ Rule of this file: nothing is called, read or kept here; a number that is not kn
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -16,6 +16,7 @@ from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.person import RETRY, REUSE, persons
 from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 
 __all__ = ["Budget", "Plan", "check_options", "counted", "duration", "name_of", "pilot"]
@@ -174,7 +175,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def check_options(*, repeats: Any, first: Any, sample: Any, on_invalid: Any) -> None:
+def check_options(
+    *, repeats: Any, first: Any, sample: Any, on_invalid: Any, name: Any = None, metadata: Any = None
+) -> None:
     """Check what a plan is made by.
 
     Raises
@@ -191,6 +194,10 @@ def check_options(*, repeats: Any, first: Any, sample: Any, on_invalid: Any) -> 
         raise SettingsError("give first= or sample=, not both")
     if on_invalid not in ("raise", "skip"):
         raise SettingsError(f"on_invalid is {on_invalid!r}; give 'raise' or 'skip'")
+    if not isinstance(name, str | None):
+        raise SettingsError(f"name is {short(name)}; give a text, by which the batch is opened again")
+    if not isinstance(metadata, Mapping | None):
+        raise SettingsError(f"metadata is {short(metadata)}; give a mapping of names to values")
 
 
 NAME_DIGITS: Final = 12

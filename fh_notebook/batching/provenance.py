@@ -19,7 +19,7 @@ from fh_notebook.contract.models import Deployment
 from fh_notebook.values import redact
 from fh_notebook.version import __version__
 
-__all__ = ["ATTRS", "provenance", "schema_hash"]
+__all__ = ["ATTRS", "provenance", "schema_hash", "schema_hashes"]
 
 ATTRS: Final = "fh_notebook"
 """The name in ``frame.attrs``."""
@@ -36,6 +36,11 @@ def schema_hash(schema: Mapping[str, Any]) -> str:
     return sha256(canonical_json(dict(schema)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def schema_hashes(deployments: Iterable[Deployment | str]) -> dict[str, str]:
+    """Return the hash of each deployment's inputs, by its name; of one that is only named, nothing is known."""
+    return {d.name: schema_hash(d.inputs) for d in deployments if not isinstance(d, str)}
+
+
 def provenance(
     deployments: Deployment | str | Iterable[Deployment | str],
     *,
@@ -43,6 +48,7 @@ def provenance(
     batch: str = "",
     workspace: str | None = None,
     created: datetime | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return where a table is from.
 
@@ -58,6 +64,8 @@ def provenance(
         Where it ran: the address and the key's fingerprint, never a key.
     created : datetime, optional
         When, with its offset; the same for all tables of one batch. Now by default.
+    hashes : mapping, optional
+        What :func:`schema_hashes` said when it ran; by default it is asked now.
 
     Returns
     -------
@@ -80,7 +88,7 @@ def provenance(
         "deployment": names[0] if names else "",
         "deployments": names,
         "variants": [variants] if isinstance(variants, str) else list(dict.fromkeys(variants)),
-        "schema_sha256": {d.name: schema_hash(d.inputs) for d in given if not isinstance(d, str)},
+        "schema_sha256": schema_hashes(given) if hashes is None else dict(hashes),
         "batch": batch,
         "workspace": None if workspace is None else redact(workspace),
         "fh_notebook": __version__,

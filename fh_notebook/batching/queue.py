@@ -59,7 +59,8 @@ class Queue:
         self._head: Entry | None = None
         self._numbers = count()
         self._ended = False
-        self._broken: BaseException | None = None
+        self.broken: Exception | None = None
+        """What a window raised: what came before it is called all the same."""
 
     async def fill(self, windows: AsyncIterator[Iterable[Job]]) -> None:
         """Take the windows in, as there is room for them."""
@@ -71,15 +72,10 @@ class Queue:
                     self._room.clear()
                 await self._room.wait()
         except Exception as broken:
-            self._broken = broken
+            self.broken = broken
         finally:
             self._ended = True
             self._changed()
-
-    def raise_broken(self) -> None:
-        """Raise what a window raised."""
-        if self._broken is not None:
-            raise self._broken
 
     @property
     def is_empty(self) -> bool:

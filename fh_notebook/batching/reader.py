@@ -59,5 +59,7 @@ class Reader:
             elif job.problems:
                 yield job, Outcome(run=run_of_invalid(job))
             elif job.number in runs:
-                yield job, Outcome(run=runs[job.number], reused=self._outcomes.reused(job.number))
+                number = job.number
+                reused, line = self._outcomes.reused(number), self._outcomes.line(number)
+                yield job, Outcome(run=runs[number], reused=reused, line=line)
             # else: its answer was forgotten meanwhile

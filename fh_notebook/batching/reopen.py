@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fh_notebook import session
@@ -10,7 +11,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.kept import KeptJobs
-from fh_notebook.batching.lookup import LookUp
+from fh_notebook.batching.lookup import LookUp, read_reuse
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance
@@ -72,10 +73,11 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
     arms = [list(arm) for arm in record.plan.get("arms", ())]
     if not arms:
         raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=name)
-    kept = KeptJobs(store, record.id, arms)
+    kept = KeptJobs(store, record.id, arms, index_names=record.plan.get("index"))
     source = KeptSource(kept, record.plan.get("rows"))
     outcomes = Outcomes()
-    look_up = LookUp(store=store, batch=record.name, workspace=record.workspace, reuse="batch")
+    reuse = read_reuse(record.plan.get("reuse"), datetime.now(UTC))
+    look_up = LookUp(store=store, batch=record.name, workspace=record.workspace, reuse=reuse)
     feed = Feed(source, outcomes, store, look_up, skip_invalid=True, where=record.deployment)
     jobs = store.count_jobs(record.id)
     plan = Plan(
@@ -93,7 +95,7 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
         wait_for_reset=False,
         on_event=None,
         progress=True,
-        reuse="batch",
+        reuse=reuse,
         retry_unknown=False,
         named=True,
     )
@@ -106,6 +108,7 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
         batch=record.name,
         workspace=record.workspace,
         created=record.created_at,
+        hashes=record.plan.get("schema_sha256", {}),
     )
     return Batch(control, about)
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, object_series, plain
+from fh_notebook.batching.labels import labels_of, own_index
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
 
@@ -46,6 +47,8 @@ class Rows:
     """Whether cells came out of a table, where a number may be text or a float; a list of dicts says what it means."""
     note: str = ""
     """What a person should know of how the rows were read."""
+    index: pd.Index[Any] | None = field(default=None, repr=False)
+    """Of a frame with an index of its own that tells its rows apart: never a ``RangeIndex``, which is nobody's own."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,8 +59,21 @@ class Rows:
         return self.make_frame()
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
-        """Return the source columns of the rows at `positions`, index from 0."""
-        return self.frame.take(positions).reset_index(drop=True)
+        """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
+        taken = self.frame.take(positions).reset_index(drop=True)
+        return taken if self.index is None else taken.set_axis(self.index.take(positions), axis=0)
+
+    @property
+    def kept_labels(self) -> Sequence[Any]:
+        """The labels as they are kept: of several levels a list each, so that the index can be made again."""
+        if isinstance(self.index, pd.MultiIndex):
+            return [[plain(part) for part in levels] for levels in self.index.tolist()]
+        return self.labels
+
+    @property
+    def index_names(self) -> list[Any] | None:
+        """The names of :attr:`index`, level by level; ``None`` without one."""
+        return None if self.index is None else [None if n is None else str(n) for n in self.index.names]
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at `positions` as JSON values, a missing cell as ``None``."""
@@ -109,8 +125,9 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
     names = _column_names(source.columns)
     frame = source.copy()
     frame.columns = pd.Index(names)
-    labels, about_labels = _labels(source.index)
+    labels, about_labels = labels_of(source.index)
     frame.index = pd.RangeIndex(len(frame))
+    own = None if about_labels else own_index(source.index)
     records: list[dict[str, Any]] = [{} for _ in labels]
     for name in names:
         for record, value in zip(records, frame[name].tolist(), strict=True):
@@ -123,6 +140,7 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
         make_frame=lambda: frame,
         tabular=True,
         note="; ".join(n for n in (note, about_labels) if n),
+        index=own,
     )
 
 
@@ -131,22 +149,6 @@ def _column_names(columns: Iterable[Any]) -> list[str]:
     if doubled := sorted({n for n in names if names.count(n) > 1}):
         raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
     return names
-
-
-def _labels(index: pd.Index) -> tuple[tuple[Any, ...], str]:
-    """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
-    found = [_label(value) for value in index.tolist()]
-    places = tuple(range(len(found)))
-    if any(is_missing(value) for value in index.tolist()) or len({(type(x), x) for x in found}) < len(found):
-        return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
-    return tuple(found), ""
-
-
-def _label(value: Any) -> Any:
-    if isinstance(value, tuple):  # one row of a MultiIndex
-        return " / ".join(str(plain(part)) for part in value)
-    simple = plain(value)
-    return simple if isinstance(simple, str | int | float) else str(simple)
 
 
 def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,8 @@ from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.worker import CUT_OFF
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.store.owners import Owner
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -138,18 +139,31 @@ class Start:
         planned : int
             How many jobs there are, for the limits.
         """
-        while True:
-            await self._run(windows, planned)
-            engine = self.engine
-            capped = engine is not None and engine.stopped is not None and engine.stopped.reason == "daily_cap"
-            if not (capped and self._options.wait_for_reset):
-                return
-            await self._sleep_until_reset()
-            # What the engine was given and did not call, then the windows that it did not take.
-            windows = chained(Ahead(self._feed.again()), windows)
+        async with self._said() as owner:
+            while True:
+                await self._run(windows, planned, owner)
+                engine = self.engine
+                capped = engine is not None and engine.stopped is not None and engine.stopped.reason == "daily_cap"
+                if not (capped and self._options.wait_for_reset):
+                    return
+                await self._sleep_until_reset()
+                # What the engine was given and did not call, then the windows that it did not take.
+                windows = chained(Ahead(self._feed.again()), windows)
 
-    async def _run(self, windows: Windows, planned: int) -> None:
+    @asynccontextmanager
+    async def _said(self) -> AsyncIterator[Owner]:
+        """Give an owner of claims; while the block runs the store knows that it runs the batch."""
         owner = self._store.new_owner()
+        try:
+            with suppress(StoreError):  # the first claim tells it, with the rest pending
+                await self._store.begin_start(self._name, owner)
+            yield owner
+        finally:
+            with suppress(StoreError):
+                self._store.end_start(self._name, owner)
+            owner.end()
+
+    async def _run(self, windows: Windows, planned: int, owner: Owner) -> None:
         options = self._options
         deliver = Deliver(
             options.delivery,
@@ -159,39 +173,41 @@ class Start:
             batch=self._name,
         )
         try:
-            attempt = await deliver.ready()
-            ledger = StoreLedger(
-                self._store,
-                batch=self._name,
-                workspace=self._client.workspace,
-                owner=owner,
-                seen_id=self._store.newest_id(),
-                call_lost=self._call_lost,
-                left=deliver.left,
-            )
-            with self._tuned_gate() as shared:
-                self.gate = deliver.gate(shared, self.max_concurrency)
-                self.engine = Engine(
-                    attempt=attempt,
-                    gate=self.gate,
-                    ledger=ledger,
-                    emit=self._take,
-                    batch=self._name,
-                    limits=self._limits(),
-                    planned=planned,
-                    max_in_flight=self.max_concurrency,
-                    rate=self._options.rate,
-                    now=self._options.now,
-                )
-                deliver.on_switch = self._have_queued
-                self.engine.pause(self.paused)
-                await self.engine.run(self._jobs_of(windows))
-            if self.engine.stopped is not None and self.engine.stopped.reason == "store":
-                await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+            await self._deliver(windows, planned, owner, deliver)
         finally:
             self.gate = None
             deliver.end()
-            owner.end()
+        if self.engine is not None and self.engine.stopped is not None and self.engine.stopped.reason == "store":
+            await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+
+    async def _deliver(self, windows: Windows, planned: int, owner: Owner, deliver: Deliver) -> None:
+        attempt = await deliver.ready()
+        ledger = StoreLedger(
+            self._store,
+            batch=self._name,
+            workspace=self._client.workspace,
+            owner=owner,
+            seen_id=self._store.newest_id() if self._feed.seen_id is None else self._feed.seen_id,
+            call_lost=self._call_lost,
+            left=deliver.left,
+        )
+        with self._tuned_gate() as shared:
+            self.gate = deliver.gate(shared, self.max_concurrency)
+            self.engine = Engine(
+                attempt=attempt,
+                gate=self.gate,
+                ledger=ledger,
+                emit=self._take,
+                batch=self._name,
+                limits=self._limits(),
+                planned=planned,
+                max_in_flight=self.max_concurrency,
+                rate=self._options.rate,
+                now=self._options.now,
+            )
+            deliver.on_switch = self._have_queued
+            self.engine.pause(self.paused)
+            await self.engine.run(self._jobs_of(windows))
 
     def _have_queued(self) -> None:
         """Bound what is out by a number, where slots are lent while the service has runs wait."""

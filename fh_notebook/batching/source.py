@@ -61,7 +61,7 @@ class Source(Protocol):
         ...
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
-        """Return the source columns of rows, index from 0."""
+        """Return the source columns of rows, under the source's own index, or one from 0."""
         ...
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
-from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.errors import FetchHiveError, SettingsError
 
 __all__ = [
     "RESUME",
@@ -24,7 +24,9 @@ __all__ = [
     "cut_short",
     "going_on",
     "going_on_by",
+    "rows_broke",
     "stop_of_answer",
+    "unreached",
     "worded",
 ]
 
@@ -181,3 +183,48 @@ def stop_of_answer(reason: str, run: Run) -> Stopped:
         "auth": f"{run.origin or 'the service'} refused the key{said}; correct it and run the cell again",
     }
     return Stopped(reason=reason, message=words.get(reason, f"stopped: {reason}{said}"), run=run)
+
+
+def rows_broke(broken: Exception) -> Stopped:
+    """Return the stop of rows that raised while they were read: what came before them was called.
+
+    Examples
+    --------
+    >>> rows_broke(OSError("the disk is gone")).message
+    'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
+    """
+    told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {type(broken).__name__}: {broken}"
+    again = "run the cell again when they can be read"
+    return Stopped(reason="rows", message=f"{one_line(told)}; what is answered is kept: {again}")
+
+
+UNREACHED: Final = 5
+UNREACHED_S: Final = 5.0
+"""So many attempts in a row, over so many seconds, with nothing answered in between: a person is to look. A service
+that was only restarted is back by then."""
+
+
+def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> Stopped | None:
+    """Return the stop where nobody is reached any more.
+
+    Parameters
+    ----------
+    run : Run
+        Of the last attempt.
+    in_a_row : int
+        Attempts that reached nobody, with nothing answered in between.
+    lasted_s : float
+        From the first of them to the last.
+
+    Examples
+    --------
+    >>> gone = Run(status="failed", error="Connection refused", origin="10.0.0.7:8080")
+    >>> unreached(gone, in_a_row=12, lasted_s=5.2).message
+    '10.0.0.7:8080 was not reached for 5 s (Connection refused); the rest is pending; to go on: batch.resume()'
+    >>> unreached(gone, in_a_row=12, lasted_s=1.0)
+    """
+    if in_a_row < UNREACHED or lasted_s < UNREACHED_S:
+        return None
+    said = f" ({one_line(run.error)})" if run.error else ""
+    where = run.origin or "the service"
+    return replace(_stopped("unreachable", f"{where} was not reached for {lasted_s:.0f} s{said}"), run=run)

@@ -21,7 +21,7 @@ from fh_notebook.batching.queue import Entry
 from fh_notebook.batching.seams import GateLike
 from fh_notebook.batching.stopping import stop_of_answer
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.retry import Decision, Verdict, decide
+from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import CallError
@@ -43,7 +43,6 @@ class Board(Protocol):
     """What workers share: the engine's side of them."""
 
     calls: int
-    refused: int
     stopped: Stopped | None
 
     @property
@@ -69,6 +68,18 @@ class Board(Protocol):
 
     def put_off(self, entry: Entry, wait_s: float) -> None:
         """Have a job come again."""
+        ...
+
+    def missed(self, run: Run) -> bool:
+        """Note a call that reached nobody, and say whether its row may be to blame; it may be one too many."""
+        ...
+
+    def heard(self) -> None:
+        """Note a call that somebody answered, or may have run."""
+        ...
+
+    def refused_one(self, wait_s: float) -> None:
+        """Note a call that was refused for too many at once, and is to wait."""
         ...
 
     def stop(self, stopped: Stopped) -> None:
@@ -171,6 +182,11 @@ class Worker:
             return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(unforeseen)))
         decision = self._judge(entry, exchange)
         self._gate.hear(decision, call=call, left=self._board.left)
+        if exchange.answer.status_code is None and decision.reason in NOT_REACHED:
+            if not self._board.missed(exchange.run):
+                decision = replace(decision, verdict=Verdict.RETRY)
+        else:
+            self._board.heard()
         return await self._follow(entry, exchange.run, decision)
 
     def _judge(self, entry: Entry, exchange: Exchange) -> Decision:
@@ -179,7 +195,6 @@ class Worker:
         decision = decide(exchange.answer, attempt=entry.sent - entry.refusals, **facts)
         if decision.verdict is not Verdict.THROTTLED:
             return decision
-        self._board.refused += 1
         entry.refusals += 1
         return decide(exchange.answer, attempt=entry.refusals, typical_s=self._gate.typical_s, **facts)
 
@@ -189,6 +204,8 @@ class Worker:
             run = replace(run, attempts=entry.sent)
             await self._ledger.release(entry.job)
             kind = Throttled if decision.verdict is Verdict.THROTTLED else Retried
+            if kind is Throttled:
+                self._board.refused_one(decision.wait_s)
             self._emit(kind(job=entry.job, run=run, reason=decision.reason, wait_s=decision.wait_s))
             self._board.put_off(entry, decision.wait_s)
             return None, None

@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+from fh_notebook.cli.batch_compare import Comparing, comparing
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
 from fh_notebook.cli.batch_words import AGAIN, Told, as_options
 from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
@@ -80,6 +81,7 @@ def _run(args: argparse.Namespace) -> int:
     from fh_notebook.batching.stopping import going_on_by
 
     target = _target(args)
+    compare_it = comparing(args)
     fh.configure(**settings_given(args))
     with _client(args) as client, going_on_by(_again(args)):
         shown = not (args.quiet or args.dry_run)
@@ -94,7 +96,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.dry_run:
         _say([str(batch.plan())])
         return DONE
-    return _end(args, batch, target)
+    return _end(args, batch, target, compare_it)
 
 
 def _target(args: argparse.Namespace) -> Path | None:
@@ -169,7 +171,7 @@ def exit_code(batch: Batch) -> int:
     return STOPPED if counts.pending else DONE
 
 
-def _end(args: argparse.Namespace, batch: Batch, target: Path | None) -> int:
+def _end(args: argparse.Namespace, batch: Batch, target: Path | None, compare_it: Comparing | None) -> int:
     from fh_notebook.batching.export import export
     from fh_notebook.batching.wording import digest
 
@@ -182,6 +184,12 @@ def _end(args: argparse.Namespace, batch: Batch, target: Path | None) -> int:
             lines.append(f"Written to {export(batch, args.out)!r}")
         except SettingsError as broken:
             _complain([f"{broken}; the answers are kept: {_again(args)}, nothing is called twice"])
+            code = code or FAILED
+    if compare_it is not None:
+        told, trouble = compare_it(batch)
+        lines += told
+        if trouble:
+            _complain([f"{trouble}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if not args.quiet:
         _say([line for line in (*lines, *_what_next(args, batch, code)) if line])
@@ -197,7 +205,12 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
         yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
     if args.out is None:
         yield f"The answers are kept: {_again(args)} with -o answers.csv to write them; nothing is called twice."
-    elif code == DONE and len(batch.plan().variants) > 1 and (read := _READERS.get(suffix_of(Path(args.out)))):
+    elif (
+        code == DONE
+        and not (args.compare or args.report)
+        and len(batch.plan().variants) > 1
+        and (read := _READERS.get(suffix_of(Path(args.out))))
+    ):
         yield f"Which variant is better: fh.compare(pandas.{read}({args.out!r}))"
 
 

@@ -93,6 +93,14 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "-o", "--out", metavar="FILE", help="write the answers to a .csv, .csv.gz, .tsv, .xlsx, .parquet or .jsonl file"
     )
+    where.add_argument(
+        "--compare",
+        metavar="SCORE",
+        help="compare the variants afterwards: exact, contains, ..., or a column like out.x",
+    )
+    where.add_argument(
+        "--report", metavar="FILE", help="write the comparison to an .html, .md or .xlsx file; scores by --compare"
+    )
     where.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
     where.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
     where.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")

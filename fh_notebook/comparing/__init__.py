@@ -2,10 +2,21 @@
 
 ::
 
-    scorers.py      ready scorers, public as ``fh.score``
+    scorers.py      ready scorers, public as ``fh.score``; by kind in scorer_*.py
+    scorer_base.py  what a scorer is, and what its answer means
+    scorer_run.py   many runs through one scorer: kept scores, async ones, several in one
+    scorer_version.py, scorer_state.py   whether a user's function is still the same
+    judge.py        another deployment as judge: judge_calls.py asks, judge_answers.py reads, judge_pairs.py weighs
     scoring.py      runs and rows -> scores; a scorer that raises gives a missing score, never zero
-    intervals.py    confidence intervals (pure)
-    tables.py       scores -> summary and one line a row
-    verdict.py      one sentence that claims no more than the numbers
-    comparison.py   `compare` and `Comparison`
+    scoring_source.py, scoring_many.py, scoring_again.py   where runs come from, several scores, and scoring again
+    sources.py, dated.py      a batch, a table, a list, or several by name -> one line a run
+    grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
+    intervals.py, paired.py   confidence intervals, tests of paired differences (pure)
+    pairs.py, power.py        every pair of variants, and how many rows it would need (pure)
+    tables.py                 scores -> summary, leaderboard, slices, one line a row
+    verdict.py, notes.py      one sentence that claims no more than the numbers, and what must be said beside it
+    view.py, plot*.py         a comparison as text, HTML and figures; limits_plot.py: what a service let through
+    report*.py                one file to be sent to somebody: a page, Markdown, a workbook
+    comparison.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
+    needing.py                what the extra ``compare`` brings
 """

@@ -1,43 +1,67 @@
 """`compare` and `Comparison`: variants side by side on the same rows.
 
-Rule of this file: tables out, sentences beside them; whatever a model said is text in them, escaped.
+Rule of this file: it reads and hands on. Scores come from `scoring.py`, numbers from `tables.py`, `pairs.py` and
+`power.py`, what is shown from `showing.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from fh_notebook import html
+from fh_notebook import settings
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.batching.wording import frame_html, frame_text
-from fh_notebook.comparing.scoring import Score, observations, scored
-from fh_notebook.comparing.tables import incomplete_rows, summary_table, wide_table
+from fh_notebook.comparing import asking
+from fh_notebook.comparing.dated import take_dated
+from fh_notebook.comparing.grid import Grid
+from fh_notebook.comparing.needing import has_scipy
+from fh_notebook.comparing.notes import notes_of
+from fh_notebook.comparing.pairs import ALPHA, Pair, all_pairs, pairs_table
+from fh_notebook.comparing.power import POWER, power_table
+from fh_notebook.comparing.scoring import Score
+from fh_notebook.comparing.scoring_again import Rescoring
+from fh_notebook.comparing.scoring_many import ManyScores
+from fh_notebook.comparing.showing import Showing
+from fh_notebook.comparing.sources import Taken, take
+from fh_notebook.comparing.tables import (
+    differing_scores,
+    leaderboard_table,
+    slice_table,
+    summary_table,
+    wide_table,
+)
 from fh_notebook.comparing.verdict import verdict
-from fh_notebook.errors import InputError
+from fh_notebook.errors import InputError, SettingsError
 
 __all__ = ["Comparison", "compare"]
 
-ROWS_SHOWN: Final = 10
 
-
-def compare(batch_or_frame: Batch | pd.DataFrame, *, score: Score = None, pair_on: str = "row") -> Comparison:
-    """Compare the variants of a batch, or of a frame, on the same rows.
+def compare(
+    batch_or_frame: Batch | pd.DataFrame | Sequence[Any] | Mapping[str, Any],
+    *,
+    score: Score = None,
+    pair_on: str = "row",
+    failed: Literal["drop", "zero"] = "drop",
+) -> Comparison:
+    """Compare the variants of a batch, a frame or a list on the same rows, or the same variant on two dates.
 
     Parameters
     ----------
-    batch_or_frame : Batch or DataFrame
-        A frame needs `pair_on`, ``variant`` and the score column (or ``output``, for a scorer), no more.
+    batch_or_frame : Batch, DataFrame, list, or mapping
+        A frame, or a list of records, needs `pair_on`, ``variant`` and the score column (or ``output``, for a scorer),
+        no more. A list may also hold runs. A mapping of names to any of these compares the same variant under each
+        name: ``{"monday": b1, "today": b2}``.
     score : str, function or None
         A column, or a function ``(run)`` or ``(run, row)`` that gives true, false, a number, or ``None`` for no score;
         ready ones are in ``fh.score``. ``None`` is ``fh.score.exact()`` where there is an ``expected_output``; else
         only failures and seconds compare.
     pair_on : str
         The column that tells which runs belong together.
+    failed : {"drop", "zero"}
+        Failed runs have no score, or count as 0. Either way they are counted, and it is said.
 
     Raises
     ------
@@ -50,13 +74,23 @@ def compare(batch_or_frame: Batch | pd.DataFrame, *, score: Score = None, pair_o
     >>> compare(frame, score="score").summary()[["variant", "n", "mean"]].values.tolist()
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
-    found = observations(batch_or_frame, pair_on=pair_on)
-    frame, scorer = scored(found, score)
-    expected = {o.pair: o.row[EXPECTED] for o in found if EXPECTED in o.row}
-    return Comparison(frame, scorer=scorer, pair_on=pair_on, expected=expected or None)
+    asking.check_failed(failed)
+    which = None
+
+    def read(score: Score, fresh: bool) -> Taken:
+        nonlocal which
+        if isinstance(batch_or_frame, Mapping):
+            taken, which = take_dated(batch_or_frame, score=score, pair_on=pair_on, fresh=fresh)
+            return taken
+        return take(batch_or_frame, score=score, pair_on=pair_on, fresh=fresh)
+
+    taken = read(score, False)
+    made = Comparison(taken, pair_on=pair_on, failed=failed, which=which)
+    made._begin(score, Rescoring(taken, read))
+    return made
 
 
-class Comparison:
+class Comparison(ManyScores, Showing):
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
     Attributes
@@ -65,26 +99,72 @@ class Comparison:
         What scored; empty when nothing did.
     variants : list of str
         In the order in which they were planned, or first appear.
+    failed : str
+        What a failed run counts as: ``drop`` or ``zero``.
     """
 
     def __init__(
-        self, frame: pd.DataFrame, *, scorer: str, pair_on: str, expected: dict[Any, Any] | None = None
+        self, taken: Taken, *, pair_on: str, failed: str = "drop", which: Sequence[tuple[str, str]] | None = None
     ) -> None:
-        self.scorer = scorer
         self.pair_on = pair_on
-        self.variants: list[str] = list(dict.fromkeys(frame["variant"]))
-        self._frame = frame
-        self._expected = expected
+        self.failed = failed
+        self._which = which
+        self._take(taken)
+
+    def _take(self, taken: Taken) -> None:
+        """Show what was scored."""
+        self.scorer = taken.scorer
+        self.variants: list[str] = list(dict.fromkeys(taken.lines["variant"]))
+        self._taken = taken
+        self._frame = taken.lines
+        asking.check_zero(self.failed, self.scorer, lower=self._lower)
+        if self.failed == "zero" and taken.scorer:
+            zeros = self._frame["score"].where(self._frame["status"] != "failed", 0.0)
+            self._frame = self._frame.assign(score=zeros)
+
+    def _sibling(self, taken: Taken) -> Comparison:
+        """Return a comparison of the same runs by another score."""
+        return Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
+
+    # --- tables
 
     def summary(self) -> pd.DataFrame:
         """Return one line a variant.
 
         Columns: ``variant``; ``n`` scored runs; ``missing``: runs without a score that did not fail (the scorer raised
-        or had nothing to compare with, the run is unknown or pending); ``failed`` runs, which are not scored; ``mean``
-        with its 95 % interval ``ci_low, ci_high`` (Wilson's for yes/no, Student's else), and ``median``, all three over
-        rows: repeats of a row are averaged first; ``p50_s, p95_s``: seconds of completed runs.
+        or had nothing to compare with, the run is unknown or pending); ``failed`` runs; ``mean`` with its 95 % interval
+        ``ci_low, ci_high`` and ``median``, all three over rows: repeats of a row are averaged first; ``p50_s, p95_s``:
+        seconds of completed runs. With ``fh.configure(price_per_call=)`` also ``cost``, of the calls that ran or may
+        have run.
+
+        The interval is Wilson's for yes/no; else Student's below 40 rows, the BCa bootstrap up to 5,000, the normal
+        distribution's above. ``attrs["interval"]`` names it for each variant.
         """
-        return summary_table(self._frame, self.variants)
+        return summary_table(self._frame, self._grid, price=settings.current().price_per_call)
+
+    def pairs(self) -> pd.DataFrame:
+        """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
+
+        Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its 95 % interval ``ci_low, ci_high``;
+        ``wins, ties, losses`` of b; ``test``: ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs;
+        its ``p``, and ``p_holm``: corrected for all pairs; ``effect``: the matched-pairs rank-biserial correlation,
+        from -1 to 1; ``p_permutation``: of the paired permutation test of the mean; ``interval``: the rule of the
+        interval (``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
+
+        Raises
+        ------
+        SettingsError
+            Scores are numbers and scipy is not installed.
+        """
+        return pairs_table(self._tested)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Return the variants by their means, best first, with everything that is known of each.
+
+        Columns: ``rank``, those of :meth:`summary`, then ``rows``, ``interval`` (the rule of the interval),
+        ``failure_rate``, and ``beats``: the variants that it is better than after Holm's correction.
+        """
+        return leaderboard_table(self.summary(), self._frame, self._pairs, lower=self._lower)
 
     def wide(self) -> pd.DataFrame:
         """Return one line a row, the variants beside each other.
@@ -94,13 +174,7 @@ class Comparison:
         repeats: the first output, the means of scores and seconds. Only completed runs differ in their outputs, and
         only scores that are there differ.
         """
-        return wide_table(
-            self._frame,
-            self.variants,
-            pair_on=self.pair_on,
-            expected=self._expected,
-            has_score=bool(self.scorer),
-        )
+        return self._wide(self._frame)
 
     def disagreements(self, by: Literal["score", "output"] | None = None) -> pd.DataFrame:
         """Return the lines of :meth:`wide` on which the variants differ.
@@ -120,8 +194,56 @@ class Comparison:
             raise InputError(f"by is {by!r}; give 'score' or 'output'")
         if by == "score" and not self.scorer:
             raise InputError("there is no score to differ in; give compare(..., score=...), or by='output'")
-        table = self.wide()
+        table = self._rows(self._differing) if by == "score" else self.wide()
         return table[table[f"{by}s_differ"]].reset_index(drop=True)
+
+    def slice(self, by: str) -> pd.DataFrame:
+        """Return :meth:`summary` for each value of a column of the rows, such as a language.
+
+        Nothing is tested: among many slices, some differ by chance.
+
+        Parameters
+        ----------
+        by : str
+            A column, also by its name behind ``metadata.`` or ``in.``.
+
+        Raises
+        ------
+        InputError
+            There is no such column.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [0, 1], "variant": "a", "s": [1, 0], "language": ["en", "de"]})
+        >>> compare(frame, score="s").slice(by="language")[["language", "variant", "mean"]].values.tolist()
+        [['en', 'a', 1.0], ['de', 'a', 0.0]]
+        """
+        values = asking.column(self._taken, by)
+        return slice_table(self._frame, values, by, self.variants, price=settings.current().price_per_call)
+
+    def power(self, *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
+        """Return what each pair can see, and how many rows it would need.
+
+        Columns: ``a, b, n``; ``difference``: the one seen, or the one asked for; ``power``: the chance that so many
+        rows show it; ``rows_needed`` for the power asked for, and ``rows_more`` of them; ``detectable``: the smallest
+        difference that so many rows show. `alpha` is divided by the number of pairs, as Holm's first step does.
+
+        Parameters
+        ----------
+        difference : float, optional
+            The one that would matter; by default the one that was seen.
+        power : float
+            The chance to see it.
+        alpha : float
+            The chance to see one that is not there.
+
+        Raises
+        ------
+        InputError
+            A chance is not between 0 and 1.
+        """
+        asking.check_chances(power=power, alpha=alpha)
+        return power_table(self._pairs, difference=difference, power=power, alpha=alpha)
 
     def score_errors(self) -> pd.DataFrame:
         """Return the runs whose scorer raised, or gave no score that can be used: the pair, ``variant``, ``error``."""
@@ -129,53 +251,62 @@ class Comparison:
         columns = {"pair": self.pair_on, "score_error": "error"}
         return broken[["pair", "variant", "score_error"]].rename(columns=columns).reset_index(drop=True)
 
+    # --- sentences
+
     @cached_property
     def verdict(self) -> str:
         """One sentence that claims no more than the numbers."""
-        return verdict(self._frame, self.summary(), scorer=self.scorer)
-
-    def _title(self) -> str:
-        rows = self._frame["pair"].nunique(dropna=False)
-        by = f" by {self.scorer}" if self.scorer else ""
-        return f"{counted(len(self.variants), 'variant')} on {counted(rows, 'row')}{by}"
-
-    def _differing(self) -> tuple[str, pd.DataFrame]:
-        if len(self.variants) < 2:
-            return "", pd.DataFrame()
-        table = self.disagreements()
-        shown = min(len(table), ROWS_SHOWN)
-        by: Literal["score", "output"] = "score" if self.scorer else "output"
-        left = incomplete_rows(self._frame, self.variants, by)
-        lacking = f"; on {counted(left, 'row')} a variant has no {by if self.scorer else 'answer'}" if left else ""
-        first = f"; the first {shown}:" if shown else "."
-        return f"The variants differ on {counted(len(table), 'row')}{lacking}{first}", table
-
-    def __repr__(self) -> str:
-        summary = self.summary()
-        about, table = self._differing()
-        parts = [
-            f"Comparison of {self._title()}",
-            frame_text(summary, list(summary.columns)),
-            self.verdict,
-            about,
-            frame_text(table.head(ROWS_SHOWN), self._columns_shown(table)),
-        ]
-        return "\n".join(part for part in parts if part)
-
-    def _repr_html_(self) -> str:
-        summary = self.summary()
-        about, table = self._differing()
-        return html.el(
-            "div",
-            html.STYLE,
-            html.el("div", html.el("strong", f"Comparison of {self._title()}"), cls="fh-head"),
-            frame_html(summary, list(summary.columns)),
-            html.el("p", self.verdict),
-            html.el("p", about, cls="fh-dim") if about else None,
-            frame_html(table.head(ROWS_SHOWN), self._columns_shown(table)) if about else None,
-            cls="fh",
+        errors = (error for error in self._frame["score_error"] if error)
+        return verdict(
+            self.summary(),
+            self._pairs,
+            scorer=self.scorer,
+            error=next(errors, ""),
+            dated=self._which is not None,
+            lower=self._lower,
         )
 
-    def _columns_shown(self, table: pd.DataFrame) -> list[str]:
-        hidden = ("outputs_differ", "scores_differ")
-        return [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said beside the numbers: what was left out, or may have changed meanwhile."""
+        said = self._frame.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
+        return (*self._taken.notes, *said, *notes_of(self._frame, scorer=self.scorer, failed=self.failed))
+
+    # --- what the tables are made of
+
+    @property
+    def _lower(self) -> bool:
+        """Whether a lower score is the better one: the scorer says so."""
+        return bool(self._frame.attrs.get("lower_is_better", False))
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return Grid.of(self._frame, self.variants)
+
+    @cached_property
+    def _pairs(self) -> list[Pair]:
+        """All pairs; without their tests where those need scipy and it is not installed."""
+        try:
+            return self._tested
+        except SettingsError:
+            if has_scipy():
+                raise
+            return all_pairs(self._grid, self._which, tests=False, lower=self._lower)
+
+    @cached_property
+    def _tested(self) -> list[Pair]:
+        return all_pairs(self._grid, self._which, lower=self._lower)
+
+    @cached_property
+    def _differing(self) -> list[Any]:
+        """The pairs whose scores differ, those that differ most first."""
+        return differing_scores(self._frame, self._grid, self._which)
+
+    def _rows(self, pairs: Sequence[Any]) -> pd.DataFrame:
+        """Return the lines of :meth:`wide` of some rows only: it takes no longer than they are many."""
+        return self._wide(self._frame[self._frame["pair"].isin(list(pairs))])
+
+    def _wide(self, lines: pd.DataFrame) -> pd.DataFrame:
+        return wide_table(
+            lines, self.variants, pair_on=self.pair_on, expected=self._taken.expected, has_score=bool(self.scorer)
+        )

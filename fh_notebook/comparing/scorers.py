@@ -1,37 +1,64 @@
-"""Ready scorers: functions of a run, or of a run and its row, that return true, false or a number.
+"""Ready scorers, public as ``fh.score``: functions of a run, or of a run and its row.
 
 Rule of this file: a scorer says what it compares and nothing else; a row that has nothing to compare with gives no
 score (``None``), and an answer that is not what was expected gives ``False``, also where it has not that form at all.
+
+============================================  ========================================================================
+`exact`, `contains`, `regex`, `number`        is it what was expected
+`json_valid`, `json_schema`, `json_path`,
+`json_fields`                                 has it the form that was asked for, and which fields are right
+`similarity`, `rouge_l`, `bleu`, `chrf`       how near is a text, from 0 to 1
+`latency`, `length`                           seconds; characters or words
+`all_of`, `any_of`, `not_`, `weighted`        several in one
+`judge`                                       what another deployment says of it
+`scorer`                                      a function of your own, with a name and a version
+============================================  ========================================================================
+
+Whatever a model wrote may be hostile: those whose time grows faster than the text read at most 100,000 characters, and
+a pattern stops after a quarter of a second. What is longer, or takes longer, is a missing score that says so.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
+from fh_notebook.comparing.judge import judge
+from fh_notebook.comparing.scorer_base import Scorer, expected_in, spelt
+from fh_notebook.comparing.scorer_combined import all_of, any_of, not_, weighted
+from fh_notebook.comparing.scorer_equal import is_same
+from fh_notebook.comparing.scorer_function import scorer
+from fh_notebook.comparing.scorer_json import json_fields, json_path, json_schema
+from fh_notebook.comparing.scorer_measures import latency, length, number
+from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
+from fh_notebook.comparing.scorer_patterns import regex
+from fh_notebook.comparing.scorer_texts import bleu, chrf, rouge_l, similarity
+from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError
 
-__all__ = ["Scorer", "contains", "exact", "json_valid"]
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A scorer with a name that says what it does."""
-
-    name: str
-    function: Callable[[Run, Mapping[str, Any]], bool | float | None] = field(repr=False)
-
-    def __call__(self, run: Run, row: Mapping[str, Any]) -> bool | float | None:
-        """Return the score of `run`, or ``None`` where there is nothing to score it by."""
-        return self.function(run, row)
-
-    def __repr__(self) -> str:
-        return self.name
+__all__ = [
+    "Scorer",
+    "all_of",
+    "any_of",
+    "bleu",
+    "chrf",
+    "contains",
+    "exact",
+    "json_fields",
+    "json_path",
+    "json_schema",
+    "json_valid",
+    "judge",
+    "latency",
+    "length",
+    "not_",
+    "number",
+    "regex",
+    "rouge_l",
+    "scorer",
+    "similarity",
+    "weighted",
+]
 
 
 def exact(expected: str = "expected_output", *, path: str | None = None) -> Scorer:
@@ -60,13 +87,13 @@ def exact(expected: str = "expected_output", *, path: str | None = None) -> Scor
     >>> exact(path="label")(Run(status="completed", output={"label": "other"}), {"expected_output": "billing"})
     False
     """
-    steps = _steps(path)
+    steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
-        wanted = _expected(row, expected)
-        return None if wanted is None else _is_same(_part(run, steps), wanted)
+        wanted = expected_in(row, expected)
+        return None if wanted is None else is_same(part_of(run, steps), wanted)
 
-    return Scorer(_spelt("exact", expected, path), score)
+    return Scorer(_name("exact", expected, path=(path, None)), score)
 
 
 def contains(expected: str = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
@@ -91,16 +118,16 @@ def contains(expected: str = "expected_output", *, path: str | None = None, igno
     >>> contains()(Run(status="completed", output="This is about billing."), {"expected_output": "billing"})
     True
     """
-    steps = _steps(path)
+    steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
-        wanted = _expected(row, expected)
+        wanted = expected_in(row, expected)
         if wanted is None:
             return None
-        text, part = _text(_part(run, steps)), _text(wanted).strip()
+        text, part = text_of(part_of(run, steps)), text_of(wanted).strip()
         return part.casefold() in text.casefold() if ignore_case else part in text
 
-    return Scorer(_spelt("contains", expected, path), score)
+    return Scorer(_name("contains", expected, path=(path, None), ignore_case=(ignore_case, False)), score)
 
 
 def json_valid() -> Scorer:
@@ -114,98 +141,15 @@ def json_valid() -> Scorer:
 
     def score(run: Run, row: Mapping[str, Any]) -> bool:
         try:
-            run.json()
+            value = run.json()
         except (ValueError, RecursionError):
             return False
-        return True
+        # Python reads NaN and Infinity, which JSON has not; a text without these words holds neither.
+        is_suspect = isinstance(run.output, str) and ("NaN" in run.output or "Infinity" in run.output)
+        return not (is_suspect and json_problems(value))
 
     return Scorer("json_valid()", score)
 
 
-def _spelt(name: str, expected: str, path: str | None) -> str:
-    given = [repr(expected)] if expected != "expected_output" else []
-    given += [f"path={path!r}"] if path is not None else []
-    return f"{name}({', '.join(given)})"
-
-
-def _expected(row: Mapping[str, Any], column: str) -> Any:
-    if column in row:
-        return row[column]
-    close = nearest(column, row)
-    hint = f"did you mean {close!r}?" if close else f"the columns are {listed(list(row), 'and') or 'none'}"
-    raise InputError(f"there is no column {short(column)} to compare with; {hint}")
-
-
-_NOTHING: Final = object()
-"""What a path leads to where it leads nowhere: equal to nothing that can be expected."""
-
-_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
-
-
-def _steps(path: str | None) -> tuple[str | int, ...]:
-    """Read ``items[0].name`` as ``("items", 0, "name")``."""
-    if path is None:
-        return ()
-    steps: list[str | int] = []
-    at = 0
-    while at < len(path):
-        found = _STEP.match(path, at)
-        if found is None:
-            raise InputError(f"path {short(path)} cannot be read; it is like 'label' or 'items[0].name'")
-        steps.append(int(found[2]) if found[2] is not None else found[1])
-        at = found.end()
-    if not steps:
-        raise InputError("path is empty; leave it out to take the whole output")
-    return tuple(steps)
-
-
-def _part(run: Run, steps: tuple[str | int, ...]) -> Any:
-    if not steps:
-        return run.output
-    try:
-        value = run.json()
-    except (ValueError, RecursionError):
-        return _NOTHING
-    for step in steps:
-        value = _step_into(value, step)
-    return value
-
-
-def _step_into(value: Any, step: str | int) -> Any:
-    if isinstance(step, str):
-        return value.get(step, _NOTHING) if isinstance(value, Mapping) else _NOTHING
-    return value[step] if isinstance(value, list) and step < len(value) else _NOTHING
-
-
-def _text(value: Any) -> str:
-    if value is _NOTHING or value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _is_same(output: Any, wanted: Any) -> bool:
-    if isinstance(output, str) and isinstance(wanted, str):
-        return output.strip() == wanted.strip()
-    if isinstance(wanted, str) and output is not _NOTHING:
-        try:
-            wanted = json.loads(wanted)
-        except (ValueError, RecursionError):
-            return False
-    if isinstance(output, str) and isinstance(wanted, bool | int | float):
-        try:
-            # pandas takes True, TRUE and true for the same; JSON has but one of them.
-            output = json.loads(output.lower() if isinstance(wanted, bool) else output)
-        except (ValueError, RecursionError):
-            return False
-    return _is_equal(output, wanted)
-
-
-def _is_equal(a: Any, b: Any) -> bool:
-    """Whether two JSON values are the same; ``True`` is not 1, and 1 is 1.0."""
-    if isinstance(a, bool) or isinstance(b, bool):
-        return a is b
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(_is_equal(a[k], b[k]) for k in a)
-    if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(_is_equal(x, y) for x, y in zip(a, b, strict=True))
-    return bool(a == b)
+def _name(name: str, expected: str, **options: tuple[object, object]) -> str:
+    return spelt(name, *([expected] if expected != "expected_output" else []), **options)

@@ -1,4 +1,4 @@
-"""Runs and rows -> scores.
+"""Runs and rows -> scores, as a table.
 
 Rule of this file: a scorer that raises, or gives something that is no score, gives a missing score with its error kept,
 never zero. Only completed runs are scored, by a function or by a column: failed ones are counted as failed.
@@ -6,132 +6,45 @@ never zero. Only completed runs are scored, by a function or by a column: failed
 
 from __future__ import annotations
 
-import inspect
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.cells import is_missing, object_series, plain
-from fh_notebook.batching.frames import COLUMNS, source_name
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
+from fh_notebook.comparing.scorer_function import scorer
+from fh_notebook.comparing.scorer_run import results
 from fh_notebook.comparing.scorers import exact
+from fh_notebook.comparing.scoring_source import Observation, no_column, observations
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "Score", "observations", "scored"]
+__all__ = ["Observation", "Score", "observations", "parts_table", "scored"]
 
 Score = str | Callable[..., Any] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """One run of one variant on one row, and the row's columns."""
-
-    pair: Any
-    """What it is paired by."""
-    variant: str
-    run: Run | None
-    """``None`` while it is pending."""
-    row: Mapping[str, Any] = field(repr=False)
-    """By the names of the tidy frame, whether it came out of a batch or of a frame."""
-
-
-def observations(source: Any, *, pair_on: str) -> list[Observation]:
-    """Return the runs of a batch or of the lines of a frame.
-
-    Raises
-    ------
-    InputError
-        The source is something else, or has not the columns that are needed.
-    """
-    if isinstance(source, Batch):
-        found = _of_batch(source, pair_on)
-    elif isinstance(source, pd.DataFrame):
-        found = _of_frame(source, pair_on)
-    else:
-        raise InputError(
-            f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, "
-            f"not a {type(source).__name__}"
-        )
-    if unpaired := sum(not isinstance(o.pair, str | int | float) for o in found):
-        raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
-    return found
-
-
-def _lines_have(n: int) -> str:
-    return f"{counted(n, 'line')} {'has' if n == 1 else 'have'}"
-
-
-def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
-    entries = list(batch.entries())
-    outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
-    names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
-    found = []
-    for (job, outcome, source), output in zip(entries, outputs, strict=True):
-        parts = output if isinstance(output, Mapping) else {}
-        row = {column.name: plain(column.value(job, outcome)) for column in COLUMNS}
-        row |= {source_name(name): value for name, value in source.items()}
-        row |= {f"out.{name}": parts.get(name) for name in names}
-        if pair_on not in row:
-            raise InputError(_no_column(pair_on, list(row), "pair_on"))
-        run = outcome.run if outcome else None
-        found.append(Observation(pair=row[pair_on], variant=job.label, run=run, row=row))
-    return found
-
-
-def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
-    columns = [str(c) for c in frame.columns]
-    if doubled := sorted({c for c in columns if columns.count(c) > 1}):
-        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
-    for needed in (pair_on, "variant"):
-        if needed not in columns:
-            raise InputError(_no_column(needed, columns, "compare needs it"))
-    found = []
-    for values in frame.itertuples(index=False, name=None):
-        row = {c: None if is_missing(v) else plain(v) for c, v in zip(columns, values, strict=True)}
-        found.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
-    if nameless := sum(o.row["variant"] is None for o in found):
-        raise InputError(f"{_lines_have(nameless)} no variant; name it, or leave them out")
-    return found
-
-
-def _no_column(name: str, columns: Sequence[str], why: str) -> str:
-    close = nearest(name, columns)
-    hint = f"did you mean {close!r}?" if close else f"the columns are {listed(columns, 'and') or 'none'}"
-    return f"there is no column {short(name)} ({why}); {hint}"
-
-
-def _run_of(row: Mapping[str, Any]) -> Run:
-    """Return the run that a line tells of; a line without a status completed."""
-    seconds = row.get("elapsed_s")
-    return Run(
-        status=str(row.get("status") or "completed"),
-        output=row.get("output"),
-        error=row.get("error") if isinstance(row.get("error"), str) else None,
-        error_code=row.get("error_code") if isinstance(row.get("error_code"), str) else None,
-        elapsed_s=float(seconds) if isinstance(seconds, int | float) else 0.0,
-        variant=str(row["variant"]),
-    )
-
-
-NO_SCORE: Final = (float("nan"), None)
-
-
-def scored(found: Sequence[Observation], score: Score) -> tuple[pd.DataFrame, str]:
+def scored(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> tuple[pd.DataFrame, str]:
     """Return one line a run with its score, and what scored it.
+
+    Parameters
+    ----------
+    found : list of Observation
+        The runs.
+    score : str, function or None
+        A column, a scorer, or ``None``: `exact` where something is expected, else nothing.
+    fresh : bool
+        Whether kept scores are left aside.
 
     Returns
     -------
     DataFrame
-        ``pair, variant, status, output, seconds, score, score_error``: `seconds` and `score` are float, a missing one
-        is NaN; `status` is ``pending`` where there is no run yet.
+        ``pair, variant, status, output, seconds, score, score_error, parts``: `seconds` and `score` are float, a
+        missing one is NaN; `status` is ``pending`` where there is no run yet; `parts` is what a score is made of, or
+        ``None``. In its ``attrs``: ``notes``, sentences to be shown with the scores, and ``lower_is_better``.
     str
         The scorer's name; empty when there is none.
 
@@ -140,8 +53,8 @@ def scored(found: Sequence[Observation], score: Score) -> tuple[pd.DataFrame, st
     InputError, SettingsError
         The scorer cannot be used.
     """
-    scorer, name = _scorer(score, found)
-    results = [scorer(o) for o in found]
+    using, name = _using(score, found)
+    said = results(using, found, fresh=fresh) if using is not None else [NO_SCORE] * len(found)
     frame = pd.DataFrame(
         {
             "pair": object_series([o.pair for o in found]),
@@ -149,84 +62,68 @@ def scored(found: Sequence[Observation], score: Score) -> tuple[pd.DataFrame, st
             "status": object_series([o.run.status if o.run else "pending" for o in found]),
             "output": object_series([o.run.output if o.run else None for o in found]),
             "seconds": pd.Series([_seconds(o.run) for o in found], dtype="float64"),
-            "score": pd.Series([value for value, _ in results], dtype="float64"),
-            "score_error": object_series([error for _, error in results]),
+            "score": pd.Series([r.score for r in said], dtype="float64"),
+            "score_error": object_series([r.error for r in said]),
+            "parts": object_series([r.parts for r in said]),
         }
     )
+    frame.attrs["lower_is_better"] = bool(getattr(using, "lower_is_better", False))
+    frame.attrs["notes"] = notes_of_scorer(using)
     return frame, name
+
+
+def notes_of_scorer(scorer: Any) -> list[str]:
+    """Return what a scorer has to say of itself, and those that it is made of."""
+    members = [note for member in getattr(scorer, "members", ()) for note in notes_of_scorer(member)]
+    return [*getattr(scorer, "notes", ()), *members]
+
+
+def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
+    """Return what the scores are made of, one line a run: the pair, ``variant``, ``score``, then a column a part."""
+    found = frame["parts"] if "parts" in frame else [None] * len(frame)  # a column of scores has none
+    names = dict.fromkeys(name for parts in found if parts for name in parts if name != "score")
+    columns = {pair_on: frame["pair"], "variant": frame["variant"], "score": frame["score"]}
+    for name in names:
+        values = [parts.get(name) if parts else None for parts in found]
+        is_number = all(value is None or isinstance(value, float) for value in values)
+        own = f"part.{name}" if name in columns else name
+        columns[own] = pd.Series(values, dtype="float64") if is_number else object_series(values)
+    return pd.DataFrame(columns)
 
 
 def _seconds(run: Run | None) -> float:
     return run.elapsed_s if run is not None and run.ok and run.elapsed_s else float("nan")
 
 
-Result = tuple[float, str | None]
-
-
-def _scorer(score: Score, found: Sequence[Observation]) -> tuple[Callable[[Observation], Result], str]:
+def _using(score: Score, found: Sequence[Observation]) -> tuple[Any, str]:
     if score is None and not any(EXPECTED in o.row for o in found[:1]):
-        return lambda o: NO_SCORE, ""
+        return None, ""
     if score is None:
         score = exact()
     if isinstance(score, str):
-        return _column_scorer(score, found), score
-    if not callable(score):
-        raise InputError(f"score is {short(score)}; give a column's name, a function of a run, or None")
-    if inspect.iscoroutinefunction(score):
-        raise SettingsError("score is an async function; give a plain one, async scorers are not there yet")
-    return _function_scorer(score), str(getattr(score, "name", "") or getattr(score, "__name__", "") or "score")
+        return ColumnScorer(score, found), score
+    if not hasattr(score, "score_all") and not hasattr(score, "members") and not hasattr(score, "is_async"):
+        score = scorer(score)
+    return score, str(getattr(score, "name", "score"))
 
 
-def _column_scorer(column: str, found: Sequence[Observation]) -> Callable[[Observation], Result]:
-    if found and column not in found[0].row:
-        raise InputError(_no_column(column, list(found[0].row), "score"))
-    values = [o.row[column] for o in found if _is_completed(o) and o.row[column] is not None]
-    if values and all(_number(v) is None for v in values):
-        raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
-    return lambda o: _result(o.row[column]) if _is_completed(o) else NO_SCORE
+class ColumnScorer:
+    """A column that holds scores already.
 
+    Raises
+    ------
+    InputError
+        It is not there, or holds no scores at all.
+    """
 
-def _is_completed(observation: Observation) -> bool:
-    return observation.run is not None and observation.run.ok
+    def __init__(self, column: str, found: Sequence[Observation]) -> None:
+        self.name = column
+        if found and column not in found[0].row:
+            raise InputError(no_column(column, list(found[0].row), "score"))
+        values = [o.row[column] for o in found if o.completed and o.row.get(column) is not None]
+        if values and all(number_of(v) is None for v in values):
+            raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
 
-
-def _function_scorer(score: Callable[..., Any]) -> Callable[[Observation], Result]:
-    takes_row = _takes_row(score)
-
-    def apply(observation: Observation) -> Result:
-        run = observation.run
-        if not _is_completed(observation):
-            return NO_SCORE
-        try:
-            return _result(score(run, dict(observation.row)) if takes_row else score(run))
-        except Exception as broken:  # somebody else's function may raise anything
-            return float("nan"), f"{type(broken).__name__}: {broken}"
-
-    return apply
-
-
-def _takes_row(score: Callable[..., Any]) -> bool:
-    """Whether a scorer is ``(run, row)``: its second parameter has no default, or is called ``row``."""
-    try:
-        parameters = list(inspect.signature(score).parameters.values())
-    except (TypeError, ValueError):  # some functions written in C have no signature
-        return False
-    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return True
-    return len(places) > 1 and (places[1].default is places[1].empty or places[1].name == "row")
-
-
-def _result(value: Any) -> Result:
-    if is_missing(value):
-        return NO_SCORE
-    number = _number(value)
-    if number is None:
-        return float("nan"), f"the scorer gave {short(plain(value))}; a score is true, false or a number"
-    return number, None
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool | int | float | np.bool_ | np.number) and not isinstance(value, np.complexfloating):
-        return float(value) if math.isfinite(value) else None
-    return None
+    def score_all(self, found: Sequence[Observation], ask: Any) -> list[Result]:
+        """Return the column's scores of completed runs."""
+        return [result_of(o.row.get(self.name)) if o.completed else NO_SCORE for o in found]

@@ -1,23 +1,32 @@
 """Scores -> the tables of a comparison.
 
-Rule of this file: repeats of a row are not independent, so they are averaged to one value a row before anything is
-computed over rows; and a cell that is not answered yet differs from nothing.
+Rule of this file: whatever is computed over rows is computed from the grid, where a row is one value; and a cell that
+is not answered yet differs from nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Final, Literal
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
-from fh_notebook.comparing.intervals import mean_interval, wilson_interval
+from fh_notebook.comparing.grid import Grid
+from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_mean, interval_of_share
+from fh_notebook.comparing.pairs import Pair
 from fh_notebook.contract.canonical import canonical_json
 
-__all__ = ["SUMMARY_COLUMNS", "incomplete_rows", "is_yes_no", "per_row", "summary_table", "wide_table"]
+__all__ = [
+    "SUMMARY_COLUMNS",
+    "differing_scores",
+    "incomplete_rows",
+    "leaderboard_table",
+    "slice_table",
+    "summary_table",
+    "wide_table",
+]
 
 SUMMARY_COLUMNS: Final = (
     "variant",
@@ -31,48 +40,114 @@ SUMMARY_COLUMNS: Final = (
     "p50_s",
     "p95_s",
 )
+COUNTS: Final = ("n", "missing", "failed")
 
 
-def is_yes_no(scores: pd.Series[Any]) -> bool:
-    """Whether all scores are true or false (0 or 1)."""
-    return bool(scores.dropna().isin([0.0, 1.0]).all()) and bool(scores.notna().any())
+def summary_table(lines: pd.DataFrame, grid: Grid, *, price: float | None = None) -> pd.DataFrame:
+    """Return one line a variant: `SUMMARY_COLUMNS`, and ``cost`` where a call has a price.
+
+    ``attrs["interval"]`` names the rule of each interval, ``attrs["rows"]`` how many rows it is over.
+    """
+    told = [_summary_line(lines[lines["variant"] == v], v, grid, price) for v in grid.variants]
+    columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]
+    table = pd.DataFrame([line for line, _, _ in told], columns=columns)
+    table = table.astype({**dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(columns[4:], "float64")})
+    table.attrs["interval"] = {line["variant"]: rule for line, rule, _ in told}
+    table.attrs["rows"] = {line["variant"]: rows for line, _, rows in told}
+    return table
 
 
-def per_row(lines: pd.DataFrame) -> pd.Series[Any]:
-    """Return the mean score of each row of one variant, by pair; rows without a score are left out."""
-    known = lines[lines["score"].notna()]
-    return known.groupby("pair", sort=False)["score"].mean()
-
-
-def summary_table(frame: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
-    """Return one line a variant: `SUMMARY_COLUMNS`."""
-    yes_no = is_yes_no(frame["score"])
-    lines = [_summary_line(frame[frame["variant"] == v], v, yes_no) for v in variants]
-    table = pd.DataFrame(lines, columns=list(SUMMARY_COLUMNS))
-    counts = dict.fromkeys(("n", "missing", "failed"), "int64")
-    return table.astype({**counts, **dict.fromkeys(SUMMARY_COLUMNS[4:], "float64")})
-
-
-def _summary_line(lines: pd.DataFrame, variant: str, yes_no: bool) -> dict[str, Any]:
-    means = per_row(lines)
-    # Averaged repeats are numbers between 0 and 1, whose variance is at most that of yes and no with the same mean,
-    # m (1 - m) (R. Bhatia and C. Davis, "A better bound on the variance", American Mathematical Monthly 107 (2000),
-    # 353-357). So Wilson's interval over rows, with the sum of the means as the successes, is too wide if anything.
-    values = [float(x) for x in means]
-    low, high = wilson_interval(sum(values), len(values)) if yes_no else mean_interval(values)
-    failed = lines["status"] == "failed"
-    return {
+def _summary_line(
+    lines: pd.DataFrame, variant: str, grid: Grid, price: float | None
+) -> tuple[dict[str, Any], str, int]:
+    means = grid.of_variant(variant)
+    found = interval_of_share(means, grid.lines_of(variant)) if grid.yes_no else interval_of_mean(means)
+    failed, scored = lines["status"] == "failed", lines["score"].notna()
+    seconds = lines["seconds"].to_numpy(dtype="float64")
+    seconds = seconds[~np.isnan(seconds)]
+    p50_s, p95_s = np.quantile(seconds, [0.5, 0.95]) if len(seconds) else (NAN, NAN)
+    line = {
         "variant": variant,
-        "n": int(lines["score"].notna().sum()),
-        "missing": int((lines["score"].isna() & ~failed).sum()),
+        "n": int(scored.sum()),
+        "missing": int((~scored & ~failed).sum()),
         "failed": int(failed.sum()),
-        "mean": means.mean(),
-        "ci_low": low,
-        "ci_high": high,
-        "median": means.median(),
-        "p50_s": lines["seconds"].quantile(0.5),
-        "p95_s": lines["seconds"].quantile(0.95),
+        "mean": float(means.mean()) if len(means) else NAN,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "median": float(np.median(means)) if len(means) else NAN,
+        "p50_s": p50_s,
+        "p95_s": p95_s,
+        "cost": (price or 0.0) * int(lines["charged"].sum()) if "charged" in lines else NAN,
     }
+    return line, found.rule, len(means)
+
+
+def leaderboard_table(
+    summary: pd.DataFrame, lines: pd.DataFrame, pairs: Sequence[Pair], *, lower: bool = False
+) -> pd.DataFrame:
+    """Return the variants by their means, best first, with everything that is known of each.
+
+    Columns: ``rank``, those of the summary, and ``rows``, ``interval``, ``failure_rate``, ``beats``: the variants that
+    it is better than after Holm. Without a score they stand by failures, then seconds.
+    """
+    table = summary.copy()
+    totals = lines["variant"].value_counts()
+    table["rows"] = [summary.attrs["rows"][v] for v in table["variant"]]
+    table["interval"] = [summary.attrs["interval"][v] for v in table["variant"]]
+    table["failure_rate"] = [f / totals[v] for f, v in zip(table["failed"], table["variant"], strict=True)]
+    table["beats"] = [", ".join(beaten_by(v, pairs)) for v in table["variant"]]
+    by = ["mean", "failure_rate", "p50_s"]
+    table = table.sort_values(by, ascending=[lower, True, True], kind="stable").reset_index(drop=True)
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table
+
+
+def beaten_by(variant: str, pairs: Sequence[Pair]) -> list[str]:
+    """Return which variants one is better than."""
+    turned = [pair if pair.b == variant else pair.turned() for pair in pairs if variant in (pair.a, pair.b)]
+    return [pair.a for pair in turned if pair.is_better()]
+
+
+def slice_table(
+    lines: pd.DataFrame, values: pd.Series[Any], by: str, variants: Sequence[str], *, price: float | None = None
+) -> pd.DataFrame:
+    """Return one line a value of a column and variant: `by`, then the columns of the summary."""
+    spelt = pd.Series([_spelt(value) for value in values], index=lines.index, dtype=object)
+    shown = dict(zip(reversed(spelt.tolist()), reversed(values.tolist()), strict=True))
+    parts = []
+    for text, part in lines.groupby(spelt, sort=False):
+        table = summary_table(part, Grid.of(part, variants), price=price)
+        table.insert(0, by, object_series([shown[text]] * len(table)))
+        parts.append(table)
+    for part in parts:
+        part.attrs.clear()  # of this value only
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[by, *SUMMARY_COLUMNS])
+
+
+# --- rows beside each other
+
+
+def differing_scores(lines: pd.DataFrame, grid: Grid, which: Sequence[tuple[str, str]] | None = None) -> list[Any]:
+    """Return the pairs whose scores differ, those that differ most first; with `which`, between these variants."""
+    if not len(grid.means):
+        return []
+    apart = _apart(grid.means) if which is None else np.zeros(len(grid.means))
+    for a, b in which or ():
+        between = np.abs(grid.means[:, grid.variants.index(b)] - grid.means[:, grid.variants.index(a)])
+        apart = np.fmax(apart, between)
+    order = np.argsort(-apart, kind="stable")
+    labels = pd.factorize(lines["pair"])[1]
+    return [labels[place] for place in order[: int((apart > 0).sum())]]
+
+
+def _apart(means: Numbers) -> Numbers:
+    """Return how far apart the scores of each row are."""
+    known = ~np.isnan(means)
+    low = np.where(known, means, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(known, means, -np.inf).max(axis=1, initial=-np.inf)
+    apart = np.zeros(len(means))
+    np.subtract(high, low, out=apart, where=known.any(axis=1))
+    return apart
 
 
 def wide_table(
@@ -85,22 +160,41 @@ def wide_table(
     means of scores and seconds. Outputs differ among completed runs, scores among those that are there.
     """
     pairs = list(dict.fromkeys(frame["pair"]))
-    cells = _cells(frame)
-    lines = [[cells.get((pair, variant), _NO_CELL) for variant in variants] for pair in pairs]
-    columns: dict[str, list[Any]] = {pair_on: pairs}
+    outputs, completed = _outputs(frame, variants)
+    scores = Grid.of(frame, variants).means
+    seconds = Grid.of(frame.assign(score=frame["seconds"]), variants).means
+    columns: dict[str, Any] = {pair_on: pd.Series(pairs)}
     if expected is not None:
-        columns["expected_output"] = [expected.get(pair) for pair in pairs]
-    columns["outputs_differ"] = [len({_spelt(cell.output) for cell in line if cell.completed}) > 1 for line in lines]
+        columns["expected_output"] = object_series([expected.get(pair) for pair in pairs])
+    columns["outputs_differ"] = pd.Series(
+        [_do_differ(line, done) for line, done in zip(outputs, completed, strict=True)], dtype="bool"
+    )
     if has_score:
-        columns["scores_differ"] = [
-            len({cell.score for cell in line if cell.score == cell.score}) > 1 for line in lines
-        ]
-    for variant, of_variant in zip(variants, zip(*lines, strict=True), strict=False):
-        columns[f"{variant}.output"] = [cell.output for cell in of_variant]
+        columns["scores_differ"] = pd.Series(_apart(scores) > 0, dtype="bool")
+    for place, variant in enumerate(variants):
+        columns[f"{variant}.output"] = object_series(outputs[:, place])
         if has_score:
-            columns[f"{variant}.score"] = [cell.score for cell in of_variant]
-        columns[f"{variant}.seconds"] = [cell.seconds for cell in of_variant]
-    return pd.DataFrame({name: _column(name, values) for name, values in columns.items()})
+            columns[f"{variant}.score"] = pd.Series(scores[:, place])
+        columns[f"{variant}.seconds"] = pd.Series(seconds[:, place])
+    return pd.DataFrame(columns)
+
+
+def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
+    """Return the first output of each row and variant, and whether a run completed there: two arrays of objects."""
+    row_of, rows = pd.factorize(frame["pair"])
+    place = pd.Index(list(variants)).get_indexer(pd.Index(frame["variant"]))
+    done = (frame["status"] == "completed").to_numpy(dtype=bool)
+    cells = (row_of * len(variants) + place)[done][::-1]  # backwards: the first one is written last, and stays
+    outputs = np.full(len(rows) * len(variants), None, dtype=object)
+    outputs[cells] = frame["output"].to_numpy(dtype=object)[done][::-1]
+    completed = np.zeros(len(outputs), dtype=bool)
+    completed[cells] = True
+    shape = (len(rows), len(variants))
+    return outputs.reshape(shape), completed.reshape(shape)
+
+
+def _do_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
+    return len({_spelt(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
 
 
 def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["score", "output"]) -> int:
@@ -110,48 +204,13 @@ def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["s
     return frame["pair"].nunique() - int(complete.sum())
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """What one variant did on one row."""
-
-    completed: bool = False
-    output: Any = None
-    score: float = float("nan")
-    seconds: float = float("nan")
-
-
-_NO_CELL: Final = _Cell()
-
-
-def _cells(frame: pd.DataFrame) -> dict[tuple[Any, str], _Cell]:
-    outputs: dict[tuple[Any, str], Any] = {}
-    scores: dict[tuple[Any, str], list[float]] = {}
-    seconds: dict[tuple[Any, str], list[float]] = {}
-    columns = ["pair", "variant", "status", "output", "score", "seconds"]
-    for pair, variant, status, output, score, elapsed_s in frame[columns].itertuples(index=False, name=None):
-        at = (pair, variant)
-        if status == "completed" and at not in outputs:
-            outputs[at] = output
-        scores.setdefault(at, []).extend([score] if score == score else [])
-        seconds.setdefault(at, []).extend([elapsed_s] if elapsed_s == elapsed_s else [])
-    return {at: _Cell(at in outputs, outputs.get(at), _mean(scores[at]), _mean(seconds[at])) for at in scores}
-
-
-def _mean(values: Sequence[float]) -> float:
-    return fmean(values) if values else float("nan")
-
-
-def _column(name: str, values: list[Any]) -> pd.Series[Any]:
-    if name.endswith((".output", "expected_output")):
-        return object_series(values)
-    return pd.Series(values, dtype="bool" if name.endswith("_differ") else None)
-
-
 def _spelt(output: Any) -> str:
     """Return an output as a text to tell outputs apart by; blanks around a text do not count."""
+    if isinstance(output, str):
+        return f"text {output.strip()}"
     if output is None:
         return ""
     try:
-        return canonical_json(output.strip() if isinstance(output, str) else output)
+        return canonical_json(output)
     except (TypeError, ValueError):
         return repr(output)

@@ -1,72 +1,165 @@
 """One sentence under a comparison.
 
-Rule of this file: it claims no more than the numbers. It says which mean is higher on the rows that both answered, and
-on how many rows, and that chance was not tested.
+Rule of this file: it claims no more than the numbers. "Beats" needs a test after Holm's correction, and an interval of
+the difference that agrees with it; less than that is "not enough rows", with how many are lacking.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 
-from fh_notebook.comparing.tables import per_row
+from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.needing import CURE
+from fh_notebook.comparing.paired import FEWEST_PAIRS
+from fh_notebook.comparing.pairs import ALPHA, Pair
+from fh_notebook.comparing.power import needs_of
 
-__all__ = ["verdict"]
+__all__ = ["of_pair", "p_text", "verdict"]
 
-FEWEST_ROWS: Final = 6
-"""Below this no pattern of wins can be told from chance: all of 5 rows won has p = 2/32 = 0.06 by the sign test."""
+MANY_TIMES: Final = 1_000
+"""A difference that needs so many times the rows is none that anybody will look for."""
 
 
-def verdict(frame: pd.DataFrame, summary: pd.DataFrame, *, scorer: str) -> str:
-    """Return what can be said of the two best variants, in one sentence.
+def verdict(
+    summary: pd.DataFrame,
+    pairs: Sequence[Pair],
+    *,
+    scorer: str,
+    error: str = "",
+    dated: bool = False,
+    lower: bool = False,
+) -> str:
+    """Return what can be said of the variants, in one sentence.
 
     Parameters
     ----------
-    frame : DataFrame
-        One line a run, from :func:`~fh_notebook.comparing.scoring.scored`.
     summary : DataFrame
         One line a variant.
+    pairs : sequence of Pair
+        Those that were compared; without a p where scipy is needed and not installed.
     scorer : str
         What scored; empty when nothing did.
+    error : str
+        Why the first run without a score has none.
+    dated : bool
+        Whether the same variants are compared under several names: then each change is told.
+    lower : bool
+        Whether a lower score is the better one.
     """
     if not scorer:
         return "No score: there is no expected_output and score= was not given, so only failures and seconds compare."
-    known = summary[summary["n"] > 0].sort_values("mean", ascending=False, kind="stable")
+    known = summary[summary["n"] > 0].sort_values("mean", ascending=lower, kind="stable")
     if known.empty:
-        return f"No run could be scored by {scorer}{_first_error(frame)}."
+        return f"No run could be scored by {scorer}{f': {error}' if error else ''}."
     names = known["variant"].tolist()
     if len(names) == 1:
         first = known.iloc[0]
-        return f"{names[0]} scores {first['mean']:.2f} by {scorer} on {first['n']} runs; there is none to compare with."
-    return _of_two(frame, names[0], names[1], more=len(names) > 2)
+        runs = counted(int(first["n"]), "run")
+        return f"{names[0]} scores {size_text(first['mean'])} by {scorer} on {runs}; there is none to compare with."
+    if dated:
+        return " ".join(of_pair(_ahead(pair), pairs) for pair in pairs)
+    told = _pair_of_best(names, pairs)
+    if told is None:
+        return f"{names[0]} scores highest by {scorer}; no two variants have a row in common."
+    best = _ahead(told)
+    others = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
+    beaten = [turned.a for pair in others if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
+    too = " too" if best.is_better() else ""
+    more = f" {best.b} beats {_listed(beaten)}{too}." if beaten else ""
+    return f"{'Of the two best: ' if len(names) > 2 else ''}{of_pair(best, pairs)}{more}"
 
 
-def _first_error(frame: pd.DataFrame) -> str:
-    errors = [error for error in frame["score_error"] if error]
-    return f": {errors[0]}" if errors else ""
+def _ahead(pair: Pair) -> Pair:
+    """Return the pair with the better mean as `b`."""
+    return pair.turned() if pair.lead <= 0 else pair
 
 
-def _of_two(frame: pd.DataFrame, best: str, next_best: str, *, more: bool) -> str:
-    a, b = (per_row(frame[frame["variant"] == name]) for name in (best, next_best))
-    shared = [pair for pair in a.index if pair in set(b.index)]
-    if len(shared) < FEWEST_ROWS:
-        return f"Not enough to tell: {len(shared)} {_rows(shared)} a score of both {best} and {next_best}."
-    x, y = a.loc[shared], b.loc[shared]
-    if x.mean() < y.mean():  # on the rows of both it may be the other way round
-        best, next_best, x, y = next_best, best, y, x
-    wins, losses = int((x > y).sum()), int((x < y).sum())
-    among = "Of the two best: " if more else ""
-    if wins == losses == 0:
-        return f"{among}{best} and {next_best} score the same on each of the {len(shared)} rows that both answered."
-    means = f"{best} scores {x.mean():.2f} and {next_best} {y.mean():.2f}"
-    tally = f"better on {wins}, worse on {losses}, the same on {len(shared) - wins - losses}"
-    return (
-        f"{among}{means} on the {len(shared)} rows that both answered ({tally}); "
-        "whether that is more than chance is not tested here."
-    )
+def _pair_of_best(names: Sequence[str], pairs: Sequence[Pair]) -> Pair | None:
+    """Return the pair of the two highest means that were compared with each other."""
+    rank = {name: place for place, name in enumerate(names)}
+    found = [pair for pair in pairs if pair.a in rank and pair.b in rank]
+    return min(found, key=lambda pair: sorted((rank[pair.a], rank[pair.b])), default=None)
 
 
-def _rows(shared: Sequence[object]) -> str:
-    return "row has" if len(shared) == 1 else "rows have"
+def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
+    """Return what can be said of `pair`, whose `b` is ahead, as one of `pairs`."""
+    a, b = pair.a, pair.b
+    rows = counted(pair.n, "row")
+    if pair.n < FEWEST_PAIRS:
+        have = "has" if pair.n == 1 else "have"
+        return (
+            f"Not enough to tell: {rows} {have} a score of both {b} and {a}; "
+            f"fewer than {FEWEST_PAIRS} pairs are not tested."
+        )
+    if pair.wins == pair.losses == 0:
+        return f"{b} and {a} score the same on each of the {rows} that both answered."
+    low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
+    interval = f"95% CI {size_text(low)} to {size_text(high)}"
+    if not pair.tested:
+        tally = f"better on {pair.wins:,}, worse on {pair.losses:,}, the same on {pair.ties:,}"
+        return (
+            f"{b} scores {size_text(pair.mean_b)} and {a} {size_text(pair.mean_a)} on {rows} ({tally}; difference "
+            f"{size_text(pair.lead)}, {interval}); whether that is more than chance is not tested: "
+            f"that needs scipy ({CURE})."
+        )
+    facts = f"{interval}, {p_text(pair.p_holm)} after Holm, {rows}{', lower is better' if pair.lower else ''}"
+    if pair.is_better(alpha):
+        return f"{b} beats {a} by {size_text(pair.lead)} ({facts})."
+    if pair.p_holm < alpha:
+        wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
+        return (
+            f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
+            f"({interval}, {p_text(pair.p_holm)} after Holm): test and mean do not say the same."
+        )
+    lacking = _lacking(pair, pairs, alpha)
+    if pair.lead == 0:
+        return f"{b} and {a} have the same mean ({facts}); there are {lacking}."
+    return f"{b} is ahead of {a} by {size_text(pair.lead)} ({facts}), but there are {lacking}."
+
+
+def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
+    share = alpha / max(1, sum(p.tested for p in pairs))
+    more = needs_of(pair, alpha=share).rows_more
+    if not math.isfinite(more) or more > MANY_TIMES * pair.n:
+        return "not enough rows to tell, and hardly ever would be at this difference"
+    if more < 1:
+        return "not enough rows to tell: about as many as now should do at this difference, and were unlucky"
+    return f"not enough rows to tell: about {_about(more):,} more at this difference"
+
+
+def _about(number: float) -> int:
+    """Two digits are as many as such an estimate has."""
+    unit: int = 10 ** max(0, int(math.log10(number)) - 1)
+    return math.ceil(number / unit) * unit
+
+
+def p_text(p: float) -> str:
+    """Return a p as it is written in a sentence.
+
+    Examples
+    --------
+    >>> p_text(0.0043), p_text(0.00002), p_text(0.46)
+    ('p = 0.004', 'p < 0.001', 'p = 0.46')
+    """
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def size_text(value: float) -> str:
+    """Return a score or a difference as it is written in a sentence: two digits behind the point, more for small ones.
+
+    Examples
+    --------
+    >>> size_text(0.1739), size_text(-0.0042), size_text(1234.5)
+    ('0.17', '-0.0042', '1,234.50')
+    """
+    return f"{value:,.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -14,6 +14,7 @@ import types
 import typing
 from collections import abc
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import json_problems
@@ -78,6 +79,8 @@ class Reader:
             return {}
         if kind in KIND_OF_TYPE:
             return {"type": KIND_OF_TYPE[kind]}
+        if kind is Decimal:  # which JSON writes as a number; so does a table's column of them
+            return {"type": "number"}
         if kind in _TEXTS:
             return {"type": "string", "format": _TEXTS[kind]}
         if issubclass(kind, enum.Enum):

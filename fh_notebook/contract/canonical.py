@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any, Final
 
 from fh_notebook.contract.jsonable import MAX_DEPTH, is_missing
@@ -61,7 +62,9 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
         return [p for i, item in enumerate(value) for p in json_problems(item, f"{path}[{i}]", depth + 1)]
     if is_missing(value):
         return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
-    return [f"{path or 'value'}: a {type(value).__name__} has no JSON form{_cure(value)}"]
+    kind = type(value).__name__
+    article = "an" if kind[:1] in "aeiouAEIOU" else "a"
+    return [f"{path or 'value'}: {article} {kind} has no JSON form{_cure(value)}"]
 
 
 def _cure(value: Any) -> str:
@@ -69,6 +72,8 @@ def _cure(value: Any) -> str:
         return "; give a text: value.decode(), or base64 of it"
     if isinstance(value, Decimal):
         return " that keeps all its digits; give float(value) or str(value)"
+    if isinstance(value, PurePath):
+        return "; give a text: str(value)"
     is_listable = isinstance(value, Iterable) and not isinstance(value, type)
     return "; give a list" if is_listable and not hasattr(value, "dtypes") else ""
 

@@ -128,6 +128,8 @@ def _type_cure(value: Any, needed: Sequence[str], schema: Mapping[str, Any]) -> 
         return ""
     start = value.lstrip()[:1]
     if "array" in needed:
+        if not start:
+            return "; give [], or leave it out"
         return "; give a list, not its JSON text" if start == "[" else f"; give {short(_parts(value, schema))}"
     if "object" in needed and start == "{":
         return "; give an object, not its JSON text"
@@ -271,8 +273,9 @@ def _alternatives(case: _Case) -> list[str]:
     """Tell a failed anyOf or oneOf by the one branch that was meant, or else by all that would do."""
     branches: dict[Any, list[ValidationError]] = {}
     for error in case.error.context or ():
-        branches.setdefault(error.relative_schema_path[0], []).append(error)
-    if not branches:
+        if error.relative_schema_path:  # the library does not say which branch is `false`
+            branches.setdefault(error.relative_schema_path[0], []).append(error)
+    if not case.error.context:
         return [f"{case.where}: {case.value} fits more than one of the kinds allowed; it must be clear which is meant"]
     of_kind = [b for b in branches.values() if not any(_is_other(e, "type", None) for e in b)]
     meant = [b for b in of_kind if not any(_is_other(e, "const", "enum") for e in b)] or of_kind

@@ -227,7 +227,8 @@ class Pace:
             few = max(CLOSE_CALLS, CLOSE_PART * admitted)
             self._explained = BOUND if self.phase is Phase.SEEKING else few + self._probe
         if self._close_events >= FALLEN_EVENTS:
-            self.limit = min(self.limit, admitted + 1)
+            # One more than a few is a large part of them: it would be refused again each round trip.
+            self.limit = min(self.limit, admitted + (admitted > CLOSE_CALLS))
             self._fall()
         elif 2 * admitted < self.limit:  # it was not this process that filled the service
             self._regrow_from(admitted, goal=self.limit, regrowth=REGROWTH)
@@ -264,7 +265,8 @@ class Pace:
         self._base, self._round = self.limit, 0
 
     def _regrow(self) -> None:
-        self._grow(max(self._regrowth, 1 / self.limit))  # at least one a round trip
+        if self.limit < self._goal:
+            self._grow(max(self._regrowth, 1 / self.limit))  # at least one a round trip
         if self.limit >= self._goal:
             self._hold_from(FIRST_PROBE)
 

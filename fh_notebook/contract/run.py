@@ -254,8 +254,7 @@ class Run:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
         """Return the run that :meth:`to_dict` wrote; names that this version does not know are left out."""
-        known = {f.name for f in fields(cls)}
-        kept = {k: v for k, v in values.items() if k in known}
+        kept = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
         if kept.get("started_at"):
             kept["started_at"] = datetime.fromisoformat(kept["started_at"])
         return cls(**kept)

@@ -103,6 +103,8 @@ def to_schema(inputs: Any) -> dict[str, Any]:
         raise InputError(
             f"inputs: {short(inputs)} declares no Start variables; give a mapping like {{'name': fh.text()}}"
         )
+    if (named := schema.get("type", "object")) != "object":  # as of a pydantic model that is a list
+        raise InputError(f"inputs: Start variables are an object; this schema is of type {short(named)}")
     if found := schema_problems(schema):
         raise InputError(found, where="the schema of the inputs")
     return schema
@@ -112,8 +114,6 @@ def _from_mapping(inputs: Mapping[Any, Any]) -> dict[str, Any]:
     named = inputs.get("type")
     if isinstance(inputs.get("$schema"), str) or named == "object":
         schema: dict[str, Any] = plain(inputs)
-        if named not in (None, "object"):
-            raise InputError(f"inputs: Start variables are an object; this schema is of type {short(named)}")
         return schema
     try:
         return object_schema(inputs)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import functools
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -154,6 +156,23 @@ def _name(func: Any) -> str:
 def _hints(func: Any) -> dict[str, Any]:
     while isinstance(func, functools.partial):
         func = func.func
+    if isinstance(func, type) and dataclasses.is_dataclass(func):
+        # Each field is read where its own class stands: a generated `__init__` (pydantic's says nothing at all) knows
+        # only the module of the last one. What an `__init__` of the user's says counts before it.
+        said = {name: hint for name, hint in _own_hints(func).items() if hint is not Any}
+        return {**_field_hints(func), **said}
+    return _own_hints(func)
+
+
+def _field_hints(kind: type) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        names = vars(sys.modules.get(base.__module__, types.SimpleNamespace()))
+        found |= _each_hint(inspect.get_annotations(base), names)
+    return found
+
+
+def _own_hints(func: Any) -> dict[str, Any]:
     target = func
     if isinstance(func, type) and not typing.is_typeddict(func) and not hasattr(func, "_fields"):
         target = func.__init__  # type: ignore[misc]  # only read, never called
@@ -167,13 +186,16 @@ def _hints(func: Any) -> dict[str, Any]:
 
 def _readable_hints(target: Any) -> dict[str, Any]:
     """The annotations that can be evaluated; one may name what exists only for the type checker."""
-    names = getattr(inspect.unwrap(target), "__globals__", {})
+    return _each_hint(getattr(target, "__annotations__", {}), getattr(inspect.unwrap(target), "__globals__", {}))
+
+
+def _each_hint(annotations: Mapping[str, Any], names: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, hint in getattr(target, "__annotations__", {}).items():
+    for name, hint in annotations.items():
         alone = types.SimpleNamespace(__annotations__={name: hint})
         with contextlib.suppress(NameError, TypeError, AttributeError, SyntaxError):
             found |= typing.get_type_hints(alone, names, include_extras=True)
-    return {name: found.get(name, Any) for name in getattr(target, "__annotations__", {})}
+    return {name: found.get(name, Any) for name in annotations}
 
 
 def _of_parameter(parameter: inspect.Parameter, hint: Any, reader: Reader) -> dict[str, Any]:
@@ -187,6 +209,8 @@ def _of_parameter(parameter: inspect.Parameter, hint: Any, reader: Reader) -> di
         value = jsonable(default)
         if not json_problems(value):
             schema["default"] = value
+        if isinstance(default, dt.datetime) and default.tzinfo is None and schema.get("format") == "date-time":
+            del schema["format"]  # a moment without its offset, which that format needs: this function takes such ones
     return schema
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.models import InvokeRequest
 
-__all__ = ["to_curl", "to_python"]
+__all__ = ["python_literal", "to_curl", "to_python"]
 
 # What JSON may hold as it is and a terminal or a page would not show as it is.
 _INVISIBLE: Final = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -91,9 +91,23 @@ def to_python(request: InvokeRequest) -> str:
     lines = [f"    {request.deployment!r},"]
     for name, value in named.items():
         if value is not None:
-            lines.append(f"    {name}={''.join(_literal(value, '    '))},")
+            lines.append(f"    {name}={python_literal(value, indent='    ')},")
     inside = "\n".join(lines)
     return f"import fh_notebook as fh\n\nrun = fh.Client().invoke(\n{inside}\n)"
+
+
+def python_literal(value: Any, *, indent: str = "") -> str:
+    """Return a JSON value as Python code, one entry a line; what is not JSON is its repr.
+
+    Examples
+    --------
+    >>> print(python_literal({"n": 3, "none": None}))
+    {
+        'n': 3,
+        'none': None,
+    }
+    """
+    return "".join(_literal(value, indent))
 
 
 def _literal(value: Any, indent: str) -> Iterator[str]:

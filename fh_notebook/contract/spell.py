@@ -186,8 +186,9 @@ def kind_text(schema: Any) -> str:
     if example := FORMATS.get(str(schema.get("format"))):
         return example
     types = types_of(schema.get("type", []))
-    if types == ["array"] and isinstance(schema.get("items"), Mapping) and schema["items"].get("type") in KINDS:
-        return f"a list, each item {KINDS[schema['items']['type']]}"
+    item = schema["items"].get("type") if isinstance(schema.get("items"), Mapping) else None
+    if types == ["array"] and isinstance(item, str) and item in KINDS:
+        return f"a list, each item {KINDS[item]}"
     if types:
         return in_words([KINDS.get(t, t) for t in types])
     named = schema.get("title") or str(schema.get("$ref", "")).rpartition("/")[2]

@@ -7,9 +7,9 @@ executed.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.contract.catalog import UnknownDeployment
 from fh_notebook.contract.coerce import coerced
@@ -19,9 +19,12 @@ from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snip
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import is_blank, read_inputs, remarks_in
 from fh_notebook.notebook.cures import slips_of_names, with_cure
-from fh_notebook.notebook.template import Evaluate, Template
+from fh_notebook.notebook.template import Evaluate, Template, expressions
 
 __all__ = ["CellCall", "chosen", "read_cell"]
+
+
+NO_VARIANTS: Final = "its variants are not known here; name each with -v"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +126,14 @@ def read_cell(
         The body is a snippet of something else, or a broken one.
     """
     if looks_like_snippet(body):
-        call = _from_snippet(parse_snippet(body), name, variants, find)
+        call = _from_snippet(parse_snippet(body), name, variants, find, all_variants=all_variants)
         return replace(call, metadata={**(call.metadata or {}), **metadata}) if metadata else call
     if not name:
         raise InputError("which deployment? Name it: %%fetchhive NAME -v VARIANT, or paste its Code Snippet")
     deployment = find(name) or Deployment(name)
     wanted = deployment.variants if all_variants else chosen(deployment, variants)
     if not wanted:
-        raise InputError("its variants are not known here; name each with -v", where=name)
+        raise InputError(NO_VARIANTS, where=name)
     template = Template(body)
     inputs, sources = _inputs(template, deployment, evaluate)
     return CellCall(
@@ -164,7 +167,12 @@ def _inputs(
 
 
 def _from_snippet(
-    snippet: Snippet, name: str | None, variants: tuple[str, ...], find: Callable[[str], Deployment | None]
+    snippet: Snippet,
+    name: str | None,
+    variants: tuple[str, ...],
+    find: Callable[[str], Deployment | None],
+    *,
+    all_variants: bool,
 ) -> CellCall:
     request = snippet.request
     if name and name != request.deployment:
@@ -175,7 +183,9 @@ def _from_snippet(
         deployment = find(request.deployment) or guessed
     except UnknownDeployment:  # the service itself wrote the name: near to a known one, it is no slip
         deployment = guessed
-    named = variants or ((request.variant,) if request.variant else ())
+    if all_variants and not deployment.variants:
+        raise InputError(NO_VARIANTS, where=request.deployment)
+    named = deployment.variants if all_variants else variants or ((request.variant,) if request.variant else ())
     return CellCall(
         deployment=deployment,
         variants=chosen(deployment, named),
@@ -186,7 +196,25 @@ def _from_snippet(
         tool_approval=request.tool_approval,
         key_was_dropped=snippet.key is not None,
         ignored=snippet.ignored,
+        warnings=_not_evaluated(request.inputs),
     )
+
+
+def _not_evaluated(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say which expressions are sent as text: what is pasted is never evaluated, whoever wrote it."""
+    found = [text[start:end] for text in _texts(inputs) for start, end, _ in expressions(text)]
+    if not found:
+        return ()
+    told = f"{found[0]} is sent as text, since nothing in a snippet is evaluated; to give a value of the notebook, "
+    return (told + "name the deployment on the line and write the inputs as `name: value`",)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:

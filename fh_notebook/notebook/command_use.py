@@ -9,6 +9,7 @@ from typing import Any, Final
 from fh_notebook import html, keys, session, settings
 from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, origin
 from fh_notebook.client.connection import Connection
+from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError, InputError, SettingsError
 from fh_notebook.store import catalog_file
 from fh_notebook.values import MASK
@@ -49,6 +50,8 @@ def use(shell: Any, options: argparse.Namespace) -> Facts:
         The address cannot be used; nothing is changed then.
     """
     if options.address:
+        if close := _slip(options.address):
+            raise SettingsError(f"{short(options.address)} is not an address; did you mean {close}?")
         settings.configure(base_url=DEFAULT_BASE_URL if options.address == _LIVE else options.address)
     address, chosen = settings.find_base_url()
     here, trouble = _connection()
@@ -62,6 +65,12 @@ def use(shell: Any, options: argparse.Namespace) -> Facts:
             ("catalogue", _catalogue()),
         ]
     )
+
+
+def _slip(word: str) -> str | None:
+    """Return which of the two words one that cannot be an address was most likely meant to be."""
+    known = (LOCAL, _LIVE)
+    return None if word in known or set(word) & set(":/.") else nearest(word, known)
 
 
 def _connection() -> tuple[Connection | None, str]:

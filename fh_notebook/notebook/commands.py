@@ -18,6 +18,7 @@ from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.line import CELL_HELP, HelpShown, parser
+from fh_notebook.notebook.masked import Masked
 from fh_notebook.notebook.panel import Stopped
 from fh_notebook.values import redact
 
@@ -105,15 +106,25 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
     ------
     FetchHiveError, Stopped, UsageError
         Each shows as one line.
+    Masked
+        Something unexpected, where a snippet is read.
     """
     refuse_key(line, "%fetchhive")
-    trouble: FetchHiveError | Stopped
+    # What is pasted may have a key in it, which is in the cell, in a variable, or was typed at the prompt.
+    is_pasted = line.split()[:1] == ["snippet"]
+    trouble: BaseException
     try:
         return _run(shell, line, cell)
     except HelpShown:
         return None
+    except UsageError:
+        raise  # one line, of IPython's own
     except (FetchHiveError, Stopped) as ours:
-        trouble = ours
+        trouble = Masked(ours) if is_pasted and not hasattr(ours, "_render_traceback_") else ours
+    except (Exception, KeyboardInterrupt) as unexpected:
+        if not is_pasted:
+            raise
+        trouble = Masked(unexpected)
     trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
     raise trouble
 

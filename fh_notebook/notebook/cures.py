@@ -13,6 +13,7 @@ from typing import Final
 from fh_notebook.contract.catalog import near_name
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import FORMATS, path_text, short
+from fh_notebook.notebook.template import braced
 
 __all__ = ["slips_of_names", "with_cure"]
 
@@ -39,11 +40,11 @@ def with_cure(problem: str, sources: Mapping[str, str], deployment: Deployment) 
         return f"{null['name']} is empty; give {null['kind']}{leave}"
     source = next((s for name, s in sources.items() if problem.startswith(f"{path_text([name])}: ")), None)
     if problem.endswith(" is not a text"):
-        return f"{problem}; put it in quotes" if source is None else f"{problem}; write {{{{ str({source}) }}}}"
+        return f"{problem}; put it in quotes" if source is None else f"{problem}; write {braced(f'str({source})')}"
     if source is not None and _MOMENT.search(problem):
         is_simple = isinstance(ast.parse(source, mode="eval").body, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
         day = f"{source}.date()" if is_simple else f"({source}).date()"
-        return f"{problem.partition('; ')[0]}; write {{{{ {day} }}}}"
+        return f"{problem.partition('; ')[0]}; write {braced(day)}"
     return problem
 
 

@@ -13,6 +13,7 @@ from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.template import braced
 
 __all__ = ["as_json", "value_of"]
 
@@ -33,7 +34,7 @@ def as_json(value: Any, source: str) -> Any:
     """
     made = jsonable(value, missing_is_null=True)
     if problems := json_problems(made):
-        raise InputError([f"{{{{ {source} }}}}: {p}" for p in problems])
+        raise InputError([f"{braced(source)}: {p.removeprefix('value: ')}" for p in problems])
     return made
 
 

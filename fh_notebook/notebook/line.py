@@ -55,7 +55,7 @@ class _LineParser(argparse.ArgumentParser):
     """argparse for a magic's line."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%%fetchhive: {message}. See {CELL_HELP}")
+        raise UsageError(f"%%fetchhive: {message}{'' if message.endswith('?') else '.'} See {CELL_HELP}")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise HelpShown

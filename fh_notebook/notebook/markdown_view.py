@@ -45,6 +45,10 @@ def markdown(text: str, *, whole: str = "run.text has all", cap: int = html.TEXT
     kept = html.printable(text[:cap])
     env: dict[str, Any] = {}  # the definitions of links, which may stand at the end
     tokens = reader.parse(kept, env)
+    for token in tokens:
+        for part in token.children or ():
+            if part.type == "link_open":  # a notebook is not left for it, nor is its address told
+                part.attrs.update(target="_blank", rel="noopener noreferrer")
     cut = _cut(tokens, kept)
 
     def rendered(part: Sequence[Any]) -> html.Html:

@@ -28,7 +28,7 @@ from fh_notebook.notebook.dry_run import request_text
 from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.notices import notice
-from fh_notebook.notebook.template import Template
+from fh_notebook.notebook.template import Template, braced
 from fh_notebook.notebook.text_variables import text_variables
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class _FromRow:
         if (source := self._template.source_of(part)) is None:
             return f"{value!r} is not a text; put it in quotes"
         kind = "true or false" if isinstance(value, bool) else "a number"
-        return f"{{{{ {source} }}}} is {kind}, not a text; write {{{{ str({source}) }}}}"
+        return f"{braced(source)} is {kind}, not a text; write {braced(f'str({source})')}"
 
 
 def _columns_of(source: str, columns: Sequence[str]) -> set[str]:

@@ -32,13 +32,17 @@ class SideBySide:
     ----------
     runs : sequence of Run
         One a variant, in the order in which they were asked for.
+    whole : str, optional
+        Where all of a long output is, in words; else it is in the run, or in the result's frame.
     """
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], *, whole: str | None = None) -> None:
         self.runs = tuple(runs)
         many = len(self.runs) > 1
         self._whole, self._whole_error = (
-            ("the result's column output has all", "the result's column error has all")
+            (whole, whole)
+            if whole is not None
+            else ("the result's column output has all", "the result's column error has all")
             if many
             else (WHOLE, WHOLE_ERROR)
         )
@@ -46,13 +50,17 @@ class SideBySide:
         self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
 
     def _repr_html_(self) -> str:
+        return self._page()
+
+    def _page(self, head: html.Html | None = None) -> html.Html:
+        """The cards, `head` above them."""
         cards = [self._card(run) for run in self.runs[:RUNS_SHOWN]]
         parts = [html.el("div", *cards[:RUNS_OPEN], cls="fh-side")]
         if folded := cards[RUNS_OPEN:]:
             parts.append(
                 html.fold(f"… {len(self.runs) - RUNS_OPEN:,} more runs", html.el("div", *folded, cls="fh-side"))
             )
-        return html.el("div", html.STYLE, *parts, self._left_out(), cls="fh")
+        return html.el("div", html.STYLE, head, *parts, self._left_out(), cls="fh")
 
     def _left_out(self) -> html.Html | None:
         left = len(self.runs) - RUNS_SHOWN
@@ -69,11 +77,15 @@ class SideBySide:
 
     def _text_of(self, run: Run, width: int) -> str:
         seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""
-        head = f"{run.deployment}/{run.variant}: {one_line(run.status)}{seconds}"
+        where = "/".join(one_line(name) for name in (run.deployment, run.variant) if name) or "run"
+        head = f"{where}: {one_line(run.status)}{seconds}"
         if run.output is None:
-            said, whole = f"{run.error or ''} ({run.error_code})", self._whole_error
+            code = f" ({run.error_code})" if run.error_code else ""
+            said, whole = f"{run.error or ''}{code}".strip(), self._whole_error
         else:
             said, whole = self._said(run), self._whole
+        if not said and run.output is None:
+            return head
         lines = html.folded_text(said, whole=whole).splitlines() or [""]
         body = "\n".join(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="  ") for line in lines)
         return f"{head}\n{body}"

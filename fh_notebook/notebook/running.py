@@ -22,6 +22,7 @@ from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook import delivering, sending
 from fh_notebook.notebook.cell import CellCall, read_cell
+from fh_notebook.notebook.commands import COMMANDS, refuse_key
 from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import HelpShown, LineOptions, read_line
 from fh_notebook.notebook.masked import Masked, holds_key, masked_if_shown
@@ -69,6 +70,7 @@ class _Cell:
         client = session.client_for(None)
         if options.name is not None:
             self._check_name(options.name, client)
+            self._check_command(options, cell, client)
         self._check_out(options.out)
         if options.over is not None:
             return self._run_over(options, cell, client)
@@ -136,6 +138,15 @@ class _Cell:
         made = self._user_names().get(name)
         if isinstance(made, Deployment) and name not in client.aclient.connection.known_deployments():
             raise InputError(f"{name} is a variable of this notebook; its deployment is {made.name!r}: write that name")
+
+    def _check_command(self, options: LineOptions, cell: str, client: Client) -> None:
+        """Refuse a command that was written as a cell: ``%%fetchhive login`` is no deployment without a variant."""
+        name = options.name or ""
+        if name not in COMMANDS or options.variants or client.aclient.connection.find_deployment(name) is not None:
+            return
+        if name == "login":
+            refuse_key(cell, "%%fetchhive login")
+        raise UsageError(f"%%fetchhive: {name} is a command, and a line with one %: %fetchhive {name}")
 
     def _check_out(self, out: str | None) -> None:
         """Refuse to put a result in the place of a module, such as ``fh`` or ``pd``."""

@@ -22,7 +22,7 @@ from uuid import uuid4
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.doubts import doubts_in
 
-__all__ = ["Evaluate", "Template", "expressions"]
+__all__ = ["Evaluate", "Template", "braced", "expressions"]
 
 Evaluate = Callable[[str], Any]
 """Gives the value of a Python expression; what it raises is told with the expression."""
@@ -201,7 +201,18 @@ class Template:
 
     def untoken(self, text: str) -> str:
         """Return `text`, for example an error's, with the expressions in place of their tokens."""
-        return self._token.sub(lambda found: "{{ " + self.sources[found[0]] + " }}", text)
+        return self._token.sub(lambda found: braced(self.sources[found[0]]), text)
+
+
+def braced(source: str) -> str:
+    r"""Return an expression as it stands in a cell, in one line: for a message.
+
+    Examples
+    --------
+    >>> braced("len(\n  tickets)")
+    '{{ len( tickets) }}'
+    """
+    return "{{ " + " ".join(source.split()) + " }}"
 
 
 def _within(source: str, evaluate: Evaluate) -> str:
@@ -210,9 +221,10 @@ def _within(source: str, evaluate: Evaluate) -> str:
     if value is not None:
         return _written(value)
     if re.search(r"\brow\b", source) is None:
-        raise InputError(f"{{{{ {source} }}}} is missing (None or NaN) inside a text; give it a value first")
+        raise InputError(f"{braced(source)} is missing (None or NaN) inside a text; give it a value first")
     whole = source if re.fullmatch(r"[\w.]+(\[[^\[\]]+\])?", source) else f"({source})"
-    raise InputError(f"{{{{ {source} }}}} is missing inside a text; drop such rows or write {{{{ {whole} or '' }}}}")
+    cure = braced(f"{whole} or ''")
+    raise InputError(f"{braced(source)} is missing inside a text; drop such rows or write {cure}")
 
 
 def _written(value: Any) -> str:
@@ -232,9 +244,10 @@ def _value(source: str, evaluate: Evaluate) -> Any:
     except InputError:
         raise
     except Exception as broken:  # whatever the user's expression raises
-        trouble = f"{{{{ {source} }}}} cannot be evaluated: {type(broken).__name__}: {broken}"
+        said = " ".join(str(broken).split())
+        trouble = f"{braced(source)} cannot be evaluated: {type(broken).__name__}: {said}"
         if isinstance(broken, NameError) and broken.name == "row" and re.search(r"\brow\b", source):
-            trouble = f"{{{{ {source} }}}}: there is a row only with --over FRAME, a table; add it to the line"
+            trouble = f"{braced(source)}: there is a row only with --over FRAME, a table; add it to the line"
         elif isinstance(broken, NameError):  # another template language's, perhaps
-            trouble += f"; to send the braces themselves, write {{{{ '{{{{ {source} }}}}' }}}}"
+            trouble += f"; to send the braces themselves, write {{{{ '{braced(source)}' }}}}"
     raise InputError(trouble)

@@ -16,6 +16,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     batches.py      table batches: what a name stands for
     jobs.py         table jobs: what a batch is made of
     rows.py         table rows: the source columns of its rows
+    scores.py       table scores: what scorers said of answers
     claims.py       table claims: what was about to be sent, and by whom
     pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it
@@ -41,7 +42,8 @@ def export(path: str | PathLike[str]) -> Path:
     Parameters
     ----------
     path : path
-        ``.jsonl`` or ``.jsonl.gz``: a line an answer, the oldest first, with ``kept_at, batch, workspace, key, run``.
+        ``.jsonl`` or ``.jsonl.gz``: a line an answer, the oldest first, with ``kept_at, batch, workspace, key, run``,
+        and ``scores`` where there are some: a list of ``scorer, score, parts``.
         ``.sqlite3``, ``.sqlite`` or ``.db``: a copy of the store, which ``fh.configure(store=...)`` takes.
 
     Raises

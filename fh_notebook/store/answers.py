@@ -18,6 +18,7 @@ from fh_notebook.contract.run import Run
 __all__ = [
     "CREATE",
     "WITH_CALLS",
+    "Inputs",
     "Kept",
     "Line",
     "Seen",
@@ -29,6 +30,7 @@ __all__ = [
     "count_completed",
     "counts_of_batch",
     "deployment_names",
+    "inputs_of",
     "line_of",
     "newer",
     "newest_id",
@@ -73,6 +75,17 @@ class Seen(NamedTuple):
     id: int
     run: str | None
     """The JSON of what failed."""
+
+
+class Inputs(NamedTuple):
+    """What one call was asked, without what came of it."""
+
+    kept_at: datetime
+    """UTC."""
+    variant: str | None
+    status: str
+    json: str
+    """The inputs, secrets masked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +288,21 @@ def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: st
         (workspace, deployment, limit),
     )
     return map(_kept, found)
+
+
+def inputs_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Inputs]:
+    """Yield what the last calls of one deployment in one workspace were asked, the newest first.
+
+    Outputs, which may be megabytes each, stay where they are. A run that is nested deeper than SQLite reads (1,000
+    levels) is left out.
+    """
+    found = connection.execute(
+        "SELECT * FROM (SELECT kept_at, variant, status,"
+        " CASE WHEN json_valid(run) THEN json_extract(run, '$.inputs') END AS inputs FROM answers"
+        " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?) WHERE inputs IS NOT NULL",
+        (workspace, deployment, limit),
+    )
+    return (Inputs(datetime.fromtimestamp(kept_at, UTC), *rest) for kept_at, *rest in found)
 
 
 def deployment_names(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -15,7 +15,18 @@ from typing import Final
 from fh_notebook.store import answers
 from fh_notebook.store.answers import Kept
 
-__all__ = ["CREATE", "Claim", "drop", "drop_all", "of_batch", "replace_owner", "take", "take_all"]
+__all__ = [
+    "CREATE",
+    "Claim",
+    "drop",
+    "drop_all",
+    "of_batch",
+    "replace_owner",
+    "start_key",
+    "starters",
+    "take",
+    "take_all",
+]
 
 CREATE: Final = (
     """CREATE TABLE claims (
@@ -26,6 +37,16 @@ CREATE: Final = (
         PRIMARY KEY (batch, key)
     ) STRICT, WITHOUT ROWID""",
 )
+
+
+_START: Final = "start "
+"""How the keys of lines begin that stand for a whole start: a batch that is paused, or sleeps until its daily cap is
+renewed, has no job out and is run all the same. Keys of jobs are hexadecimal."""
+
+
+def start_key(owner: str) -> str:
+    """Return the key under which an owner says that it runs a batch."""
+    return f"{_START}{owner}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,4 +120,13 @@ def replace_owner(connection: sqlite3.Connection, batch: str, key: str, *, old: 
 
 def of_batch(connection: sqlite3.Connection, batch: str) -> dict[str, str]:
     """Return the jobs of one batch that have an owner: key -> owner."""
-    return dict(connection.execute("SELECT key, owner FROM claims WHERE batch = ?", (batch,)))
+    found = connection.execute(
+        "SELECT key, owner FROM claims WHERE batch = ? AND substr(key, 1, ?) <> ?", (batch, len(_START), _START)
+    )
+    return dict(found)
+
+
+def starters(connection: sqlite3.Connection, batch: str) -> list[str]:
+    """Return the owners that said that they run a batch, those among them that ended without taking it back, too."""
+    found = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ? || owner", (batch, _START))
+    return [owner for (owner,) in found]

@@ -1,4 +1,4 @@
-"""Removing what was kept, over all tables: answers, and the batches that nothing is left of.
+"""Removing what was kept, over all tables: answers with their scores, and the batches that nothing is left of.
 
 Rule of this file: what is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain
 text. A batch that somebody is running is not touched.
@@ -25,41 +25,53 @@ class Which:
 
     def of_answers(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``answers``."""
-        conditions, values = ["1"], []
-        for column, value in (("batch", self.batch), ("deployment", self.deployment)):
+        conditions: list[str] = ["1"]
+        values: list[object] = []
+        for column, value in (("answers.batch", self.batch), ("deployment", self.deployment)):
             if value is not None:
                 conditions.append(f"{column} = ?")
                 values.append(value)
         if self.before is not None:
             conditions.append("kept_at < ?")
-            values.append(self.before.timestamp())  # type: ignore[arg-type]
+            values.append(self.before.timestamp())
         return " AND ".join(conditions), tuple(values)
 
     def of_pending(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``pending``."""
-        condition, values = self.of_answers()
-        return condition.replace("kept_at", "submitted_at"), values
+        conditions: list[str] = ["1"]
+        values: list[object] = []
+        for column, value in (("batch", self.batch), ("deployment", self.deployment)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                values.append(value)
+        if self.before is not None:
+            conditions.append("submitted_at < ?")
+            values.append(self.before.timestamp())
+        return " AND ".join(conditions), tuple(values)
 
     def of_batches(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
-        conditions, values = ["1"], []
+        conditions: list[str] = ["1"]
+        values: list[object] = []
         for column, value in (("name", self.batch), ("deployment", self.deployment)):
             if value is not None:
                 conditions.append(f"{column} = ?")
                 values.append(value)
         if self.before is not None:
             conditions.append("created_at < ?")
-            values.append(self.before.timestamp())  # type: ignore[arg-type]
+            values.append(self.before.timestamp())
         return " AND ".join(conditions), tuple(values)
 
 
 def running(connection: sqlite3.Connection, which: Which, is_alive: Callable[[str], bool]) -> list[str]:
-    """Return the names of the batches in question that somebody who lives is running."""
-    condition, values = which.of_batches()
+    """Return the names of the batches in question, or with answers in question, that somebody who lives is running."""
+    of_batches, named = which.of_batches()
+    of_answers, answered = which.of_answers()
     found = connection.execute(
-        f"SELECT DISTINCT claims.batch, claims.owner FROM claims WHERE claims.batch IN"
-        f" (SELECT name FROM batches WHERE {condition})",
-        values,
+        "SELECT claims.batch, claims.owner FROM (SELECT DISTINCT batch, owner FROM claims) AS claims"
+        f" WHERE claims.batch IN (SELECT name FROM batches WHERE {of_batches})"
+        f" OR EXISTS (SELECT 1 FROM answers WHERE answers.batch = claims.batch AND {of_answers})",
+        (*named, *answered),
     ).fetchall()
     return list(dict.fromkeys(batch for batch, owner in found if is_alive(owner)))
 

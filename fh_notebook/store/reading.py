@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from fh_notebook.store import answers, batches, claims, jobs, rows
-from fh_notebook.store.answers import Kept, Seen
+from fh_notebook.store import answers, batches, claims, jobs, rows, scores
+from fh_notebook.store.answers import Inputs, Kept, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
+from fh_notebook.store.scores import ScoreLine
 
 __all__ = ["Reading"]
 
@@ -80,6 +81,10 @@ class Reading:
         """Return the last answers of one deployment in one workspace, of batches and of none, the newest first."""
         return self._read(lambda c: list(answers.of_deployment(c, workspace, deployment, limit)))
 
+    def inputs_of_deployment(self, workspace: str, deployment: str, limit: int) -> list[Inputs]:
+        """Return what the last calls of one deployment in one workspace were asked, the newest first."""
+        return self._read(lambda c: list(answers.inputs_of(c, workspace, deployment, limit)))
+
     def deployment_names(self) -> list[tuple[str, str]]:
         """Return every (deployment, workspace) of which an answer is kept, by name."""
         return self._read(answers.deployment_names)
@@ -138,3 +143,19 @@ class Reading:
         """Return the rows at these places of one batch, by place."""
         wanted = list(positions)
         return self._read(lambda c: {line.position: line for line in rows.of_positions(c, batch_id, wanted)})
+
+    # --- scores
+
+    def scores_by(self, scorer: str, answer_ids: Iterable[int]) -> dict[tuple[int, str], ScoreLine]:
+        """Return what one version of a scorer said of these answers, by answer and the hash of what else it read."""
+        wanted = list(answer_ids)
+        return self._read(lambda c: {(line.answer, line.of): line for line in scores.known(c, scorer, wanted)})
+
+    def scores_of(self, answer_ids: Iterable[int]) -> list[tuple[int, str, float | None, str]]:
+        """Return (answer, scorer, score, parts as JSON) for all scores of these answers."""
+        wanted = list(answer_ids)
+        return self._read(lambda c: list(scores.of_answers(c, wanted)))
+
+    def count_scores(self) -> int:
+        """Return how many scores are kept."""
+        return self._read(scores.count)

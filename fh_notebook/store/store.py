@@ -20,7 +20,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows
+from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows, scores
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Claim
@@ -33,6 +33,7 @@ from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.reading import Reading
 from fh_notebook.store.rows import RowLine
+from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.writer import Committed
 
 __all__ = ["Store"]
@@ -193,10 +194,32 @@ class Store(Reading):
 
         return self.put(write)
 
+    def keep_scores(self, scorer: str, lines: Sequence[ScoreLine]) -> Committed[None]:
+        """Keep what one version of a scorer said of answers."""
+        now = self._now().timestamp()
+        return self.put(lambda c: scores.write(c, scorer, lines, now=now))
+
     def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
         """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""
         now = self._now().timestamp()
         return self.put(lambda c: claims.take(c, batch, key, owner.name, seen_id=seen_id, now=now))
+
+    def begin_start(self, batch: str, owner: Owner) -> Committed[Claim]:
+        """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
+
+        What owners said that have ended since is taken back.
+        """
+        for other in self._read(lambda c: claims.starters(c, batch)):
+            if not self.is_alive(other):
+                self._drop_start(batch, other)
+        return self.claim(batch, claims.start_key(owner.name), owner, seen_id=0)
+
+    def end_start(self, batch: str, owner: Owner) -> Committed[bool]:
+        """Take back what :meth:`begin_start` said."""
+        return self._drop_start(batch, owner.name)
+
+    def _drop_start(self, batch: str, owner_name: str) -> Committed[bool]:
+        return self.put(lambda c: claims.drop(c, batch, claims.start_key(owner_name), owner_name))
 
     def take_over(self, batch: str, key: str, *, from_owner: str, owner: Owner) -> Committed[bool]:
         """Take a job over from an owner that has ended, and say whether it was still there."""

@@ -256,8 +256,9 @@ def test_the_frame_can_be_had_in_parts(shouting: Shouting) -> None:
     parts = list(batch.iter_frames(2))
     assert [len(part) for part in parts] == [2, 2, 1]
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), batch.frame)
-    with pytest.raises(fh.SettingsError, match="n is 0"):
-        next(batch.iter_frames(0))
+    for odd in (0, 2.0, "2"):
+        with pytest.raises(fh.SettingsError, match=f"n is {odd!r}; give a whole number from 1"):
+            next(batch.iter_frames(odd))
 
 
 def test_no_rows_are_no_calls(shouting: Shouting) -> None:
@@ -345,6 +346,9 @@ def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: 
         ({"repeats": 0}, "repeats is 0"),
         ({"client": "me"}, "client is a str"),
         ({"progress": "yes"}, "progress is 'yes'"),
+        ({"name": 5}, "name is 5; give a text"),
+        ({"metadata": ["case"]}, r"metadata is \['case'\]; give a mapping"),
+        ({"on_event": "print"}, "on_event is 'print'; give a function"),
     ],
 )
 def test_an_option_that_cannot_be_meant_raises_before_any_call(

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from fh_notebook.batching.running import at_once
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.worker import HELD_WAIT_S
 from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer
 from fh_notebook.errors import CallError, StoreError
@@ -274,11 +275,66 @@ def test_a_refused_job_waits_outside_of_its_slot() -> None:
 def test_each_answer_has_its_outcome_and_its_number_of_calls(
     answer: Answer, status: str, error_code: str | None, calls: int
 ) -> None:
-    """What did not run is called up to three times; what may have run never again."""
+    """What did not run is called up to three times; what may have run never again; what reached nobody is no call."""
     ran = _run(1, Service(lambda r, nth: answer))
     run = ran.memory.kept["k0"]
-    assert (run.status, run.error_code, run.attempts, ran.engine.calls) == (status, error_code, calls, calls)
+    assert (run.status, run.error_code, run.attempts) == (status, error_code, calls)
+    assert ran.engine.calls == (0 if answer is NOT_REACHED else calls)
     assert len(ran.of(Retried)) == calls - 1
+
+
+def test_a_batch_stops_where_nobody_is_reached_and_blames_no_row() -> None:
+    """After several attempts over several seconds with nothing answered: few attempts, few failed rows, one line."""
+    gone = replace(NOT_REACHED, detail="Connection refused")
+    ran = _run(1000, Service(lambda r, nth: gone, seconds=0.0), limit=50)
+    [stopped] = ran.of(Stopped)
+    assert stopped.reason == "unreachable"
+    assert "was not reached for 5 s" in stopped.message
+    assert stopped.message.endswith("the rest is pending; to go on: batch.resume()")
+    assert len(ran.outcomes) <= 3
+    assert len(ran.service.calls) < 100
+    assert ran.engine.calls == 0
+    assert 5 <= ran.seconds < 7
+
+
+@pytest.mark.parametrize("away_s", [0.3, 4.0])
+def test_a_service_that_is_back_within_seconds_costs_no_row(away_s: float) -> None:
+    """Restarted in the middle, with many calls out: every row is answered, and each once."""
+
+    class Restarted(Service):
+        async def attempt(self, request: InvokeRequest) -> Exchange:
+            now = asyncio.get_running_loop().time()
+            if 2.0 <= now < 2.0 + away_s:
+                return self._exchange(NOT_REACHED, request)
+            return await super().attempt(request)
+
+    ran = _run(200, Restarted(seconds=0.7), limit=30)
+    assert ran.engine.stopped is None
+    assert ran.outcomes == dict.fromkeys(range(200), "completed")
+    assert set(ran.service.ran.values()) == {1}
+    assert ran.engine.calls == 200
+
+
+def test_attempts_that_reach_nobody_are_none_of_the_calls_allowed() -> None:
+    """`max_calls` counts what is sent."""
+    ran = _run(6, Service(lambda r, nth: NOT_REACHED if nth == 1 else DONE), limit=1, limits=Limits(max_calls=6))
+    assert ran.engine.stopped is None
+    assert ran.outcomes == dict.fromkeys(range(6), "completed")
+
+
+def test_while_somebody_elses_calls_take_every_place_a_refusal_holds_the_others_back() -> None:
+    """As after a Stop, when the cancelled calls still run: not every row is refused once, only a few are."""
+
+    class Full(Service):
+        async def attempt(self, request: InvokeRequest) -> Exchange:
+            if asyncio.get_running_loop().time() < 10:
+                self.calls.append(request.inputs["n"])
+                return self._exchange(BUSY, request)
+            return await super().attempt(request)
+
+    ran = _run(100, Full(cap=1), limit=None)
+    assert ran.outcomes == dict.fromkeys(range(100), "completed")
+    assert ran.engine.refused <= 25
 
 
 def test_refusals_use_up_no_attempt() -> None:
@@ -445,7 +501,12 @@ def test_whatever_the_service_answers_each_job_has_one_outcome(script: list[list
         return scripted[min(nth, len(scripted)) - 1] if nth <= len(scripted) else DONE
 
     ran = _run(len(script), Service(answer), limit=limit)
-    assert sorted(event.job.row for event in ran.of(Finished)) == list(range(len(script)))
+    ended = sorted(event.job.row for event in ran.of(Finished))
+    if ran.engine.stopped is None:
+        assert ended == list(range(len(script)))
+    else:
+        assert ran.engine.stopped.reason == "unreachable"
+        assert len(set(ended)) == len(ended)
     final = (DONE, INVALID, MAY_HAVE_RUN, TIMED_OUT)
     for number, scripted in enumerate(script):
         given_answers = [answer(_job(number).request("b"), n + 1) for n in range(ran.service.calls.count(number))]
@@ -549,3 +610,29 @@ def test_calls_are_stamped() -> None:
     engine = Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=lambda event: None, batch="my batch")
     run_virtually(engine.run(at_once([[_job(4)]])))
     assert seen == [{"fh_batch": "my batch", "fh_row": 4, "fh_variant": "v", "fh_repeat": 1, "fh_job": "k4"}]
+
+
+@pytest.mark.parametrize("held_by", ["a pause", "a rate", "its own number", "its end"])
+def test_a_job_that_is_due_and_may_not_go_is_waited_for_without_asking_again_and_again(held_by: str) -> None:
+    """A retry that is due during a pause, under a rate or with every slot taken costs no processor time meanwhile."""
+    service = Service(lambda r, nth: AWAY if r.inputs["n"] == 0 and nth == 1 else DONE, seconds=20.0)
+    options: dict[str, Any] = {
+        "a pause": {},
+        "a rate": {"rate": Rate(30.0)},
+        "its own number": {"max_in_flight": 2},
+        "its end": {"limits": Limits(max_seconds=1.0)},
+    }[held_by]
+
+    async def main() -> int:
+        engine = Engine(attempt=service.attempt, gate=Gate(3), ledger=Memory(), emit=lambda event: None, **options)
+        task = asyncio.ensure_future(engine.run(at_once([map(_job, range(6))])))
+        if held_by == "a pause":
+            await asyncio.sleep(1)
+            engine.pause(True)
+            await asyncio.sleep(60)
+            engine.pause(False)
+        await task
+        return engine.calls
+
+    calls, _ = run_virtually(main())
+    assert calls == (3 if held_by == "its end" else 7)

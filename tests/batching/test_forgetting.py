@@ -14,8 +14,10 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session, settings
+from fh_notebook.store import claims
+from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
-from tests.batching.hives import Held, Shouting, rows
+from tests.batching.hives import Held, Shouting, rows, until
 
 
 @pytest.fixture
@@ -95,6 +97,46 @@ def test_a_running_batch_is_not_forgotten() -> None:
         held.let_go()
         batch.wait()
         assert fh.forget("now") == 3
+
+
+def test_a_batch_that_is_paused_is_being_run() -> None:
+    """Nothing of it is out, and its answers are not taken away; not as another deployment's batch or as old ones."""
+    with Held().freed() as held:
+        arms = ["v", ("other", "v")]
+        batch = fh.batch(
+            rows(3), "held", variants=arms, client=held.hive.client(), name="now", progress=False, wait=False,
+            max_concurrency=1,
+        )  # fmt: skip
+        held.wait_for(1)
+        batch.pause()
+        held.let_go(1)
+        until(lambda: batch.counts.done == 1 and not batch.in_flight)
+        everything: list[dict[str, Any]] = [
+            {"batch": "now"}, {"everything": True}, {"deployment": "held"}, {"before": timedelta(0)}
+        ]  # fmt: skip
+        for named in everything:
+            with pytest.raises(fh.SettingsError, match="the batch 'now' is being run"):
+                fh.forget(**named)
+        batch.cancel().wait()
+        assert len(batch.frame) == 1
+        assert fh.forget("now") == 1
+
+
+def test_what_a_dead_process_said_of_its_start_is_taken_back_at_the_next() -> None:
+    """And keeps nobody from forgetting."""
+    path = settings.store_path()
+    assert path is not None
+    with Store(path).closing() as store:
+        dead, alive = store.new_owner(), store.new_owner()
+        store.begin_start("b", dead).result()
+        dead.end()
+        assert store.running(Which(batch="b")) == []
+        store.begin_start("b", alive).result()
+        assert store.put(lambda c: claims.starters(c, "b")).result() == [alive.name]
+        assert store.claims_of_batch("b") == {}
+        store.end_start("b", alive).result()
+        assert store.put(lambda c: claims.starters(c, "b")).result() == []
+        alive.end()
 
 
 def test_old_answers_leave_when_the_store_is_opened(client: fh.Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.snapshot import Snapshot
 from tests.batching.hives import KEY, Shouting, rows
 
 
@@ -222,3 +223,27 @@ def test_limits_of_ones_own_leave_the_rest_pending() -> None:
     assert stopped.counts.calls == 1
     assert stopped.stopped is not None
     assert stopped.stopped.reason == "fail_on_error"
+
+
+class CallsLeft:
+    """A display that notes how many calls are left when a start begins and ends."""
+
+    def __init__(self) -> None:
+        self.seen: list[int | None] = []
+
+    def begin(self, batch: Snapshot) -> None:
+        self.seen.append(batch.calls_left)
+
+    def update(self, batch: Snapshot) -> None:
+        """Note nothing."""
+
+    def end(self, batch: Snapshot) -> None:
+        self.seen.append(batch.calls_left)
+
+
+def test_the_calls_left_are_those_of_this_start() -> None:
+    """`max_calls` holds for each start, so what earlier starts called is not taken off again."""
+    shouting, display = Shouting(), CallsLeft()
+    batch = _batch(shouting.hive.client(), rows(9), max_calls=4, max_concurrency=1, progress=lambda: display)
+    batch.resume().resume()
+    assert display.seen == [4, 0, 4, 0, 1, 0]

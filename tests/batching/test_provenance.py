@@ -122,6 +122,5 @@ def test_a_batch_knows_its_schema_and_workspace_and_one_moment() -> None:
     assert about["workspace"] == workspace
     assert [part.attrs[ATTRS] for part in batch.iter_frames(2)] == [about] * 3
     assert batch.pending.attrs[ATTRS] == about
-    # Of one that is opened again, the schema of then is not kept.
-    same = {name for name in about if name not in ("created", "schema_sha256")}
+    same = {name for name in about if name != "created"}  # opened again: that of the first start
     assert {name: opened[name] for name in same} == {name: about[name] for name in same}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -55,6 +58,20 @@ def test_an_opened_batch_goes_on_without_its_rows(shouting: Shouting) -> None:
     assert opened.counts == Counts(planned=6, done=6, reused=2, calls=4)
     assert set(shouting.ran.values()) == {1}
     assert shouting.hive.calls[-1].metadata["who"] == "me"
+
+
+@pytest.mark.parametrize("reuse", ["store", timedelta(hours=1)])
+def test_answers_of_another_name_that_were_reused_are_found_again(shouting: Shouting, reuse: Any) -> None:
+    """They lie under that name; nothing of it is pending, and nothing is paid twice."""
+    client = shouting.hive.client()
+    fh.batch(rows(4), "shout", client=client, variants="loud", name="paid", progress=False)
+    made = fh.batch(rows(5), "shout", client=client, variants="loud", name="mine", reuse=reuse, progress=False)
+    assert made.counts == Counts(planned=5, done=5, reused=4, calls=1)
+    session.reset()
+    opened = fh.open_batch("mine", client=client)
+    assert opened.counts == Counts(planned=5, done=5, reused=5)
+    assert opened.resume().counts.calls == 0
+    assert opened.frame["output"].tolist() == made.frame["output"].tolist()
 
 
 def test_a_streamed_batch_is_opened_too(shouting: Shouting) -> None:

@@ -125,6 +125,8 @@ def test_a_window_is_checked_before_its_first_call() -> None:
     batch = fh.last_batch()
     assert batch is not None
     assert batch.counts == Counts(planned=WINDOW, done=WINDOW, calls=WINDOW)
+    assert batch.stopped is not None
+    assert f"row {WINDOW + 1}: text: 7 is not a text" in batch.stopped.message
     assert ("loud", "fits") not in shouting.ran
     with pytest.raises(fh.InputError, match="is not a text"):  # those rows are gone, and none is skipped silently
         batch.resume()
@@ -169,6 +171,10 @@ def test_what_the_iterator_raises_is_raised_after_what_it_gave() -> None:
     batch = fh.last_batch()
     assert batch is not None
     assert batch.counts.done == shouting.calls == WINDOW
+    assert batch.summary().endswith(
+        "Stopped: the rows raised OSError: the disk was pulled out; what is answered is kept: run the cell again when "
+        "they can be read"
+    )
 
 
 def test_nothing_kept_means_nothing_written_and_the_frame_is_there_all_the_same(tmp_path: Any) -> None:

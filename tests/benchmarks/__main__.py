@@ -14,7 +14,11 @@ transports  what each HTTP transport costs a call
 limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
 callbacks   runs by callback beside direct ones, events verified a second, forged, lost and doubled ones
 interrupt   how long after Stop a cell ends
+forms       50 fields in the kernel beside 50 plain widgets; the kinds of field beside two other form libraries
+compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
+scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 imports     what importing the package and loading the extension cost
+form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
@@ -30,7 +34,10 @@ from typing import Any
 
 from tests.benchmarks.measuring import headline
 
-NAMES = ("efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "imports")
+NAMES = (
+    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
+    "compare", "scoring", "imports", "form_page",
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:

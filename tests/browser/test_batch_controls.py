@@ -31,11 +31,13 @@ def hive() -> Iterator[PacedHive]:
 
 
 def _widths(bar: Locator) -> dict[str, float]:
-    """How wide each part of the bar is on the screen, as a share of the bar."""
-    whole = bar.bounding_box()
-    assert whole is not None
-    parts = {str(part.get_attribute("class")): part.bounding_box() for part in bar.locator("span").all()}
-    return {kind.removeprefix("fh-bar-"): box["width"] / whole["width"] for kind, box in parts.items() if box}
+    """How wide each part of the bar is on the screen, as a share of the bar; all at one moment of a live page."""
+    widths: dict[str, float] = bar.evaluate(
+        """bar => Object.fromEntries([...bar.querySelectorAll('span')].map(part => [
+            part.className.replace(/^fh-bar-/, ''),
+            part.getBoundingClientRect().width / bar.getBoundingClientRect().width]))"""
+    )
+    return widths
 
 
 def _pictures(lab: Lab, name: str, of: Locator) -> None:

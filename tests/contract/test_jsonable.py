@@ -9,6 +9,7 @@ from collections import OrderedDict, namedtuple
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -150,14 +151,15 @@ def test_what_is_there_is_not_missing(value: Any) -> None:
         (b"x", "a bytes has no JSON form; give a text: value.decode(), or base64 of it"),
         (1j, "a complex has no JSON form"),
         (np.complex64(1j), "a complex has no JSON form"),
-        (object(), "a object has no JSON form"),
+        (object(), "an object has no JSON form"),
+        (PurePosixPath("/a"), "a PurePosixPath has no JSON form; give a text: str(value)"),
         (float("inf"), "inf has no JSON form; leave it out or give null"),
         (Decimal("-Infinity"), "-inf has no JSON form; leave it out or give null"),
         (Decimal("0.10000000000000000001"), "has no JSON form that keeps all its digits; give float(value) or str(value)"),
         (Decimal("1E+1000000"), "has no JSON form that keeps all its digits"),
         (Decimal("1E-1000000"), "has no JSON form that keeps all its digits"),
         (pd.Period("2026-11"), "a Period has no JSON form"),
-        (pd.Interval(0, 1), "a Interval has no JSON form"),
+        (pd.Interval(0, 1), "an Interval has no JSON form"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "a DataFrame has no JSON form"),
         ({date(2026, 11, 25): 1}, "is not a string"),
         ({1: 1}, "the key 1 is not a string"),

@@ -247,3 +247,23 @@ def test_an_event_cuts_once_however_many_calls_it_refuses(cap: int, over: int) -
     for heard in range(over):
         pace.refused(out=cap + 1 + heard, still_out=cap + over - 1 - heard, sent_at=0.0, now=1.0 + heard)
     assert pace.limit == cap
+
+
+def test_a_cap_of_one_that_somebody_else_used_up_for_a_while_is_held_afterwards() -> None:
+    """Refusals in close succession while nothing else was out do not leave a limit of two, refused each round trip."""
+    pace, now = Pace(), 0.0
+    for _ in range(7):
+        pace.sent()
+        pace.refused(out=1, still_out=0, sent_at=now, now=now + 0.1)
+        now += 1.0
+    refused = 0
+    for _ in range(100):
+        two = pace.limit > 1
+        for _ in range(pace.limit):
+            pace.sent()
+        if two:
+            refused += 1
+            pace.refused(out=2, still_out=1, sent_at=now, now=now + 0.1)
+        pace.answered(in_flight=2 if two else 1, sent_at=now)
+        now += 1.0
+    assert refused <= 8

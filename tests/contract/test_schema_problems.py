@@ -37,6 +37,7 @@ EITHER = {"oneOf": [{"type": "integer"}, {"minimum": 2}]}
         (fh.integer(), "1.5", "x: the text '1.5' is not a whole number"),
         (fh.integer(), "many", "x: the text 'many' is not a whole number"),
         (fh.integer(), "", "x: an empty text is not a whole number"),
+        (fh.array(fh.text()), " ", "x: the text ' ' is not a list; give [], or leave it out"),
         (fh.number(), "-1.50", "x: the text '-1.50' is not a number; give -1.50 without quotes"),
         (fh.number(), False, "x: False is not a number"),
         (fh.boolean(), 1, "x: 1 is not true or false"),
@@ -220,3 +221,16 @@ def test_what_json_cannot_say_is_told_once(value: Any, part: str, declared: Any)
     found = problems(to_schema(declared), {"x": value})
     assert len([p for p in found if part in p]) == 1
     assert len(found) == 1 or isinstance(value, dict | str)
+
+
+def test_a_list_whose_items_are_of_several_types_is_named() -> None:
+    """In a sentence about alternatives, and of what is missing."""
+    schema = {"properties": {"v": {"type": "array", "items": {"type": ["string", "null"]}}}, "required": ["v"]}
+    assert problems(schema, {}) == ["v: is missing; give a list"]
+
+
+def test_an_alternative_that_takes_nothing_is_none() -> None:
+    """A branch that is the schema `false`."""
+    schema = {"properties": {"v": {"anyOf": [False, {"type": "null"}]}}}
+    assert problems(schema, {"v": []}) == ["v: the list [] is neither nothing nor null"]
+    assert problems({"properties": {"v": {"oneOf": [False, False]}}}, {"v": 3}) == ["v: 3 is not nothing"]

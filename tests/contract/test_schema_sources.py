@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import textwrap
+import types
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Required, TypedDict
 
 import annotated_types as at
 import pydantic
+import pydantic.dataclasses
 import pytest
 
 import fh_notebook as fh
@@ -124,6 +127,31 @@ class Strange(pydantic.BaseModel):
     lock: subprocess.Popen[bytes]
 
 
+def test_a_model_that_is_no_object_is_refused() -> None:
+    """Start variables have names; a list has none, and every call with it would be refused."""
+
+    class Numbers(pydantic.RootModel[list[int]]): ...
+
+    class Named(pydantic.RootModel[dict[str, int]]): ...
+
+    with pytest.raises(InputError, match="Start variables are an object; this schema is of type 'array'"):
+        to_schema(Numbers)
+    assert to_schema(Named)["additionalProperties"] == {"type": "integer"}
+
+
+def test_a_default_without_an_offset_fits_its_own_variable() -> None:
+    """The format date-time needs an offset; a function with such a default does without."""
+
+    def naive(since: datetime = datetime(2026, 1, 1)): ...
+
+    def aware(since: datetime = datetime(2026, 1, 1, tzinfo=UTC)): ...
+
+    for function, kind in ((naive, {"type": "string"}), (aware, {"type": "string", "format": "date-time"})):
+        schema = to_schema(function)
+        assert {**schema["properties"]["since"], "default": None} == {**kind, "default": None}
+        assert problems(schema, fill_defaults(schema, {})) == []
+
+
 def test_a_model_without_a_json_schema_is_one_line() -> None:
     """Pydantic's own error is long, and of many lines."""
     with pytest.raises(InputError, match="Strange has no JSON Schema") as caught:
@@ -231,7 +259,7 @@ def test_a_dataclass_gives_its_fields_defaults_and_words() -> None:
         },
         "tags": {"type": "array", "items": {"type": "string"}},
         "seed": {"type": "integer", "default": 3},
-        "price": {"default": 1.5},
+        "price": {"type": "number", "default": 1.5},
         "tone": {"type": "string", "enum": ["calm", "brief"], "default": "brief"},
     }
     assert schema["required"] == ["ticket", "inner"]
@@ -241,6 +269,39 @@ def test_a_dataclass_gives_its_fields_defaults_and_words() -> None:
         "after.after.name: 3 is not a text"
     ]
     assert problems(chain, {"name": "a", "after": None}) == []
+
+
+def test_a_dataclass_gives_the_kinds_of_pydantics_and_of_a_base_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pydantic's ``__init__`` says no kinds, and that of a class knows no name of its base's module."""
+
+    @pydantic.dataclasses.dataclass
+    class Checked:
+        words: int
+        price: Decimal = Decimal("1.5")
+
+    schema = {"words": {"type": "integer"}, "price": {"type": "number", "default": 1.5}}
+    assert to_schema(Checked)["properties"] == schema
+
+    elsewhere = types.ModuleType("elsewhere")
+    monkeypatch.setitem(sys.modules, "elsewhere", elsewhere)
+    source = """
+    from __future__ import annotations
+    from dataclasses import dataclass
+    from typing import Literal as OneOf
+    @dataclass
+    class Base:
+        tone: OneOf["calm", "brief"]
+    """
+    exec(textwrap.dedent(source), vars(elsewhere))
+
+    @dataclass
+    class Derived(elsewhere.Base):  # type: ignore[name-defined,misc]  # made just now
+        words: int = 3
+
+    assert to_schema(Derived)["properties"] == {
+        "tone": {"type": "string", "enum": ["calm", "brief"]},
+        "words": {"type": "integer", "default": 3},
+    }
 
 
 class Pair(NamedTuple):
@@ -312,7 +373,7 @@ class Level(IntEnum):
             {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3},
         ),
         (Annotated[dict[str, int], at.MinLen(1)], {**COUNTS, "minProperties": 1}),
-        (Annotated[Decimal, pydantic.Field(ge=Decimal("0.5"))], {"minimum": 0.5}),
+        (Annotated[Decimal, pydantic.Field(ge=Decimal("0.5"))], {"type": "number", "minimum": 0.5}),
         (Annotated[str, pydantic.Field(pattern="(")], {"type": "string"}),
         (Annotated[date, pydantic.Field(ge=date(2026, 1, 1))], {"type": "string", "format": "date"}),
         (tuple[Annotated[int, at.Ge(1)], str], PAIR),

@@ -214,3 +214,22 @@ def test_a_pasted_name_that_is_near_to_a_known_one_is_no_slip() -> None:
     assert (call.deployment.name, call.variants, call.inputs) == ("support-triages", ("b",), {"ticket": "Late."})
     with pytest.raises(fh.InputError, match="did you mean 'support-triage'"):
         read_cell("ticket: Late.", name="support-triages", variants=("b",), find=find)
+
+
+def test_all_variants_of_a_snippets_deployment_are_those_that_are_known() -> None:
+    """Not only the one that the snippet shows; where none is known, that is said and nothing is run."""
+    known = fh.Deployment("triage", variants=["a", "b"])
+    snippet = '{"deployment": "triage", "variant": "a", "inputs": {"ticket": "Late."}}'
+    assert read_cell(snippet, all_variants=True, find=lambda name: known).variants == ("a", "b")
+    with pytest.raises(fh.InputError, match="its variants are not known here; name each with -v"):
+        read_cell(snippet, all_variants=True)
+
+
+def test_an_expression_in_a_snippet_is_sent_as_text_and_said() -> None:
+    """What is pasted may be anybody's, so it is not evaluated; whoever put an expression into it is told."""
+    snippet = '{"deployment": "triage", "variant": "a", "inputs": {"tags": [{"t": "is {{ ticket }}"}]}}'
+    call = read_cell(snippet)
+    assert call.inputs == {"tags": [{"t": "is {{ ticket }}"}]}
+    (warning,) = call.warnings
+    assert warning.startswith("{{ ticket }} is sent as text, since nothing in a snippet is evaluated;")
+    assert read_cell(snippet.replace("{{ ticket }}", "{{#if x}} {y}")).warnings == ()

@@ -198,6 +198,20 @@ def test_a_key_in_a_line_is_refused_and_not_repeated(shell: Shell, hive: LocalHi
     assert not hive.calls
 
 
+def test_a_command_that_was_written_as_a_cell_is_told(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """It is no deployment whose variant is asked for; a key below ``%%fetchhive login`` is in the cell and is told so."""
+    result, said = shell.run("%%fetchhive deployments\n{}")
+    assert type(result.error_in_exec).__name__ == "UsageError"
+    assert "deployments is a command, and a line with one %: %fetchhive deployments" in said
+    _, said = shell.run(f"%%fetchhive login\n{KEY}")
+    assert "make a new key" in said
+    assert KEY not in said
+    fh.Deployment("history", variants=["plain"]).save()
+    _, said = shell.run("%%fetchhive history --dry-run\ntext: x")
+    assert "Dry run: 1 call" in said
+    assert not hive.calls
+
+
 def test_what_only_begins_like_a_key_is_left_alone(shell: Shell, hive: LocalHive) -> None:
     """The prefix by itself, and a placeholder, are no keys."""
     result, said = shell.run("%%fetchhive echo -v plain --metadata prefix=fhk_ --metadata like=fhk_...\ntext: hi")
@@ -453,9 +467,18 @@ def test_use_sends_calls_elsewhere(shell: Shell, hive: LocalHive, work: Path) ->
     assert dict(result.result.facts)["calls go to"] == url
     result, _ = shell.run("%fetchhive use live")
     assert session.client_for(None).origin == "api.fetchhive.com"
-    _, said = shell.run("%fetchhive use api.fetchhive.com")
-    assert said.startswith("SettingsError: base_url 'api.fetchhive.com' is not an address")
-    assert session.client_for(None).origin == "api.fetchhive.com"
+    for word, told in (
+        ("api.fetchhive.com", "base_url 'api.fetchhive.com' is not an address; write https://api.fetchhive.com/v1"),
+        ("127.0.0.1:8000/v1", "base_url '127.0.0.1:8000/v1' is not an address; write http://127.0.0.1:8000/v1"),
+        ("http://127.0.0.1:8000", "does not end in /v1, as the service's addresses do; write http://127.0.0.1:8000/v1"),
+        ("lcoal", "'lcoal' is not an address; did you mean local?"),
+        ("Live", "'Live' is not an address; did you mean live?"),
+        ("zebra", "base_url 'zebra' is not an address; it begins with https:// and ends in /v1"),
+    ):
+        _, said = shell.run(f"%fetchhive use {word}")
+        assert said.startswith("SettingsError: ")
+        assert told in said
+        assert session.client_for(None).origin == "api.fetchhive.com"
 
 
 def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None:
@@ -732,3 +755,39 @@ def test_no_frame_of_a_login_shows_the_key(
         assert "Traceback" in said
     assert given not in said + caplog.text + _everywhere(shell)
     assert KEY not in said + caplog.text
+
+
+@pytest.mark.parametrize("by", ["cell", "variable", "prompt"])
+@pytest.mark.parametrize("trouble", ["broken snippet", "defect"])
+def test_no_frame_of_a_snippet_shows_its_key(
+    shell: Shell,
+    hive: LocalHive,
+    work: Path,
+    typed: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
+    trouble: str,
+) -> None:
+    """Neither the cell's own source nor a variable of a frame, with full tracebacks in %xmode Verbose."""
+
+    def replace(*names: object) -> None:
+        raise RuntimeError("a defect")
+
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    text = _snippet(key=OTHER)
+    if trouble == "defect":
+        monkeypatch.setattr("os.replace", replace)
+    else:
+        text = text.replace("/workflow/invoke", "/agent/invoke")
+    if by == "variable":
+        shell.shell.user_ns["pasted"] = text
+    typed(*text.splitlines())
+    line = {"cell": "%%fetchhive snippet\n" + text, "variable": "%fetchhive snippet pasted"}.get(
+        by, "%fetchhive snippet"
+    )
+    result, said = shell.run(line)
+    assert result.error_in_exec is not None
+    assert "Traceback" in said
+    assert ("RuntimeError: a defect" if trouble == "defect" else "SnippetError: this is") in said
+    assert OTHER not in said

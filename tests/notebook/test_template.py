@@ -129,9 +129,14 @@ def test_a_notebooks_values_become_what_json_means(value: object, sent: object) 
     [
         ("a: {{ nobody }}", "{{ nobody }} cannot be evaluated: NameError"),
         ("a: {{ 1 / 0 }}", "ZeroDivisionError"),
-        ("a: {{ {1, 2} }}", "{{ {1, 2} }}: value: a set has no JSON form; give a list"),
+        ("a: {{ {1, 2} }}", "{{ {1, 2} }}: a set has no JSON form; give a list"),
         ("a: {{ object }}", "has no JSON form"),
         ("a: [{{ 1 }}", "line 1 of the body"),
+        ("a: {{ nobody(1,\n  2) }}", "write {{ '{{ nobody(1, 2) }}' }}"),
+        ("a: {{ {1,\n  2} }}", "{{ {1, 2} }}: a set has no JSON form"),
+        ("a: b {{ None or (\n  None) }}", "{{ None or ( None) }} is missing (None or NaN)"),
+        ("a: {{ int('1\\n2') }}", "{{ int('1\\n2') }} cannot be evaluated: ValueError"),
+        ("a: {{ exec('raise ValueError(chr(10) * 2)') }}", "cannot be evaluated: ValueError: "),
     ],
 )
 def test_an_expression_that_fails_is_one_line_with_its_text(body: str, told: str) -> None:
@@ -140,6 +145,7 @@ def test_an_expression_that_fails_is_one_line_with_its_text(body: str, told: str
         inputs_of(body)
     assert told in str(caught.value)
     assert "fhx" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""By what a row is told and paired: its label, which is the frame's own index where that tells rows apart.
+
+Rule of this file: a label is one number or text, whatever the index is; the index itself is made again of what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from fh_notebook.batching.cells import is_missing, plain
+
+__all__ = ["index_of", "label_of", "labels_of", "own_index"]
+
+
+def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
+    """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
+    found = [_label(value) for value in index.tolist()]
+    places = tuple(range(len(found)))
+    if any(is_missing(value) for value in index.tolist()) or len({(type(x), x) for x in found}) < len(found):
+        return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
+    return tuple(found), ""
+
+
+def own_index(index: pd.Index) -> pd.Index | None:
+    """Return an index that somebody has chosen: any but 0, 1, 2, ... without a name."""
+    if index.name is None and index.nlevels == 1 and index.equals(pd.RangeIndex(len(index))):
+        return None
+    chosen: pd.Index = index
+    return pd.Index(chosen.to_numpy(), name=chosen.name) if isinstance(chosen, pd.RangeIndex) else chosen
+
+
+def index_of(kept_labels: Sequence[Any], names: Sequence[Any] | None) -> pd.Index:
+    """Return the index that :attr:`Rows.kept_labels` and :attr:`Rows.index_names` were; one from 0 where there is none.
+
+    Values are what JSON keeps of them: a moment is its text.
+    """
+    levels = list(names or ())
+    if not levels or any(isinstance(label, list) != (len(levels) > 1) for label in kept_labels):
+        return pd.RangeIndex(len(kept_labels))
+    of_levels = [[label[place] for label in kept_labels] for place in range(len(levels))] if len(levels) > 1 else []
+    made: pd.Index = (
+        pd.MultiIndex.from_arrays(of_levels, names=levels) if of_levels else pd.Index(list(kept_labels), name=levels[0])
+    )
+    return made
+
+
+def label_of(kept_label: Any) -> Any:
+    """Return a row's label, by which it is told to a person, of what is kept of it."""
+    return " / ".join(map(str, kept_label)) if isinstance(kept_label, list) else kept_label
+
+
+def _label(value: Any) -> Any:
+    if isinstance(value, tuple):  # one row of a MultiIndex
+        return label_of([plain(part) for part in value])
+    simple = plain(value)
+    return simple if isinstance(simple, str | int | float) else str(simple)

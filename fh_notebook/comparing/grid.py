@@ -1,0 +1,90 @@
+"""Scores as numbers in a grid, rows x variants: what every statistic is computed from. Pure.
+
+Rule of this file: repeats of a row are not independent, so they are averaged to one value a row before anything is
+computed over rows. Everything is done on whole arrays: 400,000 lines take a fraction of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook.comparing.intervals import Numbers
+
+__all__ = ["Grid"]
+
+DIGITS: Final = 12
+"""To which means of repeats are rounded: the same scores in another order must be a tie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """One mean a row and variant."""
+
+    variants: tuple[str, ...]
+    means: Numbers
+    """Rows x variants; NaN where nothing was scored."""
+    counts: NDArray[np.int64]
+    """Scored lines behind each mean."""
+    yes_no: bool
+    """Whether all scores are true or false (0 or 1)."""
+
+    @classmethod
+    def of(cls, lines: pd.DataFrame, variants: Sequence[str]) -> Grid:
+        """Return the grid of scored lines: ``pair``, ``variant``, ``score``.
+
+        Examples
+        --------
+        >>> lines = pd.DataFrame({"pair": [7, 7, 8], "variant": ["a", "b", "a"], "score": [1.0, 0.0, 1.0]})
+        >>> Grid.of(lines, ["a", "b"]).means.tolist()
+        [[1.0, 0.0], [1.0, nan]]
+        """
+        row_of, rows = pd.factorize(lines["pair"])
+        place = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
+        scores = lines["score"].to_numpy(dtype="float64")
+        known = ~np.isnan(scores)
+        cells = (row_of * len(variants) + place)[known]
+        size, shape = len(rows) * len(variants), (len(rows), len(variants))
+        counts = np.bincount(cells, minlength=size)
+        sums = np.bincount(cells, weights=scores[known], minlength=size)
+        means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+        repeated = counts > 1
+        means[repeated] = _rounded(means[repeated])
+        told = scores[known]
+        yes_no = bool(len(told)) and bool(((told == 0) | (told == 1)).all())
+        return cls(
+            variants=tuple(variants),
+            means=means.reshape(shape),
+            counts=counts.reshape(shape).astype("int64"),
+            yes_no=yes_no,
+        )
+
+    def of_variant(self, variant: str) -> Numbers:
+        """Return the means of the rows that have a score of `variant`."""
+        column = self.means[:, self.variants.index(variant)]
+        return np.asarray(column[~np.isnan(column)])
+
+    def lines_of(self, variant: str) -> int:
+        """Return how many scored lines a variant has."""
+        return int(self.counts[:, self.variants.index(variant)].sum())
+
+    def shared(self, a: str, b: str) -> tuple[Numbers, Numbers]:
+        """Return the means of both variants on the rows that both have a score of."""
+        first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
+        both = ~(np.isnan(first) | np.isnan(second))
+        return first[both], second[both]
+
+
+def _rounded(values: Any) -> Any:
+    """Round to `DIGITS` significant digits, whatever the scale of the scores."""
+    if not len(values):
+        return values
+    largest = float(np.abs(values).max())
+    if largest == 0 or not np.isfinite(largest):
+        return values
+    return np.round(values / largest, DIGITS) * largest

@@ -1,0 +1,63 @@
+"""What must be said beside the numbers of a comparison. Pure.
+
+Rule of this file: whatever was left out, counted otherwise, or may have changed meanwhile is told, in one line each.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.plan import counted
+
+__all__ = ["FAILED", "notes_of", "span_note"]
+
+FAILED: Final = ("drop", "zero")
+"""What ``failed=`` may be."""
+LONG: Final = timedelta(hours=24)
+"""Of answers that were taken over more than a day, an editor may have worked on a variant in between."""
+
+
+def notes_of(lines: pd.DataFrame, *, scorer: str, failed: str) -> list[str]:
+    """Return what must be said of these lines."""
+    told = []
+    if scorer and (broken := int((lines["status"] == "failed").sum())):
+        told.append(
+            f"{counted(broken, 'failed run')} {'counts' if broken == 1 else 'count'} as 0 (failed='zero')."
+            if failed == "zero"
+            else f"{counted(broken, 'failed run')} {'is' if broken == 1 else 'are'} left out; failed='zero' counts "
+            f"{'it' if broken == 1 else 'them'} as 0."
+        )
+    if missing := _missing(lines, scorer):
+        told.append(missing)
+    if span := span_note(lines["started_at"]):
+        told.append(span)
+    return told
+
+
+def _missing(lines: pd.DataFrame, scorer: str) -> str:
+    if not scorer:
+        return ""
+    lacking = lines[lines["score"].isna() & (lines["status"] != "failed")]
+    if lacking.empty:
+        return ""
+    errors = int(lacking["score_error"].notna().sum())
+    others = lacking[lacking["score_error"].isna()]["status"].value_counts()
+    why = [f"{errors:,} by an error of the scorer: cmp.score_errors()"] if errors else []
+    words = {"completed": "had nothing to be scored by"}
+    why += [f"{number:,} {words.get(str(status), str(status))}" for status, number in others.items()]
+    return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(why)})."
+
+
+def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
+    """Return a sentence where answers were taken over a long time; empty where they were not."""
+    known = moments.dropna()
+    if known.empty or (last := known.max()) - (first := known.min()) <= LONG:
+        return ""
+    days = (last - first) / timedelta(days=1)
+    return (
+        f"{of} were taken over {days:.1f} days ({first:%-d %b %H:%M} to {last:%-d %b %H:%M} UTC): "
+        "a live variant may have changed meanwhile."
+    )

@@ -1,0 +1,162 @@
+"""Every pair of variants on the rows that both have a score of: the difference, its interval, its test.
+
+Rule of this file: `a` stands before `b`, and everything is told of `b`: its difference to `a`, its wins, its effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook.comparing.grid import Grid
+from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_mean
+from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, p_permutation, rank_biserial, wilcoxon
+
+__all__ = ["ALPHA", "PAIR_COLUMNS", "Pair", "all_pairs", "compared", "pairs_table"]
+
+ALPHA: Final = 0.05
+
+PAIR_COLUMNS: Final = (
+    *("a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses"),
+    *("test", "p", "p_holm", "effect", "p_permutation", "interval"),
+)
+
+_DTYPES: Final = {
+    **dict.fromkeys(("a", "b", "test", "interval"), "object"),
+    **dict.fromkeys(("n", "wins", "ties", "losses"), "int64"),
+    **dict.fromkeys(
+        ("mean_a", "mean_b", "difference", "ci_low", "ci_high", "p", "p_holm", "effect", "p_permutation"), "float64"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One line of the table of pairs: `PAIR_COLUMNS`."""
+
+    a: str
+    b: str
+    n: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    ci_low: float
+    ci_high: float
+    wins: int
+    ties: int
+    losses: int
+    test: str
+    """``mcnemar_exact``, ``wilcoxon``, or ``none`` below six pairs."""
+    p: float
+    p_holm: float = NAN
+    effect: float
+    p_permutation: float
+    interval: str
+    spread: float
+    """The standard deviation of the differences; not in the table, nor is:"""
+    lower: bool = False
+    """Whether a lower score is the better one, as with seconds."""
+
+    @property
+    def lead(self) -> float:
+        """How far `b` is ahead: the difference, in the direction that is the better one."""
+        return -self.difference if self.lower else self.difference
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a p."""
+        return self.p == self.p
+
+    def turned(self) -> Pair:
+        """Return the same with `a` and `b` exchanged."""
+        return Pair(
+            a=self.b, b=self.a, n=self.n, mean_a=self.mean_b, mean_b=self.mean_a, difference=-self.difference,
+            ci_low=-self.ci_high, ci_high=-self.ci_low, wins=self.losses, ties=self.ties, losses=self.wins,
+            test=self.test, p=self.p, p_holm=self.p_holm, effect=-self.effect, p_permutation=self.p_permutation,
+            interval=self.interval, spread=self.spread, lower=self.lower,
+        )  # fmt: skip
+
+    def is_better(self, alpha: float = ALPHA) -> bool:
+        """Whether `b` is better: by the test after Holm, and by the interval of the mean as well.
+
+        Wilcoxon's test is of ranks. Where a variant wins often by little and loses rarely by much, test and mean say
+        opposite things, and neither variant is called better.
+        """
+        return self.p_holm < alpha and (self.ci_high < 0 if self.lower else self.ci_low > 0)
+
+
+def compared(
+    a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, tests: bool = True, lower: bool = False
+) -> Pair:
+    """Compare two variants on the rows that both have a score of.
+
+    Parameters
+    ----------
+    a, b : str
+        Their names.
+    first, second : array
+        One value a row, of `a` and of `b`.
+    yes_no : bool
+        Whether scores are true or false. With repeats the means of rows are numbers between: then ranks are tested.
+    tests : bool
+        ``False`` leaves the tests out, which may need scipy.
+    lower : bool
+        Whether a lower score is the better one: then it is what wins.
+
+    Raises
+    ------
+    SettingsError
+        scipy is needed and not installed.
+    """
+    apart = second - first
+    n, gained = len(apart), -apart if lower else apart
+    wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
+    whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
+    test, p, flipped = "none", NAN, NAN
+    if tests and n >= FEWEST_PAIRS:
+        test = "mcnemar_exact" if whole else "wilcoxon"
+        p = mcnemar_exact(wins, losses) if whole else wilcoxon(apart)
+        flipped = p_permutation(apart)
+    found = interval_of_mean(apart)
+    return Pair(
+        a=a, b=b, n=n, mean_a=_mean(first), mean_b=_mean(second), difference=_mean(apart),
+        ci_low=found.low, ci_high=found.high, wins=wins, ties=n - wins - losses, losses=losses,
+        test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=found.rule,
+        spread=float(apart.std(ddof=1)) if n > 1 else NAN, lower=lower,
+    )  # fmt: skip
+
+
+def _mean(values: Numbers) -> float:
+    return float(values.mean()) if len(values) else NAN
+
+
+def all_pairs(
+    grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, tests: bool = True, lower: bool = False
+) -> list[Pair]:
+    """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested.
+
+    Raises
+    ------
+    SettingsError
+        scipy is needed and not installed.
+    """
+    names = list(combinations(grid.variants, 2)) if which is None else list(which)
+    found = [compared(a, b, *grid.shared(a, b), yes_no=grid.yes_no, tests=tests, lower=lower) for a, b in names]
+    return _corrected(found)
+
+
+def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
+    return [replace(pair, p_holm=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
+
+
+def pairs_table(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Return the pairs as a table: `PAIR_COLUMNS`."""
+    columns: dict[str, Any] = {
+        name: pd.Series([getattr(pair, name) for pair in pairs], dtype=_DTYPES[name]) for name in PAIR_COLUMNS
+    }
+    return pd.DataFrame(columns)

@@ -1,0 +1,106 @@
+"""``cmp.plot()``: scores, paired differences, wins and seconds of the variants.
+
+Rule of this file: every panel draws what a table says, and says in words what it draws. Matplotlib is asked for when it
+is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing.asking import check_one_of
+from fh_notebook.comparing.needing import ensure_altair, ensure_matplotlib
+from fh_notebook.comparing.pairs import Pair
+from fh_notebook.errors import InputError
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+    from fh_notebook.comparing.plot_svg import Panel
+
+__all__ = ["KINDS", "Facts", "facts_of", "plot"]
+
+BACKENDS: Final = ("matplotlib", "altair")
+NAME_SHOWN: Final = 28
+"""Characters of a variant's name beside a plot."""
+OF_PAIR_SHOWN: Final = 16
+"""Of two names in one line."""
+MOST_PAIRS: Final = 28
+"""More lines than that nobody reads: eight variants have so many pairs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is drawn."""
+
+    summary: pd.DataFrame
+    pairs: Sequence[Pair]
+    seconds: dict[str, Any]
+    """By variant: those of its completed runs."""
+    scorer: str
+    yes_no: bool
+
+
+def facts_of(cmp: Comparison) -> Facts:
+    """Return what is drawn of a comparison."""
+    lines = cmp._frame[["variant", "seconds"]].dropna()
+    return Facts(
+        summary=cmp.summary(),
+        pairs=[pair for pair in cmp._pairs if pair.n] if cmp.scorer else [],
+        seconds={v: lines["seconds"][lines["variant"] == v].to_numpy() for v in cmp.variants},
+        scorer=cmp.scorer,
+        yes_no=cmp._grid.yes_no,
+    )
+
+
+def plot(cmp: Comparison, kind: str | None, *, backend: str) -> Any:
+    """Return the figure (see ``Comparison.plot``)."""
+    check_one_of("backend", backend, BACKENDS)
+    if kind is not None:
+        check_one_of("kind", kind, tuple(KINDS))
+    facts = facts_of(cmp)
+    kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
+    if not kinds or (kind is not None and not KINDS[kind](facts)):
+        raise InputError(
+            f"there is nothing to draw {f'of {kind}' if kind else ''}: {_why(facts, kind)}".replace(" :", ":")
+        )
+    if backend == "altair":
+        ensure_altair()
+        from fh_notebook.comparing.plots_altair import chart
+
+        return chart(facts, kinds)
+    ensure_matplotlib()
+    from fh_notebook.comparing.plot_svg import Plot
+
+    return Plot(panels(facts, kinds))
+
+
+def _why(facts: Facts, kind: str | None) -> str:
+    if kind == "seconds":
+        return "no run has its seconds"
+    return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"
+
+
+def panels(facts: Facts, kinds: Sequence[str]) -> list[Panel]:
+    """Return the panels of these kinds."""
+    from fh_notebook.comparing import plots_draw
+
+    return [plots_draw.PANELS[kind](facts) for kind in kinds]
+
+
+KINDS: Final[dict[str, Callable[[Facts], bool]]] = {
+    "scores": lambda facts: bool((facts.summary["n"] > 0).any()),
+    "differences": lambda facts: bool(facts.pairs),
+    "wins": lambda facts: bool(facts.pairs),
+    "seconds": lambda facts: any(len(values) for values in facts.seconds.values()),
+}
+"""What can be drawn, and whether there is any of it."""
+
+
+def named(text: str, most: int = NAME_SHOWN) -> str:
+    """Return a name as it stands beside a plot: in one line, and never as a formula of matplotlib's."""
+    return one_line(text, most).replace("$", r"\$")

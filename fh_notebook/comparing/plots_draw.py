@@ -1,0 +1,158 @@
+"""The four panels of a comparison, drawn by matplotlib.
+
+Rule of this file: a dot and a line for a number and its interval, names on the left, figures written beside what they
+belong to: nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from fh_notebook.comparing.pairs import Pair
+from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
+from fh_notebook.comparing.plots import MOST_PAIRS, OF_PAIR_SHOWN, Facts, named
+from fh_notebook.comparing.verdict import p_text
+from fh_notebook.comparing.view import figure, seconds
+
+__all__ = ["PANELS"]
+
+
+ON_COLOUR: Final = "#fefefe"
+"""Of figures in a coloured bar; those in a grey one, through which the page is seen, have the page's ink."""
+IN_A_BAR: Final[dict[str, Any]] = {"ha": "center", "va": "center", "fontweight": "bold", "fontsize": 8.5}
+
+
+def _scores(facts: Facts) -> Panel:
+    lines = [line for line in facts.summary.to_dict("records") if line["n"]]
+
+    def draw(axes: Axes) -> None:
+        for y, line in enumerate(lines):
+            _dot(axes, y, line["mean"], line["ci_low"], line["ci_high"], BETTER)
+        _names(axes, [named(line["variant"]) for line in lines])
+        _figures(axes, [figure(line["mean"]) for line in lines])
+        if facts.yes_no:
+            axes.set_xlim(-0.02, 1.02)
+
+    told = (
+        f"{line['variant']} {figure(line['mean'])} ({figure(line['ci_low'])} to {figure(line['ci_high'])})"
+        for line in lines
+    )
+    return Panel(
+        draw,
+        title=f"Score by {named(facts.scorer)}, 95% interval",
+        alt=f"Mean score with 95% interval: {', '.join(told)}.",
+        rows=len(lines),
+    )
+
+
+def _differences(facts: Facts) -> Panel:
+    pairs = _most_told(facts.pairs)
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        for y, pair in enumerate(pairs):
+            colour = BETTER if pair.is_better() else WORSE if pair.turned().is_better() else GREY
+            _dot(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
+        _names(axes, [f"{_short(pair.b)} − {_short(pair.a)}" for pair in pairs])
+        _figures(axes, [f"{pair.difference:+.3f}{f'  {p_text(pair.p_holm)}' if pair.tested else ''}" for pair in pairs])
+
+    told = (
+        f"{p.b} minus {p.a} {p.difference:+.3f} ({figure(p.ci_low)} to {figure(p.ci_high)}"
+        f"{f', {p_text(p.p_holm)} after Holm' if p.tested else ', not tested'})"
+        for p in pairs
+    )
+    return Panel(
+        draw,
+        title="Differences, 95% interval, p after Holm",
+        alt=f"Paired differences: {', '.join(told)}.",
+        rows=len(pairs),
+    )
+
+
+def _wins(facts: Facts) -> Panel:
+    pairs = _most_told(facts.pairs)
+
+    def draw(axes: Axes) -> None:
+        for y, pair in enumerate(pairs):
+            begin = 0
+            for number, colour in ((pair.wins, BETTER), (pair.ties, GREY), (pair.losses, WORSE)):
+                axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.55 if colour == GREY else 1)
+                if number >= 0.06 * pair.n:
+                    axes.text(
+                        begin + number / 2, y, f"{number:,}", color=INK if colour == GREY else ON_COLOUR, **IN_A_BAR
+                    )
+                begin += number
+        _names(axes, [f"{_short(pair.b)} vs {_short(pair.a)}" for pair in pairs])
+        _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
+        axes.set_xlim(0, max(pair.n for pair in pairs))
+
+    told = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in pairs)
+    return Panel(draw, title="Rows won / tied / lost", alt=f"Rows: {', '.join(told)}.", rows=len(pairs))
+
+
+def _seconds(facts: Facts) -> Panel:
+    known = {name: values for name, values in facts.seconds.items() if len(values)}
+    marks = {name: np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]) for name, values in known.items()}
+
+    def draw(axes: Axes) -> None:
+        for y, (low, quarter, middle, three, high) in enumerate(marks.values()):
+            axes.hlines(y, low, high, color=BETTER, linewidth=1.4)
+            axes.hlines(y, quarter, three, color=BETTER, linewidth=6, alpha=0.55)
+            axes.plot([middle], [y], "o", color=BETTER, markersize=6)
+        _names(axes, [named(name) for name in marks])
+        _figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
+        axes.set_xlim(left=0)
+
+    told = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
+    return Panel(
+        draw,
+        title="Seconds: median, quarters, 5% to 95%",
+        alt=f"Seconds of completed runs: {', '.join(told)}.",
+        rows=len(marks),
+    )
+
+
+PANELS: Final[dict[str, Callable[[Facts], Panel]]] = {
+    "scores": _scores,
+    "differences": _differences,
+    "wins": _wins,
+    "seconds": _seconds,
+}
+
+
+def _most_told(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs that are drawn: where there are too many, those whose p is least."""
+    if len(pairs) <= MOST_PAIRS:
+        return list(pairs)
+    told = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
+    return [pair for pair in pairs if pair in told]
+
+
+def _short(name: str) -> str:
+    return named(name, OF_PAIR_SHOWN)
+
+
+def _dot(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:
+    if low == low:
+        axes.hlines(y, low, high, color=colour, linewidth=2)
+        axes.plot([low, high], [y, y], "|", color=colour, markersize=8, markeredgewidth=1.6)
+    axes.plot([middle], [y], "o", color=colour, markersize=6.5)
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.margins(x=0.08)
+    axes.grid(axis="x", color=INK, alpha=0.22, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _figures(axes: Axes, texts: Sequence[str]) -> None:
+    """Write a figure at the right of every line."""
+    place: Any = axes.get_yaxis_transform()
+    for y, text in enumerate(texts):
+        axes.text(1.02, y, text, transform=place, va="center", ha="left", fontsize=8.5)

@@ -1,0 +1,130 @@
+// Pages the rows of a report. They are data in the page (JSON in a script element that runs nothing), and everything
+// of them is put in as text (textContent): what a model said can never become markup or script.
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const at = (id) => document.getElementById(id);
+  const el = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const state = { page: 0, size: 25, rows: data.rows };
+
+  const haystack = (row) => {
+    if (row.text === undefined) {
+      const runs = row.runs.flatMap((run) => (run ? [run.output, run.error] : []));
+      row.text = [String(row.pair), row.expected, ...row.inputs, ...runs].filter(Boolean).join("\n").toLowerCase();
+    }
+    return row.text;
+  };
+  const has = {
+    all: () => true,
+    differ: (row) => row.differ,
+    failed: (row) => row.runs.some((run) => run && run.status !== "completed"),
+    missing: (row) => row.runs.some((run) => !run || run.score === undefined),
+    low: (row) => row.runs.some((run) => run && run.score !== undefined && run.score <= data.low),
+  };
+  const spread = (row) => {
+    const scores = row.runs.filter((run) => run && run.score !== undefined).map((run) => run.score);
+    return scores.length ? Math.max(...scores) - Math.min(...scores) : -1;
+  };
+
+  const choose = () => {
+    const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = has[at("which").value];
+    state.rows = data.rows.filter((row) => wanted(row) && words.every((word) => haystack(row).includes(word)));
+    if (at("order").value === "spread") state.rows = [...state.rows].sort((a, b) => spread(b) - spread(a));
+    state.page = 0;
+    show();
+  };
+
+  const foldable = (text, className) => {
+    const box = el("div", className, text);
+    if (text.length < 420 && text.split("\n").length < 8) return [box];
+    box.classList.add("fold");
+    const more = el("button", "more", "more");
+    more.type = "button";
+    more.setAttribute("aria-expanded", "false");
+    more.addEventListener("click", () => {
+      const folded = box.classList.toggle("fold");
+      more.textContent = folded ? "more" : "less";
+      more.setAttribute("aria-expanded", String(!folded));
+    });
+    return [box, more];
+  };
+  const cell = (name, ...parts) => {
+    const made = el("td");
+    made.append(el("span", "label", name), ...parts);
+    return made;
+  };
+  const scored = (run) => {
+    const parts = [];
+    if (run.score === undefined) parts.push(data.scored ? "no score" : "");
+    else if (data.yesNo && (run.score === 0 || run.score === 1)) parts.push(run.score ? "✓ 1" : "✗ 0");
+    else parts.push(String(Math.round(run.score * 1000) / 1000));
+    if (run.seconds !== undefined) parts.push(`${run.seconds} s`);
+    if (run.repeats) parts.push(`mean of ${run.repeats} repeats`);
+    const made = el("span", "score", parts.filter(Boolean).join(" · "));
+    if (data.yesNo && run.score === 1) made.classList.add("yes");
+    if (data.yesNo && run.score === 0) made.classList.add("no");
+    return made;
+  };
+  const answer = (run, name) => {
+    if (!run) return cell(name, el("span", "dim", "not there"));
+    const parts = [];
+    if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
+    if (run.status !== "completed") parts.push(el("span", "err", run.status + (run.error ? ": " + run.error : "")));
+    parts.push(scored(run));
+    return cell(name, ...parts);
+  };
+  const input = (name, text) => {
+    if (text === null) return [];
+    if (text.length > 40 || text.includes("\n")) return [el("span", "in", name), ...foldable(text, "out")];
+    const made = el("div");
+    made.append(el("span", "in short", name), " ", el("span", "", text));
+    return [made];
+  };
+  const line = (row) => {
+    const made = el("tr");
+    const key = cell(data.pairOn, el("span", "", row.pair));
+    key.classList.add("key");
+    made.append(key);
+    if (data.inputs.length) {
+      made.append(cell("inputs", ...row.inputs.flatMap((text, i) => input(data.inputs[i], text))));
+    }
+    if (data.expected) made.append(cell("expected", ...(row.expected === null ? [] : foldable(row.expected, "out"))));
+    row.runs.forEach((run, i) => made.append(answer(run, data.variants[i])));
+    return made;
+  };
+
+  const show = () => {
+    const pages = Math.max(1, Math.ceil(state.rows.length / state.size));
+    state.page = Math.min(Math.max(state.page, 0), pages - 1);
+    const begin = state.page * state.size;
+    const shown = state.rows.slice(begin, begin + state.size);
+    at("body").replaceChildren(...shown.map(line));
+    at("where").textContent = state.rows.length
+      ? `${begin + 1} to ${begin + shown.length} of ${state.rows.length.toLocaleString("en")}` +
+        (state.rows.length < data.rows.length ? ` (of ${data.rows.length.toLocaleString("en")})` : "")
+      : "no row";
+    at("back").disabled = state.page === 0;
+    at("on").disabled = state.page >= pages - 1;
+  };
+  const turn = (by) => { state.page += by; show(); at("tools").scrollIntoView({ block: "start" }); };
+
+  at("tools").hidden = false;
+  at("search").addEventListener("input", choose);
+  for (const id of ["which", "order"]) at(id).addEventListener("change", choose);
+  at("size").addEventListener("change", () => { state.size = Number(at("size").value); state.page = 0; show(); });
+  at("back").addEventListener("click", () => turn(-1));
+  at("on").addEventListener("click", () => turn(1));
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "ArrowLeft" && !at("back").disabled) turn(-1);
+    if (event.key === "ArrowRight" && !at("on").disabled) turn(1);
+    if (event.key === "/") { event.preventDefault(); at("search").focus(); }
+  });
+  show();
+})();

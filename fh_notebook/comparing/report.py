@@ -1,0 +1,70 @@
+"""``cmp.report(path)``: everything of a comparison in one file that can be sent to somebody.
+
+Rule of this file: what is written tells where it is from and nothing that is secret: texts are masked as logs are, and
+the values of password Start variables are left out. A file is there as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook.batching.export_excel import ensure_xlsxwriter
+from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
+from fh_notebook.comparing.needing import ensure_matplotlib
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["SUFFIXES", "check_report", "write"]
+
+
+def _page(cmp: Comparison, target: Path) -> None:
+    from fh_notebook.comparing.report_html import page
+
+    _text(target, page(cmp))
+
+
+def _markdown(cmp: Comparison, target: Path) -> None:
+    from fh_notebook.comparing.report_markdown import markdown
+
+    _text(target, markdown(cmp))
+
+
+def _workbook(cmp: Comparison, target: Path) -> None:
+    from fh_notebook.comparing.report_excel import write_workbook
+
+    write_workbook(cmp, target)
+
+
+def _text(target: Path, text: str) -> None:
+    with replacing(target) as raw:
+        raw.write(text.encode("utf-8", "replace"))  # half a character is a question mark
+
+
+WRITERS: Final[dict[str, Callable[[Any, Path], None]]] = {".html": _page, ".md": _markdown, ".xlsx": _workbook}
+SUFFIXES: Final = tuple(WRITERS)
+_NEEDS: Final[Mapping[str, Callable[[], None]]] = {".html": ensure_matplotlib, ".xlsx": ensure_xlsxwriter}
+
+
+def check_report(path: Any) -> Path:
+    """Return where a report would be written, before anything is paid for.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be written there, or what it needs is not installed.
+    """
+    target = checked_target(path, SUFFIXES)
+    _NEEDS.get(suffix_of(target), lambda: None)()
+    with replacing(target, replace=lambda made, _: None):
+        pass  # a file can be made beside it: the folder may be written
+    return target
+
+
+def write(cmp: Comparison, path: Any) -> Path:
+    """Write the report and return its path (see ``Comparison.report``)."""
+    target = check_report(path)
+    WRITERS[suffix_of(target)](cmp, target)
+    return target

@@ -1,0 +1,106 @@
+"""A comparison as an Excel workbook: summary, pairs, rows, about.
+
+Rule of this file: a text is written as a text, whatever it looks like, and is made safe as an exported batch is: no
+formula, no markup, no longer than a cell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, without_markup
+from fh_notebook.batching.export_file import replacing
+from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care
+from fh_notebook.comparing.pairs import pairs_table
+from fh_notebook.comparing.report_rows import input_names, provenance_of, report_rows, settings_of
+from fh_notebook.errors import SettingsError
+from fh_notebook.values import redact
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["write_workbook"]
+
+WIDE: Final = 44
+NARROW: Final = 13
+
+
+def write_workbook(cmp: Comparison, target: Path) -> None:
+    """Write the workbook.
+
+    Raises
+    ------
+    SettingsError
+        There are more rows or columns than a sheet holds, or it cannot be written.
+    """
+    import xlsxwriter
+
+    head, lines = _rows(cmp)
+    if len(lines) >= MAX_ROWS or len(head) > MAX_COLUMNS:
+        raise SettingsError(
+            f"{len(lines):,} rows of {len(head):,} columns are more than a sheet of Excel holds; give a name in .html"
+        )
+    care = Care(most=EXCEL_CELL, inside=without_markup)
+    with replacing(target) as raw:
+        book = xlsxwriter.Workbook(raw, {"in_memory": True, "nan_inf_to_errors": False})
+        bold = book.add_format({"bold": True})
+        for name, (columns, cells) in _sheets(cmp, head, lines).items():
+            sheet = book.add_worksheet(name)
+            sheet.freeze_panes(1, 0)
+            for place, column in enumerate(columns):
+                sheet.set_column(place, place, WIDE if _is_wide(name, column) else NARROW)
+                sheet.write_string(0, place, care.of(redact(column), None, column), bold)
+            for at, line in enumerate(cells, 1):
+                for place, value in enumerate(line):
+                    _write(sheet, at, place, value, care, columns[place])
+        book.close()
+
+
+def _sheets(
+    cmp: Comparison, head: Sequence[str], lines: Sequence[Sequence[Any]]
+) -> dict[str, tuple[Sequence[str], Any]]:
+    summary = cmp.leaderboard()
+    sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _cells(summary)}
+    if cmp.scorer and cmp._pairs:
+        sheets["pairs"] = _cells(pairs_table(cmp._pairs))
+    sheets["rows"] = (head, lines)
+    about = [("verdict", cmp.verdict), *(("note", note) for note in cmp.notes)]
+    about += [*provenance_of(cmp).items(), *settings_of(cmp).items()]
+    return {**sheets, "about": (("name", "value"), about)}
+
+
+def _cells(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
+    return [str(c) for c in table.columns], [list(line) for line in table.itertuples(index=False, name=None)]
+
+
+def _rows(cmp: Comparison) -> tuple[list[str], list[list[Any]]]:
+    inputs = input_names(cmp)
+    parts = ("output", *(("score",) if cmp.scorer else ()), "seconds", "status", "error")
+    head = [cmp.pair_on, *inputs, "expected_output", "differ"]
+    head += [f"{variant}.{part}" for variant in cmp.variants for part in parts]
+    lines = [
+        [row["pair"], *row["inputs"], row["expected"], row["differ"],
+         *((run or {}).get(part) for run in row["runs"] for part in parts)]
+        for row in report_rows(cmp)
+    ]  # fmt: skip
+    return head, lines
+
+
+def _is_wide(sheet: str, column: str) -> bool:
+    return column.endswith((".output", ".error", "value", "expected_output")) or (sheet == "rows" and "." not in column)
+
+
+def _write(sheet: Any, at: int, place: int, value: Any, care: Care, column: str) -> None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(at, place, value)
+    elif isinstance(value, int | float):
+        sheet.write_number(at, place, value)
+    else:
+        sheet.write_string(at, place, care.of(redact(str(value)), at - 1, column))

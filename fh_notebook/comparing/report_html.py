@@ -1,0 +1,205 @@
+"""A comparison as one page: offline, safe to open, safe to send.
+
+Rule of this file: the page asks for nothing (its content policy allows no address at all), its only script and its
+only style sheet are ours and named by their hashes, and what a model said is JSON text in an element that runs nothing.
+So even a mistake of this file could not run a word of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import html
+from fh_notebook.batching.plan import counted
+from fh_notebook.comparing import view
+from fh_notebook.comparing.report_rows import input_names, provenance_of, report_rows, settings_of
+from fh_notebook.values import redact
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["page"]
+
+FIRST_ROWS: Final = 25
+"""Rows that are there also where scripts are off."""
+LOW_SHARE: Final = 0.1
+"""The share of rows that "low score" finds, where scores are numbers."""
+
+ORDERS: Final = {"plan": "in order", "spread": "that differ most first"}
+SIZES: Final = (25, 100, 500)
+
+
+def page(cmp: Comparison) -> str:
+    """Return the whole page."""
+    style = files("fh_notebook.comparing").joinpath("report.css").read_text("utf-8").strip()
+    script = files("fh_notebook.comparing").joinpath("report.js").read_text("utf-8").strip()
+    rows = list(report_rows(cmp))
+    body = html.el("main", *_parts(cmp, rows))
+    title = html.el("title", redact(f"Comparison of {view.title(cmp)}"))
+    return "\n".join([
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, style)}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">',
+        title,
+        f"<style>{style}</style></head><body>",
+        body,
+        f'<script type="application/json" id="data">{_data(cmp, rows)}</script>',
+        f"<script>{script}</script>",
+        "</body></html>\n",
+    ])  # fmt: skip
+
+
+def _policy(script: str, style: str) -> str:
+    """Return the content policy: nothing but our own script and style, told by their hashes."""
+    return (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _data(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the script shows, as JSON that cannot end its element."""
+    value = {
+        "pairOn": cmp.pair_on,
+        "variants": [redact(variant) for variant in cmp.variants],
+        "inputs": input_names(cmp),
+        "expected": any(row["expected"] is not None for row in rows),
+        "scored": bool(cmp.scorer),
+        "yesNo": cmp._grid.yes_no,
+        "low": _low(cmp),
+        "rows": rows,
+    }
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # As JSON escapes, which mean the same: no tag, no comment, and no line end that only JavaScript knows.
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
+
+
+def _low(cmp: Comparison) -> float:
+    scores = cmp._frame["score"].dropna()
+    if scores.empty or cmp._grid.yes_no:
+        return 0.0
+    return float(scores.quantile(LOW_SHARE))
+
+
+# --- its parts
+
+
+def _parts(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> list[html.Html | None]:
+    pairs = view.pairs_html(cmp)
+    return [
+        html.el("h1", redact(f"Comparison of {view.title(cmp)}")),
+        html.el("p", redact(cmp.verdict), cls="say"),
+        html.el("ul", *(html.el("li", redact(note)) for note in cmp.notes), cls="notes") if cmp.notes else None,
+        html.el("h2", "Summary"),
+        html.el("div", view.summary_html(cmp, bar=_bar), cls="wide"),
+        *([html.el("h2", "Pairs"), html.el("div", pairs, cls="wide")] if pairs else []),
+        *_plots(cmp),
+        html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
+        _tools(cmp),
+        _table(cmp, rows),
+        html.el("h2", "Where this is from"),
+        _list(provenance_of(cmp)),
+        html.el("h2", "Settings"),
+        _list(settings_of(cmp)),
+    ]
+
+
+def _plots(cmp: Comparison) -> list[html.Html]:
+    from fh_notebook.comparing.plot_svg import inline
+    from fh_notebook.comparing.plots import KINDS, facts_of, panels
+
+    facts = facts_of(cmp)
+    kinds = [name for name, has in KINDS.items() if has(facts)]
+    drawn = [html.el("figure", inline(panel)) for panel in panels(facts, kinds)]
+    return [html.el("h2", "Plots"), html.el("div", *drawn, cls="plots")] if drawn else []
+
+
+def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:
+    """Return an interval as a small drawing: attributes in place of styles, which the page's policy refuses."""
+    if not end > begin or mean != mean:
+        return html.join([])
+    low, high = (low, high) if low == low else (mean, mean)
+    left, middle, right = (min(max(100 * (x - begin) / (end - begin), 0.0), 100.0) for x in (low, mean, high))
+    told = f"{view.figure(mean)}, from {view.figure(low)} to {view.figure(high)}"
+    parts = [  # the scale, the interval, the mean
+        html.el("rect", x=0, y=14, width=100, height=1, fill="currentColor"),
+        html.el("rect", x=f"{left:.1f}", y=5, width=f"{right - left:.1f}", height=6, fill="currentColor", opacity=0.35),
+        html.el("rect", x=f"{middle - 0.8:.1f}", y=2, width="1.6", height=12, fill="currentColor"),
+    ]
+    shape = {"viewBox": "0 0 100 16", "preserveAspectRatio": "none"}
+    return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=told, **shape)
+
+
+def _tools(cmp: Comparison) -> html.Html:
+    which = {"all": "all rows", "differ": "that differ", "failed": "failed", "low": "low score", "missing": "no score"}
+    if not cmp.scorer:
+        which = {name: words for name, words in which.items() if name not in ("low", "missing")}
+    orders = ORDERS if cmp.scorer else {"plan": ORDERS["plan"]}
+    sizes = {str(size): f"{size} a page" for size in SIZES}
+    return html.el(
+        "div",
+        html.el("input", type="search", id="search", placeholder="search (/)", aria_label="search"),
+        _select("which", which, "which rows"),
+        _select("order", orders, "order"),
+        _select("size", sizes, "rows a page"),
+        html.el("button", "←", type="button", id="back", aria_label="previous page"),
+        html.el("span", id="where", aria_live="polite"),
+        html.el("button", "→", type="button", id="on", aria_label="next page"),
+        cls="tools",
+        id="tools",
+        hidden="hidden",
+    )
+
+
+def _select(name: str, choices: Mapping[str, str], label: str) -> html.Html:
+    options = (html.el("option", words, value=value) for value, words in choices.items())
+    return html.el("select", *options, id=name, aria_label=label)
+
+
+def _table(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> html.Html:
+    """Return the first rows: what is there before the script takes over, or where there is none."""
+    inputs, expected = input_names(cmp), any(row["expected"] is not None for row in rows)
+    head = [
+        html.el("th", cmp.pair_on, cls="key", scope="col"),
+        *([html.el("th", "inputs", scope="col")] if inputs else []),
+    ]
+    head += [
+        html.el("th", name, scope="col") for name in [*(["expected"] if expected else []), *map(redact, cmp.variants)]
+    ]
+    lines = []
+    for row in rows[:FIRST_ROWS]:
+        cells = [html.el("td", row["pair"], cls="key")]
+        told = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
+        cells += [html.el("td", html.clip("\n".join(told), 600), cls="out")] if inputs else []
+        cells += [html.el("td", row["expected"] or "", cls="out")] if expected else []
+        cells += [html.el("td", html.clip(_said(run), 600), cls="out") for run in row["runs"]]
+        lines.append(html.el("tr", *cells))
+    more = f"Scripts are off: these are the first {FIRST_ROWS} of {len(rows):,} rows."
+    table = html.el("table", html.el("thead", html.el("tr", *head)), html.el("tbody", *lines, id="body"))
+    return html.el("div", html.el("noscript", html.el("p", more)) if len(rows) > FIRST_ROWS else None, table, id="rows")
+
+
+def _said(run: Mapping[str, Any] | None) -> str:
+    if run is None:
+        return "not there"
+    said = run.get("output") or run.get("error") or run["status"]
+    return f"{said}\n{view.figure(run['score'])}" if "score" in run else str(said)
+
+
+def _list(told: Mapping[str, str]) -> html.Html:
+    return html.el(
+        "dl", *(part for name, value in told.items() for part in (html.el("dt", name), html.el("dd", value)))
+    )

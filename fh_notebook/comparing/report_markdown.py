@@ -1,0 +1,125 @@
+"""A comparison as Markdown: for a pull request, an issue, a wiki.
+
+Rule of this file: what a model said is text in a cell of a table: no markup of it, no HTML, no link, no picture, no
+mention of a person comes out alive; and a cell is one line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing import view
+from fh_notebook.comparing.pairs import pairs_table
+from fh_notebook.comparing.report_rows import provenance_of, settings_of
+from fh_notebook.values import redact
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["escaped", "markdown"]
+
+ROWS: Final = 50
+"""Of the rows that differ: more nobody reads in a comment. The page and the workbook have all."""
+CELL: Final = 160
+
+_MARKS: Final = re.compile(r"([\\`*_\[\]|~$#])")
+_LINE_STARTS: Final = re.compile(r"^([-+]|\d+[.)])(?=\s)")
+# What renders as itself by its number, and begins nothing: a tag, an entity, a mention, an e-mail or an address.
+_NUMBERED: Final = {ord(mark): f"&#{ord(mark)};" for mark in "&<>@"}
+_ADDRESS: Final = re.compile(r"://|(?<=www)\.", re.IGNORECASE)
+
+
+def escaped(value: Any, limit: int = CELL) -> str:
+    r"""Return a text as one line of Markdown that shows what it is, and does nothing.
+
+    Examples
+    --------
+    >>> print(escaped("a | *b* <img src=x> @you, see https://x.example"))
+    a \| \*b\* &#60;img src=x&#62; &#64;you, see https:&#47;&#47;x.example
+    """
+    text = one_line(redact("" if value is None else str(value)), limit)
+    text = _LINE_STARTS.sub(lambda found: found[1][:-1] + "\\" + found[1][-1], _MARKS.sub(r"\\\1", text))
+    return _ADDRESS.sub(
+        lambda found: "".join(f"&#{ord(c)};" if c != ":" else c for c in found[0]), text.translate(_NUMBERED)
+    )
+
+
+def markdown(cmp: Comparison) -> str:
+    """Return the whole report."""
+    about, table = view.differing(cmp, ROWS)
+    parts = [
+        f"# Comparison of {escaped(view.title(cmp), 300)}",
+        f"**{escaped(cmp.verdict, 2_000)}**",
+        "\n".join(f"- {escaped(note, 500)}" for note in cmp.notes),
+        "## Summary",
+        _summary(cmp),
+        *(["## Pairs", _pairs(cmp)] if cmp.scorer and cmp._pairs else []),
+        *(["## Rows that differ", escaped(about, 300), _rows(cmp, table)] if about else []),
+        "## Where this is from",
+        _listed(provenance_of(cmp)),
+        "## Settings",
+        _listed(settings_of(cmp)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _summary(cmp: Comparison) -> str:
+    summary = cmp.summary()
+    rules = summary.attrs["interval"]
+    lines = [
+        [escaped(line["variant"]), *map(_figure, (line["mean"], line["ci_low"], line["ci_high"])),
+         rules[line["variant"]], _figure(line["median"]), *map(str, (line["n"], line["missing"], line["failed"])),
+         _figure(line["p50_s"]), _figure(line["p95_s"]), *([f"{line['cost']:.2f}"] if "cost" in line else [])]
+        for line in summary.to_dict("records")
+    ]  # fmt: skip
+    head = ["variant", "mean", "95% from", "to", "interval", "median", "runs", "missing", "failed", "median s", "p95 s"]
+    return _table([*head, *(["cost"] if "cost" in summary else [])], lines, right=range(1, 13))
+
+
+def _pairs(cmp: Comparison) -> str:
+    table = pairs_table(cmp._pairs)
+    head = list(table.columns)
+    lines = [
+        [escaped(v) if isinstance(v, str) else _figure(v) if isinstance(v, float) else str(v) for v in line]
+        for line in table.itertuples(index=False, name=None)
+    ]
+    return _table(
+        head, lines, right=[place for place, name in enumerate(head) if name not in ("a", "b", "test", "interval")]
+    )
+
+
+def _rows(cmp: Comparison, table: Any) -> str:
+    if not len(table):
+        return ""
+    head = [cmp.pair_on, *(["expected"] if "expected_output" in table else []), *cmp.variants]
+    lines = []
+    for line in table.to_dict("records"):
+        cells = [escaped(line[cmp.pair_on], 40)]
+        cells += [escaped(line["expected_output"])] if "expected_output" in table else []
+        cells += [_answer(cmp, line, variant) for variant in cmp.variants]
+        lines.append(cells)
+    more = f"\n\n({counted(len(lines), 'row')} shown.)" if len(lines) == ROWS else ""
+    return _table([escaped(name) for name in head], lines) + more
+
+
+def _answer(cmp: Comparison, line: Mapping[Any, Any], variant: str) -> str:
+    output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
+    said = escaped(output) if output is not None else "*no answer*" if score != score else ""
+    return f"{said} ({view.score_text(score, cmp._grid.yes_no)})" if score == score else said
+
+
+def _figure(value: float) -> str:
+    return view.figure(value)
+
+
+def _listed(told: Mapping[str, str]) -> str:
+    return "\n".join(f"- {escaped(name)}: {escaped(value, 500)}" for name, value in told.items())
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] | range = ()) -> str:
+    rule = ["---:" if place in right else "---" for place in range(len(head))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *lines])

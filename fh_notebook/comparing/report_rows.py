@@ -1,0 +1,133 @@
+"""The rows of a report as plain JSON values, and where it all is from.
+
+Rule of this file: every text goes through `redact`, and a column that a password was taken from is not there; a text
+that is too long for a page is cut, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from fh_notebook import html, settings
+from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.frames import RESERVED
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
+from fh_notebook.comparing.paired import FLIPS
+from fh_notebook.comparing.pairs import ALPHA
+from fh_notebook.values import redact
+from fh_notebook.version import __version__
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["input_names", "provenance_of", "report_rows", "settings_of", "text_of"]
+
+CELL_CAP: Final = 20_000
+"""Characters of one text in a page; ten thousand rows of such would not open, but most are short."""
+
+
+def text_of(value: Any) -> str | None:
+    """Return a value as a text for a report: a text as it is, anything else as JSON; masked, printable, cut."""
+    if is_missing(value):
+        return None
+    if not isinstance(value, str):
+        value = json.dumps(plain(value), ensure_ascii=False, default=str)
+    return html.printable(html.clip(redact(value), CELL_CAP))
+
+
+def input_names(cmp: Comparison) -> list[str]:
+    """Return the columns of the rows that a report shows: the source's own, without those of passwords."""
+    hidden = {*RESERVED, EXPECTED, cmp.pair_on, cmp.scorer, *cmp._taken.secret()}
+    return [name for name in cmp._taken.names if name not in hidden and not name.startswith("out.")]
+
+
+def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield one row after another.
+
+    ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, as :func:`input_names`), ``differ`` and ``runs``:
+    of every variant ``output, score, seconds, error, status,
+    repeats``. Of repeats: the first output, the means of scores and seconds.
+    """
+    names = input_names(cmp)
+    columns = [column.tolist() for name in names if (column := cmp._taken.column(name)) is not None]
+    lines = cmp._frame.reset_index(drop=True)
+    first: dict[Any, int] = {}
+    told: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
+    for place, (pair, variant, status, error) in enumerate(
+        lines[["pair", "variant", "status", "error"]].itertuples(index=False, name=None)
+    ):
+        first.setdefault(pair, place)
+        before = told.get((pair, variant))
+        told[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
+    for line in cmp.wide().to_dict("records"):
+        pair = line[cmp.pair_on]
+        yield {
+            "pair": plain(pair) if _is_number(pair) else text_of(pair) or "",
+            "expected": text_of(line.get("expected_output")),
+            "inputs": [text_of(values[first[pair]]) for values in columns],
+            "differ": bool(line["scores_differ"] if cmp.scorer else line["outputs_differ"]),
+            "runs": [_run(line, variant, told.get((pair, variant))) for variant in cmp.variants],
+        }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+
+
+def _run(line: Mapping[Any, Any], variant: str, told: tuple[str, str | None, int] | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    status, error, repeats = told
+    score, seconds = line.get(f"{variant}.score", float("nan")), line[f"{variant}.seconds"]
+    run = {
+        "status": status,
+        "output": text_of(line[f"{variant}.output"]),
+        "error": text_of(error),
+        "score": None if score != score else round(score, 6),
+        "seconds": None if seconds != seconds else round(seconds, 4),
+        "repeats": repeats if repeats > 1 else None,
+    }
+    return {name: value for name, value in run.items() if value is not None}
+
+
+def provenance_of(cmp: Comparison) -> dict[str, str]:
+    """Return where the answers are from, and when the report was made."""
+    about = cmp._taken.about
+    told = {name: _flat(about[name]) for name in about if about[name] not in (None, "", [], {})}
+    moments = cmp._frame["started_at"].dropna()
+    if len(moments):
+        told["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
+    told["report made"] = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by fh_notebook {__version__}, Python {platform.python_version()}"
+    )
+    return {name: redact(value) for name, value in told.items()}
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_flat(part)}" for name, part in value.items() if part not in (None, "", [], {}))
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def settings_of(cmp: Comparison) -> dict[str, str]:
+    """Return by which settings the numbers were found: enough to find them again, and no secret."""
+    price = settings.current().price_per_call
+    told = {
+        "scorer": cmp.scorer or "none",
+        "paired on": cmp.pair_on,
+        "failed runs": {"drop": "left out", "zero": "count as 0"}[cmp.failed],
+        "intervals": f"{LEVEL:.0%}; means and differences: t below {FEW_ROWS} rows, BCa of {RESAMPLES:,} resamples "
+        f"up to {MANY_ROWS:,}, normal above; shares: Wilson",
+        "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; Holm over "
+        f"{counted(len(cmp._pairs), 'pair')}; alpha {ALPHA:g}",
+        "seed": str(SEED),
+    }
+    return told | ({"price per call": f"{price:g}"} if price is not None else {})

@@ -1,0 +1,127 @@
+"""A user's function as a scorer: ``(run)`` or ``(run, row)``, sync or async.
+
+Rule of this file: the function is called as it is; what it needs is told from its signature, what it is from its code.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, overload
+
+from fh_notebook.comparing.scorer_base import Scorer
+from fh_notebook.comparing.scorer_version import version_of
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+
+__all__ = ["scorer"]
+
+
+@overload
+def scorer(
+    function: Callable[..., Any],
+    *,
+    name: str | None = ...,
+    version: str | int | None = ...,
+    max_concurrency: int = ...,
+    lower_is_better: bool = ...,
+) -> Scorer: ...
+
+
+@overload
+def scorer(
+    function: None = ...,
+    *,
+    name: str | None = ...,
+    version: str | int | None = ...,
+    max_concurrency: int = ...,
+    lower_is_better: bool = ...,
+) -> Callable[[Callable[..., Any]], Scorer]: ...
+
+
+def scorer(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    version: str | int | None = None,
+    max_concurrency: int = 8,
+    lower_is_better: bool = False,
+) -> Scorer | Callable[[Callable[..., Any]], Scorer]:
+    """Return a function of your own as a scorer; also a decorator. ``compare(..., score=function)`` does it by itself.
+
+    Parameters
+    ----------
+    function : function of a run, or of a run and its row
+        Gives true, false, a number, an object of such parts (``score`` among them is the score, else their mean is), or
+        ``None`` for no score. It may be async: it then runs on the background loop.
+    name : str, optional
+        What stands above the table; the function's own by default.
+    version : str or int, optional
+        Under which its scores are kept, in place of the hash of its code (see
+        :mod:`fh_notebook.comparing.scorer_version`): it is scored anew when you give another one.
+    max_concurrency : int
+        How many runs an async function scores at once.
+    lower_is_better : bool
+        As with seconds, or with errors.
+
+    Raises
+    ------
+    InputError
+        It is no function, or the options cannot be meant.
+
+    Examples
+    --------
+    >>> @scorer(version=2)
+    ... def words(run):
+    ...     return len(run.text.split())
+    >>> words(Run(status="completed", output="one two")), words.version
+    (2, 'words 2')
+    """
+    if function is None:
+        return lambda given: _made(given, name, version, max_concurrency, lower_is_better)
+    return _made(function, name, version, max_concurrency, lower_is_better)
+
+
+def _made(
+    function: Callable[..., Any], name: str | None, version: str | int | None, max_concurrency: int, lower: bool
+) -> Scorer:
+    if not callable(function):
+        raise InputError(f"score is {short(function)}; give a column's name, a function of a run, or None")
+    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
+        raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number from 1")
+    if version is not None and (isinstance(version, bool) or not isinstance(version, str | int) or version == ""):
+        raise InputError(f"version is {short(version)}; give a text or a number, another one when the function changes")
+    named = name or str(getattr(function, "name", "") or getattr(function, "__name__", "") or "score")
+    hashed = version_of(function) if version is None else None
+    own = str(version) if version is not None else hashed
+    reads_row = _takes_row(function)
+
+    def score(run: Run, row: Mapping[str, Any]) -> Any:
+        return function(run, dict(row)) if reads_row else function(run)
+
+    return Scorer(
+        named,
+        score,
+        version=f"{named} {own}" if own is not None else None,
+        lower_is_better=lower,
+        reads_row=reads_row,
+        is_async=_is_async(function),
+        max_concurrency=max_concurrency,
+    )
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # of its class, not whether it has one
+
+
+def _takes_row(score: Callable[..., Any]) -> bool:
+    """Whether a scorer is ``(run, row)``: its second parameter has no default, or is called ``row``."""
+    try:
+        parameters = list(inspect.signature(score).parameters.values())
+    except (TypeError, ValueError):  # some functions written in C have no signature
+        return False
+    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return True
+    return len(places) > 1 and (places[1].default is places[1].empty or places[1].name == "row")

@@ -1,0 +1,289 @@
+"""How near a text is to the expected one, from 0 to 1: `similarity`, `rouge_l`, `bleu`, `chrf`.
+
+Rule of this file: the figures are those of the libraries that papers name, or proven equal to them; a text longer than
+100,000 characters is a missing score that says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, spelt
+from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError, SettingsError
+
+__all__ = ["bleu", "chrf", "common_subsequence", "rouge_l", "similarity"]
+
+METHODS: Final = (
+    "ratio",
+    "partial_ratio",
+    "token_sort_ratio",
+    "token_set_ratio",
+    "levenshtein",
+    "jaro_winkler",
+)
+Method = Literal["ratio", "partial_ratio", "token_sort_ratio", "token_set_ratio", "levenshtein", "jaro_winkler"]
+
+
+MAX_PLACES: Final = 4_000_000
+"""The product of both lengths for ``partial_ratio``, whose time grows with its square: 5 seconds at 16 million."""
+
+
+def similarity(
+    expected: str = "expected_output",
+    *,
+    path: str | None = None,
+    method: Method = "ratio",
+    ignore_case: bool = False,
+) -> Scorer:
+    """Return a scorer that says how similar the output is to the expected text, by letters: 0 to 1 (rapidfuzz).
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the text.
+    path : str, optional
+        A path into the output.
+    method : str
+        ``ratio`` (insertions and deletions), ``partial_ratio`` (the best place in the longer text; up to 2,000 letters
+        in 2,000),
+        ``token_sort_ratio`` and ``token_set_ratio`` (in any order of words), ``levenshtein`` (replacements, too), or
+        ``jaro_winkler`` (for names).
+    ignore_case : bool
+        Whether case counts.
+
+    Raises
+    ------
+    InputError
+        The path or the method cannot be read.
+    SettingsError
+        rapidfuzz is not installed.
+
+    Examples
+    --------
+    >>> round(similarity()(Run(status="completed", output="colour"), {"expected_output": "color"}), 3)
+    0.909
+    """
+    if method not in METHODS:
+        raise InputError(f"method is {short(method)}; give one of {', '.join(METHODS)}")
+    measure, version = _fuzzy(method)
+
+    def score(text: str, wanted: str) -> float:
+        if method == "partial_ratio" and len(text) * len(wanted) > MAX_PLACES:
+            raise InputError(f"partial_ratio would look at {len(text) * len(wanted):,} places, {MAX_PLACES:,} at most")
+        return measure(text.casefold(), wanted.casefold()) if ignore_case else measure(text, wanted)
+
+    options: dict[str, tuple[object, object]] = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
+    return _of_texts("similarity", score, expected, path, version, options)
+
+
+def _fuzzy(method: str) -> tuple[Callable[[str, str], float], str]:
+    try:
+        import rapidfuzz
+        from rapidfuzz import distance, fuzz
+    except ImportError:
+        raise SettingsError("score.similarity needs rapidfuzz: pip install 'fh-notebook[score]'") from None
+    version = f"rapidfuzz {rapidfuzz.__version__}"
+    if method == "levenshtein":
+        return distance.Levenshtein.normalized_similarity, version
+    if method == "jaro_winkler":
+        return distance.JaroWinkler.normalized_similarity, version
+    ratio: Callable[[str, str], float] = getattr(fuzz, method)
+    return lambda a, b: ratio(a, b) / 100.0, version
+
+
+def rouge_l(expected: str = "expected_output", *, path: str | None = None) -> Scorer:
+    """Return a scorer of the longest common run of words, gaps allowed: ROUGE-L, the F-measure, 0 to 1.
+
+    C.-Y. Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop Text Summarization Branches Out
+    (2004), section 3.1, with precision and recall of equal weight, as the package ``rouge-score`` computes it: without
+    stemming; words are runs of letters and digits, in lower case. Other than there, letters of all languages count.
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the reference.
+    path : str, optional
+        A path into the output.
+
+    Raises
+    ------
+    InputError
+        The path cannot be read.
+
+    Examples
+    --------
+    >>> rouge_l()(Run(status="completed", output="police kill the gunman"),
+    ...           {"expected_output": "police killed the gunman"})
+    0.75
+    """
+
+    def score(text: str, wanted: str) -> float:
+        ours, theirs = _words(text), _words(wanted)
+        common = common_subsequence(ours, theirs)
+        return 2.0 * common / (len(ours) + len(theirs)) if common else 0.0
+
+    return _of_texts("rouge_l", score, expected, path, "1", {})
+
+
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+    """Return the length of the longest common subsequence.
+
+    H. Hyyrö, "Bit-parallel LCS-length computation revisited", Australasian Workshop on Combinatorial Algorithms (2004):
+    a row of the table is one number of ``len(a)`` bits.
+
+    Examples
+    --------
+    >>> common_subsequence("ABCBDAB", "BDCABA")
+    4
+    """
+    places: dict[str, int] = {}
+    for place, item in enumerate(a):
+        places[item] = places.get(item, 0) | 1 << place
+    mask = (1 << len(a)) - 1
+    row = mask
+    for item in b:
+        matched = row & places.get(item, 0)
+        row = ((row + matched) | (row - matched)) & mask
+    return len(a) - row.bit_count()
+
+
+def bleu(
+    expected: str = "expected_output",
+    *,
+    path: str | None = None,
+    tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a",
+    lowercase: bool = False,
+) -> Scorer:
+    """Return a scorer of BLEU for one text against one reference, 0 to 1 (sacrebleu's ``sentence_bleu``).
+
+    The mean over rows is a mean of sentences, which is not the BLEU of a corpus that papers report. Orders of n-grams
+    that the text is too short for are left out (``effective_order``), the rest is smoothed (``exp``).
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the reference.
+    path : str, optional
+        A path into the output.
+    tokenize : str
+        As in sacrebleu: ``char`` or ``zh`` for languages without blanks.
+    lowercase : bool
+        Whether case counts.
+
+    Raises
+    ------
+    InputError
+        An option cannot be read.
+    SettingsError
+        sacrebleu is not installed.
+
+    Examples
+    --------
+    >>> same = "The quick brown fox jumps."
+    >>> round(bleu()(Run(status="completed", output=same), {"expected_output": same}), 6)
+    1.0
+    """
+    if tokenize not in ("13a", "intl", "char", "zh", "none"):
+        raise InputError(f"tokenize is {short(tokenize)}; give '13a', 'intl', 'char', 'zh' or 'none'")
+    metrics, version = _sacrebleu("bleu")
+    metric = metrics.BLEU(effective_order=True, tokenize=tokenize, lowercase=lowercase)
+    return _of_texts(
+        "bleu",
+        lambda text, wanted: float(metric.sentence_score(text, [wanted]).score) / 100.0,
+        expected,
+        path,
+        version,
+        {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)},
+    )
+
+
+def chrf(
+    expected: str = "expected_output", *, path: str | None = None, word_order: int = 0, lowercase: bool = False
+) -> Scorer:
+    """Return a scorer of chrF for one text against one reference, 0 to 1 (sacrebleu's ``sentence_chrf``).
+
+    M. Popović, "chrF: character n-gram F-score for automatic MT evaluation", WMT (2015). By letters, so that it is
+    fair to languages with many endings; ``word_order=2`` is chrF++.
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the reference.
+    path : str, optional
+        A path into the output.
+    word_order : int
+        The longest word n-grams that count as well.
+    lowercase : bool
+        Whether case counts.
+
+    Raises
+    ------
+    InputError
+        An option cannot be read.
+    SettingsError
+        sacrebleu is not installed.
+
+    Examples
+    --------
+    >>> chrf()(Run(status="completed", output="same"), {"expected_output": "same"})
+    1.0
+    """
+    if isinstance(word_order, bool) or not isinstance(word_order, int) or not 0 <= word_order <= 6:
+        raise InputError(f"word_order is {short(word_order)}; give a whole number from 0 to 6")
+    metrics, version = _sacrebleu("chrf")
+    metric = metrics.CHRF(word_order=word_order, lowercase=lowercase)
+    return _of_texts(
+        "chrf",
+        lambda text, wanted: float(metric.sentence_score(text, [wanted]).score) / 100.0,
+        expected,
+        path,
+        version,
+        {"word_order": (word_order, 0), "lowercase": (lowercase, False)},
+    )
+
+
+def _sacrebleu(name: str) -> tuple[Any, str]:
+    try:
+        import sacrebleu
+        from sacrebleu import metrics
+    except ImportError:
+        raise SettingsError(f"score.{name} needs sacrebleu: pip install 'fh-notebook[score]'") from None
+    return metrics, f"sacrebleu {sacrebleu.__version__}"
+
+
+def _of_texts(
+    name: str,
+    measure: Callable[[str, str], float],
+    expected: str,
+    path: str | None,
+    version: str,
+    options: dict[str, tuple[object, object]],
+) -> Scorer:
+    steps = steps_of(path)
+
+    def score(run: Run, row: Mapping[str, Any]) -> float | None:
+        cell = expected_in(row, expected)
+        if cell is None:
+            return None
+        text, wanted = text_of(part_of(run, steps)).strip(), text_of(cell).strip()
+        for one, whose in ((text, "the output"), (wanted, "the expected text")):
+            if len(one) > MAX_CHARS:
+                raise InputError(f"{whose} has {len(one):,} characters, and {name} reads {MAX_CHARS:,} at most")
+        return measure(text, wanted)
+
+    given = [expected] if expected != "expected_output" else []
+    asked = {"path": (path, None), **options}
+    exactly = f"{expected!r} {path!r} {sorted((key, value) for key, (value, _) in options.items())}"
+    return Scorer(spelt(name, *given, **asked), score, version=f"{name} {exactly} {version}")

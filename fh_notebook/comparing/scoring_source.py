@@ -1,0 +1,137 @@
+"""Where runs come from: a batch, or a frame.
+
+Rule of this file: a row has the names of the tidy frame, whether it came out of a batch or of a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.frames import COLUMNS, source_name
+from fh_notebook.batching.plan import counted
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.errors import InputError
+
+__all__ = ["Observation", "no_column", "observations"]
+
+OWN: Final = frozenset(column.name for column in COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One run of one variant on one row, and the row's columns."""
+
+    pair: Any
+    """What it is paired by."""
+    variant: str
+    run: Run | None
+    """``None`` while it is pending."""
+    row: Mapping[str, Any] = field(repr=False)
+    """By the names of the tidy frame, whether it came out of a batch or of a frame."""
+    line: int = 0
+    """Of the answer in the store; 0 where it is not known: then its scores are not kept."""
+
+    @property
+    def completed(self) -> bool:
+        """Whether there is an answer to be scored."""
+        return self.run is not None and self.run.ok
+
+    def source(self) -> dict[str, Any]:
+        """Return the columns that are the user's own: those of no run."""
+        return {n: v for n, v in self.row.items() if n not in OWN and not n.startswith("out.")}
+
+
+def observations(source: Any, *, pair_on: str) -> list[Observation]:
+    """Return the runs of a batch, or of the lines of a frame.
+
+    Raises
+    ------
+    InputError
+        The source is something else, or has not the columns that are needed.
+    """
+    found = _of(source, pair_on)
+    if unpaired := sum(not isinstance(o.pair, str | int | float) for o in found):
+        raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
+    return found
+
+
+def _of(source: Any, pair_on: str) -> list[Observation]:
+    if isinstance(source, Batch):
+        return _of_batch(source, pair_on)
+    if isinstance(source, pd.DataFrame):
+        return _of_frame(source, pair_on)
+    raise InputError(
+        f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, not a {type(source).__name__}"
+    )
+
+
+def _lines_have(n: int) -> str:
+    return f"{counted(n, 'line')} {'has' if n == 1 else 'have'}"
+
+
+def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
+    entries = list(batch.entries())
+    outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
+    names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
+    found = []
+    for (job, outcome, source), output in zip(entries, outputs, strict=True):
+        parts = output if isinstance(output, Mapping) else {}
+        row = {column.name: _cell(column.value(job, outcome)) for column in COLUMNS}
+        row |= {source_name(name): value for name, value in source.items()}
+        row |= {f"out.{name}": parts.get(name) for name in names}
+        if pair_on not in row:
+            raise InputError(no_column(pair_on, list(row), "pair_on"))
+        run, line = (outcome.run, outcome.line) if outcome else (None, 0)
+        found.append(Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line))
+    return found
+
+
+def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
+    columns = [str(c) for c in frame.columns]
+    if doubled := sorted({c for c in columns if columns.count(c) > 1}):
+        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+    for needed in (pair_on, "variant"):
+        if needed not in columns:
+            raise InputError(no_column(needed, columns, "compare needs it"))
+    found = []
+    for values in frame.itertuples(index=False, name=None):
+        row = dict(zip(columns, map(_cell, values), strict=True))
+        found.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
+    if nameless := sum(o.row["variant"] is None for o in found):
+        raise InputError(f"{_lines_have(nameless)} no variant; name it, or leave them out")
+    return found
+
+
+def _cell(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or kind is int or kind is bool:  # most cells, of which there may be millions
+        return value
+    return None if is_missing(value) else plain(value)
+
+
+def no_column(name: str, columns: Iterable[str], why: str) -> str:
+    """Return that there is no such column, with the nearest name."""
+    there: Sequence[str] = list(columns)
+    close = nearest(name, there)
+    hint = f"did you mean {close!r}?" if close else f"the columns are {listed(there, 'and') or 'none'}"
+    return f"there is no column {short(name)} ({why}); {hint}"
+
+
+def _run_of(row: Mapping[str, Any]) -> Run:
+    """Return the run that a line tells of; a line without a status completed."""
+    seconds = row.get("elapsed_s")
+    return Run(
+        status=str(row.get("status") or "completed"),
+        output=row.get("output"),
+        error=row.get("error") if isinstance(row.get("error"), str) else None,
+        error_code=row.get("error_code") if isinstance(row.get("error_code"), str) else None,
+        elapsed_s=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        variant=str(row["variant"]),
+    )

@@ -1,0 +1,176 @@
+"""The fields of a form as widgets: a `FormModel` -> one column of plain ipywidgets.
+
+Rule of this file: the model is the truth. Whoever sets it otherwise (the history, a cell) calls `FieldsView.refresh`.
+There is no JavaScript of ours: so it works wherever ipywidgets do, and what they cannot do is left out: a key for Run
+inside of a text area is one of those (Tab leads on to the Run button, and Space presses it).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.fields_choice import ChoiceField, ChoicesField
+from fh_notebook.notebook.fields_file import FileField
+from fh_notebook.notebook.fields_group import GroupField, OneOfField
+from fh_notebook.notebook.fields_look import CSS, Look
+from fh_notebook.notebook.fields_table import TableField
+from fh_notebook.notebook.fields_text import NumberField, PasswordField, TextAreaField, TextField
+from fh_notebook.notebook.fields_time import TimeField
+from fh_notebook.notebook.form_hints import problem_html
+from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_model import FormModel
+from fh_notebook.notebook.form_state import FieldState
+
+__all__ = ["Field", "FieldsView", "GroupField"]
+
+IMPORT_AFTER_S: Final = 1.0
+"""The page needs the kernel first."""
+
+_CLASSES: Final[dict[Kind, type[Field]]] = {
+    Kind.TEXT: TextField,
+    Kind.EMAIL: TextField,
+    Kind.URI: TextField,
+    Kind.MULTILINE: TextAreaField,
+    Kind.TEXTS: TextAreaField,
+    Kind.NUMBERS: TextAreaField,
+    Kind.JSON: TextAreaField,
+    Kind.OBJECT: TextAreaField,
+    Kind.NOTHING: TextAreaField,
+    Kind.INTEGER: NumberField,
+    Kind.NUMBER: NumberField,
+    Kind.PASSWORD: PasswordField,
+    Kind.BOOLEAN: ChoiceField,
+    Kind.CHOICE: ChoiceField,
+    Kind.CONST: ChoiceField,
+    Kind.CHOICES: ChoicesField,
+    Kind.DATE: TimeField,
+    Kind.TIME: TimeField,
+    Kind.DATETIME: TimeField,
+    Kind.FILE: FileField,
+    Kind.TABLE: TableField,
+    Kind.GROUP: GroupField,
+    Kind.ONE_OF: OneOfField,
+}
+
+
+class FieldsView:
+    """All fields of a form.
+
+    Parameters
+    ----------
+    model : FormModel
+        What they show and set.
+    on_change : callable, optional
+        Called without arguments after a person or a program has changed a field, perhaps on another thread.
+
+    Examples
+    --------
+    >>> view = FieldsView(FormModel({"type": "object", "properties": {"n": {"type": "integer"}}}))
+    >>> view.fields["n"].value = 3
+    >>> view.model.value
+    {'n': 3}
+    >>> view.widget.children[1].children[0].description
+    'n'
+    """
+
+    def __init__(self, model: FormModel, *, on_change: Callable[[], object] | None = None) -> None:
+        self.model = model
+        self.look = Look()
+        self._on_change = on_change
+        self._widget: Any = None
+        self._problem: Any = None
+        self.fields: dict[str, Field] = {name: self.field_of(state) for name, state in model.fields.items()}
+
+    def field_of(self, state: FieldState, *, label: str = "") -> Field:
+        """Return a field for a state: what shows it is made later, when it is asked for."""
+        return _CLASSES[state.kind](self, state, label=label)
+
+    @property
+    def widget(self) -> Any:
+        """The column of all fields; made at the first use."""
+        if self._widget is None:
+            self._widget = self._build()
+        return self._widget
+
+    def _build(self) -> Any:
+        from ipywidgets import HTML, VBox
+
+        style = HTML(CSS, layout=self.look.whole, style=self.look.html_style)
+        parts = [style, *(field.widget for field in self.fields.values())]
+        made = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
+        self._fixed = tuple(parts)
+        self._show_others(made)
+        _import_the_judge()
+        return made
+
+    def refresh(self) -> None:
+        """Show the model again: after it was set otherwise than by a field, and after Run has looked at everything."""
+        if self._widget is not None:
+            for field in self.fields.values():
+                field.refresh()
+            self._show_others(self._widget)
+
+    def changed(self, field: Field) -> None:
+        """Show what a change of `field` has changed."""
+        if self._widget is not None:
+            field.refresh()
+            for other in self._all():
+                if other is not field:
+                    other.refresh_problems()
+            self._refresh_around(field)
+            self._show_others(self._widget)
+        if self._on_change is not None:
+            self._on_change()
+
+    def _refresh_around(self, field: Field) -> None:
+        """Show again what `field` lies in: something in it was set, so it is."""
+        for outer in self._all():
+            if field in outer.children():
+                outer.refresh()
+
+    def _all(self) -> Iterator[Field]:
+        for field in self.fields.values():
+            yield field
+            yield from field.children()
+
+    def _show_others(self, widget: Any) -> None:
+        """Show the problems that belong to no field."""
+        told = self.model.shown_other_problems
+        said = problem_html(told) if told else ""
+        if self._problem is None and said:
+            from ipywidgets import HTML
+
+            self._problem = HTML(said, layout=self.look.whole, style=self.look.html_style)
+        elif self._problem is not None and self._problem.value != said:
+            self._problem.value = said
+        shown = (*self._fixed, self._problem) if said else self._fixed
+        if widget.children != shown:
+            widget.children = shown
+
+    def close(self) -> None:
+        """Take all widgets out of the page."""
+        if self._widget is not None:
+            _close(self._widget)
+            self.look.close()
+
+
+def _import_the_judge() -> None:
+    """Import the library of JSON Schema when the form is on the screen, so that the first edit does not wait for it."""
+    if "jsonschema" not in sys.modules:
+        later = threading.Timer(IMPORT_AFTER_S, _import)
+        later.daemon = True
+        later.start()
+
+
+def _import() -> None:
+    import jsonschema  # noqa: F401
+
+
+def _close(widget: Any) -> None:
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()

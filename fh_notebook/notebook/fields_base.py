@@ -1,0 +1,285 @@
+"""What every field has: a label tied to its control, a switch, help, problems, and JSON where nothing else will do.
+
+Rules of this file:
+
+- A widget shows the state and never holds it: what is typed goes to the state, and the state is shown again. So a field
+  may be set in a cell, by a click and from the history, and always says what would be sent.
+- Optional parts are made when there is something to show in them.
+- Handlers return at once and may be called on any thread; what a handler itself sets is not heard again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook import html
+from fh_notebook.contract.spell import path_text
+from fh_notebook.notebook.fields_switch import made_switch, put, show_switch
+from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
+from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_state import FieldState
+from fh_notebook.values import UNSET
+
+if TYPE_CHECKING:
+    from fh_notebook.notebook.fields import FieldsView
+
+__all__ = ["Field"]
+
+
+class Field:
+    """One field of a form, as a person sees it.
+
+    Parameters
+    ----------
+    view : FieldsView
+        The form it is part of.
+    state : FieldState
+        What it shows and sets.
+    label : str, optional
+        What it is called, where it is not its own name.
+    """
+
+    def __init__(self, view: FieldsView, state: FieldState, *, label: str = "") -> None:
+        self.view = view
+        self.state = state
+        self.label = formula_free(label or label_of(state))
+        self._widget: Any = None
+        self._control: Any = None
+        self._json: Any = None
+        self._switch: Any = None
+        self._help: Any = None
+        self._problem: Any = None
+        self._empty: Any = None
+        self._notice = ""
+        """What went wrong with the last thing that was done here and left the value as it was."""
+        self._said = ""
+        """The problems as they are shown."""
+        self._showing = 0
+        """The thread that puts values into the widgets just now."""
+
+    def __repr__(self) -> str:
+        return f"<Field {repr(self.state)[1:]}"
+
+    # ------------------------------------------------------------------ what a program uses
+
+    @property
+    def name(self) -> str:
+        """The Start variable's name."""
+        return self.state.name
+
+    @property
+    def value(self) -> Any:
+        """What would be sent; ``fh.UNSET`` when it is left out. Set it to anything: what does not fit is told."""
+        return self.state.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.state.set(value)
+        self.view.changed(self)
+
+    @property
+    def problems(self) -> list[str]:
+        """All problems of the present value."""
+        return self.state.problems
+
+    @property
+    def is_set(self) -> bool:
+        """Whether its name is sent."""
+        return self.state.is_set
+
+    # ------------------------------------------------------------------ its widgets
+
+    @property
+    def widget(self) -> Any:
+        """Its container; made at the first use."""
+        if self._widget is None:
+            self._widget = self._build()
+            self.refresh()
+        return self._widget
+
+    def _build(self) -> Any:
+        from ipywidgets import Box
+
+        return Box((), layout=self.view.look.field, _dom_classes=("fh-field", f"fh-field-{self.state.kind}"))
+
+    def refresh(self) -> None:
+        """Show the state again."""
+        if self._widget is None:
+            return
+        before, self._showing = self._showing, threading.get_ident()
+        try:
+            self._refresh()
+        finally:
+            self._showing = before
+
+    def _refresh(self) -> None:
+        as_json = not self.state.can_show
+        if as_json:
+            self._show_json()
+        else:
+            if self._control is None:
+                self._control = self._make()
+            self._show()
+        self._show_switch()
+        self._show_help()
+        self._show_problem()
+        self._arrange(self._json if as_json else self._control)
+
+    def refresh_problems(self) -> None:
+        """Show its problems again: another field may have made or mended them."""
+        if self._widget is not None:
+            before, self._showing = self._showing, threading.get_ident()
+            try:
+                self._show_problem()
+                self._arrange(self._json if not self.state.can_show and self._json is not None else self._control)
+            finally:
+                self._showing = before
+
+    def _arrange(self, control: Any) -> None:
+        below = (self._help, self._problem_line(), self._empty_button())
+        self._place_parts(*self._controls(control), self._switch, *below)
+
+    def _problem_line(self) -> Any:
+        return self._problem if self._said else None
+
+    def _place_parts(self, *parts: Any) -> None:
+        kept = tuple(part for part in parts if part is not None)
+        if kept != self._widget.children:
+            self._widget.children = kept
+
+    def _controls(self, control: Any) -> tuple[Any, ...]:
+        """Return what is in place of the control: it, and what stands beside it."""
+        return (control,)
+
+    def _make(self) -> Any:
+        """Return the control."""
+        raise NotImplementedError
+
+    def _show(self) -> None:
+        """Put the state's value into the control."""
+        raise NotImplementedError
+
+    def children(self) -> Iterator[Field]:
+        """Yield the fields inside of it that were made so far."""
+        yield from ()
+
+    # ------------------------------------------------------------------ hearing
+
+    def hear(self, widget: Any, handler: Callable[[Any], None], trait: str = "value") -> None:
+        """Call `handler` with what a person has put into `widget`."""
+
+        def heard(change: Any) -> None:
+            if self._showing != threading.get_ident():
+                self._notice = ""
+                handler(change["new"])
+                self.view.changed(self)
+
+        widget.observe(heard, trait)
+
+    def _on_click(self, button: Any, handler: Callable[[], None]) -> None:
+        def clicked(_: Any) -> None:
+            self._notice = ""
+            handler()
+            self.view.changed(self)
+
+        button.on_click(clicked)
+
+    # ------------------------------------------------------------------ its parts
+
+    def _show_json(self) -> None:
+        if self._json is None:
+            self._json = self._text_area(rows=4, more=("fh-code",))
+            self.hear(self._json, self.state.set_json)
+        shown = "" if self.state.secret else self.state.json_text
+        put(self._json, value=shown, rows=_rows(shown))
+
+    def _text_area(self, *, rows: int, more: tuple[str, ...] = ()) -> Any:
+        from ipywidgets import Textarea
+
+        look = self.view.look
+        return Textarea(
+            description=self.label,
+            continuous_update=False,
+            rows=rows,
+            layout=look.control,
+            style=look.text_style,
+            _dom_classes=("fh-control", *more),
+        )
+
+    def _button(self, text: str, tooltip: str, handler: Callable[[], None], *, mark: bool = False) -> Any:
+        from ipywidgets import Button
+
+        look = self.view.look
+        button = Button(
+            description=text,
+            tooltip=tooltip,
+            layout=look.mark if mark else look.button,
+            style=look.button_style,
+        )
+        self._on_click(button, handler)
+        return button
+
+    def _html(self, text: str, *classes: str, layout: Any = None) -> Any:
+        from ipywidgets import HTML
+
+        look = self.view.look
+        return HTML(text, layout=layout or look.whole, style=look.html_style, _dom_classes=classes)
+
+    def _show_switch(self) -> None:
+        if self._switch is None:
+            self._switch = made_switch(self)
+        if self._switch is not None:
+            show_switch(self._switch, self.state)
+
+    def _show_help(self) -> None:
+        if self._help is None and (said := help_html(self.state)):
+            self._help = self._html(said)
+
+    def _show_problem(self) -> None:
+        told = [self._notice, *self.state.shown_problems] if self._notice else self.state.shown_problems
+        self._said = problem_html([self._brief(problem) for problem in told]) if told else ""
+        if self._problem is None and self._said:
+            self._problem = self._html(self._said)
+        elif self._said:
+            put(self._problem, value=self._said)
+        self._mark(wrong=bool(told))
+
+    def _brief(self, problem: str) -> str:
+        """A sentence without the path that it begins with: it stands beside the field of that name."""
+        where = f"{path_text(self.state.path)}: "
+        return problem.removeprefix(where)
+
+    def _mark(self, *, wrong: bool) -> None:
+        for control in (self._control, self._json):
+            if control is not None and wrong != ("fh-wrong" in control._dom_classes):
+                (control.add_class if wrong else control.remove_class)("fh-wrong")
+
+    def _empty_button(self) -> Any:
+        """Return a way to send an empty text or list where one is required, once it is told that it is missing."""
+        state = self.state
+        wanted = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
+        if wanted and self._empty is None:
+            what = {Kind.OBJECT: "object"}.get(state.kind, "text" if state.empty == "" else "list")
+            self._empty = self._button(
+                f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
+            )
+            self._empty.add_class("fh-send-empty")
+        return self._empty if wanted else None
+
+    def _placeholder(self) -> str:
+        """What an empty control says of itself."""
+        state = self.state
+        if state.is_null:
+            return "null"
+        if state.is_set:
+            return {"": "an empty text"}.get(state.value, "empty") if isinstance(state.value, str) else "empty"
+        return "not set" if state.switchable else "\u200b"
+
+    def _title(self, text: str) -> Any:
+        return self._html(html.el("div", text, cls="fh-title"), layout=self.view.look.title)
+
+
+def _rows(text: str) -> int:
+    return min(max(text.count("\n") + 1, 3), 14)

@@ -1,0 +1,84 @@
+"""A field for a file: chosen in the page, sent as text or in the encoding that the schema names.
+
+Rule of this file: a file that cannot be sent leaves the field as it was, and is told. Its bytes do not stay in the
+widget: a saved notebook would hold them all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fh_notebook import html
+from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.form_files import MAX_BYTES, FileTrouble, encoding_of, file_text, size_text, what_is_sent
+
+__all__ = ["FileField"]
+
+
+class FileField(Field):
+    """A file: a button to choose it; one that is sent as text can be typed as well."""
+
+    _upload: Any = None
+    _about: str = ""
+    """The chosen file's name and size."""
+
+    @property
+    def _is_text(self) -> bool:
+        return encoding_of(self.state.shape) == "text"
+
+    def _make(self) -> Any:
+        if not self._is_text:
+            return self._html("", "fh-control", layout=self.view.look.title)
+        control = self._text_area(rows=4)
+        self.hear(control, self._typed)
+        return control
+
+    def _typed(self, text: str) -> None:
+        self._about = ""
+        self.state.set_text(text)
+
+    def _controls(self, control: Any) -> tuple[Any, ...]:
+        if self._upload is None:
+            self._upload = self._make_upload()
+        return (control, self._upload)
+
+    def _make_upload(self) -> Any:
+        from ipywidgets import FileUpload
+
+        look = self.view.look
+        media = self.state.says.get("contentMediaType")
+        upload = FileUpload(
+            accept=media if isinstance(media, str) and "/" in media else "",
+            multiple=False,
+            description="Choose a file",
+            tooltip=f"{self.label}: choose a file of at most {size_text(MAX_BYTES)}",
+            layout=look.button,
+            style=look.button_style,
+            _dom_classes=("fh-upload",),
+        )
+        self.hear(upload, self._uploaded)
+        return upload
+
+    def _uploaded(self, files: Any) -> None:
+        for file in files[:1]:
+            try:
+                data = bytes(file["content"])
+                text = file_text(file["name"], data, self.state.shape, media_type=file["type"])
+            except FileTrouble as broken:
+                self._notice = str(broken)
+            else:
+                self._about = f"{file['name']}, {size_text(len(data))}"
+                self.state.set(text)
+
+    def _show(self) -> None:
+        if self._upload is not None:
+            put(self._upload, value=())
+        if self._is_text:
+            put(self._control, value=self.state.text, placeholder=self._placeholder())
+            return
+        state = self.state
+        told = "null" if state.is_null else what_is_sent(state.value, state.shape) if state.is_set else "no file"
+        about = f"{self._about} · {told}" if self._about and state.is_set and not state.is_null else told
+        shown = html.el("div", html.el("div", self.label, cls="fh-title"), html.el("div", about, cls="fh-note"))
+        put(self._control, value=shown)

@@ -1,0 +1,255 @@
+"""A field for a list of objects: a small table to edit, to paste into from a spreadsheet, or to write as JSON.
+
+Rule of this file: cells are kept and shown again, whatever row is in them: adding, moving and taking away rows changes
+what they show, and only a row more than ever before makes new ones. A long table is shown a page at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.form_hints import formula_free
+from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_options import Option, same
+from fh_notebook.notebook.form_rows import Column, RowsState
+from fh_notebook.values import UNSET
+
+__all__ = ["TableField"]
+
+PAGE_ROWS: Final = 20
+"""Rows at once: each cell is a widget, and a page of more than some hundreds is slow to come."""
+_NONE: Final = -1
+_STRANGE: Final = -2
+
+
+class TableField(Field):
+    """Rows of named cells."""
+
+    state: RowsState
+    _table: _Table | None = None
+    _paste: Any = None
+    _as_json = False
+    _tools: Any = None
+
+    def _make(self) -> Any:
+        return self._title(self.label)
+
+    def _show(self) -> None:
+        if self._as_json:
+            self._show_json()
+        elif self.state.rows:
+            if self._table is None:
+                self._table = _Table(self)
+            self._table.show()
+
+    def _arrange(self, control: Any) -> None:
+        is_table = control is self._control
+        if self._as_json or not is_table:
+            body = self._json
+        else:
+            body = self._table.box if self._table is not None and self.state.rows else None
+        title = control if is_table else None
+        tools = (self._toolbar(), self._paste)
+        self._place_parts(title, self._switch, self._help, body, *tools, self._problem_line(), self._empty_button())
+
+    # ------------------------------------------------------------------ its tools
+
+    def _toolbar(self) -> Any:
+        if self._tools is None:
+            self._tools = self._made_tools()
+        put(self._json_button, description="Edit as a table" if self._as_json else "Edit as JSON")
+        pages = self._table is not None and self._table.pages > 1 and not self._as_json
+        shown = (*self._always, *(self._turning if pages else ()))
+        if self._tools.children != shown:
+            self._tools.children = shown
+        return self._tools
+
+    def _made_tools(self) -> Any:
+        from ipywidgets import Box
+
+        add = self._button("Add a row", f"{self.label}: add a row", self._add)
+        paste = self._button("Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
+        self._json_button = self._button("Edit as JSON", f"{self.label}: edit as JSON", self._toggle_json)
+        back = self._button("Back", f"{self.label}: the rows before", lambda: self._turn(-1))
+        on = self._button("Next", f"{self.label}: the rows after", lambda: self._turn(1))
+        for button, word in ((add, "add"), (paste, "paste"), (self._json_button, "json"), (back, "back"), (on, "next")):
+            button.add_class(f"fh-rows-{word}")
+        self._always = (add, paste, self._json_button)
+        self._turning = (back, on)
+        return Box(self._always, layout=self.view.look.row, _dom_classes=("fh-tools",))
+
+    def _add(self) -> None:
+        self._as_json = False
+        self.state.add()
+        self._turn(10**9)
+
+    def _turn(self, by: int) -> None:
+        if self._table is not None:
+            self._table.page += by
+
+    def _toggle_json(self) -> None:
+        self._as_json = not self._as_json
+
+    def _toggle_paste(self) -> None:
+        from ipywidgets import Box, Textarea
+
+        if self._paste is not None:
+            self._paste = None
+            return
+        look = self.view.look
+        self._pasted = Textarea(
+            description="Rows from a spreadsheet (with or without its header), then Add",
+            rows=4,
+            continuous_update=False,
+            layout=look.whole_control,
+            style=look.text_style,
+            _dom_classes=("fh-control", "fh-code"),
+        )
+        add = self._button("Add these rows", f"{self.label}: add these rows", self._paste_rows)
+        add.add_class("fh-rows-pasted")
+        self._paste = Box([self._pasted, add], layout=look.row)
+
+    def _paste_rows(self) -> None:
+        if not self.state.paste(self._pasted.value):
+            self._notice = "there are no rows in what was pasted"
+            return
+        self._paste = None
+        self._turn(10**9)
+
+
+class _Table:
+    """The cells of one page."""
+
+    def __init__(self, field: TableField) -> None:
+        from ipywidgets import GridBox
+
+        self._field = field
+        self._columns = field.state.columns
+        self._cells: list[list[Any]] = []
+        self._ends: list[Any] = []
+        self._head = [field._html(html.el("div", _head(c), cls="fh-head-cell")) for c in self._columns]
+        self._head.append(field._html(""))
+        self.page = 0
+        width = len(self._columns)
+        self.box = GridBox(
+            (),
+            layout=field.view.look._layout(
+                width="100%",
+                flex="1 1 100%",
+                overflow="auto",
+                grid_gap="4px 6px",
+                align_items="center",
+                padding="2px",
+                grid_template_columns=f"repeat({width}, minmax(64px, 1fr)) 98px",
+            ),
+            _dom_classes=("fh-table-box",),
+        )
+
+    @property
+    def pages(self) -> int:
+        """How many pages the rows fill."""
+        return -(-len(self._field.state.rows) // PAGE_ROWS)
+
+    def show(self) -> None:
+        """Put the page's rows into its cells."""
+        rows = self._field.state.rows
+        self.page = min(max(self.page, 0), max(self.pages - 1, 0))
+        first = self.page * PAGE_ROWS
+        shown = rows[first : first + PAGE_ROWS]
+        while len(self._cells) < len(shown):
+            self._make_row(len(self._cells))
+        for place, row in enumerate(shown):
+            for column, cell in zip(self._columns, self._cells[place], strict=True):
+                cell.show(row.get(column.name, UNSET), first + place)
+        made = [
+            widget
+            for place in range(len(shown))
+            for widget in (*(c.widget for c in self._cells[place]), self._ends[place])
+        ]
+        children = (*self._head, *made)
+        if children != self.box.children:
+            self.box.children = children
+
+    def _make_row(self, place: int) -> None:
+        self._cells.append([_Cell(self, column, place) for column in self._columns])
+        self._ends.append(self._made_end(place))
+
+    def _made_end(self, place: int) -> Any:
+        from ipywidgets import HBox
+
+        field = self._field
+        state = field.state
+        named = f"{field.label}: row {place + 1} of the page"
+        marks = (
+            ("↑", "up", lambda: state.move(self.row(place), -1)),
+            ("↓", "down", lambda: state.move(self.row(place), 1)),
+            ("✕", "remove", lambda: state.remove(self.row(place))),
+        )
+        buttons = []
+        for mark, word, handler in marks:
+            button = field._button(mark, f"{named}: {word}", handler, mark=True)
+            button.add_class(f"fh-row-{word}")
+            buttons.append(button)
+        return HBox(buttons, layout=field.view.look.cells_end)
+
+    def row(self, place: int) -> int:
+        """Return which row is shown at a place of the page."""
+        return self.page * PAGE_ROWS + place
+
+
+class _Cell:
+    """One cell: a text, or a choice."""
+
+    def __init__(self, table: _Table, column: Column, place: int) -> None:
+        self._table = table
+        self._column = column
+        self._place = place
+        self._field = table._field
+        self._options = _options(column)
+        self.widget = self._made()
+
+    def _made(self) -> Any:
+        from ipywidgets import Dropdown, Text
+
+        look = self._field.view.look
+        name = formula_free(f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}")
+        traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
+        if self._options:
+            listed = [("", _NONE), *((option.label, i) for i, option in enumerate(self._options))]
+            made = Dropdown(options=listed, style=look.plain_style, **traits)
+            self._field.hear(made, self._chosen)
+        else:
+            made = Text(continuous_update=False, style=look.text_style, **traits)
+            self._field.hear(made, self._typed)
+        return made
+
+    def _typed(self, text: str) -> None:
+        self._field.state.set_cell(self._table.row(self._place), self._column.name, text)
+
+    def _chosen(self, place: int) -> None:
+        value = self._options[place].value if place >= 0 else UNSET
+        self._field.state.set_value(self._table.row(self._place), self._column.name, value)
+
+    def show(self, value: Any, row: int) -> None:
+        """Put a value into it."""
+        if not self._options:
+            put(self.widget, value=self._column.text(value))
+            return
+        place = next((i for i, option in enumerate(self._options) if same(option.value, value)), None)
+        listed = [("", _NONE), *((option.label, i) for i, option in enumerate(self._options))]
+        if place is None and value is not UNSET:  # a value that is no choice stands there as it is
+            listed.append((f"{self._column.text(value)} (not a choice)", _STRANGE))
+        put(self.widget, value=place if place is not None else listed[-1][1] if value is not UNSET else _NONE)
+
+
+def _options(column: Column) -> tuple[Option, ...]:
+    if column.shape.kind is Kind.BOOLEAN:
+        return (Option(True, "true"), Option(False, "false"))
+    return column.shape.options if column.shape.kind is Kind.CHOICE else ()
+
+
+def _head(column: Column) -> str:
+    return f"{column.name} *" if column.required else column.name

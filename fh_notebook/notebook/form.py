@@ -1,0 +1,273 @@
+"""`form`: fields for a deployment's Start variables, Run, and what came of it beside each other.
+
+Rule of this file: it is what a user holds. It reads and hands on: what a form knows and does is in `form_core`, what a
+page shows of it in `form_view`, and a form over rows in `form_batch`. Nothing here waits for a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook import session
+from fh_notebook.contract.catalog import meant
+from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.snippet import looks_like_snippet
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.form_core import FormCore, Listener
+from fh_notebook.notebook.form_display import FormDisplay, bundle
+from fh_notebook.notebook.form_running import Submission
+from fh_notebook.notebook.form_static import page_of, text_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fh_notebook.batching.batch import Batch
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+
+__all__ = ["Form", "form"]
+
+
+class Form:
+    """A form: what it holds, what it would send, and what came of the last submit. Made by :func:`form`.
+
+    As the value of a cell it shows its fields. All of it can be used by a program as well, without any page.
+    """
+
+    def __init__(self, core: FormCore) -> None:
+        self._core = core
+        self._view: Any = None
+        self._display = FormDisplay(lambda: page_of(core), lambda: text_of(core))
+        core.listeners.append(_Redraw(self._display))
+
+    # --- what it holds
+
+    @property
+    def deployment(self) -> Deployment:
+        """What it runs; another value after the form has grown."""
+        return self._core.deployment
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """A field for each Start variable, by its name: ``form.fields["ticket"].value = "Late."``.
+
+        An object is a `GroupField` with ``fields`` of its own; everything else is one field.
+        """
+        return dict(self._core.fields.fields)
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The inputs that Run would send now, exactly; what is not set is not in them."""
+        return self._core.model.value
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the present value; while there is anything, nothing is sent."""
+        return self._core.model.problems
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that Run would run; names can be assigned."""
+        return self._core.choice.chosen
+
+    @variants.setter
+    def variants(self, names: str | Iterable[str]) -> None:
+        self._core.choice.choose(names)
+        self._changed()
+
+    @property
+    def repeats(self) -> int:
+        """How often Run would run each variant; a whole number can be assigned."""
+        return self._core.choice.repeats
+
+    @repeats.setter
+    def repeats(self, number: int) -> None:
+        self._core.choice.repeats = number
+        self._changed()
+
+    # --- what is done
+
+    def submit(self) -> Submission:
+        """Do what Run does, and return at once: ``form.submit().wait()``, or ``await form.submit()``, has the runs.
+
+        Where the inputs do not fit nothing is sent; what is returned says why, and raises when it is waited for.
+        """
+        return self._core.submit()
+
+    def cancel(self) -> None:
+        """End every call that is out. What has come is kept, and what was out may have run."""
+        self._core.cancel()
+
+    def add_to_dataset(self) -> None:
+        """Add the present inputs to :attr:`dataset`.
+
+        Raises
+        ------
+        InputError
+            They do not fit.
+        """
+        self._core.collect()
+
+    # --- what came of it
+
+    @property
+    def runs(self) -> list[Run]:
+        """What has come of the last submit, by variant and repeat; an answer to an older one is not among them.
+
+        A call that was refused, or never reached the service, is a failed run here.
+        """
+        return list(self._core.runs)
+
+    @property
+    def run(self) -> Run | None:
+        """The first of :attr:`runs`; ``None`` while there is none."""
+        runs = self.runs
+        return runs[0] if runs else None
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The runs as a tidy table, one line each, as :func:`fh_notebook.compare` takes it; passwords masked."""
+        return self._core.frame
+
+    @property
+    def dataset(self) -> pd.DataFrame:
+        """The inputs that "Add to dataset" has collected, one line each, as a batch takes it; without passwords."""
+        return self._core.dataset
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch that Run began; ``None`` for a form that is not over rows, and before Run."""
+        return None
+
+    @property
+    def widget(self) -> Any:
+        """All of the form as one widget, to be put among others; made at the first use."""
+        return self._widget()
+
+    # --- how it shows
+
+    def _changed(self) -> None:
+        self._core.tell("changed")
+
+    def _widget(self) -> Any:
+        """The widgets, made when they are first shown."""
+        if self._view is None:
+            from fh_notebook.notebook.form_view import FormView
+
+            self._view = FormView(self._core)
+        return self._view.widget
+
+    def _ipython_display_(self) -> None:
+        self._display.show(self._widget)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return bundle(page_of(self._core), repr(self), self._widget())
+
+    def _repr_html_(self) -> str:
+        return page_of(self._core)
+
+    def __repr__(self) -> str:
+        return text_of(self._core)
+
+
+class _Redraw(Listener):
+    """Keeps the last state under the form up to date."""
+
+    def __init__(self, display: FormDisplay) -> None:
+        self._display = display
+
+    def changed(self) -> None:
+        self._display.update()
+
+    def edited(self) -> None:
+        self._display.update()
+
+    def began(self, submission: Submission) -> None:
+        self._display.update()
+
+    def ended(self, submission: Submission) -> None:
+        self._display.update()
+
+    def refused(self, problems: object) -> None:
+        self._display.update()
+
+    def grown(self) -> None:
+        self._display.update()
+
+
+def form(
+    deployment: Deployment | str,
+    *,
+    variants: str | Iterable[str] | None = None,
+    values: Mapping[str, Any] | None = None,
+    over: Any = None,
+    client: Client | AsyncClient | None = None,
+) -> Form:
+    """Return a form for a deployment's Start variables; as the value of a cell it shows fields, Run and the results.
+
+    It builds without a key, a kernel or a service. Everything in it is reached by Tab and used by Space and Enter. A
+    plain widget hears no Ctrl+Enter: in a text of several lines, Tab leads on to Run; in a text of one line Enter sets
+    the value, and runs nothing, because a call may cost money.
+
+    Parameters
+    ----------
+    deployment : Deployment or str
+        What to run; a name is looked up where deployments are known. Of one that is known by its name only, the form
+        can grow: by a variable, a pasted Code Snippet, the columns of a DataFrame.
+    variants : str or iterable of str, optional
+        Those that are chosen at first; all that the deployment names by default.
+    values : mapping, optional
+        What the fields begin with, in place of the defaults. A value that does not fit is shown with its problem.
+    over : DataFrame, iterable of mappings, or path, optional
+        Rows as :func:`fh_notebook.batch` takes them: the form then says which Start variable takes which column, shows
+        the first rows and the number of calls, and its Run starts a batch in the background, ``form.batch``. `values`
+        are constants then.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+
+    Returns
+    -------
+    Form
+        ``form.value`` is what Run would send, ``form.run`` and ``form.frame`` are what came of the last submit.
+
+    Raises
+    ------
+    InputError
+        There is no such variant, the name is nearly that of another deployment, or `over` cannot be read as rows.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> made = fh.form("support-triage", variants="keywords", values={"ticket": "I was charged twice."}, client=hive)
+    >>> made.value["ticket"], made.problems
+    ('I was charged twice.', [])
+    >>> _ = made.submit().wait()
+    >>> made.run.output
+    'billing'
+    """
+    found = _found(deployment, client)
+    if over is not None:
+        from fh_notebook.notebook.form_batch import BatchForm
+
+        return BatchForm(found, over, variants=variants, values=values, client=client)
+    return Form(FormCore(found, variants=variants, values=values, client=client))
+
+
+def _found(deployment: Any, client: Client | AsyncClient | None) -> Deployment:
+    """Return the deployment itself, or the one of its name; one that nobody knows has a name alone."""
+    if isinstance(deployment, Deployment):
+        return deployment
+    if not isinstance(deployment, str) or not deployment.strip():
+        raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
+    if looks_like_snippet(deployment):
+        raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
+    known = session.deployments(client)
+    if deployment in known:
+        return known[deployment]
+    if (slip := meant(deployment, known)) is not None:
+        raise slip
+    return Deployment(deployment)

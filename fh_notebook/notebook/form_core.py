@@ -1,0 +1,253 @@
+"""A form without its widgets: the fields, what is chosen, what was sent and what came, what was collected.
+
+Rule of this file: it builds without a kernel, a key, a hive or a store; a client is looked for when a call is to be
+made. Whoever shows the form is a listener, and is told of every change on the thread on which it happened.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import session
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+from fh_notebook.log import log
+from fh_notebook.notebook.fields import FieldsView
+from fh_notebook.notebook.form_choice import Choice
+from fh_notebook.notebook.form_grow import Grown, is_placeholder
+from fh_notebook.notebook.form_model import FormModel
+from fh_notebook.notebook.form_running import Runner, Submission
+from fh_notebook.store.masking import masked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+
+__all__ = ["NAMELESS", "FormCore", "Listener"]
+
+
+class Listener:
+    """Whoever shows a form: told of what happens, on whatever thread; must return at once."""
+
+    def changed(self) -> None:
+        """Several values, or the choice of variants, have changed by a program: the fields are to be shown anew."""
+
+    def edited(self) -> None:
+        """A field has changed, which shows it already, or a person has chosen other variants."""
+
+    def began(self, submission: Submission) -> None:
+        """Calls are being made."""
+
+    def came(self, submission: Submission, index: int, run: Run) -> None:
+        """An answer has come."""
+
+    def ended(self, submission: Submission) -> None:
+        """No more will come."""
+
+    def refused(self, problems: Sequence[str]) -> None:
+        """Run was pressed, and nothing was sent."""
+
+    def grown(self) -> None:
+        """The deployment has other variables or variants now."""
+
+    def collected(self) -> None:
+        """Inputs were added to the dataset."""
+
+
+NAMELESS: Final = "give the deployment's name in place of the snippet's placeholder"
+"""A name that stands for another is never called by a form."""
+
+
+class FormCore:
+    """What a form knows and does.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        What is run.
+    variants : str or iterable of str, optional
+        Those to run; all that the deployment names by default.
+    values : mapping, optional
+        What the fields begin with.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+
+    Raises
+    ------
+    InputError
+        The deployment has no such variant, or `values` is no mapping.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        *,
+        variants: str | Iterable[str] | None = None,
+        values: Mapping[str, Any] | None = None,
+        client: Client | AsyncClient | None = None,
+    ) -> None:
+        if values is not None and not isinstance(values, Mapping):
+            raise InputError(f"values is {short(values)}; give a mapping of Start variables to values")
+        self.deployment = deployment
+        self.choice = Choice(deployment, variants)
+        self.fields = self._fields_of(FormModel(deployment.inputs, values))
+        self.listeners: list[Listener] = []
+        self.lock = threading.RLock()
+        self._client = client
+        self._collected: list[dict[str, Any]] = []
+        self._runner = Runner(self.find_client, _Told(self))
+
+    def _fields_of(self, model: FormModel) -> FieldsView:
+        return FieldsView(model, on_change=lambda: self.tell("edited"))
+
+    # --- what there is
+
+    @property
+    def model(self) -> FormModel:
+        """What the fields hold."""
+        return self.fields.model
+
+    @property
+    def secrets(self) -> Secrets:
+        """Which of the variables are never shown."""
+        return Secrets.of(self.deployment.inputs)
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that keeps Run from sending."""
+        nameless = [NAMELESS] if is_placeholder(self.deployment.name) else []
+        return [*nameless, *self.model.problems, *filter(None, [self.choice.problem])]
+
+    @property
+    def newest(self) -> Submission | None:
+        """The last submit; ``None`` before the first."""
+        return self._runner.newest
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What has come of the last submit, in the order of its calls."""
+        return self.newest.runs if self.newest is not None else ()
+
+    @property
+    def place(self) -> str:
+        """Whom the last submit asked; empty before the first."""
+        return self._runner.place
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The runs as a tidy table, secret inputs masked."""
+        from fh_notebook.batching.frames import frame_of_runs
+
+        secrets = self.secrets
+        return frame_of_runs([replace(run, inputs=masked(run.inputs, secrets)) for run in self.runs])
+
+    @property
+    def dataset(self) -> pd.DataFrame:
+        """The inputs that were collected, one line each; passwords are not collected."""
+        from fh_notebook.batching.rows import frame_of_records
+
+        with self.lock:
+            records = list(self._collected)
+        names = dict.fromkeys([*self.model.fields, *(name for record in records for name in record)])
+        return frame_of_records(records, [name for name in names if not self.secrets.cover([name])])
+
+    @property
+    def collected(self) -> int:
+        """How many inputs were collected."""
+        return len(self._collected)
+
+    def find_client(self) -> Client:
+        """Return whom to ask. It may wait for a person: the session's own key may lie in a keyring."""
+        return session.client_for(self._client)
+
+    def requests(self) -> list[InvokeRequest]:
+        """Return what Run would send now, whether it fits or not.
+
+        Raises
+        ------
+        InputError
+            A value has no JSON form.
+        """
+        return self.choice.requests(self.model.value)
+
+    # --- what is done
+
+    def submit(self) -> Submission:
+        """Send what the fields hold, and return at once; where it does not fit, send nothing and say why."""
+        with self.lock:
+            problems: Sequence[str] = self.problems
+            if not problems:
+                try:
+                    return self._runner.submit(self.requests(), inputs=self.model.value)
+                except InputError as told:
+                    problems = told.problems
+            self.model.touch_all()
+            self.tell("refused", problems)
+            return Submission(problems=problems)
+
+    def cancel(self) -> None:
+        """End every call that is out."""
+        self._runner.cancel()
+
+    def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
+        """Set the named fields; `exact` leaves out all others, as a recorded run did."""
+        self.model.set_values(values, exact=exact)
+        self.tell("changed")
+
+    def collect(self) -> None:
+        """Add the present inputs to the dataset.
+
+        Raises
+        ------
+        InputError
+            They do not fit: a batch would refuse them.
+        """
+        if problems := self.model.problems:
+            self.model.touch_all()
+            self.tell("changed")
+            raise InputError(problems, where="not added")
+        secrets = self.secrets
+        with self.lock:
+            self._collected.append({n: v for n, v in self.model.value.items() if not secrets.cover([n])})
+        self.tell("collected")
+
+    def grow(self, grown: Grown) -> None:
+        """Go on with a deployment that has grown; what was typed stays, and samples fill what is empty."""
+        with self.lock:
+            values = {**grown.values, **self.model.value}
+            self.deployment = grown.deployment
+            self.fields = self._fields_of(FormModel(grown.deployment.inputs, values))
+            self.choice.moved_to(grown.deployment)
+        self.tell("grown")
+
+    def tell(self, what: str, *about: Any) -> None:
+        """Tell every listener; one that breaks keeps nobody else from being told."""
+        for listener in tuple(self.listeners):
+            try:
+                getattr(listener, what)(*about)
+            except Exception:
+                log.warning("a form could not be shown as it is", exc_info=True)
+
+
+class _Told:
+    """Hands on what a submit tells."""
+
+    def __init__(self, core: FormCore) -> None:
+        self._core = core
+
+    def began(self, submission: Submission) -> None:
+        self._core.tell("began", submission)
+
+    def came(self, submission: Submission, index: int, run: Run) -> None:
+        self._core.tell("came", submission, index, run)
+
+    def ended(self, submission: Submission) -> None:
+        self._core.tell("ended", submission)

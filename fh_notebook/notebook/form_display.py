@@ -1,0 +1,83 @@
+"""Where a form is shown: its widgets under a cell, and beside them its last state without any.
+
+Rule of this file: two displays. The first has the widgets; what a page shows of it can be typed into, so it is never
+updated (a page would draw it anew under the hand of who types). The second has the last state as plain HTML, is updated
+after every change, and is hidden by a style of the widgets: so it shows just where no widget does, in nbconvert's page,
+on GitHub, and in a notebook that is opened again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.notebook.notices import running_shell
+
+__all__ = ["HIDE_STATIC", "FormDisplay", "bundle"]
+
+_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+
+HIDE_STATIC: Final = html.Html("<style>.fh-form-static{display:none}</style>")
+"""Put into the widgets, so that it is in a page just as long as they are."""
+
+
+DISPLAYS: Final = 4
+"""Places that are kept up to date: a cell that is run again and again leaves places behind that no page has."""
+
+
+def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
+    """Return what a form is for every kind of front end; the richest that it knows is taken."""
+    made: dict[str, Any] = {"text/plain": text, "text/html": str(page)}
+    if widget is not None:
+        made[_VIEW] = widget._repr_mimebundle_()[_VIEW]
+    return made
+
+
+class FormDisplay:
+    """The places in which one form is shown.
+
+    Parameters
+    ----------
+    page, text : callable
+        Return the last state.
+    """
+
+    def __init__(self, page: Callable[[], html.Html], text: Callable[[], str]) -> None:
+        self._page, self._text = page, text
+        self._handles: deque[Any] = deque(maxlen=DISPLAYS)
+        self._said = ""
+
+    def show(self, make_widget: Callable[[], Any]) -> None:
+        """Show the form under the running cell; in a terminal, its text."""
+        if getattr(running_shell(), "kernel", None) is None:
+            print(self._text())  # noqa: T201 - the value of a cell, in a terminal
+            return
+        view = make_widget()._repr_mimebundle_()
+        # Without the HTML: where the widgets are not known, the display below has it.
+        _new_handle().display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)
+        handle = _new_handle()
+        self._said = str(page := self._page())
+        handle.display(bundle(page, self._text()), raw=True)
+        self._handles.append(handle)
+
+    def update(self) -> None:
+        """Show the last state, where it is shown at all, unless that is what is there."""
+        if not self._handles:
+            return
+        page = self._page()
+        if page == self._said:
+            return
+        self._said = str(page)
+        shown = bundle(page, self._text())
+        for handle in self._handles:
+            with suppress(Exception):  # a page that has gone ends nothing
+                handle.update(shown, raw=True)
+
+
+def _new_handle() -> Any:
+    from IPython.display import DisplayHandle
+
+    return DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types

@@ -1,0 +1,148 @@
+"""An object with fields of its own. Pure.
+
+Rule of this file: a required group is always there, with whatever is set in it; an optional one appears when something
+in it is set, and keeps what was typed while it is switched off. A group that holds itself is never begun by itself.
+Names that have no field are kept and sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_kinds import Shape
+from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.values import UNSET
+
+if TYPE_CHECKING:
+    from fh_notebook.notebook.form_model import FormModel
+
+__all__ = ["GroupState", "properties_of"]
+
+
+class GroupState(FieldState):
+    """An object: its value is made of its fields, each of which is made when it is first asked for."""
+
+    def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+        self._fields: dict[str, FieldState] | None = None
+        self._raw: Any = UNSET
+        """A value that is no object, as a wrong default is, or null."""
+        self.extras: dict[str, Any] = {}
+        """What was given under names that have no field."""
+        super().__init__(model, place, schema, shape)
+        self._on = False
+        if self.recursive:
+            return
+        if self.default is not UNSET:
+            self._take(self.default)
+        elif self.required:
+            self._on = True
+
+    def _beginning(self) -> Any:
+        return UNSET
+
+    @property
+    def switchable(self) -> bool:
+        """Whether there is a switch beside it."""
+        return not self.required or self.recursive
+
+    @property
+    def fields(self) -> dict[str, FieldState]:
+        """Its fields by name."""
+        if self._fields is None:
+            with self._model.lock:
+                self._fields = self._made()
+        return self._fields
+
+    def _made(self) -> dict[str, FieldState]:
+        within = self._place.within | self.marks
+        required = self.says.get("required")
+        needed = required if isinstance(required, list) else []
+        return {
+            name: field_state(
+                self._model,
+                Place(name, (*self.path, name), required=name in needed, parent=self, within=within),
+                schema,
+            )
+            for name, schema in properties_of(self.says).items()
+        }
+
+    def _now(self) -> Any:
+        if self._raw is not UNSET:
+            return self._raw
+        if not self._on:
+            return UNSET
+        held = {name: value for name, state in self.fields.items() if (value := state._now()) is not UNSET}
+        return {**held, **self.extras}
+
+    def _take(self, value: Any) -> None:
+        self.draft = ""
+        self._raw = UNSET
+        self._on = value is not UNSET
+        if value is UNSET:
+            return
+        value = self._own(value)
+        if not isinstance(value, Mapping):
+            self._raw = value
+            return
+        # Exactly this: a field that it does not name is left out.
+        for name, state in self.fields.items():
+            state.load(value.get(name, UNSET))
+            state.passed_over = name not in value
+        self.extras = {name: item for name, item in value.items() if name not in self.fields}
+
+    def _clear(self) -> None:
+        self._on, self._raw = False, UNSET
+
+    def fill(self) -> None:
+        """Switch it on, with what was typed before."""
+        with self._model.lock:
+            self._on, self._raw = True, UNSET
+            self._changed()
+
+    def child_changed(self, child: FieldState) -> None:
+        """Switch it on when something in it is set."""
+        if child.is_set and not self._on:
+            self._on, self._raw = True, UNSET
+        self.touched = True
+        if self._place.parent is not None:
+            self._place.parent.child_changed(self)
+
+    def _keep(self, text: str) -> None:
+        self._raw = text
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether its switch has something to set it to: always, its fields."""
+        return True
+
+    @property
+    def can_show(self) -> bool:
+        """Whether its fields show the value; else JSON does."""
+        return not self.draft and self._raw in (UNSET, None)
+
+    @property
+    def own_problems(self) -> list[str]:
+        """Its problems without those of its fields."""
+        if not self._on or self._raw is not UNSET:
+            return self.problems
+        inside = {problem for state in self.fields.values() for problem in state.problems}
+        return [problem for problem in self.problems if problem not in inside]
+
+    @property
+    def _was_given_wrong(self) -> bool:
+        # Its fields show theirs; of itself there is only what is no object, or a name that is not taken.
+        return bool(self._raw is not UNSET or self.extras) and super()._was_given_wrong
+
+    def walk(self) -> Iterator[FieldState]:
+        """Yield it and every field inside of it that was made so far."""
+        yield self
+        for state in (self._fields or {}).values():
+            yield from state.walk()
+
+
+def properties_of(says: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the declared properties; none where the schema declares none."""
+    found = says.get("properties")
+    return {str(name): schema for name, schema in found.items()} if isinstance(found, Mapping) else {}

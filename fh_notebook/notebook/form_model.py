@@ -1,0 +1,186 @@
+"""A form without its widgets: a schema -> a tree of field states, what Run would send, and what is wrong with it. Pure.
+
+Rules of this file:
+
+- `FormModel.value` is exactly what is sent: nothing is filled in afterwards. A default is a value that its field begins
+  with; a field that is not set is left out, and it is the service's to decide what that means.
+- Nothing is refused and nothing is dropped: a value that does not fit is shown with its problem, a name without a field
+  is kept and, where the schema is closed, told.
+- There is one judge, `contract.validate.problems`, over the whole value; a field's problems are its sentences by path.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.objects import plain
+from fh_notebook.contract.schema import fill_defaults
+from fh_notebook.contract.spell import path_text
+from fh_notebook.contract.validate import problems as problems_of
+from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_group import GroupState, properties_of
+from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_one_of import OneOfState
+from fh_notebook.notebook.form_rows import RowsState
+from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.values import UNSET
+
+__all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsState"]
+
+
+class FormModel:
+    """The fields of a deployment's Start variables, and their values.
+
+    Parameters
+    ----------
+    schema : Mapping
+        The JSON Schema of the inputs, as :func:`~fh_notebook.contract.schema.to_schema` returns it.
+    values : Mapping, optional
+        What to begin with, in place of the defaults. A name without a field is kept.
+
+    Examples
+    --------
+    >>> model = FormModel({"type": "object", "properties": {"n": {"type": "integer", "default": 3}, "s": {}}})
+    >>> model.value
+    {'n': 3}
+    >>> model.fields["n"].set_text("12x")
+    >>> model.value, model.problems
+    ({'n': '12x'}, ["n: the text '12x' is not a whole number"])
+    >>> model.fields["n"].unset()
+    >>> model.value, model.fields["n"].value
+    ({}, UNSET)
+    """
+
+    def __init__(self, schema: Mapping[str, Any], values: Mapping[str, Any] | None = None) -> None:
+        self.schema: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {}
+        self.root: Mapping[str, Any] = self.schema
+        """Where references look."""
+        self.lock = threading.RLock()
+        """Clicks may come on one thread while a cell runs on another."""
+        self.all_touched = False
+        self.extras: dict[str, Any] = {}
+        """What was given under names that have no field."""
+        self._version = 0
+        self._known: tuple[int, list[str]] | None = None
+        required = self.schema.get("required")
+        needed = required if isinstance(required, list) else []
+        self.fields: dict[str, FieldState] = {
+            name: field_state(self, Place(name, (name,), required=name in needed), says)
+            for name, says in properties_of(self.schema).items()
+        }
+        if values:
+            self._begin_with(values)
+
+    def _begin_with(self, values: Mapping[str, Any]) -> None:
+        given = fill_defaults(self.schema, jsonable(values))
+        for name, value in given.items():
+            if name in self.fields:
+                self.fields[name].load(value)
+            else:
+                self.extras[name] = value
+
+    def __repr__(self) -> str:
+        return f"<FormModel: {len(self.fields)} fields, {sum(f.is_set for f in self.fields.values())} set>"
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What Run would send now, as a copy; a password in it is itself and does not show in its `repr`."""
+        with self.lock:
+            return plain(self._now())  # type: ignore[no-any-return]
+
+    def _now(self) -> dict[str, Any]:
+        held = {name: value for name, state in self.fields.items() if (value := state._now()) is not UNSET}
+        return {**held, **self.extras}
+
+    @property
+    def problems(self) -> list[str]:
+        """All problems of the present value, in the contract's words; nothing may be sent while there are any."""
+        with self.lock:
+            if self._known is None or self._known[0] != self._version:
+                self._known = (self._version, self._judged())
+            return list(self._known[1])
+
+    def _judged(self) -> list[str]:
+        drafts = {path_text(state.path): state.draft for state in self.walk() if state.draft and state.is_set}
+        found = _checked(self.schema, self._now())
+        # What was typed there is no value yet; to judge its text as one would say it twice.
+        told = [p for p in found if not any(_is_at(p, path) for path in drafts)]
+        return [*(f"{path}: {trouble}" for path, trouble in drafts.items()), *told]
+
+    def problems_at(self, path: tuple[str | int, ...]) -> list[str]:
+        """Return the problems of one field, those of its parts among them."""
+        where = path_text(path)
+        return [problem for problem in self.problems if _is_at(problem, where)]
+
+    @property
+    def other_problems(self) -> list[str]:
+        """The problems that no field shows: of unknown names, and of values that do not go together."""
+        shown = [path_text(state.path) for state in self.fields.values()]
+        return [problem for problem in self.problems if not any(_is_at(problem, where) for where in shown)]
+
+    @property
+    def shown_other_problems(self) -> list[str]:
+        """Those of them to show: after the first edit or Run, and of given names at once."""
+        is_time = self.all_touched or self.extras or any(state.touched for state in self.fields.values())
+        return self.other_problems if is_time else []
+
+    def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
+        """Set the named fields; a name without a field is kept.
+
+        Parameters
+        ----------
+        values : Mapping
+            Names and values; ``UNSET`` leaves one out.
+        exact : bool
+            Whether these are all: then every other field is left out, its default too. So a recorded run comes back as
+            it was sent.
+        """
+        with self.lock:
+            if exact:
+                self.extras = {}
+                for name in self.fields.keys() - values.keys():
+                    self.fields[name].unset()
+            for name, value in values.items():
+                self._set(name, value)
+            self.changed()
+
+    def _set(self, name: str, value: Any) -> None:
+        if name in self.fields:
+            self.fields[name].set(value)
+        elif value is UNSET:
+            self.extras.pop(name, None)
+        else:
+            self.extras[name] = plain(jsonable(value))
+
+    def touch_all(self) -> None:
+        """Show every problem beside its field from now on, as Run does."""
+        self.all_touched = True
+
+    def changed(self) -> None:
+        """Note that a value has changed."""
+        self._version += 1
+
+    @property
+    def version(self) -> int:
+        """A number that is another one after every change."""
+        return self._version
+
+    def walk(self) -> Iterator[FieldState]:
+        """Yield every field that was made so far, those inside of others too."""
+        for state in self.fields.values():
+            yield from state.walk()
+
+
+def _checked(schema: Mapping[str, Any], value: Mapping[str, Any]) -> list[str]:
+    try:
+        return problems_of(schema, value)
+    except Exception as broken:  # a schema that no Deployment would take: the form shows, and sends nothing
+        return [f"inputs: could not be checked; the schema is not valid ({type(broken).__name__})"]
+
+
+def _is_at(problem: str, where: str) -> bool:
+    """Whether a sentence is about the path `where`, or about something inside of it."""
+    return problem.startswith(where) and problem[len(where) : len(where) + 1] in (":", ".", "[")

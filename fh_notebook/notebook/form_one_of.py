@@ -1,0 +1,187 @@
+"""A choice of kinds: which one, and a field of that kind. Pure.
+
+Rule of this file: each kind's field is made when it is chosen and kept afterwards, so trying another loses nothing. A
+value that is given chooses the kind that it looks most like; whether it fits, the contract says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook.contract.spell import KIND_OF_TYPE
+from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
+from fh_notebook.notebook.form_options import same
+from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.values import UNSET
+
+if TYPE_CHECKING:
+    from fh_notebook.notebook.form_model import FormModel
+
+__all__ = ["OneOfState", "likeness"]
+
+
+class OneOfState(FieldState):
+    """One of several kinds: its value is that of the chosen branch."""
+
+    def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+        self._branches: dict[int, FieldState] = {}
+        self._raw: Any = UNSET
+        """A value that looks like none of the kinds, or null."""
+        self.index: int | None = None
+        """Which of the branches is chosen; ``None`` while none is."""
+        self._on = False
+        super().__init__(model, place, schema, shape)
+        if self.default is not UNSET and not self.recursive:
+            self._take(self.default)
+
+    def _beginning(self) -> Any:
+        return UNSET
+
+    @property
+    def labels(self) -> list[str]:
+        """What the branches are called."""
+        return [branch.label for branch in self.shape.branches]
+
+    @property
+    def branch(self) -> FieldState | None:
+        """The field of the chosen branch."""
+        return None if self.index is None else self._branch(self.index)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the chosen branch is what is sent, though perhaps nothing is set in it yet."""
+        return self._on and self._raw is UNSET and self.index is not None
+
+    def _branch(self, index: int) -> FieldState:
+        if index not in self._branches:
+            within = self._place.within | self.marks
+            place = Place(self.name, self.path, required=True, parent=self, within=within)
+            self._branches[index] = field_state(self._model, place, self.shape.branches[index].schema)
+        return self._branches[index]
+
+    def choose(self, index: int | None) -> None:
+        """Choose a branch by its place among the labels; ``None`` leaves the field out."""
+        with self._model.lock:
+            self.draft, self._raw = "", UNSET
+            self.index = index
+            self._on = index is not None
+            branch = self.branch
+            if branch is not None and not branch.is_set and branch.kind in (Kind.GROUP, Kind.CONST):
+                branch.fill()
+            self._changed()
+
+    def _now(self) -> Any:
+        if self._raw is not UNSET:
+            return self._raw
+        branch = self.branch
+        return branch._now() if self._on and branch is not None else UNSET
+
+    def _take(self, value: Any) -> None:
+        self.draft, self._raw = "", UNSET
+        self._on = value is not UNSET
+        if value is UNSET:
+            return
+        value = self._own(value)
+        if value is None and self.nullable:
+            self._raw = None
+            return
+        likely = [likeness(value, branch.schema, self._model.root) for branch in self.shape.branches]
+        best = max(likely)
+        if not best:
+            self._raw = value
+            return
+        self.index = likely.index(best)
+        self._branch(self.index).load(value)
+
+    def _clear(self) -> None:
+        self._on, self._raw = False, UNSET
+
+    def fill(self) -> None:
+        """Switch it on, with the branch that was chosen before, else the first."""
+        self.choose(0 if self.index is None else self.index)
+
+    def child_changed(self, child: FieldState) -> None:
+        """Switch it on when its branch is set."""
+        if child.is_set:
+            self._on, self._raw = True, UNSET
+        self.touched = True
+        if self._place.parent is not None:
+            self._place.parent.child_changed(self)
+
+    def _keep(self, text: str) -> None:
+        self._raw = text
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether its switch has something to set it to: always, its fields."""
+        return True
+
+    @property
+    def can_show(self) -> bool:
+        """Whether a branch shows the value; else JSON does."""
+        return not self.draft and self._raw in (UNSET, None)
+
+    @property
+    def own_problems(self) -> list[str]:
+        """Its problems without those that the branch shows beside its own fields."""
+        branch = self.branch
+        if branch is None or self._raw is not UNSET or not self._on:
+            return self.problems
+        shown = {problem for state in branch.walk() if state is not branch for problem in state.problems}
+        return [problem for problem in self.problems if problem not in shown]
+
+    def walk(self) -> Iterator[FieldState]:
+        """Yield it and every field inside of it that was made so far."""
+        yield self
+        for branch in self._branches.values():
+            yield from branch.walk()
+
+
+def likeness(value: Any, schema: Any, root: Mapping[str, Any]) -> int:
+    """Return how much `value` looks like what `schema` describes: 0 for another kind, more the nearer it is.
+
+    Examples
+    --------
+    >>> circle = {"properties": {"kind": {"const": "circle"}, "r": {}}, "required": ["kind", "r"]}
+    >>> square = {"properties": {"kind": {"const": "square"}, "a": {}}, "required": ["kind", "a"]}
+    >>> [likeness({"kind": "square", "a": 1}, shape, {}) for shape in (circle, square)]
+    [1, 7]
+    """
+    shape = shape_of(schema, root)
+    if shape.kind is Kind.NOTHING:
+        return 0
+    if shape.kind is Kind.CONST:
+        return 8 if same(value, shape.says.get("const")) else 0
+    if shape.options and shape.kind is Kind.CHOICE:
+        return 8 if any(same(value, option.value) for option in shape.options) else 0
+    if shape.branches:
+        return max(likeness(value, branch.schema, root) for branch in shape.branches)
+    if value is None:
+        return 1 if shape.nullable or shape.kind is Kind.JSON else 0
+    if isinstance(value, Mapping) and shape.kind is Kind.GROUP:
+        return _object_likeness(value, shape, root)
+    types = shape.types or ([] if shape.kind is Kind.JSON else ["string"])
+    return (2 if types else 1) if not types or _is_of(value, types) else 0
+
+
+def _is_of(value: Any, types: list[str]) -> bool:
+    if isinstance(value, Mapping | list):
+        return ("object" if isinstance(value, Mapping) else "array") in types
+    named = KIND_OF_TYPE.get(str if isinstance(value, str) else type(value))
+    return named in types or (named == "integer" and "number" in types)
+
+
+def _object_likeness(value: Mapping[str, Any], shape: Shape, root: Mapping[str, Any]) -> int:
+    properties = shape.says["properties"]
+    required = shape.says.get("required")
+    score = 2
+    for name, says in properties.items():
+        tag = shape_of(says, root) if name in value else None
+        if tag is not None and tag.kind is Kind.CONST:
+            if not same(value[name], tag.says.get("const")):
+                return 1  # the tag of another branch
+            score += 3
+    score += 1 if isinstance(required, list) and all(name in value for name in required) else 0
+    return score + (1 if all(name in properties for name in value) else 0)

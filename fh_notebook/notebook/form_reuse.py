@@ -1,0 +1,145 @@
+"""Earlier calls to fill the form with again, and the present inputs written out to be used elsewhere.
+
+Rule of this file: nothing is sent. What was masked in the store is not filled in, so what a person has typed for it
+stays; and what is written out has a name or a placeholder where a secret would stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fh_notebook import html, session
+from fh_notebook.addresses import DEFAULT_BASE_URL
+from fh_notebook.errors import FetchHiveError
+from fh_notebook.notebook.copy_as import as_cell, as_curl, as_python
+from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_history import FormHistory
+from fh_notebook.notebook.form_later import Later
+from fh_notebook.notebook.form_parts import LABELLED, Look, line
+from fh_notebook.notebook.results_copy import COPY_STYLE
+from fh_notebook.values import UNSET
+
+__all__ = ["CopyPanel", "HistoryPanel"]
+
+_NONE: Final = -1
+_CHOOSE: Final = ("choose an earlier call …", _NONE)
+
+
+class HistoryPanel:
+    """A dropdown of earlier calls; choosing one fills the fields with what it sent.
+
+    Parameters
+    ----------
+    core : FormCore
+        Whose.
+    look : Look
+        The form's layouts.
+    """
+
+    def __init__(self, core: FormCore, look: Look) -> None:
+        from ipywidgets import Dropdown
+
+        self._core = core
+        self._history: FormHistory | None = None
+        self._drop = Dropdown(
+            options=[("reading …", _NONE)], description="Earlier calls", style=LABELLED, layout=look.input
+        )
+        self._drop.add_class("fh-history")
+        self._drop.observe(self._picked, "value")
+        self._said = look.text()
+        self._later = Later(self._tell)
+        self.widget = look.row(self._drop, self._said)
+
+    def follow(self) -> None:
+        """Nothing that is typed changes what was called before."""
+
+    def read(self) -> None:
+        """Read anew what was called before."""
+        self._later.do(self._read, self._show)
+
+    def _read(self) -> list[tuple[str, int]]:
+        client = self._core.find_client()
+        self._history = FormHistory(self._core.deployment, workspace=lambda: client.workspace, store=session.store())
+        return self._history.options()
+
+    def _show(self, options: list[tuple[str, int]]) -> None:
+        self._drop.options = [_CHOOSE, *options] if options else [("no call of this deployment is kept", _NONE)]
+        self._drop.value = _NONE
+
+    def _picked(self, change: Any) -> None:
+        number = change["new"]
+        if number in (None, _NONE) or self._history is None:
+            return
+        past = self._history.past[number]
+        values = self._history.pick(number)
+        typed = {name: state.value for name, state in self._core.model.fields.items() if name in past.masked}
+        kept = {name: value for name, value in typed.items() if value is not UNSET}
+        self._core.set_values({**values, **kept}, exact=True)
+        left = [name for name in past.masked if name not in kept]
+        self._tell(f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim")
+
+    def _tell(self, text: str, kind: str = "error") -> None:
+        self._said.value = line(text, kind=kind)
+
+
+class CopyPanel:
+    """What Run would send, as a cell, as Python or as curl, to be selected by one click.
+
+    Parameters
+    ----------
+    core : FormCore
+        Whose.
+    look : Look
+        The form's layouts.
+    """
+
+    def __init__(self, core: FormCore, look: Look) -> None:
+        from ipywidgets import ToggleButtons
+
+        self._core = core
+        self._base_url = ""
+        self._ways: dict[str, Callable[[], str]] = {"cell": self._cell, "Python": self._python, "curl": self._curl}
+        self._way = ToggleButtons(options=list(self._ways), style={"button_width": "84px"}, layout=look.input)
+        self._way.add_class("fh-copy-as")
+        self._way.observe(lambda _: self.follow(), "value")
+        self._text = look.text(dom_class="fh-copy-text")
+        self._later = Later(lambda told: self._show_page(line(told, kind="error")))
+        self.widget = look.column(self._way, self._text)
+
+    def follow(self) -> None:
+        """Write out what the fields hold now."""
+        if self._way.value == "curl" and not self._base_url:
+            self._later.do(lambda: self._core.find_client().aclient.connection.base_url, self._found)
+            return
+        try:
+            self._show_page(str(_selectable(self._ways[self._way.value]())))
+        except FetchHiveError as told:
+            self._show_page(line(str(told), kind="error"))
+
+    def _found(self, base_url: str) -> None:
+        # A hive in process has no address that curl could call.
+        self._base_url = DEFAULT_BASE_URL if base_url == session.LOCAL_URL else base_url
+        self.follow()
+
+    def _show_page(self, page: str) -> None:
+        self._text.value = page
+
+    def _cell(self) -> str:
+        core = self._core
+        return as_cell(core.deployment, core.choice.chosen, core.model.value, repeats=core.choice.repeats)
+
+    def _python(self) -> str:
+        core = self._core
+        return as_python(core.deployment, core.choice.chosen, core.model.value, repeats=core.choice.repeats)
+
+    def _curl(self) -> str:
+        core = self._core
+        return as_curl(core.deployment, core.choice.chosen, core.model.value, base_url=self._base_url)
+
+
+def _selectable(text: str) -> html.Html:
+    pieces = (text[at : at + html.TEXT_CAP] for at in range(0, len(text), html.TEXT_CAP))
+    how = html.el("div", "Click the text to select all of it, then press Ctrl+C (⌘C).", cls="fh-dim")
+    box = html.el("pre", *pieces, cls="fh-all", tabindex=0, aria_label="What Run would send")
+    return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), how, box, cls="fh")

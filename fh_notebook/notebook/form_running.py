@@ -1,0 +1,272 @@
+"""The submits of one form: what is out, what has come, and who is told.
+
+Rule of this file: only the newest submit is shown. An answer to an older one is dropped here, after the client has kept
+it in the store: it was paid for. Whoever watches is told of one thing at a time, under one lock, on whatever thread;
+nobody waits for a call but who asks to (:meth:`Submission.wait`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from fh_notebook import loop
+from fh_notebook.client.blocking import Client
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import CallError, FetchHiveError, InputError
+from fh_notebook.log import log
+from fh_notebook.values import redact
+
+__all__ = ["Runner", "Submission", "Watcher", "run_of_error"]
+
+
+class Submission:
+    """One submit of a form: what was asked, and what has come of it so far. It can be awaited.
+
+    Parameters
+    ----------
+    requests : sequence of InvokeRequest
+        One a call, in the order in which they are shown: variant by variant, then its repeats.
+    inputs : mapping, optional
+        The inputs as the runs are to have them: the same values, of which a password does not show in a `repr`.
+    problems : sequence of str
+        Why nothing was sent; then there are no requests.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[InvokeRequest] = (),
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        problems: Sequence[str] = (),
+    ) -> None:
+        self.requests = tuple(requests)
+        self.inputs = inputs
+        self.problems = tuple(problems)
+        self.stopped = ""
+        """What to tell of calls that a person ended; empty while none was."""
+        self.errors: list[Exception] = []
+        """What was raised for calls, in the order in which it was."""
+        self._came: dict[int, Run] = {}
+        self._began = time.monotonic()
+        self._ended: float | None = self._began if problems else None
+        self._job: loop.Job[None] | None = None
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What has come, in the order in which it was asked for. A call that was refused is a failed run."""
+        return tuple(run for _, run in sorted(self._came.items()))
+
+    @property
+    def came(self) -> dict[int, Run]:
+        """What has come, by its place in :attr:`requests`."""
+        return dict(self._came)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What was run, each once, in order."""
+        return tuple(dict.fromkeys(str(request.variant) for request in self.requests))
+
+    @property
+    def repeats(self) -> int:
+        """Calls of each variant."""
+        return len(self.requests) // max(1, len(self.variants))
+
+    @property
+    def running(self) -> bool:
+        """Whether a call is still out."""
+        return self._ended is None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it was begun, until it ended."""
+        return (time.monotonic() if self._ended is None else self._ended) - self._began
+
+    def cancel(self) -> None:
+        """End what is out, from any thread, without waiting. What has come is kept."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def wait(self) -> tuple[Run, ...]:
+        """Wait until every answer has come, and return the runs.
+
+        Raises
+        ------
+        InputError
+            Nothing was sent, because the inputs do not fit.
+        FetchHiveError
+            As :func:`fh_notebook.invoke`: the key was refused, the service not reached, a limit reached.
+        """
+        if self._job is not None:
+            while not self._job.finished.wait(loop.POLL_S):
+                pass
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, tuple[Run, ...]]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> tuple[Run, ...]:
+        while self._job is not None and not self._job.finished.is_set():  # noqa: ASYNC110 - another loop's, which must look up for an interrupt
+            await asyncio.sleep(loop.POLL_S)
+        return self._outcome()
+
+    def _outcome(self) -> tuple[Run, ...]:
+        if self.problems:
+            raise InputError(self.problems)
+        if self.errors:
+            raise self.errors[0]
+        return self.runs
+
+    def __repr__(self) -> str:
+        if self.problems:
+            return f"Nothing was sent: {'; '.join(self.problems)}"
+        how_far = f"{len(self._came)} of {len(self.requests)} answered"
+        state = "running" if self.running else self.stopped or "ended"
+        return f"Submission({', '.join(self.variants)}: {how_far}; {state})"
+
+
+class Watcher(Protocol):
+    """Who shows the newest submit. Called on the thread that submits or on the loop's; must return at once."""
+
+    def began(self, submission: Submission) -> None:
+        """It was begun: what was shown before is old."""
+        ...
+
+    def came(self, submission: Submission, index: int, run: Run) -> None:
+        """An answer has come to the call at place `index`."""
+        ...
+
+    def ended(self, submission: Submission) -> None:
+        """No more will come."""
+        ...
+
+
+class Runner:
+    """Sends what a form submits, on the background loop.
+
+    Parameters
+    ----------
+    find_client : callable
+        Returns the client to ask. It may wait for a person (a keyring), so it is called on a thread of its own.
+    watcher : Watcher
+        Who is told.
+    """
+
+    def __init__(self, find_client: Callable[[], Client], watcher: Watcher) -> None:
+        self._find_client = find_client
+        self._watcher = watcher
+        self._lock = threading.RLock()
+        self._newest: Submission | None = None
+        self._out: list[Submission] = []
+        self.place = ""
+        """Whom the last submit asked; empty before the first."""
+
+    @property
+    def newest(self) -> Submission | None:
+        """The submit that counts."""
+        return self._newest
+
+    def submit(self, requests: Sequence[InvokeRequest], *, inputs: Mapping[str, Any] | None = None) -> Submission:
+        """Send `requests` in the background, all at once within the gate, and return at once."""
+        made = Submission(requests, inputs=inputs)
+        with self._lock:
+            self._newest = made
+            self._out.append(made)
+            made._job = loop.background().submit(self._drive(made))
+            self._tell(self._watcher.began, made)
+        return made
+
+    def cancel(self) -> None:
+        """End everything that is out, older submits too, from any thread, without waiting."""
+        with self._lock:
+            for submission in self._out:
+                submission.cancel()
+
+    def _tell(self, call: Callable[..., None], submission: Submission, *about: Any) -> None:
+        """Tell the watcher of the newest submit, and of no other; what it raises never ends paid work."""
+        with self._lock:
+            if submission is not self._newest:
+                return
+            try:
+                call(submission, *about)
+            except Exception:
+                log.warning("the form could not show what came of its call; form.runs has it", exc_info=True)
+
+    # --- on the loop
+
+    async def _drive(self, submission: Submission) -> None:
+        try:
+            await self._send_all(submission)
+        except asyncio.CancelledError:
+            submission.stopped = _stopped_text(submission)
+        finally:
+            submission._ended = time.monotonic()
+            with self._lock:
+                self._out.remove(submission)
+            self._tell(self._watcher.ended, submission)
+
+    async def _send_all(self, submission: Submission) -> None:
+        try:
+            client = await asyncio.to_thread(self._find_client)
+        except FetchHiveError as missing:
+            for index in range(len(submission.requests)):
+                self._take_error(submission, index, missing)
+            return
+        self.place = client.origin
+
+        async def send(index: int, request: InvokeRequest) -> None:
+            try:
+                run = await client.aclient.send(request)
+            except Exception as error:
+                self._take_error(submission, index, error)
+            else:
+                self._take(submission, index, run)
+
+        await asyncio.gather(*(send(index, request) for index, request in enumerate(submission.requests)))
+
+    def _take(self, submission: Submission, index: int, run: Run) -> None:
+        if submission.inputs is not None:
+            run = replace(run, inputs=submission.inputs)
+        submission._came[index] = run
+        self._tell(self._watcher.came, submission, index, run)
+
+    def _take_error(self, submission: Submission, index: int, error: Exception) -> None:
+        if not isinstance(error, FetchHiveError):
+            log.warning("a call of a form broke in an unforeseen way", exc_info=error)
+        submission.errors.append(error)
+        self._take(submission, index, run_of_error(error, submission.requests[index]))
+
+
+def run_of_error(error: Exception, request: InvokeRequest) -> Run:
+    """Return what was raised for a call as the failed run that a form shows: one line, with the cure.
+
+    Examples
+    --------
+    >>> run_of_error(CallError("refused", status_code=401), InvokeRequest(deployment="d", variant="v"))
+    Run(failed, d/v, error='refused')
+    """
+    about: dict[str, Any] = {"error_code": "unforeseen"}
+    said = redact(f"{type(error).__name__}: {error}")
+    if isinstance(error, FetchHiveError):
+        said, about = str(error), {}
+    if isinstance(error, CallError):
+        about = {
+            "status_code": error.status_code,
+            "error_code": error.error_code,
+            "request_id": error.request_id,
+            "status": "unknown" if error.may_have_run else "failed",
+        }
+    named = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
+    return Run(**{"status": "failed", "error": said, **named, **about})
+
+
+def _stopped_text(submission: Submission) -> str:
+    left = len(submission.requests) - len(submission.came)
+    calls = "the call that was out may have run" if left == 1 else f"the {left} calls that were out may have run"
+    kept = f"; {len(submission.came)} of {len(submission.requests)} answers came before" if submission.came else ""
+    return f"cancelled: {calls} at the service all the same{kept}"

@@ -1,0 +1,107 @@
+"""The last state of a form without widgets: HTML for nbconvert, GitHub and a saved notebook, text for a terminal.
+
+Rule of this file: a password is only said to be there, long values are folded, and what cannot be clicked is not drawn
+as if it could be.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from fh_notebook import html
+from fh_notebook.contract.spell import path_text
+from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_state import FieldState
+from fh_notebook.notebook.results_state import Submit
+from fh_notebook.notebook.results_twin import LastState
+from fh_notebook.values import UNSET
+
+__all__ = ["page_of", "text_of"]
+
+FIELDS_SHOWN: Final = 60
+"""Of a form with more, the rest is counted."""
+VALUE_SHOWN: Final = 2_000
+"""Characters of one value; ``form.value`` has all of it."""
+IN_A_LINE: Final = 100
+"""Characters of one value in the text twin."""
+
+
+def page_of(core: FormCore) -> html.Html:
+    """Return the form as HTML that needs neither a kernel nor a script."""
+    rows = [
+        html.el("tr", html.el("th", _name(state), scope="row"), html.el("td", _shown(state), style="width:100%"))
+        for state in _first(core)
+    ]
+    left = len(core.model.fields) - FIELDS_SHOWN
+    return html.el(
+        "div",
+        html.STYLE,
+        html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.choice}", cls="fh-dim")),
+        html.el("div", core.deployment.description, cls="fh-dim") if core.deployment.description else None,
+        html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
+        html.el("div", f"and {left:,} more variables", cls="fh-dim") if left > 0 else None,
+        *(html.el("div", problem, cls="fh-error") for problem in _told(core)),
+        last.html() if (last := _last_state(core)) is not None else None,
+        cls="fh fh-form-static",
+    )
+
+
+def text_of(core: FormCore) -> str:
+    """Return the form as text."""
+    width = max((len(_name(state)) for state in _first(core)), default=0)
+    lines = [f"Form of {core.deployment.name} ({core.choice})"]
+    lines += [html.printable(f"  {_name(state).ljust(width)}  {_in_a_line(state)}") for state in _first(core)]
+    left = len(core.model.fields) - FIELDS_SHOWN
+    lines += [f"  and {left:,} more variables"] if left > 0 else []
+    lines += [html.printable(f"! {problem}") for problem in _told(core)]
+    if (last := _last_state(core)) is not None:
+        lines += ["", repr(last)]
+    return "\n".join(lines)
+
+
+def _first(core: FormCore) -> list[FieldState]:
+    return list(core.model.fields.values())[:FIELDS_SHOWN]
+
+
+def _name(state: FieldState) -> str:
+    return path_text([state.name]) + ("*" if state.required else "")
+
+
+def _shown(state: FieldState) -> object:
+    value = state.value
+    if value is UNSET or state.secret:
+        return html.el("span", state.noted, cls="fh-dim")
+    said = state.text if isinstance(value, str) else _json(value)
+    return html.folded(said, whole="form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4)
+
+
+def _in_a_line(state: FieldState) -> str:
+    value = state.value
+    if value is UNSET or state.secret:
+        return state.noted
+    said = " ".join((value if isinstance(value, str) else _json(value)).split())
+    return said if len(said) <= IN_A_LINE else f"{said[: IN_A_LINE - 1]}…"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def _told(core: FormCore) -> list[str]:
+    """The problems, once a person has seen them in the page."""
+    return core.model.problems if core.model.all_touched else []
+
+
+def _last_state(core: FormCore) -> LastState | None:
+    """What came of the last submit; ``None`` before the first."""
+    submission = core.newest
+    if submission is None:
+        return None
+    submit = Submit(submission.variants, submission.repeats)
+    for index, run in submission.came.items():
+        submit.answer(index, run)
+    if submission.stopped:
+        submit.stop()
+    line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))
+    return LastState(submit.calls, core.deployment.name, line)

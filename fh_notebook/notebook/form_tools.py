@@ -1,0 +1,111 @@
+"""What a form offers besides: the request, earlier calls, a copy as code, the dataset, more variables.
+
+Rule of this file: each is a button that opens and closes a panel; a panel is made when it is first opened, and follows
+what is typed only while it is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_grow import can_grow, is_placeholder
+from fh_notebook.notebook.form_grow_view import GrowPanel
+from fh_notebook.notebook.form_parts import Look, hear_all
+from fh_notebook.notebook.form_request import RequestPanel
+from fh_notebook.notebook.form_reuse import CopyPanel, HistoryPanel
+
+__all__ = ["Tools"]
+
+_GROW: Final = ("Variables …", "Add Start variables, and save them to the catalogue")
+_SAVE: Final = ("Catalogue …", "Save the deployment to the catalogue")
+
+
+class Panel(Protocol):
+    """Something that can be opened."""
+
+    widget: Any
+
+    def follow(self) -> None:
+        """Show the form as it is now."""
+        ...
+
+
+class Tools:
+    """The row of buttons, and the panels that are open.
+
+    Parameters
+    ----------
+    core : FormCore
+        Whose.
+    look : Look
+        The form's layouts.
+    say : callable
+        Shows one line beside Run.
+    """
+
+    def __init__(self, core: FormCore, look: Look, say: Callable[..., None]) -> None:
+        self._core, self._look = core, look
+        self._panels: dict[str, Panel] = {}
+        self._open: list[str] = []
+        self._buttons = {
+            "request": self._toggle("request", "Request", "Show exactly what Run would send"),
+            "history": self._toggle("history", "Earlier calls", "Fill the fields with what was sent before"),
+            "copy": self._toggle("copy", "Copy as …", "The call as a %%fetchhive cell, Python or curl"),
+            "grow": self._toggle("grow", *_GROW if can_grow(core.deployment) else _SAVE),
+        }
+        collect = look.safely(core.collect, lambda trouble: say(trouble, kind="error"))
+        add = look.button("Add to dataset", "Collect these inputs in form.dataset, for a batch", "fh-add", collect)
+        self._row = look.row(*self._buttons.values(), add, dom_class="fh-tools")
+        self._place = look.column()
+        self.widget = look.column(self._row, self._place)
+        if is_placeholder(core.deployment.name) or (can_grow(core.deployment) and not core.model.fields):
+            self._buttons["grow"].value = True  # there is nothing to fill in yet
+
+    def follow(self) -> None:
+        """Have what is open show the form as it is now."""
+        for name in self._open:
+            self._panels[name].follow()
+
+    def ran(self) -> None:
+        """Have the earlier calls, where they are open, show the last one too."""
+        if "history" in self._open:
+            self._read_history()
+
+    def _toggle(self, name: str, text: str, tooltip: str) -> Any:
+        from ipywidgets import ToggleButton
+
+        button = ToggleButton(description=text, tooltip=tooltip, layout=self._look.button_layout)
+        button.add_class(f"fh-open-{name}")
+        button.observe(lambda change: self._turned(name, change["new"]), "value")
+        return button
+
+    def _turned(self, name: str, is_open: bool) -> None:
+        if is_open:
+            panel = self._panels.get(name) or self._made(name)
+            self._open.append(name)
+            self._place.children = (*self._place.children, panel.widget)
+            panel.follow()
+            if name == "history":
+                self._read_history()
+            hear_all(panel.widget)
+        else:
+            self._open.remove(name)
+            closed = self._panels[name].widget
+            self._place.children = tuple(child for child in self._place.children if child is not closed)
+
+    def _made(self, name: str) -> Panel:
+        kinds: dict[str, Callable[[FormCore, Look], Panel]] = {
+            "request": RequestPanel,
+            "history": HistoryPanel,
+            "copy": CopyPanel,
+            "grow": GrowPanel,
+        }
+        self._panels[name] = made = kinds[name](self._core, self._look)
+        return made
+
+    def _read_history(self) -> None:
+        panel = self._panels["history"]
+        if isinstance(panel, HistoryPanel):
+            panel.read()

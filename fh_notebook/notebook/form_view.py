@@ -1,0 +1,157 @@
+"""The widgets of a form: fields, the row to run them, results beside each other, and what else can be opened.
+
+Rule of this file: it arranges and hands on. A handler returns at once; what comes later comes by a listener's call, on
+whatever thread, and is shown by setting traits. What is seldom wanted is made when it is first opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import path_text
+from fh_notebook.notebook.form_bar import Acts, RunBar
+from fh_notebook.notebook.form_core import FormCore, Listener
+from fh_notebook.notebook.form_parts import Look, hear_all
+from fh_notebook.notebook.form_running import Submission
+from fh_notebook.notebook.form_style import head_of
+from fh_notebook.notebook.form_tools import Tools
+from fh_notebook.notebook.results import ResultsView
+
+__all__ = ["FormView"]
+
+NAMED: Final = 6
+"""Fields that are named in one line."""
+
+
+class FormView(Listener):
+    """The widgets of one form.
+
+    Parameters
+    ----------
+    core : FormCore
+        What is shown.
+
+    Attributes
+    ----------
+    widget : VBox
+        All of it.
+    """
+
+    def __init__(self, core: FormCore) -> None:
+        self._core = core
+        self._look = look = Look()
+        self._refused = False
+        """Whether a person is told why nothing was sent."""
+        self._submit: int | None = None
+        """The number by which the results know the submit that is shown."""
+        self._head = look.text(head_of(core.deployment))
+        acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell("edited"))
+        self._bar = RunBar(look, core.choice, acts)
+        self._results = ResultsView(deployment=core.deployment)
+        self._tools = Tools(core, look, self._bar.say)
+        self.widget = look.column(
+            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._tools.widget,
+            dom_class="fh-panel",
+        )  # fmt: skip
+        core.listeners.append(self)
+        self._catch_up()
+        hear_all(self.widget)
+
+    def _catch_up(self) -> None:
+        """Show what was sent before anybody looked."""
+        submission = self._core.newest
+        if submission is None:
+            return
+        self.began(submission)
+        for index, run in submission.came.items():
+            self.came(submission, index, run)
+        if not submission.running:
+            self.ended(submission)
+
+    # --- what a person does
+
+    def _run(self) -> None:
+        self._core.submit()
+
+    def _cancel(self) -> None:
+        self._bar.cancelling()
+        self._core.cancel()
+
+    # --- what happens
+
+    def changed(self) -> None:
+        """Show the values as they are now."""
+        self._core.fields.refresh()
+        self._bar.follow()
+        self.edited()
+
+    def edited(self) -> None:
+        """Show what follows from the values."""
+        if self._refused:
+            self._refused = bool(self._core.problems)
+            self._bar.say(*self._to_put_right())
+        self._tools.follow()
+        hear_all(self.widget)
+
+    def refused(self, problems: Sequence[str]) -> None:
+        """Say that nothing was sent, and where to look; each problem stands beside its field."""
+        self._refused = True
+        self._core.fields.refresh()
+        self._bar.say(*self._to_put_right())
+        hear_all(self.widget)
+
+    def began(self, submission: Submission) -> None:
+        """Show a new submit: every column waits."""
+        self._refused = False
+        self._submit = self._results.begin(submission.variants, submission.repeats)
+        for index in range(len(submission.requests)):
+            self._results.started(index, submit=self._submit)
+        self._bar.running(True)
+        self._bar.say("")
+
+    def came(self, submission: Submission, index: int, run: Run) -> None:
+        """Show an answer."""
+        self._results.show(index, run, submit=self._submit)
+
+    def ended(self, submission: Submission) -> None:
+        """Show that no more will come."""
+        if submission.stopped:
+            self._results.stopped(submission.stopped, submit=self._submit)
+        self._bar.running(False)
+        self._bar.say(f"Calls go to {_place(self._core.place)}." if self._core.place else "")
+        self._tools.ran()
+        hear_all(self.widget)
+
+    def collected(self) -> None:
+        """Say how many inputs there are."""
+        self._tools.follow()
+        number = self._core.collected
+        self._bar.say(f"{number:,} {'input is' if number == 1 else 'inputs are'} in form.dataset.")
+
+    def grown(self) -> None:
+        """Show other fields; what was typed is in them."""
+        self._head.value = head_of(self._core.deployment)
+        head, gone, *rest = self.widget.children
+        self.widget.children = (head, self._core.fields.widget, *rest)
+        gone.close()
+        self._bar.follow()
+        self.edited()
+
+    def _to_put_right(self) -> tuple[str, str]:
+        """What keeps Run from sending, in one line: fields by name, which tell their own problems."""
+        core = self._core
+        names = [path_text([name]) for name, state in core.model.fields.items() if state.problems]
+        others = [problem for problem in core.problems if problem not in core.model.problems]
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+        parts = [*others, *core.model.other_problems[:1], *([f"To put right: {shown}."] if names else [])]
+        return (f"Nothing was sent. {' '.join(_sentence(part) for part in parts)}", "error") if parts else ("", "dim")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def _place(origin: str) -> str:
+    return "the local hive in this process" if origin == "local" else origin

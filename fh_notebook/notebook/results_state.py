@@ -1,0 +1,139 @@
+"""What is known of each call of one submit. Pure: no widget, no clock of its own.
+
+Rule of this file: the calls of a variant lie next to each other, as :meth:`CellCall.requests` has them, so call
+``variant * repeats + repeat`` is one place in every room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from fh_notebook.contract.run import Run
+
+__all__ = ["Asked", "State", "Submit"]
+
+State = Literal["waiting", "running", "answered", "stopped", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One call: what is known of it, also before an answer came, and where none will come."""
+
+    variant: str
+    repeat: int = 1
+    """From 1."""
+    state: State = "waiting"
+    run: Run | None = None
+    said: str = ""
+    """Why no answer will come, in one line with the cure."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ("answered", "stopped", "refused")
+
+    @property
+    def status(self) -> str:
+        """The word that is shown: the run's own, where there is a run."""
+        if self.run is not None:
+            return self.run.status
+        return {"refused": "failed", "stopped": "cancelled"}.get(self.state, self.state)
+
+
+MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
+NEVER_SENT: Final = "it was not sent"
+
+
+class Submit:
+    """The calls of one submit.
+
+    Parameters
+    ----------
+    variants : sequence of str
+        In the order of the columns.
+    repeats : int
+        Calls of each.
+
+    Examples
+    --------
+    >>> submit = Submit(["a", "b"], 2)
+    >>> submit.answer(3, Run(status="completed", output="hi"))
+    >>> [(call.variant, call.repeat, call.status) for call in submit.calls]
+    [('a', 1, 'waiting'), ('a', 2, 'waiting'), ('b', 1, 'waiting'), ('b', 2, 'completed')]
+    >>> submit.line(1.5)
+    'Running 1.5 s: 1 of 4 answered'
+    """
+
+    def __init__(self, variants: Sequence[str], repeats: int = 1) -> None:
+        self.variants = tuple(variants)
+        self.repeats = repeats
+        self.calls = [Asked(variant=name, repeat=n) for name in self.variants for n in range(1, repeats + 1)]
+        self.ended_s: float | None = None
+        """How long all of it took, once it is over."""
+        self.said = ""
+        """Why it ended early, in one line with the cure."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return all(call.over for call in self.calls)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that came, in the order of the calls."""
+        return tuple(call.run for call in self.calls if call.run is not None)
+
+    def of_column(self, column: int) -> Sequence[Asked]:
+        """Return the calls of one variant."""
+        return self.calls[column * self.repeats : (column + 1) * self.repeats]
+
+    def begin(self, index: int) -> None:
+        """Note that a call was sent."""
+        if self.calls[index].state == "waiting":
+            self.calls[index] = replace(self.calls[index], state="running")
+
+    def answer(self, index: int, run: Run) -> None:
+        """Note what came; an answer that comes after a stop is an answer."""
+        self.calls[index] = replace(self.calls[index], state="answered", run=run, said="")
+
+    def refuse(self, index: int, said: str) -> None:
+        """Note that a call ended without a run: a wrong key, a limit, no connection."""
+        self.calls[index] = replace(self.calls[index], state="refused", said=said)
+
+    def stop(self, said: str = "") -> list[int]:
+        """Note that nothing more is waited for; return the places of the calls that were still out."""
+        left = [index for index, call in enumerate(self.calls) if not call.over]
+        for index in left:
+            why = MAY_HAVE_RUN if self.calls[index].state == "running" or not said else NEVER_SENT
+            self.calls[index] = replace(self.calls[index], state="stopped", said=why)
+        self.said = said
+        return left
+
+    def line(self, elapsed_s: float) -> str:
+        """Return how far it is, in one line."""
+        calls, asked = self.calls, len(self.calls)
+        answered = sum(call.run is not None for call in calls)
+        if not self.over:
+            return f"Running {_seconds(elapsed_s)}: {answered:,} of {asked:,} answered"
+        parts = [_number("completed", sum(call.run is not None and call.run.ok for call in calls), asked)]
+        kinds = dict.fromkeys(call.status for call in calls if call.run is None or not call.run.ok)
+        parts += [f"{sum(c.status == kind for c in calls):,} {kind}" for kind in kinds]
+        return f"{', '.join(parts)}; {_seconds(elapsed_s)}"
+
+
+def _number(word: str, number: int, of: int) -> str:
+    return f"{number:,} of {of:,} {word}"
+
+
+def _seconds(seconds: float) -> str:
+    """Seconds as a person reads them while they tick: tenths at first, whole ones later."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def columns_of(variants: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the columns: each variant once, in order."""
+    return tuple(dict.fromkeys(variants))

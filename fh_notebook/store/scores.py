@@ -1,0 +1,75 @@
+"""Table ``scores``: what scorers said of answers, so that scoring again costs nothing.
+
+Rule of this file: a score belongs to the line of its answer, to the version of its scorer, and to the hash of what else
+was read (``of``: the job, its time and the row's columns). It leaves with its answer, whoever removes that: a trigger
+sees to it. What raised is not kept: it is tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["CREATE", "ScoreLine", "count", "known", "of_answers", "write"]
+
+CREATE: Final = (
+    """CREATE TABLE scores (
+        answer INTEGER NOT NULL,
+        scorer TEXT NOT NULL,
+        of TEXT NOT NULL,
+        score REAL,
+        parts TEXT,
+        scored_at REAL NOT NULL,
+        PRIMARY KEY (answer, scorer, of)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE TRIGGER scores_leave AFTER DELETE ON answers BEGIN DELETE FROM scores WHERE answer = old.id; END",
+)
+
+
+class ScoreLine(NamedTuple):
+    """One score as it is kept."""
+
+    answer: int
+    """The line of the answer."""
+    of: str
+    """The hash of what else was read."""
+    score: float | None
+    """``None``: there was nothing to score by."""
+    parts: str | None
+    """JSON: what the score is made of."""
+
+
+def write(connection: sqlite3.Connection, scorer: str, lines: Iterable[ScoreLine], *, now: float) -> None:
+    """Keep scores in the place of earlier ones; those of answers that were forgotten meanwhile are left out."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO scores SELECT ?1, ?2, ?3, ?4, ?5, ?6"
+        " WHERE EXISTS (SELECT 1 FROM answers WHERE id = ?1)",
+        ((line.answer, scorer, line.of, line.score, line.parts, now) for line in lines),
+    )
+
+
+def known(connection: sqlite3.Connection, scorer: str, answers: Iterable[int]) -> Iterator[ScoreLine]:
+    """Yield what one scorer said of these answers, in no order."""
+    found = connection.execute(
+        "SELECT answer, of, score, parts FROM json_each(?) AS wanted CROSS JOIN scores"
+        " ON scores.answer = wanted.value AND scorer = ?",
+        (json.dumps(list(answers)), scorer),
+    )
+    return map(ScoreLine._make, found)
+
+
+def of_answers(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, float | None, str]]:
+    """Yield (answer, scorer, score, parts as JSON) for all scores of these answers, by answer and scorer."""
+    found = connection.execute(
+        "SELECT answer, scorer, score, coalesce(parts, 'null') FROM json_each(?) AS wanted CROSS JOIN scores"
+        " ON scores.answer = wanted.value ORDER BY answer, scorer, of",
+        (json.dumps(list(answers)),),
+    )
+    return iter(found.fetchall())
+
+
+def count(connection: sqlite3.Connection) -> int:
+    """Return how many scores are kept."""
+    return int(connection.execute("SELECT count(*) FROM scores").fetchone()[0])

@@ -1,0 +1,181 @@
+"""A comparison as a person sees it: the report's page, and `cmp` and its plots in JupyterLab, in both themes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import expect
+
+import fh_notebook as fh
+from tests.lab import Lab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+WIDTHS = (400, 1600)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that says what it asked for and what went wrong in it, as attributes."""
+    opened = browser.new_page(viewport={"width": 1600, "height": 900})
+    opened.asked, opened.wrong = [], []  # type: ignore[attr-defined]
+    opened.on("request", lambda request: opened.asked.append(request.url))  # type: ignore[attr-defined]
+    opened.on("pageerror", lambda error: opened.wrong.append(str(error)))  # type: ignore[attr-defined]
+    opened.on("console", lambda message: opened.wrong.append(message.text))  # type: ignore[attr-defined]
+    yield opened
+    opened.close()
+
+
+def _report(folder: Path, n: int) -> str:
+    rng = np.random.default_rng(0)
+    lines = [
+        {
+            "row": row, "variant": variant, "s": int(rng.random() < share), "ticket": f"ticket {row}: where is it?",
+            "output": HOSTILE if row == 1 else f"answer {row} of {variant} " + "word " * (200 if row == 2 else 5),
+            "status": "failed" if row == 3 and variant == "b" else "completed", "error": "boom" if row == 3 else None,
+        }
+        for row in range(n)
+        for variant, share in (("a", 0.5), ("b", 0.7))
+    ]  # fmt: skip
+    return fh.compare(pd.DataFrame(lines), score="s").report(folder / "x.html").as_uri()
+
+
+def _shown(page: Page) -> list[str]:
+    return page.locator("#body tr td.key span:not(.label)").all_text_contents()
+
+
+def test_the_page_is_offline_and_what_a_model_said_is_inert(page: Page, tmp_path: Path) -> None:
+    """Nothing but the file is asked for, nothing is refused by the policy, and a script of an output is text."""
+    address = _report(tmp_path, 60)
+    page.goto(address)
+    assert page.locator("#body tr").count() == 25
+    assert HOSTILE in page.locator("#body tr").nth(1).inner_text()
+    assert page.title() == "Comparison of 2 variants on 60 rows by s"
+    assert page.asked == [address]  # type: ignore[attr-defined]
+    assert page.wrong == []  # type: ignore[attr-defined]
+    # The policy holds for what somebody would add, too.
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"document.title=1\">')")
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'document.title=1'}))"
+    )
+    assert page.title() == "Comparison of 2 variants on 60 rows by s"
+    assert page.wrong  # type: ignore[attr-defined]
+
+
+def test_rows_are_paged_searched_and_filtered(page: Page, tmp_path: Path) -> None:
+    """By mouse and by keyboard; a long output is folded and opens."""
+    page.goto(_report(tmp_path, 60))
+    assert _shown(page) == [str(i) for i in range(25)]
+    page.keyboard.press("ArrowRight")
+    assert _shown(page)[0] == "25"
+    page.locator("#on").click()
+    assert _shown(page) == [str(i) for i in range(50, 60)]
+    expect(page.locator("#on")).to_be_disabled()
+    page.keyboard.press("/")
+    page.keyboard.type("ticket 42")
+    assert _shown(page) == ["42"]
+    page.locator("#search").fill("")
+    page.locator("#which").select_option("failed")
+    assert _shown(page) == ["3"]
+    assert "failed: boom" in page.locator("#body").inner_text()
+    page.locator("#which").select_option("differ")
+    page.locator("#order").select_option("spread")
+    assert 0 < len(_shown(page)) <= 25
+    page.locator("#which").select_option("all")
+    page.locator("#order").select_option("plan")
+    more = page.locator("#body tr").nth(2).locator(".more").first
+    box = page.locator("#body tr").nth(2).locator(".out.fold").first
+    folded = box.bounding_box()["height"]  # type: ignore[index]
+    more.click()
+    assert more.text_content() == "less"
+    assert page.locator("#body tr").nth(2).locator(".out").nth(0).bounding_box()["height"] > 0  # type: ignore[index]
+    opened = page.locator("#body tr").nth(2).locator(".out:not(.fold)").first.bounding_box()["height"]  # type: ignore[index]
+    assert opened > folded
+
+
+def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, tmp_path: Path) -> None:
+    """All rows are in the file; only those of a page are in the page."""
+    page.goto(_report(tmp_path, 10_000))
+    page.locator("#size").select_option("500")
+    assert page.locator("#body tr").count() == 500
+    page.locator("#search").fill("ticket 9999:")
+    assert _shown(page) == ["9999"]
+    expect(page.locator("#where")).to_have_text("1 to 1 of 1 (of 10,000)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_and_reads_in_both_themes(page: Page, tmp_path: Path, scheme: str) -> None:
+    """It does not scroll sideways, and plots have the colour of the text."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(_report(tmp_path, 30))
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert ink == ("rgb(31, 35, 40)" if scheme == "light" else "rgb(230, 232, 235)")
+    fills = page.evaluate("[...document.querySelectorAll('figure svg *')].map(e => getComputedStyle(e).fill)")
+    assert ink in fills
+
+
+def test_without_scripts_the_first_rows_are_there(browser: Browser, tmp_path: Path) -> None:
+    """And it says that there are more."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(_report(tmp_path, 60))
+    assert page.locator("#body tr").count() == 25
+    assert "these are the first 25 of 60 rows" in page.locator("#rows").inner_text()
+    context.close()
+
+
+CELLS = (
+    "import numpy as np, pandas as pd, fh_notebook as fh\n"
+    "rng = np.random.default_rng(0)\n"
+    "n = 60\n"
+    "frame = pd.DataFrame({'row': np.repeat(np.arange(n), 3), 'variant': ['keywords', 'nearest', 'a rather long name'] * n,\n"
+    "    's': rng.normal(size=3 * n) + np.tile([0, 0.8, 0.3], n), 'elapsed_s': rng.exponential(size=3 * n),\n"
+    "    'output': '</td><script>document.title=1</script>'})\n"
+    "cmp = fh.compare(frame, score='s')\ncmp",
+    "cmp.plot()",
+)
+
+
+def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
+    """Readable in both themes, at 400 and at 1,600 pixels: what is too wide scrolls inside of the output."""
+    lab.open(*CELLS)
+    lab.expect_text(lab.run(0), "nearest beats")
+    lab.expect_text(lab.output(0), "95% intervals over rows: BCa bootstrap")
+    lab.run(1)
+    plots = lab.output(1).locator(".fh-plot svg")
+    expect(plots).to_have_count(4)
+    for theme in ("light", "dark"):
+        lab.theme(theme)
+        ink = lab.output(0).locator(".fh").first.evaluate("e => getComputedStyle(e).color")
+        fills = plots.first.evaluate("svg => [...svg.querySelectorAll('*')].map(e => getComputedStyle(e).fill)")
+        assert ink in fills, theme
+        for width in WIDTHS:
+            lab.resize(width)
+            for cell in (0, 1):
+                shown = lab.output(cell).locator(".fh").first
+                assert shown.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), (theme, width, cell)
+            lab.screenshot(f"comparison-{theme}-{width}")
+    assert "script" in lab.output(0).inner_text()
+    expect(lab.output(1).get_by_text("Mean score with 95% interval")).to_be_hidden()
+    assert lab.errors == []
+    # Somebody else's notebook is not trusted: pictures are taken out of it, and the words stay.
+    lab.save()
+    notebook = nbformat.read(lab.server.root / lab.name, as_version=4)
+    notebook.cells = notebook.cells[1:]
+    nbformat.write(notebook, lab.server.root / "of-somebody.ipynb")
+    lab.open(name="of-somebody.ipynb")
+    expect(lab.output(0).get_by_text("Mean score with 95% interval: keywords -0.168")).to_be_visible()
+    expect(lab.output(0).locator("svg[role=img]")).to_have_count(0)

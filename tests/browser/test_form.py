@@ -1,0 +1,251 @@
+"""A form in JupyterLab, used as a person uses it: typed into, run, cancelled, filled again, over rows."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.form_page import pictures, setup
+from tests.lab import Lab, LabServer
+from tests.notebook.form_hive import KEY, PASSWORD, FormHive
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+CELLS = {
+    "fill": "form = fh.form(reply, variants='plain')\nform",
+    "read": "form.value, form.run.output, form.frame['status'].tolist()",
+    "cancel": "slow = fh.form(reply, values={'ticket': 'Late.'})\nslow",
+    "busy": "import time\nwhile not (slow._core.newest and slow._core.newest.stopped):\n    time.sleep(0.05)\n'over'",
+    "tools": "tools = fh.form(reply, variants=['plain', 'held'], values={'ticket': 'Torn.', 'tone': 'calm'})\ntools",
+    "error": "wrong = fh.form(reply, values={'ticket': 'x'}, client=fh.Client(api_key='fhk_not_this_one'))\nwrong",
+    "over": "over = fh.form(reply, over=frame, variants='held')\nover",
+    "over-read": "over.frame['output'].value_counts().to_dict(), over.batch.counts.calls",
+    "grow": "grow = fh.form(fh.Deployment('reply'))\ngrow",
+}
+AT = {name: place for place, name in enumerate(CELLS, 1)}
+
+
+@pytest.fixture(scope="module")
+def hive() -> Iterator[FormHive]:
+    """Of the test's process."""
+    hive = FormHive()
+    yield hive
+    hive.hold.set()
+
+
+@pytest.fixture(scope="module")
+def lab(
+    browser: Browser, lab_server: LabServer, hive: FormHive, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    """One page with one notebook for all tests of this file; each test has cells of its own."""
+    shots = Path(os.environ.get("FH_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    context = browser.new_context(viewport={"width": 1200, "height": 1000})
+    page = Lab(context.new_page(), lab_server, shots)
+    with hive.serve() as server:
+        page.open(setup(server.url), *CELLS.values())
+        page.run(0)
+        yield page
+        hive.hold.set()
+    assert page.errors == []
+    assert page.external == []
+    context.close()
+
+
+def _form(lab: Lab, name: str) -> Locator:
+    """Run the cell that shows a form, and return the form once Run is there."""
+    form = lab.run(AT[name]).locator(".fh-panel")
+    form.locator("button.fh-run").wait_for()
+    return form
+
+
+def _read(lab: Lab, name: str) -> str:
+    return " ".join(lab.run(AT[name]).inner_text().split())
+
+
+def test_a_form_is_filled_and_run_by_keyboard_alone(lab: Lab, hive: FormHive) -> None:
+    """Tab leads from field to field and on to Run, which Space presses; the next cell has what came."""
+    form = _form(lab, "fill")
+    pictures(lab, "empty", form)
+    form.locator("button.fh-run").click()
+    expect(form.locator(".fh-status")).to_contain_text("Nothing was sent. To put right: ticket")
+    pictures(lab, "problems", form)
+    keys = lab.page.keyboard
+    form.locator("textarea").first.focus()
+    keys.type("I was charged twice.")
+    keys.press("Control+Enter")  # of the cell's editor, not of ours: the cell must not run again and lose what is typed
+    expect(form.locator("textarea").first).to_have_value("I was charged twice.")
+    for _ in range(20):
+        keys.press("Tab")
+        if lab.page.evaluate("() => document.activeElement.classList.contains('fh-run')"):
+            break
+    keys.press("Space")
+    expect(form.locator(".fh-results")).to_contain_text("Dear customer, I was charged twice.")
+    expect(form.locator(".fh-status")).not_to_contain_text("Nothing was sent")
+    assert "Dear customer, I was charged twice.', ['completed'])" in _read(lab, "read")
+    assert hive.got[-1] == {"ticket": "I was charged twice.", "max_words": 120}
+
+
+def test_every_field_has_its_label(lab: Lab) -> None:
+    """What reads a page out names each control; a click on the name goes to the field."""
+    form = lab.output(AT["fill"]).locator(".fh-panel")
+    for name in ("ticket", "tone", "max_words", "token", "Repeat"):
+        expect(form.get_by_label(name, exact=False).first).to_be_visible()
+    nameless = form.evaluate(
+        """form => [...form.querySelectorAll('input, select, textarea, button')].filter(e => e.offsetParent
+            && !e.labels?.length && !e.getAttribute('aria-label') && !e.title && !e.textContent.trim()).length"""
+    )
+    assert nameless == 0
+
+
+def test_cancel_is_heard_while_no_cell_runs_and_while_one_does(lab: Lab, hive: FormHive) -> None:
+    """What came is kept and shown, and the call that was out is said to be one that may have run."""
+    form = _form(lab, "cancel")
+    form.locator("button.fh-run").click()
+    hive.wait_for(1)
+    expect(form.locator(".fh-results")).to_contain_text("1 of 2 answered")
+    first = form.locator(".fh-results").inner_text()
+    expect(form.locator(".fh-results")).not_to_have_text(first)  # the time ticks
+    form.locator("textarea").first.fill("Edited meanwhile.")
+    pictures(lab, "running", form)
+    form.locator("button.fh-cancel").click()
+    expect(form.locator(".fh-results")).to_contain_text("may have run at the service all the same")
+    form.locator("button.fh-run").click()
+    hive.wait_for(1)
+    lab.start(AT["busy"])
+    expect(lab.cell(AT["busy"]).locator(".jp-InputArea-prompt")).to_contain_text("*")
+    form.locator("button.fh-cancel").click()
+    lab.expect_text(lab.output(AT["busy"]), "over")
+    pictures(lab, "cancelled", form)
+
+
+def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
+    """A column a variant; what is open below follows: the request, earlier calls, a copy, the dataset."""
+    form = _form(lab, "tools")
+    form.locator("button.fh-run").click()
+    hive.wait_for(1)
+    hive.hold.set()
+    expect(form.locator(".fh-results")).to_contain_text("at last")
+    hive.hold.clear()
+    pictures(lab, "results", form)
+    for name in ("request", "copy", "history"):
+        form.locator(f"button.fh-open-{name}").click()
+    form.locator("textarea").first.fill("Not sent.")
+    form.locator("textarea").first.blur()
+    expect(form.locator(".fh-request")).to_contain_text('"ticket": "Not sent."')
+    expect(form.locator(".fh-request")).to_contain_text("Authorization: Bearer ***")
+    expect(form.locator(".fh-copy-text")).to_contain_text("%%fetchhive reply -v plain -v held")
+    form.locator(".fh-copy-as button", has_text="curl").click()
+    expect(form.locator(".fh-copy-text")).to_contain_text("Bearer YOUR_API_KEY")
+    expect(form.locator(".fh-history option")).not_to_have_count(1)
+    pictures(lab, "tools", form)
+    form.locator(".fh-history select").select_option(index=1)
+    expect(form.locator("textarea").first).to_have_value("Torn.")
+    form.locator("button.fh-add").click()
+    expect(form.locator(".fh-status")).to_contain_text("1 input is in form.dataset.")
+
+
+def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:
+    """A refused key, beside each variant that was refused; the key is in none."""
+    form = _form(lab, "error")
+    form.locator("button.fh-run").click()
+    expect(form.locator(".fh-results")).to_contain_text("refused the key")
+    pictures(lab, "error", form)
+    assert "fhk_not_this_one" not in form.inner_html()
+
+
+def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive) -> None:
+    """The first rows and the number of calls before Run; the progress while it runs; the frame at the end."""
+    form = _form(lab, "over")
+    expect(form.locator(".fh-problems")).to_contain_text("ticket: is required")
+    form.get_by_label("ticket").select_option(label="column body")
+    expect(form.locator(".fh-plan")).to_contain_text("40 rows x 1 variant = 40 jobs; 40 calls")
+    expect(form.locator("button.fh-run")).to_have_text("Run 40 calls")
+    form.get_by_label("tone").select_option(label="a constant …")
+    form.locator(".fh-constant input").fill("brisk")
+    form.locator(".fh-constant input").press("Enter")
+    expect(form.locator(".fh-problems")).to_contain_text("row 0: tone:")
+    form.locator(".fh-constant input").fill("brief")
+    form.locator(".fh-constant input").press("Enter")
+    expect(form.locator(".fh-preview")).to_contain_text("brief")
+    expect(form.locator("button.fh-run")).to_have_text("Run 40 calls")
+    pictures(lab, "mapping", form)
+    form.locator("button.fh-run").click()
+    hive.wait_for(1)
+    form.locator("button.fh-pause").wait_for()
+    pictures(lab, "batch", form)
+    hive.hold.set()
+    expect(form.locator(".fh-batch-result")).to_contain_text("40 of 40 done; 40 calls")
+    hive.hold.clear()
+    expect(form.locator("button.fh-pause")).to_have_count(0)
+    pictures(lab, "batch-end", form)
+    assert "({'at last': 40}, 40)" in _read(lab, "over-read")
+
+
+def test_a_form_grows(lab: Lab, hive: FormHive) -> None:
+    """From a name alone to a form that runs: a variable, then a pasted snippet."""
+    form = _form(lab, "grow")
+    pictures(lab, "grow", form)
+    form.locator(".fh-new-name input").fill("ticket")
+    form.locator("button.fh-add-variable").click()
+    expect(form.locator(".fh-grow-said")).to_contain_text("was added")
+    body = '{"deployment": "reply", "variant": "plain", "inputs": {"max_words": 3}}'
+    box = form.locator(".fh-snippet textarea")
+    box.fill(f"curl https://api.fetchhive.com/v1/workflow/invoke -H 'Authorization: Bearer {KEY}' -d '{body}'")
+    box.blur()
+    expect(form.locator(".fh-grow-said")).to_contain_text("The key in it was dropped")
+    expect(box).to_have_value("")
+    form.get_by_label("ticket").fill("Grown.")
+    form.locator("button.fh-run").click()
+    expect(form.locator(".fh-results")).to_contain_text("Dear customer, Grown.")
+    pictures(lab, "grown", form)
+
+
+def test_no_secret_is_saved_with_the_widgets(lab: Lab, hive: FormHive) -> None:
+    """With JupyterLab's own setting to save widget state: a password that was typed and sent is in no file."""
+    toggle = "@jupyter-widgets/jupyterlab-manager:saveWidgetState"
+    form = lab.output(AT["fill"]).locator(".fh-panel")
+    form.locator("textarea").first.fill("Keep this.")
+    form.locator("input[type=password]").fill(PASSWORD)
+    form.locator("button.fh-run").click()
+    expect(form.locator(".fh-results")).to_contain_text("Dear customer, Keep this.")
+    assert hive.got[-1]["token"] == PASSWORD
+    lab.command(toggle)
+    try:
+        lab.save()
+    finally:
+        lab.command(toggle)
+    saved = (lab.server.root / lab.name).read_text()
+    assert "widget-state+json" in saved
+    assert "Dear customer, Keep this." in saved
+    for secret in (PASSWORD, KEY):
+        assert secret not in saved
+
+
+def test_nbconverts_page_shows_the_last_state_offline(lab: Lab) -> None:
+    """What was saved is read without a kernel, a network or a script: what was typed and what came, once."""
+    from nbconvert import HTMLExporter
+
+    lab.save()
+    made, _ = HTMLExporter().from_filename(str(lab.server.root / lab.name))
+    file = lab.server.root / "page.html"
+    file.write_text(made)
+    page = lab.page.context.new_page()
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.goto(file.as_uri(), wait_until="domcontentloaded")
+    last = page.locator(".fh-form-static").first
+    expect(last).to_be_visible()
+    expect(last).to_contain_text("Dear customer, Keep this.")
+    expect(page.locator(".fh-panel")).to_have_count(0)
+    for width in (400, 1600):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=lab.shots / f"form-nbconvert-{width}.png")
+    page.close()

@@ -1,0 +1,93 @@
+"""A form served as an app by Voila: no code, no cells, and each visitor has a kernel of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests import environment
+from tests.browser.form_page import setup
+from tests.lab import _free_port
+from tests.notebook.form_hive import PASSWORD, FormHive
+
+pytestmark = pytest.mark.browser
+
+
+@contextmanager
+def run_voila(notebook: Path) -> Iterator[str]:
+    """Serve a notebook as an app, and yield its address."""
+    port, folder = _free_port(), notebook.parent
+    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", "--show_tracebacks=True"]
+    with (folder / "voila.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "voila", str(notebook), *options],
+            stdout=log, stderr=subprocess.STDOUT, env=environment.for_process(folder), cwd=folder,
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/static/", process, folder / "voila.log")
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            with opener.open(url, timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return  # it answers
+        except OSError:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+    raise AssertionError(f"Voila did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
+    """It is typed into, run, and shows what came; the last state without widgets is not shown twice, no code is."""
+    hive = FormHive()
+    with hive.serve() as server:
+        notebook = tmp_path / "app.ipynb"
+        cells = [setup(server.url), "form = fh.form(reply, variants='plain')\nform"]
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, notebook)
+        with run_voila(notebook) as url:
+            page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
+            page.set_default_timeout(60_000)
+            page.goto(url)
+            form = page.locator(".fh-panel")
+            form.locator("textarea").first.fill("I was charged twice.")
+            form.locator("input[type=password]").fill(PASSWORD)
+            form.locator("button.fh-run").click()
+            expect(form.locator(".fh-results")).to_contain_text("Dear customer, I was charged twice.", timeout=60_000)
+            expect(page.locator(".fh-form-static")).to_be_hidden()
+            assert "fh.form(" not in page.content()
+            page.screenshot(path=_shots(tmp_path) / "form-voila.png", full_page=True)
+            page.context.close()
+    assert hive.got[-1]["token"] == PASSWORD
+
+
+def _shots(folder: Path) -> Path:
+    import os
+
+    shots = Path(os.environ.get("FH_SCREENSHOTS") or folder / "screenshots")
+    shots.mkdir(parents=True, exist_ok=True)
+    return shots

@@ -1,0 +1,257 @@
+"""The results of a submit in JupyterLab: hostile outputs, files, copying, and many long ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from fh_notebook.local import LocalHive
+from tests.lab import Lab
+
+pytestmark = pytest.mark.browser
+
+ROOT = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})"
+"""The kernel finds the tests' own outputs."""
+
+# The smallest picture that a page shows: one pixel.
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+
+SETUP = """
+import fh_notebook as fh
+from fh_notebook.notebook.results import ResultsView
+from tests.notebook.hostile import EVIL, INVISIBLE, MARKDOWN, OUTPUTS
+
+def run(variant, output=None, **more):
+    known = dict(status="completed", deployment="support-triage", variant=variant, output=output, elapsed_s=1.234,
+                 request_id="req_0123456789abcdef0123456789abcdef")
+    return fh.Run(**{**known, **more})
+
+view = ResultsView(deployment="support-triage")
+view.begin(["keywords", "nearest", "written", "labelled", "table", "broken", "out"])
+view.widget
+"""
+ANSWERS = """
+reply = '# Reply\\n\\nDear **Ada**, your parcel is late.\\n\\n- We asked the carrier\\n- You get `5 EUR`\\n\\n[more](https://a.example)'
+view.show(0, run('keywords', 'Your parcel is late. We are sorry, and refund 5 EUR at once.'))
+view.show(1, run('nearest', 'The parcel is late; we are sorry, and refund 10 EUR tomorrow.'))
+view.show(2, run('written', reply))
+view.show(3, run('labelled', {'label': 'billing', 'confidence': 0.93, 'tags': ['card', 'refund'], 'near': {'n': [1, 2]}}))
+view.show(4, run('table', [{'label': 'billing', 'score': 0.9, 'why': 'charged twice'}, {'label': 'delivery', 'score': 0.1}]))
+view.show(5, run('broken', None, status='failed', error='no credits are left; buy more, or wait until midnight UTC',
+                 error_code='insufficient_hosted_llm_credits'))
+"""
+REPEATS = """
+again = ResultsView(deployment="support-triage")
+again.begin(["keywords", "nearest"], 3)
+for index, word in enumerate(["late", "late", "lost", "late", "lost"]):
+    again.show(index, run(["keywords", "nearest"][index // 3], f"Your parcel is {word}, and we are sorry."))
+again.stopped()
+again.widget
+"""
+HOSTILE = """
+evil = ResultsView(deployment=EVIL)
+evil.begin([EVIL, *(f"v{n}" for n in range(len(OUTPUTS))), INVISIBLE])
+evil.show(0, run(EVIL, None, status=EVIL, error=EVIL, error_code=EVIL, request_id=EVIL))
+for index, output in enumerate(OUTPUTS, 1):
+    evil.show(index, run(f"v{index}", output))
+evil.stopped(EVIL)
+evil.widget
+"""
+EVERY_FORM = """
+for column in evil._columns:
+    for name in dict.fromkeys(value for _, value in (column._forms.options if column._forms else ())):
+        column._forms.value = name
+"""
+MANY = """
+import random
+chance = random.Random(4)
+names = [f'v{n:02}' for n in range(20)]
+words = [f'word{n}' for n in range(4_000)]
+outputs = [' '.join(chance.choices(words, k=11_000)) for _ in names]
+outputs[3] = '# Title\\n\\n' + '- *item* with a [link](https://a.example/x)\\n' * 2_300
+outputs[4] = [{'id': n, 'text': 'some words of it'} for n in range(2_500)]
+outputs[5] = {'rows': outputs[4]}
+many = ResultsView()
+many.begin(names)
+many.widget
+"""
+SHOW_FEW = """
+for index, name in enumerate(names):
+    many.show(index, run(name, f'short {index}'))
+"""
+SHOW_MANY = """
+many.begin(names)
+for index, name in enumerate(names):
+    many.show(index, run(name, outputs[index]))
+"""
+
+
+@pytest.fixture
+def hive() -> LocalHive:
+    """A hive whose workflow makes a picture."""
+    hive = LocalHive()
+
+    @hive.workflow("painter", variant="a")
+    def painter() -> dict[str, object]:
+        return {"assets": [hive.asset("pixel.png", PIXEL), hive.asset("notes.txt", b"text")]}
+
+    return hive
+
+
+def _fits(where: Locator, name: str) -> None:
+    """Nothing of the columns reaches out of the page."""
+    page = where.bounding_box()
+    assert page is not None
+    for part in where.locator(".fh-column, .fh-out, button, .fh-head, table, select").all():
+        if part.is_visible() and (box := part.bounding_box()) is not None:
+            assert box["x"] >= page["x"] - 1, name
+            assert box["x"] + box["width"] <= page["x"] + page["width"] + 1, (name, part.inner_text()[:60])
+
+
+def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> None:
+    """One column a variant; at 400 px they lie below each other, and nothing is cut off."""
+    lab.open(ROOT, SETUP, ANSWERS, REPEATS)
+    lab.run(0)
+    shown = lab.run(1)
+    expect(shown.locator(".fh-column")).to_have_count(7)
+    lab.expect_text(shown, r"Running \d")
+    lab.run(2)
+    lab.expect_text(shown, r"6 of 7 answered")
+    expect(shown.locator("ins").first).to_have_text("The")
+    expect(shown.locator(".fh-column").nth(5)).to_contain_text("no credits are left; buy more")
+    repeats = lab.run(3)
+    lab.expect_text(repeats, r"5 of 6 completed, 1 cancelled")
+    shown.locator(".fh-copy").first.click()
+    shown.locator(".fh-all").wait_for()
+    for width in (1600, 400):
+        lab.resize(width, 1_400)
+        for theme in ("light", "dark"):
+            lab.theme(theme)
+            for name, where in (("results", shown), ("repeats", repeats)):
+                where.scroll_into_view_if_needed()
+                lab.screenshot(f"{name}-{theme}-{width}", of=where)
+                _fits(where, f"{name}-{theme}-{width}")
+    tops = [column.bounding_box() for column in shown.locator(".fh-column").all()]
+    assert len({round(box["x"]) for box in tops if box}) == 1  # at 400 px
+    lab.resize(1_200)
+    lab.theme("light")
+
+    # Another repeat by the keyboard alone.
+    chooser = repeats.locator(".fh-repeats select").first
+    chooser.focus()
+    chooser.press("End")
+    expect(repeats.locator(".fh-column").first).to_contain_text("lost")
+    expect(repeats.locator(".fh-column").nth(1)).to_contain_text("differs")
+    assert lab.external == []
+    assert lab.errors == []
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_all_of_an_output_is_copied(lab: Lab, by: str) -> None:
+    """Exactly, line breaks at its beginning too; JupyterLab leaves Ctrl+A to the text."""
+    begun = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lab.open(
+        "import fh_notebook as fh; from fh_notebook.notebook.results import ResultsView; view = ResultsView()\n"
+        f"text = {begun!r} + '\\nmore of it' * 20_000\n"
+        "view.begin(['a']); view.show(0, fh.Run(status='completed', output=text)); view.widget"
+    )
+    shown = lab.run(0)
+    button, area = shown.locator(".fh-copy"), shown.locator(".fh-all")
+    if by == "mouse":
+        button.click()
+        area.click()
+    else:
+        button.focus()
+        button.press("Enter")
+        area.wait_for()
+        lab.page.keyboard.press("Tab")
+    expect(area).to_be_focused()
+    lab.page.keyboard.press("Control+a")
+    lab.page.keyboard.press("Control+c")
+    assert lab.page.evaluate("() => navigator.clipboard.readText()") == begun + "\nmore of it" * 20_000
+    button.click()
+    expect(area).to_have_count(0)
+
+
+def test_hostile_outputs_neither_run_nor_fetch_anything(lab: Lab, hive: LocalHive) -> None:
+    """In every form; a picture is fetched after a click on its button, and not before."""
+    with hive.serve() as server:
+        lab.open(
+            ROOT, SETUP, HOSTILE, EVERY_FORM,
+            f"fh.configure(base_url={server.url!r})\npainted = ResultsView(); painted.begin(['a'])\n"
+            "painted.show(0, fh.invoke('painter', variant='a')); painted.widget",
+        )  # fmt: skip
+        for index in range(3):
+            lab.run(index)
+        evil = lab.output(2)
+        expect(evil.locator(".fh-column")).to_have_count(12)
+        lab.run(3)
+        lab.expect_text(evil, "cancelled")
+        assert lab.page.evaluate("() => window.evil") is None
+        for selector in ("script", "iframe", "img", "[onerror]", "[onclick]"):
+            expect(evil.locator(selector)).to_have_count(0)
+        links = evil.locator("a").evaluate_all("links => links.map(link => [link.href, link.target, link.rel])")
+        assert links
+        for address, target, rel in links:
+            assert address.startswith("https://"), address
+            assert (target, rel) == ("_blank", "noopener noreferrer")
+        evil.locator(".fh-column").first.scroll_into_view_if_needed()
+        lab.screenshot("results-hostile")
+        assert lab.external == []
+
+        painted = lab.run(4)
+        lab.expect_text(painted, "pixel.png")
+        assert lab.external == []
+        expect(painted.locator(".fh-show-file")).to_have_count(1)
+        painted.locator(".fh-show-file").click()
+        picture = painted.locator("img")
+        picture.wait_for()
+        lab.page.wait_for_function(
+            "() => [...document.images].some(i => i.alt === 'pixel.png' && i.naturalWidth === 1)"
+        )
+        [asked] = lab.external
+        assert asked.startswith(f"{server.url}/assets/")
+        assert lab.errors == []
+
+
+# Tasks below 50 ms are not told by a browser: nobody notices them.
+UNNOTICED_MS = 50
+LONGEST_TASK = """() => {
+    window.fhLongest = 0;
+    new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) window.fhLongest = Math.max(window.fhLongest, entry.duration);
+    }).observe({entryTypes: ['longtask']});
+}"""
+
+
+def test_twenty_results_of_100_kb_do_not_freeze_the_page(lab: Lab) -> None:
+    """No task of the page takes ten times as long as with short ones."""
+    lab.open(ROOT, SETUP, MANY, SHOW_FEW, SHOW_MANY)
+    for index in range(2):
+        lab.run(index)
+    many = lab.run(2)
+    expect(many.locator(".fh-column")).to_have_count(20)
+    lab.page.evaluate(LONGEST_TASK)
+    lab.run(3)
+    lab.expect_text(many, "20 of 20 completed")
+    few = lab.page.evaluate("() => { const ms = window.fhLongest; window.fhLongest = 0; return ms; }")
+    lab.run(4)
+    lab.expect_text(many, "word1")
+    lab.expect_text(many, "20 of 20 completed")
+    many.locator(".fh-column").nth(19).scroll_into_view_if_needed()
+    expect(many.locator(".fh-column").nth(19)).to_contain_text("differs")
+    longest = lab.page.evaluate("() => window.fhLongest")
+    print(f"longest task of the page: {longest:.0f} ms; with short results {few:.0f} ms")
+    elements = many.locator("*").count()
+    sent = many.evaluate("node => node.innerHTML.length")
+    print(f"{elements:,} elements, {sent:,} characters")
+    assert sent < 1_500_000
+    assert elements < 40_000
+    assert longest < 10 * max(few, UNNOTICED_MS)
+    assert lab.external == []

@@ -1,0 +1,190 @@
+"""`cmp.plot()` and `batch.plot("limits")`: what is drawn, what it says in words, and that it reads in both themes."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from datetime import UTC, datetime, timedelta
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+import fh_notebook as fh
+from fh_notebook.comparing import plot_svg
+from fh_notebook.local import LocalHive
+from fh_notebook.moments import Memory
+from tests.comparing.frames import scores, tall
+
+
+@pytest.fixture(scope="module")
+def cmp() -> fh.Comparison:
+    frame = scores(a=0.0, b=1.0, c=0.1)
+    frame["elapsed_s"] = np.random.default_rng(0).exponential(size=len(frame))
+    return fh.compare(frame, score="s")
+
+
+KINDS = {
+    "scores": "Mean score with 95% interval: a ",
+    "differences": "Paired differences: b minus a +",
+    "wins": "Rows: b against a ",
+    "seconds": "Seconds of completed runs: a median ",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_a_figure_that_says_in_words_what_it_shows(cmp: fh.Comparison, kind: str) -> None:
+    """The figures of the table, in the alternative text of the picture."""
+    figure = cmp.plot(kind)
+    assert isinstance(figure, Figure)
+    assert figure.alt.startswith(KINDS[kind])
+    shown = figure._repr_html_()
+    assert shown.count("<svg") == 1
+    assert f'role="img" aria-label="{KINDS[kind]}' in shown
+    assert repr(figure) == f"Plot: {figure.alt}"
+
+
+def test_without_a_kind_all_are_drawn(cmp: fh.Comparison) -> None:
+    """Each a picture of its own in a page, all in one in a file."""
+    figure = cmp.plot()
+    assert figure._repr_html_().count("<svg") == 4
+    assert len(figure.axes) == 4
+    assert all(words in figure.alt for words in KINDS.values())
+
+
+def test_the_figures_are_those_of_the_tables(cmp: fh.Comparison) -> None:
+    """Dots at the means, lines along the intervals; lines of pairs from top to bottom in their order."""
+    (axes,) = cmp.plot("differences").axes
+    pairs = cmp.pairs()
+    dots = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert [x for x, _ in dots] == pairs["difference"].tolist()
+    assert [y for _, y in dots] == [0, 1, 2]
+    segments = [collection.get_segments()[0][:, 0].tolist() for collection in axes.collections]
+    assert segments == pairs[["ci_low", "ci_high"]].values.tolist()
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+def test_it_has_no_background_and_the_ink_of_the_page(cmp: fh.Comparison) -> None:
+    """In a page `currentColor`; no style that would hold for the page or that its policy refuses; valid XML."""
+    figure = cmp.plot()
+    shown = figure._repr_html_()
+    for part in re.findall(r"<svg.*?</svg>", shown, re.DOTALL):
+        ElementTree.fromstring(part)
+        assert "currentColor" in part
+        for absent in ("<style", "style=", "<script", plot_svg.INK, "#ffffff", "#000000", "<image"):
+            assert absent not in part, absent
+    assert figure.patch.get_alpha() == 0
+    assert all(axes.patch.get_alpha() == 0 for axes in figure.axes)
+
+
+@pytest.mark.parametrize("colour", [plot_svg.INK, plot_svg.BETTER, plot_svg.WORSE])
+@pytest.mark.parametrize("paper", ["#ffffff", "#111111"])
+def test_colours_read_on_white_and_on_black(colour: str, paper: str) -> None:
+    """3 to 1 is what WCAG 2.2 asks of figures (success criterion 1.4.11)."""
+    assert _contrast(colour, paper) >= 3
+
+
+def _contrast(first: str, second: str) -> float:
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(x)] for x in (first, second)]
+    low, high = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in linear)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_same_figure_is_the_same_bytes(cmp: fh.Comparison) -> None:
+    """A saved notebook does not change by itself."""
+    assert cmp.plot()._repr_html_() == cmp.plot()._repr_html_()
+
+
+def test_nothing_of_pyplot_is_touched(cmp: fh.Comparison, tmp_path: object) -> None:
+    """No figure is kept alive, nothing is shown twice, the user's own settings hold for the user's own figures."""
+    before = dict(plt.rcParams)
+    cmp.plot().savefig(f"{tmp_path}/plot.png")
+    assert plt.get_fignums() == []
+    assert dict(plt.rcParams) == before
+
+
+def test_names_are_text_whatever_they_are() -> None:
+    """No markup, no formula of matplotlib's, and cut where they are long."""
+    names = ['"><script>alert(1)</script>', r"$\frac{1}{", "x" * 300]
+    frame = tall({name: np.random.default_rng(i).normal(size=10) for i, name in enumerate(names)})
+    figure = fh.compare(frame, score="s").plot()
+    shown = figure._repr_html_()
+    assert "<script" not in shown
+    assert "&lt;script&gt;alert" in shown
+    labels = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
+    assert max(map(len, labels)) < 50
+    for part in re.findall(r"<svg.*?</svg>", shown, re.DOTALL):
+        ElementTree.fromstring(part)
+
+
+def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:
+    """One line with what there is."""
+    frame = scores(a=0.0)
+    for kind, said in (("wins", "no two variants have a score of the same row"), ("seconds", "no run has its seconds")):
+        with pytest.raises(fh.InputError, match=said):
+            fh.compare(frame, score="s").plot(kind)
+    with pytest.raises(fh.InputError, match="kind is 'bars'; give 'scores', 'differences', 'wins' or 'seconds'"):
+        cmp.plot("bars")
+    with pytest.raises(fh.InputError, match="backend is 'plotly'; give 'matplotlib' or 'altair'"):
+        cmp.plot(backend="plotly")  # type: ignore[arg-type]
+    assert "Score" not in fh.compare(frame, score="s").plot("scores").alt
+
+
+def test_altair_draws_the_same_numbers(cmp: fh.Comparison) -> None:
+    """With the same words as its description, and no background."""
+    chart = cmp.plot(backend="altair")
+    value = chart.to_dict()
+    assert value["config"]["background"] == "transparent"
+    assert [part["description"] for part in value["vconcat"]] == [cmp.plot(kind).alt for kind in KINDS]
+    tables = value["datasets"].values()
+    assert any([line.get("difference") for line in table] == cmp.pairs()["difference"].tolist() for table in tables)
+    assert cmp.plot("wins", backend="altair").to_dict()["description"] == cmp.plot("wins").alt
+
+
+# --- limits
+
+
+def test_a_batch_shows_how_many_calls_the_service_let_through() -> None:
+    """The limit as it was learned, with the calls that were refused."""
+    hive = LocalHive(concurrency=3, latency_s=0.01)
+    hive.workflow("echo", variant="a")(lambda text: text)
+    batch = fh.batch([{"text": str(i)} for i in range(60)], "echo", client=hive.client(), progress=False)
+    figure = batch.plot("limits")
+    told = re.fullmatch(
+        r"Calls at once over \d+\.\d s: the limit began at \d, was between \d and (\d+), and ended at 3; "
+        r"(\d+) calls? refused \(429\)\.", figure.alt,
+    )  # fmt: skip
+    assert told, figure.alt
+    assert (int(told[1]), int(told[2])) == (max(m.limit for m in batch._control.moments), batch.counts.refused)
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["calls out", "limit", "refused (429)"]
+    assert "currentColor" in figure._repr_html_()
+
+
+def test_a_batch_that_called_nothing_here_has_no_limits_to_show() -> None:
+    """Its answers were there already: only calls of this process are known."""
+    hive = LocalHive(name="echoes")
+    hive.workflow("echo", variant="a")(lambda text: text)
+    rows = [{"text": "x"}]
+    fh.batch(rows, "echo", client=hive.client(), progress=False)
+    again = fh.batch(rows, "echo", client=hive.client(), progress=False)
+    with pytest.raises(fh.SettingsError, match="this process has made no call for echo-"):
+        again.plot("limits")
+    with pytest.raises(fh.SettingsError, match="kind is 'scores'; a batch plots 'limits'"):
+        again.plot("scores")
+
+
+def test_a_gate_remembers_changes_and_refusals_and_little_else() -> None:
+    """Answers that tell nothing new are thinned out in time; memory is bounded."""
+    memory, begin = Memory(), datetime(2026, 11, 25, tzinfo=UTC)
+    for i in range(40_000):
+        memory.note(begin + timedelta(milliseconds=i), limit=5, out=5, event="answered")
+    assert 150 <= len(memory.moments()) <= 161
+    memory.note(begin, limit=5, out=5, event="refused")
+    memory.note(begin, limit=4, out=5, event="answered")
+    assert [m.event for m in memory.moments()[-2:]] == ["refused", "limit"]
+    for i in range(30_000):
+        memory.note(begin, limit=i, out=1, event="answered")
+    assert len(memory.moments()) == 10_000

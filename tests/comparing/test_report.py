@@ -1,0 +1,223 @@
+"""`cmp.report(...)`: one file, offline, safe, without secrets; and the same as Markdown and as a workbook."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+
+import fh_notebook as fh
+from fh_notebook.comparing.report_markdown import escaped
+from fh_notebook.local import LocalHive
+
+HOSTILE = [
+    "</script><script>document.title='owned'</script>",
+    "<img src=x onerror=\"document.title='owned'\">",
+    "<!--<script>",
+    "=cmd|' /C calc'!A0",
+    "[click](javascript:alert(1)) ![p](https://evil.example/x.png) @maintainer",
+    "| a | b |\n|---|---|\n# heading `code` <b>bold</b>",
+    "\u202egnirts desrever \x00 \ud800 \u2028 line",
+    "https://evil.example/?q=1 www.evil.example mailto:a@evil.example",
+]
+SECRET = "fhk_" + "s3cretkey0123456789"
+
+
+@pytest.fixture(scope="module")
+def hostile() -> fh.Comparison:
+    lines = [
+        {"row": row, "variant": variant, "output": text, "s": (row + i) % 2, "ticket": text, "expected_output": text}
+        for row, text in enumerate(HOSTILE)
+        for i, variant in enumerate(["<b>bold</b>", "=1+1|x"])
+    ]
+    return fh.compare(lines, score="s")
+
+
+class Page(HTMLParser):
+    """What a page is made of: tags with their attributes, and the text of its scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside: dict[str, list[str]] = {"script": [], "style": []}
+        self._tag = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._tag = tag
+
+    def handle_data(self, data: str) -> None:
+        if self._tag in self.inside:
+            self.inside[self._tag].append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._tag = ""
+
+
+def test_the_page_runs_its_own_script_and_nothing_else(hostile: fh.Comparison, tmp_path: Path) -> None:
+    """By the hashes in its content policy; no address, no style in place, no handler, no element of an output's."""
+    page = Page(hostile.report(tmp_path / "x.html").read_text("utf-8"))
+    (policy,) = (a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    data, script = page.inside["script"]
+    (style,) = page.inside["style"]
+    hashes = [f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'" for text in (script, style)]
+    assert policy == (
+        f"default-src 'none'; script-src {hashes[0]}; style-src {hashes[1]}; base-uri 'none'; form-action 'none'"
+    )
+    assert {tag for tag, _ in page.tags} & {"img", "iframe", "link", "b", "a", "base", "form", "object"} == set()
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name in ("style", "src")], (tag, attributes)
+        assert not [v for n, v in attributes.items() if n in ("href", "xlink:href") and not str(v).startswith("#")], tag
+    assert "innerHTML" not in script
+    assert json.loads(data)["rows"][0]["runs"][0]["output"] == HOSTILE[0]
+    assert not set(data) & set("<>&\u2028\u2029")
+
+
+def test_all_rows_and_every_figure_are_in_it(tmp_path: Path) -> None:
+    """Inputs, expected outputs, outputs, scores, errors; where it is from, and the settings."""
+    hive = fh.local.demo_hive(pace=0.0)
+    batch = fh.batch(fh.local.tickets(), "support-triage", client=hive.client(), progress=False)
+    cmp = fh.compare(batch)
+    text = cmp.report(str(tmp_path / "x.html")).read_text("utf-8")
+    page = Page(text)
+    data = json.loads(page.inside["script"][0])
+    assert len(data["rows"]) == len(fh.local.tickets())
+    assert data["inputs"] == ["ticket", "metadata.language", "metadata.channel"]
+    wide = cmp.wide()
+    for row, line in zip(data["rows"], wide.to_dict("records"), strict=True):
+        assert (row["pair"], row["expected"], row["differ"]) == (
+            line["row"],
+            line["expected_output"],
+            line["scores_differ"],
+        )
+        assert [run.get("output") for run in row["runs"]] == [line["keywords.output"], line["nearest.output"]]
+    (failed,) = [run for row in data["rows"] for run in row["runs"] if run["status"] == "failed"]
+    assert failed["error"] == "ValueError: the ticket has no words to compare with the examples"
+    for said in (*cmp.notes, cmp.verdict, batch.name, "support-triage", "Wilson", "20261125", "McNemar, exact"):
+        assert said.replace("'", "&#x27;") in text, said
+    assert text.count("<svg") == 4 + 2
+
+
+def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
+    """The mean of a row's repeats; what is not there."""
+    frame = pd.DataFrame({"row": ["p", "p", "p", "q"], "variant": ["a", "a", "b", "a"], "s": [0.5, 1.0, 2.5, None]})
+    data = json.loads(Page(fh.compare(frame, score="s").report(tmp_path / "x.html").read_text()).inside["script"][0])
+    assert data["rows"] == [
+        {"pair": "p", "expected": None, "inputs": [], "differ": True, "runs": [
+            {"status": "completed", "score": 0.75, "repeats": 2}, {"status": "completed", "score": 2.5}]},
+        {"pair": "q", "expected": None, "inputs": [], "differ": False, "runs": [{"status": "completed"}, None]},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "xlsx"])
+def test_no_secret_is_in_a_report(tmp_path: Path, ending: str) -> None:
+    """Neither a key, whoever said it, nor what a password Start variable was given."""
+    hive = LocalHive(api_key=SECRET)
+    fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
+    deployment = fh.Deployment("tell", variants=["a", "b"], inputs=fields)
+    for variant in "ab":
+        hive.workflow("tell", variant=variant)(lambda text, token: f"{text} {SECRET} Bearer abcdef123")
+    rows = [{"text": f"t{i}", "token": "hunter2hunter2", "expected_output": "x"} for i in range(8)]
+    batch = fh.batch(rows, deployment, client=hive.client(), progress=False)
+    assert batch.frame["status"].eq("completed").all()
+    file = fh.compare(batch, score=lambda run: len(run.text) + (run.variant == "b")).report(tmp_path / f"x.{ending}")
+    text = _all_text(file)
+    assert "t3 " in text
+    for secret in (SECRET, SECRET[4:], "hunter2", "abcdef123"):
+        assert secret not in text
+
+
+def _all_text(file: Path) -> str:
+    if file.suffix != ".xlsx":
+        return file.read_text("utf-8")
+    book = openpyxl.load_workbook(file)
+    return "\n".join(str(cell.value) for sheet in book for line in sheet.iter_rows() for cell in line)
+
+
+def test_markdown_holds_no_live_markup(hostile: fh.Comparison, tmp_path: Path) -> None:
+    """A parser with HTML, links and tables on finds our own headings and tables, and nothing of a model's."""
+    text = hostile.report(tmp_path / "x.md").read_text("utf-8")
+    assert text.startswith("# Comparison of 2 variants on 8 rows by s\n")
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    tokens = parser.parse(text)
+    flat = [*tokens, *(child for token in tokens for child in token.children or ())]
+    kinds = {token.type for token in flat}
+    assert kinds.isdisjoint({"html_block", "html_inline", "link_open", "image", "code_inline", "fence", "code_block"})
+    headings = [flat[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
+    assert [h.partition(" of ")[0] for h in headings] == [
+        "Comparison", "Summary", "Pairs", "Rows that differ", "Where this is from", "Settings",
+    ]  # fmt: skip
+    for bare in ("@maintainer", "https://evil", "www.evil", "\x00"):
+        assert bare not in text
+    rendered = parser.render(text)
+    assert "@maintainer" in rendered.replace("&#64;", "@")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_escaped_text_reads_as_what_it_is(text: str) -> None:
+    """In one line."""
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(f"| a |\n|---|\n| {escaped(text, 500)} |")
+    (cell,) = re.findall(r"<td>(.*?)</td>", page, re.DOTALL)
+    from html import unescape
+
+    from fh_notebook.batching.wording import one_line
+
+    assert unescape(cell) == one_line(text, 500)
+
+
+def test_a_workbook_has_sheets_of_values_and_no_formula(hostile: fh.Comparison, tmp_path: Path) -> None:
+    """Summary, pairs, rows, about; what a spreadsheet would take for a formula has an apostrophe."""
+    book = openpyxl.load_workbook(hostile.report(tmp_path / "x.xlsx"))
+    assert book.sheetnames == ["summary", "pairs", "rows", "about"]
+    cells = [cell for sheet in book for line in sheet.iter_rows() for cell in line if cell.value is not None]
+    assert not [cell.coordinate for cell in cells if cell.data_type == "f"]
+    assert not [cell.value for cell in cells if isinstance(cell.value, str) and cell.value.startswith("=")]
+    rows = pd.read_excel(tmp_path / "x.xlsx", sheet_name="rows")
+    assert rows["row"].tolist() == list(range(8))
+    assert rows["<b>bold</b>.output"][3] == "'" + HOSTILE[3]
+    summary = pd.read_excel(tmp_path / "x.xlsx", sheet_name="summary")
+    assert summary["mean"].tolist() == pytest.approx(hostile.leaderboard()["mean"].tolist())
+    about = dict(pd.read_excel(tmp_path / "x.xlsx", sheet_name="about").values.tolist())
+    assert hostile.verdict in (about["verdict"], about["verdict"].removeprefix("'"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("x.pdf", "x.pdf ends in .pdf; it must end in '.html', '.md' or '.xlsx'"), ("", "is a folder"), ("no/x.md", "there is no folder")],
+)  # fmt: skip
+def test_where_it_cannot_be_written_is_told(hostile: fh.Comparison, tmp_path: Path, name: str, said: str) -> None:
+    """Before anything is."""
+    with pytest.raises(fh.SettingsError, match=re.escape(said)):
+        hostile.report(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "xlsx"])
+def test_a_comparison_of_anything_can_be_reported(tmp_path: Path, ending: str) -> None:
+    """One variant, no score, no row that differs, two dates."""
+    frame = pd.DataFrame({"row": range(3), "variant": "a", "s": 1.0})
+    sources: list[tuple[Any, Any]] = [
+        (frame, "s"),
+        (frame.assign(output="x"), None),
+        (frame.head(0), "s"),
+        ({"monday": frame, "today": frame}, "s"),
+    ]
+    for source, score in sources:
+        assert fh.compare(source, score=score).report(tmp_path / f"x.{ending}").stat().st_size > 300
+
+
+def test_a_report_replaces_the_one_before_as_a_whole(hostile: fh.Comparison, tmp_path: Path) -> None:
+    """And leaves nothing else behind."""
+    (tmp_path / "x.md").write_text("before")
+    hostile.report(tmp_path / "x.md")
+    assert "before" not in (tmp_path / "x.md").read_text()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.md"]

@@ -1,0 +1,177 @@
+"""What can be compared: batches, frames, lists, and the same variant on two dates."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fh_notebook as fh
+from fh_notebook.comparing.scoring import observations
+from fh_notebook.comparing.sources import _of_columns, of_observations
+from fh_notebook.local import LocalHive
+
+
+def test_a_list_of_records_needs_no_batch_and_no_frame() -> None:
+    """A row, a variant and a score."""
+    lines = [{"row": row, "variant": variant, "s": row + (variant == "b")} for row in range(8) for variant in "ab"]
+    cmp = fh.compare(lines, score="s")
+    assert cmp.pairs()[["n", "difference"]].values.tolist() == [[8, 1.0]]
+
+
+def test_a_list_of_runs_is_compared_by_their_inputs() -> None:
+    """The variants of the same inputs are one row."""
+    runs = [fh.Run(status="completed", output=v, variant=v, inputs={"x": x}) for x in (1, 2) for v in "ab"]
+    cmp = fh.compare(runs, score=lambda run: run.output == "a")
+    assert cmp.wide()["a.score"].tolist() == [1.0, 1.0]
+    assert cmp.wide()["b.score"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ([], "the list is empty"),
+        ([1, 2], "holds runs, or records"),
+        ([pd.DataFrame(), pd.DataFrame()], 'fh.compare({"monday": b1, "today": b2})'),
+        ({"monday": pd.DataFrame({"row": [1], "variant": ["a"]})}, "give at least two, by name"),
+        ("batch", "not a str"),
+    ],
+)
+def test_what_cannot_be_compared_says_what_can(source: Any, said: str) -> None:
+    """With the cure."""
+    with pytest.raises(fh.InputError, match=re.escape(said)):
+        fh.compare(source, score="s")
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 5), st.sampled_from("ab"), st.sampled_from(["completed", "failed", "unknown", None]),
+            st.none() | st.floats(-3, 3), st.none() | st.sampled_from(["x", 3, {"k": 1}]), st.none() | st.floats(0, 2),
+        ),
+        min_size=1, max_size=20,
+    )
+)  # fmt: skip
+def test_a_table_read_as_columns_is_the_one_read_line_by_line(lines: list[tuple[Any, ...]]) -> None:
+    """The quick way says exactly what the other says."""
+    frame = pd.DataFrame(lines, columns=["row", "variant", "status", "s", "output", "elapsed_s"])
+    frame = frame.astype({"s": "float64", "elapsed_s": "float64", "output": object, "status": object})
+    quick = _of_columns(frame, "s", "row")
+    slow = of_observations(observations(frame, pair_on="row"), "s")
+    assert quick is not None
+    shared = [
+        "pair",
+        "variant",
+        "status",
+        "output",
+        "seconds",
+        "score",
+        "score_error",
+        "error",
+        "started_at",
+        "charged",
+    ]
+    pd.testing.assert_frame_equal(quick.lines[shared], slow.lines[shared], check_dtype=False)
+    assert (quick.scorer, quick.expected, set(quick.names)) == (slow.scorer, slow.expected, set(slow.names))
+    assert quick.column("row").tolist() == slow.column("row").tolist()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "boolean", "Int64", "Float64"])
+def test_scores_of_every_kind_of_number_are_read_as_columns(dtype: str) -> None:
+    """Nullable ones with their gaps."""
+    values: list[Any] = [1, 0, 1, None if dtype[0] in "IF" or dtype == "boolean" else 1]
+    frame = pd.DataFrame({"row": [1, 2, 3, 4], "variant": "a", "s": pd.array(values, dtype=dtype)})
+    assert _of_columns(frame, "s", "row") is not None
+    assert fh.compare(frame, score="s").summary()["n"].tolist() == [3 if values[3] is None else 4]
+
+
+# --- on two dates
+
+
+class Live:
+    """A live variant that somebody changes in between."""
+
+    def __init__(self) -> None:
+        self.hive = LocalHive(name="live")
+        self.good = 0.3
+
+        @self.hive.workflow("label", variant="live")
+        def live(number: int) -> str:
+            return "yes" if (number * 0.137) % 1 < self.good else "no"
+
+        @self.hive.workflow("label", variant="fixed")
+        def fixed(number: int) -> str:
+            return "yes" if number % 2 else "no"
+
+    def batch(self, variants: list[str], **options: Any) -> fh.Batch:
+        rows = [{"number": number, "expected_output": "yes"} for number in range(40)]
+        return fh.batch(rows, "label", variants=variants, client=self.hive.client(), progress=False, **options)
+
+
+def test_the_same_variant_on_two_dates_is_compared_as_two_are() -> None:
+    """Its names are those of the dates; before stands before after."""
+    live = Live()
+    monday = live.batch(["live"], name="monday")
+    live.good = 0.9
+    today = live.batch(["live"], name="today", fresh=True)
+    cmp = fh.compare({"monday": monday, "today": today})
+    assert cmp.variants == ["monday", "today"]
+    assert re.match(r"today beats monday by 0\.\d+ \(95% CI .* p < 0\.001 after Holm, 40 rows\)\.", cmp.verdict)
+    cmp.assert_better("today", than="monday")
+    assert cmp.notes == ()
+
+
+def test_the_very_same_answers_are_told_to_be_no_comparison() -> None:
+    """An identical cell resumes: nothing was called anew."""
+    live = Live()
+    cmp = fh.compare({"monday": live.batch(["live"]), "today": live.batch(["live"])})
+    assert any("40 answers of today are the very run of monday" in note and "fresh=True" in note for note in cmp.notes)
+    assert "score the same on each of the 40 rows" in cmp.verdict
+
+
+def test_of_several_variants_each_is_compared_with_itself() -> None:
+    """Not one with the other: that is what a batch of its own is for."""
+    live = Live()
+    monday = live.batch(["live", "fixed"], name="monday")
+    live.good = 0.9
+    today = live.batch(["live", "fixed"], name="today", fresh=True)
+    cmp = fh.compare({"monday": monday, "today": today})
+    assert cmp.pairs()[["a", "b"]].values.tolist() == [
+        ["live (monday)", "live (today)"],
+        ["fixed (monday)", "fixed (today)"],
+    ]
+    assert "live (today) beats live (monday)" in cmp.verdict
+    assert "fixed (monday) and fixed (today) score the same" in cmp.verdict
+    with pytest.raises(fh.InputError, match="were not compared"):
+        cmp.assert_better("live (today)", than="fixed (monday)")
+
+
+def test_what_would_make_it_a_false_comparison_is_told() -> None:
+    """Other inputs in a row, other variants under the names, none in common."""
+    frames = [
+        pd.DataFrame({"row": range(8), "variant": variant, "s": 1.0, "text": texts})
+        for variant, texts in (("a", ["x"] * 8), ("b", ["x"] * 6 + ["y"] * 2))
+    ]
+    notes = fh.compare({"before": frames[0], "after": frames[1]}, score="s").notes
+    assert "These are not the same variant: before ran a, after ran b." in notes
+    assert any("On 2 rows the inputs of before and after are not the same (the first: 6)" in note for note in notes)
+    both = [pd.concat([frame, frame.assign(variant=name)]) for frame, name in zip(frames, "cd", strict=True)]
+    with pytest.raises(fh.InputError, match="no variant is in two of them"):
+        fh.compare({"before": both[0], "after": both[1]}, score="s")
+
+
+def test_answers_of_several_days_are_told_to_be_that() -> None:
+    """A live variant may have changed meanwhile; those of a day are not."""
+    begun = pd.date_range("2026-11-20 08:00", periods=12, freq="9h", tz="UTC")
+    frame = pd.DataFrame({"row": range(12), "variant": "a", "s": 1.0, "started_at": begun})
+    (note,) = fh.compare(frame, score="s").notes
+    assert note.startswith("The answers were taken over 4.1 days (20 Nov 08:00 to 24 Nov 11:00 UTC)")
+    assert fh.compare(frame.head(3), score="s").notes == ()
+    as_text = frame.assign(started_at=frame["started_at"].astype(str), s=np.where(frame["row"] > 3, "1", "0"))
+    assert fh.compare(as_text, score=lambda run, row: int(row["s"])).notes == (note,)
