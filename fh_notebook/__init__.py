@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from fh_notebook.calls import ainvoke, invoke
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.pending import PendingRun
+    from fh_notebook.client.receiver import CallbackReceiver
     from fh_notebook.comparing import scorers as score
     from fh_notebook.comparing.comparison import Comparison, compare
     from fh_notebook.contract.models import Deployment, InvokeRequest
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
         StoreError,
     )
     from fh_notebook.notebook.form import Form, form
+    from fh_notebook.reattaching import areattach, pending, reattach
     from fh_notebook.session import deployments
     from fh_notebook.settings import configure
     from fh_notebook.values import UNSET, Secret
@@ -78,6 +81,8 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.calls": ("ainvoke", "invoke"),
     "fh_notebook.client.blocking": ("Client",),
     "fh_notebook.client.client": ("AsyncClient",),
+    "fh_notebook.client.pending": ("PendingRun",),
+    "fh_notebook.client.receiver": ("CallbackReceiver",),
     "fh_notebook.comparing.comparison": ("Comparison", "compare"),
     "fh_notebook.contract.models": ("Deployment", "InvokeRequest"),
     "fh_notebook.contract.run": ("Asset", "Run"),
@@ -109,6 +114,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "StoreError",
     ),
     "fh_notebook.notebook.form": ("Form", "form"),
+    "fh_notebook.reattaching": ("areattach", "pending", "reattach"),
     "fh_notebook.session": ("deployments",),
     "fh_notebook.settings": ("configure",),
     "fh_notebook.values": ("UNSET", "Secret"),
@@ -128,6 +134,7 @@ __all__ = [
     "AuthError",
     "Batch",
     "CallError",
+    "CallbackReceiver",
     "Client",
     "Comparison",
     "ConnectFailed",
@@ -137,6 +144,7 @@ __all__ = [
     "InputError",
     "InvokeRequest",
     "LimitReached",
+    "PendingRun",
     "Run",
     "RunFailed",
     "Secret",
@@ -147,6 +155,7 @@ __all__ = [
     "abatch",
     "ainvoke",
     "any_",
+    "areattach",
     "array",
     "batch",
     "boolean",
@@ -168,6 +177,8 @@ __all__ = [
     "number",
     "open_batch",
     "parse_event",
+    "pending",
+    "reattach",
     "score",
     "store",
     "text",

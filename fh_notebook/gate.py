@@ -20,8 +20,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Hashable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -151,6 +151,20 @@ class Gate:
             On entering: the daily cap is used up; no call was made.
         """
         return Slot(self._enter, self._leave, group)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Give a slot that is held back for the block, and take it again after it, over the limit if need be.
+
+        For a call that the service has taken and answers later: it is not out meanwhile.
+        """
+        with self._lock:
+            self._give_back(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.in_flight += 1
 
     async def turn(self) -> bool:
         """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.

@@ -22,16 +22,18 @@ from fh_notebook.contract.catalog import LOCAL_SOURCE, Deployments, meant
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.gate import Gate
 from fh_notebook.log import log
 from fh_notebook.values import Secret, as_secret, redact
 
 if TYPE_CHECKING:
+    from fh_notebook.client.receiver import CallbackReceiver
     from fh_notebook.local.hive import LocalHive
+    from fh_notebook.store.pending_runs import PendingRuns
     from fh_notebook.store.store import Store
 
-__all__ = ["client_for", "client_of_hive", "connection", "deployments", "gate", "local_hive", "store"]
+__all__ = ["client_for", "client_of_hive", "connection", "deployments", "gate", "local_hive", "receiver", "store"]
 
 LOCAL_URL: Final = "http://local/v1"
 """The address of a hive in process: nothing listens there, the transport is the hive itself."""
@@ -52,6 +54,7 @@ class _State:
         """Of earlier settings: a batch in the background may still use one, so none is closed before `reset`."""
         self.hive: LocalHive | None = None
         self.told: set[str] = set()
+        self.receiver: CallbackReceiver | None = None
 
 
 _state = _State()
@@ -70,6 +73,8 @@ def reset() -> None:
     """Close what this process has open and forget it: the store's files and the session's client."""
     global _state
     ended, _state = _state, _State()
+    if ended.receiver is not None:
+        ended.receiver.stop()
     for client in (ended.client, *ended.retired):
         if client is not None:
             client.close()
@@ -131,6 +136,28 @@ def _keeper(find_workspace: Callable[[], str]) -> Callable[[Run, Secrets], Await
             tell_once(f"The answer was not kept: {redact(str(broken))}")
 
     return keep
+
+
+def _pending_book(find_workspace: Callable[[], str]) -> PendingRuns | None:
+    """Return where pending runs of a workspace are written down; ``None`` where nothing is kept, or cannot be."""
+    from fh_notebook.store.pending_runs import PendingRuns
+
+    try:
+        kept = store()
+    except StoreError as broken:
+        tell_once(f"Runs that are waited for are not written down: {redact(str(broken))}")
+        return None
+    return None if kept is None else PendingRuns(kept, find_workspace(), tell=tell_once)
+
+
+def receiver() -> CallbackReceiver:
+    """Return this process's own receiver of callbacks, which only this machine reaches; not started yet."""
+    from fh_notebook.client.receiver import CallbackReceiver
+
+    with _state.lock:
+        if _state.receiver is None:
+            _state.receiver = CallbackReceiver()
+        return _state.receiver
 
 
 def tell_once(text: str) -> None:
@@ -198,6 +225,9 @@ def connection(
         keep=_keeper(lambda: workspace),
         find_deployment=_finder(_catalogue),
         known_deployments=_catalogue,
+        pending_book=lambda: _pending_book(lambda: workspace),
+        receiver=receiver,
+        tell=tell_once,
     )
 
 
@@ -233,6 +263,9 @@ def connection_of_hive(
         keep=_keeper(find_workspace),
         find_deployment=_finder(lambda: _own_of(hive), known),
         known_deployments=known,
+        pending_book=lambda: _pending_book(find_workspace),
+        receiver=receiver,
+        tell=tell_once,
     )
 
 

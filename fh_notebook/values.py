@@ -9,9 +9,9 @@ import hmac
 import re
 from enum import Enum
 from typing import Any, Final
-from weakref import ref
+from weakref import WeakValueDictionary, ref
 
-__all__ = ["MASK", "UNSET", "Secret", "Unset", "as_secret", "redact"]
+__all__ = ["MASK", "UNSET", "Secret", "Unset", "as_secret", "redact", "shared_secret"]
 
 MASK: Final = "***"
 
@@ -95,6 +95,20 @@ def as_secret(value: Any) -> Any:
     """
     return Secret(value) if isinstance(value, str) else value
 
+
+def shared_secret(value: str) -> Secret:
+    """Return the one `Secret` that this process holds of `value`.
+
+    The answer to every call by callback delivery repeats the signing secret: a thousand runs that are out would else be
+    a thousand secrets, all of which `redact` looks for in every text.
+    """
+    found = _SHARED.get(value)
+    if found is None:
+        found = _SHARED[value] = Secret(value)
+    return found
+
+
+_SHARED: WeakValueDictionary[str, Secret] = WeakValueDictionary()
 
 _LIVE: dict[int, ref[Secret]] = {}
 """Every secret that this process holds, each object by itself: what `redact` must know to be complete."""

@@ -18,6 +18,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Deployment.save": ("fh_notebook.store.catalog_file", "save"),
     "Deployment.from_history": ("fh_notebook.batching.history", "deployment_from_history"),
     "Run.save_assets": ("fh_notebook.client.assets", "save_assets"),
+    "PendingRun.show": ("fh_notebook.notebook.pending_view", "show"),
     "LocalHive.client": ("fh_notebook.session", "client_of_hive"),
     "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),

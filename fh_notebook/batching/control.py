@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop
 from fh_notebook.batching.agenda import Agenda
+from fh_notebook.batching.delivery import AT_ONCE
 from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
@@ -100,7 +101,10 @@ class Control:
     @property
     def limit(self) -> int:
         """How many calls may be out at once now."""
-        return int(self._client.gate.limit)
+        start = self._start
+        if start is not None and start.gate is not None:
+            return int(start.gate.limit)
+        return AT_ONCE if self._options.delivery in ("callback", "poll") else int(self._client.gate.limit)
 
     @property
     def moments(self) -> tuple[Moment, ...]:

@@ -71,10 +71,20 @@ class StoreLedger:
         The store's newest line when the answers were looked up: later ones are somebody else's news.
     call_lost : bool
         Whether jobs of owners that ended are called again (``retry_unknown=True``, ``fresh=True``).
+    left : frozenset of str
+        Keys of jobs that an owner that ended had submitted: they are taken over, since they are not called again.
     """
 
     def __init__(
-        self, store: Store, *, batch: str, workspace: str, owner: Owner, seen_id: int, call_lost: bool = False
+        self,
+        store: Store,
+        *,
+        batch: str,
+        workspace: str,
+        owner: Owner,
+        seen_id: int,
+        call_lost: bool = False,
+        left: frozenset[str] = frozenset(),
     ) -> None:
         self._store = store
         self._batch = batch
@@ -82,6 +92,7 @@ class StoreLedger:
         self._owner = owner
         self._seen_id = seen_id
         self._call_lost = call_lost
+        self._left = left
 
     async def claim(self, job: Job) -> Turn:
         """Ask for a job; see :class:`Turn`."""
@@ -99,7 +110,7 @@ class StoreLedger:
         """Somebody has it: wait while they live, and else say that it may have run, or take it over."""
         if holder == self._owner.name or self._store.is_alive(holder):
             return HELD
-        if self._call_lost:
+        if self._call_lost or job.key in self._left:
             taken = await self._store.take_over(self._batch, job.key, from_owner=holder, owner=self._owner)
             return GO if taken else HELD
         run = lost_run(job)

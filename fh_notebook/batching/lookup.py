@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from fh_notebook.batching.delivery import left_behind
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
 from fh_notebook.batching.outcomes import DONE, FAILED, UNKNOWN, is_reusable
@@ -108,13 +109,14 @@ class LookUp:
             found |= _newest_reusable(others, self.batch)
         if call_lost:
             return found
+        left = left_behind(self.store, self.batch)  # their outcomes are still to come: they are open, not unknown
         newest: dict[str, Seen] = {}
         for seen in own:
             newest.setdefault(seen.key, seen)
         for key, seen in newest.items():
-            if key not in found and seen.status not in ("completed", "failed"):
+            if key not in found and key not in left and seen.status not in ("completed", "failed"):
                 found[key] = Known(UNKNOWN, seen.id, seen.kept_at, reused=False)
-        return found | self._lost(wanted, found, now)
+        return found | self._lost({key: job for key, job in wanted.items() if key not in left}, found, now)
 
     def _lost(self, wanted: Mapping[str, Job], found: Mapping[str, Known], now: datetime) -> dict[str, Known]:
         """Settle the claims of owners that ended: those jobs may have run."""

@@ -15,6 +15,7 @@ from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
+from fh_notebook.batching.delivery import checked_delivery
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.kept import KeptJobs, fingerprint, joined_arms
@@ -187,6 +188,8 @@ def _options(
     wait_for_reset: bool,
     progress: Any,
     on_event: Any,
+    delivery: Any,
+    receiver: Any,
     named: bool,
     is_stream: bool,
 ) -> Options:
@@ -211,6 +214,8 @@ def _options(
         wait_for_reset=wait_for_reset,
         on_event=on_event,
         progress=progress,
+        delivery=checked_delivery(delivery, receiver),
+        receiver=receiver,
         reuse=_checked_reuse(None if fresh else reuse),
         retry_unknown=retry_unknown,
         named=named,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.batching.delivery import AT_ONCE, Deliver, Delivery
 from fh_notebook.batching.engine import Engine
 from fh_notebook.batching.events import Event, Finished, Retried, Started, Throttled
 from fh_notebook.batching.feed import Feed, Seen
@@ -31,6 +32,7 @@ from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
+    from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["Ahead", "Options", "Start", "Windows", "at_once", "budget_of", "chained"]
 
@@ -60,6 +62,9 @@ class Options:
     progress: Any
     reuse: Reuse
     retry_unknown: bool
+    delivery: Delivery = "direct"
+    receiver: CallbackReceiver | None = None
+    """Who receives callbacks, where they come so."""
     named: bool
     """Whether the user named it: then the answers of other names are not offered."""
     now: Callable[[], datetime] = utc_now
@@ -114,6 +119,8 @@ class Start:
         self._hear = hear
         self._changed = changed
         self.engine: Engine | None = None
+        self.gate: Any = None
+        """What its calls go through, while it runs."""
         self.max_concurrency = options.max_concurrency
         self.paused = False
         self.waiting_until: datetime | None = None
@@ -158,6 +165,24 @@ class Start:
             owner.end()
 
     async def _run(self, windows: Windows, planned: int, owner: Owner) -> None:
+        options = self._options
+        deliver = Deliver(
+            options.delivery,
+            receiver=options.receiver,
+            client=self._client.aclient,
+            store=self._store,
+            batch=self._name,
+        )
+        try:
+            await self._deliver(windows, planned, owner, deliver)
+        finally:
+            self.gate = None
+            deliver.end()
+        if self.engine is not None and self.engine.stopped is not None and self.engine.stopped.reason == "store":
+            await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+
+    async def _deliver(self, windows: Windows, planned: int, owner: Owner, deliver: Deliver) -> None:
+        attempt = await deliver.ready()
         ledger = StoreLedger(
             self._store,
             batch=self._name,
@@ -165,11 +190,13 @@ class Start:
             owner=owner,
             seen_id=self._feed.seen_id,
             call_lost=self._call_lost,
+            left=deliver.left,
         )
-        with self._tuned_gate() as gate:
+        with self._tuned_gate() as shared:
+            self.gate = deliver.gate(shared, self.max_concurrency)
             self.engine = Engine(
-                attempt=self._client.aclient.attempt,
-                gate=gate,
+                attempt=attempt,
+                gate=self.gate,
                 ledger=ledger,
                 emit=self._take,
                 batch=self._name,
@@ -179,10 +206,14 @@ class Start:
                 rate=self._options.rate,
                 now=self._options.now,
             )
+            deliver.on_switch = self._have_queued
             self.engine.pause(self.paused)
             await self.engine.run(self._jobs_of(windows))
-        if self.engine.stopped is not None and self.engine.stopped.reason == "store":
-            await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+
+    def _have_queued(self) -> None:
+        """Bound what is out by a number, where slots are lent while the service has runs wait."""
+        if self.engine is not None and self.engine.max_in_flight is None:
+            self.engine.retune(AT_ONCE)
 
     def _keep_owed(self) -> None:
         with suppress(Exception):  # it is told already that the store fails, and tried again at the next start
@@ -219,6 +250,9 @@ class Start:
     def _tuned_gate(self) -> Iterator[Any]:
         """Hold the workspace's gate at the batch's own number, where it has one, while the batch runs."""
         gate = self._client.gate
+        if self._options.delivery in ("callback", "poll"):  # they go past it
+            yield gate
+            return
         before = gate.fixed_at
         if self.max_concurrency is not None:
             gate.fix(self.max_concurrency)
@@ -234,7 +268,8 @@ class Start:
         """Change how many calls are out at once."""
         self.max_concurrency = max_concurrency
         if self.engine is not None:
-            self._client.gate.fix(max_concurrency)
+            gate = self.gate or self._client.gate
+            gate.fix(AT_ONCE if max_concurrency is None and gate is not self._client.gate else max_concurrency)
             self.engine.retune(max_concurrency)
 
     def pause(self, paused: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fh_notebook import session
 from fh_notebook.batching import making
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.delivery import Delivery
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.lookup import Reuse
 from fh_notebook.contract.models import Deployment
@@ -20,6 +21,7 @@ from fh_notebook.contract.models import Deployment
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["abatch", "batch", "last_batch", "last_batch_at"]
 
@@ -64,6 +66,8 @@ def batch(
     dry_run: bool = False,
     progress: Any = True,
     on_event: Callable[[Event], object] | None = None,
+    delivery: Delivery = "direct",
+    receiver: CallbackReceiver | None = None,
 ) -> Batch:
     """Run every row through every variant, and return what came of it. Running the same cell again goes on.
 
@@ -126,6 +130,13 @@ def batch(
         Show how far it is; a function makes the display (see :mod:`fh_notebook.batching.progress`).
     on_event : function of an event, optional
         Told of everything, on the background thread; must return at once. If it raises it is not called again.
+    delivery : {"direct", "callback", "poll", "auto"}
+        How answers come: in the response; by callback, where the service queues what is over the plan's cap instead of
+        refusing it, and a human in the loop may pause a run; by asking for them, where no callback can come; or
+        directly, and by callback what the service refuses to run so, and once the cap has refused a call. By
+        callback and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
+    receiver : CallbackReceiver, optional
+        Who receives callbacks; by default this process's own, where the service is on this machine.
 
     Returns
     -------
@@ -189,6 +200,8 @@ async def abatch(
     dry_run: bool = False,
     progress: Any = True,
     on_event: Callable[[Event], object] | None = None,
+    delivery: Delivery = "direct",
+    receiver: CallbackReceiver | None = None,
 ) -> Batch:
     """Await :func:`batch`: the same arguments, results and errors, from any running loop.
 

@@ -219,7 +219,8 @@ class Worker:
 
     async def _finish(self, entry: Entry, run: Run, *, goes_on: bool = True) -> Next:
         """Keep the answer; with it goes the claim of the job that comes next in this slot."""
-        run = replace(run, attempts=entry.sent, inputs=entry.job.shown_inputs)
+        # What one exchange cost beyond itself: look-ups, where the answer did not come in the response.
+        run = replace(run, attempts=entry.sent + run.attempts - 1, inputs=entry.job.shown_inputs)
         if not (run.done or run.error):
             request = f" (request {run.request_id})" if run.request_id else ""
             run = replace(run, error=f"the service took it and it had not ended{request}")

@@ -17,6 +17,9 @@ from fh_notebook.values import Secret, as_secret
 if TYPE_CHECKING:
     import httpx
 
+    from fh_notebook.client.pending import PendingRun
+    from fh_notebook.client.receiver import CallbackReceiver
+
 __all__ = ["Client"]
 
 
@@ -129,6 +132,86 @@ class Client:
             callback_url=callback_url,
             tool_approval=tool_approval,
         )
+        return await loop.bridge(work)
+
+    def submit(
+        self,
+        deployment: Deployment | str,
+        *,
+        variant: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        user: str | None = None,
+        tool_approval: str | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Start a run by callback delivery: :meth:`AsyncClient.submit`, with the same arguments, results and errors."""
+        work = self.aclient.submit(
+            deployment,
+            variant=variant,
+            inputs=inputs,
+            metadata=metadata,
+            user=user,
+            tool_approval=tool_approval,
+            callback=callback,
+            poll=poll,
+        )
+        return loop.run(work)
+
+    async def asubmit(
+        self,
+        deployment: Deployment | str,
+        *,
+        variant: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        user: str | None = None,
+        tool_approval: str | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Await :meth:`submit`."""
+        work = self.aclient.submit(
+            deployment,
+            variant=variant,
+            inputs=inputs,
+            metadata=metadata,
+            user=user,
+            tool_approval=tool_approval,
+            callback=callback,
+            poll=poll,
+        )
+        return await loop.bridge(work)
+
+    def trigger(
+        self,
+        endpoint_id: str,
+        variant_id: str,
+        *,
+        secret: str | Secret,
+        inputs: Mapping[str, Any] | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Start a run by its webhook endpoint: :meth:`AsyncClient.trigger`."""
+        secret = as_secret(secret)
+        work = self.aclient.trigger(endpoint_id, variant_id, secret=secret, inputs=inputs, callback=callback, poll=poll)
+        return loop.run(work)
+
+    async def atrigger(
+        self,
+        endpoint_id: str,
+        variant_id: str,
+        *,
+        secret: str | Secret,
+        inputs: Mapping[str, Any] | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Await :meth:`trigger`."""
+        secret = as_secret(secret)
+        work = self.aclient.trigger(endpoint_id, variant_id, secret=secret, inputs=inputs, callback=callback, poll=poll)
         return await loop.bridge(work)
 
     def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:

@@ -20,13 +20,14 @@ from weakref import WeakKeyDictionary
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.delivered import Attempt, Delivered
 from fh_notebook.client.raising import raise_for
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
-from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
+from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
 from fh_notebook.errors import CallError, InputError, SettingsError
 from fh_notebook.log import log
 from fh_notebook.loop import briefly, tell_in_short, unbroken
@@ -35,6 +36,8 @@ from fh_notebook.values import Secret, as_secret, redact
 if TYPE_CHECKING:
     import httpx
 
+    from fh_notebook.client.exchange import Auth
+
 __all__ = ["AsyncClient", "Check"]
 
 KEEP_S: Final = 0.1
@@ -42,7 +45,7 @@ KEEP_S: Final = 0.1
 CUT_OFF: Final = "it was cancelled while it was out; it may have run"
 
 
-class AsyncClient:
+class AsyncClient(Delivered):
     """The client to await.
 
     Parameters
@@ -240,20 +243,20 @@ class AsyncClient:
 
     async def send(self, request: InvokeRequest) -> Run:
         """Send a request that is already made: :meth:`invoke` without the checking, with its results and errors."""
-        run, decision = await self._drive(request)
+        run, decision = await self.drive(request, self.attempt)
         if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
             raise_for(run, decision)
         await self.connection.keep(run, request.secrets)
         return run
 
-    async def _drive(self, request: InvokeRequest) -> tuple[Run, Decision]:
-        """Attempt until `decide` says that it is enough."""
+    async def drive(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, Decision]:
+        """Attempt, inside the gate, until `decide` says that it is enough; nothing is kept, but a call cut off."""
         begun: float | None = None
         for attempt in count(1):
             async with self.connection.gate.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
                 with self.connection.gate.call() as call:
-                    exchange = await self._attempt_or_keep(request, attempt)
+                    exchange = await self._attempt_or_keep(request, attempt_once, attempt)
                 decision = decide(
                     exchange.answer,
                     attempt=attempt,
@@ -270,11 +273,11 @@ class AsyncClient:
             await self._sleep(decision.wait_s)
         return replace(exchange.run, attempts=attempt), decision
 
-    async def _attempt_or_keep(self, request: InvokeRequest, attempt: int) -> Exchange:
+    async def _attempt_or_keep(self, request: InvokeRequest, attempt_once: Attempt, attempt: int) -> Exchange:
         """Attempt once. A call that is cancelled while it is out may have run, and is kept as such."""
         started_at, begun = datetime.now(UTC), time.perf_counter()
         try:
-            return await self.attempt(request)
+            return await attempt_once(request)
         except asyncio.CancelledError as cancelled:
             answer = Answer(broke="cancelled", elapsed_s=time.perf_counter() - begun)
             run = decode_answer(answer, request, started_at=started_at, origin=self.origin, attempts=attempt)
@@ -282,40 +285,6 @@ class AsyncClient:
             await unbroken(briefly(self.connection.keep(run, request.secrets), KEEP_S))
             tell_in_short(cancelled, "the call was out and may have run at the service all the same")
             raise
-
-    async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
-        """Ask the service what became of a call. Whether this counts against the daily cap is unknown.
-
-        Parameters
-        ----------
-        request_id : str
-            From ``Run.request_id``.
-        run_id : str, optional
-            From ``Run.run_id``: the older address is asked too when the first does not know the request.
-
-        Returns
-        -------
-        Run
-            Status ``unknown`` when the look-up itself failed, with the reason as its error.
-
-        Raises
-        ------
-        AuthError
-            The service refused the key.
-        """
-        if not isinstance(request_id, str) or not request_id:
-            raise InputError("there is no request id to ask for; it is in Run.request_id of an answered call")
-        run = await self._look_up(f"/public/requests/{_path_safe(request_id)}", request_id)
-        if run.status == "unknown" and run.status_code == 404 and run_id:
-            run = await self._look_up(f"/workflow_runs/{_path_safe(run_id)}", request_id)
-        return run
-
-    async def _look_up(self, path: str, request_id: str) -> Run:
-        answer = await self._exchange("GET", path)
-        run = decode_retrieved(answer, request_id=request_id, origin=self.origin)
-        if answer.status_code == 401:
-            raise_for(run, Decision(verdict=Verdict.STOP, reason="auth"))
-        return run
 
     async def check(self) -> Check:
         """Say whether the service is reached and takes the key, without running anything.
@@ -326,7 +295,7 @@ class AsyncClient:
         answer = await self._exchange("GET", "/public/models")
         return check_of(answer, self.origin, self.connection.key_source)
 
-    async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Any:
+    async def _exchange(self, method: str, path: str, content: bytes | None = None, *, auth: Auth | None = None) -> Any:
         from fh_notebook.client import exchange as edge
 
         transport = await self._transport()
@@ -336,7 +305,7 @@ class AsyncClient:
                 transport,
                 method,
                 self.connection.base_url + path,
-                auth=edge.BearerAuth(self.connection.key),
+                auth=auth or edge.BearerAuth(self.connection.key),
                 content=content,
                 max_response_bytes=self.connection.max_response_bytes,
                 timeout_s=self.connection.timeout_s,
@@ -378,9 +347,3 @@ class AsyncClient:
     def __repr__(self) -> str:
         here = self.connection
         return f"{type(self).__name__}({here.base_url}, key={here.key} from {here.key_source})"
-
-
-def _path_safe(identifier: str) -> str:
-    from urllib.parse import quote
-
-    return quote(identifier, safe="")

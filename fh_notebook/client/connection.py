@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy
 from fh_notebook.contract.run import Run
 from fh_notebook.slots import Call
@@ -21,7 +21,10 @@ from fh_notebook.values import Secret
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Connection", "GateLike"]
+    from fh_notebook.client.receiver import CallbackReceiver
+    from fh_notebook.client.submitting import PendingBook
+
+__all__ = ["Connection", "GateLike", "NoBook"]
 
 
 class GateLike(Protocol):
@@ -43,6 +46,41 @@ class GateLike(Protocol):
     def hear(self, decision: Decision, *, call: Call | None = None) -> None:
         """Learn from one answer."""
         ...
+
+
+class NoTicket:
+    """Of a book that nothing is written into: what is answered is kept as any single run."""
+
+    def __init__(self, keep: Callable[[Run], Awaitable[None]]) -> None:
+        self._keep = keep
+
+    async def accepted(self, run: Run) -> None:
+        """Note nothing."""
+
+    async def answered(self, run: Run) -> None:
+        """Keep the outcome."""
+        await self._keep(run)
+
+    async def drop(self) -> None:
+        """Do nothing."""
+
+    def let_go(self) -> None:
+        """Do nothing."""
+
+
+class NoBook:
+    """Writes no pending run down."""
+
+    def __init__(self, keep: Callable[[Run, Secrets], Awaitable[None]]) -> None:
+        self._keep = keep
+
+    async def open(self, request: InvokeRequest, secrets: Secrets) -> NoTicket:
+        """Return a ticket of nothing."""
+
+        async def keep(run: Run) -> None:
+            await self._keep(run, secrets)
+
+        return NoTicket(keep)
 
 
 async def _keep_nothing(run: Run, secrets: Secrets) -> None:
@@ -81,3 +119,13 @@ class Connection:
     unchecked; a name that is near to a known one raises `InputError`."""
     known_deployments: Callable[[], Deployments] = Deployments
     """Every deployment that is known where the names are looked up."""
+    pending_book: Callable[[], PendingBook | None] = lambda: None
+    """Where runs that are waited for are written down; ``None``: nowhere."""
+    receiver: Callable[[], CallbackReceiver | None] = lambda: None
+    """This process's own receiver of callbacks."""
+    tell: Callable[[str], None] = lambda text: None
+    """Tells the user something, once."""
+
+    def pending(self) -> PendingBook:
+        """Return where runs that are waited for are written down."""
+        return self.pending_book() or NoBook(self.keep)

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
@@ -20,7 +20,7 @@ from fh_notebook.client.transport import user_agent
 from fh_notebook.contract.models import Answer
 from fh_notebook.values import Secret, redact
 
-__all__ = ["BROKEN", "BearerAuth", "exchange"]
+__all__ = ["BROKEN", "Auth", "BearerAuth", "WebhookAuth", "exchange"]
 
 
 class BearerAuth:
@@ -32,6 +32,25 @@ class BearerAuth:
     def sign(self, request: httpx.Request) -> None:
         """Put the key on `request`, as a bearer token."""
         request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+
+
+class WebhookAuth:
+    """Puts the secret of a webhook endpoint on a request, in place of a key."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def sign(self, request: httpx.Request) -> None:
+        """Put the secret on `request`."""
+        request.headers["X-Fetch-Hive-Webhook-Secret"] = self._secret.reveal()
+
+
+class Auth(Protocol):
+    """What lets a request pass."""
+
+    def sign(self, request: httpx.Request) -> None:
+        """Put it on `request`."""
+        ...
 
 
 # The most special first: (httpx's error, our word, whether the service may have got the request).
@@ -62,7 +81,7 @@ async def exchange(
     method: str,
     url: str,
     *,
-    auth: BearerAuth,
+    auth: Auth,
     content: bytes | None = None,
     max_response_bytes: int,
     timeout_s: float,
@@ -80,8 +99,8 @@ async def exchange(
         The transport of the running loop.
     method, url : str
         What to ask.
-    auth : BearerAuth
-        Puts the key on the request.
+    auth : Auth
+        Puts the key, or a webhook's secret, on the request.
     content : bytes, optional
         The JSON body.
     max_response_bytes : int

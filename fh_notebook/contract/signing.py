@@ -9,19 +9,32 @@ place to change when somebody knows.
 Three spellings over the raw body are accepted: 64 lower-case hex digits, the same after ``sha256=``, and padded
 standard base64. Refused on purpose, since nobody is known to send them and each one more spelling is one more text that
 verifies: upper-case hex, base64 without its padding or in the URL alphabet, and several signatures in one header.
+
+What a receiver asks is :data:`CALLBACKS`, a scheme of the whole request: which headers carry what. Two others are ready
+for the day when the service says more: a timestamp that is signed with the body (`SignedHeader(timestamp_header=...)`),
+and Standard Webhooks (`StandardWebhooks`), both with a tolerance, so that an old delivery is not taken again.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fh_notebook.values import Secret
 
-__all__ = ["SCHEME", "HmacSha256", "Scheme", "sign", "verify_signature"]
+__all__ = [
+    "CALLBACKS", "SCHEME", "SIGNATURE_HEADER", "HmacSha256", "RequestScheme", "Scheme", "SignedHeader",
+    "StandardWebhooks", "sign", "verify_signature",
+]  # fmt: skip
+
+SIGNATURE_HEADER: Final = "x-fetch-hive-signature"
+TOLERANCE_S: Final = 300.0
+"""How old, or how early by the sender's clock, a signed timestamp may be: Standard Webhooks' own number."""
 
 MAX_HEADER: Final = 256
 """Characters. The longest spelling has 71; a header of megabytes is not even copied."""
@@ -52,15 +65,104 @@ class HmacSha256:
 
         Spellings are compared, never decoded values: several base64 texts decode to the same bytes.
         """
-        digest = hmac.new(secret, body, hashlib.sha256)
-        spelt = digest.hexdigest().encode()
-        spellings = (spelt, b"sha256=" + spelt, base64.b64encode(digest.digest()))
+        digest = hmac.digest(secret, body, "sha256")
+        spelt = digest.hex().encode()
+        spellings = (spelt, b"sha256=" + spelt, base64.b64encode(digest))
         # All are compared, so that the time does not tell which one came near.
         return sum(hmac.compare_digest(header, spelling) for spelling in spellings) > 0
 
 
 SCHEME: Final[Scheme] = HmacSha256()
 """The scheme of the service."""
+
+
+class RequestScheme(Protocol):
+    """How the request that carries a callback is signed."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The headers, in lower case, without which nothing is even read."""
+        ...
+
+    def accepts_request(
+        self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
+    ) -> bool:
+        """Whether one of `secrets` signed it; `now_s` is the time, in seconds since 1970."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedHeader:
+    """One header with the signature; with a timestamp's header, ``{timestamp}.`` is signed before the body."""
+
+    header: str = SIGNATURE_HEADER
+    scheme: Scheme = SCHEME
+    timestamp_header: str | None = None
+    tolerance_s: float = TOLERANCE_S
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The headers that must be there."""
+        return (self.header,) if self.timestamp_header is None else (self.header, self.timestamp_header)
+
+    def accepts_request(
+        self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
+    ) -> bool:
+        """Whether one of `secrets` signed it, and not too long ago where there is a timestamp."""
+        signed = body
+        if self.timestamp_header is not None:
+            stamp = headers.get(self.timestamp_header, b"").strip(b" \t")
+            if not _is_fresh(stamp, now_s, self.tolerance_s):
+                return False
+            signed = stamp + b"." + body
+        given = headers.get(self.header)
+        # All are tried, so that the time does not tell which one it was.
+        return sum(verify_signature(signed, given, secret, scheme=self.scheme) for secret in secrets) > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandardWebhooks:
+    """Standard Webhooks 1.0 (standardwebhooks.com): ``{id}.{timestamp}.{body}``, several signatures in one header."""
+
+    tolerance_s: float = TOLERANCE_S
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The headers that must be there."""
+        return ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+    def accepts_request(
+        self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
+    ) -> bool:
+        """Whether one of `secrets` signed it, not too long ago."""
+        name, stamp, listed = (headers.get(header, b"").strip(b" \t") for header in self.needs)
+        if not name or len(listed) > 8 * MAX_HEADER or not _is_fresh(stamp, now_s, self.tolerance_s):
+            return False
+        given = [one[3:] for one in listed.split(b" ") if one.startswith(b"v1,")]
+        signed = b".".join((name, stamp, body))
+        found = 0
+        for secret in secrets:
+            if (key := _standard_key(secret)) is not None:
+                spelt = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+                found += sum(hmac.compare_digest(one, spelt) for one in given)
+        return found > 0
+
+
+CALLBACKS: Final[RequestScheme] = SignedHeader()
+"""How the service is thought to sign its callbacks: what a receiver asks unless it is told otherwise."""
+
+
+def _is_fresh(stamp: bytes, now_s: float, tolerance_s: float) -> bool:
+    """Whether a timestamp of whole seconds is near to now, on either side."""
+    return len(stamp) <= 12 and stamp.isdigit() and abs(now_s - int(stamp)) <= tolerance_s
+
+
+def _standard_key(secret: Secret) -> bytes | None:
+    """Return the bytes of a secret that is spelt as Standard Webhooks spell one: ``whsec_`` and base64."""
+    try:
+        return base64.b64decode(secret.reveal().removeprefix("whsec_"), validate=True) or None
+    except (binascii.Error, ValueError):
+        return None
 
 
 def sign(body: bytes, secret: str | Secret) -> str:

@@ -13,16 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from fh_notebook.contract.callbacks import needs_callback
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import code_of
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.html import printable
-from fh_notebook.values import MASK, Secret, redact
+from fh_notebook.values import MASK, Secret, redact, shared_secret
 
 __all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event"]
 
 PLACEHOLDERS: Final = frozenset({"YOUR_DEPLOYMENT_NAME", "YOUR_VARIANT_NAME"})
 """What a Code Snippet says before somebody fills it in (CONTRACT section 9)."""
+
+BY_CALLBACK: Final = "run it by callback delivery: hive.submit(...), or %%fetchhive ... --delivery callback"
+"""The cure of a direct call that was refused because it cannot be one."""
 
 BROKEN_TEXTS: Final = {
     "connect": "the service could not be reached; nothing was sent",
@@ -136,6 +140,8 @@ def _refused_run(answer: Answer, body: Any, request: InvokeRequest, asked: dict[
         message = _text_of_page(answer, body)
     if status_code == 404 and PLACEHOLDERS & {request.deployment, request.variant}:
         message += "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: put your own names"
+    if not request.by_callback and needs_callback(answer):
+        message = f"{(message or '').rstrip('.')}; {BY_CALLBACK}"
     if 300 <= status_code < 400:
         message = f"the service answered {status_code}, a redirect; it is not followed with a key: check base_url"
     # What a 5xx says of itself is not proof that it did not run; a 503, and a 502 with a code, are (the one table).
@@ -255,7 +261,7 @@ def _secret_of(body: Mapping[str, Any]) -> Secret | None:
     for place in (body, data if isinstance(data, Mapping) else {}):
         found = place.get("webhook_secret")
         if isinstance(found, str) and found:
-            return Secret(found)
+            return shared_secret(found)
     return None
 
 
@@ -339,7 +345,7 @@ def parse_event(body: bytes) -> Run:
     data = event.get("data")
     inner = data if isinstance(data, Mapping) else {}
     suffix = str(event.get("event_type") or "").rpartition(".")[2]
-    status = suffix if suffix in {"completed", "failed"} else _status_of({**inner, **event}, 200)
+    status = suffix if suffix in STATUSES else _status_of({**inner, **event}, 200)
     message, code = _error_of(event, failed=status == "failed")
     ids = _ids_of(event, {})
     return Run(

@@ -8,6 +8,7 @@ golden exchanges in ``tests/contract/golden``, each by itself. Stages, in the or
 
 from __future__ import annotations
 
+from fh_notebook.local.approvals import Approval, Decision, aask_human, ask_human
 from fh_notebook.local.book import Call, Counts
 from fh_notebook.local.callbacks import Delivery
 from fh_notebook.local.demo import demo_hive, tickets, tickets_path
@@ -15,11 +16,15 @@ from fh_notebook.local.hive import LocalHive
 from fh_notebook.local.registry import WebhookEndpoint
 
 __all__ = [
+    "Approval",
     "Call",
     "Counts",
+    "Decision",
     "Delivery",
     "LocalHive",
     "WebhookEndpoint",
+    "aask_human",
+    "ask_human",
     "demo_hive",
     "tickets",
     "tickets_path",

@@ -39,6 +39,8 @@ class Record:
     ended_at: datetime | None = None
     output_json: str | None = None
     error: str | None = None
+    waiting_for: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Call:
     deployment: str
     variant: str
     status: str
-    """``queued``, ``running``, ``completed`` or ``failed``."""
+    """``queued``, ``running``, ``awaiting_approval``, ``completed`` or ``failed``."""
     error: str | None
     callback_url: str | None
     """Given: the call asked for callback delivery."""
@@ -65,6 +67,10 @@ class Call:
     """The request's body as it came."""
     output_json: str | None
     """The output as JSON text."""
+    waiting_for: str = ""
+    """Who a paused run waits for."""
+    question: str = ""
+    """What they are asked."""
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -211,4 +217,6 @@ def view(record: Record) -> Call:
         ended_at=record.ended_at,
         body=record.body,
         output_json=record.output_json,
+        waiting_for=record.waiting_for,
+        question=record.question,
     )

@@ -52,6 +52,7 @@ CODES: Final[tuple[Code, ...]] = (
         "You've reached your concurrency limit. Try again later or use async mode.",
         ours=True,
     ),
+    Code("async_required", 422, "This workflow has a human-in-the-loop step: use async mode.", ours=True),
     Code("provider_error", 502, "The model's provider answered with an error.", ours=True),
     Code("service_unavailable", 503, "The service is unavailable. Try again later.", ours=True),
     Code("gateway_timeout", 504, "The workflow did not answer in time.", ours=True),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fh_notebook.errors import SettingsError
+from fh_notebook.local.approvals import Approval, Decision
 from fh_notebook.local.book import Call, Counts, view
 from fh_notebook.local.callbacks import Delivery
 from fh_notebook.local.faults import Fault, Place
@@ -167,6 +168,44 @@ class Controls:
             left = len(self._service.faults)
             self._service.faults.clear()
             return left
+
+    # A human in the loop -------------------------------------------------------
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """The runs that are paused until somebody decides, the oldest first."""
+        return self._service.approvals.waiting()
+
+    def wait_approval(self, timeout_s: float | None = 10.0) -> Approval:
+        """Wait until a run is paused, and return what it asks: of several, the oldest.
+
+        Raises
+        ------
+        SettingsError
+            None was in time.
+        """
+        found = self._service.wait_approval(timeout_s)
+        if not found:
+            raise SettingsError(f"no run was paused within {timeout_s} s")
+        return found[0]
+
+    def decide(self, request_id: Any = None, approve: bool = True, *, note: str = "", by: str = "") -> Approval:
+        """Let a paused run go on, with a yes or a no.
+
+        Parameters
+        ----------
+        request_id : str or PendingRun, optional
+            Which run; the only one that is paused by default.
+        approve : bool
+            Yes or no; the workflow gets it as ``decision.approved``, with `note` and `by`.
+
+        Raises
+        ------
+        SettingsError
+            No such run is paused.
+        """
+        named = getattr(request_id, "request_id", request_id)
+        return self._service.approvals.decide(named, Decision(approved=bool(approve), note=note, by=by))
 
     # What happened -----------------------------------------------------------
 

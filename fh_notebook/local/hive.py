@@ -154,12 +154,20 @@ class LocalHive(Controls):
 
     # Workflows ---------------------------------------------------------------
 
-    def workflow(self, deployment: str, *, variant: str) -> Callable[[F], F]:
+    def workflow(self, deployment: str, *, variant: str, human: str | None = None) -> Callable[[F], F]:
         """Return a decorator that makes a function the workflow of a variant, and returns it as it is.
 
         The function's signature declares the Start variables (annotations, defaults, ``Literal``, ``Annotated``).
         Declared again, the name means the new function, as re-running a cell should; a hive without a lasting name has
         another :attr:`instance` then, so that the old function's kept answers are not taken for the new one's.
+
+        Parameters
+        ----------
+        deployment, variant : str
+            Its names.
+        human : str, optional
+            Who is in the loop: the workflow may pause with ``fh.local.ask_human(...)`` until :meth:`decide`. A direct
+            call of it is refused, as the service does.
 
         Raises
         ------
@@ -171,7 +179,7 @@ class LocalHive(Controls):
 
         def declare(func: F) -> F:
             with self._service.lock:
-                if self._service.registry.add(deployment, variant, func):
+                if self._service.registry.add(deployment, variant, func, human=human):
                     self._instance = _new_instance()
             return func
 

@@ -73,6 +73,10 @@ class Limits:
         """Give back the slot of a run that ended."""
         self.in_flight -= 1
 
+    def take_again(self) -> None:
+        """Take a slot, over the cap if need be: for a run that was paused."""
+        self._take_slot()
+
     def forget_running(self) -> None:
         """Give back all slots and forget who waits; what was counted of the day stays."""
         self.in_flight = self.waiting = 0

@@ -32,6 +32,8 @@ class Workflow:
     schema: Mapping[str, Any]
     """The Start variables, read off the function's signature."""
     is_async: bool
+    human: str | None = None
+    """Who is in the loop: it pauses for them, so it can be run by callback delivery only."""
 
     def check(self, inputs: Mapping[str, Any]) -> None:
         """Refuse inputs that do not fit the Start variables, all problems in one text.
@@ -69,7 +71,7 @@ class Registry:
     signing_secrets: dict[str, Secret] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], WebhookEndpoint] = field(default_factory=dict)
 
-    def add(self, deployment: str, variant: str, func: Callable[..., Any]) -> bool:
+    def add(self, deployment: str, variant: str, func: Callable[..., Any], *, human: str | None = None) -> bool:
         """Let `func` run for a variant; the same name again replaces it, as re-running a cell does.
 
         Returns
@@ -87,6 +89,8 @@ class Registry:
                 raise SettingsError(f"a workflow needs its {what} as a string, not {name!r}")
         if not callable(func):
             raise SettingsError(f"a workflow is a function, not {func!r}")
+        if human is not None and (not isinstance(human, str) or not human.strip()):
+            raise SettingsError(f"human is {human!r}; say who decides, such as 'finance'")
         schema = _schema.from_function(func)
         variants = self.workflows.setdefault(deployment, {})
         before = variants.get(variant)
@@ -96,6 +100,7 @@ class Registry:
             func=func,
             schema=schema,
             is_async=inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(type(func).__call__),
+            human=human,
         )
         if deployment not in self.signing_secrets:
             self.signing_secrets[deployment] = new_secret()

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fh_notebook.local import bodies, wire_out
+from fh_notebook.local.approvals import Approval, Approvals
 from fh_notebook.local.assets import Assets
 from fh_notebook.local.bodies import Ask
 from fh_notebook.local.book import Book, Call, Counts, Record, view
@@ -93,6 +94,7 @@ class Service:
         self.engine = Engine(self.postman.close)
         self._clock = clock
         self._threads = Threads()
+        self.approvals = Approvals(pause=self._pause, go_on=self._go_on, changed=self._tell_paused, now=self.now)
         self._hold_nothing()
         _services.add(self)
         # A hive that nobody holds any more ends its thread. At the interpreter's end a daemon just ends.
@@ -108,6 +110,7 @@ class Service:
         """Begin with nothing running, as in a child after ``os.fork``; workflows, settings and counters stay."""
         self._hold_nothing()
         self._threads.begin_afresh()
+        self.approvals.begin_afresh()
         self.engine.begin_afresh()
         self.postman.begin_afresh()
         self.limits.forget_running()
@@ -212,6 +215,12 @@ class Service:
         with self._changed:
             return self._changed.wait_for(self._is_idle, timeout_s)
 
+    def wait_approval(self, timeout_s: float | None) -> tuple[Approval, ...]:
+        """Wait until a run is paused, and return all that are; none when that did not come about in time."""
+        with self._changed:
+            self._changed.wait_for(self.approvals.waiting, timeout_s)
+        return self.approvals.waiting()
+
     def note_answer(self, status: int) -> None:
         """Count an answer to a request to run a workflow."""
         with self.lock:
@@ -226,6 +235,8 @@ class Service:
 
     async def _take(self, ask: Ask, workflow: Workflow, base_url: str) -> Answered:
         workflow.check(ask.inputs)
+        if workflow.human is not None and ask.callback_url is None:
+            raise Refusal("async_required")
         fault = self._fault("invoke", ask.deployment, ask.variant)
         if fault is not None and not fault.runs:
             return self._faulted(fault)
@@ -275,10 +286,27 @@ class Service:
             wait_s = draw_latency(options.latency_s, options.seed, record.number)
             if wait_s > 0:
                 await self.sleep(wait_s)
-            outcome = await perform(job.workflow, job.inputs, self._threads, record.base_url)
+            with self.approvals.run(record, job.workflow.human):
+                outcome = await perform(job.workflow, job.inputs, self._threads, record.base_url)
         finally:
             if job.pid == os.getpid():
                 self._end(record, outcome)
+
+    def _pause(self, record: Record) -> None:
+        with self.lock:
+            record.status = "awaiting_approval"
+            self.limits.release()
+            started = self._start_waiting()
+        self._run_later(started)
+
+    def _tell_paused(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _go_on(self, record: Record) -> None:
+        with self.lock:
+            record.status = "running"
+            self.limits.take_again()
 
     def _end(self, record: Record, outcome: Outcome) -> None:
         now = self.now()

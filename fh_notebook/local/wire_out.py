@@ -101,6 +101,9 @@ def request_details(call: Call, spelling: Spelling) -> Reply:
         "user_metadata": call.metadata,
     }
     inner = f'{{"output": {call.output_json or "null"}, "error": {_dumps(call.error)}}}'
+    if call.status == "awaiting_approval":  # UNKNOWN whether the service says who it waits for
+        asked = _dumps({"waiting_for": call.waiting_for, "question": call.question})
+        inner = f'{inner[:-1]}, "approval": {asked}}}'
     text = f'{_dumps(named)[:-1]}, "data": {inner}}}'
     return Reply(200, _encode(f'{{"request": {text}}}' if spelling == "sdk" else text), JSON_HEADERS)
 

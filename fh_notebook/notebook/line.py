@@ -14,7 +14,7 @@ import json
 import keyword
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final, NoReturn
@@ -31,6 +31,7 @@ CELL_HELP: Final = "%fetchhive help cell"
 """What shows all options of a cell, whether there is a cell or not."""
 
 SHOW: Final = ("text", "markdown", "json", "table")
+DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 
 _EXAMPLES: Final = """\
 the body is a YAML or JSON mapping of inputs, or a pasted Code Snippet. {{ expression }} takes the value of a notebook
@@ -74,6 +75,7 @@ class LineOptions:
     max_calls: int | None
     score: str | None
     show: str | None
+    delivery: str
     dry_run: bool
 
 
@@ -136,12 +138,15 @@ def _score(text: str) -> str:
     return column or "expected_output"
 
 
-def _shown(text: str) -> str:
-    if text in SHOW:
-        return text
-    close = nearest(text, SHOW)
-    meant = f"; did you mean {close!r}?" if close else ""
-    raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SHOW)}{meant}")
+def _one_of(words: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text in words:
+            return text
+        close = nearest(text, words)
+        meant = f"; did you mean {close!r}?" if close else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{meant}")
+
+    return read
 
 
 _KEY_IN_CELL: Final = f"a key does not belong in a cell, which is saved; {keys.LOGIN_CURE}"
@@ -174,7 +179,10 @@ def parser() -> argparse.ArgumentParser:
     add("--max-calls", type=_count, metavar="N", help="refuse, or with --over stop, at more calls than this")
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
-    add("--show", choices=SHOW, type=_shown, help="how outputs are shown")
+    add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
+    add("--delivery", choices=DELIVERIES, type=_one_of(DELIVERIES), default="direct",
+        help="how answers come: direct; callback or poll: the cell ends at once and its answers show when they come; "
+             "auto: what cannot be run directly by callback")  # fmt: skip
     add("--dry-run", action="store_true", help="show the calls that would be made, and make none")
     add("--api-key", "--key", type=_no_key, help=argparse.SUPPRESS)
     return made

@@ -97,6 +97,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         repeats=options.repeats,
         metadata=options.metadata or None,
         max_calls=options.max_calls,
+        delivery=options.delivery,  # type: ignore[arg-type]  # one of them, by the line
         dry_run=options.dry_run,
         client=client,
         progress=not options.dry_run,

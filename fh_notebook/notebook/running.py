@@ -20,7 +20,7 @@ from fh_notebook.contract.catalog import UnknownDeployment
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import FetchHiveError, InputError
-from fh_notebook.notebook import sending
+from fh_notebook.notebook import delivering, sending
 from fh_notebook.notebook.cell import CellCall, read_cell
 from fh_notebook.notebook.commands import COMMANDS, refuse_key
 from fh_notebook.notebook.json_values import value_of
@@ -94,7 +94,11 @@ class _Cell:
         if options.dry_run:
             print(sending.dry_run_text(client, requests, call.deployment))  # noqa: T201 - a cell's output
             return None
+        if options.delivery in ("callback", "poll"):
+            return self._submitted(options, delivering.submit_all(client, requests, options.delivery))
         sent = sending.send_all(client, requests)
+        if options.delivery == "auto" and sent.trouble is None and delivering.any_refused(sent.runs):
+            return self._submitted(options, delivering.submit_refused(client, requests, sent.runs))
         if sent.result is not None:
             self._bind(options.out, sent.result)
         sent.show(options.show)
@@ -104,6 +108,11 @@ class _Cell:
             self._remember(sent.result)  # also what came before a stop
         sent.raise_trouble()
         return None
+
+    def _submitted(self, options: LineOptions, result: Any) -> Any:
+        """Bind what goes on, and return it: as the cell's value it shows itself, and what comes of it."""
+        self._bind(options.out, result)
+        return result
 
     def _run_over(self, options: LineOptions, cell: str, client: Client) -> Any:
         from fh_notebook.batching.person import in_a_cell

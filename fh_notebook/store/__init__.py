@@ -18,6 +18,8 @@ a new line, and readers take the newest that serves. The workspace key and signi
     rows.py         table rows: the source columns of its rows
     scores.py       table scores: what scorers said of answers
     claims.py       table claims: what was about to be sent, and by whom
+    pending.py      table pending: runs whose outcome is delivered later
+    pending_runs.py what the rooms above hold of it
     forgetting.py   removing what was kept, over all tables
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, jobs, rows, scores
+from fh_notebook.store import answers, batches, claims, jobs, pending, rows, scores
 
 __all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "open_connection"]
 
@@ -34,6 +34,7 @@ MIGRATIONS: Final[Migrations] = (
     (*answers.CREATE, *batches.CREATE, *claims.CREATE),
     (*answers.WITH_CALLS, *batches.WITH_ID, *jobs.CREATE, *rows.CREATE),
     scores.CREATE,
+    pending.CREATE,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 

@@ -36,6 +36,19 @@ class Which:
             values.append(self.before.timestamp())
         return " AND ".join(conditions), tuple(values)
 
+    def of_pending(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition on lines of ``pending``."""
+        conditions: list[str] = ["1"]
+        values: list[object] = []
+        for column, value in (("batch", self.batch), ("deployment", self.deployment)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                values.append(value)
+        if self.before is not None:
+            conditions.append("submitted_at < ?")
+            values.append(self.before.timestamp())
+        return " AND ".join(conditions), tuple(values)
+
     def of_batches(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
         conditions: list[str] = ["1"]
@@ -67,6 +80,8 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     """Remove answers, and then the batches of which none is left; return how many answers were removed."""
     condition, values = which.of_answers()
     gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
+    condition, values = which.of_pending()
+    connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
     condition, values = which.of_batches()
     emptied = connection.execute(
         f"SELECT id, name FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"

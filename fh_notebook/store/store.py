@@ -290,6 +290,10 @@ class Store(Reading):
         with explained(self.path):
             return owners.is_alive(self._owners_folder, owner_name)
 
+    def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `function` reads, for the rest of this room."""
+        return self._read(function)
+
     def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         here = self._opened()
         with here.lock, explained(self.path):

@@ -12,6 +12,7 @@ memory      peak memory over the import, for rows from an iterator (``--jobs 100
 kill        SIGKILL at random instants, then the cell again: answers lost, calls repeated, rows unknown, at the service
 transports  what each HTTP transport costs a call
 limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
+callbacks   runs by callback beside direct ones, events verified a second, forged, lost and doubled ones
 interrupt   how long after Stop a cell ends
 forms       50 fields in the kernel beside 50 plain widgets; the kinds of field beside two other form libraries
 compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
@@ -34,7 +35,7 @@ from typing import Any
 from tests.benchmarks.measuring import headline
 
 NAMES = (
-    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "interrupt", "forms",
+    "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
     "compare", "scoring", "imports", "form_page",
 )  # fmt: skip
 

@@ -132,7 +132,7 @@ TRIAGE_LINE = "%%fetchhive support-triage "
         ("%%fetchhive support-triage --SH▮", ["--show"], "--SH"),
         ("%%fetchhive support-triage -▮-show json", [
             "--variant", "--all-variants", "--out", "--metadata", "--over", "--repeats", "--max-calls", "--score",
-            "--show", "--dry-run", "--help", "-v", "-h"], "-"),
+            "--show", "--delivery", "--dry-run", "--help", "-v", "-h"], "-"),
         # not ours
         ("%%fetchhive▮", [], ""),
         ("%%fetch▮", [], ""),

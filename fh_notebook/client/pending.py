@@ -1,0 +1,378 @@
+"""`PendingRun`: a run that was started by callback delivery, until its outcome is here.
+
+Rule of this file: the first outcome counts, by callback or look-up, and is kept before anybody sees it; what comes
+after it is ignored. Giving up waiting ends nothing at the service, and nothing here submits anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import html, loop, views
+from fh_notebook.client import polling
+from fh_notebook.client.pending_card import card_of, text_of
+from fh_notebook.contract.callbacks import ids_of, joined, waits_for, with_final_status
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.retry import next_reset
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.errors import AuthError
+from fh_notebook.log import log
+
+if TYPE_CHECKING:
+    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.receiver import CallbackReceiver
+
+__all__ = ["PendingRun"]
+
+NOT_FOUND_LOOKS: Final = 6
+"""So often (some 20 s) may the service say that it does not know a run which it has just taken, where only polling can
+tell."""
+BUSY_PAUSE_S: Final = 5.0
+"""After a look-up that was refused for too many."""
+
+Keep = Callable[[Run], Awaitable[None]]
+
+
+class PendingRun:
+    """A run that goes on at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
+
+    It can be awaited, waited for, and shown: in a notebook its display changes when the outcome comes.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> pending = hive.submit("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    >>> pending.wait(timeout_s=30).output
+    'billing'
+    >>> pending.done, pending.run.status
+    (True, 'completed')
+    """
+
+    def __init__(
+        self,
+        *,
+        client: AsyncClient,
+        request: InvokeRequest,
+        first: Run,
+        receiver: CallbackReceiver | None,
+        keep: Keep | None,
+        let_go: Callable[[], None] | None = None,
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._first = first
+        self._receiver = receiver
+        self._keep = keep
+        self._let_go = let_go
+        self._began = time.perf_counter() - first.elapsed_s
+        self._lock = threading.Lock()
+        self._run = self._first
+        self._taken = False
+        self._ended = False
+        self._error: BaseException | None = None
+        self._at_end: list[Callable[[], None]] = []
+        self._at_change: list[Callable[[PendingRun], None]] = []
+        self._not_found = self._without_output = 0
+        self.polls = 0
+        """Look-ups so far; they count as requests of this run."""
+        self.trouble = ""
+        """Why look-ups say nothing, in words, while that is so."""
+        self.came_by = ""
+        """``callback`` or ``polling``: what brought the outcome."""
+
+    # --- what is known
+
+    @property
+    def status(self) -> str:
+        """The run's status as far as it is known: ``queued``, ``running``, ``awaiting_approval``, ``completed``, ..."""
+        return self._run.status
+
+    @property
+    def done(self) -> bool:
+        """Whether the outcome is here."""
+        return self._ended and self._run.done
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the outcome is waited for: not after it came, nor after :meth:`cancel_waiting`."""
+        return not self._ended
+
+    @property
+    def run(self) -> Run:
+        """The run as far as it is known: the outcome, once it is here."""
+        return self._run
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the call."""
+        return self._first.request_id
+
+    @property
+    def run_id(self) -> str | None:
+        """The service's other id, where it gave one."""
+        return self._first.run_id
+
+    @property
+    def deployment(self) -> str:
+        """What runs."""
+        return self._request.deployment
+
+    @property
+    def variant(self) -> str | None:
+        """Which variant of it."""
+        return self._request.variant
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the call was sent, UTC."""
+        return self._first.started_at
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where the service delivers the outcome."""
+        return self._request.callback_url
+
+    @property
+    def waits_for(self) -> str:
+        """Who a paused run waits for, and what is asked; empty when it waits for nobody, or that is not said."""
+        return waits_for(self._run)
+
+    # --- waiting
+
+    def wait(self, timeout_s: float | None = None) -> Run:
+        """Wait for the outcome and return it; after `timeout_s` seconds, the run as far as it is known.
+
+        An interrupt ends the wait and nothing else: the run goes on, and so does the waiting behind the scenes.
+
+        Raises
+        ------
+        AuthError
+            The service refuses the key for look-ups, and no callback can come.
+        """
+        return loop.run(self.outcome(timeout_s))
+
+    def __await__(self) -> Generator[Any, None, Run]:
+        return loop.bridge(self.outcome()).__await__()
+
+    async def outcome(self, timeout_s: float | None = None) -> Run:
+        """Await :meth:`wait`, in the running loop."""
+        if not self._ended:
+            here = asyncio.get_running_loop()
+            woken: asyncio.Future[None] = here.create_future()
+
+            def set_woken() -> None:
+                if not woken.done():
+                    woken.set_result(None)
+
+            def wake() -> None:
+                if asyncio._get_running_loop() is here:  # waking a loop costs a system call
+                    set_woken()
+                    return
+                with suppress(RuntimeError):  # the loop of who waited has ended
+                    here.call_soon_threadsafe(set_woken)
+
+            self._call_at_end(wake)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await woken
+        if self._ended and self._error is not None:
+            raise self._error
+        return self._run
+
+    def cancel_waiting(self) -> None:
+        """Wait no more, here. The run goes on at the service; ``fh.reattach()`` waits for it again."""
+        with self._lock:
+            if self._taken:
+                return
+            self._taken = True
+        if self._let_go is not None:
+            self._let_go()
+        self._finish(self._run, ended=False)
+
+    def refresh(self) -> Run:
+        """Ask the service once, now, and return the run as far as it is known then."""
+        return loop.run(self.arefresh())
+
+    async def arefresh(self) -> Run:
+        """Await :meth:`refresh`."""
+        if not self._ended:
+            await loop.bridge(self.look())
+            if self._taken and not self._ended:  # its outcome came, and is being kept
+                return await self.outcome()
+        return self._run
+
+    def on_change(self, call: Callable[[PendingRun], None]) -> None:
+        """Have `call` called, on the background loop, when its status changes; at once when it has ended."""
+        with self._lock:
+            if not self._ended:
+                self._at_change.append(call)
+                return
+        call(self)
+
+    # --- what comes
+
+    def begin(self, *, poll: bool, known: bool = True) -> None:
+        """Wait for the outcome from now on: by callback where there is a receiver, by look-ups where `poll` says so."""
+        if self._receiver is not None:
+            self._receiver.claim(ids_of(self._first), self.take)
+        if poll and not self._taken:
+            beside = self._receiver is not None and known
+            polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S if beside else polling.FIRST_S)
+
+    def take(self, run: Run) -> None:
+        """Take what a callback tells, from any thread."""
+        self._take(with_final_status(run), by="callback")
+
+    def _take(self, run: Run, *, by: str) -> None:
+        if not run.done:
+            self._note(run)
+            return
+        with self._lock:
+            if self._taken:
+                return
+            self._taken = True
+        self.came_by = by
+        self.trouble = ""
+        outcome = joined(
+            run,
+            self._request,
+            inputs=self._first.inputs,
+            first=self._first,
+            elapsed_s=time.perf_counter() - self._began,
+            attempts=self._first.attempts + self.polls,
+            started_at=self._first.started_at,
+        )
+        if self._keep is None:
+            self._finish(outcome)
+        else:
+            loop.background().submit(self._settle(outcome, self._keep))
+
+    def settled(self, outcome: Run) -> None:
+        """End with an outcome that is kept already: the service answered the call itself with it."""
+        self._taken = True
+        self._finish(outcome)
+
+    async def _settle(self, outcome: Run, keep: Keep) -> None:
+        try:
+            await keep(outcome)
+        finally:
+            self._finish(outcome)
+
+    def _note(self, run: Run) -> None:
+        """Note how far the run is."""
+        with self._lock:
+            if self._taken:
+                return
+            told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
+            self._run = replace(self._first, status=run.status, raw=run.raw)
+        if told:
+            self._tell()
+
+    def _finish(self, outcome: Run, *, ended: bool = True, error: BaseException | None = None) -> None:
+        with self._lock:
+            self._run, self._error, self._ended = outcome, error, True
+            at_end, self._at_end = self._at_end, []
+        polling.forget(self)
+        if self._receiver is not None:
+            self._receiver.disclaim(ids_of(self._first), ended=ended)
+        for call in at_end:
+            call()
+        self._tell()
+        self._at_change.clear()
+
+    def _call_at_end(self, call: Callable[[], None]) -> None:
+        with self._lock:
+            if not self._ended:
+                self._at_end.append(call)
+                return
+        call()
+
+    def _tell(self) -> None:
+        for call in list(self._at_change):
+            try:
+                call(self)
+            except Exception:  # a page that has gone must not end the waiting
+                log.warning("the display of a pending run broke", exc_info=True)
+
+    # --- look-ups
+
+    async def look(self) -> float | None:
+        """Ask the service once, and take what came; see :class:`~fh_notebook.client.polling.Watched`."""
+        if self._taken:
+            return None
+        self.polls += 1
+        try:
+            found = with_final_status(await self._client.look_up(self._first.request_id, self._first.run_id))
+        except AuthError as refused:
+            return self._give_up(one_line(str(refused)), error=refused)
+        if (found.status_code or 0) // 100 == 2:
+            self._not_found, self.trouble = 0, ""
+            return self._looked(found)
+        self.trouble = one_line(found.error or found.error_code or "the look-up failed")
+        if found.status_code == 404:
+            self._not_found += 1
+            if self._not_found >= NOT_FOUND_LOOKS:
+                return self._give_up(f"the service does not know this run ({self.trouble}); it may have run")
+        if found.status_code == 429:
+            return _pause_of(found)
+        return 0.0
+
+    def _looked(self, found: Run) -> float | None:
+        if found.status == "completed" and found.output is None and not self._without_output:
+            # UNKNOWN whether a look-up has the output (CONTRACT section 3): the callback gets the chance to bring it.
+            self._without_output += 1
+            self._note(replace(found, status="running"))
+            return 0.0
+        self._take(found, by="polling")
+        return None if self._taken else 0.0
+
+    def _give_up(self, why: str, *, error: BaseException | None = None) -> float | None:
+        """End look-ups; where no callback can come either, end the waiting."""
+        self.trouble = why
+        if self._receiver is not None:
+            self._tell()
+            return None
+        with self._lock:
+            if self._taken:
+                return None
+            self._taken = True
+        if error is not None:  # nothing is known of the run: it stays among the pending ones
+            if self._let_go is not None:
+                self._let_go()
+            self._finish(self._run, ended=False, error=error)
+            return None
+        outcome = replace(self._first, status="unknown", error=why, error_code="not_found")
+        outcome = replace(outcome, attempts=self._first.attempts + self.polls)
+        if self._keep is None:
+            self._finish(outcome)
+        else:
+            loop.background().submit(self._settle(outcome, self._keep))
+        return None
+
+    # --- shown
+
+    def __repr__(self) -> str:
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        return html.el("div", html.STYLE, card_of(self), cls="fh")
+
+    def _ipython_display_(self) -> None:
+        views.knock("PendingRun.show", self)
+
+
+def _pause_of(refused: Run) -> float:
+    """Return for how long nobody asks after a look-up was refused: till midnight, UTC, where the day is used up."""
+    body = refused.raw if isinstance(refused.raw, Mapping) else {}
+    if refused.error_code == "api_rate_limit_exceeded" or ("limit" in body and "current" in body):
+        now = datetime.now(UTC)
+        return (next_reset(now) - now).total_seconds()
+    return BUSY_PAUSE_S

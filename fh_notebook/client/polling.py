@@ -1,0 +1,197 @@
+"""The one poller: it asks the service about all runs that are waited for, gently.
+
+Rule of this file: a look-up may count against the daily cap (CONTRACT section 3: UNKNOWN), so each run is asked for
+after a second, then ever more seldom up to every half minute, spread by chance; and all runs together no more often
+than :data:`EVERY_S`, whatever their number. What an answer means is the run's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import os
+import random
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Protocol
+
+from fh_notebook import loop
+from fh_notebook.log import log
+
+__all__ = ["FIRST_BESIDE_RECEIVER_S", "FIRST_S", "LONGEST_S", "Poller", "Watched", "forget", "watch"]
+
+FIRST_S: Final = 1.0
+LONGEST_S: Final = 30.0
+GROWTH: Final = 1.6
+SPREAD: Final = 0.25
+"""Each wait is up to so much shorter or longer, by chance."""
+FIRST_BESIDE_RECEIVER_S: Final = 10.0
+"""Where a callback is to come, the first look-up is for one that was lost."""
+EVERY_S: Final = 0.1
+AT_ONCE: Final = 4
+
+
+class Watched(Protocol):
+    """A run that is waited for."""
+
+    async def look(self) -> float | None:
+        """Ask the service once, and take what came of it; must not raise.
+
+        Returns
+        -------
+        float or None
+            ``None``: ask no more. Else for how many seconds nobody is to be asked for; 0 as a rule.
+        """
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Entry:
+    due: float
+    watched: Watched
+    wait_s: float
+
+
+class Poller:
+    """Asks for one run after the other, in the loop that it is used in.
+
+    Parameters
+    ----------
+    jitter : function
+        A uniform random number in [0, 1).
+    every_s : float, optional
+        The shortest time between two look-ups, in place of :data:`EVERY_S`.
+    """
+
+    def __init__(self, *, jitter: Callable[[], float] = random.random, every_s: float | None = None) -> None:
+        self._jitter = jitter
+        self._every_s = every_s
+        self._heap: list[tuple[float, int, _Entry]] = []  # plain ones, which are compared in C
+        self._entries: dict[int, _Entry] = {}
+        self._numbers = count()
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._looking: set[asyncio.Task[None]] = set()
+        self._not_before = 0.0
+        self.looks = 0
+        """Look-ups so far."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def watch(self, watched: Watched, *, first_s: float = FIRST_S) -> None:
+        """Ask for a run from now on."""
+        self._put(watched, first_s)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._serve())
+
+    def forget(self, watched: Watched) -> None:
+        """Ask for it no more."""
+        self._entries.pop(id(watched), None)
+        if not self._entries:
+            self._changed.set()
+
+    def _put(self, watched: Watched, wait_s: float) -> None:
+        spread = 1 + SPREAD * (2 * self._jitter() - 1)
+        entry = _Entry(asyncio.get_running_loop().time() + wait_s * spread, watched, wait_s)
+        self._entries[id(watched)] = entry
+        heapq.heappush(self._heap, (entry.due, next(self._numbers), entry))
+        self._changed.set()
+
+    async def _serve(self) -> None:
+        while self._entries or self._looking:
+            self._changed.clear()
+            entry = self._next()
+            if entry is not None and len(self._looking) < AT_ONCE:
+                wait_s = max(entry.due, self._not_before) - asyncio.get_running_loop().time()
+                if wait_s <= 0:
+                    self._begin(heapq.heappop(self._heap)[2])
+                    continue
+            else:
+                wait_s = LONGEST_S
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+        self._heap.clear()
+
+    def _next(self) -> _Entry | None:
+        """Return what is due next; entries of runs that were forgotten are left out."""
+        while self._heap and self._entries.get(id(self._heap[0][2].watched)) is not self._heap[0][2]:
+            heapq.heappop(self._heap)
+        return self._heap[0][2] if self._heap else None
+
+    def _begin(self, entry: _Entry) -> None:
+        self._not_before = asyncio.get_running_loop().time() + (EVERY_S if self._every_s is None else self._every_s)
+        self.looks += 1
+        task = asyncio.get_running_loop().create_task(self._look(entry))
+        self._looking.add(task)
+        task.add_done_callback(self._looked)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looking.discard(task)
+        self._changed.set()
+
+    async def _look(self, entry: _Entry) -> None:
+        pause_s: float | None = 0.0
+        try:
+            pause_s = await entry.watched.look()
+        except Exception:  # a defect of ours must not end the polling of all others
+            log.warning("a look-up broke", exc_info=True)
+        here = asyncio.get_running_loop()
+        if pause_s:
+            self._not_before = max(self._not_before, here.time() + pause_s)
+        if self._entries.get(id(entry.watched)) is not entry:  # it was forgotten meanwhile
+            return
+        if pause_s is None:
+            self.forget(entry.watched)
+        else:
+            self._put(entry.watched, min(LONGEST_S, entry.wait_s * GROWTH))
+
+
+# --- the one of this process, on the background loop
+
+_lock = threading.Lock()
+_of_loop: tuple[asyncio.AbstractEventLoop, Poller] | None = None
+
+
+def _after_fork() -> None:
+    global _lock, _of_loop
+    _lock, _of_loop = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def watch(watched: Watched, *, first_s: float = FIRST_S) -> None:
+    """Have this process's poller ask for a run, from any thread."""
+    here = loop.background().loop
+
+    def begin() -> None:
+        global _of_loop
+        if _of_loop is None or _of_loop[0] is not here:
+            _of_loop = here, Poller()
+        _of_loop[1].watch(watched, first_s=first_s)
+
+    _do(here, begin)
+
+
+def _do(here: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Have `call` called on the loop `here`: at once where this is it, since waking a loop costs a system call."""
+    if asyncio._get_running_loop() is here:
+        call()
+        return
+    with suppress(RuntimeError):  # that loop has ended
+        here.call_soon_threadsafe(call)
+
+
+def forget(watched: Watched) -> None:
+    """Have this process's poller ask for a run no more, from any thread."""
+    with _lock:
+        known = _of_loop
+    if known is not None:
+        here, poller = known
+        _do(here, lambda: poller.forget(watched))

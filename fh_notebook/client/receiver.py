@@ -1,0 +1,398 @@
+"""`CallbackReceiver`: where the outcomes of runs are delivered to, in this process.
+
+Rule of this file: who waits for a run claims its ids here, before or after its callback came; a callback is given to
+one claim, once. Signing secrets are in memory only, unless the keyring is asked for; no repr, log or table has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets as random_secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import html, keys, loop
+from fh_notebook.client.claims import Claims, Take
+from fh_notebook.client.reach import Reach, check_public_url, reach_of
+from fh_notebook.client.receiving import MAX_BODY_BYTES, Tally
+from fh_notebook.contract.callbacks import ids_of
+from fh_notebook.contract.signing import CALLBACKS, RequestScheme
+from fh_notebook.contract.wire import parse_event
+from fh_notebook.errors import SettingsError
+from fh_notebook.log import log
+from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fh_notebook.client.receiver_server import ReceiverServer
+    from fh_notebook.client.self_test import SelfTest
+
+__all__ = ["CallbackReceiver"]
+
+MAX_SECRETS: Final = 64
+"""Learned ones; the oldest leave first. Each is tried on each delivery: a microsecond a piece."""
+
+
+class CallbackReceiver:
+    """A small HTTP server in this process that takes the callbacks of runs, verifies them, and hands them on.
+
+    It listens from :meth:`start` (or the first use of :attr:`url`) to :meth:`stop`, on the background loop, at one
+    address that cannot be guessed. A delivery without a right signature is answered 401, counted, and never parsed.
+
+    Parameters
+    ----------
+    host : str
+        Where to listen; only this machine reaches the default.
+    port : int
+        0 takes a free one.
+    public_url : str, optional
+        The address under which the service reaches the receiver: that of a tunnel or a reverse proxy which passes on
+        to ``http://host:port``, with or without the public URL's own path.
+    secrets : str, Secret or iterable of them, optional
+        The deployments' signing secrets (the "Signing secret" of the snippet dialog); several while one is replaced.
+        Those that the service tells with its answers are learned by themselves.
+    path : str, optional
+        The last part of the address: give the same again to receive at the same URL after a restart. A random one by
+        default.
+    scheme : RequestScheme, optional
+        How deliveries are signed; :data:`fh_notebook.contract.signing.CALLBACKS` by default.
+    keyring : bool
+        Keep learned secrets in the system's keyring, and find them there again in a new kernel.
+
+    Raises
+    ------
+    SettingsError
+        An argument that cannot be used.
+
+    Examples
+    --------
+    >>> with CallbackReceiver() as receiver:
+    ...     receiver.url.startswith("http://127.0.0.1:"), receiver.reach.outside
+    (True, False)
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        public_url: str | None = None,
+        secrets: str | Secret | Iterable[str | Secret] = (),
+        path: str | None = None,
+        scheme: RequestScheme = CALLBACKS,
+        keyring: bool = False,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        given = [secrets] if isinstance(secrets, str | Secret) else list(secrets)
+        self._given = tuple(Secret(one) for one in given)
+        del secrets, given  # a traceback's frame must not have them as texts
+        if not all(self._given):
+            raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
+        self._host, self._port = host, port
+        self._public_url = None if public_url is None else check_public_url(public_url)
+        self._name = _checked_path(path) if path is not None else random_secrets.token_urlsafe(32)
+        self._scheme = scheme
+        self._keyring = keyring
+        self._max_body_bytes = max_body_bytes
+        self.tally = Tally()
+        """What was counted since it was made."""
+        self._learned: OrderedDict[Secret, None] = OrderedDict()
+        self._own = Secret(random_secrets.token_urlsafe(32))  # signs what self_test() sends
+        self._testing = 0
+        self._lock = threading.Lock()
+        self.claims = Claims(self.tally)
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._server: ReceiverServer | None = None
+        self._window: Any = None
+        self._pid = 0
+
+    # --- listening
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens, in this process."""
+        return self._server is not None and self._pid == os.getpid()
+
+    def start(self) -> CallbackReceiver:
+        """Listen, and return when callbacks are answered. Of one that listens already, nothing happens.
+
+        Raises
+        ------
+        SettingsError
+            The port is taken, or the address cannot be listened at.
+        """
+        if not self.running:
+            loop.ThreadDoor().run(self._start())
+        return self
+
+    async def astart(self) -> CallbackReceiver:
+        """Await :meth:`start`."""
+        if not self.running:
+            await loop.bridge(self._start())
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; callbacks in hand get a second. It may be started again, at the same URL."""
+        if self.running:
+            loop.ThreadDoor().run(self._stop())
+
+    async def astop(self) -> None:
+        """Await :meth:`stop`."""
+        if self.running:
+            await loop.bridge(self._stop())
+
+    async def _start(self) -> None:
+        """Listen, on the background loop; of several that ask at once, one does it."""
+        here = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not here:
+            self._turns = here, asyncio.Lock()
+        async with self._turns[1]:
+            if not self.running:
+                await self._listen()
+
+    async def _listen(self) -> None:
+        await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
+        from fh_notebook.client.receiver_server import ReceiverServer, listen
+        from fh_notebook.client.receiving import Window
+
+        sock = listen(self._host, self._port)
+        self._port = sock.getsockname()[1]
+        self._window = Window(
+            paths=self._paths,
+            scheme=self._scheme,
+            secrets=self._known_secrets,
+            take=self._take,
+            tally=self.tally,
+            max_body_bytes=self._max_body_bytes,
+        )
+        server = ReceiverServer(self._window)
+        await server.begin(sock)
+        self._server, self._pid = server, os.getpid()
+
+    async def _stop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.end()
+
+    def __enter__(self) -> CallbackReceiver:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> CallbackReceiver:
+        return await self.astart()
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.astop()
+
+    # --- addresses
+
+    @property
+    def port(self) -> int:
+        """The port it listens at; before it was started, the one that was asked for."""
+        return self._port
+
+    @property
+    def path(self) -> str:
+        """The last part of the address, which cannot be guessed: keep it to receive at the same URL again."""
+        return self._name
+
+    @property
+    def reach(self) -> Reach:
+        """Who can reach it, and by which address; in words in ``reach.told``."""
+        return self.start().reach_now
+
+    @property
+    def url(self) -> str:
+        """The callback URL that the service is given."""
+        return self.start().url_now
+
+    @property
+    def local_url(self) -> str:
+        """The address on this machine."""
+        return self.start().local_url_now
+
+    # The same of one that listens already, without waiting for anything: for who is on a loop.
+
+    @property
+    def reach_now(self) -> Reach:
+        """As :attr:`reach`."""
+        return reach_of(host=self._host, port=self._port, public_url=self._public_url, environment=os.environ)
+
+    @property
+    def url_now(self) -> str:
+        """As :attr:`url`."""
+        return f"{self.reach_now.base}/{self._name}"
+
+    @property
+    def local_url_now(self) -> str:
+        """As :attr:`local_url`."""
+        here = reach_of(host=self._host, port=self._port, public_url=None, environment={})
+        return f"{here.base}/{self._name}"
+
+    @property
+    def has_public_url(self) -> bool:
+        """Whether somebody said by which address the outside reaches it."""
+        return self._public_url is not None
+
+    def _paths(self) -> tuple[str, ...]:
+        own = f"/{self._name}"
+        if self._public_url is None:
+            return (own,)
+        from urllib.parse import urlsplit
+
+        return (own, urlsplit(self._public_url).path + own)  # a proxy may pass its own path on
+
+    # --- secrets
+
+    def learn(self, secret: Secret | None, name: str = "") -> None:
+        """Take a signing secret that the service told; with ``keyring=True`` it is kept there under `name`.
+
+        Parameters
+        ----------
+        secret : Secret or None
+            ``None``: it told none.
+        name : str
+            Of the deployment, with its workspace.
+        """
+        if secret is None or not secret:
+            return
+        with self._lock:
+            if secret in self._learned:
+                return
+            self._learned[secret] = None
+            while len(self._learned) > MAX_SECRETS:
+                self._learned.popitem(last=False)
+        if self._keyring and name:
+            kept, why = keys.keep_in_keyring(f"{name}#signing", secret)
+            if not kept:
+                log.info("a signing secret was not kept: %s", why)
+
+    def recall(self, name: str) -> bool:
+        """Take the signing secret that the keyring has under `name`, and say whether it has one."""
+        found = keys.from_keyring(f"{name}#signing") if self._keyring else None
+        if found is not None:
+            with self._lock:
+                self._learned[found] = None
+        return found is not None
+
+    def _known_secrets(self) -> tuple[Secret, ...]:
+        with self._lock:
+            own = (self._own,) if self._testing else ()
+            return (*reversed(self._learned), *self._given, *own)
+
+    # --- runs that are waited for
+
+    @asynccontextmanager
+    async def expecting(self) -> AsyncIterator[None]:
+        """Say that a call is out whose callback may come before its answer: an unknown secret is waited for."""
+        here = loop.background().loop
+        on_it = asyncio.get_running_loop() is here
+        window = self._window
+        _do(here, window.call_out, now=on_it)
+        try:
+            yield
+        finally:
+            _do(here, window.call_answered, now=on_it)
+
+    def claim(self, ids: Iterable[str], take: Take) -> None:
+        """Have `take` called with what is delivered for a run; at once with what came already.
+
+        Parameters
+        ----------
+        ids : iterable of str
+            Its request id and run id.
+        take : function of Run
+            Must return at once. Called on the background loop, or at once in the caller's thread.
+        """
+        self.claims.claim(ids, take)
+
+    def disclaim(self, ids: Iterable[str], *, ended: bool) -> None:
+        """Wait no more for a run; when it has `ended`, what is delivered for it again is known as repeated."""
+        self.claims.disclaim(ids, ended=ended)
+
+    def _take(self, body: bytes) -> None:
+        """Take a verified body: on the background loop, after its answer."""
+        try:
+            run = parse_event(body)
+            if not ids_of(run):
+                log.info("a verified callback names no run; it was left out")
+                return
+            self.claims.hand(run, len(body))
+        except Exception:  # a defect of ours must not end the server's task
+            log.warning("a callback could not be taken", exc_info=True)
+
+    # --- trying it
+
+    async def _test(self, timeout_s: float) -> SelfTest:
+        from fh_notebook.client.self_test import self_test
+
+        self._testing += 1  # its secret is tried on what comes meanwhile, and not on every delivery
+        try:
+            return await self_test(self, self._own, timeout_s=timeout_s)
+        finally:
+            self._testing -= 1
+
+    def self_test(self, *, timeout_s: float = 10.0) -> SelfTest:
+        """Send itself a signed delivery, and a forged one, at its own address and at the public one.
+
+        Returns
+        -------
+        SelfTest
+            Whether each came, what the forged one was answered, and in words what that means.
+        """
+        self.start()
+        return loop.run(loop.bridge(self._test(timeout_s)))
+
+    async def aself_test(self, *, timeout_s: float = 10.0) -> SelfTest:
+        """Await :meth:`self_test`."""
+        await self.astart()
+        return await loop.bridge(self._test(timeout_s))
+
+    # --- shown
+
+    def __repr__(self) -> str:
+        where = f"{self.reach_now.base}/…" if self.running else "not running"
+        return f"CallbackReceiver({where}, {self.tally})"
+
+    def _repr_html_(self) -> str:
+        told = self.reach_now.told if self.running else "It is not running: receiver.start()."
+        return html.el(
+            "div",
+            html.STYLE,
+            html.el("div", html.el("strong", "Callback receiver"), " ", html.el("span", repr(self)), cls="fh-head"),
+            html.el("div", told, cls="fh-dim"),
+            cls="fh",
+        )
+
+
+def _import_server() -> None:
+    from fh_notebook.client import receiver_server  # noqa: F401
+
+
+def _checked_path(path: str) -> str:
+    if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
+        raise SettingsError(
+            f"path is a text of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave it out and "
+            "keep receiver.path"
+        )
+    if not path.isascii():
+        raise SettingsError("path has letters beyond ASCII; leave it out and keep receiver.path")
+    return path
+
+
+MIN_PATH: Final = 16
+
+
+def _do(here: asyncio.AbstractEventLoop, call: Callable[[], None], *, now: bool) -> None:
+    if now:
+        call()
+    else:
+        with suppress(RuntimeError):  # the loop has ended
+            here.call_soon_threadsafe(call)

@@ -1,0 +1,186 @@
+"""Callback delivery, pure: which answers mean "come later", which refusals ask for it, and who a run waits for.
+
+Rule of this file: what is UNKNOWN of it (CONTRACT sections 1, 3 and 6) is read here, tolerantly, one function a thing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.retry import code_of
+from fh_notebook.contract.run import Run, one_line
+
+__all__ = [
+    "NOWHERE", "accepted", "ids_of", "joined", "needs_callback", "refused_direct", "trigger_body", "waits_for",
+    "with_final_status",
+]  # fmt: skip
+
+NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
+"""The callback URL of a run that is waited for by polling alone: the service wants one (CONTRACT section 1), and no
+host can ever have a name under ``.invalid`` (RFC 6761), so nobody else gets the output."""
+
+_ASYNC_CODES: Final = frozenset({"async_required", "callback_required", "human_in_the_loop_requires_async"})
+"""UNKNOWN at the service; the first is the local hive's."""
+_ASYNC_WORDS: Final = ("async", "callback delivery")
+_NOT_IT: Final = ("callback_url", "async must be")
+"""Words of refusals that speak of the `async` that was sent, and not of one that is missing."""
+
+_ENDED: Final = {
+    "success": "completed", "succeeded": "completed", "successful": "completed", "finished": "completed",
+    "done": "completed", "error": "failed", "errored": "failed", "failure": "failed", "cancelled": "failed",
+    "canceled": "failed", "timed_out": "failed", "expired": "failed", "rejected": "failed",
+}  # fmt: skip
+"""Other words for the two ends that a look-up may use: its values are UNKNOWN (CONTRACT section 3)."""
+
+_WAITING_NAMES: Final = ("waiting_for", "approver", "approvers", "assignee", "assigned_to")
+_QUESTION_NAMES: Final = ("question", "prompt", "instructions")
+
+
+def needs_callback(answer: Answer) -> bool:
+    """Whether the service refused a direct call because the workflow can only be run by callback delivery.
+
+    A workflow with a human in the loop does so [D]; with which code and words is UNKNOWN. A 429 that names async mode
+    is the concurrency cap, and is no such refusal.
+
+    Examples
+    --------
+    >>> needs_callback(Answer(status_code=422, body=b'{"error": "This workflow needs async mode."}'))
+    True
+    >>> needs_callback(Answer(status_code=422, body=b'{"error": "callback_url is required when async is enabled"}'))
+    False
+    """
+    if answer.status_code not in (400, 405, 409, 422):
+        return False
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(body, Mapping):
+        return False
+    if code_of(body) in _ASYNC_CODES:
+        return True
+    said = f"{body.get('error') or ''} {body.get('message') or ''}".lower()
+    return any(word in said for word in _ASYNC_WORDS) and not any(word in said for word in _NOT_IT)
+
+
+def refused_direct(run: Run) -> bool:
+    """Whether a direct call was refused that can be made by callback delivery: :func:`needs_callback` of its run."""
+    return needs_callback(Answer(status_code=run.status_code, body=json.dumps(run.raw, default=str).encode()))
+
+
+def accepted(run: Run) -> bool:
+    """Whether the answer to a call says that the run goes on and its outcome comes later."""
+    return not run.done and (run.status_code or 0) // 100 == 2
+
+
+def ids_of(run: Run) -> tuple[str, ...]:
+    """Return the ids under which the service may speak of a run."""
+    return tuple(dict.fromkeys(i for i in (run.request_id, run.run_id) if i))
+
+
+def with_final_status(run: Run) -> Run:
+    """Return a looked-up run with one of our words for an end that the service words otherwise.
+
+    Examples
+    --------
+    >>> with_final_status(Run(status="succeeded", output="hi")).status
+    'completed'
+    """
+    word = _ENDED.get(run.status.lower())
+    if word is None and not run.done and _end_of(run.raw):
+        word = "failed" if run.error and run.output is None else "completed"
+    return run if word is None else replace(run, status=word)
+
+
+def _end_of(raw: Any) -> bool:
+    inner = raw if isinstance(raw, Mapping) else {}
+    for wrapper in ("request", "workflow_run"):
+        inner = inner[wrapper] if isinstance(inner.get(wrapper), Mapping) else inner
+    return bool(inner.get("ended_at"))
+
+
+def waits_for(run: Run) -> str:
+    """Return who a paused run waits for, and what is asked, in one line; empty when the service does not say.
+
+    Examples
+    --------
+    >>> waits_for(Run(status="awaiting_approval", raw={"data": {"waiting_for": "finance", "question": "Refund?"}}))
+    'finance: Refund?'
+    """
+    if run.status != "awaiting_approval":
+        return ""
+    places = [run.raw] if isinstance(run.raw, Mapping) else []
+    for name in ("request", "workflow_run", "data", "approval"):
+        places += [place[name] for place in list(places) if isinstance(place.get(name), Mapping)]
+    who, question = _first(places, _WAITING_NAMES), _first(places, _QUESTION_NAMES)
+    return ": ".join(part for part in (who, question) if part)
+
+
+def _first(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> str:
+    for place in places:
+        for name in names:
+            value = place.get(name)
+            if isinstance(value, list):
+                value = ", ".join(str(one) for one in value)
+            if isinstance(value, str) and value.strip():
+                return one_line(value)
+    return ""
+
+
+def joined(
+    run: Run,
+    request: InvokeRequest,
+    *,
+    inputs: Mapping[str, Any],
+    first: Run,
+    elapsed_s: float,
+    attempts: int,
+    started_at: datetime | None,
+) -> Run:
+    """Return the outcome of a run, whoever brought it, with what is known of its call.
+
+    Parameters
+    ----------
+    run : Run
+        As the callback or the look-up reads.
+    request : InvokeRequest
+        What was asked.
+    inputs : mapping
+        As they may be kept and shown.
+    first : Run
+        The answer to the call itself.
+    elapsed_s : float
+        From sending the call until the outcome was here.
+    attempts : int
+        Requests that it cost: the call's, refused ones included, and the look-ups.
+    started_at : datetime or None
+        When the call was sent, UTC.
+    """
+    return replace(
+        run,
+        deployment=request.deployment,
+        variant=request.variant,
+        inputs=inputs,
+        metadata=dict(request.metadata or {}),
+        request_id=first.request_id or run.request_id,
+        run_id=first.run_id or run.run_id,
+        origin=first.origin,
+        status_code=first.status_code,
+        started_at=started_at,
+        elapsed_s=elapsed_s,
+        attempts=attempts,
+        webhook_secret=first.webhook_secret,
+    )
+
+
+def trigger_body(request: InvokeRequest) -> bytes:
+    """Return the body of a webhook trigger (CONTRACT section 6): no deployment in it, which the address says."""
+    body = request.body()
+    asked: dict[str, Any] = {name: body[name] for name in ("inputs", "metadata") if name in body}
+    asked["async"] = {"callback_url": request.callback_url}
+    return json.dumps(asked, ensure_ascii=False, allow_nan=False).encode()

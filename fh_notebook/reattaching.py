@@ -1,0 +1,168 @@
+"""`pending` and `reattach`: runs that were started by callback delivery, listed and waited for again in a new kernel.
+
+Rule of this file: nothing is submitted. A run that somebody who lives waits for is left to them; of two kernels that
+reach for the same run, one has it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook import loop, session
+from fh_notebook.client.pending import PendingRun
+from fh_notebook.client.submitting import address_for
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
+from fh_notebook.store.pending import PendingLine
+from fh_notebook.store.pending_runs import PendingRuns, PendingTicket
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.receiver import CallbackReceiver
+
+__all__ = ["areattach", "pending", "reattach"]
+
+COLUMNS = ("submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch", "workspace")
+
+
+def pending() -> Any:
+    """Return the runs that were started by callback delivery and whose outcome is not here, of all kernels.
+
+    Returns
+    -------
+    DataFrame
+        One row a run, the oldest first: when it was submitted (UTC), what runs, its status when it was last written
+        (``sending``: the kernel ended before the service answered, so that it may have run and cannot be asked for),
+        and who waits for it: ``this kernel``, ``another kernel`` or ``nobody``; then :func:`reattach` goes on.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> len(fh.pending())
+    0
+    """
+    import pandas as pd
+
+    kept = session.store()
+    lines: list[PendingLine] = []
+    who: dict[str, str] = {}
+    if kept is not None:
+        book = PendingRuns(kept, "")
+        lines = book.lines(everywhere=True)
+        who = {line.id: _waits_in(book, line) for line in lines}
+    rows = [{**{c: getattr(line, c, None) for c in COLUMNS}, "waits_in": who[line.id]} for line in lines]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _waits_in(book: PendingRuns, line: PendingLine) -> str:
+    if line.owner and line.owner == book.owner.name:
+        return "this kernel"
+    return "another kernel" if book.is_waited_for(line) else "nobody"
+
+
+def reattach(
+    *,
+    client: Client | AsyncClient | None = None,
+    receiver: CallbackReceiver | None = None,
+    batch: str | None = None,
+) -> list[PendingRun]:
+    """Wait again for the runs that nobody waits for, such as after a kernel's restart. Nothing is submitted.
+
+    Parameters
+    ----------
+    client : Client or AsyncClient, optional
+        Whose runs; the session's own by default. Those of other workspaces are left alone.
+    receiver : CallbackReceiver, optional
+        Listening at the URL that the runs were given (the same ``port=``, ``path=`` and ``public_url=``); runs of
+        another URL, and all without it, are asked for.
+    batch : str, optional
+        Only runs of this batch. Their outcomes are kept as the batch's answers: ``batch.resume()`` finds them.
+
+    Returns
+    -------
+    list of PendingRun
+        The oldest first. Those whose kernel ended before the service answered are no part of it: see :func:`pending`.
+
+    Raises
+    ------
+    SettingsError
+        Nothing is kept (``store=None``).
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> fh.reattach(client=fh.local.demo_hive().client())
+    []
+    """
+    return loop.run(_reattach(client, receiver, batch))
+
+
+async def areattach(
+    *,
+    client: Client | AsyncClient | None = None,
+    receiver: CallbackReceiver | None = None,
+    batch: str | None = None,
+) -> list[PendingRun]:
+    """Await :func:`reattach`."""
+    return await loop.bridge(_reattach(client, receiver, batch))
+
+
+async def _reattach(
+    client: Client | AsyncClient | None, receiver: CallbackReceiver | None, batch: str | None
+) -> list[PendingRun]:
+    aclient = session.client_for(client).aclient
+    kept = session.store()
+    if kept is None:
+        raise SettingsError("nothing is kept (store=None), so no run of an earlier kernel is known")
+    if receiver is not None:
+        await address_for(aclient, receiver)
+    book = PendingRuns(kept, aclient.workspace, tell=session.tell_once)
+    found = []
+    for line in book.lines(batch=batch):
+        if not (line.request_id or line.run_id) or book.is_waited_for(line):
+            continue
+        ticket = book.take_over(line)
+        if ticket is not None:
+            found.append(_resumed(aclient, ticket, receiver))
+    return found
+
+
+def _resumed(client: AsyncClient, ticket: PendingTicket, receiver: CallbackReceiver | None) -> PendingRun:
+    line = ticket.line
+    request = InvokeRequest(
+        deployment=line.deployment,
+        variant=line.variant,
+        inputs=line.inputs,
+        metadata=line.metadata or None,
+        callback_url=line.callback_url,
+    )
+    first = Run(
+        status=line.status,
+        request_id=line.request_id,
+        run_id=line.run_id,
+        status_code=202,
+        attempts=max(1, line.calls),
+        started_at=line.submitted_at,
+        elapsed_s=max(0.0, (datetime.now(UTC) - line.submitted_at).total_seconds()),
+        deployment=line.deployment,
+        variant=line.variant,
+        inputs=line.inputs,
+        metadata=line.metadata,
+        origin=client.origin,
+    )
+    same = receiver is not None and receiver.url_now == line.callback_url
+    if receiver is not None and same:
+        receiver.recall(f"{client.workspace}/{line.deployment}")
+    pending_run = PendingRun(
+        client=client,
+        request=request,
+        first=first,
+        receiver=receiver if same else None,
+        keep=ticket.answered,
+        let_go=ticket.let_go,
+    )
+    pending_run.begin(poll=True)
+    return pending_run

@@ -1,0 +1,155 @@
+"""Table ``pending``: runs that were started by callback delivery and whose outcome is not here yet.
+
+A line is written before the call (of a batch: when the service took it, since a claim is there before) and leaves with
+the outcome. Rule of this file: as runs are kept, so are these: inputs masked, no signing secret.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+__all__ = ["CREATE", "PendingLine", "accept", "add", "add_all", "drop", "every", "let_go", "prune", "take_over"]
+
+CREATE: Final = (
+    """CREATE TABLE pending (
+        id TEXT PRIMARY KEY,
+        workspace TEXT NOT NULL,
+        key TEXT NOT NULL,
+        batch TEXT,
+        deployment TEXT NOT NULL,
+        variant TEXT,
+        inputs TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        callback_url TEXT,
+        status TEXT NOT NULL,
+        request_id TEXT,
+        run_id TEXT,
+        calls INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        submitted_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX pending_by_batch ON pending (batch, key)",
+)
+SENDING: Final = "sending"
+"""The status of a line whose call has not been answered yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLine:
+    """One run that is waited for."""
+
+    id: str
+    """A random name of its own: the service's ids come later."""
+    workspace: str
+    key: str
+    """Of the job, as kept answers have it."""
+    batch: str | None = None
+    deployment: str
+    variant: str | None
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Secrets masked."""
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    callback_url: str | None
+    status: str = SENDING
+    request_id: str | None = None
+    run_id: str | None = None
+    calls: int = 0
+    """Requests so far."""
+    owner: str = ""
+    """Who waits for it; empty: nobody."""
+    submitted_at: datetime
+    """UTC."""
+
+
+_COLUMNS: Final = (
+    "id", "workspace", "key", "batch", "deployment", "variant", "inputs", "metadata", "callback_url", "status",
+    "request_id", "run_id", "calls", "owner", "submitted_at",
+)  # fmt: skip
+
+
+def add(connection: sqlite3.Connection, line: PendingLine) -> None:
+    """Write one run down."""
+    add_all(connection, [line])
+
+
+def add_all(connection: sqlite3.Connection, lines: Sequence[PendingLine]) -> list[None]:
+    """Write runs down in one statement."""
+    connection.executemany(
+        f"INSERT OR REPLACE INTO pending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})",
+        [
+            [
+                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, _json(line.inputs),
+                _json(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
+                line.owner, line.submitted_at.timestamp(),
+            ]
+            for line in lines
+        ],
+    )  # fmt: skip
+    return [None] * len(lines)
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(values), ensure_ascii=False, default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character: JSON can escape it, UTF-8 cannot say it
+        return json.dumps(dict(values), default=str)
+    return text
+
+
+def accept(connection: sqlite3.Connection, line: PendingLine) -> None:
+    """Note what the service called a run, once it took it."""
+    connection.execute(
+        "UPDATE pending SET status = ?, request_id = ?, run_id = ?, calls = ? WHERE id = ?",
+        (line.status, line.request_id, line.run_id, line.calls, line.id),
+    )
+
+
+def drop(connection: sqlite3.Connection, id: str) -> bool:
+    """Take a run out, and say whether it was there."""
+    return connection.execute("DELETE FROM pending WHERE id = ?", (id,)).rowcount == 1
+
+
+def let_go(connection: sqlite3.Connection, id: str, owner: str) -> None:
+    """Have nobody wait for a run that this owner waits for."""
+    connection.execute("UPDATE pending SET owner = '' WHERE id = ? AND owner = ?", (id, owner))
+
+
+def take_over(connection: sqlite3.Connection, id: str, *, old: str, new: str) -> bool:
+    """Have another owner wait for a run, and say whether it was still the old one's: of two, one has it."""
+    taken = connection.execute("UPDATE pending SET owner = ? WHERE id = ? AND owner = ?", (new, id, old))
+    return taken.rowcount == 1
+
+
+def prune(connection: sqlite3.Connection, batch: str | None = None) -> int:
+    """Take the runs of batches out whose outcome is kept (their answers are written by the batch's own ledger)."""
+    return connection.execute(
+        "DELETE FROM pending WHERE batch IS NOT NULL AND (?1 IS NULL OR batch = ?1) AND EXISTS (SELECT 1 FROM answers"
+        " WHERE answers.batch = pending.batch AND answers.key = pending.key AND answers.workspace = pending.workspace"
+        " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))",
+        (batch,),
+    ).rowcount
+
+
+def every(
+    connection: sqlite3.Connection, *, workspace: str | None = None, batch: str | None = None
+) -> Iterator[PendingLine]:
+    """Yield the runs that are waited for, of one workspace and one batch or of all, the oldest first."""
+    found = connection.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM pending WHERE (?1 IS NULL OR workspace = ?1)"
+        " AND (?2 IS NULL OR batch = ?2) ORDER BY submitted_at, id",
+        (workspace, batch),
+    )
+    return map(_line, found)
+
+
+def _line(values: tuple[Any, ...]) -> PendingLine:
+    named = dict(zip(_COLUMNS, values, strict=True))
+    named["inputs"], named["metadata"] = json.loads(named["inputs"]), json.loads(named["metadata"])
+    named["submitted_at"] = datetime.fromtimestamp(named["submitted_at"], UTC)
+    return PendingLine(**named)

@@ -1,0 +1,199 @@
+"""`PendingRuns`: what rooms above hold of the table ``pending``, for one workspace.
+
+Rule of this file: writing a run down never ends a call: what cannot be written is told, and the call goes on. An
+outcome and the end of its line are one transaction, so that it is neither lost nor asked for again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary, finalize
+
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import StoreError
+from fh_notebook.store import answers, claims, pending
+from fh_notebook.store.keys import job_key
+from fh_notebook.store.masking import masked
+from fh_notebook.store.owners import Owner
+from fh_notebook.store.pending import PendingLine
+from fh_notebook.store.store import Store
+from fh_notebook.store.writer import Committed
+from fh_notebook.values import redact
+
+__all__ = ["PendingRuns", "PendingTicket"]
+
+_owners: WeakKeyDictionary[Store, tuple[int, Owner]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def owner_in(store: Store) -> Owner:
+    """Return who waits for runs in this process: one for a store, alive as long as the store is held.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be opened.
+    """
+    with _lock:
+        pid, owner = _owners.get(store, (0, None))
+        if owner is None or pid != os.getpid():
+            owner = store.new_owner()
+            _owners[store] = os.getpid(), owner
+            finalize(store, owner.end).atexit = False
+        return owner
+
+
+class PendingRuns:
+    """The runs of one workspace that are waited for.
+
+    Parameters
+    ----------
+    store : Store
+        Where they are written down.
+    workspace : str
+        Whose they are.
+    tell : function of str
+        Told, once, what could not be written.
+    now : function
+        The time in UTC.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workspace: str,
+        *,
+        tell: Callable[[str], None] = lambda text: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self.workspace = workspace
+        self._tell = tell
+        self._now = now
+
+    async def open(self, request: InvokeRequest, secrets: Secrets) -> PendingTicket:
+        """Write a run down that is about to be sent; return when it is committed."""
+        line = PendingLine(
+            id=uuid4().hex,
+            workspace=self.workspace,
+            key=job_key(self.workspace, request.deployment, request.variant, request.inputs),
+            deployment=request.deployment,
+            variant=request.variant,
+            inputs=masked(request.inputs, secrets),
+            metadata=dict(request.metadata or {}),
+            callback_url=request.callback_url,
+            submitted_at=self._now(),
+        )
+        ticket = PendingTicket(self, line)
+        await self.safely(lambda: self._store.put(partial(pending.add, line=replace(line, owner=self.owner.name))))
+        return ticket
+
+    def add_all(self, lines: list[PendingLine]) -> Committed[list[None]]:
+        """Write runs of a batch down that the service took."""
+        return self._store.put(partial(pending.add_all, lines=lines))
+
+    @property
+    def owner(self) -> Owner:
+        """Who waits in this process."""
+        return owner_in(self._store)
+
+    def lines(self, *, batch: str | None = None, everywhere: bool = False) -> list[PendingLine]:
+        """Return the runs that are waited for, of this workspace or of all, the oldest first."""
+        self._store.put(pending.prune).result()
+        workspace = None if everywhere else self.workspace
+        return self._store.read(lambda c: list(pending.every(c, workspace=workspace, batch=batch)))
+
+    def prune(self, batch: str) -> Committed[int]:
+        """Take out the runs of a batch whose outcome is kept."""
+        return self._store.put(partial(pending.prune, batch=batch))
+
+    def is_waited_for(self, line: PendingLine) -> bool:
+        """Whether a process that lives waits for it, this one included."""
+        return bool(line.owner) and self._store.is_alive(line.owner)
+
+    def take_over(self, line: PendingLine) -> PendingTicket | None:
+        """Wait for a run that nobody waits for; ``None``: somebody else was first."""
+        new = self.owner.name
+        if not self._store.put(lambda c: pending.take_over(c, line.id, old=line.owner, new=new)).result():
+            return None
+        return PendingTicket(self, replace(line, owner=new))
+
+    def answered(self, line: PendingLine, run: Run) -> Committed[int]:
+        """Keep an outcome and end its line, and the claim that a batch has of it."""
+        kept = answers.line_of(
+            replace(run, inputs=line.inputs),
+            key=line.key,
+            workspace=line.workspace,
+            batch=line.batch,
+            kept_at=self._now(),
+        )
+
+        def write(connection: sqlite3.Connection) -> int:
+            pending.drop(connection, line.id)
+            if line.batch is not None:
+                holder = claims.of_batch(connection, line.batch).get(line.key)
+                if holder is not None:
+                    claims.drop(connection, line.batch, line.key, holder)
+            return answers.append(connection, kept)
+
+        return self._store.put(write)
+
+    def put(self, function: Callable[[sqlite3.Connection], Any]) -> Committed[Any]:
+        """Have the store's writer run a function."""
+        return self._store.put(function)
+
+    async def safely(
+        self, write: Callable[[], Awaitable[Any]], words: str = "A run that is waited for was not"
+    ) -> None:
+        """Write, and tell what could not be written."""
+        try:
+            await write()
+        except StoreError as broken:
+            self._tell(f"{words} written down: {redact(str(broken))}")
+
+
+class PendingTicket:
+    """One run that is written down."""
+
+    def __init__(self, book: PendingRuns, line: PendingLine) -> None:
+        self._book = book
+        self.line = line
+
+    async def accepted(self, run: Run) -> None:
+        """Note the ids that the service gave it."""
+        self.line = line = replace(
+            self.line, status=run.status, request_id=run.request_id, run_id=run.run_id, calls=run.attempts
+        )
+        await self._book.safely(lambda: self._book.put(partial(pending.accept, line=line)))
+
+    async def answered(self, run: Run) -> None:
+        """Keep the outcome, and take the run out, in one."""
+        await self._book.safely(lambda: self._book.answered(self.line, run), "The answer was not")
+
+    async def drop(self) -> None:
+        """Take it out: it was not sent, or is kept elsewhere."""
+        await self._book.safely(lambda: self._book.put(partial(pending.drop, id=self.line.id)))
+
+    def let_go(self) -> None:
+        """Say that this process waits for it no more."""
+        name = self._book.owner.name
+        self._book.put(partial(pending.let_go, id=self.line.id, owner=name))
