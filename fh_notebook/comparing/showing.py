@@ -80,7 +80,7 @@ class Showing:
         """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.
 
         The page needs no network and runs nothing of a model's; all rows are in it. No key is, nor are the values of
-        password Start variables.
+        password Start variables; what a workflow answers, its errors too, is there as it came.
 
         Raises
         ------

@@ -27,7 +27,11 @@ CURES: Final = {
     "vision_not_supported": "choose a model that takes pictures, or leave the picture out",
     "iteration_limit_exceeded": "raise the iteration limit in the workflow, or ask for less at once",
     "validation_error": "correct the inputs, then run again",
+    "not_found": "check the names of deployment and variant; fh.deployments() lists those that are known here",
     # ours
+    "connect": "check the network, and with %fetchhive use where calls go; then run again",
+    "proxy": "check the proxy's address and its rights; then run again",
+    "tls": "check the address, and whose certificate answers there; then run again",
     "read_timeout": "give it longer with fh.configure(timeout=...), in seconds",
     "response_too_large": "allow more with fh.configure(max_response_bytes=...)",
 }

@@ -215,6 +215,8 @@ def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
     late = Page(error_of(_run(None, status="unknown", error="late", error_code="read_timeout"))).text
     assert "look for it in the service's logs before you run it again" in late
     assert "fh.configure(timeout=...)" in late
+    for code, cure in (("connect", "%fetchhive use"), ("not_found", "fh.deployments()")):
+        assert cure in Page(error_of(_run(None, status="failed", error="no", error_code=code))).text
 
 
 def test_every_cure_is_for_a_code_that_is_known() -> None:
