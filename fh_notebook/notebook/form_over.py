@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
-from fh_notebook.batching import making
+from fh_notebook.batching import making, start
 from fh_notebook.batching.mapping import LeftOut, const, read_mapping
 from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import Plan
@@ -243,16 +244,18 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
             variants=list(variants),
             inputs=mapping.inputs(),
             repeats=repeats,
-            **_AS_BY_DEFAULT,
+            **_as_by_default(),
         )
         control = made._control
         control.agenda.prepare(keep=False, most_at_once=control.expected_concurrency)
         return made.plan()
 
 
-_AS_BY_DEFAULT: Final[dict[str, Any]] = {
-    "metadata": None, "name": None, "first": None, "sample": None, "on_invalid": "raise", "max_concurrency": None,
-    "max_calls": None, "max_seconds": None, "max_cost": None, "rate": None, "fail_on_error": False, "fresh": False,
-    "reuse": "batch", "retry_unknown": False, "wait_for_reset": False, "progress": False, "on_event": None,
-}  # fmt: skip
-"""The options of a batch that the form does not ask for."""
+_ASKED: Final = {"rows", "deployment", "variants", "inputs", "repeats", "client"}
+_HOW_IT_RUNS: Final = {"wait", "dry_run"}
+
+
+def _as_by_default() -> dict[str, Any]:
+    """Return the options of a batch that the form does not ask for, as `batch` itself has them."""
+    options = signature(start.batch).parameters.values()
+    return {o.name: o.default for o in options if o.name not in _ASKED | _HOW_IT_RUNS} | {"progress": False}

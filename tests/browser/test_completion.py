@@ -117,7 +117,7 @@ def test_several_candidates_are_narrowed_by_typing(lab: Lab) -> None:
     items = press_tab(lab, 1)
     assert {"--variant", "--over", "--show", "--dry-run"} <= {text for text, _ in offered(items)}
     lab.screenshot("completion-options")
-    lab.page.keyboard.type("dry")
+    lab.page.keyboard.type("sh")
     expect(items).to_have_count(1)
     lab.command("completer:select-notebook")
-    expect_source(lab, 1, "%%fetchhive support-triage --dry-run")
+    expect_source(lab, 1, "%%fetchhive support-triage --show")
