@@ -59,7 +59,10 @@ def take_dated(
     for name in labelled:
         within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
         notes += [note] if (note := span_note(taken.lines["started_at"][within], f"The answers of {name}")) else []
-    secret = lambda: frozenset().union(*(secret_columns(source) for source in tables.values()))  # noqa: E731
+
+    def secret() -> frozenset[str]:
+        return frozenset().union(*(secret_columns(source) for source in tables.values()))
+
     about = {"compared": {name: about_of(source) for name, source in tables.items()}}
     return replace(taken, notes=tuple(notes), about=about, secret=secret), which
 

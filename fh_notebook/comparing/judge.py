@@ -129,8 +129,10 @@ def judge(
 
 
 def _is_scale(scale: Any) -> bool:
-    numbers = [number_of(x) for x in scale] if isinstance(scale, tuple | list) else []
-    return len(numbers) == 2 and None not in numbers and numbers[0] < numbers[1]  # type: ignore[operator]
+    if not isinstance(scale, tuple | list) or len(scale) != 2:
+        return False
+    low, high = map(number_of, scale)
+    return low is not None and high is not None and low < high
 
 
 class Judge:

@@ -53,9 +53,11 @@ class ManyScores:
         self._others: dict[str, Any] = {}
 
     def _take(self, taken: Any) -> None:
+        """Show what was scored; the comparison that mixes this in says how."""
         raise NotImplementedError
 
     def _sibling(self, taken: Any) -> Any:
+        """Return a comparison of the same kind by another score; it, too, is the mixing class's to make."""
         raise NotImplementedError
 
     def add_score(self, score: Any, *, name: str | None = None, version: str | int | None = None) -> Any:
