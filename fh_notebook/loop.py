@@ -19,6 +19,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fh_notebook import settings
 from fh_notebook.errors import FetchHiveError, SettingsError
+from fh_notebook.flag import Flag
 
 __all__ = [
     "BackgroundLoop",
@@ -52,7 +53,7 @@ class Job(Generic[T]):
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
-        self.finished = threading.Event()
+        self.finished = Flag()
         self._work = work
         self._loop = loop
         self._task: asyncio.Task[T | None] | None = None
@@ -214,10 +215,11 @@ class ThreadDoor:
             job.start()
             while not job.finished.wait(POLL_S):
                 pass
-        except KeyboardInterrupt as interrupt:
+        except BaseException as ended:  # an interrupt, or what a signal handler of the user's raised
             job.cancel()
             job.finished.wait(GRACE_S)
-            tell_in_short(interrupt, job.last_words)
+            if isinstance(ended, KeyboardInterrupt):
+                tell_in_short(ended, job.last_words)
             raise
         return job.result()
 

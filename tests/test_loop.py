@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from types import FrameType
 
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import loop
+from fh_notebook import flag, loop
 from fh_notebook.errors import FetchHiveError
 
 
@@ -157,6 +158,45 @@ main()
         assert process.wait(10) == 0
     assert lines == ("finally\n", "interrupted 7\n")
     assert took < 10  # a hung wait would be 60 s; the 0.3 s itself is measured by python -m tests.benchmarks interrupt
+
+
+def test_an_interrupt_at_any_step_of_the_wait_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the work is cancelled: `threading.Event` lets go of a lock that is not held, and raises RuntimeError."""
+    monkeypatch.setattr(loop, "POLL_S", 0.001)
+    ended: list[int] = []
+
+    async def work(step: int) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(step)
+
+    def interrupt_at(step: int) -> object:
+        left = iter(range(step - 1, -1, -1))
+
+        def trace(frame: FrameType, event: str, arg: object) -> object:
+            code = frame.f_code
+            if code.co_filename not in (flag.__file__, threading.__file__) or code.co_name not in of_a_wait:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode" and next(left, None) == 0:
+                raise KeyboardInterrupt
+            return trace
+
+        return trace
+
+    of_a_wait = {"wait", "__enter__", "__exit__", "_is_owned", "_release_save", "_acquire_restore"}
+    loop.run(asyncio.sleep(0))  # the thread is there
+    steps = range(1, 61)  # one wait has some 20, and there is one after the other
+    before = sys.gettrace()
+    for step in steps:
+        sys.settrace(interrupt_at(step))  # type: ignore[arg-type]
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                loop.run(work(step))
+        finally:
+            sys.settrace(before)
+    assert ended == list(steps)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -7,7 +7,6 @@ user says so. One start on the background loop is in `running.py`.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -27,6 +26,7 @@ from fh_notebook.batching.running import Options, Start, Windows
 from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on, worded
 from fh_notebook.batching.wording import sentence
 from fh_notebook.errors import AuthError, SettingsError
+from fh_notebook.flag import Flag
 from fh_notebook.log import log
 from fh_notebook.moments import Moment
 from fh_notebook.store.store import Store
@@ -75,7 +75,7 @@ class Control:
         self._calls_before = 0
         self._paused = False
         self._max_concurrency = options.max_concurrency
-        self._ended = threading.Event()
+        self._ended = Flag()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
         self._going_on = going_on()
@@ -198,7 +198,7 @@ class Control:
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self.stopped, self._cancel_asked, self._paused, self._cut = None, False, False, 0
         self._calls_before = self._outcomes.calls
-        self._ended.clear()
+        self._ended = Flag()
         self._active = True
 
     def wait(self) -> None:

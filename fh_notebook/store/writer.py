@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
 from fh_notebook.errors import StoreError
+from fh_notebook.flag import Flag
 from fh_notebook.store.connection import explained
 
 __all__ = ["Committed", "Writer"]
@@ -81,9 +82,9 @@ class Committed(Generic[T]):
             It is not committed yet; it will be.
         """
         if not self._done:
-            ended = threading.Event()
+            ended = Flag()
             self.add_done_callback(lambda _: ended.set())
-            if not ended.wait(timeout):
+            if not ended.wait(-1 if timeout is None else timeout):
                 raise TimeoutError(f"not committed after {timeout} s")
         if self._error is not None:
             raise self._error
