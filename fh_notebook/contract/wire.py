@@ -51,7 +51,12 @@ class Exchange:
 
 def encode_request(request: InvokeRequest) -> bytes:
     """Return the bytes of `request`, UTF-8."""
-    return json.dumps(request.body(), ensure_ascii=False, allow_nan=False).encode()
+    return _spell(request.body()).encode()
+
+
+# Made once: `json.dumps` and `json.loads` make an encoder, or a decoder, at each call that has options.
+_spell: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_read: Final = json.JSONDecoder(parse_constant=str).decode  # NaN and Infinity are not JSON: kept as the words they are
 
 
 def decode_answer(
@@ -231,7 +236,7 @@ def _text_of_page(answer: Answer, body: Any) -> str:
 def _parse(body: bytes) -> Any:
     """Return the JSON value of `body`; else its text; an empty body is an empty text."""
     try:
-        return json.loads(body, parse_constant=str)  # NaN and Infinity are not JSON: kept as the words they are
+        return _read(body.decode(json.detect_encoding(body), "surrogatepass"))  # as `json.loads` reads bytes
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace").strip()
 

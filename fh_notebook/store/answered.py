@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fh_notebook.store import answers, claims
 from fh_notebook.store.answers import Line
-from fh_notebook.store.claims import Claim
+from fh_notebook.store.claims import Asked, Claim
 
 __all__ = ["Answered", "write_all"]
 
@@ -37,15 +37,13 @@ def write_all(connection: sqlite3.Connection, items: Sequence[Answered]) -> list
     lines = answers.append_all(connection, [item.line for item in items])
     for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
         claims.drop_all(connection, batch, keys, owner)
-    taken: dict[int, Claim] = {}
-    asking = [(place, item) for place, item in enumerate(items) if item.then is not None]
-    for batch, owner, seen_id in dict.fromkeys((i.batch, i.owner, i.seen_id) for _, i in asking):
-        of_these = [(p, i) for p, i in asking if (i.batch, i.owner, i.seen_id) == (batch, owner, seen_id)]
-        keys = [item.then or "" for _, item in of_these]
-        now = of_these[0][1].line.kept_at
-        got = claims.take_all(connection, batch, keys, owner, seen_id=seen_id, now=now)
-        taken |= {place: claim for (place, _), claim in zip(of_these, got, strict=True)}
+    asking = {place: item for place, item in enumerate(items) if item.then is not None}
+    taken = dict(zip(asking, claims.take_each(connection, [_asked(item) for item in asking.values()]), strict=True))
     return [(line, taken.get(place)) for place, line in enumerate(lines)]
+
+
+def _asked(item: Answered) -> Asked:
+    return Asked(batch=item.batch, key=item.then or "", owner=item.owner, seen_id=item.seen_id, now=item.line.kept_at)
 
 
 def _by_owner(items: Iterable[tuple[str, str, str]]) -> Iterable[tuple[tuple[str, str], list[str]]]:

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from fh_notebook.contract.run import Run
+from fh_notebook.store import bulk
 
 __all__ = [
     "CREATE",
@@ -167,8 +169,6 @@ _spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), defa
 
 
 _COLUMNS: Final = ("key", "batch", "workspace", "deployment", "variant", "status", "run", "kept_at", "calls")
-_AT_ONCE: Final = (64, 16, 4, 1)
-"""Lines of one statement: few sizes, so that Python keeps the prepared statements of all of them."""
 
 
 def append(connection: sqlite3.Connection, line: Line) -> int:
@@ -178,22 +178,13 @@ def append(connection: sqlite3.Connection, line: Line) -> int:
 
 def append_all(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[int]:
     """Write lines in a few statements, and return their numbers, in order."""
-    numbers: list[int] = []
-    left = list(lines)
-    while left:
-        size = next(n for n in _AT_ONCE if n <= len(left))
-        part, left = left[:size], left[size:]
-        written = connection.execute(
-            f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES {', '.join([_PLACES] * size)}",
-            [getattr(line, column) for line in part for column in _COLUMNS],
-        )
-        # The table is only appended to, by one writer at a time: its lines are numbered one after the other.
-        last = int(written.lastrowid or 0)
-        numbers += range(last - size + 1, last + 1)
-    return numbers
+    last = bulk.insert(connection, _INTO, [_values(line) for line in lines])
+    # The table is only appended to, by one writer at a time: its lines are numbered one after the other.
+    return list(range(last - len(lines) + 1, last + 1))
 
 
-_PLACES: Final = f"({', '.join('?' * len(_COLUMNS))})"
+_INTO: Final = f"INSERT INTO answers ({', '.join(_COLUMNS)})"
+_values: Final = attrgetter(*_COLUMNS)
 
 
 _KEPT: Final = "id, key, batch, workspace, status, kept_at, run"

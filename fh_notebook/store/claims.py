@@ -17,6 +17,7 @@ from fh_notebook.store.answers import Kept
 
 __all__ = [
     "CREATE",
+    "Asked",
     "Claim",
     "drop",
     "drop_all",
@@ -24,8 +25,7 @@ __all__ = [
     "replace_owner",
     "start_key",
     "starters",
-    "take",
-    "take_all",
+    "take_each",
 ]
 
 CREATE: Final = (
@@ -61,30 +61,52 @@ class Claim:
     """Somebody else has it."""
 
 
-def take(connection: sqlite3.Connection, batch: str, key: str, owner: str, *, seen_id: int, now: float) -> Claim:
-    """Claim one job, unless it has an owner, or an answer that was written after line `seen_id`."""
-    return take_all(connection, batch, [key], owner, seen_id=seen_id, now=now)[0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One job that its owner would send."""
+
+    batch: str
+    key: str
+    owner: str
+    seen_id: int
+    """The newest line of answers at the time of the plan: a later one of this job is given in its place."""
+    now: float
 
 
-def take_all(
-    connection: sqlite3.Connection, batch: str, keys: Sequence[str], owner: str, *, seen_id: int, now: float
-) -> list[Claim]:
+def take_each(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]:
     """Claim jobs, each unless it has an owner or a newer answer; return what came of it, in order."""
-    # One statement where all is well, which is nearly always: a statement costs as much as what it does.
-    taken = connection.execute(
-        "INSERT INTO claims (batch, key, owner, claimed_at) SELECT ?1, value, ?2, ?3 FROM json_each(?4)"
-        " WHERE NOT EXISTS (SELECT 1 FROM answers WHERE batch = ?1 AND answers.key = value AND answers.id > ?5)"
-        " ON CONFLICT DO NOTHING RETURNING key",
-        (batch, owner, now, json.dumps(keys), seen_id),
+    groups: dict[tuple[str, str, int], list[int]] = {}
+    for place, one in enumerate(asked):
+        groups.setdefault((one.batch, one.owner, one.seen_id), []).append(place)
+    came: dict[int, Claim] = {}
+    for places in groups.values():
+        came |= zip(places, _take(connection, [asked[place] for place in places]), strict=True)
+    return [came[place] for place in range(len(asked))]
+
+
+def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]:
+    """Claim jobs that one owner asks for."""
+    first = asked[0]
+    keys = json.dumps([one.key for one in asked])
+    # Two statements where all is well, which is nearly always, and none that gives a line for each job: every step of
+    # SQLite lets the interpreter go and waits for it again.
+    (held,) = connection.execute(
+        "SELECT json_group_array(value) FROM json_each(?2) WHERE"
+        " EXISTS (SELECT 1 FROM claims WHERE batch = ?1 AND claims.key = value)"
+        " OR EXISTS (SELECT 1 FROM answers WHERE batch = ?1 AND answers.key = value AND answers.id > ?3)",
+        (first.batch, keys, first.seen_id),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO claims (batch, key, owner, claimed_at) SELECT DISTINCT ?1, value, ?2, ?3 FROM json_each(?4)"
+        " WHERE value NOT IN (SELECT value FROM json_each(?5))",
+        (first.batch, first.owner, first.now, keys, held),
     )
-    mine = {key for (key,) in taken}
+    not_free = set(json.loads(held))
     found = []
-    for key in keys:
-        if key in mine:
-            mine.remove(key)  # a key that is asked for twice is had once
-            found.append(Claim(mine=True))
-        else:
-            found.append(_not_taken(connection, batch, key, seen_id))
+    for one in asked:
+        is_free = one.key not in not_free
+        found.append(Claim(mine=True) if is_free else _not_taken(connection, one.batch, one.key, one.seen_id))
+        not_free.add(one.key)  # a key that is asked for twice is had once
     return found
 
 

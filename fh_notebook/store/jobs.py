@@ -8,8 +8,10 @@ places that a later plan does not name stay. What was masked is marked: it canno
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
+
+from fh_notebook.store import bulk
 
 __all__ = ["CREATE", "JobLine", "count", "of_batch", "write"]
 
@@ -47,12 +49,9 @@ class JobLine(NamedTuple):
     """1 where the inputs are as they are sent, 0 where something in them is masked."""
 
 
-def write(connection: sqlite3.Connection, batch: int, lines: Iterable[JobLine]) -> None:
+def write(connection: sqlite3.Connection, batch: int, lines: Sequence[JobLine]) -> None:
     """Write jobs of one batch."""
-    connection.executemany(
-        f"INSERT OR REPLACE INTO jobs VALUES ({batch:d}, ?, ?, ?, ?, ?, ?, ?, ?)",
-        lines,
-    )
+    bulk.insert(connection, "INSERT OR REPLACE INTO jobs", lines, first=(batch,))
 
 
 def of_batch(

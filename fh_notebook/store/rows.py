@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
+
+from fh_notebook.store import bulk
 
 __all__ = ["CREATE", "RowLine", "of_positions", "write"]
 
@@ -33,9 +35,9 @@ class RowLine(NamedTuple):
     """JSON: column to value."""
 
 
-def write(connection: sqlite3.Connection, batch: int, lines: Iterable[RowLine]) -> None:
+def write(connection: sqlite3.Connection, batch: int, lines: Sequence[RowLine]) -> None:
     """Write rows of one batch."""
-    connection.executemany(f"INSERT OR REPLACE INTO rows VALUES ({batch:d}, ?, ?, ?)", lines)
+    bulk.insert(connection, "INSERT OR REPLACE INTO rows", lines, first=(batch,))
 
 
 def of_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[RowLine]:

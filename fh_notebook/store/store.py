@@ -23,7 +23,7 @@ from fh_notebook.errors import StoreError
 from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows, scores
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.claims import Claim
+from fh_notebook.store.claims import Asked, Claim
 from fh_notebook.store.connection import IN_MEMORY, explained
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.jobs import JobLine
@@ -202,7 +202,8 @@ class Store(Reading):
     def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
         """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""
         now = self._now().timestamp()
-        return self.put(lambda c: claims.take(c, batch, key, owner.name, seen_id=seen_id, now=now))
+        asked = Asked(batch=batch, key=key, owner=owner.name, seen_id=seen_id, now=now)
+        return self._opened().writer.put_together(claims.take_each, asked)
 
     def begin_start(self, batch: str, owner: Owner) -> Committed[Claim]:
         """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
