@@ -40,9 +40,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]
 
 
-def run_virtually(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
+def run_virtually(work: Coroutine[Any, Any, T], *, loop: VirtualLoop | None = None) -> tuple[T, float]:
     """Run `work` to its end; return what it returned and the seconds that passed in its own time."""
-    loop = VirtualLoop()
+    loop = loop or VirtualLoop()
     try:
         return loop.run_until_complete(work), loop.time()
     finally:

@@ -13,6 +13,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
+from typing import Final
 
 from fh_notebook.batching.events import Event, Finished, Stopped
 from fh_notebook.batching.job import Job
@@ -31,6 +32,12 @@ from fh_notebook.errors import LimitReached, StoreError
 from fh_notebook.loop import unbroken
 
 __all__ = ["Engine"]
+
+OPENING_S: Final = 0.0004
+"""From the first call of one slot to that of the next: about what an answer costs this process. Calls that go out
+together come back together, and would wait for each other in every round."""
+CATCH_UP_S: Final = 0.002
+"""A loop wakes up to a millisecond late: what was due meanwhile goes at once."""
 
 
 def _utc_now() -> datetime:
@@ -102,6 +109,8 @@ class Engine:
         self.paused = False
         self._errors = 0
         self._reach = Reach()
+        self._opens_at = 0.0
+        """When the next slot may be opened."""
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -192,9 +201,9 @@ class Engine:
                 return False
             if not self._queue.is_empty and self._must_stop():
                 return False
-            if ready and self._may_start(now) and self._has_room():
+            if ready and self._may_start(now) and self._has_room() and self._opens_at <= now:
                 return True
-            await self._wait_for_change()
+            await self._wait_for_change(now)
         return False
 
     def _take(self) -> Entry | None:
@@ -235,9 +244,9 @@ class Engine:
                 self.stop(reached)
         return self.stopped is not None
 
-    async def _wait_for_change(self) -> None:
-        now = self._loop.time()
-        times = (self._queue.due, self._deadline(), None if self.paused else self._paced_until(now))
+    async def _wait_for_change(self, now: float) -> None:
+        """Wait until something is told, or is due that was not at `now`, when the caller looked."""
+        times = (self._queue.due, self._deadline(), None if self.paused else self._paced_until(now), self._opens_at)
         # Not what is past: something else holds that up, and tells when it has changed.
         coming = [at for at in times if at is not None and at > now]
         with suppress(TimeoutError):
@@ -256,6 +265,7 @@ class Engine:
     # --- a worker: one slot, one job after the other
 
     def _start(self, entry: Entry, slot: AsyncExitStack) -> None:
+        self._opens_at = max(self._opens_at, self._loop.time() - CATCH_UP_S) + OPENING_S
         task = self._loop.create_task(self._worker.work(entry, slot))
         self._tasks.add(task)
         task.add_done_callback(self._ended)

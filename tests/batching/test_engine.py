@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.batching.engine import Engine
+from fh_notebook.batching.engine import CATCH_UP_S, OPENING_S, Engine
 from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopped, Throttled
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Turn
@@ -27,7 +27,7 @@ from fh_notebook.contract.wire import Exchange, decode_answer
 from fh_notebook.errors import CallError, StoreError
 from fh_notebook.gate import Gate
 from fh_notebook.loop import unbroken
-from tests.virtual_time import run_virtually
+from tests.virtual_time import VirtualLoop, run_virtually
 
 DONE = Answer(status_code=200, body=b'{"run_status": "completed", "output": "hi"}', elapsed_s=1.0)
 BUSY = Answer(status_code=429, body=b'{"error": "You\'ve reached your concurrency limit."}')
@@ -636,3 +636,50 @@ def test_a_job_that_is_due_and_may_not_go_is_waited_for_without_asking_again_and
 
     calls, _ = run_virtually(main())
     assert calls == (3 if held_by == "its end" else 7)
+
+
+def test_the_first_calls_of_slots_go_out_one_after_the_other() -> None:
+    """Calls that go out together come back together, and then wait for each other in every round."""
+    at: dict[int, float] = {}
+
+    class Noting(Service):
+        async def attempt(self, request: InvokeRequest) -> Exchange:
+            at[request.inputs["n"]] = asyncio.get_running_loop().time()
+            return await super().attempt(request)
+
+    _run(200, Noting(seconds=0.05), limit=100)
+    first = [at[number] for number in range(100)]
+    assert first == sorted(first)
+    assert first[-1] - first[0] >= 99 * OPENING_S - CATCH_UP_S
+    assert max(Counter(first).values()) <= 1 + CATCH_UP_S / OPENING_S
+    # The second round is as spread as the first: nobody waits for a slot's turn again.
+    second = [at[number] for number in range(100, 200)]
+    assert second[-1] - second[0] == pytest.approx(first[-1] - first[0], abs=0.005)
+
+
+class Ticking(VirtualLoop):
+    """A loop whose clock moves whenever somebody looks at it, as a real one's does."""
+
+    def time(self) -> float:
+        self._now += 1e-5
+        return self._now
+
+
+def test_what_falls_due_while_it_is_looked_for_is_called() -> None:
+    """Between the look at what may go and the wait for what is due, time passes: a call that was due then was lost."""
+
+    async def main(seconds: float) -> int:
+        engine = Engine(
+            attempt=Service(seconds=seconds).attempt,
+            gate=Gate(2),
+            ledger=Memory(),
+            emit=lambda event: None,
+            rate=Rate(1.0),
+        )
+        await asyncio.wait_for(engine.run(at_once([map(_job, range(3))])), timeout=60)
+        return engine.calls
+
+    # The first call ends, and with it comes a look, just before the second is due: at one tick of these it matters.
+    for tick in range(200):
+        calls, _ = run_virtually(main(0.997 + tick * 1e-5), loop=Ticking())
+        assert calls == 3
