@@ -13,7 +13,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
-from typing import Final
 
 from fh_notebook.batching.events import Event, Finished, Stopped
 from fh_notebook.batching.job import Job
@@ -22,6 +21,7 @@ from fh_notebook.batching.outcomes import kind_of
 from fh_notebook.batching.queue import Entry, Queue
 from fh_notebook.batching.reach import Reach
 from fh_notebook.batching.seams import GateLike
+from fh_notebook.batching.spacing import Spacing
 from fh_notebook.batching.stopping import RESUME, Limits, rows_broke, unreached
 from fh_notebook.batching.worker import Worker
 from fh_notebook.contract.models import InvokeRequest
@@ -32,12 +32,6 @@ from fh_notebook.errors import LimitReached, StoreError
 from fh_notebook.loop import unbroken
 
 __all__ = ["Engine"]
-
-OPENING_S: Final = 0.0004
-"""From the first call of one slot to that of the next: about what an answer costs this process. Calls that go out
-together come back together, and would wait for each other in every round."""
-CATCH_UP_S: Final = 0.002
-"""A loop wakes up to a millisecond late: what was due meanwhile goes at once."""
 
 
 def _utc_now() -> datetime:
@@ -93,9 +87,7 @@ class Engine:
         self._limits = limits or Limits()
         self._planned = planned
         self.max_in_flight = max_in_flight
-        self._rate = rate
-        self._due: float | None = None
-        """When the last call was due, by the rate."""
+        self._spacing = Spacing(rate)
         self._ended_jobs = 0
         self._worker = Worker(
             self, attempt=attempt, gate=gate, ledger=ledger, emit=emit, batch=batch, jitter=jitter, now=now
@@ -109,8 +101,6 @@ class Engine:
         self.paused = False
         self._errors = 0
         self._reach = Reach()
-        self._opens_at = 0.0
-        """When the next slot may be opened."""
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -201,7 +191,7 @@ class Engine:
                 return False
             if not self._queue.is_empty and self._must_stop():
                 return False
-            if ready and self._may_start(now) and self._has_room() and self._opens_at <= now:
+            if ready and self._may_start(now) and self._has_room() and self._spacing.next_slot <= now:
                 return True
             await self._wait_for_change(now)
         return False
@@ -211,15 +201,13 @@ class Engine:
         now = self._loop.time()
         if self.stopped is not None or not self._queue.ready(now) or self._must_stop() or not self._may_start(now):
             return None
-        if self._rate is not None:
-            self._due = self._rate.next_due(self._due, now)
+        self._spacing.sent(now)
         self._opening += 1
         return self._queue.take(now)
 
     def _paced_until(self, now: float) -> float:
         """When the next call may go: by the rate, and since the last ones have met nobody, or no free place."""
-        rests_until = self._reach.rests_until
-        return rests_until if self._rate is None else max(rests_until, self._rate.next_due(self._due, now))
+        return max(self._reach.rests_until, self._spacing.next_call(now))
 
     def _may_start(self, now: float) -> bool:
         if self.paused or self._paced_until(now) > now:
@@ -246,7 +234,8 @@ class Engine:
 
     async def _wait_for_change(self, now: float) -> None:
         """Wait until something is told, or is due that was not at `now`, when the caller looked."""
-        times = (self._queue.due, self._deadline(), None if self.paused else self._paced_until(now), self._opens_at)
+        may_go = () if self.paused else (self._paced_until(now), self._spacing.next_slot)
+        times = (self._queue.due, self._deadline(), *may_go)
         # Not what is past: something else holds that up, and tells when it has changed.
         coming = [at for at in times if at is not None and at > now]
         with suppress(TimeoutError):
@@ -265,7 +254,7 @@ class Engine:
     # --- a worker: one slot, one job after the other
 
     def _start(self, entry: Entry, slot: AsyncExitStack) -> None:
-        self._opens_at = max(self._opens_at, self._loop.time() - CATCH_UP_S) + OPENING_S
+        self._spacing.opened(self._loop.time())
         task = self._loop.create_task(self._worker.work(entry, slot))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
