@@ -31,8 +31,8 @@ class Client:
 
     Parameters
     ----------
-    **options
-        Those of :class:`AsyncClient`.
+    api_key, base_url, timeout, transport, proxy, verify, max_concurrency
+        As :class:`AsyncClient` takes them.
 
     Examples
     --------

@@ -1,0 +1,37 @@
+"""Check a built site: every public name has its place, and no page loads anything from elsewhere.
+
+python .github/docs/check.py SITE
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import fh_notebook
+
+LOADS = re.compile(
+    r"""<(?:script|img|iframe|source|video|audio|embed)[^>]*\ssrc=["']?((?:https?:)?//[^"'\s>]+)"""
+    r"""|<link(?![^>]*rel=["']?canonical)[^>]*\shref=["']?((?:https?:)?//[^"'\s>]+)|@import[^;]*//"""
+)
+
+
+def main(site: Path) -> int:
+    """Print what is wrong, and return 1 when something is."""
+    pages = {page: page.read_text(encoding="utf-8") for page in sorted(site.rglob("*.html"))}
+    wrong: list[str] = []
+    for page, text in pages.items():
+        wrong += [f"{page.relative_to(site)} loads {found[0]}" for found in LOADS.finditer(text)]
+    whole = "\n".join(pages.values())
+    public = [f"{module}.{name}" for module, names in fh_notebook._HOMES.items() for name in names]
+    wrong += [f"{name} has no place" for name in public if f'id="{name}"' not in whole]
+    for notebook in Path("notebooks").glob("*.ipynb"):
+        if not (site / notebook.stem / "index.html").exists():
+            wrong.append(f"{notebook.name} has no page")
+    sys.stdout.write("\n".join(wrong or [f"{len(pages)} pages, {len(public)} public names"]) + "\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,83 @@
+"""The pages of the reference that are made: the first one, and one for every group of public names.
+
+Rule of this file: what is public is read from ``fh_notebook`` itself, so that a new name has its page and none is left.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from mkdocs.structure.files import File, Files
+
+import fh_notebook
+
+GROUPS: Final = {
+    "calls": ("Single calls", "fh_notebook.calls", "fh_notebook.client.blocking", "fh_notebook.client.client"),
+    "batches": ("Batches", "fh_notebook.batching."),
+    "comparing": ("Comparing variants", "fh_notebook.comparing."),
+    "racing": ("Racing", "fh_notebook.racing."),
+    "callbacks": (
+        "Callbacks",
+        "fh_notebook.client.pending",
+        "fh_notebook.client.receiver",
+        "fh_notebook.reattaching",
+        "fh_notebook.contract.signing",
+        "fh_notebook.contract.wire",
+    ),
+    "forms": ("Forms", "fh_notebook.notebook."),
+    "deployments": ("Deployments and Start variables", "fh_notebook.contract.", "fh_notebook.session"),
+    "settings": ("Settings and errors", "fh_notebook.settings", "fh_notebook.values", "fh_notebook.errors"),
+}
+"""Pages: their title, and how the modules begin whose names stand there. The first page that fits has a name."""
+
+
+def homes() -> dict[str, list[str]]:
+    """Return the public names by page, each as ``module.name``.
+
+    Raises
+    ------
+    LookupError
+        A name belongs to no page.
+    """
+    pages: dict[str, list[str]] = {page: [] for page in GROUPS}
+    for module, names in fh_notebook._HOMES.items():
+        fits = [page for page, (_, *begins) in GROUPS.items() if any(module.startswith(b) for b in begins)]
+        if not fits:
+            raise LookupError(f"{module} belongs to no page of the reference; add it to GROUPS in {__file__}")
+        pages[fits[0]] += [f"{module}.{name}" for name in names]
+    return {
+        page: sorted(names, key=lambda name: name.rsplit(".", 1)[1].lower()) for page, names in pages.items() if names
+    }
+
+
+def _modules() -> dict[str, tuple[str, str]]:
+    return {f"module-{name}": (f"fh.{name}", module) for name, module in sorted(fh_notebook._MODULES.items())}
+
+
+def _titled(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    first = next(("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"), "")
+    return first.strip().splitlines()[0].lstrip("# ") if first.strip() else notebook.stem
+
+
+def _first_page(notebooks: list[Path]) -> str:
+    lines = ["# fh_notebook", "", (fh_notebook.__doc__ or "").split("Examples\n")[0].strip(), "", "## Notebooks", ""]
+    lines += [f"- [{_titled(notebook)}]({notebook.name})" for notebook in notebooks]
+    lines += ["", "## Reference", ""]
+    lines += [f"- [{GROUPS[page][0]}](reference/{page}.md)" for page in homes()]
+    lines += [f"- [{title}](reference/{page}.md)" for page, (title, _) in _modules().items()]
+    return "\n".join([*lines, ""])
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made."""
+    notebooks = sorted(Path(config.docs_dir).glob("*.ipynb"))
+    files.append(File.generated(config, "index.md", content=_first_page(notebooks)))
+    for page, names in homes().items():
+        body = "\n\n".join(f"::: {name}" for name in names)
+        files.append(File.generated(config, f"reference/{page}.md", content=f"# {GROUPS[page][0]}\n\n{body}\n"))
+    for page, (title, module) in _modules().items():
+        files.append(File.generated(config, f"reference/{page}.md", content=f"# {title}\n\n::: {module}\n"))
+    return files
