@@ -16,6 +16,8 @@ LOADS = re.compile(
     r"""|<link(?![^>]*rel=["']?canonical)[^>]*\shref=["']?((?:https?:)?//[^"'\s>]+)|@import[^;]*//"""
 )
 
+ROLE = re.compile(r":(?:func|class|meth|mod|attr|data|exc|obj):\s*<code>[^<]*")
+
 
 def main(site: Path) -> int:
     """Print what is wrong, and return 1 when something is."""
@@ -23,6 +25,7 @@ def main(site: Path) -> int:
     wrong: list[str] = []
     for page, text in pages.items():
         wrong += [f"{page.relative_to(site)} loads {found[0]}" for found in LOADS.finditer(text)]
+        wrong += [f"{page.relative_to(site)} shows {found[0]}" for found in ROLE.finditer(text)]
     whole = "\n".join(pages.values())
     public = [f"{module}.{name}" for module, names in fh_notebook._HOMES.items() for name in names]
     wrong += [f"{name} has no place" for name in public if f'id="{name}"' not in whole]

@@ -6,6 +6,7 @@ Rule of this file: what is public is read from ``fh_notebook`` itself, so that a
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,9 +48,7 @@ def homes() -> dict[str, list[str]]:
         if not fits:
             raise LookupError(f"{module} belongs to no page of the reference; add it to GROUPS in {__file__}")
         pages[fits[0]] += [f"{module}.{name}" for name in names]
-    return {
-        page: sorted(names, key=lambda name: name.rsplit(".", 1)[1].lower()) for page, names in pages.items() if names
-    }
+    return {page: sorted(names) for page, names in pages.items() if names}
 
 
 def _modules() -> dict[str, tuple[str, str]]:
@@ -81,3 +80,11 @@ def on_files(files: Files, config: Any) -> Files:
     for page, (title, module) in _modules().items():
         files.append(File.generated(config, f"reference/{page}.md", content=f"# {title}\n\n::: {module}\n"))
     return files
+
+
+_ROLE: Final = re.compile(r":(?:func|class|meth|mod|attr|data|exc|obj):\s*<code>~?(?:[\w.]*\.)?([\w\[\]]+)</code>")
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Show what a docstring refers to by its name: the roles of reStructuredText are none of Markdown."""
+    return _ROLE.sub(r"<code>\1</code>", html)
