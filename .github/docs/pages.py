@@ -48,7 +48,11 @@ def homes() -> dict[str, list[str]]:
         if not fits:
             raise LookupError(f"{module} belongs to no page of the reference; add it to GROUPS in {__file__}")
         pages[fits[0]] += [f"{module}.{name}" for name in names]
-    return {page: sorted(names) for page, names in pages.items() if names}
+    return {page: sorted(names, key=_last_word) for page, names in pages.items() if names}
+
+
+def _last_word(name: str) -> str:
+    return name.rsplit(".", 1)[1].lower()
 
 
 def _modules() -> dict[str, tuple[str, str]]:

@@ -40,7 +40,7 @@ class Deployment:
         The names of its variants, in the order in which they are shown and compared.
     inputs : mapping, function, class, DataFrame or None, optional
         The Start variables: a JSON Schema (with ``$schema`` or ``"type": "object"``), a mapping of names to
-        :func:`fh.text <fh_notebook.contract.schema.text>` and its like, a function whose signature says them, a
+        ``fh.text`` and its like, a function whose signature says them, a
         pydantic model, TypedDict or dataclass whose fields are they, or a DataFrame whose columns are.
         ``None`` says nothing: inputs are sent unchecked.
     description : str, optional
