@@ -109,7 +109,7 @@ class Form:
         """End every call that is out. What has come is kept, and what was out may have run."""
         self._core.cancel()
 
-    def add_to_dataset(self) -> None:
+    def add_to_batch(self) -> None:
         """Add the present inputs to :attr:`dataset`.
 
         Raises
@@ -142,7 +142,7 @@ class Form:
 
     @property
     def dataset(self) -> pd.DataFrame:
-        """The inputs that "Add to dataset" has collected, one line each, as a batch takes it; without passwords."""
+        """The inputs that "Add to batch" has collected, one line each, as a batch takes it; without passwords."""
         return self._core.dataset
 
     @property

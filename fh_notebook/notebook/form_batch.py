@@ -202,7 +202,7 @@ class BatchForm(Form):
         if self.batch is not None:
             self.batch.cancel()
 
-    def add_to_dataset(self) -> None:
+    def add_to_batch(self) -> None:
         """Refuse: the inputs of a form over rows are its rows, and :attr:`frame` has them beside what came of them.
 
         Raises
