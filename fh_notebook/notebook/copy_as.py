@@ -49,7 +49,13 @@ def variables_of(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]
 
 
 def as_cell(
-    deployment: Deployment, variants: Sequence[str], inputs: Mapping[str, Any], *, repeats: int = 1, out: str = ""
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    repeats: int = 1,
+    out: str = "",
+    delivery: str = "direct",
 ) -> str:
     r"""Return the ``%%fetchhive`` cell of a submit.
 
@@ -65,6 +71,8 @@ def as_cell(
         How often each call is made.
     out : str
         The variable that takes the result.
+    delivery : str
+        How answers come, as ``--delivery`` has it.
 
     Raises
     ------
@@ -81,12 +89,19 @@ def as_cell(
     words: 3
     """
     holes = _Holes(deployment)
-    line = _line(deployment.name, variants, repeats, out)
+    line = _line(deployment.name, variants, repeats, out, delivery)
     return f"{line}\n{_body(deployment, holes.in_place(inputs))}"
 
 
-def as_python(deployment: Deployment, variants: Sequence[str], inputs: Mapping[str, Any], *, repeats: int = 1) -> str:
-    """Return the Python code of a submit.
+def as_python(
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    repeats: int = 1,
+    delivery: str = "direct",
+) -> str:
+    """Return the Python code of a submit; where answers come later, each run is a ``PendingRun``.
 
     Examples
     --------
@@ -103,7 +118,9 @@ def as_python(deployment: Deployment, variants: Sequence[str], inputs: Mapping[s
     asked = [f"{name} = getpass({name + ': '!r})" for name in holes.names_in(inputs)]
     lines = [*(["from getpass import getpass", ""] if asked else []), "import fh_notebook as fh", ""]
     lines += [*asked, f"inputs = {python_literal(held)}"]
-    call = f"fh.invoke({deployment.name!r}, variant={{}}, inputs=inputs)"
+    send = "fh.invoke" if delivery == "direct" else "hive.submit"
+    lines += ["hive = fh.Client()"] if delivery != "direct" else []
+    call = f"{send}({deployment.name!r}, variant={{}}, inputs=inputs)"
     again = f" for _ in range({repeats})" if repeats > 1 else ""
     if len(variants) == 1 and not again:
         lines.append(f"run = {call.format(repr(variants[0]))}")
@@ -114,8 +131,17 @@ def as_python(deployment: Deployment, variants: Sequence[str], inputs: Mapping[s
     return "\n".join(lines)
 
 
-def as_curl(deployment: Deployment, variants: Sequence[str], inputs: Mapping[str, Any], *, base_url: str) -> str:
+def as_curl(
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    base_url: str,
+    delivery: str = "direct",
+) -> str:
     r"""Return a curl command a variant, for a POSIX shell; ``YOUR_API_KEY`` is in the place of the key.
+
+    Where answers come later, ``YOUR_CALLBACK_URL`` is in the place of the address that they come to.
 
     Examples
     --------
@@ -125,7 +151,15 @@ def as_curl(deployment: Deployment, variants: Sequence[str], inputs: Mapping[str
     holes = _Holes(deployment)
     held = _filled(holes.in_place(inputs), lambda hole: f"YOUR_{hole.name.upper()}")
     return "\n\n".join(
-        to_curl(InvokeRequest(deployment=deployment.name, variant=variant, inputs=held), base_url=base_url)
+        to_curl(
+            InvokeRequest(
+                deployment=deployment.name,
+                variant=variant,
+                inputs=held,
+                callback_url=None if delivery == "direct" else "https://YOUR_CALLBACK_URL",
+            ),
+            base_url=base_url,
+        )
         for variant in variants
     )
 
@@ -181,7 +215,7 @@ class _Holes:
         return _Hole(name)
 
 
-_TAKEN: Final = frozenset({"fh", "inputs", "run", "runs", "variant", "getpass", *keyword.kwlist})
+_TAKEN: Final = frozenset({"fh", "hive", "row", "rows", "inputs", "run", "runs", "variant", "getpass", *keyword.kwlist})
 """Names that the code itself uses."""
 
 
@@ -196,10 +230,11 @@ def _filled(value: Any, fill: Any) -> Any:
 # --- a cell
 
 
-def _line(name: str, variants: Sequence[str], repeats: int, out: str) -> str:
+def _line(name: str, variants: Sequence[str], repeats: int, out: str, delivery: str) -> str:
     words = [_word(name, "deployment")]
     words += [f"-v {_word(variant, 'variant')}" for variant in variants]
     words += [f"--repeats {repeats}"] if repeats > 1 else []
+    words += [f"--delivery {delivery}"] if delivery != "direct" else []
     words += [f"--out {out}"] if out else []
     return f"%%fetchhive {' '.join(words)}"
 

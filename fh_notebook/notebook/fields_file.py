@@ -35,7 +35,7 @@ class FileField(Field):
         return control
 
     def _told(self) -> Any:
-        """Return a box that says which file is sent: the field's name is tied to it as to every other field's control."""
+        """Return a box that says which file is sent: the control that the field's name is tied to."""
         from ipywidgets import Text
 
         look = self.view.look

@@ -1,6 +1,6 @@
-"""What has no field of its own, as one piece of JSON: the whole inputs, where the schema says that any name may be given.
+"""What has no field of its own, as one piece of JSON: the whole inputs, where the schema takes any name.
 
-Rule of this file: as every field, it shows what the model holds and hears on commit; what cannot be read stays in sight.
+Rule of this file: as a field, it shows what the model holds and hears on commit; what cannot be read stays in sight.
 """
 
 from __future__ import annotations

@@ -116,6 +116,7 @@ class BatchCore:
                     client=self.find_client(),
                     wait=False,
                     progress=progress,
+                    delivery=self.choice.delivery,  # type: ignore[arg-type]  # one of them: `Choice` has checked it
                 )
             return self.batch
 
@@ -172,6 +173,16 @@ class BatchForm(Form):
     @repeats.setter
     def repeats(self, number: int) -> None:
         self._over.choice.repeats = number
+        self._changed()
+
+    @property
+    def delivery(self) -> str:
+        """How the batch's answers come, as :func:`fh_notebook.batch` takes it; can be assigned."""
+        return self._over.choice.delivery
+
+    @delivery.setter
+    def delivery(self, delivery: str) -> None:
+        self._over.choice.delivery = delivery
         self._changed()
 
     def submit(self) -> Any:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.pending import PendingRun
 
 __all__ = ["NAMELESS", "FormCore", "Listener"]
 
@@ -49,8 +50,14 @@ class Listener:
     def came(self, submission: Submission, index: int, run: Run) -> None:
         """An answer has come."""
 
+    def waits(self, submission: Submission, index: int) -> None:
+        """The service has taken a call, or says more of it; the answer comes later."""
+
     def ended(self, submission: Submission) -> None:
         """No more will come."""
+
+    def waited(self) -> None:
+        """What is waited for has changed, of the last submit or an older one."""
 
     def refused(self, problems: Sequence[str]) -> None:
         """Run was pressed, and nothing was sent."""
@@ -137,6 +144,16 @@ class FormCore:
         return self.newest.runs if self.newest is not None else ()
 
     @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """The runs that go on at the service and are waited for, of older submits too."""
+        return self._runner.waited_for
+
+    @property
+    def busy(self) -> bool:
+        """Whether calls of the last submit are out that the service has not taken yet."""
+        return self.newest is not None and not self.newest.handed_over
+
+    @property
     def place(self) -> str:
         """Whom the last submit asked; empty before the first."""
         return self._runner.place
@@ -186,7 +203,7 @@ class FormCore:
             problems: Sequence[str] = self.problems
             if not problems:
                 try:
-                    return self._runner.submit(self.requests(), inputs=self.model.value)
+                    return self._runner.submit(self.requests(), inputs=self.model.value, delivery=self.choice.delivery)
                 except InputError as told:
                     problems = told.problems
             self.model.touch_all()
@@ -255,5 +272,11 @@ class _Told:
     def came(self, submission: Submission, index: int, run: Run) -> None:
         self._core.tell("came", submission, index, run)
 
+    def waits(self, submission: Submission, index: int) -> None:
+        self._core.tell("waits", submission, index)
+
     def ended(self, submission: Submission) -> None:
         self._core.tell("ended", submission)
+
+    def waited(self) -> None:
+        self._core.tell("waited")

@@ -134,7 +134,9 @@ class FormModel:
     @property
     def shown_other_problems(self) -> list[str]:
         """Those of them to show: after the first edit or Run, and of given names at once."""
-        is_time = self.all_touched or self.extras or self.others_draft or any(state.touched for state in self.fields.values())
+        is_time = (
+            self.all_touched or self.extras or self.others_draft or any(state.touched for state in self.fields.values())
+        )
         return self.other_problems if is_time else []
 
     @property

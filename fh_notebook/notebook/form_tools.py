@@ -56,7 +56,9 @@ class Tools:
             "grow": self._toggle("grow", *_GROW if can_grow(core.deployment) else _SAVE),
         }
         collect = look.safely(core.collect, lambda trouble: say(trouble, kind="error"))
-        add = look.button("Add to batch", "Collect these inputs as a row of form.dataset, which fh.batch takes", "fh-add", collect)
+        add = look.button(
+            "Add to batch", "Collect these inputs as a row of form.dataset, which fh.batch takes", "fh-add", collect
+        )
         self._row = look.row(*self._buttons.values(), add, dom_class="fh-tools")
         self._place = look.column()
         self.widget = look.column(self._row, self._place)

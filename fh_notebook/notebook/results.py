@@ -123,6 +123,13 @@ class ResultsView:
                 self._submit.begin(index)
                 self._draw(only=index)
 
+    def waits(self, index: int, run: Run, said: str = "", *, submit: int | None = None) -> None:
+        """Show that the service has taken a call, and how far it is; `said` is what it waits for."""
+        with self._lock:
+            if self._is_now(submit) and self._submit is not None:
+                self._submit.wait(index, run, said)
+                self._draw(only=index)
+
     def show(self, index: int, run: Run, *, submit: int | None = None) -> None:
         """Show what came of a call.
 
@@ -234,7 +241,8 @@ class ResultsView:
 
     def _beat(self) -> bool:
         self.tick()
-        return not self.over
+        with self._lock:
+            return self._submit is not None and not self._submit.over and not self._submit.rests
 
     def _seconds(self, submit: Submit) -> float:
         return self._clock.elapsed_s() if submit.ended_s is None else submit.ended_s
