@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.notebook.form_core import Listener
+from fh_notebook.notebook.form_listener import Listener
 from fh_notebook.notebook.notices import running_shell
 
 __all__ = ["HIDE_STATIC", "FormDisplay", "Redraw", "bundle", "is_closed"]
@@ -95,7 +95,7 @@ class Redraw(Listener):
     def __init__(self, display: FormDisplay) -> None:
         self._display = display
 
-    def _update(self, *_: object) -> None:
+    def _update(self, *_: Any, **__: Any) -> None:
         self._display.update()
 
     changed = edited = began = waits = ended = refused = grown = _update

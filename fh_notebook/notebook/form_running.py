@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from fh_notebook import loop
 from fh_notebook.client.blocking import Client
@@ -23,8 +23,9 @@ from fh_notebook.contract.run import Run
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.log import log
 from fh_notebook.notebook.form_ended import run_of_error, stopped_text
+from fh_notebook.notebook.form_listener import Watcher
 
-__all__ = ["Runner", "Submission", "Watcher"]
+__all__ = ["Runner", "Submission"]
 
 
 class Submission:
@@ -142,30 +143,6 @@ class Submission:
         how_far += f", {len(self.waits)} waited for" if self.waits and self.running else ""
         state = "running" if self.running else self.stopped or "ended"
         return f"Submission({', '.join(self.variants)}: {how_far}; {state})"
-
-
-class Watcher(Protocol):
-    """Who shows the newest submit. Called on the thread that submits or on the loop's; must return at once."""
-
-    def began(self, submission: Submission) -> None:
-        """It was begun: what was shown before is old."""
-        ...
-
-    def came(self, submission: Submission, index: int, run: Run) -> None:
-        """An answer has come to the call at place `index`."""
-        ...
-
-    def waits(self, submission: Submission, index: int) -> None:
-        """The service has taken the call at place `index`, or says more of it; the answer comes later."""
-        ...
-
-    def ended(self, submission: Submission) -> None:
-        """No more will come."""
-        ...
-
-    def waited(self) -> None:
-        """What is waited for has changed, of the newest submit or an older one."""
-        ...
 
 
 class Runner:

@@ -12,7 +12,8 @@ from typing import Final
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
-from fh_notebook.notebook.form_core import FormCore, Listener
+from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_listener import Listener
 from fh_notebook.notebook.form_parts import Look, hear_all
 from fh_notebook.notebook.form_pending import pending_page, waited_text
 from fh_notebook.notebook.form_running import Submission
@@ -52,7 +53,7 @@ class FormView(Listener):
         self._bar = RunBar(look, core.choice, acts)
         self._results = ResultsView(deployment=core.deployment)
         self._pending = look.text(dom_class="fh-pending")
-        self._tools = Tools(core, look, self._bar.say)
+        self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
         self.widget = look.column(
             self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending,
             self._tools.widget, dom_class="fh-panel",

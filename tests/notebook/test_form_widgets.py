@@ -82,6 +82,19 @@ def _until_text(form: fh.Form, text: str) -> None:
     _until(next(part for part in column.children if hasattr(part, "value") and text in part.value), text)
 
 
+def _until_options(chooser: Any, number: int) -> None:
+    """Wait until there are so many options."""
+    came = threading.Event()
+
+    def look(_: Any = None) -> None:
+        if len(chooser.options) == number:
+            came.set()
+
+    chooser.observe(look, "options")
+    look()
+    assert came.wait(PATIENCE_S), chooser.options
+
+
 def _open(form: fh.Form, name: str) -> None:
     _of(form, f"fh-open-{name}").value = True
 
@@ -435,6 +448,53 @@ def test_rows_that_do_not_fit_are_told_before_the_first_call(hive: FormHive) -> 
     _of(form, "fh-run").click()
     _until(_of(form, "fh-status"), "5 is not a text")
     assert hive.got == []
+
+
+def test_a_form_over_rows_shows_its_request_and_is_copied(over: fh.Form, hive: FormHive) -> None:
+    """The request of the first row; a cell and Python, in which columns are columns and no secret is."""
+    over.fields["ticket"].column = "body"
+    over.fields["token"].value = PASSWORD
+    over.delivery = "callback"
+    _open(over, "request")
+    _until(_of(over, "fh-request"), "&quot;ticket&quot;: &quot;Late.&quot;")
+    assert "made when Run is pressed" in _of(over, "fh-request").value
+    _open(over, "copy")
+    copied = _of(over, "fh-copy-text")
+    _until(copied, "%%fetchhive reply -v plain --delivery callback --over rows")
+    assert "{{ row.body }}" in copied.value
+    assert "max_words: 120" in copied.value
+    assert tuple(_of(over, "fh-copy-as").options) == ("cell", "Python")
+    _of(over, "fh-copy-as").value = "Python"
+    _until(copied, "fh.const(token)")
+    assert PASSWORD not in copied.value + repr(_of(over, "fh-request").value)
+
+
+def test_an_earlier_call_gives_a_form_over_rows_its_constants(over: fh.Form, hive: FormHive) -> None:
+    """For what takes no column; the columns that are chosen stay."""
+    sent = fh.form(REPLY, variants="plain", client=hive.client())
+    sent.fields["ticket"].value, sent.fields["tone"].value = "Torn.", "brief"
+    sent.submit().wait()
+    over.fields["ticket"].column = "body"
+    _open(over, "history")
+    history = _of(over, "fh-history")
+    _until_options(history, 2)
+    history.value = history.options[1][1]
+    assert (over.fields["ticket"].column, over.fields["tone"].value) == ("body", "brief")
+    assert _of(over, "fh-constant").value == "brief"
+
+
+def test_a_form_over_rows_grows(hive: FormHive) -> None:
+    """A new variable has a line at once; what was chosen stays, and the deployment is the grown one."""
+    form = fh.form(fh.Deployment("reply", variants=["plain"]), over=[{"ticket": "Late."}], client=hive.client())
+    assert list(form.fields) == ["ticket"]
+    _open(form, "grow")
+    _of(form, "fh-new-name").value = "tone"
+    _of(form, "fh-add-variable").click()
+    assert list(form.deployment.inputs["properties"]) == ["tone"]
+    assert "tone: is required" in _of(form, "fh-problems").value
+    form.fields["tone"].value = "calm"
+    form.submit().wait()
+    assert hive.got == [{"ticket": "Late.", "tone": "calm"}]
 
 
 # --- looking things up
