@@ -64,19 +64,20 @@ def mapping() -> RowMapping:
 
 @pytest.fixture
 def hive() -> Iterator[Reply]:
-    """The service, for whatever is run here."""
+    """On a socket, as the session's service."""
     hive = Reply()
-    yield hive
+    with hive.serve() as server:
+        fh.configure(base_url=server.url)
+        yield hive
 
 
 def test_the_cell_sends_what_the_form_sends(mapping: RowMapping, hive: Reply, shell: Shell) -> None:  # noqa: F811
     """Run by the magic itself, over the variable of that name."""
     cell = as_cell_over(mapping, ["plain"], rows="frame")
     assert PASSWORD not in cell
-    shell.use(hive)
-    shell.run(f"import fh_notebook as fh\nframe, token = None, {PASSWORD!r}")
-    shell.ip.user_ns["frame"] = FRAME
-    shell.run(cell)
+    shell.shell.user_ns.update(frame=FRAME, token=PASSWORD)
+    result, said = shell.run(cell)
+    assert result.success, said
     assert hive.sorted() == WANTED
 
 
@@ -86,10 +87,13 @@ def test_the_python_code_sends_what_the_form_sends(
     """A column that is left out is dropped: a batch would take it."""
     code = as_python_over(mapping, ["plain"], rows="frame", repeats=2, delivery="callback")
     assert PASSWORD not in code
-    assert "frame.drop(columns=['note']), 'reply', variants=['plain'], inputs=inputs, repeats=2, delivery='callback'" in code
+    assert (
+        "frame.drop(columns=['note']), 'reply', variants=['plain'], inputs=inputs, repeats=2, delivery='callback'"
+        in code
+    )
     monkeypatch.setattr(getpass, "getpass", lambda _: PASSWORD)
-    names: dict[str, Any] = {"frame": FRAME, "client": hive.client()}
-    code = code.replace(", repeats=2, delivery='callback'", ", client=client, progress=False")
+    names: dict[str, Any] = {"frame": FRAME}
+    code = code.replace(", repeats=2, delivery='callback'", ", progress=False")
     exec(compile(code, "<copied>", "exec"), names)
     assert hive.sorted() == WANTED
 
