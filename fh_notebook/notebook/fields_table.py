@@ -72,7 +72,9 @@ class TableField(Field):
 
     def _arrange(self, control: Any) -> None:
         is_table = control is self._control
-        if self._json is not None:  # its name stands above already, at the choice of how to edit
+        if self._json is not None:
+            self._json.layout = self.view.look.whole_control
+            # Its name stands above already, at the choice of how to edit.
             (self._json.add_class if is_table else self._json.remove_class)("fh-heard")
         if self._as_json or not is_table:
             body = self._json

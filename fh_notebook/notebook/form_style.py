@@ -21,6 +21,8 @@ STYLE: Final = html.Html(
     "max-width:100%}"
     ".fh-panel .fh-batch-result>.widget-html-content{width:100%}"
     ".fh-panel .widget-checkbox{margin-right:14px}"
+    ".fh-panel .fh-run-bar .widget-checkbox label{display:flex;align-items:center;height:28px}"
+    ".fh-panel .fh-run-bar .widget-checkbox input{margin:0 6px 0 0}"
     ".fh-panel .fh-plain{font-size:13px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"

@@ -15,7 +15,7 @@ from fh_notebook.notebook.form_bar import Acts, RunBar
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_listener import Listener
 from fh_notebook.notebook.form_parts import Look, hear_all
-from fh_notebook.notebook.form_pending import pending_page, waited_text
+from fh_notebook.notebook.form_pending import pending_page
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
@@ -128,7 +128,7 @@ class FormView(Listener):
         """Show that a call was taken, and how far it is."""
         pending = submission.waits.get(index)
         if pending is not None:
-            self._results.waits(index, pending.run, waited_text(pending), submit=self._submit)
+            self._results.waits(index, pending.run, submit=self._submit)
 
     def waited(self) -> None:
         """Show what is waited for; once all is handed over, another run can be begun."""

@@ -123,11 +123,11 @@ class ResultsView:
                 self._submit.begin(index)
                 self._draw(only=index)
 
-    def waits(self, index: int, run: Run, said: str = "", *, submit: int | None = None) -> None:
-        """Show that the service has taken a call, and how far it is; `said` is what it waits for."""
+    def waits(self, index: int, run: Run, *, submit: int | None = None) -> None:
+        """Show that the service has taken a call, and how far it is; the form says below what it waits for."""
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
-                self._submit.wait(index, run, said)
+                self._submit.wait(index, run)
                 self._draw(only=index)
 
     def show(self, index: int, run: Run, *, submit: int | None = None) -> None:
