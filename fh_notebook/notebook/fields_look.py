@@ -210,8 +210,9 @@ CSS: Final = html.Html(
     ".fh-form .fh-slider .noUi-touch-area:hover{background:var(--jp-widgets-slider-active-handle-color,currentColor)}"
     # A name that is heard and not seen: what it belongs to is plain to see.
     ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
-    ".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{position:absolute;width:1px;height:1px;margin:0;"
-    "padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
+    # Important: the width of a label is written at the label itself, by its style's description_width.
+    ".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{position:absolute;width:1px!important;height:1px;"
+    "margin:0;padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
     ".fh-form .widget-checkbox.fh-heard .widget-label-basic::after{content:'set';content:'set' / ''}"
     ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"

@@ -81,11 +81,13 @@ class SourceLine:
     def _new_constant(self) -> Any:
         from ipywidgets import Password, Text
 
-        more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False}
+        # Named, since on a narrow page it stands below what it belongs to.
+        named = f"{html.printable(path_text([self._name]))} in every row"
+        more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False, "description": named}
         made = (
             unheard(Password)(placeholder="set, hidden" if self._is_set else "not shown", **more)
             if self._is_secret
-            else Text(placeholder="the same in every row", **more)
+            else Text(**more)
         )
         made.add_class("fh-constant")
         made.observe(self._typed, "value")

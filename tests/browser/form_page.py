@@ -39,7 +39,8 @@ def pictures(lab: Lab, name: str, form: Locator, *, height: int = 1400) -> None:
             lab.theme(theme)
             form.scroll_into_view_if_needed()
             lab.screenshot(f"form-{name}-{theme}-{width}", of=form)
-        assert cut_off(form) == [], (name, width)
+        cut = cut_off(form)
+        assert not cut, f"{name} at {width} pixels: {cut}"
     lab.resize(1200, 1000)
     lab.theme("light")
 
