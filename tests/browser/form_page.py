@@ -32,17 +32,19 @@ def pictures(lab: Lab, name: str, form: Locator, *, height: int = 1400) -> None:
 
     In both themes where somebody is to look at them (``FH_SCREENSHOTS`` names a folder): a theme takes a second.
     """
-    themes = ("light", "dark") if os.environ.get("FH_SCREENSHOTS") else ("light",)
+    looked_at = bool(os.environ.get("FH_SCREENSHOTS"))
     for width in (1600, 400):
         lab.resize(width, height)
-        for theme in themes:
-            lab.theme(theme)
+        for theme in ("light", "dark") if looked_at else ("light",):
+            if looked_at:
+                lab.theme(theme)
             form.scroll_into_view_if_needed()
             lab.screenshot(f"form-{name}-{theme}-{width}", of=form)
         cut = cut_off(form)
         assert not cut, f"{name} at {width} pixels: {cut}"
     lab.resize(1200, 1000)
-    lab.theme("light")
+    if looked_at:
+        lab.theme("light")
 
 
 def cut_off(form: Locator) -> list[str]:
