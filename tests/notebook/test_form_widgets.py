@@ -467,6 +467,10 @@ def test_a_form_over_rows_shows_its_request_and_is_copied(over: fh.Form, hive: F
     _of(over, "fh-copy-as").value = "Python"
     _until(copied, "fh.const(token)")
     assert PASSWORD not in copied.value + repr(_of(over, "fh-request").value)
+    over.submit().wait()
+    assert sorted(over.frame["output"]) == ["Dear customer, Late.", "Dear customer, Lost."]
+    assert over.batch is not None
+    assert over.batch.counts.calls == 2
 
 
 def test_an_earlier_call_gives_a_form_over_rows_its_constants(over: fh.Form, hive: FormHive) -> None:
