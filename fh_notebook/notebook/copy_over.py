@@ -31,7 +31,8 @@ def as_cell_over(
 
     Examples
     --------
-    >>> mapping = RowMapping(Deployment("triage"), [{"body": "Late."}], {"tone": "calm"})
+    >>> import fh_notebook as fh
+    >>> mapping = RowMapping(fh.Deployment("triage"), [{"body": "Late."}], {"tone": "calm"})
     >>> print(as_cell_over(mapping, ["a"], rows="tickets"))
     %%fetchhive triage -v a --over tickets
     body: "{{ row.body }}"
@@ -55,7 +56,8 @@ def as_python_over(
 
     Examples
     --------
-    >>> mapping = RowMapping(Deployment("triage"), [{"body": "Late."}], {"tone": "calm"})
+    >>> import fh_notebook as fh
+    >>> mapping = RowMapping(fh.Deployment("triage"), [{"body": "Late."}], {"tone": "calm"})
     >>> print(as_python_over(mapping, ["a"], rows="tickets"))
     import fh_notebook as fh
     <BLANKLINE>

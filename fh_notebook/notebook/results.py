@@ -64,7 +64,7 @@ class ResultsView:
 
     Examples
     --------
-    >>> view = ResultsView(["a", "b"], deployment="triage")
+    >>> view = ResultsView(["a", "b"], deployment="triage", clock=lambda: 0.0)
     >>> submit = view.begin(["a", "b"], 1)
     >>> view.show(1, Run(status="completed", output="billing", deployment="triage", variant="b"), submit=submit)
     >>> print(view.text())
