@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook import html, loop, views
 from fh_notebook.client import polling
 from fh_notebook.client.pending_card import card_of, text_of
-from fh_notebook.contract.callbacks import ids_of, joined, waits_for, with_final_status
+from fh_notebook.contract.callbacks import ids_of, is_outcome, joined, waits_for, with_final_status
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.contract.run import Run, one_line
@@ -232,7 +232,7 @@ class PendingRun:
         self._take(with_final_status(run), by="callback")
 
     def _take(self, run: Run, *, by: str) -> None:
-        if not run.done:
+        if not is_outcome(run):
             self._note(run)
             return
         with self._lock:
@@ -271,8 +271,11 @@ class PendingRun:
         with self._lock:
             if self._taken:
                 return
-            told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
-            self._run = replace(self._first, status=run.status, raw=run.raw)
+            if run.status == "unknown":  # it says nothing of the run: what is known of it stays
+                told, self.trouble = True, one_line(run.error or "the service's answer says nothing of the run")
+            else:
+                told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
+                self._run = replace(self._first, status=run.status, raw=run.raw)
         if told:
             self._tell()
 

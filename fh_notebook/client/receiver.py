@@ -157,10 +157,11 @@ class CallbackReceiver:
 
     async def _listen(self) -> None:
         await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
-        from fh_notebook.client.receiver_server import ReceiverServer, listen
+        from fh_notebook.client.receiver_server import BACKLOG, ReceiverServer
         from fh_notebook.client.receiving import Window
+        from fh_notebook.serving import listen
 
-        sock = listen(self._host, self._port)
+        sock = listen(self._host, self._port, to="receive at", backlog=BACKLOG)
         self._port = sock.getsockname()[1]
         self._window = Window(
             paths=self._paths,

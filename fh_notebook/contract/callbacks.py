@@ -16,8 +16,8 @@ from fh_notebook.contract.retry import code_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
-    "NOWHERE", "accepted", "ids_of", "joined", "needs_callback", "refused_direct", "trigger_body", "waits_for",
-    "with_final_status",
+    "NOWHERE", "accepted", "ids_of", "is_outcome", "joined", "needs_callback", "refused_direct", "trigger_body",
+    "waits_for", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -95,6 +95,17 @@ def with_final_status(run: Run) -> Run:
     if word is None and not run.done and _end_of(run.raw):
         word = "failed" if run.error and run.output is None else "completed"
     return run if word is None else replace(run, status=word)
+
+
+def is_outcome(run: Run) -> bool:
+    """Whether a callback or a look-up tells how a run ended. One that cannot be read, or has no status, tells nothing.
+
+    Examples
+    --------
+    >>> is_outcome(Run(status="succeeded", output="hi")), is_outcome(Run(status="unknown", error="a web page"))
+    (True, False)
+    """
+    return with_final_status(run).status in ("completed", "failed")
 
 
 def _end_of(raw: Any) -> bool:

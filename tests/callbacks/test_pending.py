@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 import time
@@ -520,3 +521,35 @@ def test_what_is_forgotten_is_forgotten_among_the_pending_runs_too(held: Held) -
     assert len(fh.pending()) == 1
     fh.forget(deployment="held")
     assert len(fh.pending()) == 0
+
+
+@pytest.mark.parametrize(
+    "says_nothing",
+    [
+        httpx.Response(200, text="<html><title>Maintenance</title>"),
+        {},
+        {"status": "unknown"},
+        httpx.Response(200, json=[]),
+    ],
+)
+def test_a_look_up_that_says_nothing_of_the_run_ends_nothing(says_nothing: Any) -> None:
+    """A proxy's page, an empty object: told as the trouble, and the next look-up has the outcome."""
+    with _service(says_nothing, {"status": "completed", "data": {"output": "hi"}}) as client:
+        pending = client.submit("d", variant="v")
+        assert pending.refresh().status == "running"
+        assert pending.waiting
+        assert pending.trouble
+        assert (pending.refresh().output, pending.trouble) == ("hi", "")
+
+
+def test_a_callback_that_says_nothing_of_the_run_ends_nothing(held: Held) -> None:
+    """Only an outcome ends it, in whatever word."""
+    with held.hive.client() as client:
+        pending = client.submit("held", variant="v", inputs={"text": "a"}, poll=False)
+        told = json.dumps({"request_id": pending.request_id}).encode()
+        pending.take(fh.parse_event(told))
+        assert (pending.status, pending.waiting) == ("running", True)
+        ended = json.dumps({"event_type": "workflow.succeeded", "request_id": pending.request_id}).encode()
+        pending.take(fh.parse_event(ended))
+        assert pending.wait(20).status == "completed"
+        held.let_go()
