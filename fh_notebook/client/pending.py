@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook import html, loop, views
 from fh_notebook.client import polling
 from fh_notebook.client.looking import Looking
+from fh_notebook.client.on_loop import on_loop
 from fh_notebook.client.pending_card import card_of, text_of
 from fh_notebook.client.pending_known import Known
 from fh_notebook.contract.callbacks import ids_of, is_outcome, joined, waits_for, with_final_status
@@ -104,14 +105,7 @@ class PendingRun(Known, Looking):
                 if not woken.done():
                     woken.set_result(None)
 
-            def wake() -> None:
-                if asyncio._get_running_loop() is here:  # waking a loop costs a system call
-                    set_woken()
-                    return
-                with suppress(RuntimeError):  # the loop of who waited has ended
-                    here.call_soon_threadsafe(set_woken)
-
-            self._call_at_end(wake)
+            self._call_at_end(lambda: on_loop(here, set_woken))
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await woken

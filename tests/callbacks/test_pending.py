@@ -344,7 +344,7 @@ def test_the_signing_secret_is_nowhere_to_be_seen(held: Held, receiver: fh.Callb
     """Not in a repr, HTML, the run as it is kept, nor in the store's file."""
     pending = _submit(held, callback=receiver)
     secret = held.hive.webhook_secret("held").reveal()
-    assert receiver._known_secrets()[0].reveal() == secret
+    assert receiver._secrets()[0].reveal() == secret
     held.let_go()
     run = pending.wait(20)
     shown = repr([pending, receiver, run, vars(receiver), run.raw, run.to_dict()])
