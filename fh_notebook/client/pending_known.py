@@ -6,10 +6,14 @@ Rule of this file: nothing is waited for, asked or changed here, so it may be re
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from fh_notebook.contract.callbacks import waits_for
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
+
+if TYPE_CHECKING:
+    from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["Known"]
 
@@ -23,6 +27,7 @@ class Known:
     _run: Run
     """As far as it is known."""
     _ended: bool
+    _receiver: CallbackReceiver | None
 
     @property
     def status(self) -> str:
@@ -73,6 +78,11 @@ class Known:
     def callback_url(self) -> str | None:
         """Where the service delivers the outcome."""
         return self._request.callback_url
+
+    @property
+    def by_callback(self) -> bool:
+        """Whether a receiver of this process takes the callback; else the service is asked."""
+        return self._receiver is not None
 
     @property
     def waits_for(self) -> str:
