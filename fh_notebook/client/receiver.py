@@ -84,20 +84,22 @@ class CallbackReceiver:
         keyring: bool = False,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
+        # First what the repr needs: a traceback that shows values shows this one, too, when an argument is refused.
+        self.tally = Tally()
+        """What was counted since it was made."""
+        self._server: ReceiverServer | None = None
+        self._pid = 0
         self._secrets = SecretsKnown(secrets, keyring=keyring)
         del secrets  # a traceback's frame must not have them as texts
+        self._secrets.check()
         self._host, self._port = host, port
         self._public_url = None if public_url is None else check_public_url(public_url)
         self._name = check_path(path) if path is not None else random_secrets.token_urlsafe(32)
         self._scheme = scheme
         self._max_body_bytes = max_body_bytes
-        self.tally = Tally()
-        """What was counted since it was made."""
         self.claims = Claims(self.tally)
         self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
-        self._server: ReceiverServer | None = None
         self._window: Any = None
-        self._pid = 0
 
     # --- listening
 

@@ -32,19 +32,11 @@ class SecretsKnown:
         By the user.
     keyring : bool
         Whether learned ones are kept in the system's keyring.
-
-    Raises
-    ------
-    SettingsError
-        One of them is empty.
     """
 
     def __init__(self, given: str | Secret | Iterable[str | Secret], *, keyring: bool) -> None:
         listed = [given] if isinstance(given, str | Secret) else list(given)
         self._given = tuple(Secret(one) for one in listed)
-        del listed, given  # a traceback's frame must not have them as texts
-        if not all(self._given):
-            raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
         self._keyring = keyring
         self._learned: OrderedDict[Secret, None] = OrderedDict()
         self._own = Secret(random_secrets.token_urlsafe(32))
@@ -56,6 +48,17 @@ class SecretsKnown:
         with self._lock:
             own = (self._own,) if self._testing else ()
             return (*reversed(self._learned), *self._given, *own)
+
+    def check(self) -> None:
+        """Look at the given ones; apart, so that whoever has them as texts can forget them first.
+
+        Raises
+        ------
+        SettingsError
+            One of them is empty.
+        """
+        if not all(self._given):
+            raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
 
     def learn(self, secret: Secret | None, name: str = "") -> None:
         """Take one that the service told; ``None``: it told none."""

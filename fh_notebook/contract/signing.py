@@ -225,6 +225,7 @@ def verify_signature(
     False
     """
     if not isinstance(body, bytes | bytearray | memoryview):
+        del secret  # a traceback's frame must not have it
         raise TypeError(f"verify_signature needs the raw body as bytes, not {type(body).__name__}")
     key, given = _key(secret), _header_bytes(header)
     return key is not None and given is not None and scheme.accepts(bytes(body), given, key)

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -351,6 +352,62 @@ def test_the_signing_secret_is_nowhere_to_be_seen(held: Held, receiver: fh.Callb
     assert secret not in shown + pending._repr_html_() + receiver._repr_html_()
     session.reset()
     assert all(secret.encode() not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_no_secret_is_in_the_log_a_traceback_or_the_store_of_all_that_callbacks_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every logger at its chattiest: submitted, triggered, forged, rotated, refused, cancelled, reattached, tested."""
+    caplog.set_level(1)
+    key, own, given = "fhk_SECRET_of_the_key", "whsec_SECRET_of_the_service", "whsec_SECRET_that_was_given"
+    door, wrong = "SECRET_of_the_endpoint", "fhk_SECRET_wrong"  # names, since a traceback shows the lines of this file
+    fh.configure(store=tmp_path / "store.sqlite3")
+    held = Held(api_key=key)
+    held.hive.rotate_webhook_secret("held", own)
+    endpoint = held.hive.webhook("held", "v", secret=door)
+    shown: list[str] = []
+    with held.hive.serve() as server, fh.CallbackReceiver(secrets=given) as receiver:
+        client = fh.Client(base_url=server.url, api_key=key)
+        runs = [client.submit("held", variant="v", inputs={"text": "a"}, callback=receiver) for _ in range(3)]
+        runs.append(
+            client.trigger(
+                endpoint.endpoint_id,
+                endpoint.variant_id,
+                secret=door,
+                inputs={"text": "a"},
+                callback=receiver,
+            )
+        )
+        shown += [repr(x) + x._repr_html_() for x in (*runs, receiver)]
+        for body in (event("req_1"), b"\xff", json.dumps({"request_id": "req_2", "webhook_secret": own}).encode()):
+            deliver(receiver, body, signed(body, given))
+            deliver(receiver, body, signed(body, "SECRET_of_a_forger"))
+        runs[0].cancel_waiting()
+        shown += [str(receiver.self_test()), repr(fh.pending().to_dict())]
+        runs += fh.reattach(client=client, receiver=receiver)
+        held.let_go(4)
+        shown += [repr(run.wait(20)) + json.dumps(run.run.raw) + run.run._repr_html_() for run in runs[1:]]
+        for misuse in (
+            lambda: client.trigger("wep", "v", secret=door, inputs={"text": object()}, callback=receiver),
+            lambda: client.trigger("", "v", secret=door),
+            lambda: fh.CallbackReceiver(secrets=[given, ""]),
+            lambda: fh.CallbackReceiver(secrets=given, path="short"),
+            lambda: fh.verify_signature("text", "x", given),  # type: ignore[arg-type]
+            lambda: fh.Client(base_url=server.url, api_key=wrong).submit("held", variant="v"),
+        ):
+            with pytest.raises((fh.FetchHiveError, TypeError)) as raised:
+                misuse()
+            shown.append("".join(traceback.format_exception(raised.value)))
+            frames = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+            own_frames = [f for f in frames.stack if "fh_notebook" in f.filename and "tests" not in f.filename]
+            shown += [repr(f.locals) for f in own_frames]
+        client.close()
+    session.reset()
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"pending" in kept
+    assert b"SECRET" not in kept
+    assert "SECRET" not in caplog.text
+    assert "SECRET" not in "".join(shown)
 
 
 def test_a_password_is_masked_among_the_pending_runs(receiver: fh.CallbackReceiver) -> None:
