@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import loop, session
+from fh_notebook.batching.running import budget_of
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.models import Answer
@@ -81,6 +83,21 @@ def test_without_a_receiver_the_service_is_asked(held: Held) -> None:
     assert run.attempts == 1 + pending.polls >= 2
     assert not session_receiver.running
     assert [d.attempts for d in held.hive.deliveries] == [0]
+
+
+def test_look_ups_count_against_the_days_budget(held: Held) -> None:
+    """Whether the service counts them is not known: the plan of the next batch takes them for calls."""
+    fh.configure(daily_cap=1_000)
+    with held.hive.client() as client:
+        pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=NOWHERE)
+        for _ in range(3):
+            pending.refresh()
+        held.let_go()
+        run = pending.wait(20)
+        store = session.store()
+        assert store is not None
+        assert run.attempts >= 4
+        assert budget_of(client, store, datetime.now(UTC)).used_today == run.attempts
 
 
 def test_a_local_service_gets_the_sessions_own_receiver(held: Held) -> None:

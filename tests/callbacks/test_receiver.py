@@ -253,6 +253,15 @@ def test_a_slow_body_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
         assert here.tally.too_slow == 1
 
 
+def test_a_connection_that_rests_between_requests_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the idle time, and not before its answer."""
+    monkeypatch.setattr(receiver_server, "IDLE_S", 0.2)
+    with fh.CallbackReceiver(secrets=SECRET) as here, connect(here) as line:
+        line.sendall(head(here, 2, signed(b"{}")) + b"{}")
+        assert status_of(line) == 200
+        assert status_of(line) == 0
+
+
 def test_a_head_without_an_end_is_cut_off(shared: fh.CallbackReceiver) -> None:
     """However fast its bytes come."""
     with connect(shared) as line:
@@ -457,6 +466,29 @@ def test_reach_is_said_and_never_promised(
     """A hub asks callers to log in, so it is no public reach."""
     found = reach_of(host="127.0.0.1", port=8787, public_url=public_url, environment=environment)
     assert (found.outside, told in found.told) == (outside, True)
+
+
+@pytest.mark.parametrize(
+    ("environment", "browser"),
+    [
+        ({}, "(your notebook's address)/user/me/proxy/8787"),
+        ({"JUPYTERHUB_PUBLIC_URL": "https://hub.example/user/me/"}, "https://hub.example/user/me/proxy/8787"),
+        ({"BINDER_LAUNCH_HOST": "https://mybinder.org/"}, "(your notebook's address)/user/me/proxy/8787"),
+    ],
+)
+def test_behind_a_hub_the_proxys_address_is_told_and_is_no_public_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], browser: str
+) -> None:
+    """jupyter-server-proxy serves the port to who is logged in; the service is given no token, and this address only."""
+    (tmp_path / "jupyter_server_proxy.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    token = {"JUPYTERHUB_API_TOKEN": "SECRET", "JPY_API_TOKEN": "SECRET"}
+    here = {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/", **token, **environment}
+    found = reach_of(host="127.0.0.1", port=8787, public_url=None, environment=here)
+    assert (found.browser, found.outside, found.base) == (browser, False, "http://127.0.0.1:8787")
+    assert f"your own browser sees it at {browser}" in found.told
+    assert "Fetch Hive cannot reach it. For Fetch Hive itself give public_url=" in found.told
+    assert "SECRET" not in repr(found)
 
 
 @pytest.mark.parametrize(
