@@ -28,6 +28,11 @@ class Reading:
     def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         raise NotImplementedError
 
+    def damage(self) -> str:
+        """Return what SQLite finds wrong with the file, page by page, in a line; empty when it is whole."""
+        found = self._read(lambda c: [str(line[0]) for line in c.execute("PRAGMA quick_check(3)")])
+        return "" if found == ["ok"] else "; ".join(" ".join(line.split()) for line in found)
+
     # --- answers
 
     def seen(
