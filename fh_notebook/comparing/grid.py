@@ -6,6 +6,7 @@ computed over rows. Everything is done on whole arrays: 400,000 lines take a fra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.intervals import Numbers
 
-__all__ = ["Grid"]
+__all__ = ["Grid", "without_noise"]
 
 DIGITS: Final = 12
 """To which means of repeats are rounded: the same scores in another order must be a tie."""
+NOISE_DIGITS: Final = 12
+"""Digits of the largest score to which differences are told: 0.1 + 0.2 and 0.3 tie, as do 0.3 - 0.2 and 0.2 - 0.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +91,18 @@ def _rounded(values: Any) -> Any:
     if largest == 0 or not np.isfinite(largest):
         return values
     return np.round(values / largest, DIGITS) * largest
+
+
+def without_noise(apart: Numbers, *scores: Numbers) -> Numbers:
+    """Return differences without the noise of binary fractions: rounded to `NOISE_DIGITS` digits of the largest score.
+
+    Examples
+    --------
+    >>> first, second = np.array([0.3, 0.2, 0.1]), np.array([0.1 + 0.2, 0.3, 0.2])
+    >>> without_noise(second - first, first, second).tolist()
+    [0.0, 0.1, 0.1]
+    """
+    largest = max((float(np.abs(part).max()) for part in scores if len(part)), default=0.0)
+    if not 1e-200 < largest < 1e200:  # beyond, the power of ten would overflow; what has no size has no noise
+        return apart
+    return np.round(apart, NOISE_DIGITS - 1 - math.floor(math.log10(largest)))

@@ -124,8 +124,8 @@ def settings_of(cmp: Comparison) -> dict[str, str]:
         "scorer": cmp.scorer or "none",
         "paired on": cmp.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[cmp.failed],
-        "intervals": f"{LEVEL:.0%}; means and differences: t below {FEW_ROWS} rows, BCa of {RESAMPLES:,} resamples "
-        f"up to {MANY_ROWS:,}, normal above; shares: Wilson",
+        "intervals": f"{LEVEL:.0%}; shares: Wilson; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} rows "
+        f"and analytic above {MANY_ROWS:,}; differences: t below {FEW_ROWS} pairs, BCa up to {MANY_ROWS:,}, normal above",
         "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; Holm over "
         f"{counted(len(cmp._pairs), 'pair')}; alpha {ALPHA:g}",
         "seed": str(SEED),

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
-from fh_notebook.comparing.grid import Grid
-from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_mean, interval_of_share
+from fh_notebook.comparing.grid import Grid, without_noise
+from fh_notebook.comparing.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.contract.canonical import canonical_json
 
@@ -48,7 +48,15 @@ def summary_table(lines: pd.DataFrame, grid: Grid, *, price: float | None = None
 
     ``attrs["interval"]`` names the rule of each interval, ``attrs["rows"]`` how many rows it is over.
     """
-    told = [_summary_line(lines[lines["variant"] == v], v, grid, price) for v in grid.variants]
+    means = [grid.of_variant(v) for v in grid.variants]
+    if grid.yes_no:
+        found = [interval_of_share(part, grid.lines_of(v)) for part, v in zip(means, grid.variants, strict=True)]
+    else:
+        found = intervals_of_means(means)
+    told = [
+        (_summary_line(lines[lines["variant"] == v], v, part, interval, price), interval.rule, len(part))
+        for v, part, interval in zip(grid.variants, means, found, strict=True)
+    ]
     columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]
     table = pd.DataFrame([line for line, _, _ in told], columns=columns)
     table = table.astype({**dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(columns[4:], "float64")})
@@ -58,15 +66,13 @@ def summary_table(lines: pd.DataFrame, grid: Grid, *, price: float | None = None
 
 
 def _summary_line(
-    lines: pd.DataFrame, variant: str, grid: Grid, price: float | None
-) -> tuple[dict[str, Any], str, int]:
-    means = grid.of_variant(variant)
-    found = interval_of_share(means, grid.lines_of(variant)) if grid.yes_no else interval_of_mean(means)
+    lines: pd.DataFrame, variant: str, means: Numbers, found: Interval, price: float | None
+) -> dict[str, Any]:
     failed, scored = lines["status"] == "failed", lines["score"].notna()
     seconds = lines["seconds"].to_numpy(dtype="float64")
     seconds = seconds[~np.isnan(seconds)]
     p50_s, p95_s = np.quantile(seconds, [0.5, 0.95]) if len(seconds) else (NAN, NAN)
-    line = {
+    return {
         "variant": variant,
         "n": int(scored.sum()),
         "missing": int((~scored & ~failed).sum()),
@@ -79,7 +85,6 @@ def _summary_line(
         "p95_s": p95_s,
         "cost": (price or 0.0) * int(lines["charged"].sum()) if "charged" in lines else NAN,
     }
-    return line, found.rule, len(means)
 
 
 def leaderboard_table(
@@ -135,8 +140,8 @@ def differing_scores(lines: pd.DataFrame, grid: Grid, which: Sequence[tuple[str,
         return []
     apart = _apart(grid.means) if which is None else np.zeros(len(grid.means))
     for a, b in which or ():
-        between = np.abs(grid.means[:, grid.variants.index(b)] - grid.means[:, grid.variants.index(a)])
-        apart = np.fmax(apart, between)
+        first, second = (grid.means[:, grid.variants.index(name)] for name in (a, b))
+        apart = np.fmax(apart, np.abs(without_noise(second - first, _known(first), _known(second))))
     order = np.argsort(-apart, kind="stable")
     labels = pd.factorize(lines["pair"])[1]
     return [labels[place] for place in order[: int((apart > 0).sum())]]
@@ -149,7 +154,11 @@ def _apart(means: Numbers) -> Numbers:
     high = np.where(known, means, -np.inf).max(axis=1, initial=-np.inf)
     apart = np.zeros(len(means))
     np.subtract(high, low, out=apart, where=known.any(axis=1))
-    return apart
+    return without_noise(apart, _known(means))
+
+
+def _known(values: Numbers) -> Numbers:
+    return np.asarray(values[~np.isnan(values)])
 
 
 def wide_table(
