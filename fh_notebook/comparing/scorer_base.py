@@ -81,8 +81,8 @@ class Scorer:
     lower_is_better: bool = field(default=False, repr=False)
     reads_row: bool = field(default=True, repr=False)
     """Whether a row's columns can change its score."""
-    columns: tuple[str, ...] | None = field(default=None, repr=False)
-    """Those that it reads of a row, where it is known; of the run it then reads nothing but output and seconds."""
+    columns: tuple[()] | tuple[str] | None = field(default=None, repr=False)
+    """The one that it reads of a row, where that is known; of the run it then reads nothing but output and seconds."""
     is_async: bool = field(default=False, repr=False)
     max_concurrency: int = field(default=8, repr=False)
     """How many runs an async one scores at once."""
@@ -132,7 +132,7 @@ def ready(name: str, function: Callable[[Run, Mapping[str, Any]], Any], *, reads
     else:
         exactly = spelling if len(spelling) <= MAX_VERSION else sha256(spelling.encode()).hexdigest()
         version = f"{kind} {READY} {exactly}"
-    columns = () if reads is None else (reads,)
+    columns: tuple[()] | tuple[str] = () if reads is None else (reads,)
     return Scorer(name, function, version=version, lower_is_better=lower, reads_row=reads is not None, columns=columns)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -44,6 +44,7 @@ class Keeper:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._version = scorer.version or ""
+        self._columns = scorer.columns
         self._writing: list[Committed[None]] = []
         try:
             self._store: Store | None = session.store()
@@ -70,22 +71,25 @@ class Keeper:
         Lines of a store are numbered anew once all of the last ones were forgotten.
         """
         run, row = observation.run, observation.row
-        began = run.started_at.isoformat() if run and run.started_at else ""
-        if self._scorer.columns is not None:
-            return _joined([row.get("key"), began, *_cells(observation, self._scorer.columns)])
-        if not self._scorer.reads_row:
-            return _joined([row.get("key"), began])
+        began = run.started_at.timestamp() if run and run.started_at else ""
+        if self._columns is not None or not self._scorer.reads_row:
+            return f"{row.get('key')} {began} {self._cell(row)}"
         label = [row.get(name) for name in ("row", "variant", "repeat")]
         return canonical_json([row.get("key"), began, label, observation.source()])
 
     def _spelt_plain(self, observation: Observation) -> str:
         """Spell all that may be read of a line of a table."""
-        run, columns = observation.run, self._scorer.columns
+        run = observation.run
         assert run is not None  # noqa: S101  # only completed runs come here
-        if columns is not None:
-            return _joined([run.output, run.elapsed_s, *_cells(observation, columns)])
+        if self._columns is not None:
+            output = _typed(run.output)
+            return f"{run.elapsed_s!r} {len(output)} {output} {self._cell(observation.row)}"
         row = dict(observation.row) if self._scorer.reads_row else {}
         return canonical_json([run.output, [getattr(run, name) for name in PLAIN_RUN], row])
+
+    def _cell(self, row: Mapping[str, Any]) -> str:
+        """Spell the cell that is read: it stands last, so that nothing can be taken for its end."""
+        return _typed(row.get(self._columns[0])) if self._columns else ""
 
     def known(self, marks: Sequence[Mark | None]) -> list[Result | None]:
         """Return the kept scores."""
@@ -137,17 +141,9 @@ class Keeper:
         self._writing.clear()
 
 
-def _cells(observation: Observation, columns: Sequence[str]) -> list[Any]:
-    return [observation.row.get(name) for name in columns]
-
-
-def _joined(parts: Sequence[Any]) -> str:
-    """Spell parts one after another, each with its kind and length: no two lists have one spelling."""
-    told = []
-    for part in parts:
-        text = part if type(part) is str else canonical_json(part)
-        told.append(f"{'t' if type(part) is str else 'j'}{len(text)} {text}")
-    return "".join(told)
+def _typed(value: Any) -> str:
+    """Spell a value so that a text is not taken for what it spells."""
+    return f"t{value}" if type(value) is str else f"j{canonical_json(value)}"
 
 
 _YES_NO: Final = {0.0: Result(0.0), 1.0: Result(1.0)}
