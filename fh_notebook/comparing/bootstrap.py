@@ -161,8 +161,8 @@ def analytic_bca(values: Numbers, level: float = LEVEL) -> tuple[float, float] |
 
     The quantiles of the resampled means are those of the expansion of E. A. Cornish and R. A. Fisher, "Moments and
     cumulants in the specification of distributions", Revue de l'Institut International de Statistique 5 (1938),
-    307-320, and the bias is a sixth of their skewness, as P. Hall, "The Bootstrap and Edgeworth Expansion" (1992), 3.10,
-    has it.
+    307-320, and the bias is a sixth of their skewness, as P. Hall, "The Bootstrap and Edgeworth Expansion" (1992),
+    section 3.10, has it.
 
     Examples
     --------

@@ -59,7 +59,7 @@ class Interval(NamedTuple):
     low: float
     high: float
     rule: str
-    """``wilson``, ``wilson, clustered``, ``bca``, ``bca, widened``, ``bca, analytic``, ``t``, ``normal`` or ``none``."""
+    """``wilson``, ``wilson, clustered``, ``bca``, ``bca, widened``, ``bca, analytic``, ``t``, ``normal``, ``none``."""
 
 
 # --- by the kind of the scores
