@@ -132,7 +132,7 @@ def _means_of_resamples(samples: Numbers, resamples: int, seed: int) -> Numbers:
     """Return the means of `resamples` draws of each sample: how often each row is drawn, times its value."""
     n = samples.shape[1]
     if n <= _KEPT_TO and resamples == RESAMPLES:
-        return samples @ _counts_kept(n, seed).T / n
+        return np.asarray(samples @ _counts_kept(n, seed).T / n)
     rng = np.random.default_rng(seed)
     at_once = max(1, _DRAWN_AT_ONCE // n)
     found = np.empty((len(samples), resamples))
@@ -141,7 +141,7 @@ def _means_of_resamples(samples: Numbers, resamples: int, seed: int) -> Numbers:
         for place, values in enumerate(samples):
             # Not by @, whose threads take longer to wake for so small a part than one takes to sum it.
             found[place, begin : begin + at_once] = np.einsum("ij,j->i", counts, values)
-    return found / n
+    return np.asarray(found / n)
 
 
 @lru_cache(maxsize=16)

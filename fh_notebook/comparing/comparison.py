@@ -25,11 +25,11 @@ from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.scoring_again import Rescoring
 from fh_notebook.comparing.scoring_many import ManyScores
 from fh_notebook.comparing.showing import Showing
+from fh_notebook.comparing.slices import slice_table
 from fh_notebook.comparing.sources import Taken, take
 from fh_notebook.comparing.tables import (
     differing_scores,
     leaderboard_table,
-    slice_table,
     summary_table,
     wide_table,
 )

@@ -67,6 +67,25 @@ class Grid:
             yes_no=yes_no,
         )
 
+    @staticmethod
+    def by_cell(row_of: NDArray[Any], cell_of: NDArray[Any], scores: Numbers, cells: int) -> list[Numbers]:
+        """Return of each cell the means of its rows, for cells that are many and hold few rows each.
+
+        Examples
+        --------
+        >>> Grid.by_cell(np.array([0, 0, 1]), np.array([0, 0, 1]), np.array([1.0, 0.0, np.nan]), 2)
+        [array([0.5]), array([], dtype=float64)]
+        """
+        known = ~np.isnan(scores)
+        rows = int(row_of.max(initial=-1)) + 1
+        places, inverse, counts = np.unique(
+            cell_of[known].astype(np.int64) * rows + row_of[known], return_inverse=True, return_counts=True
+        )
+        means = np.bincount(inverse, weights=scores[known], minlength=len(places)) / counts
+        means[counts > 1] = _rounded(means[counts > 1])
+        ends = np.searchsorted(places, np.arange(1, cells) * rows)
+        return np.split(means, ends)
+
     def of_variant(self, variant: str) -> Numbers:
         """Return the means of the rows that have a score of `variant`."""
         column = self.means[:, self.variants.index(variant)]

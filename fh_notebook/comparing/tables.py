@@ -23,7 +23,8 @@ __all__ = [
     "differing_scores",
     "incomplete_rows",
     "leaderboard_table",
-    "slice_table",
+    "seconds_of",
+    "spelt",
     "summary_table",
     "wide_table",
 ]
@@ -69,9 +70,7 @@ def _summary_line(
     lines: pd.DataFrame, variant: str, means: Numbers, found: Interval, price: float | None
 ) -> dict[str, Any]:
     failed, scored = lines["status"] == "failed", lines["score"].notna()
-    seconds = lines["seconds"].to_numpy(dtype="float64")
-    seconds = seconds[~np.isnan(seconds)]
-    p50_s, p95_s = np.quantile(seconds, [0.5, 0.95]) if len(seconds) else (NAN, NAN)
+    p50_s, p95_s = seconds_of(lines["seconds"].to_numpy(dtype="float64"))
     return {
         "variant": variant,
         "n": int(scored.sum()),
@@ -85,6 +84,15 @@ def _summary_line(
         "p95_s": p95_s,
         "cost": (price or 0.0) * int(lines["charged"].sum()) if "charged" in lines else NAN,
     }
+
+
+def seconds_of(seconds: Numbers) -> tuple[float, float]:
+    """Return the median and the 95th percentile of those that are there."""
+    known = seconds[~np.isnan(seconds)]
+    if not len(known):
+        return NAN, NAN
+    p50_s, p95_s = np.quantile(known, [0.5, 0.95])
+    return float(p50_s), float(p95_s)
 
 
 def leaderboard_table(
@@ -111,24 +119,6 @@ def beaten_by(variant: str, pairs: Sequence[Pair]) -> list[str]:
     """Return which variants one is better than."""
     turned = [pair if pair.b == variant else pair.turned() for pair in pairs if variant in (pair.a, pair.b)]
     return [pair.a for pair in turned if pair.is_better()]
-
-
-def slice_table(
-    lines: pd.DataFrame, values: pd.Series[Any], by: str, variants: Sequence[str], *, price: float | None = None
-) -> pd.DataFrame:
-    """Return one line a value of a column and variant: `by`, then the columns of the summary."""
-    spelt = pd.Series([_spelt(value) for value in values], index=lines.index, dtype=object)
-    shown = dict(zip(reversed(spelt.tolist()), reversed(values.tolist()), strict=True))
-    parts = []
-    places, texts = pd.factorize(spelt.to_numpy(dtype=object))
-    groups: Any = lines.groupby(places, sort=False)  # by places: Arrow refuses texts with half a character
-    for place, part in groups:
-        table = summary_table(part, Grid.of(part, variants), price=price)
-        table.insert(0, by, object_series([shown[texts[place]]] * len(table)))
-        parts.append(table)
-    for part in parts:
-        part.attrs.clear()  # of this value only
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[by, *SUMMARY_COLUMNS])
 
 
 # --- rows beside each other
@@ -212,7 +202,7 @@ def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
 
 
 def _do_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
-    return len({_spelt(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
+    return len({spelt(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
 
 
 def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["score", "output"]) -> int:
@@ -222,7 +212,7 @@ def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["s
     return frame["pair"].nunique() - int(complete.sum())
 
 
-def _spelt(output: Any) -> str:
+def spelt(output: Any) -> str:
     """Return an output as a text to tell outputs apart by; blanks around a text do not count."""
     if isinstance(output, str):
         return f"text {output.strip()}"

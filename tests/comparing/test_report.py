@@ -137,8 +137,7 @@ def test_no_secret_is_in_a_report(tmp_path: Path, ending: str) -> None:
         assert secret not in text
 
 
-@pytest.mark.parametrize("ending", ["html", "md", "xlsx"])
-@pytest.mark.parametrize("number", [8, 120])
+@pytest.mark.parametrize(("ending", "number"), [("html", 120), ("md", 8), ("xlsx", 8)])
 def test_a_password_that_a_service_repeats_is_masked_in_a_report(tmp_path: Path, ending: str, number: int) -> None:
     """In errors, answers and the sentence, also where every row has a password of its own."""
     hive = LocalHive()
