@@ -327,3 +327,17 @@ def test_every_slice_is_the_summary_of_its_rows(kind: str) -> None:
         pd.testing.assert_frame_equal(told, wanted, check_exact=False, rtol=1e-9)
         rest = part[~part["variant"].isin(wanted["variant"])]
         assert rest["n"].tolist() == ([0] if value == "value 3" else [])
+
+
+def test_float_noise_is_a_tie() -> None:
+    """Tenths that were added up in another way are the same score, and the same difference: no win, and one rank."""
+    first, second = [0.3, 0.3, 0.2, 0.1, 0.7, 0.6, 0.9], [0.1 + 0.2, 0.3, 0.3, 0.2, 0.8, 0.7, 0.1 * 3 * 3]
+    frame = pd.DataFrame({"row": list(range(7)) * 2, "variant": ["a"] * 7 + ["b"] * 7, "s": first + second})
+    cmp = fh.compare(frame, score="s")
+    (pair,) = cmp.pairs().to_dict("records")
+    assert (pair["wins"], pair["ties"], pair["losses"]) == (4, 3, 0)
+    assert pair["effect"] == 1.0
+    assert pair["p"] == stats.wilcoxon([0, 0, 1, 1, 1, 1, 0]).pvalue
+    assert cmp.disagreements()["row"].tolist() == [2, 3, 4, 5]
+    small = fh.compare(frame.assign(s=frame["s"] * 1e-9), score="s").pairs()
+    assert small[["wins", "ties", "losses"]].values.tolist() == [[4, 3, 0]], "to the size of the scores"
