@@ -95,19 +95,16 @@ class Keeper:
         """Return the kept scores."""
         if self._store is None:
             return [None] * len(marks)
-        lines = {mark.line for mark in marks if mark and mark.line}
-        plain = {mark.of for mark in marks if mark and not mark.line}
-        found: dict[Any, ScoreLine | PlainScore] = {}
         try:
-            found.update(self._store.scores_by(self._version, lines) if lines else {})
-            found.update(((0, of), kept) for of, kept in self._plain(plain).items())
+            lines = {mark.line for mark in marks if mark and mark.line}
+            kept = self._store.scores_by(self._version, lines) if lines else {}
+            contents = {mark.of for mark in marks if mark and not mark.line}
+            plain = self._store.plain_scores_by(self._version, contents) if contents else {}
         except StoreError as broken:
             session.tell_once(f"Scores are not kept: {broken}")
             self._store = None  # nor asked again for every window
-        return [_result_of(found.get(mark)) for mark in marks]
-
-    def _plain(self, contents: set[str]) -> dict[str, PlainScore]:
-        return self._store.plain_scores_by(self._version, contents) if self._store and contents else {}
+            return [None] * len(marks)
+        return [mark and _result_of(kept.get(mark) if mark.line else plain.get(mark.of)) for mark in marks]
 
     def keep(self, scored: Sequence[tuple[Mark | None, Result]]) -> None:
         """Keep scores, but those with an error: they are tried again. :meth:`settle` waits for it."""
