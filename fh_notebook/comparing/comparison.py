@@ -148,10 +148,11 @@ class Comparison(ManyScores, Showing):
         """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
 
         Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its 95 % interval ``ci_low, ci_high``;
-        ``wins, ties, losses`` of b; ``test``: ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs;
-        its ``p``, and ``p_holm``: corrected for all pairs; ``effect``: the matched-pairs rank-biserial correlation,
-        from -1 to 1; ``p_permutation``: of the paired permutation test of the mean; ``interval``: the rule of the
-        interval (``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
+        ``wins, ties, losses`` of b, where scores that are the same to 12 digits of the largest tie; ``test``:
+        ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs; its ``p``, and ``p_holm``: corrected
+        for all pairs; ``effect``: the matched-pairs rank-biserial correlation, from -1 to 1; ``p_permutation``: of the
+        paired permutation test of the mean; ``interval``: the rule of the interval (``t`` below 40 pairs, ``bca`` up to
+        5,000, ``normal`` above).
 
         Raises
         ------
