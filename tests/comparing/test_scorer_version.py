@@ -154,7 +154,8 @@ def test_ready_scorers_inside_of_a_function_count_by_their_own_version() -> None
     assert version_of(_made(text, inner=fh.score.rouge_l())) is not None
     assert version_of(_made(text, inner=fh.score.rouge_l())) != version_of(_made(text, inner=fh.score.rouge_l("x")))
     assert version_of(_made(text, inner=fh.score.exact())) != version_of(_made(text, inner=fh.score.exact("x")))
-    unknown = fh.score.scorer(lambda run, shelf=object(): shelf)
+    shelf = object()
+    unknown = fh.score.scorer(lambda run: shelf)
     assert version_of(_made(text, inner=unknown)) is None
 
 
