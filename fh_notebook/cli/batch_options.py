@@ -116,6 +116,11 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--report", metavar="FILE", help="write the comparison to an .html, .md or .xlsx file; scores by --compare"
     )
+    where.add_argument(
+        "--failed",
+        choices=("drop", "zero"),
+        help="whether failed runs have no score or count as 0 in the comparison (default: drop)",
+    )
     where.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
     where.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
     where.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")

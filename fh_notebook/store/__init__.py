@@ -17,6 +17,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     jobs.py         table jobs: what a batch is made of
     rows.py         table rows: the source columns of its rows
     scores.py       table scores: what scorers said of answers
+    scores_plain.py table plain_scores: what they said of lines of tables
     claims.py       table claims: what was about to be sent, and by whom
     pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from fh_notebook.store import scores_plain
+
 __all__ = ["Which", "forget", "running"]
 
 
@@ -82,6 +84,8 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
     condition, values = which.of_pending()
     connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
+    if which.batch is None and which.deployment is None:  # scores of tables are of neither
+        scores_plain.forget(connection, before=which.before.timestamp() if which.before is not None else None)
     condition, values = which.of_batches()
     emptied = connection.execute(
         f"SELECT id, name FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"

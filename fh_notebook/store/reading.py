@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from fh_notebook.store import answers, batches, claims, jobs, rows, scores
+from fh_notebook.store import answers, batches, claims, jobs, rows, scores, scores_plain
 from fh_notebook.store.answers import Inputs, Kept, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.scores import ScoreLine
+from fh_notebook.store.scores_plain import PlainScore
 
 __all__ = ["Reading"]
 
@@ -156,11 +157,16 @@ class Reading:
         wanted = list(answer_ids)
         return self._read(lambda c: {(line.answer, line.of): line for line in scores.known(c, scorer, wanted)})
 
+    def plain_scores_by(self, scorer: str, contents: Iterable[str]) -> dict[str, PlainScore]:
+        """Return what one version of a scorer said of these lines of tables, by the hash of their content."""
+        wanted = list(contents)
+        return self._read(lambda c: {line.content: line for line in scores_plain.known(c, scorer, wanted)})
+
     def scores_of(self, answer_ids: Iterable[int]) -> list[tuple[int, str, float | None, str]]:
         """Return (answer, scorer, score, parts as JSON) for all scores of these answers."""
         wanted = list(answer_ids)
         return self._read(lambda c: list(scores.of_answers(c, wanted)))
 
     def count_scores(self) -> int:
-        """Return how many scores are kept."""
-        return self._read(scores.count)
+        """Return how many scores are kept, of answers and of lines of tables."""
+        return self._read(lambda c: scores.count(c) + scores_plain.count(c))

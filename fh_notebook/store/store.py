@@ -20,7 +20,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows, scores
+from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows, scores, scores_plain
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Asked, Claim
@@ -34,6 +34,7 @@ from fh_notebook.store.owners import Owner
 from fh_notebook.store.reading import Reading
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.scores import ScoreLine
+from fh_notebook.store.scores_plain import PlainScore
 from fh_notebook.store.writer import Committed
 
 __all__ = ["Store"]
@@ -198,6 +199,11 @@ class Store(Reading):
         """Keep what one version of a scorer said of answers."""
         now = self._now().timestamp()
         return self.put(lambda c: scores.write(c, scorer, lines, now=now))
+
+    def keep_plain_scores(self, scorer: str, lines: Sequence[PlainScore]) -> Committed[None]:
+        """Keep what one version of a scorer said of lines of tables."""
+        now = self._now().timestamp()
+        return self.put(lambda c: scores_plain.write(c, scorer, lines, now=now))
 
     def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
         """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""
