@@ -22,6 +22,7 @@ BUDGET: Final = 8_000_000
 """Characters of items that are spelt to align lists; behind it, items are compared place by place."""
 
 Kind = Literal["added", "removed", "changed"]
+_KINDS: Final[tuple[Kind, ...]] = ("added", "removed", "changed")
 _PLAIN_NAME_ENDS: Final = frozenset(".[]\"' \n\t")
 
 
@@ -60,7 +61,7 @@ class Changes:
         """Return what is different in one line."""
         if self.same:
             return "same"
-        told = [f"{n:,} {kind}" for kind in ("added", "removed", "changed") if (n := self.count(kind))]  # type: ignore[arg-type]
+        told = [f"{n:,} {kind}" for kind in _KINDS if (n := self.count(kind))]
         return f"differs: {', '.join(told)}{'' if self.to_end else '; not compared to the end'}"
 
 

@@ -81,14 +81,15 @@ def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Answe
     if not own:
         return Answer(variant=variant, status=MISSING, answers=0)
     at = next((at for at in own if lines["status"].iat[at] == "completed"), own[0])
-    error = lines["error"].iat[at]
+    line: dict[Any, Any] = lines.iloc[[at]].to_dict("records")[0]
+    error = line["error"]
     return Answer(
         variant=variant,
-        status=str(lines["status"].iat[at]),
-        output=lines["output"].iat[at],
+        status=str(line["status"]),
+        output=line["output"],
         error=str(error) if error is not None and error == error else None,
-        score=float(lines["score"].iat[at]),
-        seconds=float(lines["seconds"].iat[at]),
+        score=float(line["score"]),
+        seconds=float(line["seconds"]),
         answers=len(own),
     )
 
@@ -97,10 +98,9 @@ def row_columns(cmp: Comparison) -> list[str]:
     """Return the columns that are the user's own, without those whose values must not be shown."""
     own = (cmp.pair_on, cmp.scorer, EXPECTED, *RESERVED)
     names = [name for name in cmp._taken.names if name not in own and not name.startswith("out.")]
-    hidden = cmp._taken.secret() if names else frozenset()
+    hidden = cmp._taken.secret().columns if names else frozenset()
     return [name for name in names if name not in hidden]
 
 
 def _value(cmp: Comparison, name: str, place: int) -> Any:
-    values = cmp._taken.column(name)
-    return None if values is None else values.iat[place]
+    return cmp._taken.cell(name, place)

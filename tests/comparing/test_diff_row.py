@@ -136,7 +136,7 @@ def test_a_batch_is_compared_and_a_password_is_not_shown() -> None:
         hive.workflow("x", variant=name)(lambda ticket, pin, name=name: f"{name} says {ticket}")
     rows = [{"ticket": "Late.", "pin": "swordfish"}]
     found = fh.compare(fh.batch(rows, dep, client=hive.client(), progress=False)).diff(0)
-    assert "[-a-]{+b+} says Late." in str(found)
+    assert "[-a-] {+b+} says Late." in str(found)
     for shown in (str(found), found._repr_html_()):
         assert "ticket: Late." in shown
         assert "swordfish" not in shown
