@@ -123,10 +123,30 @@ def _are_long(before: Any, after: Any) -> bool:
 
 
 def spelt(value: Any, limit: int = VALUE_SHOWN) -> str:
-    """Return a JSON value in one printable line of at most `limit` characters."""
+    """Return a JSON value in one printable line of at most `limit` characters.
+
+    Examples
+    --------
+    >>> spelt({"a": [1, "x"]}), spelt([1, 2, 3], 5)
+    ('{"a": [1, "x"]}', '[1, …')
+    """
     if isinstance(value, str):
         return one_line(json.dumps(value[: limit * 2], ensure_ascii=False), limit)
-    return one_line(pretty(value, limit=limit * 4)[0], limit)
+    return one_line(_compact(value, limit * 4), limit)
+
+
+def _compact(value: Any, limit: int) -> str:
+    """Return the beginning of a JSON value's text: of one of many megabytes no more is made."""
+    parts, length = [], 0
+    try:
+        for part in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(value):
+            parts.append(part)
+            length += len(part)
+            if length > limit:
+                break
+    except (RecursionError, TypeError, ValueError):  # nested deeper than Python writes, or in itself
+        parts.append("…")
+    return "".join(parts)
 
 
 # --- text

@@ -46,7 +46,7 @@ function render({model, el}) {
   const chips = make("span", {cls: "fhb-bar"}), clear = make("button", {type: "button", text: "Clear filters"});
   const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {}, lowName, low, "of", lowOf);
   const facetLabel = make("label", {}, "column", facet, value);
-  const bar = make("div", {cls: "fhb-bar", role: "group", "aria-label": "Search, filters and order"},
+  const bar = make("div", {cls: "fhb-bar fhb-filters", role: "group", "aria-label": "Search, filters and order"},
     search, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {}, "sort", sort, down), chips, clear);
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
   const [first, back, on, last] = [["«", "First page"], ["‹", "Previous page"], ["›", "Next page"], ["»", "Last page"]]
@@ -90,7 +90,7 @@ function render({model, el}) {
     const scored = head.scorer !== "";
     const names = head.columns.map((name, n) => headCell(name, `column:${head.column_ids[n]}`));
     thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
-      ...(head.expected ? [headCell("expected", "")] : []),
+      ...(head.expected ? [headCell("expected", null)] : []),
       ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`))));
     grid.setAttribute("aria-label", `${head.total} rows, ${head.variants.length} variants${scored ? `, by ${head.scorer}` : ""}`);
   };
@@ -98,10 +98,11 @@ function render({model, el}) {
   const text = said => make("span", {cls: "fhb-text", dir: "auto", text: said});
   const drawRow = (row, n) => make("tr", {role: "row", id: `${id}-${n}`, "aria-rowindex": page.page * page.view.size + n + 2, "data-row": row.row,
       "aria-expanded": String(page.open?.row === row.row)},
-    make("th", {scope: "row", role: "rowheader", title: row.label, text: row.label}),
+    make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: outputs differ` : row.label}, row.label,
+      row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "outputs differ", text: "≠"}) : null),
     ...row.own.map((said, k) => cell(head.columns[k], text(said))),
     ...(head.expected ? [cell("expected", text(row.expected ?? ""))] : []),
-    ...row.cells.map((said, k) => cell(head.variants[k], text(said.text), said.status ? badge(said.status) : null,
+    ...row.cells.map((said, k) => cell(head.variants[k], said.status ? badge(said.status) : null, text(said.text),
       said.score ? make("span", {cls: `fhb-score${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null)));
   const mark = () => {
     at = Math.min(Math.max(at, 0), Math.max(page.rows.length - 1, 0));

@@ -19,13 +19,14 @@ from fh_notebook import html
 from fh_notebook.comparing.asking import column as column_of
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.browse_display import BrowseDisplay
 from fh_notebook.notebook.browse_find import Finder, stepped
 from fh_notebook.notebook.browse_live import Live
 from fh_notebook.notebook.browse_page import head_of, page_of
 from fh_notebook.notebook.browse_static import page_html, page_text
 from fh_notebook.notebook.browse_table import Table
 from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked, heard
-from fh_notebook.notebook.form_display import FormDisplay, is_closed
+from fh_notebook.notebook.form_display import is_closed
 from fh_notebook.notebook.form_later import Later
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Browser:
         self._head = self._new_head()
         self._page: dict[str, Any] = {}
         self._later = Later(self._tell)
-        self._display = FormDisplay(
+        self._display = BrowseDisplay(
             lambda: page_html(self._head, self._now(), cls=self._class), lambda: page_text(self._head, self._now())
         )
 

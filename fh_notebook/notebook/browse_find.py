@@ -1,7 +1,7 @@
 """A view of a table -> the rows that it shows, in their order. Pure, on whole arrays.
 
-Rule of this file: 100,000 rows x 4 variants take a fraction of a second, so a search that goes on looks only at what it
-had found, and what was found is kept until something else is asked for.
+Rule of this file: 100,000 rows x 4 variants take a fraction of a second, and what was found is kept until something
+else is asked for: to turn a page looks for nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ class Finder:
     def __init__(self, table: Table) -> None:
         self.table = table
         self._last: tuple[Any, Any] | None = None
-        self._searched: tuple[str, Any] = ("", np.ones(table.rows, dtype=bool))
 
     def order(self, view: View) -> Any:
         """Return the rows that `view` shows, by their places in the plan, in the order in which it shows them."""
@@ -50,7 +49,8 @@ class Finder:
         for column, value in view.where:
             codes, texts = table.values(column)
             wanted &= codes == (texts.index(value) if value in texts else -2)
-        return wanted & self._found(view.search.strip().casefold()) if view.search.strip() else wanted
+        text = view.search.strip().casefold()
+        return wanted & self.table.rows_with(text) if text else wanted
 
     def _low(self, bound: float, of: str) -> Any:
         scores = self.table.scores
@@ -58,14 +58,6 @@ class Finder:
             scores = scores[:, [self.table.variants.index(of)]]
         with np.errstate(invalid="ignore"):
             return (scores >= bound if self.table.lower else scores <= bound).any(axis=1)
-
-    def _found(self, text: str) -> Any:
-        before, among = self._searched
-        if before not in text:
-            among = np.ones(self.table.rows, dtype=bool)
-        if before != text:
-            self._searched = (text, _search(self.table, text, among))
-        return self._searched[1]
 
     def _sorted(self, places: Any, view: View) -> Any:
         keys = self._keys(view)
@@ -101,19 +93,6 @@ def _only(table: Table, only: str) -> Any:
     if only == "unscored":
         return np.isnan(table.scores).any(axis=1)
     return table.with_status(*({"pending", "missing"} if only == "pending" else {only}))
-
-
-def _search(table: Table, text: str, among: Any) -> Any:
-    """Return which rows have `text` in a column, an output or an error."""
-    found = np.zeros(table.rows, dtype=bool)
-    for texts in table.texts():
-        for row in np.flatnonzero(among & ~found).tolist():
-            if text in texts[row].casefold():
-                found[row] = True
-    said = table.line_texts
-    for row in np.flatnonzero(among & ~found).tolist():
-        found[row] = any(at >= 0 and text in said[at].casefold() for at in table.line[row].tolist())
-    return found
 
 
 def _ranks(texts: list[str]) -> Any:

@@ -50,3 +50,7 @@ class BrowseWidget(anywidget.AnyWidget):
                 self._hear(content)
             except Exception:  # a defect here must not end the kernel's own handler
                 log.warning("a browser of rows could not do what its page asked for", exc_info=True)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        made = super()._repr_mimebundle_(**kwargs)  # with metadata, which only Colab needs, and ours is not told of
+        return made[0] if isinstance(made, tuple) else made
