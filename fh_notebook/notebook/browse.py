@@ -16,7 +16,7 @@ from uuid import uuid4
 import pandas as pd
 
 from fh_notebook import html
-from fh_notebook.comparing.asking import column as column_of
+from fh_notebook.comparing.scoring_source import no_column
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.browse_display import BrowseDisplay
@@ -26,6 +26,7 @@ from fh_notebook.notebook.browse_page import head_of, page_of
 from fh_notebook.notebook.browse_static import page_html, page_text
 from fh_notebook.notebook.browse_table import Table
 from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked, heard
+from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.form_display import is_closed
 from fh_notebook.notebook.form_later import Later
 
@@ -57,7 +58,8 @@ class Browser:
         self._finder = Finder(Table(cmp))
         table = self._finder.table
         for name in columns or ():
-            column_of(cmp._taken, name)
+            if name not in table.columns:
+                raise InputError(no_column(name, table.columns, "columns"))
         self._columns = list(columns) if columns is not None else table.columns[:COLUMNS_SHOWN]
         self._view = View(size=page_size)
         self._heard = 0
@@ -158,6 +160,7 @@ class Browser:
                 from fh_notebook.notebook.browse_widget import BrowseWidget
 
                 self._widget = BrowseWidget(self._head, self._now(), self._hear)
+                hear_clicks(self._widget)
             return self._widget
 
     def _new_head(self) -> dict[str, Any]:
@@ -184,7 +187,7 @@ class Browser:
             if isinstance(changes, Mapping):
                 view = heard(view, changes, variants=table.variants, columns=table.columns)
             step = said.get("step")
-            if isinstance(step, int) and abs(step) == 1:
+            if step in (1, -1) and step is not True:
                 view = stepped(view, self._finder.order(view), step)
             number = said.get("number")
             self._heard = number if isinstance(number, int) else self._heard
@@ -214,4 +217,5 @@ class Browser:
             if self._widget is not None and not is_closed(self._widget):
                 with self._widget.hold_sync():
                     self._widget.head, self._widget.page = self._head, page
+                hear_clicks(self._widget)
         self._display.update()
