@@ -74,8 +74,9 @@ function render({model, el}) {
   down.onclick = () => look({down: !page.view.down});
   clear.onclick = () => { search.value = low.value = ""; look({search: "", only: "", won: "", low: null, low_of: "", where: [], facet: ""}); };
   const turn = to => { const wanted = Math.min(Math.max(to, 0), page.pages - 1); if (wanted !== page.page) look({page: wanted}); };
-  first.onclick = () => turn(0); back.onclick = () => turn(page.page - 1);
-  on.onclick = () => turn(page.page + 1); last.onclick = () => turn(page.pages - 1);
+  const leaf = by => send({turn: by});  // from where the kernel is: keys come faster than pages
+  first.onclick = () => turn(0); back.onclick = () => leaf(-1);
+  on.onclick = () => leaf(1); last.onclick = () => turn(page.pages - 1);
 
   // --- the table
   const sortBy = key => look(page.view.sort === key ? {down: !page.view.down} : {sort: key, down: /^(score|apart)/.test(key)});
@@ -158,9 +159,9 @@ function render({model, el}) {
       make("span", {cls: "fhb-dim", text: row.place ? `${row.place.toLocaleString("en")} of ${page.found.toLocaleString("en")}` : "not among the rows shown"}),
       button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
       make("label", {}, "baseline", baseline), button("Close (Esc)", "Close", close));
-    const own = make("dl", {cls: "fhb-own"});
+    const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of row.own)
-      if (said) own.append(make("dt", {text: name}), make("dd", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said}));
+      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said})));
     detail.replaceChildren(top, own, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
     if (focusDetail || held) { detail.focus({preventScroll: true}); detail.scrollIntoView({block: "nearest"}); focusDetail = false; }
   };
@@ -221,14 +222,13 @@ function render({model, el}) {
 
   // --- keys
   const step = by => {
-    if (at + by < 0) { toEnd = true; turn(page.page - 1); if (page.page === 0) toEnd = false; }
-    else if (at + by >= page.rows.length) turn(page.page + 1);
+    if (at + by < 0) { if (page.page > 0) { toEnd = true; leaf(-1); } }
+    else if (at + by >= page.rows.length) { if (page.page < page.pages - 1) leaf(1); }
     else { at += by; mark(); show(); }
   };
   const gridKeys = {
     ArrowDown: () => step(1), j: () => step(1), ArrowUp: () => step(-1), k: () => step(-1),
-    ArrowRight: () => turn(page.page + 1), PageDown: () => turn(page.page + 1),
-    ArrowLeft: () => turn(page.page - 1), PageUp: () => turn(page.page - 1),
+    ArrowRight: () => leaf(1), PageDown: () => leaf(1), ArrowLeft: () => leaf(-1), PageUp: () => leaf(-1),
     Home: () => { at = 0; turn(0); mark(); show(); }, End: () => { toEnd = true; at = page.rows.length - 1; turn(page.pages - 1); mark(); show(); },
     Enter: () => { if (page.rows[at]) { focusDetail = page.open?.row !== page.rows[at].row; open(page.rows[at].row); } },
     " ": () => { if (page.rows[at]) open(page.rows[at].row); },
@@ -236,7 +236,7 @@ function render({model, el}) {
   const keys = {
     "/": () => { search.focus(); search.select(); }, f: () => only.focus(),
     n: () => { if (page.open) send({step: 1}); }, p: () => { if (page.open) send({step: -1}); },
-    b: () => { if (page.open) look({baseline: head.ids[(page.open.baseline + 1) % head.ids.length]}); },
+    b: () => { if (page.open) send({compare: 1}); },
     Escape: () => { if (page.open) close(); },
   };
   root.addEventListener("keydown", event => {

@@ -1,13 +1,14 @@
 """`cmp.browse()`: a live table of rows x variants, paged from the kernel.
 
 Rule of this file: a page says how it wants to look, and the kernel answers with that page. Its handler returns at once:
-what is found is found on a thread of its own, the last that was asked for counts, and it comes back by one trait. The
+what is found is found on a thread of its own, no key is dropped, and what comes back is one trait. The
 page's last state, as plain HTML and text, stays in the saved notebook.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +21,12 @@ from fh_notebook.comparing.scoring_source import no_column
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.browse_display import BrowseDisplay
-from fh_notebook.notebook.browse_find import Finder, stepped
+from fh_notebook.notebook.browse_find import Finder, after, stepped
 from fh_notebook.notebook.browse_live import Live
 from fh_notebook.notebook.browse_page import head_of, page_of
 from fh_notebook.notebook.browse_static import page_html, page_text
 from fh_notebook.notebook.browse_table import Table
-from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked, heard
+from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.form_display import is_closed
 from fh_notebook.notebook.form_later import Later
@@ -63,6 +64,7 @@ class Browser:
         self._columns = list(columns) if columns is not None else table.columns[:COLUMNS_SHOWN]
         self._view = View(size=page_size)
         self._heard = 0
+        self._said: deque[Mapping[str, Any]] = deque()
         self._trouble = ""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
         self._widget: Any = None
@@ -120,13 +122,15 @@ class Browser:
         """
         with self._lock:
             table = self._finder.table
-            after = checked(self._view, view, variants=table.variants, columns=table.columns)
+            asked = checked(self._view, view, variants=table.variants, columns=table.columns)
             if row is not None:
                 place = table.place(row)
                 if place is None:
                     raise InputError(f"there is no {table.pair_on} {short(row)}")
-                after = stepped(replace(after, open=place), self._finder.order(after), 0)
-            self._view = after
+                asked = replace(asked, open=place)
+                shown = self._finder.order(asked)
+                asked = stepped(asked, shown, 0) if place in shown else asked
+            self._view = asked
             self._refresh()
         return self
 
@@ -177,22 +181,18 @@ class Browser:
     # --- what the page says, on any thread
 
     def _hear(self, said: Mapping[str, Any]) -> None:
-        self._later.do(lambda: self._looked(said), lambda _: self._show())
+        self._said.append(said)  # every one is done, in their order: keys come faster than pages are made
+        self._later.do(self._look, lambda _: self._show())
         self._live.follow()
 
-    def _looked(self, said: Mapping[str, Any]) -> None:
+    def _look(self) -> None:
         with self._lock:
-            table = self._finder.table
-            view, changes = self._view, said.get("view")
-            if isinstance(changes, Mapping):
-                view = heard(view, changes, variants=table.variants, columns=table.columns)
-            step = said.get("step")
-            if step in (1, -1) and step is not True:
-                view = stepped(view, self._finder.order(view), step)
-            number = said.get("number")
-            self._heard = number if isinstance(number, int) else self._heard
-            self._view, self._trouble = view, ""
-            self._page = {}
+            self._trouble, self._page = "", {}
+            while self._said:
+                said = self._said.popleft()
+                number = said.get("number")
+                self._heard = number if isinstance(number, int) else self._heard
+                self._view = after(self._view, said, self._finder)
             self._now()
 
     def _renewed(self, cmp: Comparison) -> None:

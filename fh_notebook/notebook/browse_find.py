@@ -6,15 +6,16 @@ else is asked for: to turn a page looks for nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fh_notebook.notebook.browse_table import Table
-from fh_notebook.notebook.browse_view import View
+from fh_notebook.notebook.browse_view import View, heard
 
-__all__ = ["Finder", "stepped"]
+__all__ = ["Finder", "after", "stepped"]
 
 
 class Finder:
@@ -104,6 +105,32 @@ def _ranks(texts: list[str]) -> Any:
     known = sorted({text for text in folded.tolist() if text})
     places: dict[str, float] = {text: float(place) for place, text in enumerate(known)}
     return np.array([places.get(text, np.nan) for text in folded.tolist()], dtype="float64")
+
+
+def after(view: View, said: Mapping[str, Any], finder: Finder) -> View:
+    """Return the view after what a page said: changes of it, and steps from where it is.
+
+    Steps are counted here and not on the page, which may be some keys behind: ``step`` opens the next row (1) or the
+    one before (-1), ``turn`` turns to the next page or the one before, ``compare`` takes the next variant as baseline.
+    """
+    table = finder.table
+    changes = said.get("view")
+    if isinstance(changes, Mapping):
+        view = heard(view, changes, variants=table.variants, columns=table.columns)
+    step, turn, compare = (_one(said.get(name)) for name in ("step", "turn", "compare"))
+    if step:
+        view = stepped(view, finder.order(view), step)
+    if turn:
+        last = max(-(-len(finder.order(view)) // view.size) - 1, 0)
+        view = replace(view, page=min(max(min(view.page, last) + turn, 0), last))
+    if compare:
+        at = table.variants.index(view.baseline) if view.baseline in table.variants else 0
+        view = replace(view, baseline=table.variants[(at + compare) % len(table.variants)])
+    return view
+
+
+def _one(step: Any) -> int:
+    return step if type(step) is int and step in (1, -1) else 0
 
 
 def stepped(view: View, order: Any, step: int) -> View:

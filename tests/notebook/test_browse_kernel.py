@@ -87,7 +87,11 @@ def test_a_page_is_answered_by_one_page(kernel: Kernel) -> None:
     for strange in ({"view": 3}, {"view": {"page": "x", "sort": ["evil"]}}, {"step": "far"}, {"step": True}, {}):
         page.say(**strange)
         assert [row["label"] for row in page.answered()["rows"]] == ["10", "20"]
-    assert kernel.run("browser.view['search'], browser.view['open'], len(browser.frame)") == "('ticket', 2, 4)"
+    for key in ({"turn": 1}, {"compare": 1}, {"compare": 1}, {"turn": -1}, {"step": 1}, {"step": 1}, {"step": -1}):
+        page.say(**key)  # seven keys, and none waits for the one before
+    now = page.answered()
+    assert (now["open"]["label"], now["page"], now["open"]["baseline"]) == ("30", 1, 2)
+    assert kernel.run("browser.view['search'], browser.view['open'], len(browser.frame)") == "('ticket', 3, 4)"
     kernel.run("browser.show(won='c', only='', search='');")
     kernel.wait_until(lambda: [row["label"] for row in page.page["rows"]] == ["30"], "what a cell asked for")
 
