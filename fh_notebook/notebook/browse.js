@@ -239,8 +239,11 @@ function render({model, el}) {
     b: () => { if (page.open) send({compare: 1}); },
     Escape: () => { if (page.open) close(); },
   };
-  root.addEventListener("keydown", event => {
-    event.stopPropagation();  // the notebook has keys of its own: n and p, b and f are others there
+  // On the window and before all others: the notebook has keys of its own, which it takes at the document (b is a new
+  // cell there), and Notebook 7 takes arrows even of an element that suppresses its shortcuts.
+  const pressed = event => {
+    if (!root.contains(event.target)) return;
+    event.stopImmediatePropagation();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target;
     if (target.matches("input, select")) {
@@ -250,13 +253,14 @@ function render({model, el}) {
     }
     const press = (target === grid ? gridKeys[event.key] : undefined) ?? keys[event.key];
     if (press) { event.preventDefault(); press(); }
-  });
+  };
+  window.addEventListener("keydown", pressed, true);
 
   el.append(root);
   draw(); drawDetail();
   model.on("change:page", draw);
   model.on("change:head", draw);
-  return () => { clearTimeout(typing); model.off("change:page", draw); model.off("change:head", draw); };
+  return () => { clearTimeout(typing); window.removeEventListener("keydown", pressed, true); model.off("change:page", draw); model.off("change:head", draw); };
 }
 
 export default {render};
