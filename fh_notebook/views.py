@@ -21,6 +21,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "PendingRun.show": ("fh_notebook.notebook.pending_view", "show"),
     "LocalHive.client": ("fh_notebook.session", "client_of_hive"),
     "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),
+    "Comparison.browse": ("fh_notebook.notebook.browse", "browse"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),
     "progress": ("fh_notebook.notebook.progress", "live_progress"),
     "notice": ("fh_notebook.notebook.notices", "notice"),

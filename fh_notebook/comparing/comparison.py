@@ -87,6 +87,7 @@ def compare(
     taken = read(score, False)
     made = Comparison(taken, pair_on=pair_on, failed=failed, which=which)
     made._begin(score, Rescoring(taken, read))
+    made._source = batch_or_frame
     return made
 
 
@@ -109,6 +110,7 @@ class Comparison(ManyScores, Showing):
         self.pair_on = pair_on
         self.failed = failed
         self._which = which
+        self._source: Any = None  # what was compared: a batch that is running can be read again
         self._take(taken)
 
     def _take(self, taken: Taken) -> None:
@@ -124,7 +126,9 @@ class Comparison(ManyScores, Showing):
 
     def _sibling(self, taken: Taken) -> Comparison:
         """Return a comparison of the same runs by another score."""
-        return Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
+        made = Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
+        made._source = self._source
+        return made
 
     # --- tables
 

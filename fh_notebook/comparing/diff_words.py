@@ -15,22 +15,25 @@ from typing import Final
 
 __all__ = ["matches"]
 
+STEPS_A_WORD: Final = 35
+LEAST: Final = 600_000
 STEPS: Final = 3_000_000
-"""What one comparison may cost: some 0.5 s, however the texts are."""
+"""What one comparison may cost, by the words of both: two unrelated texts of 10,000 words take 0.14 s, and no texts
+more than some 0.5 s. Texts of which half the words were changed need a tenth of it."""
 FEW: Final = 48
 """Differences that Myers' way looks for before the anchors are tried."""
 MANY: Final = 600
 """And where there are no anchors."""
 
 
-def matches(a: Sequence[int], b: Sequence[int], *, steps: int = STEPS) -> Iterator[tuple[int, int, int]]:
+def matches(a: Sequence[int], b: Sequence[int], *, steps: int | None = None) -> Iterator[tuple[int, int, int]]:
     """Yield (place in a, place in b, length) of what both have in common, in no order.
 
     Parameters
     ----------
     a, b : sequence of int
         The words, each as a number.
-    steps : int
+    steps : int, optional
         What it may cost; when it is used up, the rest counts as different.
 
     Examples
@@ -38,6 +41,8 @@ def matches(a: Sequence[int], b: Sequence[int], *, steps: int = STEPS) -> Iterat
     >>> sorted(matches([1, 2, 3, 4], [9, 2, 3, 5, 4]))
     [(1, 1, 2), (3, 4, 1)]
     """
+    if steps is None:
+        steps = min(max(STEPS_A_WORD * (len(a) + len(b)), LEAST), STEPS)
     return _Matcher(a, b, steps).matches()
 
 

@@ -30,6 +30,10 @@ class Rescoring:
         self._taken = taken
         self._read = read
 
+    def apart(self) -> Rescoring:
+        """Return one that reads for itself: what it reads anew is not what this one's comparison scores next."""
+        return Rescoring(self._taken, self._read)
+
     def __call__(self, score: Score, *, fresh: bool = False, anew: bool = False) -> Taken:
         """Return the runs with their new scores; `anew` reads the source again."""
         before = self._taken

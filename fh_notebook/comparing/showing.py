@@ -6,15 +6,18 @@ needed: a comparison that only gives tables draws nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from fh_notebook import views
 from fh_notebook.comparing import asking, view
 from fh_notebook.comparing.pairs import ALPHA
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
+    from fh_notebook.comparing.diff_row import RowDiff
 
 __all__ = ["Showing"]
 
@@ -46,6 +49,81 @@ class Showing:
         >>> compare(frame, score="s").assert_better("b", than="a")
         """
         asking.assert_better(self._whole, self._whole._tested, variant, than=than, alpha=alpha)
+
+    def diff(self, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
+        """Return what the variants said to one row, each against a baseline: words of texts, paths of JSON.
+
+        Parameters
+        ----------
+        row : object
+            Which row: a value of the column that pairs.
+        a : str, optional
+            The baseline: a variant, or ``"expected_output"``; the first variant by default, and of a comparison of two
+            dates the same variant on the first.
+        b : str or list of str, optional
+            What is compared to it; all the others by default.
+
+        Returns
+        -------
+        RowDiff
+            It shows itself; ``.parts`` are the values, ``.frame`` the same with one line a difference.
+
+        Raises
+        ------
+        InputError
+            There is no such row or variant.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from fh_notebook.comparing.comparison import compare
+        >>> frame = pd.DataFrame({"row": 3, "variant": ["a", "b"], "output": ["It is late.", "It is lost."]})
+        >>> print(compare(frame).diff(row=3))
+        row 3, against a
+        a:
+          It is late.
+        b:
+          differs: 1 word only here, 1 word only there
+          It is [-late-]{+lost+}.
+        """
+        from fh_notebook.comparing.diff_of import diff_of
+
+        return diff_of(self._whole, row, a=a, b=b)
+
+    def browse(self, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Any:
+        """Return a live table of the rows, variants beside each other: sorted, searched, filtered, opened, by keyboard.
+
+        A page shows one page of it at a time and asks the kernel for the next, so 100,000 rows embed nothing. An opened
+        row shows the outputs beside each other and what is different. While a batch is running, answers appear as they
+        come. A saved notebook keeps the page that was shown last, as plain HTML and as text.
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            The rows' own columns to be shown; by default the first two.
+        page_size : int
+            Rows a page, from 1 to 100.
+
+        Returns
+        -------
+        Browser
+            It shows itself; ``.frame`` is what the filters leave, in the order shown, ``.view`` how it is looked at.
+
+        Raises
+        ------
+        InputError
+            There is no such column, or the size is none.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from fh_notebook.comparing.comparison import compare
+        >>> frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "output": list("xyzz")})
+        >>> browser = compare(frame).browse()
+        >>> browser.show(only="different").frame["row"].tolist()
+        [0]
+        """
+        return views.knock("Comparison.browse", self, columns=columns, page_size=page_size)
 
     def plot(self, kind: str | None = None, *, backend: Literal["matplotlib", "altair"] = "matplotlib") -> Any:
         """Return the figure of the comparison: scores, paired differences, wins, seconds.

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.comparing.diff_marks import MARKS_STYLE
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.results_clock import Clock
 from fh_notebook.notebook.results_column import Column
 from fh_notebook.notebook.results_copy import COPY_STYLE
-from fh_notebook.notebook.results_marks import MARKS_STYLE
 from fh_notebook.notebook.results_state import Submit, columns_of
 from fh_notebook.notebook.results_tree import TREE_STYLE
 from fh_notebook.notebook.results_twin import LastState

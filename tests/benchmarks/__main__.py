@@ -18,6 +18,7 @@ forms       50 fields in the kernel beside 50 plain widgets; the kinds of field 
 compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
 scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 imports     what importing the package and loading the extension cost
+seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters; diffs of 10,000 words
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
 =========== ==========================================================================================================
 
@@ -36,7 +37,7 @@ from tests.benchmarks.measuring import headline
 
 NAMES = (
     "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
-    "compare", "scoring", "imports", "form_page",
+    "compare", "scoring", "imports", "form_page", "seeing",
 )  # fmt: skip
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.comparing.diff import compare_texts
+from fh_notebook.comparing.diff_marks import marked
 from fh_notebook.notebook.results_column import error_of, head_of
 from fh_notebook.notebook.results_copy import COPY_CAP, copy_area
 from fh_notebook.notebook.results_files import file_line, host_of, is_picture
 from fh_notebook.notebook.results_forms import FORMS, Look, best_form, forms_of, shown
-from fh_notebook.notebook.results_marks import marked
 from fh_notebook.notebook.results_state import Asked
 from fh_notebook.notebook.results_tree import tree_of
 

@@ -1,0 +1,106 @@
+"""A comparison and a row -> its `RowDiff`.
+
+Rule of this file: an error is one line with what there is. Of repeats the first completed run is looked at, as in
+`Comparison.wide`, and the number of them is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.frames import RESERVED
+from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.diff_row import Answer, RowDiff, versus
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.errors import InputError
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["answer_of", "diff_of", "row_columns"]
+
+MISSING: Final = "missing"
+"""The status of a variant that has no run on a row, not even a planned one."""
+
+
+def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
+    """Return what the variants said to a row against a baseline (see ``Comparison.diff``)."""
+    lines = cmp._frame
+    places = [at for at, pair in enumerate(lines["pair"].tolist()) if pair == row]
+    if not places:
+        raise InputError(_no_row(row, cmp))
+    answers = {variant: answer_of(lines, places, variant) for variant in cmp.variants}
+    if cmp._taken.expected is not None:
+        expected = cmp._taken.expected.get(row)
+        answers[EXPECTED] = Answer(
+            variant=EXPECTED, output=expected, status=MISSING if expected is None else "completed"
+        )
+    pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(cmp, a, b)]
+    return RowDiff(
+        row=row,
+        parts=tuple(versus(one, two) for one, two in pairs),
+        pair_on=cmp.pair_on,
+        inputs={name: _value(cmp, name, places[0]) for name in row_columns(cmp)},
+        has_score=bool(cmp.scorer),
+    )
+
+
+def _pairs(cmp: Comparison, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
+    if a is None and b is None and cmp._which is not None:
+        return list(cmp._which)  # of two dates: each variant against itself
+    others = [b] if isinstance(b, str) else list(b) if b is not None else None
+    first = a if a is not None else next((v for v in cmp.variants if others is None or v not in others), None)
+    if first is None:
+        raise InputError("there is no variant left to be the baseline; name it: cmp.diff(row, a=...)")
+    return [(first, other) for other in (others if others is not None else cmp.variants) if other != first]
+
+
+def _one_of(variant: Any, answers: dict[str, Answer]) -> Answer:
+    if variant in answers:
+        return answers[variant]
+    close = nearest(variant, answers)
+    hint = f"did you mean {close!r}?" if close else f"there are {listed(list(answers), 'and')}"
+    raise InputError(f"there is no variant {short(variant)}; {hint}")
+
+
+def _no_row(row: Any, cmp: Comparison) -> str:
+    pairs = list(dict.fromkeys(cmp._frame["pair"]))
+    close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
+    if close is None:
+        close = next((pair for pair in pairs if str(pair) == str(row)), None)
+    hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and')}" if pairs else ""
+    return f"there is no {cmp.pair_on} {short(row)}; {hint}"
+
+
+def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Answer:
+    """Return what a variant said on the lines of one row: of repeats the first that completed."""
+    own = [at for at in places if lines["variant"].iat[at] == variant]
+    if not own:
+        return Answer(variant=variant, status=MISSING, answers=0)
+    at = next((at for at in own if lines["status"].iat[at] == "completed"), own[0])
+    line: dict[Any, Any] = lines.iloc[[at]].to_dict("records")[0]
+    error = line["error"]
+    return Answer(
+        variant=variant,
+        status=str(line["status"]),
+        output=line["output"],
+        error=str(error) if error is not None and error == error else None,
+        score=float(line["score"]),
+        seconds=float(line["seconds"]),
+        answers=len(own),
+    )
+
+
+def row_columns(cmp: Comparison) -> list[str]:
+    """Return the columns that are the user's own, without those whose values must not be shown."""
+    own = (cmp.pair_on, cmp.scorer, EXPECTED, *RESERVED)
+    names = [name for name in cmp._taken.names if name not in own and not name.startswith("out.")]
+    hidden = cmp._taken.secret().columns if names else frozenset()
+    return [name for name in names if name not in hidden]
+
+
+def _value(cmp: Comparison, name: str, place: int) -> Any:
+    return cmp._taken.cell(name, place)

@@ -1,0 +1,216 @@
+"""A row's differences as HTML and as text.
+
+Rule of this file: whatever a model said is text, escaped and cut; no colour says what a word, a sign or a line does
+not; and what the page shows, the text twin says as well, with ``[-removed-]`` and ``{+added+}`` as ``wdiff`` has them.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing.diff import Difference, compare_texts, pretty
+from fh_notebook.comparing.diff_json import Change, Changes
+from fh_notebook.comparing.diff_marks import MARKS_STYLE, marked
+from fh_notebook.comparing.diff_row import Answer, RowDiff, Versus
+
+__all__ = ["SIGNS", "page", "spelt", "text", "wdiff"]
+
+CHANGES_SHOWN: Final = 100
+VALUE_SHOWN: Final = 300
+"""Characters of one value beside its path."""
+TEXT_SHOWN: Final = 2_000
+"""Characters of one difference, or of one output, in the text twin."""
+AROUND: Final = 80
+"""Characters of what both have that stand around a difference in the text twin."""
+WORDS_MARKED: Final = 40
+"""A text of a JSON value that is longer than so many characters has its words marked."""
+SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
+
+STYLE: Final = html.Html(
+    f"<style>{MARKS_STYLE}"
+    ".fh table.fh-changes td{overflow-wrap:anywhere;white-space:pre-wrap}"
+    ".fh table.fh-changes td:first-child{white-space:nowrap;font-weight:600}"
+    ".fh table.fh-changes td:nth-child(2){font-family:var(--jp-code-font-family,monospace)}"
+    ".fh .fh-against{margin:8px 0 2px;overflow-wrap:anywhere}"
+    "</style>"
+)
+
+
+# --- HTML
+
+
+def page(diff: RowDiff) -> html.Html:
+    """Return a row's answers beside each other, with what is different under each."""
+    by_name = {part.b.variant: part for part in diff.parts}
+    cards = [_card(answer, by_name.get(answer.variant), diff.has_score) for answer in diff.answers]
+    head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
+    inputs = html.el("div", _inputs(diff), cls="fh-dim fh-foot") if diff.inputs else None
+    return html.el(
+        "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
+    )  # fmt: skip
+
+
+def _title(diff: RowDiff) -> str:
+    baselines = dict.fromkeys(part.a.variant for part in diff.parts)
+    against = f", against {', '.join(baselines)}" if baselines else ""
+    return one_line(f"{diff.pair_on} {diff.row}{against}", 200)
+
+
+def _inputs(diff: RowDiff) -> str:
+    return " · ".join(f"{name}: {one_line(value, VALUE_SHOWN)}" for name, value in list(diff.inputs.items())[:8])
+
+
+def _card(answer: Answer, part: Versus | None, has_score: bool) -> html.Html:
+    facts = html.el("span", _facts(answer, has_score), cls="fh-dim")
+    badge = html.badge(answer.status) if not answer.ok else None
+    head = html.el("div", html.el("strong", answer.variant), badge, facts, cls="fh-head")
+    whole = "the comparison's frame has all"
+    if answer.ok:
+        body = html.folded(_output(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)
+    else:
+        body = html.el("div", html.clip(answer.error or str(answer.status)), cls="fh-error")
+    return html.el("div", head, body, *(_against(part, whole) if part else ()), cls="fh-card")
+
+
+def _facts(answer: Answer, has_score: bool) -> str:
+    told = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
+    told += [f"{answer.seconds:.3g} s"] if answer.seconds == answer.seconds else []
+    told += [f"the first of {answer.answers:,} answers"] if answer.answers > 1 else []
+    return " · ".join(told)
+
+
+def _output(answer: Answer) -> str:
+    return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
+
+
+def _against(part: Versus, whole: str) -> Iterator[html.Html]:
+    yield html.el("div", f"To {part.a.variant}: {part}", cls="fh-against fh-dim")
+    if part.words is not None and not part.words.same:
+        yield marked(part.words, cap=html.TEXT_CAP, whole=whole, both=True)
+    if part.changes is not None and not part.changes.same:
+        yield _table(part.changes)
+
+
+def _table(changes: Changes) -> html.Html:
+    shown = changes.listed[:CHANGES_SHOWN]
+    rows = [
+        (f"{SIGNS[c.kind]} {c.kind}", c.path or "the whole value", *_both(c))
+        for c in shown
+    ]  # fmt: skip
+    left = len(changes.listed) - len(shown)
+    more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has all", cls="fh-dim") if left else None
+    return html.el("div", html.table(("", "path", "before", "after"), rows, cls="fh-table fh-changes"), more)
+
+
+def _both(change: Change) -> tuple[object, object]:
+    before, after = change.before, change.after
+    if change.kind == "changed" and _are_long(before, after):
+        found = compare_texts(after, before, limit=10_000)
+        return html.clip(before, VALUE_SHOWN), marked(found, cap=2_000, whole=".frame has all", both=True)
+    return (
+        "" if change.kind == "added" else spelt(before),
+        "" if change.kind == "removed" else spelt(after),
+    )
+
+
+def _are_long(before: Any, after: Any) -> bool:
+    return isinstance(before, str) and isinstance(after, str) and min(len(before), len(after)) > WORDS_MARKED
+
+
+def spelt(value: Any, limit: int = VALUE_SHOWN) -> str:
+    """Return a JSON value in one printable line of at most `limit` characters.
+
+    Examples
+    --------
+    >>> spelt({"a": [1, "x"]}), spelt([1, 2, 3], 5)
+    ('{"a": [1, "x"]}', '[1, …')
+    """
+    if isinstance(value, str):
+        return one_line(json.dumps(value[: limit * 2], ensure_ascii=False), limit)
+    return one_line(_compact(value, limit * 4), limit)
+
+
+def _compact(value: Any, limit: int) -> str:
+    """Return the beginning of a JSON value's text: of one of many megabytes no more is made."""
+    parts, length = [], 0
+    try:
+        for part in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(value):
+            parts.append(part)
+            length += len(part)
+            if length > limit:
+                break
+    except (RecursionError, TypeError, ValueError):  # nested deeper than Python writes, or in itself
+        parts.append("…")
+    return "".join(parts)
+
+
+# --- text
+
+
+def text(diff: RowDiff) -> str:
+    """Return a row's differences as text."""
+    by_name = {part.b.variant: part for part in diff.parts}
+    said = [_title(diff), *([_inputs(diff)] if diff.inputs else [])]
+    for answer in diff.answers:
+        facts = _facts(answer, diff.has_score)
+        said.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
+        if (part := by_name.get(answer.variant)) is None:
+            shown = _output(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
+            said.append(_indented(html.folded_text(shown, whole="the comparison's frame has all")))
+        else:
+            said += [f"  {part}", *_told(part)]
+    return "\n".join(said)
+
+
+def _told(part: Versus) -> Iterator[str]:
+    if part.changes is not None:
+        for change in part.changes.listed[:CHANGES_SHOWN]:
+            yield f"  {SIGNS[change.kind]} {html.printable(change.path) or '(the whole value)'}: {_arrow(change)}"
+        if (left := len(part.changes.listed) - CHANGES_SHOWN) > 0:
+            yield f"  … {left:,} more; .frame has all"
+    elif part.words is not None and not part.words.same:
+        yield _indented(wdiff(part.words))
+    elif not part.b.ok and part.b.error:
+        yield f"  {one_line(part.b.error, VALUE_SHOWN)}"
+
+
+def _arrow(change: Change) -> str:
+    if change.kind == "changed":
+        return f"{spelt(change.before)} → {spelt(change.after)}"
+    return spelt(change.after if change.kind == "added" else change.before)
+
+
+def wdiff(found: Difference, limit: int = TEXT_SHOWN) -> str:
+    """Return two texts as one, with ``[-what only the first has-]`` and ``{+what only this has+}``.
+
+    Examples
+    --------
+    >>> print(wdiff(compare_texts("It is lost.", "It is late.")))
+    It is [-late-]{+lost+}.
+    """
+    parts, length, last = [], 0, len(found.segments) - 1
+    for number, segment in enumerate(found.segments):
+        words = segment.text.rstrip()
+        after = segment.text[len(words) :]
+        if segment.kind in ("here", "there"):
+            begin, end = ("{+", "+}") if segment.kind == "here" else ("[-", "-]")
+            parts.append(f"{begin}{words}{end}{after}")
+        elif len(segment.text) > 3 * AROUND:
+            head = segment.text[:AROUND] if number else ""
+            tail = segment.text[-AROUND:] if number < last else ""
+            parts.append(f"{head} […] {tail}")
+        else:
+            parts.append(segment.text)
+        length += len(parts[-1])
+        if length > limit:
+            return html.printable(html.clip("".join(parts), limit))
+    return html.printable("".join(parts))
+
+
+def _indented(said: str) -> str:
+    return textwrap.indent(said, "  ", lambda line: True)

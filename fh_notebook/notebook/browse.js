@@ -1,0 +1,266 @@
+// The page of a browser of rows. Rule of this file: every text is put in as text (textContent), never as HTML, so
+// nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
+
+const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous opened"],
+  ["b", "other baseline"], ["f", "filters"]];
+
+const make = (tag, {cls, text, ...attributes} = {}, ...children) => {
+  const made = document.createElement(tag);
+  if (cls) made.className = cls;
+  if (text !== undefined) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes))
+    if (value !== undefined && value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
+  made.append(...children.filter(child => child !== null && child !== undefined));
+  return made;
+};
+
+const fill = (select, options, value) => {
+  const said = JSON.stringify(options);
+  if (select.dataset.said !== said) {
+    select.replaceChildren(...options.map(([key, name]) => make("option", {value: key, text: name})));
+    select.dataset.said = said;
+  }
+  if (select.value !== value) select.value = value;
+};
+
+const scoreOf = cell => cell.score ? `${cell.score}${cell.best ? " · best" : ""}` : "";
+const badge = status => make("span", {cls: `fhb-badge${status === "failed" ? " fhb-failed" : ""}`, text: status});
+
+function render({model, el}) {
+  const id = `fhb-${Math.random().toString(36).slice(2, 10)}`;
+  let head = model.get("head"), page = model.get("page");
+  let at = 0;  // the row of the page that the keyboard is on
+  let asked = page.heard || 0, toEnd = false, focusDetail = false;
+
+  const send = (said) => { asked += 1; model.send({number: asked, ...said}); busy(); };
+  const look = view => send({view});
+  const busy = () => status.classList.toggle("fhb-busy", (page.heard || 0) < asked);
+
+  // --- the bar: made once, so that nobody's typing is disturbed
+  const control = (tag, name, attributes = {}) => make(tag, {"aria-label": name, title: name, ...attributes});
+  const search = control("input", "Search in columns, outputs and errors", {type: "search", placeholder: "Search (/)", maxlength: 500});
+  const only = control("select", "Which rows"), won = control("select", "Won by");
+  const low = control("input", "Score bound", {type: "number", step: "any"}), lowOf = control("select", "Whose score");
+  const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
+  const sort = control("select", "Sort by"), down = make("button", {type: "button"});
+  const chips = make("span", {cls: "fhb-bar"}), clear = make("button", {type: "button", text: "Clear filters"});
+  const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {}, lowName, low, "of", lowOf);
+  const facetLabel = make("label", {}, "column", facet, value);
+  const bar = make("div", {cls: "fhb-bar fhb-filters", role: "group", "aria-label": "Search, filters and order"},
+    search, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {}, "sort", sort, down), chips, clear);
+  const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
+  const [first, back, on, last] = [["«", "First page"], ["‹", "Previous page"], ["›", "Next page"], ["»", "Last page"]]
+    .map(([text, name]) => make("button", {type: "button", text, "aria-label": name, title: name}));
+  const pager = make("div", {cls: "fhb-bar", role: "group", "aria-label": "Pages"}, first, back, on, last, status);
+  const thead = make("thead"), tbody = make("tbody");
+  const grid = make("table", {cls: "fhb-grid", role: "grid", tabindex: 0, "aria-describedby": `${id}-help`}, thead, tbody);
+  const scroll = make("div", {cls: "fhb-scroll"}, grid);
+  const detail = make("section", {cls: "fhb-detail", tabindex: -1});
+  const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});
+  KEYS.forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
+  const root = make("div", {cls: "fhb", "data-lm-suppress-shortcuts": "true"}, make("style"), bar, pager, scroll, help, detail);
+
+  let typing;
+  const later = view => { clearTimeout(typing); typing = setTimeout(() => look(view()), 200); };
+  search.oninput = () => later(() => ({search: search.value}));
+  low.oninput = () => later(() => ({low: low.value === "" ? null : Number(low.value)}));
+  for (const [select, name] of [[only, "only"], [won, "won"], [lowOf, "low_of"], [facet, "facet"], [sort, "sort"]])
+    select.onchange = () => look({[name]: select.value});
+  value.onchange = () => {
+    const kept = page.view.where.filter(([column]) => column !== facet.value).map(([column, text]) => [column, text]);
+    const chosen = page.values[value.value];
+    if (chosen) look({where: [...kept, [facet.value, chosen[0]]]});
+  };
+  down.onclick = () => look({down: !page.view.down});
+  clear.onclick = () => { search.value = low.value = ""; look({search: "", only: "", won: "", low: null, low_of: "", where: [], facet: ""}); };
+  const turn = to => { const wanted = Math.min(Math.max(to, 0), page.pages - 1); if (wanted !== page.page) look({page: wanted}); };
+  const leaf = by => send({turn: by});  // from where the kernel is: keys come faster than pages
+  first.onclick = () => turn(0); back.onclick = () => leaf(-1);
+  on.onclick = () => leaf(1); last.onclick = () => turn(page.pages - 1);
+
+  // --- the table
+  const sortBy = key => look(page.view.sort === key ? {down: !page.view.down} : {sort: key, down: /^(score|apart)/.test(key)});
+  const headCell = (name, key) => {
+    const known = head.sorts.some(([own]) => own === key), chosen = known && page.view.sort === key;
+    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`, text: `${name}${chosen ? (page.view.down ? " ↓" : " ↑") : ""}`});
+    button.onclick = () => sortBy(key);
+    return make("th", {scope: "col", role: "columnheader", "aria-sort": chosen ? (page.view.down ? "descending" : "ascending") : known ? "none" : undefined},
+      known ? button : make("span", {text: name}));
+  };
+  const drawHead = () => {
+    const scored = head.scorer !== "";
+    const names = head.columns.map((name, n) => headCell(name, `column:${head.column_ids[n]}`));
+    thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
+      ...(head.expected ? [headCell("expected", null)] : []),
+      ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`))));
+    grid.setAttribute("aria-label", `${head.total} rows, ${head.variants.length} variants${scored ? `, by ${head.scorer}` : ""}`);
+  };
+  const cell = (name, ...children) => make("td", {role: "gridcell", "data-name": name}, ...children);
+  const text = said => make("span", {cls: "fhb-text", dir: "auto", text: said});
+  const drawRow = (row, n) => make("tr", {role: "row", id: `${id}-${n}`, "aria-rowindex": page.page * page.view.size + n + 2, "data-row": row.row,
+      "aria-expanded": String(page.open?.row === row.row)},
+    make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: outputs differ` : row.label}, row.label,
+      row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "outputs differ", text: "≠"}) : null),
+    ...row.own.map((said, k) => cell(head.columns[k], text(said))),
+    ...(head.expected ? [cell("expected", text(row.expected ?? ""))] : []),
+    ...row.cells.map((said, k) => cell(head.variants[k], said.status ? badge(said.status) : null, text(said.text),
+      said.score ? make("span", {cls: `fhb-score${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null)));
+  const mark = () => {
+    at = Math.min(Math.max(at, 0), Math.max(page.rows.length - 1, 0));
+    [...tbody.rows].forEach((row, n) => {
+      row.classList.toggle("fhb-at", n === at && page.rows.length > 0);
+      row.setAttribute("aria-selected", String(n === at));
+      row.classList.toggle("fhb-open", page.open !== null && page.rows[n]?.row === page.open.row);
+    });
+    if (page.rows.length) grid.setAttribute("aria-activedescendant", `${id}-${at}`); else grid.removeAttribute("aria-activedescendant");
+  };
+  const show = () => { const row = tbody.rows[at]; if (row && document.activeElement === grid) row.scrollIntoView({block: "nearest"}); };
+  tbody.onclick = event => {
+    const row = event.target.closest("tr"), n = [...tbody.rows].indexOf(row);
+    if (!page.rows[n] || String(getSelection())) return;
+    at = n; open(page.rows[n].row);
+  };
+  const open = row => look({open: page.open?.row === row ? null : row});
+  const close = () => { look({open: null}); grid.focus(); };
+
+  // --- the opened row
+  const more = left => left ? make("div", {cls: "fhb-dim", text: `… ${left.toLocaleString("en")} more characters`}) : null;
+  const piece = ([kind, said]) => {
+    const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
+    const name = {here: "only in this one", there: "only in the baseline"}[kind];
+    const made = document.createDocumentFragment();
+    made.append(make(tag, {cls: kind === "gap" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
+    return made;
+  };
+  const changes = listed => make("div", {cls: "fhb-changes"}, make("table", {},
+    make("thead", {}, make("tr", {}, ...["", "path", "before", "after"].map(name => make("th", {scope: "col", text: name})))),
+    make("tbody", {}, ...listed.map(([sign, kind, ...rest]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
+      ...rest.map(said => make("td", {text: said})))))));
+  const card = (said, n) => {
+    const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
+      said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");
+    return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
+      make("h4", {}, name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
+      make("div", {cls: "fhb-out", dir: "auto", tabindex: 0, "aria-label": `${name}: output`, role: "region", text: said.text}), more(said.more),
+      said.said ? make("div", {cls: "fhb-said", text: `To ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
+      said.marks.length ? make("div", {cls: "fhb-out fhb-marks", dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
+      said.changes.length ? changes(said.changes) : null);
+  };
+  const drawDetail = () => {
+    const row = page.open, held = detail.contains(document.activeElement);
+    detail.hidden = row === null;
+    if (row === null) { detail.replaceChildren(); return; }
+    detail.setAttribute("aria-label", `${head.pair_on} ${row.label}`);
+    const button = (name, said, press) => { const made = make("button", {type: "button", text: said, "aria-label": name, title: name}); made.onclick = press; return made; };
+    const baseline = control("select", "Baseline");
+    fill(baseline, head.variants.map((name, n) => [head.ids[n], name]), head.ids[row.baseline]);
+    baseline.onchange = () => look({baseline: baseline.value});
+    const top = make("div", {cls: "fhb-bar"}, make("h3", {text: `${head.pair_on} ${row.label}`}),
+      make("span", {cls: "fhb-dim", text: row.place ? `${row.place.toLocaleString("en")} of ${page.found.toLocaleString("en")}` : "not among the rows shown"}),
+      button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
+      make("label", {}, "baseline", baseline), button("Close (Esc)", "Close", close));
+    const own = make("div", {cls: "fhb-own"});
+    for (const [name, said, left] of row.own)
+      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said})));
+    detail.replaceChildren(top, own, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
+    if (focusDetail || held) { detail.focus({preventScroll: true}); detail.scrollIntoView({block: "nearest"}); focusDetail = false; }
+  };
+
+  // --- what came
+  const drawBar = () => {
+    const view = page.view, scored = head.scorer !== "", variants = head.variants.map((name, n) => [head.ids[n], name]);
+    fill(only, head.only, view.only);
+    fill(won, [["", "–"], ...variants], view.won);
+    fill(lowOf, [["", "any"], ...variants], view.low_of);
+    fill(facet, [["", "–"], ...head.own], view.facet);
+    const chosen = page.view.where.find(([column]) => column === view.facet);
+    fill(value, [["", "any value"], ...page.values.map(([, name, count], n) => [String(n), `${name} (${count.toLocaleString("en")})`])],
+      chosen ? String(page.values.findIndex(([text]) => text === chosen[1])) : "");
+    fill(sort, head.sorts, view.sort);
+    value.hidden = view.facet === "";
+    wonLabel.hidden = !scored || variants.length < 2; lowLabel.hidden = !scored; facetLabel.hidden = head.own.length === 0;
+    lowName.textContent = head.lower ? "score ≥" : "score ≤";
+    if (document.activeElement !== search && search.value !== view.search) search.value = view.search;
+    if (document.activeElement !== low && low.value !== String(view.low ?? "")) low.value = view.low ?? "";
+    down.textContent = view.down ? "↓" : "↑";
+    down.setAttribute("aria-label", view.down ? "Largest first" : "Smallest first"); down.title = down.getAttribute("aria-label");
+    chips.replaceChildren(...view.where.map(([column, , name]) => {
+      const chip = make("button", {cls: "fhb-chip", type: "button", text: `${name} ✕`, "aria-label": `Remove the filter ${name}`});
+      chip.onclick = () => look({where: view.where.filter(([own]) => own !== column).map(([own, text]) => [own, text])});
+      return chip;
+    }));
+    clear.hidden = !(view.search || view.only || view.won || view.low !== null || view.where.length);
+  };
+  const drawPager = () => {
+    const from = page.page * page.view.size + 1, n = number => number.toLocaleString("en");
+    const rows = page.rows.length ? `rows ${n(from)} to ${n(from + page.rows.length - 1)} of ${n(page.found)}${page.found === page.total ? "" : ` (of ${n(page.total)})`}`
+      : page.total ? `no row of ${n(page.total)} fits the filters` : "there is no row";
+    const said = page.said ? `${rows} · ${page.said}` : rows;
+    if (status.textContent !== said) status.textContent = said;
+    first.disabled = back.disabled = page.page === 0;
+    on.disabled = last.disabled = page.page >= page.pages - 1;
+    busy();
+  };
+  const draw = () => {
+    const place = page.rows[at]?.row, before = page;
+    head = model.get("head"); page = model.get("page");
+    asked = Math.max(asked, page.heard || 0);
+    const style = root.firstChild, hide = `.${CSS.escape(head.static)}{display:none}`;
+    if (style.textContent !== hide) style.textContent = hide;
+    const turned = before.page !== page.page;
+    const kept = page.rows.findIndex(row => row.row === (page.open && page.open.row !== before.open?.row ? page.open.row : place));
+    at = kept >= 0 ? kept : toEnd ? page.rows.length - 1 : turned ? 0 : at;
+    toEnd = false;
+    drawBar(); drawPager(); drawHead();
+    grid.setAttribute("aria-rowcount", page.found + 1);
+    tbody.replaceChildren(...(page.rows.length ? page.rows.map(drawRow)
+      : [make("tr", {role: "row"}, make("td", {cls: "fhb-none", role: "gridcell", colspan: 99, text: page.total ? "No row fits the filters." : "There is no row yet."}))]));
+    if (turned) scroll.scrollTop = 0;
+    mark(); show();
+    if (JSON.stringify(before.open) !== JSON.stringify(page.open) || !detail.childElementCount || page.found !== before.found) drawDetail();
+  };
+
+  // --- keys
+  const step = by => {
+    if (at + by < 0) { if (page.page > 0) { toEnd = true; leaf(-1); } }
+    else if (at + by >= page.rows.length) { if (page.page < page.pages - 1) leaf(1); }
+    else { at += by; mark(); show(); }
+  };
+  const gridKeys = {
+    ArrowDown: () => step(1), j: () => step(1), ArrowUp: () => step(-1), k: () => step(-1),
+    ArrowRight: () => leaf(1), PageDown: () => leaf(1), ArrowLeft: () => leaf(-1), PageUp: () => leaf(-1),
+    Home: () => { at = 0; turn(0); mark(); show(); }, End: () => { toEnd = true; at = page.rows.length - 1; turn(page.pages - 1); mark(); show(); },
+    Enter: () => { if (page.rows[at]) { focusDetail = page.open?.row !== page.rows[at].row; open(page.rows[at].row); } },
+    " ": () => { if (page.rows[at]) open(page.rows[at].row); },
+  };
+  const keys = {
+    "/": () => { search.focus(); search.select(); }, f: () => only.focus(),
+    n: () => { if (page.open) send({step: 1}); }, p: () => { if (page.open) send({step: -1}); },
+    b: () => { if (page.open) send({compare: 1}); },
+    Escape: () => { if (page.open) close(); },
+  };
+  // On the window and before all others: the notebook has keys of its own, which it takes at the document (b is a new
+  // cell there), and Notebook 7 takes arrows even of an element that suppresses its shortcuts.
+  const pressed = event => {
+    if (!root.contains(event.target)) return;
+    event.stopImmediatePropagation();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target;
+    if (target.matches("input, select")) {
+      if (event.key === "Escape") { event.preventDefault(); grid.focus(); }
+      if (event.key === "Enter" && target.matches("input")) { event.preventDefault(); clearTimeout(typing); look({search: search.value, low: low.value === "" ? null : Number(low.value)}); grid.focus(); }
+      return;
+    }
+    const press = (target === grid ? gridKeys[event.key] : undefined) ?? keys[event.key];
+    if (press) { event.preventDefault(); press(); }
+  };
+  window.addEventListener("keydown", pressed, true);
+
+  el.append(root);
+  draw(); drawDetail();
+  model.on("change:page", draw);
+  model.on("change:head", draw);
+  return () => { clearTimeout(typing); window.removeEventListener("keydown", pressed, true); model.off("change:page", draw); model.off("change:head", draw); };
+}
+
+export default {render};

@@ -1,0 +1,265 @@
+"""What a browser of rows knows of a comparison: rows x variants as arrays. Pure: no widget, no thread.
+
+Rule of this file: what the first page needs is made at once, in a fraction of a second for 400,000 runs; what only a
+filter needs is made when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.diff import pretty
+from fh_notebook.comparing.diff_of import row_columns
+from fh_notebook.comparing.diff_row import Answer
+from fh_notebook.contract.canonical import canonical_json
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["Table", "said"]
+
+MISSING: Final = "missing"
+"""The status of a variant that has no run on a row, not even a planned one."""
+FOLDED: Final = 100_000_000
+"""Characters of all outputs that are kept a second time, in one case, so that a search takes a tenth of the time."""
+SEARCHED: Final = 1_000_000
+"""Characters of one JSON output that are searched."""
+
+
+class Table:
+    """The rows of a comparison, by their place in the plan, from 0.
+
+    Parameters
+    ----------
+    cmp : Comparison
+        Whose.
+    """
+
+    def __init__(self, cmp: Comparison) -> None:
+        lines = cmp._frame
+        self._cmp = cmp
+        self.variants = list(cmp.variants)
+        self.pair_on, self.scorer, self.lower = cmp.pair_on, cmp.scorer, cmp._lower
+        row_of, labels = pd.factorize(lines["pair"])
+        self.labels: Any = labels
+        self.rows = len(labels)
+        self.output: Any = lines["output"].to_numpy(dtype=object)
+        self.status: Any = lines["status"].to_numpy(dtype=object)
+        self._error: Any = lines["error"].to_numpy(dtype=object)
+        self._seconds: Any = lines["seconds"].to_numpy(dtype="float64")
+        self.completed: Any = self.status == "completed"
+        self.line, self.answers = self._cells(np.asarray(row_of), lines["variant"])
+        self._first = np.full(self.rows, -1, dtype=np.int64)
+        self._first[row_of[::-1]] = np.arange(len(row_of))[::-1]
+
+    def _cells(self, row_of: Any, variants: Any) -> tuple[Any, Any]:
+        """Return for each row and variant its line (of repeats the first completed one; -1 for none), and how many."""
+        place = pd.Index(self.variants).get_indexer(pd.Index(variants))
+        cell = row_of * len(self.variants) + place
+        line = np.full(self.rows * len(self.variants), -1, dtype=np.int64)
+        lines = np.arange(len(cell))
+        for wanted in (~self.completed, self.completed):  # backwards: the first one is written last, and stays
+            line[cell[wanted][::-1]] = lines[wanted][::-1]
+        shape = (self.rows, len(self.variants))
+        return line.reshape(shape), np.bincount(cell, minlength=line.size).reshape(shape)
+
+    # --- of one row
+
+    def label(self, row: int) -> Any:
+        """Return the value of the column that pairs."""
+        return self.labels[row]
+
+    def place(self, label: Any) -> int | None:
+        """Return the row of a label."""
+        return next((row for row, own in enumerate(self.labels) if own == label), None)
+
+    def answer(self, row: int, variant: int) -> Answer:
+        """Return what a variant said to a row."""
+        at = int(self.line[row, variant])
+        if at < 0:
+            return Answer(variant=self.variants[variant], status=MISSING, answers=0)
+        error = self._error[at]
+        return Answer(
+            variant=self.variants[variant],
+            status=str(self.status[at]),
+            output=self.output[at],
+            error=str(error) if error is not None and error == error else None,
+            score=float(self.scores[row, variant]),
+            seconds=float(self._seconds[at]),
+            answers=int(self.answers[row, variant]),
+        )
+
+    def expected(self, row: int) -> Any:
+        """Return what was expected; ``None`` where nothing was."""
+        known = self._cmp._taken.expected
+        return None if known is None else known.get(self.label(row))
+
+    @property
+    def has_expected(self) -> bool:
+        """Whether anything was expected of any row."""
+        return self._cmp._taken.expected is not None
+
+    def value(self, column: str, row: int) -> Any:
+        """Return what a row has in one of its own columns."""
+        made = self._columns.get(column)
+        place = int(self._first[row])
+        return self._cmp._taken.cell(column, place) if made is None else made[place]
+
+    def differs(self, rows: Sequence[int]) -> list[bool]:
+        """Return of each row whether its completed outputs are not all the same."""
+        found = []
+        for row in rows:
+            cells = [at for at in self.line[row] if at >= 0 and self.completed[at]]
+            found.append(len({said(self.output[at]) for at in cells}) > 1)
+        return found
+
+    def best(self, row: int) -> int | None:
+        """Return the variant that won a row: it alone has the best score, of at least two."""
+        place = int(self.winners[row])
+        return place if place >= 0 else None
+
+    # --- of all rows, made when they are first needed
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The rows' own columns, without those whose values must not be shown."""
+        return row_columns(self._cmp)
+
+    @cached_property
+    def scores(self) -> Any:
+        """Rows x variants; the mean of repeats, NaN where there is none."""
+        return self._cmp._grid.means
+
+    @cached_property
+    def seconds(self) -> Any:
+        """Rows x variants; NaN where nothing was measured."""
+        known = np.append(self._seconds, np.nan)  # a line of -1 is the last one
+        return known[self.line]
+
+    @cached_property
+    def winners(self) -> Any:
+        """The place of each row's winner; -1 for a tie, or where fewer than two have a score."""
+        if self.scores.shape[1] < 2:
+            return np.full(self.rows, -1)
+        scores = -self.scores if self.lower else self.scores
+        known = np.where(np.isnan(scores), -np.inf, scores)
+        best = known.max(axis=1)
+        alone = ((known == best[:, None]).sum(axis=1) == 1) & ((~np.isnan(scores)).sum(axis=1) > 1)
+        return np.where(alone, known.argmax(axis=1), -1)
+
+    @cached_property
+    def apart(self) -> Any:
+        """How far apart the scores of each row are; NaN where fewer than two have one."""
+        known = ~np.isnan(self.scores)
+        low = np.where(known, self.scores, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(known, self.scores, -np.inf).max(axis=1, initial=-np.inf)
+        return np.where(known.sum(axis=1) > 1, high - low, np.nan)
+
+    @cached_property
+    def different(self) -> Any:
+        """Of each row, whether its completed outputs are not all the same; blanks around a text do not count."""
+        codes = np.append(pd.factorize(np.array([said(o) for o in self.output], dtype=object))[0], -1)
+        done = np.append(self.completed, False)
+        code = np.where(done[self.line], codes[self.line], -1)
+        high = code.max(axis=1, initial=-1)
+        low = np.where(code < 0, np.iinfo(np.int64).max, code).min(axis=1, initial=np.iinfo(np.int64).max)
+        return (high >= 0) & (low < high)
+
+    def with_status(self, *statuses: str) -> Any:
+        """Return of each row whether a run of it has one of the statuses."""
+        own = np.append(np.isin(self.status, statuses), MISSING in statuses)
+        return own[self.line].any(axis=1)
+
+    def values(self, column: str) -> tuple[Any, list[str]]:
+        """Return for each row a number, and the texts that the numbers stand for."""
+        found = self._values.get(column)
+        if found is None:
+            column_values = self._column(column)
+            values = [None] * self.rows if column_values is None else [column_values[at] for at in self._first]
+            codes, texts = pd.factorize(np.array([spelt(value) for value in values], dtype=object))
+            found = self._values[column] = (codes, texts.tolist())
+        return found
+
+    def rows_with(self, text: str) -> Any:
+        """Return of each row whether a column, an output or an error has `text`, which is case folded, in it."""
+        found = _hits(self._label_texts, text)
+        for name in [*self.columns, *([EXPECTED] if self.has_expected else [])]:
+            codes, texts = self.values(name)  # a value that many rows have is looked at once
+            found |= _hits(map(str.casefold, texts), text)[codes]
+        lines = np.append(_hits(self._line_texts(), text), False)
+        for place in range(self.line.shape[1]):
+            found |= lines[self.line[:, place]]
+        return found
+
+    @cached_property
+    def _label_texts(self) -> list[str]:
+        return [str(label).casefold() for label in self.labels]
+
+    def _line_texts(self) -> Iterable[str]:
+        """What each run said, as it is searched: its output, or its error."""
+        return self._folded if self._folded is not None else map(str.casefold, self._said)
+
+    @cached_property
+    def _said(self) -> list[str]:
+        return [
+            output if type(output) is str else str(error or "") if output is None else _json(output)
+            for output, error in zip(self.output, self._error, strict=True)
+        ]
+
+    @cached_property
+    def _folded(self) -> list[str] | None:
+        if sum(map(len, self._said)) > FOLDED:
+            return None
+        return [text.casefold() for text in self._said]
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[Any, list[str]]]:
+        return {}
+
+    @cached_property
+    def _columns(self) -> dict[str, Any]:
+        return {}
+
+    def _column(self, name: str) -> Any:
+        if name not in self._columns:
+            values = self._cmp._taken.column(name)
+            self._columns[name] = None if values is None else values.to_numpy(dtype=object)
+        return self._columns[name]
+
+
+def _hits(texts: Iterable[str], text: str) -> Any:
+    return np.array([text in own for own in texts], dtype=bool)
+
+
+def said(output: Any) -> str:
+    """Return an output as a text to tell outputs apart by: JSON by its canonical spelling."""
+    if type(output) is str:
+        return output.strip()
+    if output is None:
+        return ""
+    try:
+        return f"\x00{canonical_json(output)}"
+    except (TypeError, ValueError, RecursionError):
+        return f"\x00{_json(output)}"
+
+
+def spelt(value: Any) -> str:
+    """Return a cell of a row as text; a missing one is empty."""
+    if type(value) is str:
+        return value
+    if value is None or value != value:
+        return ""
+    return _json(value) if isinstance(value, list | dict) else str(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        return canonical_json(value)
+    except (TypeError, ValueError, RecursionError):
+        return pretty(value, limit=SEARCHED)[0]

@@ -1,0 +1,226 @@
+"""`cmp.browse()` and `cmp.diff()` as a person sees them: by keyboard, in both themes, wide and narrow, in three pages."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.test_form_voila import run_voila
+from tests.lab import Lab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+ROWS: Final = """
+import threading, pandas as pd, fh_notebook as fh
+evil = "<img src=x onerror='window.evil=1'><script>window.evil=2</script>"
+texts = ["Please restart the router; if it is still down, we call you back.", "Your parcel is late. We are sorry."]
+lines = []
+for row in range(60):
+    for place, variant in enumerate(("keywords", "nearest", "a rather long name")):
+        failed = row == 4 and place == 1
+        said = {"label": "late", "tags": ["a", "b"][: 1 + place % 2]} if row % 5 == 2 else texts[(row + (place and row % 3 == 0)) % 2]
+        lines.append({"row": row, "variant": variant, "output": None if failed else evil + str(place) if row == 1 else said,
+            "s": (row * 7 + place * 3) % 5 / 4, "status": "failed" if failed else "completed", "elapsed_s": 0.5 + place,
+            "error": "502 from the provider" if failed else None, "language": ["en", "de"][row % 2],
+            "ticket": evil if row == 1 else f"Ticket {row}: where is my parcel? It was to be here on Monday."})
+cmp = fh.compare(pd.DataFrame(lines), score="s")
+"""
+LIVE: Final = """
+hive, go = fh.local.LocalHive(), threading.Semaphore(0)
+@hive.workflow("slow", variant="main")
+def slow(text):
+    go.acquire(timeout=60)
+    return f"said {text}"
+batch = fh.batch([{"text": f"t{i}"} for i in range(4)], "slow", client=hive.client(), wait=False, progress=False, max_concurrency=4)
+fh.compare(batch).browse()
+"""
+
+
+def _shown(table: Locator) -> list[str]:
+    return [text.removesuffix("≠") for text in table.locator("[role=rowheader]").all_text_contents()]
+
+
+def _expect_rows(table: Locator, pattern: str) -> None:
+    expect(table.get_by_role("status")).to_have_text(re.compile(pattern))
+
+
+def _pictures(lab: Lab, name: str, shown: Locator) -> None:
+    """Save pictures in both themes, wide and narrow, and check that nothing reaches out of the page."""
+    themes = ("light", "dark") if os.environ.get("FH_SCREENSHOTS") else ("light",)
+    for width in (400, 1600):
+        lab.resize(width, 1300)
+        for theme in themes:
+            lab.theme(theme)
+            shown.scroll_into_view_if_needed()
+            lab.screenshot(f"{name}-{theme}-{width}", of=shown)
+        assert shown.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), (name, width)
+    lab.resize(1200, 1000)
+    lab.theme("light")
+
+
+def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
+    """Walked, opened, compared, searched and filtered; what a model said is text; the last page stays in the file."""
+    lab.open(ROWS, "cmp.browse()", LIVE, "go.release(4)", "cmp.diff(2)")
+    lab.run(0)
+    lab.run(1)
+    table = lab.output(1).locator(".fhb")
+    grid, detail = table.get_by_role("grid"), table.locator(".fhb-detail")
+    keys = lab.page.keyboard
+    _expect_rows(table, "^rows 1 to 25 of 60$")
+    expect(lab.output(1).locator(".fh-browse-static")).to_be_hidden()
+    assert "<script>window.evil=2</script>" in table.locator("[role=row][data-row='1']").inner_text()
+    expect(grid).to_have_attribute("aria-rowcount", "61")
+
+    grid.focus()
+    for key in ("ArrowDown", "j", "k", "ArrowDown"):
+        keys.press(key)
+    expect(table.locator("[role=row][aria-selected=true]")).to_have_attribute("data-row", "2")
+    expect(grid).to_have_attribute("aria-activedescendant", re.compile("-2$"))
+    keys.press("Enter")
+    expect(detail).to_be_visible()
+    expect(detail).to_be_focused()
+    expect(detail).to_have_attribute("aria-label", "row 2")
+    expect(detail).to_contain_text("To keywords: differs: 1 added")
+    keys.press("b")
+    expect(detail).to_contain_text("To nearest: differs: 1 removed")
+    keys.press("n")
+    expect(detail).to_have_attribute("aria-label", "row 3")
+    expect(detail.locator("ins").first).to_be_visible()
+    keys.press("p")
+    keys.press("p")
+    expect(detail).to_have_attribute("aria-label", "row 1")
+    expect(detail.locator(".fhb-out").first).to_contain_text("<img src=x")
+    _pictures(lab, "browse-open", table)
+    detail.focus()
+    keys.press("Escape")
+    expect(detail).to_be_hidden()
+    expect(grid).to_be_focused()
+
+    keys.press("ArrowRight")
+    _expect_rows(table, "^rows 26 to 50 of 60$")
+    keys.press("ArrowUp")  # from the first row of a page to the last of the one before
+    _expect_rows(table, "^rows 1 to 25 of 60$")
+    expect(table.locator("[role=row][aria-selected=true]")).to_have_attribute("data-row", "24")
+    keys.press("End")
+    _expect_rows(table, "^rows 51 to 60 of 60$")
+    keys.press("/")
+    keys.type("ticket 1")
+    _expect_rows(table, r"^rows 1 to 10 of 10 \(of 60\)$")
+    keys.press("Enter")
+    expect(grid).to_be_focused()
+    assert _shown(table) == [str(row) for row in range(10, 20)]
+    table.get_by_role("button", name="Clear filters").click()
+    keys.press("f")
+    table.get_by_label("Which rows").select_option("failed")
+    _expect_rows(table, r"^rows 1 to 1 of 1 \(of 60\)$")
+    expect(table.locator(".fhb-failed")).to_have_text("failed")
+    table.get_by_label("Which rows").select_option("")
+    table.get_by_label("Won by").select_option("nearest")
+    _expect_rows(table, r"\(of 60\)$")
+    assert all("best" in row for row in table.locator("tbody [data-name=nearest]").all_inner_texts())
+    table.get_by_label("Won by").select_option("")
+    table.get_by_label("Score bound").fill("0")
+    table.get_by_label("Whose score").select_option("keywords")
+    _expect_rows(table, r"^rows 1 to 12 of 12 \(of 60\)$")
+    table.get_by_role("button", name="Clear filters").click()
+    table.get_by_label("Column to filter by").select_option("language")
+    table.get_by_label("Value of the column").select_option(label="de (30)")
+    _expect_rows(table, r"^rows 1 to 25 of 30 \(of 60\)$")
+    table.get_by_role("button", name="keywords", exact=True).click()
+    expect(table.locator("th[aria-sort=descending]")).to_have_text("keywords ↓")
+    table.get_by_role("button", name="Remove the filter language: de").click()
+    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _pictures(lab, "browse", table)
+
+    live = lab.run(2).locator(".fhb")
+    _expect_rows(live, "running: 0 of 4 answered$")
+    lab.run(3)
+    _expect_rows(live, "^rows 1 to 4 of 4$")
+    assert "said t3" in live.inner_text()
+    diff = lab.run(4).locator(".fh-diff")
+    expect(diff).to_contain_text("To keywords: differs: 1 added")
+    _pictures(lab, "diff", diff)
+
+    assert lab.page.evaluate("window.evil") is None
+    assert (lab.errors, lab.external) == ([], [])
+    # Somebody else's notebook, without a kernel that knows the widgets: the page that was shown last.
+    lab.save()
+    notebook = nbformat.read(lab.server.root / lab.name, as_version=4)
+    assert "sorted" not in str(notebook.metadata.get("widgets", ""))
+    nbformat.write(notebook, lab.server.root / "rows-of-somebody.ipynb")
+    lab.open(name="rows-of-somebody.ipynb")
+    expect(lab.output(1).get_by_text("rows 1 to 25 of 60")).to_be_visible()
+    expect(lab.output(2).get_by_text("said t3")).to_be_visible()
+    assert lab.page.evaluate("window.evil") is None
+
+
+@pytest.mark.long
+def test_rows_in_notebook_7(lab: Lab) -> None:
+    """The keys of the page's own command mode do not get in between."""
+    lab.place = "notebooks"
+    lab.open(ROWS, "cmp.browse()", "")
+    lab.run(0)
+    of_its_own = list(lab.errors)  # Notebook 7.6 has one, on an empty page too
+    table = lab.run(1).locator(".fhb")
+    _walk(table)
+    _pictures(lab, "browse-notebook7", table)
+    expect(lab.page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)
+    assert lab.page.evaluate("window.evil") is None
+    assert (lab.errors, lab.external) == (of_its_own, [])
+
+
+def _walk(table: Locator) -> None:
+    keys, detail = table.page.keyboard, table.locator(".fhb-detail")
+    table.get_by_role("grid").focus()
+    expect(table.get_by_role("grid")).to_be_focused()
+    for key in ("ArrowDown", "j", "Enter"):
+        keys.press(key)
+    expect(detail).to_contain_text("To keywords: differs: 1 added")
+    for key in ("n", "b", "b", "p", "p"):
+        keys.press(key)
+    expect(detail).to_have_attribute("aria-label", "row 1")
+    expect(detail).to_contain_text("<script>window.evil=2</script>")
+    keys.press("Escape")
+    keys.press("/")
+    keys.type("ticket 59")
+    _expect_rows(table, r"^rows 1 to 1 of 1 \(of 60\)$")
+    keys.press("Escape")
+    expect(table.get_by_role("grid")).to_be_focused()
+
+
+@pytest.mark.long
+def test_rows_as_an_app(browser: Browser, tmp_path: Path) -> None:
+    """Voila serves the same table; the plain page is not shown twice, nor is any code."""
+    shots = Path(os.environ.get("FH_SCREENSHOTS") or tmp_path)
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (ROWS, "cmp.browse()")])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, tmp_path / "app.ipynb")
+    with run_voila(tmp_path / "app.ipynb") as url:
+        asked: list[str] = []
+        page = browser.new_context(viewport={"width": 1600, "height": 1200}).new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(url)
+        table = page.locator(".fhb")
+        expect(table.get_by_role("grid")).to_be_visible(timeout=60_000)
+        _walk(table)
+        expect(page.locator(".fh-browse-static")).to_be_hidden()
+        assert "cmp.browse" not in page.content()
+        assert page.evaluate("window.evil") is None
+        for width in (400, 1600):
+            page.set_viewport_size({"width": width, "height": 1200})
+            page.screenshot(path=shots / f"browse-voila-{width}.png", full_page=True)
+            assert table.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), width
+        page.context.close()
+    # Voila's own page asks for the icons of Font Awesome; nothing else leaves this machine.
+    outside = [address for address in asked if not address.startswith(("http://127.0.0.1", "data:", "blob:"))]
+    assert [address for address in outside if "fontawesome" not in address] == []

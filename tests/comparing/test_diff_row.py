@@ -1,0 +1,169 @@
+"""`cmp.diff(row)`: what the variants said to one row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from tests.notebook.hostile import OUTPUTS, Page, dangers
+
+ANSWERS: dict[str, list[Any]] = {
+    "keywords": ["It is late.", {"label": "late", "tags": ["b"]}, "one"],
+    "nearest": ["It is lost.", '```json\n{"tags": ["a", "b"], "label": "late"}\n```', "one"],
+    "third": ["It is late.", None, "two"],
+}
+
+
+def _frame() -> pd.DataFrame:
+    lines = [
+        {
+            "row": row, "variant": variant, "output": outputs[row], "s": float(row), "elapsed_s": 0.25,
+            "status": "failed" if outputs[row] is None else "completed",
+            "error": "502 from <the provider>" if outputs[row] is None else None,
+            "ticket": f"Where is parcel {row}?", "expected_output": "It is late." if row == 0 else None,
+        }
+        for row in range(3)
+        for variant, outputs in ANSWERS.items()
+    ]  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+@pytest.fixture
+def cmp() -> fh.Comparison:
+    return fh.compare(_frame(), score="s")
+
+
+def test_texts_are_compared_by_words(cmp: fh.Comparison) -> None:
+    """Each variant against the first, in values and as text."""
+    found = cmp.diff(row=0)
+    assert [(p.a.variant, p.b.variant, p.same) for p in found.parts] == [
+        ("keywords", "nearest", False),
+        ("keywords", "third", True),
+    ]
+    assert found.parts[0].words is not None
+    assert found.parts[0].changes is None
+    assert str(found.parts[0]) == "differs: 1 word only here, 1 word only there"
+    assert str(found).splitlines() == [
+        "row 0, against keywords",
+        "ticket: Where is parcel 0?",
+        "keywords (score 0 · 0.25 s):",
+        "  It is late.",
+        "nearest (score 0 · 0.25 s):",
+        "  differs: 1 word only here, 1 word only there",
+        "  It is [-late-]{+lost+}.",
+        "third (score 0 · 0.25 s):",
+        "  same",
+    ]
+    assert repr(found) == str(found)
+    assert not found.same
+    assert cmp.diff(row=2, b="nearest").same
+
+
+def test_json_is_compared_by_paths(cmp: fh.Comparison) -> None:
+    """However it came; what did not complete is not compared, and says why."""
+    found = cmp.diff(1)
+    changes = found.parts[0].changes
+    assert changes is not None
+    assert [(c.kind, c.path, c.after) for c in changes.listed] == [("added", "tags[0]", "a")]
+    assert '  + tags[0]: "a"' in str(found)
+    assert str(found.parts[1]) == "not compared: third failed"
+    assert "  502 from <the provider>" in str(found).splitlines()
+    frame = found.frame
+    assert list(frame.columns) == ["a", "b", "kind", "path", "before", "after"]
+    assert frame.values.tolist() == [["keywords", "nearest", "added", "tags[0]", None, "a"]]
+
+
+def test_the_baseline_is_chosen(cmp: fh.Comparison) -> None:
+    """A variant, or what was expected; and one, some or all are compared to it."""
+    assert [(p.a.variant, p.b.variant) for p in cmp.diff(0, a="third").parts] == [
+        ("third", "keywords"),
+        ("third", "nearest"),
+    ]
+    assert [(p.a.variant, p.b.variant) for p in cmp.diff(0, b="keywords").parts] == [("nearest", "keywords")]
+    to_expected = cmp.diff(0, a="expected_output", b=["nearest", "third"])
+    assert [(p.b.variant, p.same) for p in to_expected.parts] == [("nearest", False), ("third", True)]
+    assert to_expected.frame[["kind", "before", "after"]].values.tolist() == [["changed", "late", "lost"]]
+    assert "expected_output has no run" in str(cmp.diff(1, a="expected_output"))
+
+
+def test_of_two_dates_each_variant_is_compared_to_itself() -> None:
+    """As the pairs of such a comparison are."""
+    monday, today = _frame(), _frame()
+    today["output"] = "It is lost."
+    cmp = fh.compare({"monday": monday, "today": today}, score="s")
+    pairs = [(p.a.variant, p.b.variant) for p in cmp.diff(0).parts]
+    assert len(pairs) == 3
+    assert all("monday" in a and "today" in b for a, b in pairs)
+
+
+def test_of_repeats_the_first_completed_one_is_taken_and_it_is_said() -> None:
+    """A failed one only where none completed."""
+    frame = pd.DataFrame({
+        "row": "x", "variant": ["a", "a", "b"], "status": ["failed", "completed", "completed"],
+        "output": [None, "yes", "no"], "error": ["boom", None, None], "s": [0, 1, 0],
+    })  # fmt: skip
+    found = fh.compare(frame, score="s").diff("x")
+    assert found.parts[0].a.output == "yes"
+    assert "the first of 2 answers" in str(found)
+    assert "the first of 2 answers" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"row": 7}, "there is no row 7; there are 0, 1 and 2"),
+        ({"row": "1"}, "there is no row '1'; did you mean 1?"),
+        ({"row": 0, "a": "nearst"}, "there is no variant 'nearst'; did you mean 'nearest'?"),
+        ({"row": 0, "b": ["keywords", "x"]}, "there is no variant 'x'"),
+        ({"row": 0, "b": ["keywords", "nearest", "third"]}, "cmp.diff(row, a=...)"),
+    ],
+)
+def test_a_slip_is_one_line_with_the_cure(cmp: fh.Comparison, asked: dict[str, Any], told: str) -> None:
+    """What there is, and the nearest of it."""
+    with pytest.raises(fh.InputError) as raised:
+        cmp.diff(**asked)
+    assert told in str(raised.value)
+
+
+def test_a_batch_is_compared_and_a_password_is_not_shown() -> None:
+    """The row's columns stand above, but for those that a secret Start variable was taken from."""
+    hive = fh.local.LocalHive()
+    dep = fh.Deployment("x", variants=["a", "b"], inputs={"ticket": fh.text(), "pin": fh.text(secret=True)})
+    for name in dep.variants:
+        hive.workflow("x", variant=name)(lambda ticket, pin, name=name: f"{name} says {ticket}")
+    rows = [{"ticket": "Late.", "pin": "swordfish"}]
+    found = fh.compare(fh.batch(rows, dep, client=hive.client(), progress=False)).diff(0)
+    assert "[-a-] {+b+} says Late." in str(found)
+    for shown in (str(found), found._repr_html_()):
+        assert "ticket: Late." in shown
+        assert "swordfish" not in shown
+
+
+@pytest.mark.parametrize("place", range(len(OUTPUTS)))
+def test_hostile_outputs_are_text(place: int) -> None:
+    """Beside each other, in marks, as paths and values; and a page of them has a bound."""
+    one = OUTPUTS[place]
+    outputs = [one, OUTPUTS[place - 1], {"<script>": one}, [one, "<img src=x onerror=evil()>"]]
+    frame = pd.DataFrame({"row": ["<b>"] * 4, "variant": ["a", "<script>x", "c", "d"], "output": outputs})
+    for a in ("a", "c"):
+        found = fh.compare(frame).diff("<b>", a=a)
+        page = found._repr_html_()
+        assert dangers(page) == []
+        assert "<script" not in Page(page).strange
+        assert len(page) < 900_000
+        assert len(str(found)) < 100_000
+        assert not set("\x00\x07\x1b\u202e") & set(str(found))
+
+
+def test_what_the_page_says_the_text_says_too(cmp: fh.Comparison) -> None:
+    """Titles, scores, sentences and paths."""
+    for row in range(3):
+        found = cmp.diff(row)
+        page = Page(found._repr_html_()).text
+        for part in found.parts:
+            assert str(part) in page
+            assert str(part) in str(found)
+        assert f"row {row}, against keywords" in page
