@@ -23,6 +23,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),
     "progress": ("fh_notebook.notebook.progress", "live_progress"),
+    "race.progress": ("fh_notebook.notebook.race_progress", "live_race"),
     "notice": ("fh_notebook.notebook.notices", "notice"),
 }
 """What may be asked for: door -> (module, function)."""

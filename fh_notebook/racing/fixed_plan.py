@@ -56,7 +56,7 @@ def power_of_mcnemar(rows: int, won: float, lost: float, *, alpha: float) -> flo
     Examples
     --------
     >>> round(power_of_mcnemar(118, 0.32, 0.12, alpha=0.05), 3)
-    0.901
+    0.902
     """
     more, less = max(won, lost), min(won, lost)
     differing = more + less
