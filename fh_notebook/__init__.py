@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         StoreError,
     )
     from fh_notebook.notebook.form import Form, form
+    from fh_notebook.racing.power import power
     from fh_notebook.racing.race import Race, arace, race
     from fh_notebook.reattaching import areattach, pending, reattach
     from fh_notebook.session import deployments
@@ -115,6 +116,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "StoreError",
     ),
     "fh_notebook.notebook.form": ("Form", "form"),
+    "fh_notebook.racing.power": ("power",),
     "fh_notebook.racing.race": ("Race", "arace", "race"),
     "fh_notebook.reattaching": ("areattach", "pending", "reattach"),
     "fh_notebook.session": ("deployments",),
@@ -182,6 +184,7 @@ __all__ = [
     "open_batch",
     "parse_event",
     "pending",
+    "power",
     "race",
     "reattach",
     "score",

@@ -270,6 +270,10 @@ class Evidence:
         self.racing = before & ~out
         return out
 
+    def keep(self, races: Flags) -> None:
+        """Go on with some of the races only."""
+        self._wealth, self.racing = self._wealth[races], self.racing[races]
+
     @property
     def pairs(self) -> Numbers:
         """The wealth of who bets that j is better than i, at ``[..., i, j]``."""

@@ -24,6 +24,7 @@ _TRACK: Final = (
     "background-color:rgba(128,128,128,0.3)"
 )
 _FILLED: Final = "display:block;height:8px;border-radius:4px;max-width:100%;background-color:#2e86ab"
+_LINE: Final = "position:absolute;top:3px;height:2px;background-color:#2e86ab"
 _OUT: Final = "#d1603d"
 """Of bars that have reached the threshold: blue and vermilion, as in the figures."""
 
@@ -114,7 +115,7 @@ def _range(low: float, high: float, lead: float, width: float) -> html.Html:
     def at(value: float) -> float:
         return 50 + 50 * max(-1.0, min(1.0, value / width))
 
-    line = f"position:absolute;top:3px;height:2px;background-color:#2e86ab;left:{at(low):.2f}%;width:{at(high) - at(low):.2f}%"
+    line = f"{_LINE};left:{at(low):.2f}%;width:{at(high) - at(low):.2f}%"
     dot = f"position:absolute;top:0;height:8px;width:3px;background-color:#2e86ab;left:{at(lead):.2f}%"
     middle = "position:absolute;top:-2px;height:12px;width:1px;background-color:currentColor;left:50%"
     parts = [html.el("span", style=line), html.el("span", style=middle)]
@@ -166,7 +167,8 @@ def _pairs_text(race: Race) -> str:
     if not race.rows:
         return ""
     return "\n".join(
-        f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: won {p.wins:,}, lost {p.losses:,} of {p.n:,}; "
+        f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
+        f"won {p.wins:,}, lost {p.losses:,} of {p.n:,}; "
         f"ahead by {_size(p.lead) or '?'}, confidence sequence {size_text(p.low)} to {size_text(p.high)}; "
         f"evidence {_number(p.evidence)} of {_number(p.needed)}"
         for p in race._tally.rivals()

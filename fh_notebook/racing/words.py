@@ -7,12 +7,12 @@ where the confidence sequences say so, and everything else is undecided, with it
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.verdict import size_text
-from fh_notebook.contract.spell import listed
 from fh_notebook.racing.tally import NO_DIFFERENCE, WINNER, PairStanding, Tally
 
 __all__ = ["BUDGET_SPENT", "INTERRUPTED", "Spent", "notes_of", "running_line", "verdict"]
@@ -65,10 +65,10 @@ def _beaten(tally: Tally) -> str:
 
 def _alike(tally: Tally) -> str:
     least = size_text(tally.min_difference or 0.0)
-    out = f"; dropped: {listed(list(tally.dropped), 'and')}" if tally.dropped else ""
+    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
     pairs = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
     inside = "; ".join(f"{pair.b} against {pair.a} {_interval(pair, tally)}" for pair in pairs)
-    return f"No difference larger than {least} between {listed(list(tally.racing), 'and')}: {inside}{out}"
+    return f"No difference larger than {least} between {_listed(tally.racing)}: {inside}{out}"
 
 
 def _so_far(tally: Tally) -> str:
@@ -76,7 +76,7 @@ def _so_far(tally: Tally) -> str:
         return "no row is decided yet"
     rivals = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
     hardest = rivals[0]
-    out = f"; dropped: {listed(list(tally.dropped), 'and')}" if tally.dropped else ""
+    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
     if not hardest.n:
         return f"no row has a score of both {hardest.b} and {hardest.a}{out}"
     if hardest.lead <= 0:
@@ -103,6 +103,10 @@ def _lacking(pair: PairStanding) -> str:
     return f"about {counted(max(1, _about(more)), 'more row')} would decide it at this difference"
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
 def _about(number: float) -> int:
     """Two digits are as many as such an estimate has."""
     unit: int = 10 ** max(0, int(math.log10(max(number, 1))) - 1)
@@ -114,7 +118,7 @@ def running_line(tally: Tally, spent: Spent) -> str:
     bar = 1 / tally.alpha
     evidence = dict(zip(tally.variants, tally.evidence.adjusted.tolist(), strict=True))
     against = ", ".join(f"{name} {evidence[name]:.2g}" for name in tally.racing)
-    out = f"; dropped: {listed(list(tally.dropped), 'and')}" if tally.dropped else ""
+    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
     return (
         f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
         f"evidence against (out at {bar:g}): {against}{out}"
