@@ -59,6 +59,8 @@ class LiveRace(LiveProgress):
         The one that runs.
     """
 
+    shows_all = True
+
     def __init__(self, race: Race) -> None:
         super().__init__()
         self._race = race

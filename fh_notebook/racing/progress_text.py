@@ -29,6 +29,9 @@ class _Line:
 class RaceDisplay(Progress, Protocol):
     """A display of one start of a race."""
 
+    shows_all: bool
+    """Whether all that is known of the race stays to be seen in it."""
+
     def finish(self) -> None:
         """The last rows are decided: show what stays. Called after `end`, in the caller's thread."""
         ...
@@ -42,6 +45,8 @@ class RaceText(TextProgress):
     race : Race
         The one that runs.
     """
+
+    shows_all = False
 
     def __init__(self, race: Race, stream: object | None = None) -> None:
         super().__init__(stream)  # type: ignore[arg-type]  # as TextProgress takes it

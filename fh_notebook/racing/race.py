@@ -376,7 +376,10 @@ class Race(Showing):
                 self._end()
         return self
 
+    _make_display: Callable[[], RaceDisplay] | None = None
     _has_begun = False
+    is_shown = False
+    """Whether a display has shown all that is known of it."""
 
     def _begin(self, *, retry_unknown: bool) -> Windows:
         opened = self._control.open_windows(retry_unknown=retry_unknown)
@@ -390,6 +393,7 @@ class Race(Showing):
         shown, self._shown = self._shown, None
         if shown is not None:
             shown.finish()
+            self.is_shown = shown.shows_all
 
     def _hear(self, event: Event) -> None:
         """Wake the sender, and tell the user's function."""
@@ -402,9 +406,14 @@ class Race(Showing):
                 log.warning("%s raised; it is not called again", self._on_event, exc_info=True)
                 self._on_event = None
 
+    def show_by(self, display: Callable[[], RaceDisplay]) -> None:
+        """Have every start of the race shown by what `display` makes."""
+        self._make_display = display
+
     def _display(self) -> Progress:
         """Return what shows a start: the race's own display, or the batch's where its rest is run."""
-        if self._progress is not True or not self.running:
+        if not self.running or (self._progress is not True and self._make_display is None):
             return progress_of(self._progress)
-        self._shown = views.knock("race.progress", self) or RaceText(self)
+        made = self._make_display() if self._make_display else views.knock("race.progress", self)
+        self._shown = made or RaceText(self)
         return self._shown

@@ -175,13 +175,13 @@ def _pairs_text(race: Race) -> str:
     )
 
 
-def _standing(line: dict[str, Any]) -> str:
+def _standing(line: dict[Any, Any]) -> str:
     if line["standing"] != "dropped":
         return str(line["standing"])
     return f"dropped after {int(line['dropped_after']):,}"
 
 
-def _evidence(line: dict[str, Any]) -> str:
+def _evidence(line: dict[Any, Any]) -> str:
     return f"{_number(line['evidence'])} of {line['threshold']:g}"
 
 
