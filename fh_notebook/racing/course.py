@@ -8,7 +8,7 @@ before it alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -101,7 +101,7 @@ class Course:
         """Whether the next row has all its outcomes."""
         return not self.has_ended and not self.open_at(self.decided)
 
-    def decide(self, told: Callable[[], object] = lambda: None) -> None:
+    def decide(self) -> None:
         """Take the evidence of every row that has its outcomes, up to the first one that has not.
 
         In any thread: it reads the store, and a scorer may take its time.
@@ -113,7 +113,6 @@ class Course:
                     self._take(jobs, marked)
                     if self.tally.ending or self.tally.racing != before:
                         break  # the next rows are those of fewer variants
-                told()
 
     def _ready(self) -> list[list[Job]]:
         if self.has_ended:

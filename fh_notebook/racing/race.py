@@ -291,7 +291,7 @@ class Race(Showing):
         """Requests that it would take at the most to run all other rows, of who is still in, within `max_calls`."""
         left = self._course.calls_left()
         most = self._control.plan().max_calls
-        return left if most is None or not self.running else max(0, min(left, most - (self.calls - self._calls)))
+        return left if most is None else max(0, min(left, most - (self.calls - self._calls)))
 
     @property
     def reused(self) -> int:
@@ -378,6 +378,8 @@ class Race(Showing):
 
     _make_display: Callable[[], RaceDisplay] | None = None
     _has_begun = False
+    _most_calls: int | None = None
+    """Which the present start would make at the most."""
     is_shown = False
     """Whether a display has shown all that is known of it."""
 
@@ -385,7 +387,8 @@ class Race(Showing):
         opened = self._control.open_windows(retry_unknown=retry_unknown)
         self._has_begun = True
         self._calls_before = self._control.counts.calls
-        self._sender = Sender(self._course, self._control, lookahead=self._lookahead, told=lambda: None)
+        self._sender = Sender(self._course, self._control, lookahead=self._lookahead)
+        self._most_calls = self.calls_left
         return self._sender.windows(opened)
 
     def _end(self) -> None:

@@ -8,7 +8,7 @@ come one row at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Seen
@@ -30,15 +30,12 @@ class Sender:
         Of the batch: it knows how many calls may be out at once.
     lookahead : int, optional
         Rows beyond the last decided one; by default the concurrency limit divided by the jobs of a row, at most 8.
-    told : function
-        Called, in any thread, when rows were decided.
     """
 
-    def __init__(self, course: Course, control: Control, *, lookahead: int | None, told: Callable[[], object]) -> None:
+    def __init__(self, course: Course, control: Control, *, lookahead: int | None) -> None:
         self._course = course
         self._control = control
         self._lookahead = lookahead
-        self._told = told
         self._changed: asyncio.Event | None = None
         self._sent: set[str] = set()
 
@@ -62,7 +59,7 @@ class Sender:
         while True:
             self._changed.clear()
             if course.is_ready:
-                await asyncio.to_thread(course.decide, self._told)
+                await asyncio.to_thread(course.decide)
             if course.has_ended:
                 return
             place = max(place, course.decided)

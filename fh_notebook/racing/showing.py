@@ -46,12 +46,12 @@ class Showing:
 
     @property
     def plan_line(self) -> str:
-        """What it is going to do, in one line."""
+        """What the present start, or the next one, was going to do at the most, in one line."""
         race = self._whole
-        variants = len(race.variants)
-        most = race.calls_left
+        most = race.calls_left if race._most_calls is None else race._most_calls
+        rows = counted(self.spent.all_rows, "row")
         return (
-            f"{race.batch.name}: a race of {variants} variants over at most {counted(self.spent.all_rows, 'row')}, "
+            f"{race.batch.name}: a race of {len(race.variants)} variants over at most {rows}, "
             f"at most {counted(most, 'call')}; alpha {race._tally.alpha:g}"
         )
 

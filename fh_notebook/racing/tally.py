@@ -240,9 +240,9 @@ class Tally:
         table = np.stack(self._scores)
         known = ~np.isnan(table)
         counts = known.sum(axis=0)
-        return np.divide(
-            np.where(known, table, 0.0).sum(axis=0), counts, out=np.full(len(counts), np.nan), where=counts > 0
-        )
+        means = np.full(len(counts), np.nan)
+        np.divide(np.where(known, table, 0.0).sum(axis=0), counts, out=means, where=counts > 0)
+        return means
 
     def scored(self) -> list[int]:
         """Return how many rows each variant has a score of."""
