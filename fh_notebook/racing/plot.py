@@ -1,7 +1,7 @@
 """``race.plot()``: the evidence against each variant row by row, and the leader's confidence sequences narrowing.
 
 Rule of this file: it draws what the tables say, says in words what it draws, and tells nothing by colour alone: each
-line has its name at its end.
+line has a dash of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.asking import check_one_of
 from fh_notebook.comparing.needing import ensure_matplotlib
-from fh_notebook.comparing.plots import OF_PAIR_SHOWN, named
+from fh_notebook.comparing.plots import NAME_SHOWN, OF_PAIR_SHOWN, named
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.errors import InputError
 from fh_notebook.racing.tally import PairStanding, Tally
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-LINES: Final = 6
+LINES: Final = 7
 """The height of a panel, in lines of other figures."""
 MOST_RIVALS: Final = 5
 """More intervals than that in one panel nobody reads."""
@@ -59,15 +59,18 @@ def _evidence(tally: Tally) -> Panel:
             end = tally.dropped.get(name, tally.rows)
             colour = WORSE if name in tally.dropped else BETTER if name == tally.winner else GREY
             rows = np.arange(1, end + 1)
-            axes.plot(rows, trail[:end, place], color=colour, linewidth=1.8, linestyle=DASHED[place % len(DASHED)])
-            axes.annotate(f" {named(name, OF_PAIR_SHOWN)}", (end, trail[end - 1, place]), fontsize=8.5, va="center")
+            dash = DASHED[place % len(DASHED)]
+            label = named(name, NAME_SHOWN)
+            axes.plot(rows, trail[:end, place], color=colour, linewidth=1.8, linestyle=dash, label=label)
+            axes.plot([end], trail[[end - 1], place], "o", color=colour, markersize=4)
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.annotate(f"out at {bar:g} ", (1, bar), fontsize=8.5, va="bottom")
         axes.set_yscale("log")
         axes.set_ylim(LEAST, max(bar * 3, float(trail.max()) * 1.5))
-        axes.set_xlim(1, max(2, tally.rows) * 1.25)
+        axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows")
         axes.locator_params(axis="x", integer=True)
+        _legend(axes)
 
     told = ", ".join(
         f"{name} {tally.evidence.adjusted[place]:.2g}"
@@ -94,19 +97,13 @@ def _intervals(tally: Tally) -> Panel:
             path = np.array(_shown(tally, places, pair))
             colour = BETTER if pair.a in tally.dropped else GREY
             axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.22, linewidth=0)
-            for ends in (path[:, 1], path[:, 2]):
-                axes.step(
-                    path[:, 0], ends, where="post", color=colour, linewidth=1.4, linestyle=DASHED[number % len(DASHED)]
-                )
-            axes.annotate(
-                f" {named(pair.a, OF_PAIR_SHOWN)}",
-                (path[-1, 0], (path[-1, 1] + path[-1, 2]) / 2),
-                fontsize=8.5,
-                va="center",
-            )
-        axes.set_xlim(1, max(2, tally.rows) * 1.25)
+            for ends, label in ((path[:, 1], named(pair.a, NAME_SHOWN)), (path[:, 2], None)):
+                dash = DASHED[number % len(DASHED)]
+                axes.step(path[:, 0], ends, where="post", color=colour, linewidth=1.4, linestyle=dash, label=label)
+        axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows")
         axes.locator_params(axis="x", integer=True)
+        _legend(axes)
 
     told = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
     ahead = tally.variants[tally.leader()]
@@ -116,6 +113,11 @@ def _intervals(tally: Tally) -> Panel:
         alt=f"Confidence sequences of the lead of {ahead} over: {told}.",
         rows=LINES,
     )
+
+
+def _legend(axes: Axes) -> None:
+    """Name the lines, under the axes: in them, names would lie over what they name."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False, fontsize=8.5, handlelength=3)
 
 
 def _shown(tally: Tally, places: dict[str, int], pair: PairStanding) -> Sequence[tuple[int, float, float]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fh_notebook.batching.plan import counted
-from fh_notebook.racing.words import Spent, notes_of, running_line
+from fh_notebook.racing.words import Spent, notes_of, running_line, wider_intervals
 
 if TYPE_CHECKING:
     from fh_notebook.racing.race import Race
@@ -42,7 +42,7 @@ class Showing:
             error=course.marker.error,
             bounds=(scale.low, scale.high),
         )
-        return tuple(said)
+        return tuple(said) + wider_intervals(race._tally)
 
     @property
     def plan_line(self) -> str:

@@ -15,7 +15,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.racing.tally import NO_DIFFERENCE, WINNER, PairStanding, Tally
 
-__all__ = ["BUDGET_SPENT", "INTERRUPTED", "Spent", "notes_of", "running_line", "verdict"]
+__all__ = ["BUDGET_SPENT", "INTERRUPTED", "Spent", "notes_of", "running_line", "verdict", "wider_intervals"]
 
 BUDGET_SPENT: Final = "budget spent"
 INTERRUPTED: Final = "interrupted"
@@ -122,6 +122,17 @@ def running_line(tally: Tally, spent: Spent) -> str:
     return (
         f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
         f"evidence against (out at {bar:g}): {against}{out}"
+    )
+
+
+def wider_intervals(tally: Tally) -> tuple[str, ...]:
+    """Say why the interval of who was beaten may reach 0, where one does."""
+    if len(tally.variants) < 3 or not any(pair.a in tally.dropped and pair.low <= 0 for pair in tally.rivals()):
+        return ()
+    pairs = math.comb(len(tally.variants), 2)
+    return (
+        f"The confidence sequences of all {pairs} pairs hold at once, which claims more than who is beaten: so the one "
+        "of a beaten variant may still reach 0.",
     )
 
 
