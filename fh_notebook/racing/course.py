@@ -15,6 +15,7 @@ from typing import Any, Final
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import PENDING, Outcome
+from fh_notebook.errors import InputError
 from fh_notebook.racing.marking import Marked, Marker
 from fh_notebook.racing.tally import Tally
 
@@ -22,6 +23,8 @@ __all__ = ["MOST_AHEAD", "Course", "in_order"]
 
 MOST_AHEAD: Final = 8
 """Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
+TRIED: Final = 5
+"""Rows after which a race ends whose scorer has only raised: calls are scarce, and all of them would say nothing."""
 AT_ONCE: Final = 64
 """Decided rows that are scored together."""
 
@@ -139,3 +142,8 @@ class Course:
         self.missing += marked.missing
         self.beyond += tally.scale.beyond(marked.scores)
         tally.take(marked.scores)
+        if tally.rows == TRIED and self.marker.error and not any(tally.scored()):
+            raise InputError(
+                f"no run of the first {TRIED} rows could be scored ({self.marker.error}); what is answered is kept: "
+                "correct score= and run the cell again"
+            )

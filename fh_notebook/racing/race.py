@@ -207,7 +207,7 @@ def _prepare(arguments: dict[str, Any]) -> Race:
     asked.pop("dry_run")
     asking.check(asked["rows"], own)
     asked["rows"] = rows = read_rows(asked["rows"])
-    check_score(own["score"], rows.columns)
+    check_score(own["score"], rows)
     again = nullcontext() if going_on() != RESUME else going_on_by("race.resume()")
 
     def begin(progress: Any, on_event: Callable[[Event], object]) -> Batch:

@@ -19,7 +19,7 @@ __all__ = ["BUDGET_SPENT", "INTERRUPTED", "Spent", "notes_of", "running_line", "
 
 BUDGET_SPENT: Final = "budget spent"
 INTERRUPTED: Final = "interrupted"
-MANY_TIMES: Final = 100
+MANY_TIMES: Final = 30
 """A difference that takes so many times the rows is none that anybody will look for."""
 
 

@@ -308,6 +308,7 @@ def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
         ({"variants": ["weak"]}, "a race needs two variants at least, and there is only 'weak'"),
         ({"score": "elapsed"}, "did you mean 'elapsed_s'"),
         ({"score": "elapsed_s", "failed": "zero"}, "lower is better"),
+        ({"score": fh.score.exact("answer")}, "there is no column 'answer' to compare with"),
         ({"score": None, "rows": [{"number": 1}]}, "there is no score to race by"),
     ],
 )
@@ -318,6 +319,19 @@ def test_misuse_is_told_before_a_call(options: dict[str, Any], told: str) -> Non
     with pytest.raises((InputError, SettingsError), match=told):
         run(quiz, options.get("rows", 5), **rest)
     assert quiz.calls == 0
+
+
+def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
+    """After five rows without any score it is told, rather than paying for all of them; what is answered is kept."""
+    quiz = Quiz(CLEAR)
+
+    def broken(run: fh.Run) -> float:
+        raise KeyError("no such part")
+
+    with pytest.raises(InputError, match=r"no run of the first 5 rows could be scored \(KeyError: 'no such part'\)"):
+        run(quiz, score=broken, lookahead=1)
+    assert quiz.calls <= 12
+    assert run(quiz).reused >= 10
 
 
 def test_a_race_that_is_only_planned_says_what_it_would_do() -> None:
