@@ -67,7 +67,8 @@ if TYPE_CHECKING:
     )
     from fh_notebook.notebook.form import Form, form
     from fh_notebook.racing.power import power
-    from fh_notebook.racing.race import Race, arace, race
+    from fh_notebook.racing.race import Race
+    from fh_notebook.racing.start import arace, race
     from fh_notebook.reattaching import areattach, pending, reattach
     from fh_notebook.session import deployments
     from fh_notebook.settings import configure
@@ -117,7 +118,8 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "fh_notebook.notebook.form": ("Form", "form"),
     "fh_notebook.racing.power": ("power",),
-    "fh_notebook.racing.race": ("Race", "arace", "race"),
+    "fh_notebook.racing.race": ("Race",),
+    "fh_notebook.racing.start": ("arace", "race"),
     "fh_notebook.reattaching": ("areattach", "pending", "reattach"),
     "fh_notebook.session": ("deployments",),
     "fh_notebook.settings": ("configure",),

@@ -103,7 +103,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     }
     if options.race and not options.dry_run:
         from fh_notebook.comparing.scorers import exact
-        from fh_notebook.racing.race import race
+        from fh_notebook.racing.start import race
 
         ran = race(rows, deployment, score=exact(options.race), **asked)
         if not ran.is_shown:  # lines of text have told how it went, and no table
