@@ -20,13 +20,13 @@ CELL = '%%fetchhive echo -v plain -v loud --over rows --race exact:want{more}\nt
 
 
 def test_a_cell_races_variants_over_rows(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
-    """It stops when it is clear; the race is in the variable and in `_`, its calls are the hive's, and it is shown."""
+    """It stops when it is clear; the race is in the variable and in `Out`, its calls are the hive's, and it is shown."""
     shell.run(ROWS)
     result, said = shell.run(CELL.format(more=" --out race"))
     assert result.error_in_exec is None, said
     race = shell.shell.user_ns["race"]
     assert isinstance(race, fh.Race)
-    assert shell.shell.user_ns["_"] is race
+    assert race in shell.shell.user_ns["Out"].values()
     assert (race.winner, race.rows) == ("plain", 8)
     assert race.calls == len(hive.calls) < 40
     assert "plain wins: loud is beaten after 8 rows" in said
