@@ -8,7 +8,7 @@ before it alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -72,6 +72,10 @@ class Course:
         self.order = in_order(list(self._jobs), seed)
         self.failed = self.missing = self.beyond = self.reused = 0
         """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
+        self.is_cut = False
+        """Whether a start was cut short: then rows whose calls were out wait for the next one, which may call again."""
+        self.again: set[str] = set()
+        """Keys of jobs that have an outcome and are called anew by the present start."""
         self.taken = 0
         """Runs that evidence was taken of."""
 
@@ -91,9 +95,9 @@ class Course:
         return [job for job in self._jobs[self.order[place]] if job.label in racing]
 
     def open_at(self, place: int) -> list[Job]:
-        """Return those of them that have no outcome."""
+        """Return those of them that have no outcome, or are to get another one."""
         kind = self._control.agenda.outcomes.kind
-        return [job for job in self.jobs_at(place) if kind(job.number) == PENDING]
+        return [job for job in self.jobs_at(place) if kind(job.number) == PENDING or job.key in self.again]
 
     def calls_left(self) -> int:
         """Return how many calls all other rows would take, of who is still in."""
@@ -102,7 +106,18 @@ class Course:
     @property
     def is_ready(self) -> bool:
         """Whether the next row has all its outcomes."""
-        return not self.has_ended and not self.open_at(self.decided)
+        return not self.has_ended and not self.is_cut and not self.open_at(self.decided)
+
+    def begin(self, jobs: Iterable[Job]) -> None:
+        """Note what the present start may call: also what failed on the way, or may have run and is called again."""
+        kind = self._control.agenda.outcomes.kind
+        self.is_cut = False
+        self.again = {job.key for job in jobs if kind(job.number) != PENDING}
+
+    def heard(self, job: Job, *, cut_off: bool) -> None:
+        """Note that a job has its outcome, or that its call was cut off."""
+        self.is_cut |= cut_off
+        self.again.discard(job.key)
 
     def decide(self) -> None:
         """Take the evidence of every row that has its outcomes, up to the first one that has not.
@@ -118,7 +133,7 @@ class Course:
                         break  # the next rows are those of fewer variants
 
     def _ready(self) -> list[list[Job]]:
-        if self.has_ended:
+        if self.has_ended or self.is_cut:
             return []
         ready: list[list[Job]] = []
         for place in range(self.decided, min(len(self.order), self.decided + self._at_once)):

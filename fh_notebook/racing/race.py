@@ -210,7 +210,7 @@ class Race(Showing):
     def _hear(self, event: Event) -> None:
         """Wake the sender, and tell the user's function."""
         if self._sender is not None and isinstance(event, Finished):
-            self._sender.heard()
+            self._sender.heard(event)
         if self._on_event is not None:
             try:
                 self._on_event(event)

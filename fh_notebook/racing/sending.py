@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fh_notebook.batching.control import Control
+from fh_notebook.batching.events import Finished
 from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.running import Windows
+from fh_notebook.batching.worker import CUT_OFF
 from fh_notebook.racing.course import MOST_AHEAD, Course
 
 __all__ = ["Sender"]
@@ -39,8 +41,9 @@ class Sender:
         self._changed: asyncio.Event | None = None
         self._sent: set[str] = set()
 
-    def heard(self) -> None:
-        """Note that something has an outcome. In the loop's thread."""
+    def heard(self, event: Finished) -> None:
+        """Note that a job has its outcome. In the loop's thread."""
+        self._course.heard(event.job, cut_off=event.run.error_code == CUT_OFF)
         if self._changed is not None:
             self._changed.set()
 
@@ -83,6 +86,7 @@ class Sender:
         async for window in opened:
             for job in self._control.feed.take(window) if isinstance(window, Seen) else window:
                 found[job.key] = job
+        self._course.begin(found.values())
         return found
 
     def _to_send(self, place: int, callable_now: dict[str, Job]) -> list[Job]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.events import Finished, Started
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.racing.course import in_order
 from tests.racing.quiz import Quiz, questions
 
 CLEAR = {"weak": 0.3, "strong": 0.95}
@@ -163,21 +165,55 @@ def test_the_services_own_cap_ends_it_as_a_batch() -> None:
     assert "daily cap" in race.verdict
 
 
-def test_an_interrupted_race_goes_on_to_the_same_end() -> None:
-    """Cancel from another thread: it is told, and going on finds what one go would have found."""
-    quiz = Quiz({"weak": 0.4, "strong": 0.8}, wait=dict.fromkeys(range(120), 0.02))
-    holder: list[fh.Batch] = []
+STUCK = in_order(range(120), 0)[5]
+"""The row whose calls are out for long."""
+
+
+def _cancels_while_stuck() -> Any:
+    out: list[str] = []
 
     def hear(event: Any) -> None:
-        if isinstance(event, Finished) and len(quiz.ran) > 12 and not holder:
-            holder.append(fh.last_batch())
-            holder[0].cancel()
+        if isinstance(event, Started) and event.job.position == STUCK:
+            out.append(event.job.variant)
+            if len(out) == 2:
+                fh.last_batch().cancel()
 
-    race = run(quiz, on_event=hear, lookahead=2)
+    return hear
+
+
+@pytest.mark.parametrize("retry_unknown", [True, False])
+def test_an_interrupted_race_goes_on(retry_unknown: bool) -> None:
+    """Cancel while two calls are out: rows before them are decided, theirs waits for the next start. Called again, the
+    race ends as if nothing had been; else their row says nothing, which is told, and nothing is called twice."""
+    rates = {"weak": 0.4, "strong": 0.8}
+    quiz, whole = Quiz(rates, wait={STUCK: 1.0}), run(Quiz(rates))
+    race = run(quiz, on_event=_cancels_while_stuck(), lookahead=2)
     assert race.ending == "interrupted"
     assert race.verdict.startswith("Interrupted: ")
-    race.resume(retry_unknown=True)
-    assert standing(race) == standing(run(Quiz({"weak": 0.4, "strong": 0.8})))
+    assert race.rows <= 5
+    assert race.batch.counts.unknown >= 2
+    race.resume(retry_unknown=retry_unknown)
+    assert race.winner == "strong"
+    assert race.ending == "winner"
+    if retry_unknown:
+        assert standing(race) == standing(whole)
+    else:
+        assert set(quiz.ran.values()) == {1}
+        assert any("runs without a score" in note for note in race.notes)
+
+
+def test_what_never_reached_the_service_is_called_when_it_goes_on() -> None:
+    """Nobody is there: nothing counts as a call, at most the first row has failed; later the very race goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    quiz = Quiz(CLEAR)
+    client = fh.Client(base_url=f"http://127.0.0.1:{port}/v1", api_key="fhk_0123456789abcdef")
+    race = run(quiz, client=client, variants=list(CLEAR), max_seconds=1.0)
+    assert (race.winner, race.ending, race.calls) == (None, "budget spent", 0)
+    assert race.rows <= 1
+    with quiz.hive.serve(port=port):
+        assert race.resume().winner == "strong"
+    assert race.calls == quiz.calls
 
 
 def test_no_difference_that_matters_ends_it_too() -> None:
