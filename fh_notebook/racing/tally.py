@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fh_notebook.racing.evidence import BETS, Evidence, excludes, interval
+from fh_notebook.racing.bets import BETS, excludes, interval
+from fh_notebook.racing.evidence import Evidence
 from fh_notebook.racing.scale import Scale
 
 __all__ = ["NO_DIFFERENCE", "PATIENCE", "WINNER", "PairStanding", "Tally"]

@@ -75,6 +75,8 @@ def _so_far(tally: Tally) -> str:
     if not tally.rows:
         return "no row is decided yet"
     rivals = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
+    if not rivals:  # somebody looks at the very moment of a drop
+        return f"{tally.racing[0]} is left"
     hardest = rivals[0]
     out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
     if not hardest.n:

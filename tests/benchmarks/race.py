@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.paired import mcnemar_exact
-from fh_notebook.racing.evidence import BETS, SPLIT, capital
+from fh_notebook.racing.bets import BETS, SPLIT, capital
 from fh_notebook.racing.fixed_plan import rows_of_mcnemar
 from fh_notebook.racing.simulating import Raced, independent, simulate
 from tests.benchmarks.measuring import table

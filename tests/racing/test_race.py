@@ -291,7 +291,7 @@ def test_seconds_are_raced_by_rank_and_less_is_better() -> None:
 
     @hive.workflow("quiz", variant="slow")
     async def slow(number: int) -> str:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.1)
         return "yes"
 
     @hive.workflow("quiz", variant="quick")
