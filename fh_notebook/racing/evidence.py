@@ -83,7 +83,7 @@ class Evidence:
     chance that a best variant is ever dropped, and with it that a wrong winner is ever named, is at most alpha over all
     pairs and all moments. Holm's steps on the same processes would be valid as well, and slower: a mean is at least its
     largest member by the size of the set, so whoever is dropped at K/alpha, (K-1)/alpha, ... is dropped here, too, and
-    no other symmetric way to merge e-values gains on the mean (Vovk and Wang 2021, proposition 3.1). A union bound over
+    no other symmetric way to merge e-values gains on the mean (Vovk and Wang 2021, theorem 3.2). A union bound over
     pairs is slower still. After a drop, the evidence against the dropped one stays in the means, so that what the
     others must reach falls; the argument above covers that already, as it looks at T alone.
 
