@@ -76,6 +76,8 @@ class Course:
         """Whether a start was cut short: then rows whose calls were out wait for the next one, which may call again."""
         self.again: set[str] = set()
         """Keys of jobs that have an outcome and are called anew by the present start."""
+        self._left: dict[str, set[str]] | None = None
+        """Keys of jobs that may still be called, by variant."""
         self.taken = 0
         """Runs that evidence was taken of."""
 
@@ -101,7 +103,11 @@ class Course:
 
     def calls_left(self) -> int:
         """Return how many calls all other rows would take, of who is still in."""
-        return 0 if self.has_ended else sum(len(self.open_at(place)) for place in range(self.decided, len(self.order)))
+        if self.has_ended:
+            return 0
+        if self._left is None:  # nothing was begun yet
+            return sum(len(self.open_at(place)) for place in range(self.decided, len(self.order)))
+        return sum(len(self._left[name]) for name in self.tally.racing)
 
     @property
     def is_ready(self) -> bool:
@@ -112,12 +118,21 @@ class Course:
         """Note what the present start may call: also what failed on the way, or may have run and is called again."""
         kind = self._control.agenda.outcomes.kind
         self.is_cut = False
-        self.again = {job.key for job in jobs if kind(job.number) != PENDING}
+        open_rows = set(self.order[self.decided :])
+        self._left = {name: set() for name in self.tally.variants}
+        self.again = set()
+        for job in jobs:
+            if kind(job.number) != PENDING:
+                self.again.add(job.key)
+            if job.position in open_rows:
+                self._left[job.label].add(job.key)
 
     def heard(self, job: Job, *, cut_off: bool) -> None:
         """Note that a job has its outcome, or that its call was cut off."""
         self.is_cut |= cut_off
         self.again.discard(job.key)
+        if self._left is not None:
+            self._left[job.label].discard(job.key)
 
     def decide(self) -> None:
         """Take the evidence of every row that has its outcomes, up to the first one that has not.

@@ -26,6 +26,10 @@ WINNER: Final = "winner"
 NO_DIFFERENCE: Final = "no difference"
 PATIENCE: Final = "patience"
 
+ROOM: Final = 64
+"""Rows that there is room for at first."""
+ENDS_EACH: Final = 100
+"""As `LOOKS_EACH`, of whether no difference is left: beyond 100 rows, a look after each costs more than it saves."""
 LOOKS_EACH: Final = 20
 """A confidence sequence is drawn after each of the first rows, then at this many moments while the rows double."""
 
@@ -99,15 +103,17 @@ class Tally:
         self.evidence = Evidence(len(self.variants), alpha=alpha, by_rank=scale.by_rank)
         self.trail: list[Numbers] = []
         """The evidence against each variant after each row."""
-        self._scores: list[Numbers] = []
+        self.rows = 0
+        """Rows taken."""
+        self._table: Numbers = np.full((ROOM, len(self.variants)), np.nan)
         self._paths: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
         self._least = None if min_difference is None else scale.unit_of(min_difference)
         self._within: dict[tuple[int, int], set[float]] = {}
 
     @property
-    def rows(self) -> int:
-        """Rows taken."""
-        return len(self._scores)
+    def _scores(self) -> Numbers:
+        """Rows x variants, as they are compared."""
+        return self._table[: self.rows]
 
     @property
     def racing(self) -> tuple[str, ...]:
@@ -132,7 +138,10 @@ class Tally:
         if self.ending:
             return
         known = np.where(self.evidence.racing, self.scale.of_scores(scores), np.nan)
-        self._scores.append(known)
+        if self.rows == len(self._table):
+            self._table = np.concatenate([self._table, np.full_like(self._table, np.nan)])
+        self._table[self.rows] = known
+        self.rows += 1
         out = self.evidence.take(known)
         self.trail.append(self.evidence.adjusted)
         self.dropped |= {name: self.rows for name, is_out in zip(self.variants, out, strict=True) if is_out}
@@ -141,7 +150,7 @@ class Tally:
     def _ends(self) -> str:
         if bool(self.evidence.decided):
             return WINNER
-        if self._least is not None and self._are_alike(self._least):
+        if self._least is not None and is_look(self.rows, ENDS_EACH) and self._are_alike(self._least):
             return NO_DIFFERENCE
         since = self.rows - max(self.dropped.values(), default=0)
         return PATIENCE if self.patience is not None and since >= self.patience else ""
@@ -174,10 +183,7 @@ class Tally:
 
     def apart(self, i: int, j: int) -> Numbers:
         """Return how much better `j` was than `i` on each row; NaN where one of them has no score."""
-        if not self._scores:
-            return np.zeros(0)
-        table = np.stack(self._scores)
-        apart: Numbers = table[:, j] - table[:, i]
+        apart: Numbers = self._scores[:, j] - self._scores[:, i]
         return np.sign(apart) if self.scale.by_rank else apart
 
     def path(self, i: int, j: int) -> list[tuple[int, float, float]]:
@@ -236,9 +242,7 @@ class Tally:
 
     def means(self) -> Numbers:
         """Return the mean of what is compared, for each variant over its rows; NaN without any."""
-        if not self._scores:
-            return np.full(len(self.variants), np.nan)
-        table = np.stack(self._scores)
+        table = self._scores
         known = ~np.isnan(table)
         counts = known.sum(axis=0)
         means = np.full(len(counts), np.nan)
@@ -247,7 +251,8 @@ class Tally:
 
     def scored(self) -> list[int]:
         """Return how many rows each variant has a score of."""
-        return (~np.isnan(np.stack(self._scores))).sum(axis=0).tolist() if self._scores else [0] * len(self.variants)
+        counts: list[int] = (~np.isnan(self._scores)).sum(axis=0).tolist()
+        return counts
 
 
 def looks(*, after: int, to: int) -> list[int]:
@@ -258,7 +263,12 @@ def looks(*, after: int, to: int) -> list[int]:
     >>> looks(after=18, to=27), looks(after=100, to=119)
     ([19, 20, 22, 24, 26], [102, 108, 114])
     """
-    return [row for row in range(after + 1, to + 1) if row % math.ceil(row / LOOKS_EACH) == 0]
+    return [row for row in range(after + 1, to + 1) if is_look(row, LOOKS_EACH)]
+
+
+def is_look(row: int, each: int) -> bool:
+    """Whether a row is one of those after which somebody looks: all of the first, then `each` or more per doubling."""
+    return row % math.ceil(row / each) == 0
 
 
 def _rows_more(apart: Numbers, evidence: float, needed: float) -> float:
