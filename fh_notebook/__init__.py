@@ -66,6 +66,9 @@ if TYPE_CHECKING:
         StoreError,
     )
     from fh_notebook.notebook.form import Form, form
+    from fh_notebook.racing.power import power
+    from fh_notebook.racing.race import Race
+    from fh_notebook.racing.start import arace, race
     from fh_notebook.reattaching import areattach, pending, reattach
     from fh_notebook.session import deployments
     from fh_notebook.settings import configure
@@ -114,6 +117,9 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "StoreError",
     ),
     "fh_notebook.notebook.form": ("Form", "form"),
+    "fh_notebook.racing.power": ("power",),
+    "fh_notebook.racing.race": ("Race",),
+    "fh_notebook.racing.start": ("arace", "race"),
     "fh_notebook.reattaching": ("areattach", "pending", "reattach"),
     "fh_notebook.session": ("deployments",),
     "fh_notebook.settings": ("configure",),
@@ -145,6 +151,7 @@ __all__ = [
     "InvokeRequest",
     "LimitReached",
     "PendingRun",
+    "Race",
     "Run",
     "RunFailed",
     "Secret",
@@ -155,6 +162,7 @@ __all__ = [
     "abatch",
     "ainvoke",
     "any_",
+    "arace",
     "areattach",
     "array",
     "batch",
@@ -178,6 +186,8 @@ __all__ = [
     "open_batch",
     "parse_event",
     "pending",
+    "power",
+    "race",
     "reattach",
     "score",
     "store",

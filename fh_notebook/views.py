@@ -24,6 +24,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Comparison.browse": ("fh_notebook.notebook.browse", "browse"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),
     "progress": ("fh_notebook.notebook.progress", "live_progress"),
+    "race.progress": ("fh_notebook.notebook.race_progress", "live_race"),
     "notice": ("fh_notebook.notebook.notices", "notice"),
 }
 """What may be asked for: door -> (module, function)."""

@@ -284,6 +284,12 @@ class Engine:
         self._leave_gate_without_work()
         return entry
 
+    @property
+    def has_calls_left(self) -> bool:
+        """Whether one more request may be sent: a job that is claimed and waits for its turn is not counted."""
+        most_calls = self._limits.most_calls
+        return most_calls is None or self.calls < most_calls
+
     def opened(self) -> None:
         """Note that a job which was taken is claimed, or is not to be."""
         self._opening -= 1

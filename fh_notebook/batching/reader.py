@@ -49,9 +49,10 @@ class Reader:
         )
         chosen = islice(wanted, limit)
         while part := list(islice(chosen, WINDOW)):
-            yield from self._with_outcomes(part)
+            yield from self.of(part)
 
-    def _with_outcomes(self, jobs: list[Job]) -> Iterator[tuple[Job, Outcome | None]]:
+    def of(self, jobs: list[Job]) -> Iterator[tuple[Job, Outcome | None]]:
+        """Yield these jobs with their outcomes; not those whose answer was forgotten meanwhile."""
         runs = self._feed.runs_of(jobs)
         for job in jobs:
             if self._outcomes.kind(job.number) == PENDING:

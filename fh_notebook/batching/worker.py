@@ -54,6 +54,11 @@ class Board(Protocol):
         """Return the job that a worker's slot takes next, unless the slot must be given back."""
         ...
 
+    @property
+    def has_calls_left(self) -> bool:
+        """Whether one more request may be sent."""
+        ...
+
     def opened(self) -> None:
         """Note that a job which was taken is claimed, or is not to be."""
         ...
@@ -156,7 +161,8 @@ class Worker:
     async def _may_go(self, entry: Entry) -> bool:
         """Wait for the turn of a job that is claimed; give it back where the limit fell or something ended it all."""
         try:
-            may_go = await self._gate.turn() and self._board.stopped is None
+            # No await from here to the count of the call: others may have used up what was left meanwhile.
+            may_go = await self._gate.turn() and self._board.stopped is None and self._board.has_calls_left
         except asyncio.CancelledError:
             await unbroken(self._ledger.release(entry.job))
             raise

@@ -9,6 +9,8 @@ Exit codes::
     4    the service refused the key
     130  interrupted (Ctrl+C or SIGTERM): what is finished is kept, run the same command again
 
+With ``--race``: 0 when it is decided (a winner, or no difference that matters), 3 when it is not.
+
 Rule of this file: it does what ``fh.batch`` does and decides nothing of its own. The plan, the progress and complaints
 go to stderr, what is read afterwards to stdout. A key is never an option: command lines are seen by everybody on the
 machine.
@@ -27,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from fh_notebook.cli.batch_compare import Comparing, comparing
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
+from fh_notebook.cli.batch_race import code_of_race, run_race
 from fh_notebook.cli.batch_words import AGAIN, Told, as_options, cures
 from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.client.blocking import Client
     from fh_notebook.contract.models import Deployment
+    from fh_notebook.racing.race import Race
 
 __all__ = ["add_parser", "exit_code", "run"]
 
@@ -85,18 +89,22 @@ def _run(args: argparse.Namespace) -> int:
     fh.configure(**settings_given(args))
     with _client(args) as client, going_on_by(_again(args)):
         shown = not (args.quiet or args.dry_run)
-        batch = fh.batch(
-            args.data,
-            args.deployment,
-            client=client,
-            inputs=_inputs(args, client),
-            progress=(lambda: TextProgress(cast(TextIO, Told(sys.stderr)))) if shown else False,
-            **given(args),
+        asked = {"client": client, "inputs": _inputs(args, client), **given(args)}
+        race = run_race(args, asked, progress=shown)
+        batch = (
+            race.batch
+            if race is not None
+            else fh.batch(
+                args.data,
+                args.deployment,
+                progress=(lambda: TextProgress(cast(TextIO, Told(sys.stderr)))) if shown else False,
+                **asked,
+            )
         )
     if args.dry_run:
-        _say([str(batch.plan())])
+        _say([race.plan_line if race is not None else str(batch.plan())])
         return DONE
-    return _end(args, batch, target, compare_it)
+    return _end(args, batch, target, compare_it, race)
 
 
 def _target(args: argparse.Namespace) -> Path | None:
@@ -171,14 +179,17 @@ def exit_code(batch: Batch) -> int:
     return STOPPED if counts.pending else DONE
 
 
-def _end(args: argparse.Namespace, batch: Batch, target: Path | None, compare_it: Comparing | None) -> int:
+def _end(
+    args: argparse.Namespace, batch: Batch, target: Path | None, compare_it: Comparing | None, race: Race | None
+) -> int:
     from fh_notebook.batching.export import export
     from fh_notebook.batching.wording import digest
 
-    code = exit_code(batch)
+    code = exit_code(batch) if race is None else code_of_race(race)
     if args.quiet and code:
         _complain([batch.summary()])
     lines = [digest(outcome.run for _, outcome, _ in batch.entries() if outcome)] if code else []
+    lines += [repr(race)] if race is not None else []
     if target is not None:
         try:
             lines.append(f"Written to {export(batch, args.out)!r}")
@@ -203,6 +214,8 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
         yield from cures([o.run for _, o, _ in batch.entries() if o and o.run.status == "failed"], _again(args))
     if code == DONE and (args.first or args.sample):
         yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
+    if args.race is not None:
+        return
     if args.out is None:
         yield f"The answers are kept: {_again(args)} with -o answers.csv to write them; nothing is called twice."
     elif (

@@ -18,7 +18,7 @@ from fh_notebook.errors import FetchHiveError, SettingsError
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
 
-__all__ = ["Comparing", "comparing", "ready_scorers"]
+__all__ = ["Comparing", "comparing", "ready_scorers", "score_of"]
 
 Comparing = Callable[["Batch"], tuple[list[str], str]]
 """Compares a batch; returns what to say, and what went wrong."""
@@ -40,10 +40,10 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
     from fh_notebook.comparing.report import check_report
 
     if args.compare is None and args.report is None:
-        if args.failed is not None:
+        if args.failed is not None and args.race is None:
             raise SettingsError("--failed is of a comparison; give --compare or --report as well")
         return None
-    score = None if args.compare is None else _score(args.compare)
+    score = None if args.compare is None else score_of(args.compare, "--compare")
     if args.failed is not None:
         check_zero(args.failed, args.compare or "", lower=_is_lower(score))
     if args.report is not None:
@@ -81,11 +81,22 @@ def _is_lower(score: Any) -> bool:
     return score in LOWER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
 
 
-def _score(name: str) -> Any:
-    """Return the ready scorer of this name, or the column."""
+def score_of(name: str, option: str) -> Any:
+    """Return the ready scorer of this name, ``exact`` of another column, or the column of scores itself.
+
+    Raises
+    ------
+    SettingsError
+        There is none.
+    """
     from fh_notebook.contract.spell import listed, nearest
 
     ready = ready_scorers()
+    kind, _, column = name.partition(":")
+    if kind == "exact" and column:
+        import fh_notebook as fh
+
+        return fh.score.exact(column)
     if name in ready:
         return ready[name]()
     if _COLUMN.fullmatch(name):
@@ -96,7 +107,7 @@ def _score(name: str) -> Any:
         if close
         else f"there are {listed(sorted(ready))}, or a column of the output like out.score"
     )
-    raise SettingsError(f"--compare {name!r} is no scorer; {hint}")
+    raise SettingsError(f"{option} {name!r} is no scorer; {hint}")
 
 
 def ready_scorers() -> dict[str, Callable[[], Any]]:

@@ -121,6 +121,18 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
         choices=("drop", "zero"),
         help="whether failed runs have no score or count as 0 in the comparison (default: drop)",
     )
+    where.add_argument(
+        "--race",
+        metavar="SCORE",
+        help="run rows in a random order until it is clear which variant is better, and stop: exact, exact:COLUMN, ...",
+    )
+    where.add_argument(
+        "--min-difference", type=float, metavar="D", help="of --race: stop as well when no larger difference is left"
+    )
+    where.add_argument(
+        "--alpha", type=float, metavar="A", help="of --race: the chance of a wrong claim (default: 0.05)"
+    )
+    where.add_argument("--seed", type=int, metavar="N", help="of --race: of the order of rows (default: 0)")
     where.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
     where.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
     where.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")

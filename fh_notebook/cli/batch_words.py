@@ -27,6 +27,7 @@ exit codes:
   3    stopped by a limit: the rest is pending, run the same command again
   4    the service refused the key
   130  interrupted (Ctrl+C or SIGTERM): what is finished is kept, run the same command again
+with --race: 0 when it is decided (a winner, or no difference that matters), 3 when it is not
 
 The key comes from FETCH_HIVE_API_KEY, the system's keyring, or the file of --env-file; it is never an option."""
 
@@ -49,10 +50,11 @@ _PATTERNS: Final = {
         r"\bwait_for_reset=True\b": "--wait-for-reset",
         r"\b(max)_(calls|seconds|concurrency|cost)\b": r"--\1-\2",
         r"\bfail_on_error\b": "--fail-on-error",
+        r"\bmin_difference\b": "--min-difference",
         r"\bon_invalid\b": "--on-invalid",
         r"; failed='zero' counts (it|them) as 0\.": ".",
         r": cmp\.score_errors\(\)": "",
-        r"^(rate|repeats|first|sample|name|reuse) is ": r"--\1 is ",
+        r"^(rate|repeats|first|sample|name|reuse|alpha) is ": r"--\1 is ",
     }.items()
 }
 

@@ -136,7 +136,7 @@ def _values(
         return offer_words(word, "variant", left, line.after)
     if action.dest == "over":
         return offer_words(word, "frame", row_names(names), line.after)
-    if action.dest == "score":
+    if action.dest in ("score", "race"):
         scores = [f"exact:{column}" for column in columns(names.get(line.value("over") or ""))]
         return offer_words(word, "column", scores or ["exact:"], line.after)
     return NOTHING

@@ -44,7 +44,10 @@ expression. With one text variable, a body that is not a mapping is that text.
   %%fetchhive support-triage --all-variants --over tickets --score exact:expected_output
   ticket: "{{ row.ticket }}"
 
-the result is in VAR and in _ : a Run, or a DataFrame when there are several."""
+  %%fetchhive support-triage --all-variants --over tickets --race exact:expected_output --max-calls 50
+  ticket: "{{ row.ticket }}"
+
+the result is in VAR and in _ : a Run, a DataFrame when there are several, or a Race."""
 
 
 class HelpShown(Exception):
@@ -74,6 +77,7 @@ class LineOptions:
     repeats: int
     max_calls: int | None
     score: str | None
+    race: str | None
     show: str | None
     delivery: str
     dry_run: bool
@@ -179,6 +183,8 @@ def parser() -> argparse.ArgumentParser:
     add("--max-calls", type=_count, metavar="N", help="refuse, or with --over stop, at more calls than this")
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
+    add("--race", type=_score, metavar="exact:COLUMN",
+        help="with --over: run rows only until it is clear which variant is right more often, and stop")  # fmt: skip
     add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
     add("--delivery", choices=DELIVERIES, type=_one_of(DELIVERIES), default="direct",
         help="how answers come: direct; callback or poll: the cell ends at once and its answers show when they come; "
@@ -237,6 +243,10 @@ def read_line(line: str) -> LineOptions:
         raise UsageError("%%fetchhive: give -v or --all-variants, not both")
     if read["score"] and not read["over"]:
         raise UsageError("%%fetchhive: --score goes with --over: it compares variants over rows")
+    if read["race"] and not read["over"]:
+        raise UsageError("%%fetchhive: --race goes with --over: it races variants over rows")
+    if read["race"] and read["score"]:
+        raise UsageError("%%fetchhive: give --score, which runs all rows, or --race, which stops when it is clear")
     if read["over"] and read["out"] == read["over"]:
         raise UsageError(f"%%fetchhive: --out {read['out']} would take the place of the rows; name another variable")
     read.pop("api_key")

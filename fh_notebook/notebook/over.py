@@ -64,8 +64,8 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
 
     Returns
     -------
-    Batch or None
-        ``None`` after ``--dry-run``, which shows the plan.
+    Batch, Race or None
+        A race where the line asks for one; ``None`` after ``--dry-run``, which shows the plan.
 
     Raises
     ------
@@ -86,22 +86,30 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
     rows = read_rows(names[options.over])
     columns = rows.columns
-    if options.score and options.score not in columns:
-        raise InputError(f"--score: {no_column(options.score, columns)}", where=options.name)
+    for option, column in (("--score", options.score), ("--race", options.race)):
+        if column and column not in columns:
+            raise InputError(f"{option}: {no_column(column, columns)}", where=options.name)
     inputs = _inputs_of(body, deployment, rows, names)
-    done = batch(
-        rows,
-        deployment,
-        variants=list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
-        inputs=inputs or None,
-        repeats=options.repeats,
-        metadata=options.metadata or None,
-        max_calls=options.max_calls,
-        delivery=options.delivery,  # type: ignore[arg-type]  # one of them, by the line
-        dry_run=options.dry_run,
-        client=client,
-        progress=not options.dry_run,
-    )
+    asked: dict[str, Any] = {
+        "variants": list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
+        "inputs": inputs or None,
+        "repeats": options.repeats,
+        "metadata": options.metadata or None,
+        "max_calls": options.max_calls,
+        "delivery": options.delivery,
+        "dry_run": options.dry_run,
+        "client": client,
+        "progress": not options.dry_run,
+    }
+    if options.race and not options.dry_run:
+        from fh_notebook.comparing.scorers import exact
+        from fh_notebook.racing.start import race
+
+        ran = race(rows, deployment, score=exact(options.race), **asked)
+        if not ran.is_shown:  # lines of text have told how it went, and no table
+            display(ran)  # type: ignore[no-untyped-call]
+        return ran
+    done = batch(rows, deployment, **asked)
     if options.dry_run:
         print(dry_run_text(client, done))  # noqa: T201 - a cell's output
         return None

@@ -19,7 +19,7 @@ from fh_notebook.notebook.cancel import CancelOffer, Offer, has_person
 from fh_notebook.notebook.notices import running_shell
 from fh_notebook.notebook.progress_view import ProgressView
 
-__all__ = ["LiveProgress", "PlainProgress", "live_progress"]
+__all__ = ["CellOutput", "LiveProgress", "PlainProgress", "live_progress"]
 
 
 def live_progress() -> Progress | None:
@@ -47,7 +47,7 @@ class LiveProgress:
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
         self._handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
-        self._handle.display(ProgressView(self._plan, self._pacer.state()))
+        self._handle.display(self._view(self._pacer.state()))
         self._offer = CancelOffer(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
         self._offer.begin()
 
@@ -62,21 +62,29 @@ class LiveProgress:
         if self._offer is not None:
             self._offer.end()
         if self._handle is not None:
-            self._handle.update(ProgressView(self._plan, state, summary=batch.summary()))
+            self._handle.update(self._view(state, summary=batch.summary()))
 
     def _draw(self, state: State) -> None:
-        if str(state) != self._said:  # else the page would be sent what it has
-            self._said = str(state)
-            self._handle.update(ProgressView(self._plan, state))
+        if (said := self._said_of(state)) != self._said:  # else the page would be sent what it has
+            self._said = said
+            self._handle.update(self._view(state))
         if self._offer is not None:
             self._offer.follow()
+
+    # What another thing than a batch shows otherwise.
+
+    def _view(self, state: State, *, summary: str = "") -> object:
+        return ProgressView(self._plan, state, summary=summary)
+
+    def _said_of(self, state: State) -> str:
+        return str(state)
 
 
 class PlainProgress(TextProgress):
     """Lines of text under a cell that a program runs."""
 
     def __init__(self) -> None:
-        self._output = _CellOutput()
+        self._output = CellOutput()
         super().__init__(self._output)
 
     def begin(self, batch: Snapshot) -> None:
@@ -85,7 +93,7 @@ class PlainProgress(TextProgress):
         super().begin(batch)
 
 
-class _CellOutput:
+class CellOutput:
     """Standard output: a page shows standard error in red, and nothing is wrong here.
 
     What a batch in the background says goes to the cell that runs at that moment: nbclient drops what is said for a

@@ -121,12 +121,13 @@ class _Cell:
         if options.name is not None and not options.dry_run:
             check_there(options.name, client)
         with in_a_cell(), going_on_by("run the cell again, or fh.last_batch().resume()"):
-            batch = run_over(options, cell, client, self._user_names())
-        if batch is None:
+            done = run_over(options, cell, client, self._user_names())
+        if done is None:
             return None
-        frame = batch.frame
-        self._bind(options.out, frame)
-        self._remember(frame)
+        batch = done.batch if options.race else done
+        result = done if options.race else batch.frame
+        self._bind(options.out, result)
+        self._remember(result)
         if batch.stopped is not None and batch.stopped.reason == "cancelled":
             raise Stopped(batch.stopped.message)  # by a person: the cells behind it must not go on paying
         return None

@@ -161,11 +161,12 @@ def _run(
     memory: Memory | None = None,
     during: Callable[[asyncio.Task[Any]], Awaitable[None]] | None = None,
     source: Iterator[Job] | None = None,
+    gate: Gate | None = None,
     **options: Any,
 ) -> Ran:
     service, memory = service or Service(), memory or Memory()
     events: list[Event] = []
-    gate = Gate(limit)
+    gate = gate or Gate(limit)
     engine = Engine(
         attempt=service.attempt,
         gate=gate,
@@ -380,6 +381,22 @@ def test_no_more_requests_are_sent_than_were_allowed(most: int) -> None:
     ran = _run(10, limits=Limits(max_calls=most))
     assert ran.engine.calls == len(ran.memory.kept) == min(most, 10)
     assert (ran.engine.stopped is None) == (most >= 10)
+
+
+class SlowTurns(Gate):
+    """A gate at which each call waits a moment for its turn, after its job was claimed."""
+
+    async def turn(self) -> bool:
+        await asyncio.sleep(0.1)
+        return await super().turn()
+
+
+@pytest.mark.parametrize("most", [1, 2, 7])
+def test_jobs_that_wait_for_their_turn_are_not_one_call_too_many(most: int) -> None:
+    """Claimed jobs that wait at the gate while others are sent go back when those have used up what was allowed."""
+    ran = _run(10, gate=SlowTurns(3), limits=Limits(max_calls=most))
+    assert ran.engine.calls == len(ran.service.calls) == len(ran.memory.kept) == most
+    assert ran.of(Stopped)[-1].reason == "max_calls"
 
 
 def test_refused_requests_count_as_calls() -> None:

@@ -17,6 +17,7 @@ interrupt   how long after Stop a cell ends
 forms       50 fields in the kernel beside 50 plain widgets; the kinds of field beside two other form libraries
 compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
 scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
+race        races on paper, by the evidence of real ones: wrong winners, rows and calls beside a fixed plan (``--races``)
 imports     what importing the package and loading the extension cost
 seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters; diffs of 10,000 words
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
@@ -37,7 +38,7 @@ from tests.benchmarks.measuring import headline
 
 NAMES = (
     "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
-    "compare", "scoring", "imports", "form_page", "seeing",
+    "compare", "scoring", "race", "imports", "form_page", "seeing",
 )  # fmt: skip
 
 
@@ -49,6 +50,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--repeats", type=int)
     parser.add_argument("--kills", type=int)
     parser.add_argument("--jobs", type=int, nargs="+", help="sizes for `memory`")
+    parser.add_argument("--races", type=int, help="on paper, of each kind, for `race`; 4,000 by default")
     parser.add_argument("--full", action="store_const", const=True, help="`memory` with a million jobs as well")
     options = vars(parser.parse_args(arguments))
     wanted = options.pop("names") or list(NAMES)

@@ -1,0 +1,68 @@
+"""``fh-notebook batch --race SCORE``: rows only until it is clear which variant is better.
+
+Rule of this file: it does what ``fh.race`` does; what a race has not is refused before anything is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+
+from fh_notebook.cli.batch_compare import score_of
+from fh_notebook.cli.batch_words import Told
+from fh_notebook.errors import SettingsError
+
+if TYPE_CHECKING:
+    from fh_notebook.racing.race import Race
+
+__all__ = ["code_of_race", "run_race"]
+
+_ITS_OWN: Final = ("alpha", "min_difference", "seed")
+_NOT_OF_A_RACE: Final = ("first", "sample", "wait_for_reset")
+_CODES: Final = {"winner": 0, "no difference": 0, "budget spent": 3, "interrupted": 130}
+_REFUSED: Final = 4
+
+
+def run_race(args: argparse.Namespace, asked: dict[str, Any], *, progress: bool) -> Race | None:
+    """Run the race that the options ask for; ``None`` where they ask for none.
+
+    Raises
+    ------
+    SettingsError
+        An option goes with ``--race`` only, or not with it.
+    """
+    import fh_notebook as fh
+    from fh_notebook.batching.progress import NoProgress
+    from fh_notebook.racing.progress_text import RaceText
+
+    own = {name: getattr(args, name) for name in _ITS_OWN if getattr(args, name) is not None}
+    if args.race is None:
+        if own:
+            raise SettingsError(f"{_option(next(iter(own)))} is an option of --race SCORE; give that, too")
+        return None
+    if strange := next((name for name in _NOT_OF_A_RACE if asked.get(name)), None):
+        raise SettingsError(
+            f"{_option(strange)} does not go with --race, which takes rows until it is clear; leave it out"
+        )
+    own |= {"failed": args.failed} if args.failed is not None else {}
+    if asked.pop("fresh", False):
+        asked["reuse"] = None
+    score = score_of(args.race, "--race")
+    stream = cast(TextIO, Told(sys.stderr))
+    made = fh.race(args.data, args.deployment, score=score, progress=NoProgress, **own, **{**asked, "dry_run": True})
+    if progress:
+        made.show_by(lambda: RaceText(made, stream))
+    return made if asked.get("dry_run") else made.resume(retry_unknown=bool(asked.get("retry_unknown")))
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def code_of_race(race: Race) -> int:
+    """Return the exit code that says how a race ended."""
+    stopped = race.batch.stopped
+    if race.winner is None and stopped is not None and stopped.reason == "auth":
+        return _REFUSED
+    return _CODES.get(race.ending, 3)

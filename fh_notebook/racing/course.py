@@ -1,0 +1,179 @@
+"""The rows of a race in their order: which are sent next, which are decided, and what was taken of them.
+
+Rule of this file: evidence is taken in the seeded order of rows, never in the order in which answers come (fast answers
+would be seen first, and fast may be wrong more often), and only of whole rows. What is asked of a row hangs on the rows
+before it alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+from fh_notebook.batching.control import Control
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.outcomes import PENDING, Outcome
+from fh_notebook.errors import InputError
+from fh_notebook.racing.marking import Marked, Marker
+from fh_notebook.racing.tally import Tally
+
+__all__ = ["MOST_AHEAD", "Course", "in_order"]
+
+MOST_AHEAD: Final = 8
+"""Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
+TRIED: Final = 5
+"""Rows after which a race ends whose scorer has only raised: calls are scarce, and all of them would say nothing."""
+AT_ONCE: Final = 64
+"""Decided rows that are scored together."""
+
+
+def in_order(positions: Sequence[int], seed: int) -> list[int]:
+    """Return the positions in a random order that is the same for ever: by the SHA-256 of seed and position.
+
+    Examples
+    --------
+    >>> in_order(range(6), 0), in_order(range(6), 1)
+    ([4, 3, 2, 0, 5, 1], [4, 5, 2, 3, 0, 1])
+    """
+    return sorted(positions, key=lambda position: sha256(f"{seed}:{position}".encode()).digest())
+
+
+class Course:
+    """The rows of one race.
+
+    Parameters
+    ----------
+    control : Control
+        Of the batch that holds them.
+    tally : Tally
+        Takes what they say.
+    marker : Marker
+        Scores them.
+    seed : int
+        Of their order.
+    scored_at_once : int
+        Decided rows that are scored together.
+    """
+
+    def __init__(
+        self, control: Control, tally: Tally, marker: Marker, *, seed: int, scored_at_once: int = AT_ONCE
+    ) -> None:
+        self.tally = tally
+        self.marker = marker
+        self._control = control
+        self._at_once = scored_at_once
+        self._lock = threading.Lock()
+        self._jobs: dict[int, list[Job]] = {}
+        for window in control.feed.source.planned(len(control.agenda.outcomes)):
+            for job in window:
+                self._jobs.setdefault(job.position, []).append(job)
+        self.order = in_order(list(self._jobs), seed)
+        self.failed = self.missing = self.beyond = self.reused = 0
+        """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
+        self.is_cut = False
+        """Whether a start was cut short: then rows whose calls were out wait for the next one, which may call again."""
+        self.again: set[str] = set()
+        """Keys of jobs that have an outcome and are called anew by the present start."""
+        self._left: dict[str, set[str]] | None = None
+        """Keys of jobs that may still be called, by variant."""
+        self.taken = 0
+        """Runs that evidence was taken of."""
+
+    @property
+    def decided(self) -> int:
+        """Rows that evidence was taken of."""
+        return self.tally.rows
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is left to be sent: by its evidence, or because all rows are decided."""
+        return bool(self.tally.ending) or self.decided == len(self.order)
+
+    def jobs_at(self, place: int) -> list[Job]:
+        """Return the jobs of the row at a place of the order, of the variants that are still in."""
+        racing = set(self.tally.racing)
+        return [job for job in self._jobs[self.order[place]] if job.label in racing]
+
+    def open_at(self, place: int) -> list[Job]:
+        """Return those of them that have no outcome, or are to get another one."""
+        kind = self._control.agenda.outcomes.kind
+        return [job for job in self.jobs_at(place) if kind(job.number) == PENDING or job.key in self.again]
+
+    def calls_left(self) -> int:
+        """Return how many calls all other rows would take, of who is still in."""
+        if self.has_ended:
+            return 0
+        if self._left is None:  # nothing was begun yet
+            return sum(len(self.open_at(place)) for place in range(self.decided, len(self.order)))
+        return sum(len(self._left[name]) for name in self.tally.racing)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next row has all its outcomes."""
+        return not self.has_ended and not self.is_cut and not self.open_at(self.decided)
+
+    def begin(self, jobs: Iterable[Job]) -> None:
+        """Note what the present start may call: also what failed on the way, or may have run and is called again."""
+        kind = self._control.agenda.outcomes.kind
+        self.is_cut = False
+        open_rows = set(self.order[self.decided :])
+        self._left = {name: set() for name in self.tally.variants}
+        self.again = set()
+        for job in jobs:
+            if kind(job.number) != PENDING:
+                self.again.add(job.key)
+            if job.position in open_rows:
+                self._left[job.label].add(job.key)
+
+    def heard(self, job: Job, *, cut_off: bool) -> None:
+        """Note that a job has its outcome, or that its call was cut off."""
+        self.is_cut |= cut_off
+        self.again.discard(job.key)
+        if self._left is not None:
+            self._left[job.label].discard(job.key)
+
+    def decide(self) -> None:
+        """Take the evidence of every row that has its outcomes, up to the first one that has not.
+
+        In any thread: it reads the store, and a scorer may take its time.
+        """
+        with self._lock:
+            while ready := self._ready():
+                before = self.tally.racing
+                for jobs, marked in zip(ready, self.marker.mark([self._read(jobs) for jobs in ready]), strict=True):
+                    self._take(jobs, marked)
+                    if self.tally.ending or self.tally.racing != before:
+                        break  # the next rows are those of fewer variants
+
+    def _ready(self) -> list[list[Job]]:
+        if self.has_ended or self.is_cut:
+            return []
+        ready: list[list[Job]] = []
+        for place in range(self.decided, min(len(self.order), self.decided + self._at_once)):
+            if self.open_at(place):
+                break
+            ready.append(self.jobs_at(place))
+        return ready
+
+    def _read(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome, Mapping[str, Any]]]:
+        source = self._control.feed.source
+        found = [(job, outcome) for job, outcome in self._control.reader.of(list(jobs)) if outcome is not None]
+        records = source.records_at([job.position for job, _ in found])
+        return [(job, outcome, record) for (job, outcome), record in zip(found, records, strict=True)]
+
+    def _take(self, jobs: Sequence[Job], marked: Marked) -> None:
+        tally, outcomes = self.tally, self._control.agenda.outcomes
+        tally.scale.check(marked.scores, where=f"row {jobs[0].row if jobs else ''}")
+        self.taken += len(jobs)
+        self.reused += sum(outcomes.reused(job.number) for job in jobs)
+        self.failed += marked.failed
+        self.missing += marked.missing
+        self.beyond += tally.scale.beyond(marked.scores)
+        tally.take(marked.scores)
+        if tally.rows == TRIED and self.marker.error and not any(tally.scored()):
+            raise InputError(
+                f"no run of the first {TRIED} rows could be scored ({self.marker.error}); what is answered is kept: "
+                "correct score= and run the cell again"
+            )

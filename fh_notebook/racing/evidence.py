@@ -1,0 +1,185 @@
+"""What a race may conclude, however often it looks. Pure: from numbers to numbers, for one race or thousands at once.
+
+Rule of this file: the one question of a race is who is beaten; its error rate holds over all pairs and all moments at
+once, and the argument stands where the decision is made. What a single bet is, and why, is in `bets.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fh_notebook.racing.bets import BETS, PARTS, SPLIT, Numbers
+
+__all__ = ["Evidence", "adjusted", "sign_or_difference"]
+
+Flags = NDArray[np.bool_]
+
+
+def sign_or_difference(scores: Numbers, *, by_rank: bool) -> Numbers:
+    """Return what each variant's score is above each other one's: ``[..., i, j]`` is that of j less that of i.
+
+    By rank, only who is ahead counts: 1, 0 or -1. That needs no bound on the scores, and is a claim about how often one
+    is ahead of the other, as in the sign test.
+    """
+    apart: Numbers = scores[..., None, :] - scores[..., :, None]
+    return np.sign(apart) if by_rank else apart
+
+
+def adjusted(evidence: Numbers) -> Numbers:
+    """Return, for each variant, the least mean of `evidence` over all sets of variants that it belongs to.
+
+    Parameters
+    ----------
+    evidence : array
+        Variants along the last axis: an e-value each against "nobody is better than this one".
+
+    Notes
+    -----
+    The closure principle (R. Marcus, E. Peritz and K. R. Gabriel, "On closed testing procedures with special reference
+    to ordered analysis of variance", Biometrika 63, 1976, 655-660) with the arithmetic mean as the e-value of a set
+    (V. Vovk and R. Wang, "E-values: calibration, combination and applications", Annals of Statistics 49, 2021,
+    1736-1754, algorithm 1). The mean of e-values is one, whatever hangs together; the least mean of each size is that
+    with the smallest of the others, so it is found by sorting.
+
+    Examples
+    --------
+    >>> adjusted(np.array([40.0, 0.0])).tolist(), adjusted(np.array([90.0, 30.0, 0.0])).tolist()
+    ([20.0, 0.0], [40.0, 15.0, 0.0])
+    """
+    order = np.argsort(evidence, axis=-1)
+    sums = np.cumsum(np.take_along_axis(evidence, order, axis=-1), axis=-1)
+    rank = np.argsort(order, axis=-1)
+    least = np.array(evidence, dtype=np.float64)
+    for others in range(1, evidence.shape[-1]):
+        # The smallest `others` beside the variant itself: one more of them where it is among these.
+        beside = evidence + sums[..., others - 1, None]
+        among = np.broadcast_to(sums[..., others, None], evidence.shape)
+        least = np.minimum(least, np.where(rank < others, among, beside) / (others + 1))
+    return least
+
+
+class Evidence:
+    """The evidence of a race between some variants, row by row.
+
+    Attributes
+    ----------
+    racing : array of bool
+        Who is still in.
+    rows : int
+        Taken so far.
+
+    Notes
+    -----
+    Only one question is asked of each variant i: *is there somebody who is better?* Its null hypothesis H(i) is that
+    nobody is. ``e[i, j]`` is the wealth of who bets that j is better than i; under H(i) each is a supermartingale, and
+    so is their mean over j. It is the evidence against i. No question asks which of two losers is the better one, so
+    equal runners-up never hold a race up.
+
+    *The family.* A variant is dropped when the evidence of *every* set of variants that it belongs to, the mean over
+    the set, has reached 1/alpha (`adjusted`). Let T be the set of all variants that nobody is better than. Whatever T
+    is, its mean is a supermartingale that begins at 1; to drop any member of T at any moment, this very mean must have
+    reached 1/alpha at that moment; by Ville's inequality that ever happens with a chance of at most alpha. So the
+    chance that a best variant is ever dropped, and with it that a wrong winner is ever named, is at most alpha over all
+    pairs and all moments. Holm's steps on the same processes would be valid as well, and slower: a mean is at least its
+    largest member by the size of the set, so whoever is dropped at K/alpha, (K-1)/alpha, ... is dropped here, too, and
+    no other symmetric way to merge e-values gains on the mean (Vovk and Wang 2021, theorem 3.2). A union bound over
+    pairs is slower still. After a drop, the evidence against the dropped one stays in the means, so that what the
+    others must reach falls; the argument above covers that already, as it looks at T alone.
+
+    *Who is out plays no more.* Whether a pair bets on a row is decided by the rows before it, so a process that stands
+    still from a drop on is a supermartingale still.
+
+    Two variants: the evidence is the mean of both directions against 1/alpha, a two-sided test, and dual to
+    `interval` at the same alpha: it excludes 0 at that moment, and at no other.
+
+    Parameters
+    ----------
+    variants : int
+        How many.
+    alpha : float
+        The chance to ever drop a best variant.
+    by_rank : bool
+        Whether only who is ahead counts (`sign_or_difference`).
+    races : tuple of int
+        The shape of as many races side by side; one by default.
+
+    Examples
+    --------
+    >>> race = Evidence(2, alpha=0.05)
+    >>> while race.racing.all():
+    ...     _ = race.take(np.array([0.0, 1.0]))
+    >>> race.rows, race.racing.tolist()
+    (8, [False, True])
+    """
+
+    def __init__(self, variants: int, *, alpha: float, by_rank: bool = False, races: tuple[int, ...] = ()) -> None:
+        self.alpha = alpha
+        self.by_rank = by_rank
+        self.rows = 0
+        self.racing: Flags = np.ones((*races, variants), dtype=bool)
+        self._wealth: Numbers = np.broadcast_to(SPLIT, (*races, variants, variants, PARTS)).copy()
+
+    def take(self, scores: Numbers) -> Flags:
+        """Take one row in, and return who is dropped by it.
+
+        Parameters
+        ----------
+        scores : array
+            Of each variant, in [0, 1], more is better; NaN where there is none, or where it is out.
+        """
+        before = self.racing
+        playing = before[..., :, None] & before[..., None, :]
+        apart = np.where(playing, np.nan_to_num(sign_or_difference(scores, by_rank=self.by_rank)), 0.0)
+        # Not in logarithms: who is as rich as 1/alpha times the variants is out, and stands still.
+        self._wealth *= 1 + BETS * apart[..., None]
+        self.rows += 1
+        out = before & (self.adjusted >= 1 / self.alpha)
+        # Somebody stays: of scores that cannot be ranked (each ahead of the next one in a ring), all might go at once.
+        out &= ~((out == before).all(axis=-1, keepdims=True) & _is_least(self.against, before))
+        out &= before.sum(axis=-1, keepdims=True) > 1
+        self.racing = before & ~out
+        return out
+
+    def keep(self, races: Flags) -> None:
+        """Go on with some of the races only."""
+        self._wealth, self.racing = self._wealth[races], self.racing[races]
+
+    @property
+    def pairs(self) -> Numbers:
+        """The wealth of who bets that j is better than i, at ``[..., i, j]``."""
+        wealth: Numbers = self._wealth.sum(axis=-1)
+        return wealth
+
+    @property
+    def against(self) -> Numbers:
+        """The evidence against each variant: the mean over all others."""
+        wealth = self.pairs
+        variants = wealth.shape[-1]
+        return np.asarray((wealth * (1 - np.eye(variants))).sum(axis=-1) / (variants - 1))
+
+    @property
+    def adjusted(self) -> Numbers:
+        """The evidence against each variant after the family of all is paid for; it is dropped at 1/alpha."""
+        return adjusted(self.against)
+
+    @property
+    def decided(self) -> Flags:
+        """Whether one is left."""
+        return np.asarray(self.racing.sum(axis=-1) <= 1)
+
+    def needed(self, variant: int, by: int) -> float:
+        """Return which wealth ``pairs[variant, by]`` must reach, all others as they are, to drop `variant`."""
+        against = self.against
+        others = np.sort(np.delete(against, variant))
+        sizes = np.arange(1, len(others) + 2)
+        least = float((sizes / self.alpha - np.concatenate([[0.0], np.cumsum(others)])).max())
+        row = self.pairs[variant]
+        rest = float(row.sum() - row[variant] - row[by])
+        return max(1.0, least * (len(row) - 1) - rest)
+
+
+def _is_least(values: Numbers, among: Flags) -> Flags:
+    """Return who has the least value, the first one of several."""
+    shown = np.where(among, values, np.inf)
+    return np.asarray(np.arange(values.shape[-1]) == shown.argmin(axis=-1)[..., None])

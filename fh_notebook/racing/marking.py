@@ -1,0 +1,167 @@
+"""The outcomes of whole rows -> one score a variant, by the scorers of a comparison.
+
+Rule of this file: what a comparison would make of a row, a race makes of it: repeats of a row are averaged to one
+value, a failed run has no score or counts as 0 by an explicit rule, a run that may have run has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.frames import COLUMNS, source_name
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.outcomes import Outcome
+from fh_notebook.batching.rows import EXPECTED, Rows
+from fh_notebook.comparing.scorer_base import Scorer
+from fh_notebook.comparing.scoring import LOWER, Score, scored
+from fh_notebook.comparing.scoring_source import Observation, no_column
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import InputError
+
+__all__ = ["Marked", "Marker", "calls_service", "check_score", "is_lower"]
+
+NO_COLUMN: Final = "there is no column"
+"""How the error of a scorer begins that misses the column which it compares with."""
+OUT: Final = "out."
+"""What begins the name of a part of an output: which parts there are, only answers tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """One decided row."""
+
+    scores: NDArray[np.float64]
+    """Of each variant, in the order of the plan; NaN where there is none."""
+    failed: int
+    """Runs that failed."""
+    missing: int
+    """Runs without a score that did not fail."""
+
+
+def calls_service(score: Any) -> bool:
+    """Whether a scorer may cost calls of its own, as a judge does, or one that has a judge among its members."""
+    return hasattr(score, "score_all") or any(calls_service(member) for member in getattr(score, "members", ()))
+
+
+def is_lower(score: Any) -> bool:
+    """Whether a lower score is the better one."""
+    return score in LOWER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
+
+
+def check_score(score: Any, rows: Rows) -> None:
+    """Raise where a score cannot be had of rows with these columns, before a call is paid for.
+
+    Raises
+    ------
+    InputError
+        With the nearest name.
+    """
+    if score is None and EXPECTED not in rows.columns:
+        raise InputError(
+            "there is no score to race by: score=fh.score.exact('COLUMN') needs a column of right answers, "
+            f"and None one that is called {EXPECTED}"
+        )
+    if isinstance(score, str):
+        there = [*(column.name for column in COLUMNS), *map(source_name, rows.columns)]
+        if score not in there and not score.startswith(OUT):
+            raise InputError(no_column(score, there, "score"))
+    elif _is_ready(score) and rows.records:
+        _check_expected(score, rows.records[0])
+
+
+def _is_ready(score: Any) -> bool:
+    """Whether it is a scorer of ours that only looks at what it is given: somebody's own is not called for a trial."""
+    return isinstance(score, Scorer) and str(getattr(score.function, "__module__", "")).startswith("fh_notebook.")
+
+
+def _check_expected(score: Scorer, record: Mapping[str, Any]) -> None:
+    """Raise where a ready scorer misses the column of right answers: no row that is paid for would have a score."""
+    row = {source_name(name): value for name, value in record.items()}
+    told = ""
+    try:
+        score(Run(status="completed", output=""), row)
+    except InputError as missed:
+        told = str(missed)
+    except Exception:  # what it makes of an empty output is told when it has real ones
+        return
+    if told.startswith(NO_COLUMN):
+        raise InputError(told)
+
+
+class Marker:
+    """Scores rows.
+
+    Parameters
+    ----------
+    score : str, function or None
+        As in a comparison.
+    variants : sequence of str
+        In the order of the plan.
+    failed : {"drop", "zero"}
+        What a failed run counts as.
+    """
+
+    def __init__(self, score: Score, variants: Sequence[str], *, failed: str) -> None:
+        self._score = score
+        self._places = {name: place for place, name in enumerate(variants)}
+        self.failed = failed
+        self.name = ""
+        """What scored; empty before the first row."""
+        self.error = ""
+        """Why the first run without a score has none."""
+
+    def mark(self, rows: Sequence[Sequence[tuple[Job, Outcome, Mapping[str, Any]]]]) -> list[Marked]:
+        """Return what each row scores; a row is its runs.
+
+        Raises
+        ------
+        InputError, SettingsError
+            The scorer cannot be used.
+        """
+        found = [_observation(*entry, score=self._score) for row in rows for entry in row]
+        if not found:
+            return [self._of_row(pd.DataFrame()) for _ in rows]
+        lines, self.name = scored(found, self._score)
+        self.error = self.error or next((error for error in lines["score_error"] if error), "")
+        ends = np.cumsum([len(row) for row in rows])
+        return [self._of_row(lines.iloc[end - len(row) : end]) for row, end in zip(rows, ends, strict=True)]
+
+    def _of_row(self, lines: pd.DataFrame) -> Marked:
+        scores = np.full(len(self._places), np.nan)
+        if not len(lines):
+            return Marked(scores, failed=0, missing=0)
+        failed = (lines["status"] == "failed").to_numpy()
+        values = lines["score"].to_numpy(dtype="float64")
+        missing = int((np.isnan(values) & ~failed).sum())
+        if self.failed == "zero":
+            values = np.where(failed, 0.0, values)
+        by_variant: dict[str, list[float]] = {}
+        for name, value in zip(lines["variant"], values.tolist(), strict=True):
+            if value == value:
+                by_variant.setdefault(name, []).append(value)
+        for name, several in by_variant.items():
+            scores[self._places[name]] = float(np.mean(several))
+        return Marked(scores, failed=int(failed.sum()), missing=missing)
+
+
+def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score: Any) -> Observation:
+    output = outcome.run.output
+    row = {column.name: _cell(column.value(job, outcome)) for column in COLUMNS}
+    row |= {source_name(name): value for name, value in source.items()}
+    if isinstance(score, str) and score.startswith(OUT):
+        row[score] = None  # of an output without this part
+    if isinstance(output, Mapping):
+        row |= {f"{OUT}{name}": value for name, value in output.items()}
+    # Paired by its place: two rows may have the same label.
+    return Observation(pair=job.position, variant=job.label, run=outcome.run, row=row, line=outcome.line)
+
+
+def _cell(value: Any) -> Any:
+    return None if is_missing(value) else plain(value)

@@ -1,0 +1,130 @@
+"""``race.plot()``: the evidence against each variant row by row, and the leader's confidence sequences narrowing.
+
+Rule of this file: it draws what the tables say, says in words what it draws, and tells nothing by colour alone: each
+line has a dash of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.asking import check_one_of
+from fh_notebook.comparing.needing import ensure_matplotlib
+from fh_notebook.comparing.plots import NAME_SHOWN, OF_PAIR_SHOWN, named
+from fh_notebook.comparing.verdict import size_text
+from fh_notebook.errors import InputError
+from fh_notebook.racing.tally import PairStanding, Tally
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fh_notebook.comparing.plot_svg import Panel
+    from fh_notebook.racing.race import Race
+
+__all__ = ["plot"]
+
+LINES: Final = 7
+"""The height of a panel, in lines of other figures."""
+MOST_RIVALS: Final = 5
+"""More intervals than that in one panel nobody reads."""
+LEAST: Final = 0.02
+"""Evidence below it is drawn at it: nobody asks how little there is."""
+DASHED: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
+
+
+def plot(race: Race, kind: str | None) -> Any:
+    """Return the figure (see ``Race.plot``)."""
+    if kind is not None:
+        check_one_of("kind", kind, tuple(_PANELS))
+    if not race.rows:
+        raise InputError("there is nothing to draw: no row of the race is decided")
+    ensure_matplotlib()
+    from fh_notebook.comparing.plot_svg import Plot
+
+    return Plot([_PANELS[name](race._tally) for name in ([kind] if kind else _PANELS)])
+
+
+def _evidence(tally: Tally) -> Panel:
+    from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
+
+    trail = np.maximum(np.array(tally.trail), LEAST)
+    bar = 1 / tally.alpha
+
+    def draw(axes: Axes) -> None:
+        for place, name in enumerate(tally.variants):
+            end = tally.dropped.get(name, tally.rows)
+            colour = WORSE if name in tally.dropped else BETTER if name == tally.winner else GREY
+            rows = np.arange(1, end + 1)
+            dash = DASHED[place % len(DASHED)]
+            label = named(name, NAME_SHOWN)
+            axes.plot(rows, trail[:end, place], color=colour, linewidth=1.8, linestyle=dash, label=label)
+            axes.plot([end], trail[[end - 1], place], "o", color=colour, markersize=4)
+        axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.annotate(f"out at {bar:g} ", (1, bar), fontsize=8.5, va="bottom")
+        axes.set_yscale("log")
+        axes.set_ylim(LEAST, max(bar * 3, float(trail.max()) * 1.5))
+        axes.set_xlim(1, max(2, tally.rows))
+        axes.set_xlabel("rows")
+        axes.locator_params(axis="x", integer=True)
+        _legend(axes)
+
+    told = ", ".join(
+        f"{name} {tally.evidence.adjusted[place]:.2g}"
+        + (f" (dropped after {counted(tally.dropped[name], 'row')})" if name in tally.dropped else "")
+        for place, name in enumerate(tally.variants)
+    )
+    return Panel(
+        draw,
+        title="Evidence against each variant",
+        alt=f"Evidence against each variant, out at {bar:g}: {told}.",
+        rows=LINES,
+    )
+
+
+def _intervals(tally: Tally) -> Panel:
+    from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, Panel
+
+    rivals = tally.rivals()[:MOST_RIVALS]
+    places = {name: place for place, name in enumerate(tally.variants)}
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        for number, pair in enumerate(rivals):
+            path = np.array(_shown(tally, places, pair))
+            colour = BETTER if pair.a in tally.dropped else GREY
+            axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.22, linewidth=0)
+            for ends, label in ((path[:, 1], named(pair.a, NAME_SHOWN)), (path[:, 2], None)):
+                dash = DASHED[number % len(DASHED)]
+                axes.step(path[:, 0], ends, where="post", color=colour, linewidth=1.4, linestyle=dash, label=label)
+        axes.set_xlim(1, max(2, tally.rows))
+        axes.set_xlabel("rows")
+        axes.locator_params(axis="x", integer=True)
+        _legend(axes)
+
+    told = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
+    ahead = tally.variants[tally.leader()]
+    return Panel(
+        draw,
+        title=f"Lead of {named(ahead, OF_PAIR_SHOWN)}, {100 * (1 - tally.alpha):g}% sequence",
+        alt=f"Confidence sequences of the lead of {ahead} over: {told}.",
+        rows=LINES,
+    )
+
+
+def _legend(axes: Axes) -> None:
+    """Name the lines, under the axes: in them, names would lie over what they name."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False, fontsize=8.5, handlelength=3)
+
+
+def _shown(tally: Tally, places: dict[str, int], pair: PairStanding) -> Sequence[tuple[int, float, float]]:
+    """Return the path of a pair up to where one of both was dropped."""
+    path = tally.path(places[pair.a], places[pair.b])
+    end = min(tally.dropped.get(pair.a, tally.rows), tally.dropped.get(pair.b, tally.rows))
+    return [step for step in path if step[0] <= end] or path[:1]
+
+
+_PANELS: Final[dict[str, Callable[[Tally], Panel]]] = {"evidence": _evidence, "intervals": _intervals}

@@ -1,0 +1,243 @@
+"""`power`: what a race, and a comparison that looks once, would need; said before a call is paid for.
+
+Rule of this file: a race is played through many times by the evidence that it would use; rates that are assumed, or
+seen in a pilot, are taken for the truth, which they are not, and the sentence says "about".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook import html
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.comparing.asking import check_chances, check_difference
+from fh_notebook.comparing.comparison import Comparison, compare
+from fh_notebook.comparing.scoring import Score
+from fh_notebook.comparing.verdict import size_text
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+from fh_notebook.racing.fixed_plan import rows_of_mcnemar, rows_of_numbers
+from fh_notebook.racing.scale import Bounds, Scale
+from fh_notebook.racing.simulating import Draw, independent, resampled, simulate
+
+__all__ = ["Power", "power"]
+
+RACES: Final = 400
+MOST_ROWS: Final = 3_000
+"""Rows after which a race on paper is given up."""
+TIMES_THE_PLAN: Final = 4
+FEWEST: Final = 6
+"""Rows of a pilot below which nothing is known of a difference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """What a race and a fixed comparison would need. Made by :func:`power`."""
+
+    variants: tuple[str, ...]
+    difference: float
+    """Of the two best, in the unit of the score."""
+    alpha: float
+    power: float
+    """The chance to find the best that was asked for."""
+    fixed_rows: float
+    """Of a comparison that looks once, at its end."""
+    race_rows: float
+    """Median until a race is decided; infinite where half of the races are not."""
+    race_rows_high: float
+    """By which a race is decided, and rightly, with the chance that was asked for."""
+    race_calls: float
+    """Mean, without lookahead; races that were not decided count with all that they had."""
+    found_by_plan: float
+    """The chance that a race has named the best by the fixed comparison's number of rows."""
+
+    @property
+    def fixed_calls(self) -> float:
+        """Calls of the fixed comparison."""
+        return self.fixed_rows * len(self.variants)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One line a way: ``way``, ``rows`` (median), ``rows_high``, ``calls`` (mean), ``chance`` by ``fixed_rows``."""
+        lines = [
+            ("fixed comparison", self.fixed_rows, self.fixed_rows, self.fixed_calls, self.power),
+            ("race", self.race_rows, self.race_rows_high, self.race_calls, self.found_by_plan),
+        ]
+        return pd.DataFrame(lines, columns=["way", "rows", "rows_high", "calls", "chance"])
+
+    def __str__(self) -> str:
+        best = f"To find the best of {len(self.variants)} at a difference of {size_text(self.difference)}"
+        if not math.isfinite(self.fixed_rows):
+            return f"{best}, no number of rows is enough: there is no difference."
+        chance = f"{100 * self.power:g}% chance"
+        fixed = f"{counted(int(self.fixed_rows), 'row')} ({counted(int(self.fixed_calls), 'call')}) for a {chance}"
+        by_plan = f"By {int(self.fixed_rows):,} rows a race has found it in {100 * self.found_by_plan:.0f}%."
+        if not math.isfinite(self.race_rows):
+            return f"{best}, a fixed comparison needs {fixed}; half of the races are not decided by then. {by_plan}"
+        high = (
+            f"{self.race_rows_high:,.0f} rows" if math.isfinite(self.race_rows_high) else "more rows than were played"
+        )
+        return (
+            f"{best}, a fixed comparison needs {fixed}; a race takes about {self.race_rows:,.0f} rows (median; "
+            f"{high} for a {chance}) and {self.race_calls:,.0f} calls on average. {by_plan}"
+        )
+
+    def __repr__(self) -> str:
+        return f"{self}\n{frame_text(self.table, list(self.table.columns))}"
+
+    def _repr_html_(self) -> str:
+        return html.el(
+            "div", html.STYLE, html.el("p", str(self)), frame_html(self.table, list(self.table.columns)), cls="fh"
+        )
+
+
+def power(
+    pilot: Any = None,
+    *,
+    rates: Mapping[str, float] | Sequence[float] | None = None,
+    difference: float | None = None,
+    score: Score = None,
+    power: float = 0.9,
+    alpha: float = 0.05,
+    bounds: Bounds = None,
+    failed: Literal["drop", "zero"] = "drop",
+    races: int = RACES,
+    seed: int = 0,
+) -> Power:
+    """Return how many rows and calls a race, and a fixed comparison, would need.
+
+    Parameters
+    ----------
+    pilot : Batch, DataFrame, list or Comparison, optional
+        What :func:`compare` takes: rows like these are drawn.
+    rates : mapping or sequence of float, optional
+        Instead of a pilot: how often each variant is right, independently of the others on a row.
+    difference : float, optional
+        Of the two best of a pilot, in the unit of the score, in place of the one that was seen.
+    score, failed
+        As in :func:`compare`.
+    bounds : (lowest, highest), "ranks" or None
+        As in :func:`race`.
+    power : float
+        The chance to find the best.
+    alpha : float
+        The chance of a wrong claim. Of the fixed comparison it is divided by the number of pairs, as Holm's first step
+        does.
+    races : int
+        How often a race is played on paper.
+    seed : int
+        Of the rows that are drawn.
+
+    Raises
+    ------
+    InputError
+        There is neither pilot nor rates, or they cannot be used.
+
+    Examples
+    --------
+    >>> needs = power(rates=[0.6, 0.8], races=200)
+    >>> needs.fixed_rows, 60 < needs.race_rows < 90
+    (118, True)
+    """
+    check_chances(power=power, alpha=alpha)
+    check_difference(difference)
+    names, draw, apart, unit, by_rank = (
+        _of_rates(rates, difference) if pilot is None else _of_pilot(pilot, score, failed, bounds, difference)
+    )
+    pair_alpha = alpha / math.comb(len(names), 2)
+    fixed = _fixed_rows(apart, power=power, alpha=pair_alpha)
+    rows = int(min(MOST_ROWS, max(50, TIMES_THE_PLAN * fixed)))
+    raced = simulate(draw, len(names), rows=rows, races=races, alpha=alpha, by_rank=by_rank, seed=seed)
+    right = raced.winner == 0
+    taken = np.sort(np.where(right, raced.rows, np.inf))
+    return Power(
+        variants=names,
+        difference=unit,
+        alpha=alpha,
+        power=power,
+        fixed_rows=fixed,
+        race_rows=float(np.median(np.where(raced.winner >= 0, raced.rows, np.inf))),
+        race_rows_high=float(taken[min(races - 1, math.ceil(power * races) - 1)]),
+        race_calls=float(raced.calls.mean()),
+        found_by_plan=float((right & (raced.rows <= fixed)).mean()),
+    )
+
+
+_Asked = tuple[tuple[str, ...], Draw, tuple[float, float, float, float], float, bool]
+"""Names, the best one first; rows; shares won and lost of the two best, mean and spread; difference; by rank."""
+
+
+def _of_rates(rates: Any, difference: float | None) -> _Asked:
+    named = dict(rates) if isinstance(rates, Mapping) else {f"variant {n}": r for n, r in enumerate(rates or (), 1)}
+    if len(named) < 2:
+        raise InputError("give a pilot, or the rates of two variants at least: fh.power(rates=[0.6, 0.8])")
+    for name, rate in named.items():
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+            raise InputError(f"the rate of {name} is {short(rate)}; give a number from 0 to 1")
+    if difference is not None:
+        raise InputError("difference= is for a pilot; of rates, the difference is in them")
+    order = sorted(named, key=lambda name: -named[name])
+    best, second = float(named[order[0]]), float(named[order[1]])
+    won, lost = best * (1 - second), second * (1 - best)
+    facts = (won, lost, best - second, math.nan)
+    return tuple(order), independent(tuple(float(named[n]) for n in order)), facts, best - second, False
+
+
+def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference: float | None) -> _Asked:
+    cmp = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
+    if not cmp.scorer:
+        raise InputError("the pilot has no score; give score=, as in fh.compare")
+    scale = Scale.of(bounds, lower=cmp._lower)
+    grid = cmp._grid
+    known = grid.means[~np.isnan(grid.means).any(axis=1)]
+    if grid.means.shape[1] < 2 or len(known) < FEWEST:
+        raise InputError(
+            f"the pilot has {counted(len(known), 'row')} with a score of every variant; "
+            f"give {FEWEST} rows of two variants at least"
+        )
+    for name, column in zip(grid.variants, known.T, strict=True):
+        scale.check(column, where=name)
+    scores = scale.of_scores(known)
+    places = _best_first(scores, by_rank=scale.by_rank)
+    names, scores = tuple(grid.variants[i] for i in places), scores[:, places]
+    apart = np.sign(scores[:, 0] - scores[:, 1]) if scale.by_rank else scores[:, 0] - scores[:, 1]
+    draw = resampled(scores)
+    if difference is not None:
+        apart = _moved(apart, scale.unit_of(abs(difference)) if difference else 0.0)
+        names, draw = names[:2], resampled(np.column_stack([np.maximum(apart, 0), np.maximum(-apart, 0)]))
+    yes_no = bool(np.isin(apart, (-1.0, 0.0, 1.0)).all())
+    won, lost = float((apart > 0).mean()), float((apart < 0).mean())
+    facts = (won, lost, float(apart.mean()), math.nan if yes_no else float(apart.std(ddof=1)))
+    return names, draw, facts, scale.in_units(float(apart.mean())), scale.by_rank
+
+
+def _best_first(scores: NDArray[np.float64], *, by_rank: bool) -> list[int]:
+    if not by_rank:
+        return [int(i) for i in np.argsort(-scores.mean(axis=0), kind="stable")]
+    ahead = np.sign(scores[:, :, None] - scores[:, None, :]).mean(axis=(0, 2))
+    return [int(i) for i in np.argsort(-ahead, kind="stable")]
+
+
+def _moved(apart: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
+    """Return differences like these with another mean; of yes and no, as many rows differ where that can be."""
+    if not np.isin(apart, (-1.0, 0.0, 1.0)).all():
+        return np.asarray(np.clip(apart - apart.mean() + mean, -1.0, 1.0))
+    rows = 2_000  # of which shares are exact to a twentieth of a percent
+    differing = max(float((apart != 0).mean()), mean)
+    won, lost = round(rows * (differing + mean) / 2), round(rows * (differing - mean) / 2)
+    return np.concatenate([np.ones(won), -np.ones(lost), np.zeros(rows - won - lost)])
+
+
+def _fixed_rows(facts: tuple[float, float, float, float], *, power: float, alpha: float) -> float:
+    won, lost, mean, spread = facts
+    if math.isnan(spread):
+        return rows_of_mcnemar(won, lost, power=power, alpha=alpha)
+    return rows_of_numbers(mean, spread, power=power, alpha=alpha)

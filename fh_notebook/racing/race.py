@@ -1,0 +1,231 @@
+"""`Race`: what a user holds of a race.
+
+Rule of this file: it reads and hands on. What may be concluded is in `evidence.py`, the order of rows in `course.py`,
+what is sent when in `sending.py`; the calls are a batch's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from fh_notebook import views
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.events import Event, Finished
+from fh_notebook.batching.progress import Progress, progress_of
+from fh_notebook.batching.running import Windows
+from fh_notebook.log import log
+from fh_notebook.racing import asking
+from fh_notebook.racing.course import AT_ONCE, Course
+from fh_notebook.racing.marking import Marker, calls_service, is_lower
+from fh_notebook.racing.progress_text import RaceDisplay, RaceText
+from fh_notebook.racing.scale import Bounds, Scale
+from fh_notebook.racing.sending import Sender
+from fh_notebook.racing.showing import Showing
+from fh_notebook.racing.tables import pairs_table, summary_table
+from fh_notebook.racing.tally import PATIENCE, Tally
+from fh_notebook.racing.words import BUDGET_SPENT, INTERRUPTED, verdict
+
+__all__ = ["Race"]
+
+
+class Race(Showing):
+    """What came of a race. Made by :func:`fh_notebook.race`.
+
+    Attributes
+    ----------
+    batch : Batch
+        Of all rows and variants: what the race has run is done, the rest pending. ``race.batch.resume()`` runs it.
+    variants : tuple of str
+        In the order of the plan.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[Any, Callable[[Event], object]], Batch],
+        *,
+        score: Any,
+        alpha: float,
+        min_difference: float | None,
+        patience: int | None,
+        lookahead: int | None,
+        bounds: Bounds,
+        failed: str,
+        seed: int,
+        progress: Any,
+        on_event: Callable[[Event], object] | None,
+    ) -> None:
+        self._progress, self._on_event = progress, on_event
+        self._sender: Sender | None = None
+        scale = Scale.of(bounds, lower=is_lower(score))
+        asking.check_zero(failed, asking.named(score), lower=scale.lower)
+        self.batch = begin(self._display, self._hear)
+        self._control = control = self.batch._control
+        self.variants = asking.checked_variants(control.plan().variants)
+        self._tally = Tally(self.variants, scale=scale, alpha=alpha, min_difference=min_difference, patience=patience)
+        marker = Marker(score, self.variants, failed=failed)
+        at_once = AT_ONCE if not calls_service(score) else 1
+        self._course = Course(control, self._tally, marker, seed=seed, scored_at_once=at_once)
+        self._lookahead = lookahead
+        self._shown: RaceDisplay | None = None
+        self._calls = self._calls_before = 0
+
+    # --- what it found
+
+    @property
+    def winner(self) -> str | None:
+        """The variant that is left; ``None`` where none is, yet."""
+        return self._tally.winner
+
+    @property
+    def ending(self) -> str:
+        """How it ended: ``winner``, ``no difference``, ``budget spent`` or ``interrupted``; empty while it has not."""
+        if self._tally.ending:
+            return BUDGET_SPENT if self._tally.ending == PATIENCE else self._tally.ending
+        if self.running or not self._has_begun:
+            return ""
+        stopped = self.batch.stopped
+        return INTERRUPTED if stopped is not None and stopped.reason == "cancelled" else BUDGET_SPENT
+
+    @property
+    def calls(self) -> int:
+        """Requests that the race has sent, refused ones included."""
+        return self._calls + (self._control.counts.calls - self._calls_before if self.running else 0)
+
+    @property
+    def calls_left(self) -> int:
+        """Requests that it would take at the most to run all other rows, of who is still in, within `max_calls`."""
+        left = self._course.calls_left()
+        most = self._control.plan().max_calls
+        return left if most is None else max(0, min(left, most - (self.calls - self._calls)))
+
+    @property
+    def reused(self) -> int:
+        """Answers that evidence was taken of and that the race did not pay for."""
+        return self._course.reused
+
+    @property
+    def rows(self) -> int:
+        """Rows that evidence was taken of."""
+        return self._tally.rows
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Who was dropped, and after how many rows, in this order."""
+        return dict(self._tally.dropped)
+
+    @property
+    def running(self) -> bool:
+        """Whether calls are being made."""
+        return self._sender is not None
+
+    def summary(self) -> pd.DataFrame:
+        """Return one line a variant.
+
+        Columns: ``variant``; ``standing``: ``winner``, ``racing`` or ``dropped``; ``rows`` with a score, and their
+        ``mean``; ``evidence`` that somebody is better, after the family of all variants is paid for, and ``threshold``,
+        at which it is dropped; ``dropped_after``: rows.
+        """
+        return summary_table(self._tally)
+
+    def pairs(self) -> pd.DataFrame:
+        """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
+
+        Columns: ``a, b, n``; ``wins, losses`` of b; ``difference`` (b - a; by rank, the share of rows on which b is
+        ahead less that on which it is behind) with its confidence sequence ``ci_low, ci_high``, which holds for all
+        pairs at all moments at once; ``ahead``: who is; ``evidence`` that it is better, and ``needed``: what that must
+        reach to drop the other one; ``rows_more``: about how many more rows that takes.
+        """
+        return pairs_table(self._tally)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that claims no more than the evidence."""
+        return verdict(self._tally, ending=self.ending, why=self._why, spent=self.spent)
+
+    @property
+    def _why(self) -> str:
+        stopped = self.batch.stopped
+        if self._tally.ending == PATIENCE:
+            return f"no variant was dropped in {self._tally.patience:,} rows (patience)"
+        return stopped.message if stopped is not None else f"all {self.rows:,} rows are used" if self.rows else ""
+
+    # --- running it
+
+    def resume(self, *, retry_unknown: bool = False) -> Race:
+        """Go on where it was, unless the evidence has ended it; return the race itself.
+
+        Raises
+        ------
+        SettingsError
+            Its batch is running.
+        AuthError
+            The service refused the key at the first call.
+        """
+        if not self._tally.ending:
+            windows = self._begin(retry_unknown=retry_unknown)
+            try:
+                self._control.start(windows, wait=True)
+                self._course.decide()  # what came in with the stop
+            finally:
+                self._end()
+        return self
+
+    async def aresume(self, *, retry_unknown: bool = False) -> Race:
+        """Await :meth:`resume`."""
+        if not self._tally.ending:
+            windows = self._begin(retry_unknown=retry_unknown)
+            try:
+                await self._control.astart(windows)
+                await asyncio.to_thread(self._course.decide)
+            finally:
+                self._end()
+        return self
+
+    _make_display: Callable[[], RaceDisplay] | None = None
+    _has_begun = False
+    _most_calls: int | None = None
+    """Which the present start would make at the most."""
+    is_shown = False
+    """Whether a display has shown all that is known of it."""
+
+    def _begin(self, *, retry_unknown: bool) -> Windows:
+        opened = self._control.open_windows(retry_unknown=retry_unknown)
+        self._has_begun = True
+        self._calls_before = self._control.counts.calls
+        self._sender = Sender(self._course, self._control, lookahead=self._lookahead)
+        self._most_calls = self.calls_left
+        return self._sender.windows(opened)
+
+    def _end(self) -> None:
+        self._calls, self._sender = self.calls, None
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            shown.finish()
+            self.is_shown = shown.shows_all
+
+    def _hear(self, event: Event) -> None:
+        """Wake the sender, and tell the user's function."""
+        if self._sender is not None and isinstance(event, Finished):
+            self._sender.heard(event)
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:
+                log.warning("%s raised; it is not called again", self._on_event, exc_info=True)
+                self._on_event = None
+
+    def show_by(self, display: Callable[[], RaceDisplay]) -> None:
+        """Have every start of the race shown by what `display` makes."""
+        self._make_display = display
+
+    def _display(self) -> Progress:
+        """Return what shows a start: the race's own display, or the batch's where its rest is run."""
+        if not self.running or (self._progress is not True and self._make_display is None):
+            return progress_of(self._progress)
+        made = self._make_display() if self._make_display else views.knock("race.progress", self)
+        self._shown = made or RaceText(self)
+        return self._shown

@@ -1,0 +1,210 @@
+"""`race` and `arace`: begin to race the variants of a deployment over rows.
+
+Rule of this file: whatever cannot be meant is told before anything is kept or called. What comes of it is a `Race`, in
+`race.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.delivery import Delivery
+from fh_notebook.batching.events import Event
+from fh_notebook.batching.lookup import Reuse
+from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.start import batch as begin_batch
+from fh_notebook.batching.stopping import RESUME, going_on, going_on_by
+from fh_notebook.contract.models import Deployment
+from fh_notebook.racing import asking
+from fh_notebook.racing.marking import check_score
+from fh_notebook.racing.race import Race
+from fh_notebook.racing.scale import Bounds
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.receiver import CallbackReceiver
+
+__all__ = ["arace", "race"]
+
+
+def race(
+    rows: Any,
+    deployment: Deployment | str,
+    *,
+    variants: Any = None,
+    score: Any,
+    alpha: float = 0.05,
+    max_calls: int | None = None,
+    min_difference: float | None = None,
+    patience: int | None = None,
+    lookahead: int | None = None,
+    bounds: Bounds = None,
+    failed: Literal["drop", "zero"] = "drop",
+    seed: int = 0,
+    client: Client | AsyncClient | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    repeats: int = 1,
+    metadata: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    max_concurrency: int | None = None,
+    max_seconds: float | None = None,
+    max_cost: float | None = None,
+    rate: float | str | None = None,
+    fail_on_error: bool | float | int = False,
+    on_invalid: Literal["raise", "skip"] = "raise",
+    reuse: Reuse = "store",
+    retry_unknown: bool = False,
+    dry_run: bool = False,
+    progress: Any = True,
+    on_event: Callable[[Event], object] | None = None,
+    delivery: Delivery = "direct",
+    receiver: CallbackReceiver | None = None,
+) -> Race:
+    """Run rows through variants, in a random order, until it is clear which variant is better; then stop.
+
+    Whole rows are run, all variants that are still in next to each other. After every row the evidence is looked at; a
+    variant is dropped as soon as somebody beats it, and the last one wins. The error rate stays true although it was
+    looked at all the time: with a chance of at most `alpha`, over all pairs and all looks, a best variant is ever
+    dropped (the argument is at `fh_notebook.racing.evidence.Evidence`). The claim is about the population that the rows
+    come from, as if they were drawn from it at random.
+
+    What was answered before costs nothing, whoever asked for it. The calls are those of a batch, which is at
+    :attr:`Race.batch`: the same cell goes on where it was, and ``race.batch.resume()`` runs all other rows.
+
+    Parameters
+    ----------
+    rows : DataFrame, list of dicts, or path
+        As in :func:`batch`, but no iterator: all rows must be known to be drawn from.
+    deployment : Deployment or str
+        What to run.
+    variants : iterable of str or tuple, optional
+        At least two; all that the deployment names by default.
+    score : str, function or None
+        As in :func:`compare`. A judge's calls are not the race's, and not among `max_calls`.
+    alpha : float
+        The chance to ever drop a best variant.
+    max_calls : int, optional
+        At most this many requests, now.
+    min_difference : float, optional
+        The least difference that matters, in the unit of the score: the race also ends when the confidence sequences of
+        all pairs that are in leave out every larger one, each at `alpha` over all pairs and looks.
+    patience : int, optional
+        End after so many rows in which no variant was dropped.
+    lookahead : int, optional
+        So many rows may run beyond the last decided one; by default the concurrency limit divided by the jobs of a row,
+        at most 8.
+    bounds : (lowest, highest), "ranks" or None
+        Between which scores are; beyond them a score counts as the bound, and it is said. By default 0 and 1, and a
+        score beyond is an error. ``"ranks"`` needs no bounds: only who is ahead on a row counts, and a claim is about
+        how often one is ahead of the other. That is the default where a lower score is the better one (seconds).
+    failed : {"drop", "zero"}
+        A failed run has no score, or counts as 0.
+    seed : int
+        Of the order of rows.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+    reuse : {"store", "batch"}, timedelta or None
+        Which kept answers count: all, those of this race's name, those that young, none.
+    inputs, repeats, metadata, name, max_concurrency, max_seconds, max_cost, rate, fail_on_error, on_invalid
+        As in :func:`batch`. A repeat is no new row: repeats of a row are averaged.
+    retry_unknown, dry_run, progress, on_event, delivery, receiver
+        As in :func:`batch`.
+
+    Returns
+    -------
+    Race
+        Also when a limit or an interrupt ended it: ``race.resume()``, or the same cell, goes on.
+
+    Raises
+    ------
+    InputError
+        Rows, mapping, inputs or score do not fit; or a score is beyond 0 and 1 (then what was answered is kept).
+    SettingsError
+        An option, the key or the address cannot be used.
+    StoreError
+        The file of kept answers cannot be used: no call was made.
+    AuthError
+        The service refused the key at the very first call.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("echo", variant="loud")
+    ... def loud(text: str) -> str:
+    ...     return text.upper()
+    >>> @hive.workflow("echo", variant="plain")
+    ... def plain(text: str) -> str:
+    ...     return text
+    >>> rows = [{"text": f"row {i}", "expected_output": f"row {i}"} for i in range(100)]
+    >>> ran = fh.race(rows, "echo", score=fh.score.exact(), lookahead=1, client=hive.client(), progress=False)
+    >>> ran.winner, ran.calls
+    ('plain', 16)
+    """
+    made = _prepare(locals())
+    return made if dry_run else made.resume(retry_unknown=retry_unknown)
+
+
+async def arace(
+    rows: Any,
+    deployment: Deployment | str,
+    *,
+    variants: Any = None,
+    score: Any,
+    alpha: float = 0.05,
+    max_calls: int | None = None,
+    min_difference: float | None = None,
+    patience: int | None = None,
+    lookahead: int | None = None,
+    bounds: Bounds = None,
+    failed: Literal["drop", "zero"] = "drop",
+    seed: int = 0,
+    client: Client | AsyncClient | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    repeats: int = 1,
+    metadata: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    max_concurrency: int | None = None,
+    max_seconds: float | None = None,
+    max_cost: float | None = None,
+    rate: float | str | None = None,
+    fail_on_error: bool | float | int = False,
+    on_invalid: Literal["raise", "skip"] = "raise",
+    reuse: Reuse = "store",
+    retry_unknown: bool = False,
+    dry_run: bool = False,
+    progress: Any = True,
+    on_event: Callable[[Event], object] | None = None,
+    delivery: Delivery = "direct",
+    receiver: CallbackReceiver | None = None,
+) -> Race:
+    """Await :func:`race`: the same arguments, results and errors, from any running loop."""
+    made = _prepare(locals())
+    return made if dry_run else await made.aresume(retry_unknown=retry_unknown)
+
+
+def _prepare(arguments: dict[str, Any]) -> Race:
+    """Check and look up everything, and call nothing."""
+    asked = dict(arguments)
+    own = {name: asked.pop(name) for name in _OWN}
+    asked.pop("dry_run")
+    asking.check(asked["rows"], own)
+    asked["rows"] = rows = read_rows(asked["rows"])
+    check_score(own["score"], rows)
+    again = nullcontext() if going_on() != RESUME else going_on_by("race.resume()")
+
+    def begin(progress: Any, on_event: Callable[[Event], object]) -> Batch:
+        with again:
+            return begin_batch(**asked, progress=progress, on_event=on_event, dry_run=True)
+
+    return Race(begin, **own)
+
+
+_OWN: Final = (
+    *("score", "alpha", "min_difference", "patience", "lookahead"),
+    *("bounds", "failed", "seed", "progress", "on_event"),
+)

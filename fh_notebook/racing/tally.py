@@ -1,0 +1,281 @@
+"""What a race knows: the rows that were decided, the evidence of them, and how it ends. Pure: scores -> a standing.
+
+Rule of this file: rows are taken in one order, whoever answers first; the same rows give the same standing, however
+often somebody looked in between.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fh_notebook.racing.bets import BETS, excludes, interval
+from fh_notebook.racing.evidence import Evidence
+from fh_notebook.racing.scale import Scale
+
+__all__ = ["NO_DIFFERENCE", "PATIENCE", "WINNER", "PairStanding", "Tally"]
+
+Numbers = NDArray[np.float64]
+
+WINNER: Final = "winner"
+NO_DIFFERENCE: Final = "no difference"
+PATIENCE: Final = "patience"
+
+ROOM: Final = 64
+"""Rows that there is room for at first."""
+ENDS_EACH: Final = 100
+"""As `LOOKS_EACH`, of whether no difference is left: beyond 100 rows, a look after each costs more than it saves."""
+LOOKS_EACH: Final = 20
+"""A confidence sequence is drawn after each of the first rows, then at this many moments while the rows double."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairStanding:
+    """Two variants of a race, on the rows that both have a score of."""
+
+    a: str
+    b: str
+    n: int
+    wins: int
+    """Of b."""
+    losses: int
+    lead: float
+    """How much better b is on average, in the unit of the score; by rank, the share of rows won less that lost."""
+    low: float
+    high: float
+    """The confidence sequence of the lead: those of all pairs hold at all moments at once."""
+    evidence: float
+    """The wealth of who bet that b is better."""
+    needed: float
+    """The wealth at which a is dropped, all other evidence as it is."""
+    rows_more: float
+    """About how many more rows that takes at this lead; infinite where there is none."""
+
+
+class Tally:
+    """The rows of a race so far.
+
+    Parameters
+    ----------
+    variants : sequence of str
+        In the order of the plan.
+    scale : Scale
+        How scores are compared.
+    alpha : float
+        The chance of a wrong claim.
+    min_difference : float, optional
+        The least difference that matters, in the unit of the score.
+    patience : int, optional
+        So many rows may pass without a variant being dropped.
+
+    Examples
+    --------
+    >>> tally = Tally(["a", "b"], scale=Scale(), alpha=0.05)
+    >>> while not tally.ending:
+    ...     tally.take(np.array([0.0, 1.0]))
+    >>> tally.ending, tally.winner, tally.rows
+    ('winner', 'b', 8)
+    """
+
+    def __init__(
+        self,
+        variants: Sequence[str],
+        *,
+        scale: Scale,
+        alpha: float,
+        min_difference: float | None = None,
+        patience: int | None = None,
+    ) -> None:
+        self.variants = tuple(variants)
+        self.scale = scale
+        self.alpha = alpha
+        self.min_difference = min_difference
+        self.patience = patience
+        self.ending = ""
+        """``winner``, ``no difference`` or ``patience`` once it has ended by itself."""
+        self.dropped: dict[str, int] = {}
+        """Who is out, and after which row."""
+        self.evidence = Evidence(len(self.variants), alpha=alpha, by_rank=scale.by_rank)
+        self.trail: list[Numbers] = []
+        """The evidence against each variant after each row."""
+        self.rows = 0
+        """Rows taken."""
+        self._table: Numbers = np.full((ROOM, len(self.variants)), np.nan)
+        self._paths: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
+        self._least = None if min_difference is None else scale.unit_of(min_difference)
+        self._within: dict[tuple[int, int], set[float]] = {}
+
+    @property
+    def _scores(self) -> Numbers:
+        """Rows x variants, as they are compared."""
+        return self._table[: self.rows]
+
+    @property
+    def racing(self) -> tuple[str, ...]:
+        """Who is still in, in the order of the plan."""
+        return tuple(name for name, is_in in zip(self.variants, self.evidence.racing, strict=True) if is_in)
+
+    @property
+    def winner(self) -> str | None:
+        """Who is left, where one is."""
+        return self.racing[0] if self.ending == WINNER else None
+
+    @property
+    def pair_alpha(self) -> float:
+        """The chance that the confidence sequence of one pair misses: that of all pairs is `alpha` (Bonferroni)."""
+        return self.alpha / math.comb(len(self.variants), 2)
+
+    def take(self, scores: Numbers) -> None:
+        """Take one row: the score of each variant in the order of the plan, NaN where there is none.
+
+        The scores of those who are out are left aside. Nothing is taken after the end.
+        """
+        if self.ending:
+            return
+        known = np.where(self.evidence.racing, self.scale.of_scores(scores), np.nan)
+        if self.rows == len(self._table):
+            self._table = np.concatenate([self._table, np.full_like(self._table, np.nan)])
+        self._table[self.rows] = known
+        self.rows += 1
+        out = self.evidence.take(known)
+        self.trail.append(self.evidence.adjusted)
+        self.dropped |= {name: self.rows for name, is_out in zip(self.variants, out, strict=True) if is_out}
+        self.ending = self._ends()
+
+    def _ends(self) -> str:
+        if bool(self.evidence.decided):
+            return WINNER
+        if self._least is not None and is_look(self.rows, ENDS_EACH) and self._are_alike(self._least):
+            return NO_DIFFERENCE
+        since = self.rows - max(self.dropped.values(), default=0)
+        return PATIENCE if self.patience is not None and since >= self.patience else ""
+
+    def _are_alike(self, least: float) -> bool:
+        """Whether the confidence sequence of each pair that is in leaves out every difference larger than `least`.
+
+        The intersection of what was left out at any moment counts, so a side that was left out once stays out. The
+        wealth is convex in the difference (`interval`), so to leave out an end is to leave out all that is beyond.
+        """
+        pairs = self._pairs_in()
+        for pair in pairs:
+            apart = self.apart(*pair)
+            known = apart[~np.isnan(apart)]
+            if not len(known):
+                continue
+            found = self._within.setdefault(pair, set())
+            mean = float(known.mean())
+            for side in (-least, least):
+                # Beyond the side, as seen from the mean; a mean that is beyond it itself has the side behind it.
+                if side not in found and (mean - side) * side < 0 and excludes(known, side, self.pair_alpha):
+                    found.add(side)
+        return all(len(self._within.get(pair, ())) == 2 for pair in pairs)
+
+    def _pairs_in(self) -> list[tuple[int, int]]:
+        places = np.flatnonzero(self.evidence.racing).tolist()
+        return [(i, j) for i in places for j in places if i < j]
+
+    # --- what is seen of it
+
+    def apart(self, i: int, j: int) -> Numbers:
+        """Return how much better `j` was than `i` on each row; NaN where one of them has no score."""
+        apart: Numbers = self._scores[:, j] - self._scores[:, i]
+        return np.sign(apart) if self.scale.by_rank else apart
+
+    def path(self, i: int, j: int) -> list[tuple[int, float, float]]:
+        """Return the confidence sequence of j's lead over i: row, lower and upper end, in the unit of the score.
+
+        Each is the intersection of all before it. The moments are fixed by the rows, not by who looks.
+        """
+        if i > j:
+            return [(row, -high, -low) for row, low, high in self.path(j, i)]
+        path = self._paths.setdefault((i, j), [])
+        apart = self.apart(i, j)
+        for row in looks(after=path[-1][0] if path else 0, to=self.rows):
+            path.append(self._next(path, row, apart))
+        now = [self._next(path, self.rows, apart)] if self.rows and (not path or path[-1][0] < self.rows) else []
+        return [(row, self.scale.in_units(low), self.scale.in_units(high)) for row, low, high in (*path, *now)]
+
+    def _next(self, path: Sequence[tuple[int, float, float]], row: int, apart: Numbers) -> tuple[int, float, float]:
+        low, high = interval(apart[:row], self.pair_alpha)
+        return (row, max(low, path[-1][1]), min(high, path[-1][2])) if path else (row, low, high)
+
+    def pair(self, i: int, j: int) -> PairStanding:
+        """Return what is known of j against i."""
+        apart = self.apart(i, j)
+        known = apart[~np.isnan(apart)]
+        n = len(known)
+        (low, high) = self.path(i, j)[-1][1:] if self.rows else (self.scale.in_units(-1.0), self.scale.in_units(1.0))
+        evidence = float(self.evidence.pairs[i, j])
+        needed = self.evidence.needed(i, j)
+        return PairStanding(
+            a=self.variants[i],
+            b=self.variants[j],
+            n=n,
+            wins=int((known > 0).sum()),
+            losses=int((known < 0).sum()),
+            lead=self.scale.in_units(float(known.mean())) if n else math.nan,
+            low=low,
+            high=high,
+            evidence=evidence,
+            needed=needed,
+            rows_more=_rows_more(known, evidence, needed),
+        )
+
+    def leader(self) -> int:
+        """Return the place of who is in and has the least evidence against it."""
+        against = np.where(self.evidence.racing, self.evidence.adjusted, np.inf)
+        if self.rows and len(set(against[np.isfinite(against)])) == 1:
+            return int(np.argmax(np.where(self.evidence.racing, np.nan_to_num(self.means(), nan=-np.inf), -np.inf)))
+        return int(against.argmin())
+
+    def rivals(self) -> list[PairStanding]:
+        """Return the leader against each other variant, those who are still in first, the hardest to beat first."""
+        ahead = self.leader()
+        others = [i for i in range(len(self.variants)) if i != ahead]
+        told = [self.pair(i, ahead) for i in others]
+        return sorted(told, key=lambda p: (p.a in self.dropped, p.lead if p.n else math.inf))
+
+    def means(self) -> Numbers:
+        """Return the mean of what is compared, for each variant over its rows; NaN without any."""
+        table = self._scores
+        known = ~np.isnan(table)
+        counts = known.sum(axis=0)
+        means = np.full(len(counts), np.nan)
+        np.divide(np.where(known, table, 0.0).sum(axis=0), counts, out=means, where=counts > 0)
+        return means
+
+    def scored(self) -> list[int]:
+        """Return how many rows each variant has a score of."""
+        counts: list[int] = (~np.isnan(self._scores)).sum(axis=0).tolist()
+        return counts
+
+
+def looks(*, after: int, to: int) -> list[int]:
+    """Return the rows after which a confidence sequence is drawn.
+
+    Examples
+    --------
+    >>> looks(after=18, to=27), looks(after=100, to=119)
+    ([19, 20, 22, 24, 26], [102, 108, 114])
+    """
+    return [row for row in range(after + 1, to + 1) if is_look(row, LOOKS_EACH)]
+
+
+def is_look(row: int, each: int) -> bool:
+    """Whether a row is one of those after which somebody looks: all of the first, then `each` or more per doubling."""
+    return row % math.ceil(row / each) == 0
+
+
+def _rows_more(apart: Numbers, evidence: float, needed: float) -> float:
+    """Return about how many rows like these the wealth takes to grow to what is needed, by the bet that suits them."""
+    if evidence >= needed:
+        return 0.0
+    if not len(apart) or apart.mean() <= 0:
+        return math.inf
+    growth = float(np.log1p(np.outer(BETS, apart)).mean(axis=1).max())
+    return math.log(needed / max(evidence, 1e-12)) / growth if growth > 0 else math.inf

@@ -1,0 +1,154 @@
+"""A race in words. Pure: one sentence at its end, one line while it runs.
+
+Rule of this file: it claims no more than the evidence: "beats" is said of who was dropped, "no difference larger than"
+where the confidence sequences say so, and everything else is undecided, with its interval and what is lacking.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.verdict import size_text
+from fh_notebook.racing.tally import NO_DIFFERENCE, WINNER, PairStanding, Tally
+
+__all__ = ["BUDGET_SPENT", "INTERRUPTED", "Spent", "notes_of", "running_line", "verdict", "wider_intervals"]
+
+BUDGET_SPENT: Final = "budget spent"
+INTERRUPTED: Final = "interrupted"
+MANY_TIMES: Final = 30
+"""A difference that takes so many times the rows is none that anybody will look for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a race has cost."""
+
+    calls: int
+    left: int
+    """At the most, of all other rows."""
+    reused: int
+    all_rows: int
+
+    def __str__(self) -> str:
+        reused = f", {self.reused:,} reused" if self.reused else ""
+        return f"{counted(self.calls, 'call')}{reused}"
+
+
+def verdict(tally: Tally, *, ending: str, why: str, spent: Spent) -> str:
+    """Return what can be said, in one sentence, and how it ended."""
+    cost = f"{counted(tally.rows, 'row')} of {spent.all_rows:,}, {spent}"
+    if ending == WINNER:
+        return f"{tally.winner} wins: {_beaten(tally)} ({cost})."
+    if ending == NO_DIFFERENCE:
+        return f"{_alike(tally)} ({cost})."
+    if not ending:
+        return f"{'Racing' if tally.rows else 'Not begun'}: {_so_far(tally)} ({cost})."
+    begin = "Interrupted" if ending == INTERRUPTED else "Undecided"
+    return f"{begin}: {_so_far(tally)} ({cost}). {_capital(why)}."
+
+
+def _capital(why: str) -> str:
+    return f"Stopped: {why.rstrip('.')}" if why else "Stopped"
+
+
+def _beaten(tally: Tally) -> str:
+    told = []
+    for pair in tally.rivals():
+        after = f"after {counted(tally.dropped[pair.a], 'row')}"
+        told.append(f"{pair.a} is beaten {after}, by {_lead(pair, tally)}" if pair.n else f"{pair.a} is beaten {after}")
+    return "; ".join(told)
+
+
+def _alike(tally: Tally) -> str:
+    least = size_text(tally.min_difference or 0.0)
+    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
+    pairs = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
+    inside = "; ".join(f"{pair.b} against {pair.a} {_interval(pair, tally)}" for pair in pairs)
+    return f"No difference larger than {least} between {_listed(tally.racing)}: {inside}{out}"
+
+
+def _so_far(tally: Tally) -> str:
+    if not tally.rows:
+        return "no row is decided yet"
+    rivals = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
+    if not rivals:  # somebody looks at the very moment of a drop
+        return f"{tally.racing[0]} is left"
+    hardest = rivals[0]
+    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
+    if not hardest.n:
+        return f"no row has a score of both {hardest.b} and {hardest.a}{out}"
+    if hardest.lead <= 0:
+        return f"{hardest.b} and {hardest.a} are level, {_interval(hardest, tally)}{out}"
+    return f"{hardest.b} is ahead of {hardest.a} by {_lead(hardest, tally)}; {_lacking(hardest)}{out}"
+
+
+def _lead(pair: PairStanding, tally: Tally) -> str:
+    if tally.scale.by_rank:
+        return (
+            f"{pair.wins:,} rows to {pair.losses:,} (lead {size_text(pair.lead)} of the rows, {_interval(pair, tally)})"
+        )
+    return f"{size_text(pair.lead)} ({_interval(pair, tally)})"
+
+
+def _interval(pair: PairStanding, tally: Tally) -> str:
+    return f"{100 * (1 - tally.alpha):g}% confidence sequence {size_text(pair.low)} to {size_text(pair.high)}"
+
+
+def _lacking(pair: PairStanding) -> str:
+    more = pair.rows_more
+    if not math.isfinite(more) or more > MANY_TIMES * max(pair.n, 1):
+        return "at this difference it would hardly ever be decided"
+    return f"about {counted(max(1, _about(more)), 'more row')} would decide it at this difference"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _about(number: float) -> int:
+    """Two digits are as many as such an estimate has."""
+    unit: int = 10 ** max(0, int(math.log10(max(number, 1))) - 1)
+    return math.ceil(number / unit) * unit
+
+
+def running_line(tally: Tally, spent: Spent) -> str:
+    """Return how far a race is, in one line."""
+    bar = 1 / tally.alpha
+    evidence = dict(zip(tally.variants, tally.evidence.adjusted.tolist(), strict=True))
+    against = ", ".join(f"{name} {evidence[name]:.2g}" for name in tally.racing)
+    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
+    return (
+        f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
+        f"evidence against (out at {bar:g}): {against}{out}"
+    )
+
+
+def wider_intervals(tally: Tally) -> tuple[str, ...]:
+    """Say why the interval of who was beaten may reach 0, where one does."""
+    if len(tally.variants) < 3 or not any(pair.a in tally.dropped and pair.low <= 0 for pair in tally.rivals()):
+        return ()
+    pairs = math.comb(len(tally.variants), 2)
+    return (
+        f"The confidence sequences of all {pairs} pairs hold at once, which claims more than who is beaten: so the one "
+        "of a beaten variant may still reach 0.",
+    )
+
+
+def notes_of(
+    *, failed: int, missing: int, beyond: int, rule: str, error: str, bounds: tuple[float, float]
+) -> list[str]:
+    """Return what must be said beside the numbers."""
+    said = []
+    if failed:
+        counts = "count as 0" if rule == "zero" else "have no score; failed='zero' would count them as 0"
+        said.append(f"{counted(failed, 'failed run')}: they {counts}.")
+    if missing:
+        said.append(f"{counted(missing, 'run')} without a score{f': {error}' if error else ''}.")
+    if beyond:
+        low, high = bounds
+        said.append(f"{counted(beyond, 'score')} beyond {low:g} and {high:g} counted as the bound.")
+    return said

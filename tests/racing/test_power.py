@@ -1,0 +1,103 @@
+"""`fh.power` for a race and for a fixed comparison."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import fh_notebook as fh
+from fh_notebook.errors import InputError
+from fh_notebook.racing.fixed_plan import power_of_mcnemar
+from tests.racing.quiz import Quiz, questions
+
+
+def frame_of(table: np.ndarray) -> pd.DataFrame:
+    rows, variants = table.shape
+    return pd.DataFrame(
+        {
+            "row": np.repeat(np.arange(rows), variants),
+            "variant": ["a", "b", "c"][:variants] * rows,
+            "score": table.ravel(),
+        }
+    )
+
+
+def test_assumed_rates_give_both_ways() -> None:
+    """0.6 against 0.8: the fixed plan of 118 rows, a race of a median some 60 % of it, and what looking costs."""
+    needs = fh.power(rates={"weak": 0.6, "strong": 0.8})
+    assert needs.variants == ("strong", "weak")
+    assert (needs.fixed_rows, needs.fixed_calls) == (118, 236)
+    assert 0.5 <= needs.race_rows / 118 <= 0.72
+    assert needs.race_calls < 0.85 * 236
+    assert 0.65 < needs.found_by_plan < 0.9 < needs.race_rows_high / 118
+    assert "a fixed comparison needs 118 rows (236 calls) for a 90% chance; a race takes about " in str(needs)
+    assert needs.table["way"].tolist() == ["fixed comparison", "race"]
+
+
+def test_the_power_of_the_exact_test_is_that_of_a_peer() -> None:
+    """Counted against scipy's binomial test, outcome by outcome."""
+    rows, won, lost = 40, 0.35, 0.1
+    expected = 0.0
+    for n in range(rows + 1):
+        found = [k for k in range(n // 2 + 1) if n and stats.binomtest(k, n).pvalue < 0.05 and 2 * k < n]
+        chance = stats.binom.pmf(found, n, lost / (won + lost)).sum() if found else 0.0
+        expected += stats.binom.pmf(n, rows, won + lost) * chance
+    assert power_of_mcnemar(rows, won, lost, alpha=0.05) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_pilot_batch_tells_what_a_race_like_it_needs() -> None:
+    """Rows are drawn from the pilot's; a difference of one's own may take the place of the one seen."""
+    quiz = Quiz({"weak": 0.5, "strong": 0.9})
+    pilot = fh.batch(questions(40), "quiz", client=quiz.hive.client(), progress=False)
+    needs = fh.power(pilot, races=100)
+    assert needs.variants == ("strong", "weak")
+    assert needs.race_rows < needs.fixed_rows < 60
+    assert quiz.calls == 80
+    assert fh.power(fh.compare(pilot), races=100) == needs
+    smaller = fh.power(pilot, difference=0.1, races=50)
+    assert smaller.difference == pytest.approx(0.1, abs=0.001)
+    assert smaller.fixed_rows > 2 * needs.fixed_rows
+
+
+def test_numbers_and_ranks_have_their_plans_too() -> None:
+    """Scores between 0 and 1 by their spread; of anything else, who is ahead."""
+    rng = np.random.default_rng(0)
+    table = np.clip(rng.normal((0.4, 0.55), 0.2, (60, 2)), 0, 1)
+    needs = fh.power(frame_of(table), score="score", races=60)
+    apart = table[:, 1] - table[:, 0]
+    z = stats.norm.ppf(0.975)
+    assert needs.fixed_rows == math.ceil(((z + stats.norm.ppf(0.9)) * apart.std(ddof=1) / apart.mean()) ** 2 + z**2 / 2)
+    ranked = fh.power(frame_of(100 * table), score="score", bounds="ranks", races=60)
+    assert ranked.variants == ("b", "a")
+    assert math.isfinite(ranked.fixed_rows)
+    three = fh.power(frame_of(np.clip(rng.normal((0.2, 0.3, 0.6), 0.2, (60, 3)), 0, 1)), score="score", races=60)
+    assert three.variants[0] == "c"
+
+
+def test_no_difference_needs_no_number() -> None:
+    """Then no number of rows is enough, and it is said."""
+    assert "there is no difference" in str(fh.power(rates=[0.5, 0.5], races=20))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({}, "give a pilot, or the rates"),
+        ({"rates": [0.5]}, "two variants at least"),
+        ({"rates": [0.5, 1.5]}, "the rate of variant 2 is 1.5"),
+        ({"rates": [0.5, 0.6], "power": 1}, "power is 1"),
+        ({"rates": [0.5, 0.6], "difference": 0.1}, "difference= is for a pilot"),
+        ({"pilot": frame_of(np.ones((3, 2))), "score": "score"}, "the pilot has 3 rows with a score of every variant"),
+        ({"pilot": frame_of(9 * np.ones((8, 2))), "score": "score"}, "give bounds="),
+        ({"pilot": frame_of(np.ones((8, 2))).drop(columns="score").assign(output="x")}, "the pilot has no score"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(arguments: dict[str, Any], told: str) -> None:
+    """In one line, with the cure."""
+    with pytest.raises(InputError, match=told.replace("(", r"\(")):
+        fh.power(**arguments)

@@ -1,0 +1,380 @@
+"""A race over a real hive in process, its calls counted there."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.events import Finished, Started
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.racing.course import in_order
+from tests.racing.quiz import Quiz, questions
+
+CLEAR = {"weak": 0.3, "strong": 0.95}
+
+
+def run(quiz: Quiz, rows: Any = 120, **options: Any) -> fh.Race:
+    given = {"score": fh.score.exact(), "client": quiz.hive.client(), "progress": False} | options
+    return fh.race(questions(rows) if isinstance(rows, int) else rows, "quiz", **given)
+
+
+def standing(race: fh.Race) -> Any:
+    """What a race found, without what it cost."""
+    return (race.winner, race.rows, race.summary().to_dict("records"), race.pairs().to_dict("records"))
+
+
+def test_a_race_names_the_better_one_and_pays_for_no_more_than_it_needs() -> None:
+    """It stops as soon as it is clear: calls are those that the hive counted, at most the lookahead more than decided."""
+    quiz = Quiz(CLEAR)
+    race = run(quiz, lookahead=2)
+    assert (race.winner, race.ending) == ("strong", "winner")
+    assert race.calls == quiz.calls == race.batch.counts.calls
+    assert 2 * race.rows <= race.calls <= 2 * (race.rows + 2)
+    assert race.rows < 40
+    assert race.reused == 0
+    assert race.dropped == {"weak": race.rows}
+    assert race.verdict.startswith("strong wins: weak is beaten after")
+    assert race.batch.counts.pending == 240 - race.calls
+
+
+def test_the_rest_can_be_run_and_compared_as_any_batch() -> None:
+    """A race widens into a full batch: what it has answered is paid for once, and its own calls stay what they were."""
+    quiz = Quiz(CLEAR)
+    race = run(quiz)
+    spent = race.calls
+    race.batch.resume()
+    assert quiz.calls == 240
+    assert set(quiz.ran.values()) == {1}
+    assert race.calls == spent
+    assert fh.compare(race.batch).summary()["n"].tolist() == [120, 120]
+    assert race.batch.name in fh.history()["name"].tolist()
+
+
+def test_a_race_over_answered_rows_costs_nothing() -> None:
+    """What a batch has answered, under whatever name, is evidence without a call; and so is another race."""
+    quiz = Quiz(CLEAR)
+    fh.batch(questions(120), "quiz", name="monday", client=quiz.hive.client(), progress=False)
+    race = run(quiz)
+    assert (race.winner, race.calls, quiz.calls) == ("strong", 0, 240)
+    assert race.reused == 2 * race.rows
+    again = run(quiz)
+    assert standing(again) == standing(race)
+
+
+def test_evidence_is_taken_in_the_order_of_rows_whoever_answers_first() -> None:
+    """Slow rows, eight at once or one by one: the same rows are decided in the same order, with the same evidence."""
+    found = []
+    for lookahead, wait in (
+        (1, {}),
+        (8, {n: 0.05 * (n % 4) for n in range(60)}),
+        (3, dict.fromkeys(range(0, 60, 5), 0.03)),
+    ):
+        quiz = Quiz({"weak": 0.5, "strong": 0.8}, wait=wait)
+        finished: list[int] = []
+        race = run(quiz, 60, lookahead=lookahead, max_concurrency=16, on_event=_positions(finished))
+        found.append(standing(race))
+    assert found[0] == found[1] == found[2]
+
+
+def _positions(into: list[int]) -> Any:
+    return lambda event: into.append(event.job.position) if isinstance(event, Finished) else None
+
+
+def test_at_most_the_lookahead_runs_beyond_the_last_decided_row() -> None:
+    """While one row is not answered, no row further than the lookahead is called."""
+    stuck, go = threading.Event(), threading.Event()
+    hive = fh.local.LocalHive()
+    seen: list[int] = []
+
+    for name in ("a", "b"):
+
+        @hive.workflow("quiz", variant=name)
+        def answer(number: int) -> str:
+            seen.append(number)
+            if len(seen) == 1:
+                stuck.set()
+                assert go.wait(60)
+            return "yes"
+
+    started: list[int] = []
+    enough = threading.Event()
+
+    def hear(event: Any) -> None:
+        if isinstance(event, Started):
+            started.append(event.job.position)
+        if isinstance(event, Finished) and len(set(started)) == 3 and len(started) == 6:
+            enough.set()
+
+    def let_go() -> None:
+        stuck.wait(60)
+        enough.wait(60)
+        assert len(set(started)) == 3
+        go.set()
+
+    watcher = threading.Thread(target=let_go)
+    watcher.start()
+    race = fh.race(
+        questions(9), "quiz", score=fh.score.exact(), lookahead=3, max_concurrency=9,
+        client=hive.client(), progress=False, on_event=hear,
+    )  # fmt: skip
+    watcher.join(60)
+    assert race.rows == 9
+    assert list(dict.fromkeys(started)) == race._course.order
+
+
+def test_losers_are_dropped_and_not_called_any_more() -> None:
+    """Of four, three are dropped as the evidence comes; equal runners-up need not be told apart."""
+    quiz = Quiz({"a": 0.3, "b": 0.3, "best": 0.95, "hopeless": 0.0})
+    race = run(quiz, 200, lookahead=1)
+    assert race.winner == "best"
+    assert race.calls == quiz.calls
+    for name, row in race.dropped.items():
+        assert row <= quiz.calls_of(name) <= row + 1
+    assert next(iter(race.dropped)) == "hopeless"
+    assert race.summary().set_index("variant").loc["best", "standing"] == "winner"
+
+
+def test_a_spent_budget_says_the_interval_and_how_many_more_and_goes_on_where_it_was() -> None:
+    """`max_calls` ends it without an error; going on gives what one go would have given, and nothing is called twice."""
+    rates = {"weak": 0.5, "strong": 0.8}
+    quiz = Quiz(rates)
+    race = run(quiz, max_calls=20)
+    assert (race.winner, race.ending, race.calls, quiz.calls) == (None, "budget spent", 20, 20)
+    assert race.rows == 10
+    assert "confidence sequence" in race.verdict
+    assert "more rows would decide it" in race.verdict or "level" in race.verdict or "hardly" in race.verdict
+    assert "20 calls were made, the ceiling that max_calls sets" in race.verdict
+    assert "race.resume()" in race.verdict
+    while race.ending == "budget spent" and race.rows < 120:
+        race.resume()
+    whole = run(Quiz(rates))
+    assert standing(race) == standing(whole)
+    assert set(quiz.ran.values()) == {1}
+
+
+def test_the_services_own_cap_ends_it_as_a_batch() -> None:
+    """The daily cap is used up: the race is undecided, says why, and keeps what was answered."""
+    quiz = Quiz({"a": 0.5, "b": 0.5}, daily_cap=11)
+    race = run(quiz)
+    assert (race.ending, race.rows, quiz.calls) == ("budget spent", 5, 11)
+    assert "daily cap" in race.verdict
+
+
+STUCK = in_order(range(120), 0)[5]
+"""The row whose calls are out for long."""
+
+
+def _cancels_while_stuck() -> Any:
+    out: list[str] = []
+
+    def hear(event: Any) -> None:
+        if isinstance(event, Started) and event.job.position == STUCK:
+            out.append(event.job.variant)
+            if len(out) == 2:
+                fh.last_batch().cancel()
+
+    return hear
+
+
+@pytest.mark.parametrize("retry_unknown", [True, False])
+def test_an_interrupted_race_goes_on(retry_unknown: bool) -> None:
+    """Cancel while two calls are out: rows before them are decided, theirs waits for the next start. Called again, the
+    race ends as if nothing had been; else their row says nothing, which is told, and nothing is called twice."""
+    rates = {"weak": 0.4, "strong": 0.8}
+    quiz, whole = Quiz(rates, wait={STUCK: 1.0}), run(Quiz(rates))
+    race = run(quiz, on_event=_cancels_while_stuck(), lookahead=2)
+    assert race.ending == "interrupted"
+    assert race.verdict.startswith("Interrupted: ")
+    assert race.rows <= 5
+    assert race.batch.counts.unknown >= 2
+    race.resume(retry_unknown=retry_unknown)
+    assert race.winner == "strong"
+    assert race.ending == "winner"
+    if retry_unknown:
+        assert standing(race) == standing(whole)
+    else:
+        assert set(quiz.ran.values()) == {1}
+        assert any("runs without a score" in note for note in race.notes)
+
+
+def test_what_never_reached_the_service_is_called_when_it_goes_on() -> None:
+    """Nobody is there: nothing counts as a call, at most the first row has failed; later the very race goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    quiz = Quiz(CLEAR)
+    client = fh.Client(base_url=f"http://127.0.0.1:{port}/v1", api_key="fhk_0123456789abcdef")
+    race = run(quiz, client=client, variants=list(CLEAR), max_seconds=1.0)
+    assert (race.winner, race.ending, race.calls) == (None, "budget spent", 0)
+    assert race.rows <= 1
+    with quiz.hive.serve(port=port):
+        assert race.resume().winner == "strong"
+    assert race.calls == quiz.calls
+
+
+def test_no_difference_that_matters_ends_it_too() -> None:
+    """Two that always agree: the confidence sequence leaves every larger difference out, long before the rows end."""
+    quiz = Quiz({"a": 1.0, "b": 1.0})
+    race = run(quiz, 400, min_difference=0.2, lookahead=1)
+    assert (race.ending, race.winner) == ("no difference", None)
+    assert race.verdict.startswith("No difference larger than 0.20 between a and b: ")
+    line = race.pairs().iloc[0]
+    assert -0.2 <= line["ci_low"] <= 0 <= line["ci_high"] <= 0.2
+    assert race.rows < 100
+
+
+def test_patience_ends_a_race_that_drops_nobody() -> None:
+    """After so many rows without a drop it is given up, undecided."""
+    race = run(Quiz({"a": 0.5, "b": 0.5}), patience=7, lookahead=1)
+    assert (race.ending, race.rows) == ("budget spent", 7)
+    assert "no variant was dropped in 7 rows (patience)" in race.verdict
+
+
+def test_all_rows_may_not_be_enough() -> None:
+    """Then it says so, with the interval."""
+    race = run(Quiz({"a": 0.5, "b": 0.6}), 12)
+    assert (race.ending, race.rows) == ("budget spent", 12)
+    assert "all 12 rows are used" in race.verdict
+
+
+@pytest.mark.parametrize("failed", ["drop", "zero"])
+def test_a_failed_run_is_what_the_rule_says(failed: Any) -> None:
+    """It has no score, so that its row says nothing; or it counts as 0. Either way it is told."""
+    quiz = Quiz({"shaky": -0.7, "steady": 1.0})
+    race = run(quiz, 60, failed=failed)
+    assert race.ending == ("winner" if failed == "zero" else "budget spent")
+    assert any("failed run" in note for note in race.notes)
+    if failed == "drop":
+        assert race.pairs().iloc[0]["n"] < 60
+
+
+def test_a_repeat_is_no_new_row() -> None:
+    """Repeats of a row are averaged to one value: three times the calls, no more rows of evidence."""
+    quiz, once = Quiz(CLEAR), Quiz(CLEAR)
+    race, plain = run(quiz, repeats=3, lookahead=1), run(once, lookahead=1)
+    assert standing(race) == standing(plain)
+    assert race.calls == 3 * plain.calls
+
+
+def test_rows_that_ask_the_same_are_called_once() -> None:
+    """Equal rows have one answer; each is evidence, none is called twice."""
+    quiz = Quiz({"a": 0.5, "b": 0.5})
+    race = run(quiz, [*questions(5), *questions(5)])
+    assert (race.rows, quiz.calls) == (10, 10)
+
+
+def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
+    """A score beyond 0 and 1 is an error with the cure; with bounds it counts as the bound, and by rank needs none."""
+    quiz = Quiz({"a": 0.2, "b": 0.9})
+
+    def points(run: fh.Run) -> float:
+        return 50.0 if run.output == "yes" else 3.0
+
+    with pytest.raises(InputError, match=r"give bounds=\(lowest, highest\), or bounds='ranks'"):
+        run(quiz, score=points)
+    bounded = run(quiz, score=points, bounds=(0, 40))
+    assert bounded.winner == "b"
+    assert any("beyond 0 and 40 counted as the bound" in note for note in bounded.notes)
+    ranked = run(quiz, score=points, bounds="ranks")
+    assert ranked.winner == "b"
+    assert "rows to" in ranked.verdict
+    assert quiz.calls <= 2 * (max(bounded.rows, ranked.rows) + 8)
+
+
+def test_seconds_are_raced_by_rank_and_less_is_better() -> None:
+    """`elapsed_s` needs no bound: who is faster on a row is ahead."""
+    hive = fh.local.LocalHive()
+
+    @hive.workflow("quiz", variant="slow")
+    async def slow(number: int) -> str:
+        await asyncio.sleep(0.1)
+        return "yes"
+
+    @hive.workflow("quiz", variant="quick")
+    async def quick(number: int) -> str:
+        return "yes"
+
+    race = fh.race(questions(30), "quiz", score="elapsed_s", client=hive.client(), progress=False)
+    assert race.winner == "quick"
+    assert "rows to" in race.verdict
+
+
+def test_a_judge_scores_a_race_by_calls_of_its_own() -> None:
+    """A judge is asked row by row; its calls are its batch's, and the race counts only its own."""
+    quiz = Quiz(CLEAR)
+
+    @quiz.hive.workflow("jury", variant="v")
+    def jury(output: str) -> float:
+        return 1.0 if output == "yes" else 0.0
+
+    judge = fh.score.judge("jury", variant="v", client=quiz.hive.client(), progress=False)
+    race = run(quiz, score=judge, lookahead=1)
+    assert race.winner == "strong"
+    assert race.calls == quiz.calls
+    assert quiz.hive.counts.calls > quiz.calls
+
+
+def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
+    """`await fh.arace(...)` gives what `fh.race` gives."""
+    quiz = Quiz(CLEAR)
+
+    async def go() -> fh.Race:
+        return await fh.arace(questions(120), "quiz", score=fh.score.exact(), client=quiz.hive.client(), progress=False)
+
+    assert standing(asyncio.run(go())) == standing(run(Quiz(CLEAR)))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"rows": iter(questions(3))}, "an iterator does not; give list"),
+        ({"alpha": 0}, "alpha is 0"),
+        ({"patience": 0}, "patience is 0"),
+        ({"lookahead": 0}, "lookahead is 0"),
+        ({"min_difference": -1}, "min_difference is -1"),
+        ({"min_difference": 2}, "min_difference is 2; give a number above 0 and below 1"),
+        ({"bounds": (3, 1)}, "the first one must be the lower one"),
+        ({"bounds": "rank"}, "bounds is 'rank'"),
+        ({"failed": "nil"}, "failed is 'nil'"),
+        ({"seed": "x"}, "seed is 'x'"),
+        ({"variants": ["weak"]}, "a race needs two variants at least, and there is only 'weak'"),
+        ({"score": "elapsed"}, "did you mean 'elapsed_s'"),
+        ({"score": "elapsed_s", "failed": "zero"}, "lower is better"),
+        ({"score": fh.score.exact("answer")}, "there is no column 'answer' to compare with"),
+        ({"score": None, "rows": [{"number": 1}]}, "there is no score to race by"),
+    ],
+)
+def test_misuse_is_told_before_a_call(options: dict[str, Any], told: str) -> None:
+    """One line with the cure, and nothing was paid for."""
+    quiz = Quiz(CLEAR)
+    rest = {name: value for name, value in options.items() if name != "rows"}
+    with pytest.raises((InputError, SettingsError), match=told):
+        run(quiz, options.get("rows", 5), **rest)
+    assert quiz.calls == 0
+
+
+def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
+    """After five rows without any score it is told, rather than paying for all of them; what is answered is kept."""
+    quiz = Quiz(CLEAR)
+
+    def broken(run: fh.Run) -> float:
+        raise KeyError("no such part")
+
+    with pytest.raises(InputError, match=r"no run of the first 5 rows could be scored \(KeyError: 'no such part'\)"):
+        run(quiz, score=broken, lookahead=1)
+    assert quiz.calls <= 12
+    assert run(quiz).reused >= 10
+
+
+def test_a_race_that_is_only_planned_says_what_it_would_do() -> None:
+    """`dry_run=True` calls nothing; `resume()` begins."""
+    quiz = Quiz(CLEAR)
+    race = run(quiz, dry_run=True)
+    assert (race.ending, race.rows, quiz.calls) == ("", 0, 0)
+    assert "a race of 2 variants over at most 120 rows, at most 240 calls" in race.plan_line
+    assert race.verdict.startswith("Not begun")
+    assert race.resume().winner == "strong"

@@ -1,0 +1,99 @@
+"""What a race shows: text, page, figures, lines in a terminal; and nothing of a name is markup."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.comparing.verdict import size_text
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.race_progress import RaceView
+from fh_notebook.racing.progress_text import RaceText
+from tests.racing.quiz import Quiz, questions
+
+HOSTILE = "<img src=x onerror=alert(1)>$\\frac$"
+
+
+def run(quiz: Quiz, **options: Any) -> fh.Race:
+    given = {"score": fh.score.exact(), "client": quiz.hive.client(), "progress": False} | options
+    return fh.race(questions(60), "quiz", **given)
+
+
+@pytest.fixture(scope="module")
+def quiz() -> Quiz:
+    return Quiz({HOSTILE: 0.2, "strong": 0.95, "other": 0.4})
+
+
+def test_the_page_and_its_text_twin_say_the_same(quiz: Quiz) -> None:
+    """The sentence, each variant's standing and evidence, each pair's interval and threshold; escaped."""
+    race = run(quiz)
+    page, text = race._repr_html_(), repr(race)
+    words = re.sub(r"<[^>]+>", " ", page.replace("&lt;", "<").replace("&gt;", ">").replace("&#x27;", "'"))
+    assert race.verdict in text
+    assert "<img" not in page
+    for line in race.summary().to_dict("records"):
+        assert f"{line['rows']:,}" in words
+        assert line["standing"] in text
+    for pair in race._tally.rivals():
+        for figure in (f"{pair.wins:,}", size_text(pair.low), size_text(pair.high)):
+            assert figure in page
+            assert figure in text
+    assert "confidence sequence" in page
+    assert page.count("evidence") >= 2
+
+
+def test_the_figures_draw_and_tell(quiz: Quiz) -> None:
+    """Two panels, one alone when asked; their words name everybody, and no name is markup or a formula."""
+    race = run(quiz)
+    both = race.plot()
+    assert len(both.panels) == 2
+    assert both.alt.startswith("Evidence against each variant, out at 20: ")
+    for name in race.variants:
+        assert name in both.alt
+    page = both._repr_html_()
+    assert page.count("<svg") == 2
+    assert "<img" not in page
+    assert len(race.plot("intervals").panels) == 1
+    with pytest.raises(InputError, match="kind is 'x'; give 'evidence' or 'intervals'"):
+        race.plot("x")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="nothing to draw"):
+        run(quiz, dry_run=True).plot()
+
+
+def test_the_live_view_has_the_plan_the_line_and_in_the_end_the_picture() -> None:
+    """While it runs: calls spent and left, evidence against its bar; at its end the sentence and the figures."""
+    race = run(Quiz({"a": 0.5, "b": 0.6}), max_calls=20)
+    live, last = RaceView(race), RaceView(race, last=True)
+    assert "row 10 of 60; 20 calls, at most " in repr(live)
+    assert "evidence against (out at 20)" in live._repr_html_()
+    assert 'role="progressbar"' in live._repr_html_()
+    assert "<svg" not in live._repr_html_()
+    assert last._repr_html_().count("<svg") == 2
+    assert race.verdict in repr(last)
+    assert "at most 20 calls" in repr(live)
+
+
+def test_a_terminal_is_told_the_plan_and_the_end() -> None:
+    """Lines of text: the plan before the first call, the sentence after the last row."""
+    quiz, stream = Quiz({"weak": 0.3, "strong": 0.95}), io.StringIO()
+    race = run(quiz, dry_run=True)
+    race.show_by(lambda: RaceText(race, stream))
+    race.resume()
+    first, *_, last = stream.getvalue().splitlines()
+    assert "a race of 2 variants over at most 60 rows, at most 120 calls; alpha 0.05" in first
+    assert last == f"{race.batch.name}: {race.verdict}"
+    assert last.count("strong wins") == 1
+
+
+def test_a_race_that_is_run_on_as_a_batch_shows_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    """`race.batch.resume()` is a batch's start, with a batch's progress."""
+    race = run(Quiz({"weak": 0.3, "strong": 0.95}), progress=True)
+    assert "strong wins" in capsys.readouterr().err
+    race.batch.resume()
+    told = capsys.readouterr().err
+    assert "120 of 120 done" in told
+    assert "wins" not in told

@@ -1,0 +1,118 @@
+"""What a race knows after some rows, and the sentence that says it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fh_notebook.racing.scale import Scale
+from fh_notebook.racing.tables import pairs_table, summary_table
+from fh_notebook.racing.tally import Tally
+from fh_notebook.racing.words import Spent, running_line, verdict, wider_intervals
+
+SPENT = Spent(calls=8, left=20, reused=3, all_rows=40)
+
+
+def tally_of(rows: object, *, variants: int = 2, **options: object) -> Tally:
+    given = {"scale": Scale(), "alpha": 0.05} | options
+    tally = Tally([f"v{n}" for n in range(variants)], **given)  # type: ignore[arg-type]
+    for row in np.asarray(rows, dtype=float):
+        tally.take(row)
+    return tally
+
+
+def drawn(rates: tuple[float, ...], rows: int, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).random((rows, len(rates))) < rates).astype(float)
+
+
+def test_it_is_the_same_however_often_somebody_looked() -> None:
+    """A tally that was shown after every row and one that never was: the same tables and the same intervals."""
+    rows = drawn((0.5, 0.7), 57)
+    watched, alone = tally_of([]), tally_of(rows)
+    for row in rows:
+        watched.take(row)
+        watched.path(0, 1)
+        watched.pair(1, 0)
+    assert watched.path(0, 1) == alone.path(0, 1)
+    assert pairs_table(watched).equals(pairs_table(alone))
+
+
+def test_the_confidence_sequence_only_narrows_and_turns_with_the_pair() -> None:
+    """Each interval is within the one before it; from the other side it is the same with its sign turned."""
+    tally = tally_of(drawn((0.4, 0.5, 0.6), 60), variants=3)
+    path = tally.path(0, 2)
+    assert [row for row, _, _ in path][-1] == tally.rows
+    for (_, low, high), (_, lower, higher) in zip(path[1:], path, strict=False):
+        assert lower <= low <= high <= higher
+    assert tally.path(2, 0) == [(row, -high, -low) for row, low, high in path]
+
+
+def test_after_the_end_nothing_is_taken() -> None:
+    """Rows that come in late change nothing."""
+    tally = tally_of([[0, 1]] * 30)
+    assert (tally.ending, tally.rows, tally.winner, tally.dropped) == ("winner", 8, "v1", {"v0": 8})
+
+
+def test_numbers_are_told_in_their_own_unit() -> None:
+    """Between bounds of 10 and 30 a lead of 5 is told as 5, and where less is better b - a keeps its sign."""
+    rows = [[15.0, 20.0]] * 6
+    more = tally_of(rows, scale=Scale.of((10, 30), lower=False))
+    less = tally_of(rows, scale=Scale.of((10, 30), lower=True))
+    assert summary_table(more)["mean"].tolist() == summary_table(less)["mean"].tolist() == [15.0, 20.0]
+    for tally, ahead in ((more, "v1"), (less, "v0")):
+        line = pairs_table(tally).iloc[0]
+        assert (line["difference"], line["ahead"]) == (pytest.approx(5.0), ahead)
+        assert line["ci_low"] <= 5.0 <= line["ci_high"]
+    assert less.variants[less.leader()] == "v0"
+    ranked = tally_of(rows, scale=Scale.of("ranks", lower=True))
+    assert summary_table(ranked)["mean"].tolist() == [15.0, 20.0]
+    assert pairs_table(ranked).iloc[0]["ahead"] == "v0"
+
+
+@pytest.mark.parametrize(
+    ("tally", "ending", "why", "says"),
+    [
+        (tally_of([[0, 1]] * 8), "winner", "", ["v1 wins: v0 is beaten after 8 rows, by 1.00 (95% confidence sequence ", "(8 rows of 40, 8 calls, 3 reused)."]),
+        (tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided: v1 is ahead of v0 by 1.00 (95%", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
+        (tally_of([[0, 1], [1, 0]]), "budget spent", "x", ["Undecided: v0 and v1 are level, 95% confidence sequence"]),
+        (tally_of([[np.nan, 1]]), "interrupted", "x", ["Interrupted: no row has a score of both"]),
+        (tally_of([]), "budget spent", "the cap", ["Undecided: no row is decided yet (0 rows of 40"]),
+        (tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 0.10 between v0 and v1: "]),
+        (tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", ["at this difference it would hardly ever be decided"]),
+    ],
+)  # fmt: skip
+def test_each_ending_has_its_sentence(tally: Tally, ending: str, why: str, says: list[str]) -> None:
+    """Who wins, what is left out, what is lacking, and why it stopped."""
+    said = verdict(tally, ending=ending, why=why, spent=SPENT)
+    for part in says:
+        assert part in said
+
+
+def test_who_was_beaten_though_an_interval_reaches_0_is_explained() -> None:
+    """The intervals of all pairs hold at once, which is more than is claimed of who is beaten; it is said."""
+    tally = tally_of([[0, 0, 0, 1]] * 12, variants=4)
+    assert tally.winner == "v3"
+    [note] = wider_intervals(tally)
+    assert "all 6 pairs hold at once" in note
+    assert wider_intervals(tally_of([[0, 1]] * 8)) == ()
+
+
+def test_the_running_line_has_calls_evidence_and_who_is_out() -> None:
+    """In one line: how far, what was spent, what is left at the most, evidence against its bar."""
+    tally = tally_of([[0, 1, 1]] * 11, variants=3)
+    assert running_line(tally, SPENT).startswith(
+        "row 11 of 40; 8 calls, 3 reused, at most 20 left; evidence against (out at 20): v1 "
+    )
+    assert running_line(tally, SPENT).endswith("; dropped: v0")
+
+
+def test_about_how_many_rows_more_is_right_for_rows_like_these() -> None:
+    """Feeding on rows like those seen decides it at about the row that was told."""
+    rows = [[0, 1], [1, 1], [0, 1], [0, 0]] * 2
+    tally = tally_of(rows)
+    told = tally.pair(0, 1).rows_more
+    begun = tally.rows
+    for row in rows * 40:
+        tally.take(np.array(row, dtype=float))
+    assert tally.winner == "v1"
+    assert tally.rows - begun == pytest.approx(told, abs=4)
