@@ -21,6 +21,7 @@ from fh_notebook.comparing.needing import has_scipy
 from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import ALPHA, Pair, all_pairs, pairs_table
 from fh_notebook.comparing.power import POWER, power_table
+from fh_notebook.comparing.rating_part import Rating
 from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.scoring_again import Rescoring
 from fh_notebook.comparing.scoring_many import ManyScores
@@ -87,10 +88,11 @@ def compare(
     taken = read(score, False)
     made = Comparison(taken, pair_on=pair_on, failed=failed, which=which)
     made._begin(score, Rescoring(taken, read))
+    made._source = batch_or_frame
     return made
 
 
-class Comparison(ManyScores, Showing):
+class Comparison(ManyScores, Rating, Showing):
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
     Attributes
@@ -124,7 +126,9 @@ class Comparison(ManyScores, Showing):
 
     def _sibling(self, taken: Taken) -> Comparison:
         """Return a comparison of the same runs by another score."""
-        return Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
+        made = Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
+        made._source = self._source
+        return made
 
     # --- tables
 

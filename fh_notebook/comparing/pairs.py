@@ -51,7 +51,7 @@ class Pair:
     ties: int
     losses: int
     test: str
-    """``mcnemar_exact``, ``wilcoxon``, or ``none`` below six pairs."""
+    """``mcnemar_exact``, ``wilcoxon``, ``sign`` for what people preferred, or ``none`` below six pairs."""
     p: float
     p_holm: float = NAN
     effect: float
@@ -91,7 +91,15 @@ class Pair:
 
 
 def compared(
-    a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, tests: bool = True, lower: bool = False
+    a: str,
+    b: str,
+    first: Numbers,
+    second: Numbers,
+    *,
+    yes_no: bool,
+    tests: bool = True,
+    lower: bool = False,
+    sign: bool = False,
 ) -> Pair:
     """Compare two variants on the rows that both have a score of.
 
@@ -107,6 +115,8 @@ def compared(
         ``False`` leaves the tests out, which may need scipy.
     lower : bool
         Whether a lower score is the better one: then it is what wins.
+    sign : bool
+        Whether only who won a row is tested, as for what people preferred: how far is no number there.
 
     Raises
     ------
@@ -119,8 +129,9 @@ def compared(
     whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
     test, p, flipped = "none", NAN, NAN
     if tests and n >= FEWEST_PAIRS:
-        test = "mcnemar_exact" if whole else "wilcoxon"
-        p = mcnemar_exact(wins, losses) if whole else wilcoxon(apart)
+        test = "sign" if sign else "mcnemar_exact" if whole else "wilcoxon"
+        # McNemar's exact test is the sign test of the rows that differ.
+        p = mcnemar_exact(wins, losses) if sign or whole else wilcoxon(apart)
         flipped = p_permutation(apart)
     found = interval_of_mean(apart)
     return Pair(
@@ -136,7 +147,12 @@ def _mean(values: Numbers) -> float:
 
 
 def all_pairs(
-    grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, tests: bool = True, lower: bool = False
+    grid: Grid,
+    which: Iterable[tuple[str, str]] | None = None,
+    *,
+    tests: bool = True,
+    lower: bool = False,
+    sign: bool = False,
 ) -> list[Pair]:
     """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested.
 
@@ -146,7 +162,9 @@ def all_pairs(
         scipy is needed and not installed.
     """
     names = list(combinations(grid.variants, 2)) if which is None else list(which)
-    found = [compared(a, b, *grid.shared(a, b), yes_no=grid.yes_no, tests=tests, lower=lower) for a, b in names]
+    found = [
+        compared(a, b, *grid.shared(a, b), yes_no=grid.yes_no, tests=tests, lower=lower, sign=sign) for a, b in names
+    ]
     return _corrected(found)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
@@ -183,22 +183,29 @@ class _Keeper:
 
     def known(self, found: Sequence[Observation]) -> dict[tuple[int, str], Result]:
         """Return the kept scores of these runs."""
-        lines = {o.line for o in found if o.line}
-        if self._store is None or not lines:
-            return {}
-        kept = self._store.scores_by(self._version, lines)
-        return {key: _result_of_line(line) for key, line in kept.items()}
+        known: dict[tuple[int, str], Result] = {}
+        for store, part in self._by_store(found):
+            kept = store.scores_by(self._version, {o.line for o in part})
+            known |= {key: _result_of_line(line) for key, line in kept.items()}
+        return known
+
+    def _by_store(self, found: Iterable[Observation]) -> list[tuple[Store, list[Observation]]]:
+        """The runs that are kept, with the store that they are in: a batch out of a file has its own."""
+        parts: dict[int, tuple[Store, list[Observation]]] = {}
+        for observation in found:
+            store = self._store if observation.store is None else observation.store
+            if store is not None and observation.line:
+                parts.setdefault(id(store), (store, []))[1].append(observation)
+        return list(parts.values())
 
     def keep(self, scored: Sequence[tuple[Observation, Result]]) -> None:
         """Keep scores, but those with an error: they are tried again."""
-        lines = []
-        for observation, result in scored:
-            answer, of = self.key_of(observation)
-            if answer and result.error is None:
-                lines.append(_line_of_result(answer, of, result))
-        if self._store is not None and lines:
+        results = {id(observation): result for observation, result in scored if result.error is None}
+        for store, part in self._by_store(observation for observation, _ in scored if id(observation) in results):
+            keys = ((self.key_of(observation), results[id(observation)]) for observation in part)
+            lines = [_line_of_result(*key, result) for key, result in keys if key[0]]
             try:
-                self._store.keep_scores(self._version, lines).result()
+                store.keep_scores(self._version, lines).result()
             except StoreError as broken:
                 session.tell_once(f"Scores were not kept: {broken}")  # they are here, and shown
 

@@ -1,4 +1,5 @@
-"""Removing what was kept, over all tables: answers with their scores, and the batches that nothing is left of.
+"""Removing what was kept, over all tables: answers with their scores, and the batches that nothing is left of, with
+what people said of their outputs.
 
 Rule of this file: what is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain
 text. A batch that somebody is running is not touched.
@@ -10,6 +11,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+
+from fh_notebook.store import ratings
 
 __all__ = ["Which", "forget", "running"]
 
@@ -84,13 +87,16 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
     condition, values = which.of_batches()
     emptied = connection.execute(
-        f"SELECT id, name FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"
+        f"SELECT id, name, workspace FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"
         " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace)",
         values,
     ).fetchall()
-    for number, name in emptied:
+    if which == Which():  # everything, also what people said of tables, which no batch has
+        ratings.forget(connection, None)
+    for number, name, workspace in emptied:
         for table in ("jobs", "rows"):
             connection.execute(f"DELETE FROM {table} WHERE batch = ?", (number,))
         connection.execute("DELETE FROM claims WHERE batch = ?", (name,))
+        ratings.forget(connection, name, workspace)
         connection.execute("DELETE FROM batches WHERE id = ?", (number,))
     return gone

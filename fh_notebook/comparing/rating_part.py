@@ -1,0 +1,338 @@
+"""The part of a comparison that people rate: `rate`, `ratings`, `rated` and `agreement`.
+
+Rule of this file: what was rated is found by what was read, in the session's store and in the file that the batch came
+from; what a person does is kept in the session's store, before the page is told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from fh_notebook import session, views
+from fh_notebook.comparing import asking
+from fh_notebook.comparing.rating_items import Item, Items, items_of, pairs_among
+from fh_notebook.comparing.rating_kinds import PAIR, Kind, kind_of
+from fh_notebook.comparing.rating_session import RatingSession
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.errors import InputError
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.agreement import Agreement
+    from fh_notebook.comparing.comparison import Comparison
+    from fh_notebook.comparing.ratings import Ratings
+    from fh_notebook.store.store import Store
+
+__all__ = ["Rating"]
+
+RATER_CAP: Final = 60
+"""Characters of a rater's name."""
+
+
+class Rating:
+    """The part of a comparison that people rate."""
+
+    _source: Any = None
+    """What is compared; a batch out of a file brings ratings along."""
+
+    @property
+    def _compared(self) -> Comparison:
+        return cast("Comparison", self)
+
+    def rate(
+        self,
+        pair: tuple[str, str] | None = None,
+        *,
+        rater: str | None = None,
+        rows: int | Sequence[Any] | None = None,
+        scale: int | None = None,
+        labels: Sequence[str] | None = None,
+        seed: int = 0,
+        show: Sequence[str] | None = None,
+        skipped: bool = False,
+    ) -> Any:
+        """Rate outputs blind, by keys: two beside each other, or with `scale` or `labels` one at a time.
+
+        Rows come in an order by chance, and so does which of two is on the left; whose they are is nowhere in the page
+        before the last one is rated. Keys: ``1`` the left one, ``2`` the right one, ``0`` or ``t`` a tie, ``s`` skip,
+        ``u`` undo; of a scale or of labels their number. Each rating is in the store before the page counts it, so
+        another kernel goes on where this one ended. Pairs of the same text are not asked.
+
+        Parameters
+        ----------
+        pair : (str, str), optional
+            Two variants; by default every two.
+        rater : str, optional
+            Who rates; by default the name of the user of this machine.
+        rows : int or sequence, optional
+            So many rows, drawn by chance and the same for everybody; or the rows themselves.
+        scale : int, optional
+            Rate each output by itself, from 1 to so many.
+        labels : list of str, optional
+            Rate each output by itself, with one of these.
+        seed : int
+            Of what is left to chance. With the same one all raters begin with the same rows.
+        show : list of str, optional
+            The columns of the row that are shown above the outputs; by default all that are the same for every
+            variant.
+        skipped : bool
+            Ask again what was skipped.
+
+        Returns
+        -------
+        Rater
+            Shows itself under the cell; ``.session`` says how far it is.
+
+        Raises
+        ------
+        InputError
+            There is no such variant, row or column, or nothing to be rated.
+        """
+        kind = kind_of(scale, labels)
+        who = _checked_rater(rater)
+        items = self._items(kind, pair=pair, rows=rows, seed=seed, show=_checked_show(self._compared, show))
+        about = self._compared._taken.about
+        made = RatingSession(
+            items.asked,
+            kind,
+            rater=who,
+            seed=seed,
+            known=self._lines([item.id for item in items.asked]),
+            skipped=skipped,
+            batch=str(about.get("batch") or ""),
+            workspace=str(about.get("workspace") or ""),
+        )
+        return views.knock("Comparison.rate", made, items, store=_own_store(), result=self._result_of(kind, who))
+
+    def _result_of(self, kind: Kind, rater: str) -> Any:
+        def result() -> list[str]:
+            from fh_notebook.comparing.rating_result import result_of
+
+            return result_of(self._compared, kind, rater)
+
+        return result
+
+    def ratings(self, *, rater: str | None = None) -> Ratings:
+        """Return what people said of these outputs, whatever was asked: ``.frame``, ``.to_csv()``, ``.to_parquet()``.
+
+        Parameters
+        ----------
+        rater : str, optional
+            Only of this person.
+        """
+        from fh_notebook.comparing.ratings import Ratings
+
+        known = {item.id: item.row for kind in (PAIR, _ALONE) for item in self._all_items(kind).asked}
+        lines = [x for x in self._lines(list(known)) if rater is None or x.rater == rater]
+        return Ratings(lines, labels=known, about=self._compared._taken.about)
+
+    def rated(
+        self,
+        *,
+        rater: str | None = None,
+        scale: int | None = None,
+        labels: Sequence[str] | None = None,
+        label: str | None = None,
+    ) -> Comparison:
+        """Return the comparison with what people said as its score: ``cmp.rated().pairs()`` has who wins.
+
+        Parameters
+        ----------
+        rater : str, optional
+            Only by this person; by default the mean over all who rated a row.
+        scale, labels : optional
+            Which question, as in :meth:`rate`; by default which of two is better, or the only one that was asked.
+        label : str, optional
+            Of labels: the one whose share is the score; by default the first.
+
+        Returns
+        -------
+        Comparison
+            Of which of two is better: ``pairs()`` also has ``win_rate, win_low, win_high``, tested by the sign test.
+
+        Raises
+        ------
+        InputError
+            Nobody has rated, or there is no such label.
+        """
+        from fh_notebook.comparing.rated import rated_alone, rated_pairs
+
+        kind, said = self._said(scale, labels, rater)
+        items = self._all_items(kind)
+        if kind.is_pair:
+            made: Comparison = rated_pairs(self._compared, items.asked, said, same=len(items.same))
+        else:
+            if label is not None and (kind.is_scale or label not in kind.answers):
+                raise InputError(f"there is no label {short(label)}; there are {listed(kind.answers, 'and')}")
+            shared = None if kind.is_scale else label or kind.answers[0]
+            made = rated_alone(self._compared, items.asked, said, kind, shared)
+        made._source = self._source
+        made._begin(None, self._compared._again)
+        return made
+
+    def agreement(self, *, scale: int | None = None, labels: Sequence[str] | None = None) -> Agreement:
+        """Return how far people agree with each other, and each score of this comparison with people.
+
+        Two people by Cohen's kappa (on a scale weighted by squared distances), more of them by Fleiss' too; a judge or
+        a scorer by which of two outputs it prefers, against the majority of people.
+
+        Parameters
+        ----------
+        scale, labels : optional
+            Which question, as in :meth:`rate`; by default which of two is better, or the only one that was asked.
+
+        Raises
+        ------
+        InputError
+            Nobody has rated.
+        """
+        from fh_notebook.comparing.agreement import Agreement, between_people, preferences_of_people, with_scorer
+
+        kind, said = self._said(scale, labels, None)
+        lines = between_people(said, kind)
+        if kind.is_pair or kind.is_scale:
+            people = preferences_of_people(said, self._all_items(kind).asked, kind)
+            cmp = self._compared
+            scored = [(cmp.scorer, cmp._frame), *((name, taken.lines) for name, taken in cmp._others.items())]
+            lines += [with_scorer(name, frame, people) for name, frame in scored if name]
+        return Agreement(lines)
+
+    # --- what there is to be rated, and what was said
+
+    def _said(self, scale: int | None, labels: Sequence[str] | None, rater: str | None) -> tuple[Kind, Any]:
+        from fh_notebook.comparing.ratings import standing_of
+
+        found = self.ratings(rater=rater)
+        kind = kind_of(scale, labels)
+        if scale is None and labels is None and PAIR not in found.kinds and len(found.kinds) == 1:
+            kind = found.kinds[0]
+        said = standing_of(found.lines, kind)
+        if not said:
+            who = "nobody" if rater is None else short(rater)
+            others = [k.in_words for k in found.kinds if k != kind]
+            hint = f"; there are ratings {listed(others, 'and')}: give scale= or labels=" if others else ": cmp.rate()"
+            raise InputError(f"{who} has rated these outputs yet ({kind.in_words}){hint}")
+        return kind, said
+
+    @cached_property
+    def _of_pairs(self) -> Items:
+        return self._items(PAIR, check=False)
+
+    @cached_property
+    def _of_outputs(self) -> Items:
+        return self._items(_ALONE, check=False)
+
+    def _all_items(self, kind: Kind) -> Items:
+        return self._of_pairs if kind.is_pair else self._of_outputs
+
+    def _items(
+        self,
+        kind: Kind,
+        *,
+        pair: Any = None,
+        rows: Any = None,
+        seed: int = 0,
+        show: Sequence[str] | None = None,
+        check: bool = True,
+    ) -> Items:
+        cmp = self._compared
+        pairs = cmp._which if cmp._which is not None else pairs_among(cmp.variants)
+        if pair is not None:
+            pairs = [_checked_pair(pair, cmp.variants)]
+        variants = cmp.variants if pair is None else list(pairs[0])
+        found = items_of(cmp._taken, kind, pair_on=cmp.pair_on, pairs=list(pairs), variants=variants, show=show)
+        asked = found.asked if rows is None else _of_rows(found.asked, rows, seed)
+        if check and not asked:
+            raise InputError(_why_nothing(kind, found, cmp.variants))
+        return replace(found, asked=asked)
+
+    def _lines(self, items: Sequence[str]) -> list[Any]:
+        """All ratings of these items, the oldest first: those of the session's store, and those that a file brought."""
+        stores = [_own_store(), getattr(self._source, "_file_store", None)]
+        found: dict[str, Any] = {}
+        for store in stores:
+            for line in store.ratings_of(items) if store is not None else ():
+                # Taken back in one of them is taken back.
+                if line.uid not in found or found[line.uid].undone_at is None:
+                    found[line.uid] = line
+        return sorted(found.values(), key=lambda line: (line.rated_at, line.uid))
+
+
+_ALONE: Final = Kind("outputs", ())
+"""Of any question on one output: its items are the same."""
+
+
+def _own_store() -> Store:
+    """Where ratings are kept; with ``store=None``, as long as this process lives."""
+    return session.store() or _in_memory()
+
+
+@cache
+def _in_memory() -> Store:
+    from fh_notebook.store.store import Store
+
+    return Store.in_memory()
+
+
+def _checked_rater(rater: Any) -> str:
+    if rater is None:
+        from getpass import getuser
+
+        try:
+            return getuser()[:RATER_CAP] or "me"
+        except (OSError, KeyError, ImportError):  # a container without a user's name
+            return "me"
+    if not isinstance(rater, str) or not rater.strip() or len(rater) > RATER_CAP:
+        raise InputError(f"rater is {short(rater)}; give a name of at most {RATER_CAP} characters")
+    return rater.strip()
+
+
+def _checked_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        raise InputError(f"pair is {short(pair)}; give two variants, such as {tuple(variants[:2])}")
+    for name in pair:
+        if name not in variants:
+            close = nearest(name, variants) if isinstance(name, str) else None
+            hint = f"did you mean {close!r}?" if close else f"there are {listed(variants, 'and')}"
+            raise InputError(f"there is no variant {short(name)}; {hint}")
+    first, second = sorted(pair, key=list(variants).index)
+    if first == second:
+        raise InputError(f"pair is {short(tuple(pair))}; give two variants")
+    return first, second
+
+
+def _checked_show(cmp: Comparison, show: Any) -> list[str] | None:
+    if show is None:
+        return None
+    if isinstance(show, str) or not isinstance(show, Sequence):
+        raise InputError(f"show is {short(show)}; give a list of columns")
+    for name in show:
+        asking.column(cmp._taken, name)
+    return list(show)
+
+
+def _of_rows(items: Sequence[Item], rows: Any, seed: int) -> tuple[Item, ...]:
+    from fh_notebook.comparing.rating_session import _drawn
+
+    labels = list(dict.fromkeys(item.row for item in items))
+    if isinstance(rows, int) and not isinstance(rows, bool):
+        if rows < 1:
+            raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
+        kept = set(sorted(labels, key=lambda row: _drawn(seed, "row", repr(row)))[:rows])
+    else:
+        if isinstance(rows, str | bytes | bool) or not isinstance(rows, Sequence):
+            raise InputError(f"rows is {short(rows)}; give how many, or a list of rows")
+        if missing := [row for row in rows if row not in labels]:
+            raise InputError(f"there is nothing to rate on the row {short(missing[0])}")
+        kept = set(rows)
+    return tuple(item for item in items if item.row in kept)
+
+
+def _why_nothing(kind: Kind, found: Items, variants: Sequence[str]) -> str:
+    if found.same:
+        return f"there is nothing to rate: on all {len(found.same):,} pairs the outputs are the same text"
+    if kind.is_pair and len(variants) < 2:
+        return "there is nothing to rate: only one variant ran; scale=5 or labels=[...] rates each output by itself"
+    return "there is nothing to rate: no row has completed runs" + (" of two variants" if kind.is_pair else "")
