@@ -25,6 +25,8 @@ __all__ = ["Change", "Event", "RatingSession"]
 UNDO: Final = "undo"
 A_DAY_S: Final = 86_400.0
 """A page that was left open over night tells nothing of how hard the choice was."""
+TICK_S: Final = 1e-5
+"""Between two ratings at least, so that they have an order: a float of today's seconds has steps of 2e-7."""
 _CLIENT: Final = re.compile(r"[0-9a-f]{16,64}")
 
 
@@ -116,12 +118,14 @@ class RatingSession:
         self.items: tuple[Item, ...] = tuple(sorted(items, key=lambda item: _drawn(seed, item.id)))
         self._batch, self._workspace = batch, workspace
         self._uids: set[str] = set()
+        self._last_at = 0.0
         self._standing: dict[int, RatingLine] = {}
         place = {item.id: n for n, item in enumerate(self.items)}
         for line in known:
             if line.rater != rater or line.kind != kind.name or line.item not in place:
                 continue
             self._uids.add(line.uid)
+            self._last_at = max(self._last_at, line.rated_at)
             if line.undone_at is None and not (skipped and line.choice == SKIP):
                 n = place[line.item]
                 self._standing.pop(n, None)  # the newest comes last, for what is taken back first
@@ -184,6 +188,7 @@ class RatingSession:
         lines: dict[str, RatingLine] = {}
         undone: list[str] = []
         standing: dict[int, RatingLine | None] = {}
+        at = self._last_at
         for event in events:
             if not 0 <= event.n < self.total or event.uid in self._uids or event.uid in lines:
                 continue
@@ -193,7 +198,8 @@ class RatingSession:
                     undone.append(line.uid)
                     standing[event.n] = None
                 continue
-            line = self._line(event, now)
+            at = max(now, at + TICK_S)  # many may come at once, and the newest counts, also where a clock was put back
+            line = self._line(event, at)
             if line is not None:
                 lines[event.uid] = standing[event.n] = line
         return Change(lines=tuple(lines.values()), undone=tuple(undone), standing=standing, uids=frozenset(lines))
@@ -213,6 +219,7 @@ class RatingSession:
     def accept(self, change: Change) -> None:
         """Take a change in that is committed."""
         self._uids |= change.uids
+        self._last_at = max([self._last_at, *(line.rated_at for line in change.lines)])
         for n, line in change.standing.items():
             self._standing.pop(n, None)
             if line is not None:

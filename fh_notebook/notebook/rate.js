@@ -23,10 +23,10 @@ const CSS = `
 .fh-rate-count{font-variant-numeric:tabular-nums;margin-left:auto}
 .fh-rate-bar{height:4px;border-radius:2px;margin:6px 0 10px;background:var(--jp-border-color2,rgba(128,128,128,.3));overflow:hidden}
 .fh-rate-bar i{display:block;height:100%;width:0;background:var(--jp-brand-color1,currentColor)}
-.fh-rate-about{margin:0 0 10px;display:grid;grid-template-columns:minmax(3em,max-content) minmax(0,1fr);gap:2px 12px;
+.fh-rate .fh-rate-about{margin:0 0 12px;display:grid;grid-template-columns:minmax(3em,max-content) minmax(0,1fr);gap:2px 12px;
   max-height:12em;overflow:auto}
-.fh-rate-about dt{color:var(--jp-ui-font-color2,inherit);opacity:.9;overflow-wrap:anywhere;max-width:12em}
-.fh-rate-about dd{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
+.fh-rate .fh-rate-about dt{float:none;width:auto;padding:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit);opacity:.9;overflow-wrap:anywhere;max-width:12em}
+.fh-rate .fh-rate-about dd{float:none;width:auto;padding:0;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
 .fh-rate-panes{display:flex;flex-wrap:wrap;gap:10px;align-items:stretch}
 .fh-rate-pane{flex:1 1 230px;min-width:0;display:flex;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));
   border-radius:4px;background:var(--jp-layout-color1,transparent)}
@@ -48,7 +48,7 @@ const CSS = `
 .fh-rate-foot{margin-top:8px;min-height:1.5em;display:flex;flex-wrap:wrap;gap:2px 14px}
 .fh-rate-problem{color:var(--jp-error-color1,inherit);overflow-wrap:anywhere}
 .fh-rate-problem:empty{display:none}
-.fh-rate-result p{margin:6px 0;font-weight:600;overflow-wrap:anywhere}
+.fh-rate-told p{margin:6px 0;font-weight:600;overflow-wrap:anywhere}
 .fh-rate:focus-within .fh-rate-hint{visibility:hidden}
 .fh-rate [hidden]{display:none!important}
 `;
@@ -156,7 +156,7 @@ function render({ model, el }) {
   const about = make('dl', 'fh-rate-about');
   const panes = make('div', 'fh-rate-panes');
   panes.setAttribute('aria-live', 'polite');
-  const result = make('div', 'fh-rate-result');
+  const result = make('div', 'fh-rate-told');
   const keys = make('div', 'fh-rate-keys');
   const foot = make('div', 'fh-rate-foot');
   const hint = make('span', 'fh-rate-dim fh-rate-hint', 'Click here to use the keys.');

@@ -222,7 +222,7 @@ def _question(kind: Kind) -> str:
 def _answers(kind: Kind) -> list[str]:
     """What stands beside each key."""
     if kind.is_pair:
-        return ["the left one", "the right one"]
+        return ["is better", "is better"]
     if kind.is_scale:
         return ["worst", *[""] * (len(kind.answers) - 2), "best"]
     return [html.printable(answer) for answer in kind.answers]
