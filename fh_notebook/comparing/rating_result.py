@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.rating_kinds import Kind
 from fh_notebook.comparing.view import figure
 from fh_notebook.errors import InputError
@@ -35,8 +36,9 @@ def result_of(cmp: Comparison, kind: Kind, rater: str) -> list[str]:
         p = f", sign test p = {line['p']:.2g}" if line["test"] == "sign" else ""
         wins, losses = (line["wins"], line["losses"]) if ahead == "b" else (line["losses"], line["wins"])
         told.append(
-            f"{line[ahead]} over {line[behind]}: {_percent(rate)} of {line['n']:,} rows (95 % interval {_percent(low)} "
-            f"to {_percent(high)}): {wins:,} won, {line['ties']:,} ties, {losses:,} lost{p}."
+            f"{line[ahead]} is preferred to {line[behind]} on {_percent(rate)} of {counted(line['n'], 'row')} "
+            f"(95 % interval {_percent(low)} to {_percent(high)}): {wins:,} won, "
+            f"{line['ties']:,} ties, {losses:,} lost{p}."
         )
     return told
 

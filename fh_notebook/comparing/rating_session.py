@@ -201,6 +201,8 @@ class RatingSession:
             at = max(now, at + TICK_S)  # many may come at once, and the newest counts, also where a clock was put back
             line = self._line(event, at)
             if line is not None:
+                before = standing.get(event.n, self._standing.get(event.n))
+                undone += [before.uid] if before is not None else []  # of one person and item, one rating stands
                 lines[event.uid] = standing[event.n] = line
         return Change(lines=tuple(lines.values()), undone=tuple(undone), standing=standing, uids=frozenset(lines))
 

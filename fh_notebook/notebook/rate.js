@@ -27,7 +27,8 @@ const CSS = `
   max-height:12em;overflow:auto}
 .fh-rate .fh-rate-about dt{float:none;width:auto;padding:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit);opacity:.9;overflow-wrap:anywhere;max-width:12em}
 .fh-rate .fh-rate-about dd{float:none;width:auto;padding:0;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
-.fh-rate-panes{display:flex;flex-wrap:wrap;gap:10px;align-items:stretch}
+.fh-rate kbd.fh-rate-bare{margin-right:0}
+.fh-rate-panes{min-height:8em;display:flex;flex-wrap:wrap;gap:10px;align-items:stretch}
 .fh-rate-pane{flex:1 1 230px;min-width:0;display:flex;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));
   border-radius:4px;background:var(--jp-layout-color1,transparent)}
 .fh-rate-name{flex:none;width:26px;text-align:center;font-weight:600;padding:8px 0;
@@ -49,7 +50,7 @@ const CSS = `
 .fh-rate-problem{color:var(--jp-error-color1,inherit);overflow-wrap:anywhere}
 .fh-rate-problem:empty{display:none}
 .fh-rate-told p{margin:6px 0;font-weight:600;overflow-wrap:anywhere}
-.fh-rate:focus-within .fh-rate-hint{visibility:hidden}
+.fh-rate:focus-within .fh-rate-hint{display:none}
 .fh-rate [hidden]{display:none!important}
 `;
 
@@ -171,7 +172,7 @@ function render({ model, el }) {
   const button = (choice, key, words) => {
     const made = make('button', `fh-rate-${choice}`);
     made.type = 'button';
-    made.append(make('kbd', '', key), words);
+    made.append(make('kbd', words ? '' : 'fh-rate-bare', key), words);
     made.addEventListener('click', () => press(choice));
     buttons.set(choice, made);
     return made;

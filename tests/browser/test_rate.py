@@ -23,7 +23,10 @@ def test_200_quick_keys_are_200_ratings_and_the_page_never_knows_whose(lab: Lab)
     told: list[str] = []
 
     def listen(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda data: told.append(data if isinstance(data, str) else data.decode("utf-8", "replace")))
+        socket.on(
+            "framereceived",
+            lambda data: told.append(data if isinstance(data, str) else data.decode("utf-8", "replace")),
+        )
 
     lab.page.on("websocket", listen)
     lab.open(setup(ROWS), RATE, KEPT.format(rater="anna"), "import os\nos.kill(os.getpid(), 9)")
