@@ -176,6 +176,8 @@ def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection
         with closing(_connected(path, now)) as there:
             yield there
         return
+    except InputError as told:
+        trouble = str(told)
     except OSError as broken:
         trouble = f"{path} cannot be read: {broken.strerror or broken}"
     except sqlite3.OperationalError as broken:

@@ -145,7 +145,7 @@ HOSTILE = {
     "no JSON": ("UPDATE jobs SET inputs = '{'", "cannot be read"),
     "deep JSON": ("UPDATE rows SET record = replace(hex(zeroblob(50000)), '00', '[')", "cannot be read"),
     "a run that is none": ('UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'', "cannot be read"),
-    "an arm that is none": ("UPDATE jobs SET arm = 7 WHERE position = 1", "cannot be read"),
+    "an arm that is none": ("UPDATE jobs SET arm = 7 WHERE position = 1 AND arm = 1", "cannot be read"),
     "arms that are none": ("UPDATE batches SET plan = '{\"arms\": [[1, 2, 3]]}'", "cannot be read"),
     "another status": ("UPDATE answers SET status = 'failed'", "cannot be read"),
     "an endless rating": ("UPDATE ratings SET seconds = 9e999", "cannot be read"),
@@ -205,7 +205,7 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
     """One line, with what it must end in."""
     elsewhere("mine")
     batch, _ = _batch()
-    with pytest.raises(SettingsError, match=r"must end in \.fhb"):
+    with pytest.raises(SettingsError, match=r"must end in '\.fhb'"):
         batch.to_fhb(tmp_path / "triage.sqlite3")
     with pytest.raises(SettingsError, match=r"batch\.to_fhb"):
         batch.to_csv(tmp_path / "triage.fhb")
