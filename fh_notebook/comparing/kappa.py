@@ -62,7 +62,7 @@ def cohen(counts: Numbers, *, ordered: bool = False) -> Kappa:
     --------
     >>> found = cohen(np.array([[20.0, 5.0], [10.0, 15.0]]))
     >>> found.n, found.agree, round(found.kappa, 2), round(found.low, 2), round(found.high, 2)
-    (50, 0.7, 0.4, 0.16, 0.64)
+    (50, 0.7, 0.4, 0.15, 0.65)
     """
     n, k = float(counts.sum()), len(counts)
     if not n:
