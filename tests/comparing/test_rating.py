@@ -281,3 +281,18 @@ def test_long_outputs_are_cut_and_sent_a_few_at_a_time() -> None:
         (more,) = page.send(kind="more", cursor=cursor)
         seen, cursor = seen + len(more["items"]), more["cursor"]
     assert seen == 30
+
+
+def test_widget_state_which_a_notebook_may_save_has_neither_outputs_nor_names() -> None:
+    """Only the module, which is the same for everybody; what a page is told goes in messages."""
+    from fh_notebook.notebook.rate_widget import RateWidget
+
+    page = Page(compared().rate(rater="anna"))
+    page.send(kind="hello")
+    widget = page.rater._made_widget()
+    state = json.dumps(widget.get_state(), default=str)
+    assert isinstance(widget, RateWidget)
+    assert set(widget.get_state()) - set(RateWidget().get_state()) == set()
+    assert not any(word in state for word in ("larkspur", "foxglove", "answer 3", "Ticket 3", "anna"))
+    assert "import " not in state.replace("important", ""), "the module is whole: it loads nothing"
+    widget.close()
