@@ -89,7 +89,7 @@ class RatedComparison(Comparison):
         raise InputError("ratings are not scored again; cmp.rated() of the comparison reads what people said by now")
 
 
-def rated_pairs(cmp: Comparison, items: Sequence[Item], said: Standing, *, same: int) -> RatedComparison:
+def rated_pairs(cmp: Comparison, items: Sequence[Item], said: Standing) -> RatedComparison:
     """Return the comparison by which of two outputs people preferred."""
     rows: dict[tuple[str, str], dict[Any, list[float]]] = {}
     points: dict[int, list[float]] = {}
@@ -101,9 +101,7 @@ def rated_pairs(cmp: Comparison, items: Sequence[Item], said: Standing, *, same:
             rows.setdefault((item.a, item.b), {}).setdefault(item.row, []).append(share)
             points.setdefault(item.place_a, []).append(1 - share)
             points.setdefault(item.place_b, []).append(share)
-    notes = [_who(said, "pair")]
-    notes += [f"{counted(same, 'pair')} of the same text {'was' if same == 1 else 'were'} not asked."] if same else []
-    made = RatedComparison(_scored(cmp, points, notes), pair_on=cmp.pair_on, which=cmp._which)
+    made = RatedComparison(_scored(cmp, points, [_who(said, "pair")]), pair_on=cmp.pair_on, which=cmp._which)
     made._direct = {pair: np.array([fmean(of) for of in by_row.values()]) for pair, by_row in rows.items()}
     return made
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import combinations
 from typing import Any, Final
@@ -19,9 +20,8 @@ from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.comparing.rating_kinds import Kind
 from fh_notebook.comparing.sources import Taken
-from fh_notebook.contract.canonical import canonical_json
 
-__all__ = ["Item", "Items", "items_of", "places_by_row"]
+__all__ = ["Item", "Items", "items_of", "label_of", "pairs_among", "places_by_row"]
 
 TOO_DEEP: Final = "(an output that is nested too deep to be shown)"
 
@@ -62,6 +62,9 @@ def items_of(
     pairs: Sequence[tuple[str, str]],
     variants: Sequence[str],
     show: Sequence[str] | None = None,
+    wanted: Callable[[Any], bool] | None = None,
+    order: Callable[[Any], int] | None = None,
+    most: int | None = None,
 ) -> Items:
     """Return what can be rated: of completed runs, repeat by repeat.
 
@@ -77,22 +80,38 @@ def items_of(
         Which variants are compared with each other, or rated alone.
     show : sequence of str, optional
         The columns that are shown above the outputs; by default all of the row's own.
+    wanted : function of a row's label, optional
+        Which rows; what is not looked at costs nothing.
+    order, most : optional
+        At most so many rows with something to be asked, the first in this order.
     """
     columns = _Columns(taken, pair_on, show)
     texts = _Texts(taken.lines["output"].tolist())
     rows = places_by_row(taken)
+
+    @cache
+    def digest(variant: str, place: int) -> bytes:
+        return _digest([variant, columns.identity(place), texts.of(place)])
+
     asked: dict[str, Item] = {}
     same: dict[str, Item] = {}
-    for row, of in rows.items():
+    with_any = 0
+    for row in rows if order is None else sorted(rows, key=order):
+        if most is not None and with_any >= most:
+            break
+        if wanted is not None and not wanted(row):
+            continue
+        of, before = rows[row], len(asked)
         if kind.is_pair:
             found = [(x, y, i, j) for x, y in pairs for i, j in zip(of.get(x, ()), of.get(y, ()), strict=False)]
         else:
             found = [(x, None, i, None) for x in variants for i in of.get(x, ())]  # type: ignore[misc]  # one, or two
         for a, b, i, j in found:
-            read = [[a, columns.identity(i), texts.of(i)], *([[b, columns.identity(j), texts.of(j)]] if b else [])]
+            read = [digest(a, i), *([digest(b, j)] if b is not None and j is not None else [])]
             item = Item(id=_hash(row, read), row=row, a=a, b=b, place_a=i, place_b=j)
             alike = b is not None and texts.of(i).strip() == texts.of(j).strip()
             (same if alike else asked).setdefault(item.id, item)
+        with_any += len(asked) > before
     by_row = {row: [place for places in of.values() for place in places] for row, of in rows.items()}
     return Items(
         asked=tuple(asked.values()),
@@ -118,16 +137,28 @@ def pairs_among(variants: Sequence[str]) -> list[tuple[str, str]]:
     return list(combinations(variants, 2))
 
 
-def _hash(row: Any, read: list[list[str]]) -> str:
-    told = _spelt([plain(row), sorted(read)])
-    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def label_of(row: Any) -> str:
+    """Return a row's label as it is kept."""
+    return _spelt(plain(row))
+
+
+def _hash(row: Any, read: list[bytes]) -> str:
+    return sha256(label_of(row).encode() + b"".join(sorted(read))).hexdigest()[:32]
+
+
+def _digest(read: list[str]) -> bytes:
+    return sha256(_spelt(read).encode()).digest()
 
 
 def _spelt(value: Any) -> str:
     try:
-        return canonical_json(value)
+        return _encode(value)
     except (TypeError, ValueError, RecursionError):
-        return repr(value)
+        return ascii(value)
+
+
+# Made once: `json.dumps` makes an encoder at each call that has options. ASCII, so that half a character has bytes.
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 
 class _Texts:

@@ -6,16 +6,15 @@ from; what a person does is kept in the session's store, before the page is told
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache, cached_property
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fh_notebook import session, views
 from fh_notebook.comparing import asking
-from fh_notebook.comparing.rating_items import Item, Items, items_of, pairs_among
+from fh_notebook.comparing.rating_items import Items, items_of, label_of, pairs_among
 from fh_notebook.comparing.rating_kinds import PAIR, Kind, kind_of
-from fh_notebook.comparing.rating_session import RatingSession
+from fh_notebook.comparing.rating_session import RatingSession, drawn
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
@@ -92,7 +91,7 @@ class Rating:
         """
         kind = kind_of(scale, labels)
         who = _checked_rater(rater)
-        items = self._items(kind, pair=pair, rows=rows, seed=seed, show=_checked_show(self._compared, show))
+        items = self._asked(kind, pair=pair, rows=rows, seed=seed, show=_checked_show(self._compared, show))
         about = self._compared._taken.about
         made = RatingSession(
             items.asked,
@@ -162,7 +161,7 @@ class Rating:
         kind, said = self._said(scale, labels, rater)
         items = self._all_items(kind)
         if kind.is_pair:
-            made: Comparison = rated_pairs(self._compared, items.asked, said, same=len(items.same))
+            made: Comparison = rated_pairs(self._compared, items.asked, said)
         else:
             if label is not None and (kind.is_scale or label not in kind.answers):
                 raise InputError(f"there is no label {short(label)}; there are {listed(kind.answers, 'and')}")
@@ -216,44 +215,73 @@ class Rating:
             raise InputError(f"{who} has rated these outputs yet ({kind.in_words}){hint}")
         return kind, said
 
-    @cached_property
-    def _of_pairs(self) -> Items:
-        return self._items(PAIR, check=False)
-
-    @cached_property
-    def _of_outputs(self) -> Items:
-        return self._items(_ALONE, check=False)
-
     def _all_items(self, kind: Kind) -> Items:
-        return self._of_pairs if kind.is_pair else self._of_outputs
+        """What can have been rated: of the rows that anybody rated, which are few of a large table."""
+        rated = {line.row for store in self._stores() for line in store.ratings_of_batch()}
+        return self._items(kind, wanted=lambda row: label_of(row) in rated)
 
     def _items(
         self,
         kind: Kind,
         *,
         pair: Any = None,
-        rows: Any = None,
-        seed: int = 0,
         show: Sequence[str] | None = None,
-        check: bool = True,
+        wanted: Callable[[Any], bool] | None = None,
+        order: Callable[[Any], int] | None = None,
+        most: int | None = None,
     ) -> Items:
         cmp = self._compared
         pairs = cmp._which if cmp._which is not None else pairs_among(cmp.variants)
         if pair is not None:
             pairs = [_checked_pair(pair, cmp.variants)]
-        variants = cmp.variants if pair is None else list(pairs[0])
-        found = items_of(cmp._taken, kind, pair_on=cmp.pair_on, pairs=list(pairs), variants=variants, show=show)
-        asked = found.asked if rows is None else _of_rows(found.asked, rows, seed)
-        if check and not asked:
-            raise InputError(_why_nothing(kind, found, cmp.variants))
-        return replace(found, asked=asked)
+        return items_of(
+            cmp._taken,
+            kind,
+            pair_on=cmp.pair_on,
+            pairs=list(pairs),
+            variants=cmp.variants if pair is None else list(pairs[0]),
+            show=show,
+            wanted=wanted,
+            order=order,
+            most=most,
+        )
+
+    def _asked(self, kind: Kind, *, pair: Any, rows: Any, seed: int, show: Sequence[str] | None) -> Items:
+        """What a rater is asked.
+
+        Raises
+        ------
+        InputError
+            There is no such variant or row, or nothing to be rated.
+        """
+        if isinstance(rows, int) and not isinstance(rows, bool):
+            if rows < 1:
+                raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
+            found = self._items(
+                kind, pair=pair, show=show, most=rows, order=lambda row: drawn(seed, "row", label_of(row))
+            )
+        elif rows is not None:
+            if isinstance(rows, str | bytes | bool) or not isinstance(rows, Sequence):
+                raise InputError(f"rows is {short(rows)}; give how many, or a list of rows")
+            found = self._items(kind, pair=pair, show=show, wanted=set(rows).__contains__)
+            there = {item.row for item in found.asked}
+            if missing := [row for row in rows if row not in there]:
+                raise InputError(f"there is nothing to rate on the row {short(missing[0])}")
+        else:
+            found = self._items(kind, pair=pair, show=show)
+        if not found.asked:
+            raise InputError(_why_nothing(kind, found, self._compared.variants))
+        return found
+
+    def _stores(self) -> list[Store]:
+        """Where ratings are: in the session's store, and in the file that the batch came from."""
+        return [store for store in (_own_store(), getattr(self._source, "_file_store", None)) if store is not None]
 
     def _lines(self, items: Sequence[str]) -> list[Any]:
         """All ratings of these items, the oldest first: those of the session's store, and those that a file brought."""
-        stores = [_own_store(), getattr(self._source, "_file_store", None)]
         found: dict[str, Any] = {}
-        for store in stores:
-            for line in store.ratings_of(items) if store is not None else ():
+        for store in self._stores():
+            for line in store.ratings_of(items):
                 # Taken back in one of them is taken back.
                 if line.uid not in found or found[line.uid].undone_at is None:
                     found[line.uid] = line
@@ -311,23 +339,6 @@ def _checked_show(cmp: Comparison, show: Any) -> list[str] | None:
     for name in show:
         asking.column(cmp._taken, name)
     return list(show)
-
-
-def _of_rows(items: Sequence[Item], rows: Any, seed: int) -> tuple[Item, ...]:
-    from fh_notebook.comparing.rating_session import _drawn
-
-    labels = list(dict.fromkeys(item.row for item in items))
-    if isinstance(rows, int) and not isinstance(rows, bool):
-        if rows < 1:
-            raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
-        kept = set(sorted(labels, key=lambda row: _drawn(seed, "row", repr(row)))[:rows])
-    else:
-        if isinstance(rows, str | bytes | bool) or not isinstance(rows, Sequence):
-            raise InputError(f"rows is {short(rows)}; give how many, or a list of rows")
-        if missing := [row for row in rows if row not in labels]:
-            raise InputError(f"there is nothing to rate on the row {short(missing[0])}")
-        kept = set(rows)
-    return tuple(item for item in items if item.row in kept)
 
 
 def _why_nothing(kind: Kind, found: Items, variants: Sequence[str]) -> str:

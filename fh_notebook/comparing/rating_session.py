@@ -7,7 +7,6 @@ what was planned is committed.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +14,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.batching.cells import plain
-from fh_notebook.comparing.rating_items import Item
+from fh_notebook.comparing.rating_items import Item, label_of
 from fh_notebook.comparing.rating_kinds import SKIP, Kind
 from fh_notebook.store.ratings import RatingLine
 
-__all__ = ["Change", "Event", "RatingSession"]
+__all__ = ["Change", "Event", "RatingSession", "drawn"]
 
 UNDO: Final = "undo"
 A_DAY_S: Final = 86_400.0
@@ -115,7 +113,7 @@ class RatingSession:
         workspace: str = "",
     ) -> None:
         self.kind, self.rater, self.seed = kind, rater, seed
-        self.items: tuple[Item, ...] = tuple(sorted(items, key=lambda item: _drawn(seed, item.id)))
+        self.items: tuple[Item, ...] = tuple(sorted(items, key=lambda item: drawn(seed, item.id)))
         self._batch, self._workspace = batch, workspace
         self._uids: set[str] = set()
         self._last_at = 0.0
@@ -161,7 +159,7 @@ class RatingSession:
 
     def is_swapped(self, n: int) -> bool:
         """Whether the second variant stands on the left: by chance, the same whenever it is asked."""
-        return self.kind.is_pair and _drawn(self.seed, self.items[n].id, self.rater) % 2 == 1
+        return self.kind.is_pair and drawn(self.seed, self.items[n].id, self.rater) % 2 == 1
 
     def places(self, n: int) -> list[int]:
         """Return the lines of the outputs of an item, from left to right."""
@@ -213,7 +211,7 @@ class RatingSession:
             return None
         return RatingLine(
             uid=event.uid, rater=self.rater, kind=self.kind.name, item=item.id, batch=self._batch,
-            workspace=self._workspace, row=json.dumps(plain(item.row)), a=item.a, b=item.b,
+            workspace=self._workspace, row=label_of(item.row), a=item.a, b=item.b,
             shown=("ba" if swapped else "ab") if item.b is not None else "a",
             choice=choice, seconds=event.seconds, rated_at=now,
         )  # fmt: skip
@@ -237,7 +235,7 @@ class RatingSession:
         return f"{self.rated:,} of {self.total:,} {what}{'' if self.total == 1 else 's'} rated{skipped}"
 
 
-def _drawn(seed: int, *of: str) -> int:
+def drawn(seed: int, *of: str) -> int:
     """Return a number by chance, the same for the same things: so an order needs no memory."""
     told = ":".join([str(seed), *of])
     return int.from_bytes(sha256(told.encode("utf-8", "surrogatepass")).digest()[:8], "big")

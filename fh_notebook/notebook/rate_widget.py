@@ -16,8 +16,7 @@ class RateWidget(anywidget.AnyWidget):
     # As text: of a path, anywidget would watch the file, with a thread, when its debugging mode is on.
     _esm = Path(__file__).with_name("rate.js").read_text("utf-8")
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the data alone, as ipywidgets does; anywidget adds its metadata, which are empty."""
-        made = super()._repr_mimebundle_(**kwargs)
-        data: dict[str, Any] = made[0] if isinstance(made, tuple) else made
-        return data
+        made: Any = super()._repr_mimebundle_(**kwargs)
+        return made[0] if isinstance(made, tuple) else made
