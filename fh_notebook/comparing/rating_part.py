@@ -7,15 +7,14 @@ from; what a person does is kept in the session's store, before the page is told
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from fh_notebook import session, views
-from fh_notebook.comparing import asking
+from fh_notebook import views
+from fh_notebook.comparing.rating_asking import checked_pair, checked_rater, checked_show, own_store, why_nothing
 from fh_notebook.comparing.rating_items import Items, items_of, label_of, pairs_among
 from fh_notebook.comparing.rating_kinds import PAIR, Kind, kind_of
 from fh_notebook.comparing.rating_session import RatingSession, drawn
-from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from fh_notebook.store.store import Store
 
 __all__ = ["Rating"]
-
-RATER_CAP: Final = 60
-"""Characters of a rater's name."""
 
 
 class Rating:
@@ -90,8 +86,8 @@ class Rating:
             There is no such variant, row or column, or nothing to be rated.
         """
         kind = kind_of(scale, labels)
-        who = _checked_rater(rater)
-        items = self._asked(kind, pair=pair, rows=rows, seed=seed, show=_checked_show(self._compared, show))
+        who = checked_rater(rater)
+        items = self._asked(kind, pair=pair, rows=rows, seed=seed, show=checked_show(self._compared, show))
         about = self._compared._taken.about
         made = RatingSession(
             items.asked,
@@ -103,7 +99,7 @@ class Rating:
             batch=str(about.get("batch") or ""),
             workspace=str(about.get("workspace") or ""),
         )
-        return views.knock("Comparison.rate", made, items, store=_own_store(), result=self._result_of(kind, who))
+        return views.knock("Comparison.rate", made, items, store=own_store(), result=self._result_of(kind, who))
 
     def _result_of(self, kind: Kind, rater: str) -> Any:
         def result() -> list[str]:
@@ -233,7 +229,7 @@ class Rating:
         cmp = self._compared
         pairs = cmp._which if cmp._which is not None else pairs_among(cmp.variants)
         if pair is not None:
-            pairs = [_checked_pair(pair, cmp.variants)]
+            pairs = [checked_pair(pair, cmp.variants)]
         return items_of(
             cmp._taken,
             kind,
@@ -270,12 +266,12 @@ class Rating:
         else:
             found = self._items(kind, pair=pair, show=show)
         if not found.asked:
-            raise InputError(_why_nothing(kind, found, self._compared.variants))
+            raise InputError(why_nothing(kind, found, self._compared.variants))
         return found
 
     def _stores(self) -> list[Store]:
         """Where ratings are: in the session's store, and in the file that the batch came from."""
-        return [store for store in (_own_store(), getattr(self._source, "_file_store", None)) if store is not None]
+        return [store for store in (own_store(), getattr(self._source, "_file_store", None)) if store is not None]
 
     def _lines(self, items: Sequence[str]) -> list[Any]:
         """All ratings of these items, the oldest first: those of the session's store, and those that a file brought."""
@@ -290,60 +286,3 @@ class Rating:
 
 _ALONE: Final = Kind("outputs", ())
 """Of any question on one output: its items are the same."""
-
-
-def _own_store() -> Store:
-    """Where ratings are kept; with ``store=None``, as long as this process lives."""
-    return session.store() or _in_memory()
-
-
-@cache
-def _in_memory() -> Store:
-    from fh_notebook.store.store import Store
-
-    return Store.in_memory()
-
-
-def _checked_rater(rater: Any) -> str:
-    if rater is None:
-        from getpass import getuser
-
-        try:
-            return getuser()[:RATER_CAP] or "me"
-        except (OSError, KeyError, ImportError):  # a container without a user's name
-            return "me"
-    if not isinstance(rater, str) or not rater.strip() or len(rater) > RATER_CAP:
-        raise InputError(f"rater is {short(rater)}; give a name of at most {RATER_CAP} characters")
-    return rater.strip()
-
-
-def _checked_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
-    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-        raise InputError(f"pair is {short(pair)}; give two variants, such as {tuple(variants[:2])}")
-    for name in pair:
-        if name not in variants:
-            close = nearest(name, variants) if isinstance(name, str) else None
-            hint = f"did you mean {close!r}?" if close else f"there are {listed(variants, 'and')}"
-            raise InputError(f"there is no variant {short(name)}; {hint}")
-    first, second = sorted(pair, key=list(variants).index)
-    if first == second:
-        raise InputError(f"pair is {short(tuple(pair))}; give two variants")
-    return first, second
-
-
-def _checked_show(cmp: Comparison, show: Any) -> list[str] | None:
-    if show is None:
-        return None
-    if isinstance(show, str) or not isinstance(show, Sequence):
-        raise InputError(f"show is {short(show)}; give a list of columns")
-    for name in show:
-        asking.column(cmp._taken, name)
-    return list(show)
-
-
-def _why_nothing(kind: Kind, found: Items, variants: Sequence[str]) -> str:
-    if found.same:
-        return f"there is nothing to rate: on all {len(found.same):,} pairs the outputs are the same text"
-    if kind.is_pair and len(variants) < 2:
-        return "there is nothing to rate: only one variant ran; scale=5 or labels=[...] rates each output by itself"
-    return "there is nothing to rate: no row has completed runs" + (" of two variants" if kind.is_pair else "")

@@ -16,6 +16,7 @@ from fh_notebook.comparing.rating_items import Item
 from fh_notebook.errors import InputError
 from fh_notebook.store.store import Store
 from tests.comparing.rating import Page, compared, rate_by
+from tests.comparing.test_judge import Court
 
 
 def _store() -> Store:
@@ -296,3 +297,14 @@ def test_widget_state_which_a_notebook_may_save_has_neither_outputs_nor_names() 
     assert not any(word in state for word in ("larkspur", "foxglove", "answer 3", "Ticket 3", "anna"))
     assert "import " not in state.replace("important", ""), "the module is whole: it loads nothing"
     widget.close()
+
+
+def test_a_judge_is_told_how_far_it_agrees_with_people() -> None:
+    """A real judge of pairs, against what a person said of the same pairs."""
+    court = Court()
+    cmp = fh.compare(court.batch(20, variants=["plain", "polite", "rude"]), score=court.judge("versus", pairwise=True))
+    polite = {("plain", "polite"): "b", ("plain", "rude"): "tie", ("polite", "rude"): "a"}
+    rate_by(cmp, "anna", lambda item: polite[item.a, item.b] if item.row % 2 or item.b != "polite" else "a")
+    (line,) = cmp.agreement().frame.to_dict("records")
+    assert (line["n"], round(line["agree"], 2), line["others"]) == (60, 0.83, "people")
+    assert "agrees with people in 83 % of 60 pairs, kappa 0.7" in str(cmp.agreement())
