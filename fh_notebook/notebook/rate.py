@@ -173,9 +173,13 @@ class Rater:
 
             widget = self._widget = RateWidget()
 
+            def send(said: dict[str, Any]) -> None:
+                widget.send(said)
+                hear_clicks(widget)
+
             def came(_: Any, content: Any, __: Iterable[Any]) -> None:
                 hear_clicks(widget)
-                self.hear(content, widget.send)
+                self.hear(content, send)
 
             widget.on_msg(came)
             hear_clicks(widget)
