@@ -29,6 +29,7 @@ const CSS = `
 .fh-rate .fh-rate-about dd{float:none;width:auto;padding:0;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
 .fh-rate kbd.fh-rate-bare{margin-right:0}
 .fh-rate-panes{min-height:8em;display:flex;flex-wrap:wrap;gap:10px;align-items:stretch}
+.fh-rate-panes:has(.fh-rate-over){min-height:0}
 .fh-rate-pane{flex:1 1 230px;min-width:0;display:flex;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));
   border-radius:4px;background:var(--jp-layout-color1,transparent)}
 .fh-rate-name{flex:none;width:26px;text-align:center;font-weight:600;padding:8px 0;
@@ -212,7 +213,7 @@ function render({ model, el }) {
     if (current) {
       panes.replaceChildren(...current.texts.map((text, place) => pane(state.pair ? String(place + 1) : '', text)));
     } else {
-      panes.replaceChildren(make('div', 'fh-rate-dim', over ? 'Nothing is left to rate.' : 'loading…'));
+      panes.replaceChildren(make('div', over ? 'fh-rate-dim fh-rate-over' : 'fh-rate-dim', over ? 'Nothing is left to rate.' : 'loading…'));
     }
     for (const [choice, made] of buttons) {
       made.hidden = choice === 'result' ? !over : over && choice !== 'undo';
