@@ -6,17 +6,15 @@ reach for the same run, one has it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import loop, session
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.client.submitting import address_for
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.store.pending import PendingLine
-from fh_notebook.store.pending_runs import PendingRuns, PendingTicket
+from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -139,27 +137,13 @@ def _resumed(client: AsyncClient, ticket: PendingTicket, receiver: CallbackRecei
         metadata=line.metadata or None,
         callback_url=line.callback_url,
     )
-    first = Run(
-        status=line.status,
-        request_id=line.request_id,
-        run_id=line.run_id,
-        status_code=202,
-        attempts=max(1, line.calls),
-        started_at=line.submitted_at,
-        elapsed_s=max(0.0, (datetime.now(UTC) - line.submitted_at).total_seconds()),
-        deployment=line.deployment,
-        variant=line.variant,
-        inputs=line.inputs,
-        metadata=line.metadata,
-        origin=client.origin,
-    )
     same = receiver is not None and receiver.url_now == line.callback_url
     if receiver is not None and same:
         receiver.recall(f"{client.workspace}/{line.deployment}")
     pending_run = PendingRun(
         client=client,
         request=request,
-        first=first,
+        first=first_run(line, client.origin),
         receiver=receiver if same else None,
         keep=ticket.answered,
         let_go=ticket.let_go,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -18,19 +17,16 @@ from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.client import AsyncClient
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.catalog import LOCAL_SOURCE, Deployments, meant
-from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Deployment
-from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.contract.catalog import Deployments
+from fh_notebook.errors import SettingsError
+from fh_notebook.finding import finder, in_catalogue, known_to, own_of
 from fh_notebook.gate import Gate
-from fh_notebook.log import log
-from fh_notebook.values import Secret, as_secret, redact
+from fh_notebook.keeping import Keeping
+from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
     from fh_notebook.client.receiver import CallbackReceiver
     from fh_notebook.local.hive import LocalHive
-    from fh_notebook.store.pending_runs import PendingRuns
     from fh_notebook.store.store import Store
 
 __all__ = ["client_for", "client_of_hive", "connection", "deployments", "gate", "local_hive", "receiver", "store"]
@@ -120,36 +116,6 @@ def _without_old(opened: Store) -> Store:
     return opened
 
 
-def _keeper(find_workspace: Callable[[], str]) -> Callable[[Run, Secrets], Awaitable[None]]:
-    if settings.store_path() is not None:
-        # Now, and not when a call was cut off: an import on another thread while Python ends changes its exit status.
-        import fh_notebook.store.store  # noqa: F401
-
-    async def keep(run: Run, secrets: Secrets) -> None:
-        try:
-            kept = store()
-            if kept is not None:
-                await kept.keep_run(run, find_workspace(), secrets=secrets)
-                log.debug("kept %s", run.summary())
-        except Exception as broken:
-            # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
-            tell_once(f"The answer was not kept: {redact(str(broken))}")
-
-    return keep
-
-
-def _pending_book(find_workspace: Callable[[], str]) -> PendingRuns | None:
-    """Return where pending runs of a workspace are written down; ``None`` where nothing is kept, or cannot be."""
-    from fh_notebook.store.pending_runs import PendingRuns
-
-    try:
-        kept = store()
-    except StoreError as broken:
-        tell_once(f"Runs that are waited for are not written down: {redact(str(broken))}")
-        return None
-    return None if kept is None else PendingRuns(kept, find_workspace(), tell=tell_once)
-
-
 def receiver() -> CallbackReceiver:
     """Return this process's own receiver of callbacks, which only this machine reaches; not started yet."""
     from fh_notebook.client.receiver import CallbackReceiver
@@ -210,6 +176,7 @@ def connection(
     now = settings.current()
     place = origin(address)
     workspace = f"{place}#{_workspace_name(key)}"
+    keeping = Keeping(store, lambda: workspace, tell_once)
     return Connection(
         base_url=address,
         key=key,
@@ -222,10 +189,10 @@ def connection(
         proxy=proxy,
         verify=verify,
         open_transport=(lambda: transport) if transport is not None else None,
-        keep=_keeper(lambda: workspace),
-        find_deployment=_finder(_catalogue),
-        known_deployments=_catalogue,
-        pending_book=lambda: _pending_book(lambda: workspace),
+        keep=keeping.keep,
+        find_deployment=finder(in_catalogue),
+        known_deployments=in_catalogue,
+        pending_book=keeping.pending_book,
         receiver=receiver,
         tell=tell_once,
     )
@@ -246,9 +213,10 @@ def connection_of_hive(
         return f"{LOCAL}#{hive.name or hive.instance}"
 
     def known() -> Deployments:
-        return _known_to(hive)
+        return known_to(hive)
 
     workspace = find_workspace()
+    keeping = Keeping(store, find_workspace, tell_once)
     return Connection(
         base_url=LOCAL_URL,
         key=hive.api_key or Secret(NO_KEY_NEEDED),
@@ -260,49 +228,13 @@ def connection_of_hive(
         max_response_bytes=settings.current().max_response_bytes,
         open_transport=hive.transport,
         find_workspace=find_workspace,
-        keep=_keeper(find_workspace),
-        find_deployment=_finder(lambda: _own_of(hive), known),
+        keep=keeping.keep,
+        find_deployment=finder(lambda: own_of(hive), known),
         known_deployments=known,
-        pending_book=lambda: _pending_book(find_workspace),
+        pending_book=keeping.pending_book,
         receiver=receiver,
         tell=tell_once,
     )
-
-
-def _catalogue() -> Deployments:
-    """The deployments of the catalogue's file, of which there need be none."""
-    from fh_notebook.store.catalog_file import catalogue
-
-    return catalogue()
-
-
-def _own_of(hive: LocalHive) -> Deployments:
-    return Deployments((deployment, LOCAL_SOURCE) for deployment in hive.deployments())
-
-
-def _known_to(hive: LocalHive) -> Deployments:
-    """A hive's own deployments, then those of the catalogue."""
-    known = (_own_of(hive), _catalogue())
-    return Deployments((places[name], places.source_of(name)) for places in known for name in places)
-
-
-def _finder(*places: Callable[[], Deployments]) -> Callable[[str], Deployment | None]:
-    """Return what looks a name up in one place after the other, afresh at each call: the file may have been edited.
-
-    A place is asked only for what those before it do not have: a broken file stops nobody who needs none of it.
-    """
-
-    def find(name: str) -> Deployment | None:
-        there = Deployments()
-        for ask in places:
-            there = ask()
-            if name in there:
-                return there[name]
-        if (slip := meant(name, there)) is not None:  # the last place has all that are known
-            raise slip
-        return None
-
-    return find
 
 
 def deployments(client: Client | AsyncClient | None = None) -> Deployments:
@@ -336,8 +268,8 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
     # ask a keyring, which may ask the person.
     address, chosen = settings.find_base_url(None)
     if address == LOCAL or (not chosen and settings.find_key(base_url=address, asking=False).key is None):
-        return _known_to(local_hive())
-    return _catalogue()
+        return known_to(local_hive())
+    return in_catalogue()
 
 
 def client_of_hive(hive: LocalHive) -> Client:

@@ -31,7 +31,7 @@ from fh_notebook.gate import Gate
 from fh_notebook.store import pending as table
 from fh_notebook.store.masking import masked
 from fh_notebook.store.pending import PendingLine
-from fh_notebook.store.pending_runs import PendingRuns, PendingTicket
+from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -293,20 +293,8 @@ class Deliver:
             return await otherwise(request)
         from fh_notebook.contract.models import Answer
 
-        first = Run(
-            status=line.status,
-            request_id=line.request_id,
-            run_id=line.run_id,
-            status_code=202,
-            attempts=max(1, line.calls),
-            started_at=line.submitted_at,
-            elapsed_s=max(0.0, (datetime.now(UTC) - line.submitted_at).total_seconds()),
-            deployment=line.deployment,
-            variant=line.variant,
-            inputs=request.inputs,
-            metadata=dict(request.metadata or {}),
-            origin=self._client.origin,
-        )
+        first = first_run(line, self._client.origin)
+        first = replace(first, inputs=request.inputs, metadata=dict(request.metadata or {}))
         answer = Answer(status_code=202)
         ticket = self._book.take_over(line)
         if ticket is None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from fh_notebook.cli.batch_compare import Comparing, comparing
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
-from fh_notebook.cli.batch_words import AGAIN, Told, as_options
+from fh_notebook.cli.batch_words import AGAIN, Told, as_options, cures
 from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
     from fh_notebook.batching.export_file import suffix_of
 
     if batch.counts.failed and code == FAILED:
-        yield f"What failed is kept as failed: correct its rows and {_again(args)}; no answer is paid for twice."
+        yield from cures([o.run for _, o, _ in batch.entries() if o and o.run.status == "failed"], _again(args))
     if code == DONE and (args.first or args.sample):
         yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
     if args.out is None:

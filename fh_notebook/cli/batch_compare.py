@@ -1,4 +1,4 @@
-"""``fh-notebook batch --compare SCORE --report FILE``: which variant is better, when the batch is done.
+"""``fh-notebook batch --compare SCORE --failed HOW --report FILE``: which variant is better, when the batch is done.
 
 Rule of this file: whatever can be wrong with the two options is told before the first call is paid for; and a
 comparison that cannot be made afterwards loses no answer.
@@ -33,13 +33,19 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
     Raises
     ------
     SettingsError
-        There is no such scorer, or the report cannot be written there, or not without a loss.
+        There is no such scorer, or the report cannot be written there, or not without a loss; or failed runs would
+        count as the best.
     """
+    from fh_notebook.comparing.asking import check_zero
     from fh_notebook.comparing.report import check_report
 
     if args.compare is None and args.report is None:
+        if args.failed is not None:
+            raise SettingsError("--failed is of a comparison; give --compare or --report as well")
         return None
     score = None if args.compare is None else _score(args.compare)
+    if args.failed is not None:
+        check_zero(args.failed, args.compare or "", lower=_is_lower(score))
     if args.report is not None:
         _check_other_file(check_report(args.report), args)
 
@@ -48,7 +54,7 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
         from fh_notebook.comparing import view
 
         try:
-            cmp = fh.compare(batch, score=score)
+            cmp = fh.compare(batch, score=score, failed=args.failed or "drop")
             told = [view.words(cmp)]
             if args.report is not None:
                 cmp.report(args.report)
@@ -67,6 +73,12 @@ def _check_other_file(report: Path, args: argparse.Namespace) -> None:
             raise SettingsError(
                 f"{args.report} is the file of the {held}, which would be lost; give --report another name"
             )
+
+
+def _is_lower(score: Any) -> bool:
+    from fh_notebook.comparing.scoring import LOWER
+
+    return score in LOWER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
 
 
 def _score(name: str) -> Any:

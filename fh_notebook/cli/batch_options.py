@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.cli.batch_words import CODES
+from fh_notebook.errors import SettingsError
+
+if TYPE_CHECKING:
+    from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["NO_KEY", "add_parser", "given", "settings_given"]
 
@@ -84,6 +88,17 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "--wait-for-reset", action="store_true", default=None, help="sleep until a used-up daily cap is renewed"
     )
     how.add_argument("--retry-unknown", action="store_true", default=None, help="call again what may have run before")
+    how.add_argument(
+        "--delivery",
+        choices=("direct", "callback", "poll", "auto"),
+        help="how answers come: in the response (default), by callback, asked for, or as the service lets them",
+    )
+    how.add_argument(
+        "--public-url", metavar="URL", help="a tunnel's or reverse proxy's address that passes callbacks on to here"
+    )
+    how.add_argument(
+        "--callback-port", type=int, metavar="N", help="the port that it passes them on to (default: a free one)"
+    )
     how.add_argument("--fresh", action="store_true", default=None, help="call everything anew")
     how.add_argument("--reuse", choices=("batch", "store", "none"), help="which kept answers count (default: batch)")
 
@@ -100,6 +115,11 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument(
         "--report", metavar="FILE", help="write the comparison to an .html, .md or .xlsx file; scores by --compare"
+    )
+    where.add_argument(
+        "--failed",
+        choices=("drop", "zero"),
+        help="whether failed runs have no score or count as 0 in the comparison (default: drop)",
     )
     where.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
     where.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
@@ -134,7 +154,7 @@ def _rate(text: str) -> float | str:
 
 _PASSED: Final = (
     *("repeats", "first", "sample", "name", "on_invalid", "dry_run", "max_calls", "max_seconds", "max_cost"),
-    *("max_concurrency", "rate", "fail_on_error", "wait_for_reset", "retry_unknown", "fresh", "reuse"),
+    *("max_concurrency", "rate", "fail_on_error", "wait_for_reset", "retry_unknown", "delivery", "fresh", "reuse"),
 )
 
 
@@ -143,7 +163,20 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
     passed = {name: getattr(args, name) for name in _PASSED if getattr(args, name) is not None}
     if passed.get("reuse") == "none":
         passed["reuse"] = None
+    if (receiver := _receiver(args)) is not None:
+        passed["receiver"] = receiver
     return passed | ({"variants": args.variant} if args.variant else {})
+
+
+def _receiver(args: argparse.Namespace) -> CallbackReceiver | None:
+    """Return who receives callbacks, where the options say something of it; it does not listen yet."""
+    if args.public_url is None and args.callback_port is None:
+        return None
+    if args.delivery not in ("callback", "auto"):
+        raise SettingsError("--public-url and --callback-port are for --delivery callback or auto")
+    from fh_notebook.client.receiver import CallbackReceiver
+
+    return CallbackReceiver(public_url=args.public_url, port=args.callback_port or 0)
 
 
 def settings_given(args: argparse.Namespace) -> dict[str, Any]:

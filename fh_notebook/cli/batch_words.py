@@ -7,9 +7,14 @@ option that does the same.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, TextIO
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-__all__ = ["AGAIN", "CODES", "Told", "as_options"]
+if TYPE_CHECKING:
+    from fh_notebook.contract.run import Run
+
+__all__ = ["AGAIN", "CODES", "Told", "as_options", "cures"]
 
 AGAIN: Final = "run the same command again"
 """How one goes on after a stop."""
@@ -30,6 +35,10 @@ _PATTERNS: Final = {
     for pattern, words in {
         r"\bretry_unknown=True\b": "--retry-unknown",
         r"\breuse='store'": "--reuse store",
+        r"\bgive receiver=fh\.CallbackReceiver\(public_url=\.\.\.\), an": "give --public-url, an",
+        r"\bpublic_url=": "--public-url",
+        r"\bpublic_url\b": "--public-url",
+        r"\bdelivery='(\w+)'": r"--delivery \1",
         r"\bfh\.batch\(\.\.\., on_invalid='skip'\)": "--on-invalid skip",
         r"\binputs=\{'([^']*)': \.\.\.\}": r"--map \1=COLUMN",
         r"\bfh\.const\(([^)]*)\)": r"--const VARIABLE=\1",
@@ -61,6 +70,37 @@ def as_options(text: str) -> str:
     for pattern, words in _PATTERNS.items():
         text = pattern.sub(words, text)
     return text
+
+
+def cures(failed: Iterable[Run], again: str) -> Iterator[str]:
+    """Yield what to do about runs that failed, a line for each kind of failure.
+
+    Examples
+    --------
+    >>> from fh_notebook.contract.run import Run
+    >>> print(*cures([Run(status="failed", error_code="connect")], "run it again"))
+    1 reached nobody: look at the address, the network and the proxy (fh-notebook doctor --check), and run it again.
+    """
+    from fh_notebook.batching.outcomes import is_reusable
+    from fh_notebook.contract.retry import NOT_REACHED
+
+    kinds: Counter[str] = Counter()
+    for run in failed:
+        if run.error_code in NOT_REACHED:
+            kinds["nobody"] += 1
+        elif not is_reusable(run):
+            kinds["moment"] += 1
+        else:
+            kinds["unknown name" if run.status_code == 404 else "row"] += 1
+    if n := kinds["nobody"]:
+        look = "look at the address, the network and the proxy (fh-notebook doctor --check)"
+        yield f"{n:,} reached nobody: {look}, and {again}."
+    if n := kinds["moment"]:
+        yield f"{n:,} failed at the service and not by {'its row' if n == 1 else 'their rows'}: later, {again}."
+    if n := kinds["unknown name"]:
+        yield f"{n:,} met a 404: correct the name of the deployment or the variant, and {again}."
+    if kinds["row"]:
+        yield f"What failed is kept as failed: correct its rows and {again}; no answer is paid for twice."
 
 
 class Told:

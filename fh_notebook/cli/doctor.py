@@ -47,6 +47,10 @@ OPTIONAL: Final = {
     "dask": ("batches past one machine", "pip install 'fh-notebook[dask]'"),
 }
 """What may be missing: package -> what it is for, and how one gets it."""
+DAMAGED: Final = (
+    "save what can still be read (fh-notebook history -n 100000 --json > kept.json), then move the file away and run "
+    "again: a new one is made"
+)
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -199,6 +203,9 @@ def _store() -> Iterator[Finding]:
     opened = session.store()
     if opened is not None:
         opened.put(lambda connection: None).result()
+        if damage := opened.damage():
+            yield Finding(PROBLEM, "store", f"{shown(path)} is damaged ({damage})", DAMAGED)
+            return
     size = sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*") if p.is_file())
     yield Finding(OK, "store", f"{shown(path)} can be read and written, {size / 1e6:,.1f} MB")
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from fh_notebook.client.receiving import Tally
-from fh_notebook.contract.callbacks import ids_of
+from fh_notebook.contract.callbacks import ids_of, is_outcome
 from fh_notebook.contract.run import Run
 
 __all__ = ["MAX_ENDED", "MAX_UNCLAIMED", "MAX_UNCLAIMED_BYTES", "Claims", "Take"]
@@ -83,6 +83,9 @@ class Claims:
         """Keep a callback until it is claimed. The lock is held."""
         if any(name in self._ended for name in ids):
             self._tally.repeated += 1
+            return
+        if any(name in self._unclaimed and is_outcome(self._unclaimed[name][0]) for name in ids):
+            self._tally.repeated += 1  # the first outcome counts; "running", delivered after it, is old news
             return
         self._tally.unclaimed += 1
         for name in ids:

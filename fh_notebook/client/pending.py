@@ -9,20 +9,20 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook import html, loop, views
 from fh_notebook.client import polling
+from fh_notebook.client.looking import Looking
+from fh_notebook.client.on_loop import on_loop
 from fh_notebook.client.pending_card import card_of, text_of
-from fh_notebook.contract.callbacks import ids_of, joined, waits_for, with_final_status
+from fh_notebook.client.pending_known import Known
+from fh_notebook.contract.callbacks import ids_of, is_outcome, joined, waits_for, with_final_status
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.retry import next_reset
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.errors import AuthError
 from fh_notebook.log import log
 
 if TYPE_CHECKING:
@@ -31,16 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PendingRun"]
 
-NOT_FOUND_LOOKS: Final = 6
-"""So often (some 20 s) may the service say that it does not know a run which it has just taken, where only polling can
-tell."""
-BUSY_PAUSE_S: Final = 5.0
-"""After a look-up that was refused for too many."""
-
 Keep = Callable[[Run], Awaitable[None]]
 
 
-class PendingRun:
+class PendingRun(Known, Looking):
     """A run that goes on at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
 
     It can be awaited, waited for, and shown: in a notebook its display changes when the outcome comes.
@@ -66,6 +60,7 @@ class PendingRun:
         keep: Keep | None,
         let_go: Callable[[], None] | None = None,
     ) -> None:
+        Looking.__init__(self)
         self._client = client
         self._request = request
         self._first = first
@@ -80,70 +75,8 @@ class PendingRun:
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
         self._at_change: list[Callable[[PendingRun], None]] = []
-        self._not_found = self._without_output = 0
-        self.polls = 0
-        """Look-ups so far; they count as requests of this run."""
-        self.trouble = ""
-        """Why look-ups say nothing, in words, while that is so."""
         self.came_by = ""
         """``callback`` or ``polling``: what brought the outcome."""
-
-    # --- what is known
-
-    @property
-    def status(self) -> str:
-        """The run's status as far as it is known: ``queued``, ``running``, ``awaiting_approval``, ``completed``, ..."""
-        return self._run.status
-
-    @property
-    def done(self) -> bool:
-        """Whether the outcome is here."""
-        return self._ended and self._run.done
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the outcome is waited for: not after it came, nor after :meth:`cancel_waiting`."""
-        return not self._ended
-
-    @property
-    def run(self) -> Run:
-        """The run as far as it is known: the outcome, once it is here."""
-        return self._run
-
-    @property
-    def request_id(self) -> str | None:
-        """The service's id of the call."""
-        return self._first.request_id
-
-    @property
-    def run_id(self) -> str | None:
-        """The service's other id, where it gave one."""
-        return self._first.run_id
-
-    @property
-    def deployment(self) -> str:
-        """What runs."""
-        return self._request.deployment
-
-    @property
-    def variant(self) -> str | None:
-        """Which variant of it."""
-        return self._request.variant
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When the call was sent, UTC."""
-        return self._first.started_at
-
-    @property
-    def callback_url(self) -> str | None:
-        """Where the service delivers the outcome."""
-        return self._request.callback_url
-
-    @property
-    def waits_for(self) -> str:
-        """Who a paused run waits for, and what is asked; empty when it waits for nobody, or that is not said."""
-        return waits_for(self._run)
 
     # --- waiting
 
@@ -172,14 +105,7 @@ class PendingRun:
                 if not woken.done():
                     woken.set_result(None)
 
-            def wake() -> None:
-                if asyncio._get_running_loop() is here:  # waking a loop costs a system call
-                    set_woken()
-                    return
-                with suppress(RuntimeError):  # the loop of who waited has ended
-                    here.call_soon_threadsafe(set_woken)
-
-            self._call_at_end(wake)
+            self._call_at_end(lambda: on_loop(here, set_woken))
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await woken
@@ -232,7 +158,7 @@ class PendingRun:
         self._take(with_final_status(run), by="callback")
 
     def _take(self, run: Run, *, by: str) -> None:
-        if not run.done:
+        if not is_outcome(run):
             self._note(run)
             return
         with self._lock:
@@ -250,15 +176,19 @@ class PendingRun:
             attempts=self._first.attempts + self.polls,
             started_at=self._first.started_at,
         )
-        if self._keep is None:
-            self._finish(outcome)
-        else:
-            loop.background().submit(self._settle(outcome, self._keep))
+        self._settle_or_finish(outcome)
 
     def settled(self, outcome: Run) -> None:
         """End with an outcome that is kept already: the service answered the call itself with it."""
         self._taken = True
         self._finish(outcome)
+
+    def _settle_or_finish(self, outcome: Run) -> None:
+        """End with an outcome, which is kept first."""
+        if self._keep is None:
+            self._finish(outcome)
+        else:
+            loop.background().submit(self._settle(outcome, self._keep))
 
     async def _settle(self, outcome: Run, keep: Keep) -> None:
         try:
@@ -271,8 +201,11 @@ class PendingRun:
         with self._lock:
             if self._taken:
                 return
-            told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
-            self._run = replace(self._first, status=run.status, raw=run.raw)
+            if run.status == "unknown":  # it says nothing of the run: what is known of it stays
+                told, self.trouble = True, one_line(run.error or "the service's answer says nothing of the run")
+            else:
+                told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
+                self._run = replace(self._first, status=run.status, raw=run.raw)
         if told:
             self._tell()
 
@@ -302,61 +235,6 @@ class PendingRun:
             except Exception:  # a page that has gone must not end the waiting
                 log.warning("the display of a pending run broke", exc_info=True)
 
-    # --- look-ups
-
-    async def look(self) -> float | None:
-        """Ask the service once, and take what came; see :class:`~fh_notebook.client.polling.Watched`."""
-        if self._taken:
-            return None
-        self.polls += 1
-        try:
-            found = with_final_status(await self._client.look_up(self._first.request_id, self._first.run_id))
-        except AuthError as refused:
-            return self._give_up(one_line(str(refused)), error=refused)
-        if (found.status_code or 0) // 100 == 2:
-            self._not_found, self.trouble = 0, ""
-            return self._looked(found)
-        self.trouble = one_line(found.error or found.error_code or "the look-up failed")
-        if found.status_code == 404:
-            self._not_found += 1
-            if self._not_found >= NOT_FOUND_LOOKS:
-                return self._give_up(f"the service does not know this run ({self.trouble}); it may have run")
-        if found.status_code == 429:
-            return _pause_of(found)
-        return 0.0
-
-    def _looked(self, found: Run) -> float | None:
-        if found.status == "completed" and found.output is None and not self._without_output:
-            # UNKNOWN whether a look-up has the output (CONTRACT section 3): the callback gets the chance to bring it.
-            self._without_output += 1
-            self._note(replace(found, status="running"))
-            return 0.0
-        self._take(found, by="polling")
-        return None if self._taken else 0.0
-
-    def _give_up(self, why: str, *, error: BaseException | None = None) -> float | None:
-        """End look-ups; where no callback can come either, end the waiting."""
-        self.trouble = why
-        if self._receiver is not None:
-            self._tell()
-            return None
-        with self._lock:
-            if self._taken:
-                return None
-            self._taken = True
-        if error is not None:  # nothing is known of the run: it stays among the pending ones
-            if self._let_go is not None:
-                self._let_go()
-            self._finish(self._run, ended=False, error=error)
-            return None
-        outcome = replace(self._first, status="unknown", error=why, error_code="not_found")
-        outcome = replace(outcome, attempts=self._first.attempts + self.polls)
-        if self._keep is None:
-            self._finish(outcome)
-        else:
-            loop.background().submit(self._settle(outcome, self._keep))
-        return None
-
     # --- shown
 
     def __repr__(self) -> str:
@@ -367,12 +245,3 @@ class PendingRun:
 
     def _ipython_display_(self) -> None:
         views.knock("PendingRun.show", self)
-
-
-def _pause_of(refused: Run) -> float:
-    """Return for how long nobody asks after a look-up was refused: till midnight, UTC, where the day is used up."""
-    body = refused.raw if isinstance(refused.raw, Mapping) else {}
-    if refused.error_code == "api_rate_limit_exceeded" or ("limit" in body and "current" in body):
-        now = datetime.now(UTC)
-        return (next_reset(now) - now).total_seconds()
-    return BUSY_PAUSE_S

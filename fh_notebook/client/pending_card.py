@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fh_notebook import html
+from fh_notebook.contract.callbacks import asked_of
 from fh_notebook.contract.run import one_line
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ def card_of(pending: PendingRun) -> html.Html:
     where = " / ".join(x for x in (pending.deployment, pending.variant) if x)
     head = html.el("div", html.badge(pending.status), " ", html.el("strong", where), cls="fh-head")
     since = f" since {pending.started_at:%H:%M:%S} UTC" if pending.started_at else ""
-    how = f"waited for{since}" if pending.waiting else "not waited for any more; fh.reattach() goes on"
-    asked = html.el("div", f"It waits for {pending.waits_for}") if pending.waits_for else None
+    way = "its callback is waited for" if pending.by_callback else "the service is asked now and then"
+    how = f"{way}{since}" if pending.waiting else "not waited for any more; fh.reattach() goes on"
     trouble = html.el("div", pending.trouble, cls="fh-dim") if pending.trouble else None
     foot = html.el("div", f"{how} · {pending.request_id or pending.run_id or ''}", cls="fh-dim fh-foot")
-    return html.el("div", head, asked, trouble, foot, cls="fh-card")
+    return html.el("div", head, *_asked(pending), trouble, foot, cls="fh-card")
+
+
+def _asked(pending: PendingRun) -> list[html.Html]:
+    """Who decides, to be seen at a glance, and what they are asked, as long as it may be."""
+    who, question = asked_of(pending.run)
+    parts = [html.el("div", "Waits for ", html.el("strong", who))] if who else []
+    return parts + ([html.folded(question, whole="pending.waits_for has all")] if question else [])

@@ -19,6 +19,7 @@ from itertools import count
 from typing import Final, Protocol
 
 from fh_notebook import loop
+from fh_notebook.client.on_loop import on_loop
 from fh_notebook.log import log
 
 __all__ = ["FIRST_BESIDE_RECEIVER_S", "FIRST_S", "LONGEST_S", "Poller", "Watched", "forget", "watch"]
@@ -176,16 +177,7 @@ def watch(watched: Watched, *, first_s: float = FIRST_S) -> None:
             _of_loop = here, Poller()
         _of_loop[1].watch(watched, first_s=first_s)
 
-    _do(here, begin)
-
-
-def _do(here: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    """Have `call` called on the loop `here`: at once where this is it, since waking a loop costs a system call."""
-    if asyncio._get_running_loop() is here:
-        call()
-        return
-    with suppress(RuntimeError):  # that loop has ended
-        here.call_soon_threadsafe(call)
+    on_loop(here, begin)
 
 
 def forget(watched: Watched) -> None:
@@ -194,4 +186,4 @@ def forget(watched: Watched) -> None:
         known = _of_loop
     if known is not None:
         here, poller = known
-        _do(here, lambda: poller.forget(watched))
+        on_loop(here, lambda: poller.forget(watched))

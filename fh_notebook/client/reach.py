@@ -13,12 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Final
 from urllib.parse import urlsplit
 
 from fh_notebook.addresses import is_loopback
 from fh_notebook.errors import SettingsError
 
-__all__ = ["Reach", "check_public_url", "reach_of"]
+__all__ = ["Reach", "check_path", "check_public_url", "reach_of"]
+
+MIN_PATH: Final = 16
+"""Characters of the last part of an address, when it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,24 @@ class Reach:
     """The address at which the person's own browser reaches it, where a Jupyter proxy gives it one."""
     told: str
     """The same in words."""
+
+
+def check_path(path: str) -> str:
+    """Return the last part of a receiver's address.
+
+    Raises
+    ------
+    SettingsError
+        It can be guessed, or stands in an address otherwise than it is spelt.
+    """
+    if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
+        raise SettingsError(
+            f"path is a text of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave it out and "
+            "keep receiver.path"
+        )
+    if not path.isascii():
+        raise SettingsError("path has letters beyond ASCII; leave it out and keep receiver.path")
+    return path
 
 
 def check_public_url(url: str) -> str:

@@ -9,20 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets as random_secrets
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
-from fh_notebook import html, keys, loop
+from fh_notebook import html, loop
 from fh_notebook.client.claims import Claims, Take
-from fh_notebook.client.reach import Reach, check_public_url, reach_of
+from fh_notebook.client.on_loop import on_loop
+from fh_notebook.client.reach import Reach, check_path, check_public_url, reach_of
 from fh_notebook.client.receiving import MAX_BODY_BYTES, Tally
+from fh_notebook.client.secrets_known import SecretsKnown
 from fh_notebook.contract.callbacks import ids_of
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
 from fh_notebook.contract.wire import parse_event
-from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
 from fh_notebook.values import Secret
 
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.self_test import SelfTest
 
 __all__ = ["CallbackReceiver"]
-
-MAX_SECRETS: Final = 64
-"""Learned ones; the oldest leave first. Each is tried on each delivery: a microsecond a piece."""
 
 
 class CallbackReceiver:
@@ -88,28 +84,22 @@ class CallbackReceiver:
         keyring: bool = False,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        given = [secrets] if isinstance(secrets, str | Secret) else list(secrets)
-        self._given = tuple(Secret(one) for one in given)
-        del secrets, given  # a traceback's frame must not have them as texts
-        if not all(self._given):
-            raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
-        self._host, self._port = host, port
-        self._public_url = None if public_url is None else check_public_url(public_url)
-        self._name = _checked_path(path) if path is not None else random_secrets.token_urlsafe(32)
-        self._scheme = scheme
-        self._keyring = keyring
-        self._max_body_bytes = max_body_bytes
+        # First what the repr needs: a traceback that shows values shows this one, too, when an argument is refused.
         self.tally = Tally()
         """What was counted since it was made."""
-        self._learned: OrderedDict[Secret, None] = OrderedDict()
-        self._own = Secret(random_secrets.token_urlsafe(32))  # signs what self_test() sends
-        self._testing = 0
-        self._lock = threading.Lock()
+        self._server: ReceiverServer | None = None
+        self._pid = 0
+        self._secrets = SecretsKnown(secrets, keyring=keyring)
+        del secrets  # a traceback's frame must not have them as texts
+        self._secrets.check()
+        self._host, self._port = host, port
+        self._public_url = None if public_url is None else check_public_url(public_url)
+        self._name = check_path(path) if path is not None else random_secrets.token_urlsafe(32)
+        self._scheme = scheme
+        self._max_body_bytes = max_body_bytes
         self.claims = Claims(self.tally)
         self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
-        self._server: ReceiverServer | None = None
         self._window: Any = None
-        self._pid = 0
 
     # --- listening
 
@@ -157,15 +147,16 @@ class CallbackReceiver:
 
     async def _listen(self) -> None:
         await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
-        from fh_notebook.client.receiver_server import ReceiverServer, listen
+        from fh_notebook.client.receiver_server import BACKLOG, ReceiverServer
         from fh_notebook.client.receiving import Window
+        from fh_notebook.serving import listen
 
-        sock = listen(self._host, self._port)
+        sock = listen(self._host, self._port, to="receive at", backlog=BACKLOG)
         self._port = sock.getsockname()[1]
         self._window = Window(
             paths=self._paths,
             scheme=self._scheme,
-            secrets=self._known_secrets,
+            secrets=self._secrets,
             take=self._take,
             tally=self.tally,
             max_body_bytes=self._max_body_bytes,
@@ -261,45 +252,23 @@ class CallbackReceiver:
         name : str
             Of the deployment, with its workspace.
         """
-        if secret is None or not secret:
-            return
-        with self._lock:
-            if secret in self._learned:
-                return
-            self._learned[secret] = None
-            while len(self._learned) > MAX_SECRETS:
-                self._learned.popitem(last=False)
-        if self._keyring and name:
-            kept, why = keys.keep_in_keyring(f"{name}#signing", secret)
-            if not kept:
-                log.info("a signing secret was not kept: %s", why)
+        self._secrets.learn(secret, name)
 
     def recall(self, name: str) -> bool:
         """Take the signing secret that the keyring has under `name`, and say whether it has one."""
-        found = keys.from_keyring(f"{name}#signing") if self._keyring else None
-        if found is not None:
-            with self._lock:
-                self._learned[found] = None
-        return found is not None
-
-    def _known_secrets(self) -> tuple[Secret, ...]:
-        with self._lock:
-            own = (self._own,) if self._testing else ()
-            return (*reversed(self._learned), *self._given, *own)
+        return self._secrets.recall(name)
 
     # --- runs that are waited for
 
     @asynccontextmanager
     async def expecting(self) -> AsyncIterator[None]:
         """Say that a call is out whose callback may come before its answer: an unknown secret is waited for."""
-        here = loop.background().loop
-        on_it = asyncio.get_running_loop() is here
-        window = self._window
-        _do(here, window.call_out, now=on_it)
+        here, window = loop.background().loop, self._window
+        on_loop(here, window.call_out)
         try:
             yield
         finally:
-            _do(here, window.call_answered, now=on_it)
+            on_loop(here, window.call_answered)
 
     def claim(self, ids: Iterable[str], take: Take) -> None:
         """Have `take` called with what is delivered for a run; at once with what came already.
@@ -333,11 +302,8 @@ class CallbackReceiver:
     async def _test(self, timeout_s: float) -> SelfTest:
         from fh_notebook.client.self_test import self_test
 
-        self._testing += 1  # its secret is tried on what comes meanwhile, and not on every delivery
-        try:
-            return await self_test(self, self._own, timeout_s=timeout_s)
-        finally:
-            self._testing -= 1
+        with self._secrets.testing() as own:
+            return await self_test(self, own, timeout_s=timeout_s)
 
     def self_test(self, *, timeout_s: float = 10.0) -> SelfTest:
         """Send itself a signed delivery, and a forged one, at its own address and at the public one.
@@ -374,25 +340,3 @@ class CallbackReceiver:
 
 def _import_server() -> None:
     from fh_notebook.client import receiver_server  # noqa: F401
-
-
-def _checked_path(path: str) -> str:
-    if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
-        raise SettingsError(
-            f"path is a text of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave it out and "
-            "keep receiver.path"
-        )
-    if not path.isascii():
-        raise SettingsError("path has letters beyond ASCII; leave it out and keep receiver.path")
-    return path
-
-
-MIN_PATH: Final = 16
-
-
-def _do(here: asyncio.AbstractEventLoop, call: Callable[[], None], *, now: bool) -> None:
-    if now:
-        call()
-    else:
-        with suppress(RuntimeError):  # the loop has ended
-            here.call_soon_threadsafe(call)

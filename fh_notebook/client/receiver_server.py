@@ -8,53 +8,25 @@ sent no whole head for longest makes room: a crowd of silent ones keeps nobody o
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import socket
 from typing import Any, Final
 
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fh_notebook.client.receiving import WHOLE
-from fh_notebook.errors import SettingsError
+from fh_notebook.serving import MAX_HEAD_BYTES, EventServer, PlainHttp
 
-__all__ = ["HEAD_S", "IDLE_S", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ReceiverServer", "listen"]
+__all__ = ["BACKLOG", "HEAD_S", "IDLE_S", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ReceiverServer"]
 
 MAX_CONNECTIONS: Final = 100
 HEAD_S: Final = 5.0
 """Seconds from a connection, or from the first byte of its next request, to the end of the request's head."""
 IDLE_S: Final = 75.0
 """How long a connection may rest between two requests: as nginx, and as the local hive's."""
-MAX_HEAD_BYTES: Final = 16 * 1024
-STOP_GRACE_S: Final = 1
 BACKLOG: Final = 512
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises
-    ------
-    SettingsError
-        The address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, or asyncio leaves Nagle's algorithm on (see local/server.py).
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
-    except (OSError, OverflowError) as refused:
-        sock.close()
-        raise SettingsError(f"cannot receive at {host}:{port}: {refused}; port=0 takes a free one") from refused
-    return sock
-
-
-class _Watched(HttpToolsProtocol):
+class _Watched(PlainHttp, HttpToolsProtocol):
     """uvicorn's protocol for one connection, with a watch over the head of each request."""
 
     # Names that uvicorn will not have.
@@ -87,6 +59,7 @@ class _Watched(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._fh_in_head:
+            data = self.without_upgrade(data)
             self._fh_head_bytes += len(data)
         if self.parser is None or self.transport.is_closing():  # what was read before it was cut off
             return
@@ -127,7 +100,7 @@ class _Watched(HttpToolsProtocol):
             self.transport.abort()
 
 
-class ReceiverServer(uvicorn.Server):
+class ReceiverServer(EventServer):
     """One server in the running loop, from `begin` to `end`.
 
     Parameters
@@ -141,22 +114,8 @@ class ReceiverServer(uvicorn.Server):
     def __init__(self, app: Any, *, head_s: float = HEAD_S) -> None:
         self.lines: dict[_Watched, None] = {}
         protocol: Any = type("ReceiverProtocol", (_Watched,), {"fh_lines": self.lines, "fh_head_s": head_s})
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=IDLE_S,  # type: ignore[arg-type]  # whole seconds by its type only
-                timeout_graceful_shutdown=STOP_GRACE_S,
-            )
-        )
-        self._stopping = asyncio.Event()
+        super().__init__(app, protocol=protocol, keep_alive_s=IDLE_S)
+        self.stopping: asyncio.Event = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -169,27 +128,13 @@ class ReceiverServer(uvicorn.Server):
 
     async def end(self) -> None:
         """Stop listening, let requests in hand end for a second, and close all connections."""
-        self._stopping.set()
+        self.stopping.set()
         if self._serving is not None:
             await asyncio.wait({self._serving})
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets)
+    def is_up(self) -> None:
+        """Let `begin` return."""
         self._up.set_result(None)
-
-    async def main_loop(self) -> None:
-        """Wait until told to stop."""
-        await self._stopping.wait()
-        self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, and only then close (a connection that is accepted meanwhile leaks in CPython 3.11)."""
-        for sock in sockets or []:
-            with contextlib.suppress(NotImplementedError, ValueError, OSError):
-                asyncio.get_running_loop().remove_reader(sock)
-        await asyncio.sleep(0)
-        await super().shutdown(sockets)
 
     async def _serve_on(self, sock: socket.socket) -> None:
         try:

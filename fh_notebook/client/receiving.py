@@ -29,6 +29,8 @@ MAX_UNVERIFIED_BYTES: Final = 64 * 1024 * 1024
 """Of all bodies together that are being read or held: a hundred connections may not take a gigabyte."""
 BODY_S: Final = 15.0
 """Seconds for the whole body."""
+DROPPED_S: Final = 1.0
+"""Seconds for a body that is read only to be dropped."""
 HOLD_S: Final = 5.0
 MAX_HELD: Final = 32
 
@@ -139,8 +141,7 @@ class Window:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         status, body = await self._judge(scope, receive)
-        # What was not read to its end cannot be followed by another request.
-        close = body is None and status != 401
+        close = body is None  # what was not read to its end cannot be followed by another request
         await send(
             {
                 "type": "http.response.start",
@@ -163,7 +164,8 @@ class Window:
         headers = _first_of_each(scope["headers"])
         if not all(headers.get(name) for name in self._scheme.needs):
             self._tally.unsigned += 1
-            return (401, None) if await _is_read(receive) else (400, None)
+            # Read and dropped, whole: of a connection that is closed on unread bytes a sender often sees no answer.
+            return 401, (b"" if await _is_read(receive, self._max_body_bytes) else None)
         announced = headers.get("content-length", b"")
         if announced.isdigit() and (len(announced) > 12 or int(announced) > self._max_body_bytes):
             self._tally.too_large += 1
@@ -231,11 +233,11 @@ class Window:
         return False
 
 
-async def _is_read(receive: Receive, limit: int = 64 * 1024) -> bool:
-    """Read and drop a short body, so that its connection can be used again, and say whether that was all of it."""
+async def _is_read(receive: Receive, limit: int) -> bool:
+    """Read and drop a body, so that its connection can be used again, and say whether that was all of it."""
     size = 0
     try:
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(DROPPED_S):
             while size <= limit:
                 message = await receive()
                 if message["type"] == "http.disconnect":

@@ -83,7 +83,7 @@ async def _tried(receiver: CallbackReceiver, own: Secret, url: str, timeout_s: f
             return "" if forged.status_code == 401 else f"a forged delivery was answered {forged.status_code}"
     except TimeoutError:
         return f"nothing came within {timeout_s:g} s"
-    except (httpx.HTTPError, httpx.InvalidURL) as broken:
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as broken:  # the last two: an odd proxy
         return f"it was not reached ({type(broken).__name__}: {redact(str(broken))})"
     finally:
         receiver.disclaim([name], ended=True)

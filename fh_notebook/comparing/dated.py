@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -16,9 +17,10 @@ import pandas as pd
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.hiding import Hidden, hidden_of
 from fh_notebook.comparing.notes import span_note
 from fh_notebook.comparing.scoring import Observation, Score, observations
-from fh_notebook.comparing.sources import Taken, about_of, as_table, of_observations, secret_columns
+from fh_notebook.comparing.sources import Taken, about_of, as_table, of_observations
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.spell import listed
 from fh_notebook.errors import InputError
@@ -60,8 +62,9 @@ def take_dated(
         within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
         notes += [note] if (note := span_note(taken.lines["started_at"][within], f"The answers of {name}")) else []
 
-    def secret() -> frozenset[str]:
-        return frozenset().union(*(secret_columns(source) for source in tables.values()))
+    @cache
+    def secret() -> Hidden:
+        return Hidden.joined(hidden_of(source, pair_on=pair_on) for source in tables.values())
 
     about = {"compared": {name: about_of(source) for name, source in tables.items()}}
     return replace(taken, notes=tuple(notes), about=about, secret=secret), which

@@ -6,6 +6,7 @@ computed over rows. Everything is done on whole arrays: 400,000 lines take a fra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.intervals import Numbers
 
-__all__ = ["Grid"]
+__all__ = ["Grid", "without_noise"]
 
 DIGITS: Final = 12
 """To which means of repeats are rounded: the same scores in another order must be a tie."""
+NOISE_DIGITS: Final = 12
+"""Digits of the largest score to which differences are told: 0.1 + 0.2 and 0.3 tie, as do 0.3 - 0.2 and 0.2 - 0.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,25 @@ class Grid:
             yes_no=yes_no,
         )
 
+    @staticmethod
+    def by_cell(row_of: NDArray[Any], cell_of: NDArray[Any], scores: Numbers, cells: int) -> list[Numbers]:
+        """Return of each cell the means of its rows, for cells that are many and hold few rows each.
+
+        Examples
+        --------
+        >>> Grid.by_cell(np.array([0, 0, 1]), np.array([0, 0, 1]), np.array([1.0, 0.0, np.nan]), 2)
+        [array([0.5]), array([], dtype=float64)]
+        """
+        known = ~np.isnan(scores)
+        rows = int(row_of.max(initial=-1)) + 1
+        places, inverse, counts = np.unique(
+            cell_of[known].astype(np.int64) * rows + row_of[known], return_inverse=True, return_counts=True
+        )
+        means = np.bincount(inverse, weights=scores[known], minlength=len(places)) / counts
+        means[counts > 1] = _rounded(means[counts > 1])
+        ends = np.searchsorted(places, np.arange(1, cells) * rows)
+        return np.split(means, ends)
+
     def of_variant(self, variant: str) -> Numbers:
         """Return the means of the rows that have a score of `variant`."""
         column = self.means[:, self.variants.index(variant)]
@@ -88,3 +110,18 @@ def _rounded(values: Any) -> Any:
     if largest == 0 or not np.isfinite(largest):
         return values
     return np.round(values / largest, DIGITS) * largest
+
+
+def without_noise(apart: Numbers, *scores: Numbers) -> Numbers:
+    """Return differences without the noise of binary fractions: rounded to `NOISE_DIGITS` digits of the largest score.
+
+    Examples
+    --------
+    >>> first, second = np.array([0.3, 0.2, 0.1]), np.array([0.1 + 0.2, 0.3, 0.2])
+    >>> without_noise(second - first, first, second).tolist()
+    [0.0, 0.1, 0.1]
+    """
+    largest = max((float(np.abs(part).max()) for part in scores if len(part)), default=0.0)
+    if not 1e-200 < largest < 1e200:  # beyond, the power of ten would overflow; what has no size has no noise
+        return apart
+    return np.round(apart, NOISE_DIGITS - 1 - math.floor(math.log10(largest)))

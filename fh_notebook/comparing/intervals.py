@@ -9,42 +9,48 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import NormalDist, fmean, stdev
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from fh_notebook.comparing.bootstrap import (
+    LEVEL,
+    MANY_ROWS,
+    NAN,
+    RESAMPLES,
+    SEED,
+    Numbers,
+    analytic_bca,
+    bca_interval,
+    bca_intervals,
+)
+from fh_notebook.comparing.student import t_quantile
 
 __all__ = [
     "FEW_ROWS",
     "LEVEL",
     "MANY_ROWS",
+    "NAN",
     "RESAMPLES",
     "SEED",
     "Interval",
+    "Numbers",
     "bca_interval",
+    "interval_of_difference",
     "interval_of_mean",
     "interval_of_share",
+    "intervals_of_differences",
+    "intervals_of_means",
     "mean_interval",
     "normal_interval",
     "t_quantile",
     "wilson_interval",
 ]
 
-LEVEL: Final = 0.95
-NAN: Final = float("nan")
-
 FEW_ROWS: Final = 40
-"""Below it, BCa covers too seldom (it has no notion of the degrees of freedom), and Student's interval is named."""
-MANY_ROWS: Final = 5_000
-"""Above it, the bootstrap finds what the normal distribution says, at a thousand times the price."""
-RESAMPLES: Final = 2_000
-"""Of a bootstrap: the noise of a limit is then about a fiftieth of the interval's width."""
-SEED: Final = 20_261_125
-
-_DRAWN_AT_ONCE: Final = 400_000
-"""Numbers, so that they stay in the processor's cache: five times as fast as all at once."""
-
-Numbers = NDArray[np.float64]
+"""Below it, BCa covers too seldom: it has no notion of the degrees of freedom. Of 95 % intervals, 72 % of three rows
+held the mean, 86 % of six, 91 % of twelve (normal scores); `interval_of_mean` then widens it, `interval_of_difference`
+takes Student's."""
 
 
 class Interval(NamedTuple):
@@ -53,7 +59,7 @@ class Interval(NamedTuple):
     low: float
     high: float
     rule: str
-    """``wilson``, ``wilson, clustered``, ``t``, ``bca``, ``normal`` or ``none``."""
+    """``wilson``, ``wilson, clustered``, ``bca``, ``bca, widened``, ``bca, analytic``, ``t``, ``normal``, ``none``."""
 
 
 # --- by the kind of the scores
@@ -94,23 +100,97 @@ def interval_of_share(row_means: Numbers, lines: int, level: float = LEVEL) -> I
 
 
 def interval_of_mean(values: Numbers, level: float = LEVEL) -> Interval:
-    """Return the interval of a mean by the rule for this many values.
+    """Return the interval of a variant's mean: BCa's, see :func:`intervals_of_means`.
+
+    Examples
+    --------
+    >>> [interval_of_mean(np.arange(n, dtype=float)).rule for n in (1, 39, 40, 5_001)]
+    ['none', 'bca, widened', 'bca', 'bca, analytic']
+    """
+    return intervals_of_means([values], level)[0]
+
+
+def intervals_of_means(samples: Sequence[Numbers], level: float = LEVEL) -> list[Interval]:
+    """Return the intervals of several means: the BCa bootstrap's, whatever the number of rows.
+
+    Below `FEW_ROWS` its reach to either side is multiplied by ``t sqrt(n / (n - 1)) / z``, what Student's interval is
+    wider than the plain bootstrap of normal numbers: the correction of T. C. Hesterberg, "What teachers should know
+    about the bootstrap", The American Statistician 69 (2015), 371-386, section 4.2, in lengths, since there are no
+    quantiles beyond those of a few rows. Measured on 1,000 datasets each, it then covers in 93 to 97 % (normal, uniform
+    and mildly skewed scores, 6 to 39 rows) where plain BCa does in 85 to 96 %, and in 89 to 94 % where Student's does
+    in 88 to 93 % (exponential scores). Above `MANY_ROWS` no sample is drawn: :func:`analytic_bca`.
+
+    Examples
+    --------
+    >>> [interval.rule for interval in intervals_of_means([np.arange(9.0), np.arange(40.0)])]
+    ['bca, widened', 'bca']
+    """
+    found = [Interval(NAN, NAN, "none")] * len(samples)
+    for n, places in _by_size(samples).items():
+        if n > MANY_ROWS:
+            for place in places:
+                found[place] = _of_many(samples[place], level)
+        elif n >= 2:
+            drawn = bca_intervals(np.stack([samples[place] for place in places]), level)
+            wider, rule = (_widening(n, level), "bca, widened") if n < FEW_ROWS else (1.0, "bca")
+            for place, (low, high) in zip(places, drawn, strict=True):
+                mean = float(samples[place].mean())
+                found[place] = Interval(mean + wider * (low - mean), mean + wider * (high - mean), rule)
+    return found
+
+
+def intervals_of_differences(samples: Sequence[Numbers], level: float = LEVEL) -> list[Interval]:
+    """Return the intervals of several mean differences by the rule for their numbers of pairs.
 
     Student's below `FEW_ROWS`, BCa up to `MANY_ROWS`, the normal distribution's above.
 
     Examples
     --------
-    >>> [interval_of_mean(np.arange(n, dtype=float)).rule for n in (1, 39, 40, 5_001)]
+    >>> [i.rule for i in intervals_of_differences([np.arange(n, dtype=float) for n in (1, 39, 40, 5_001)])]
     ['none', 't', 'bca', 'normal']
     """
-    n = len(values)
-    if n < 2:
-        return Interval(NAN, NAN, "none")
-    if n < FEW_ROWS:
-        return Interval(*mean_interval(values.tolist(), level), "t")
-    if n <= MANY_ROWS:
-        return Interval(*bca_interval(values, level), "bca")
-    return Interval(*normal_interval(values, level), "normal")
+    found = [Interval(NAN, NAN, "none")] * len(samples)
+    for n, places in _by_size(samples).items():
+        if FEW_ROWS <= n <= MANY_ROWS:
+            drawn = bca_intervals(np.stack([samples[place] for place in places]), level)
+            for place, (low, high) in zip(places, drawn, strict=True):
+                found[place] = Interval(float(low), float(high), "bca")
+        elif n >= 2:
+            for place in places:
+                few = n < FEW_ROWS
+                values = samples[place]
+                limits = mean_interval(values.tolist(), level) if few else normal_interval(values, level)
+                found[place] = Interval(*limits, "t" if few else "normal")
+    return found
+
+
+def interval_of_difference(values: Numbers, level: float = LEVEL) -> Interval:
+    """Return the interval of one mean difference, see :func:`intervals_of_differences`.
+
+    Examples
+    --------
+    >>> interval_of_difference(np.array([0.0, 1.0, 1.0])).rule
+    't'
+    """
+    return intervals_of_differences([values], level)[0]
+
+
+def _by_size(samples: Sequence[Numbers]) -> dict[int, list[int]]:
+    """Return which samples are of one size: they share their draws."""
+    found: dict[int, list[int]] = {}
+    for place, values in enumerate(samples):
+        found.setdefault(len(values), []).append(place)
+    return found
+
+
+def _of_many(values: Numbers, level: float) -> Interval:
+    found = analytic_bca(values, level)
+    return Interval(*bca_interval(values, level), "bca") if found is None else Interval(*found, "bca, analytic")
+
+
+def _widening(n: int, level: float) -> float:
+    share = (1 + level) / 2
+    return t_quantile(share, n - 1) * math.sqrt(n / (n - 1)) / NormalDist().inv_cdf(share)
 
 
 # --- the rules
@@ -168,114 +248,3 @@ def normal_interval(values: Numbers, level: float = LEVEL) -> tuple[float, float
     z = NormalDist().inv_cdf((1 + level) / 2)
     half = z * float(values.std(ddof=1)) / math.sqrt(len(values))
     return float(values.mean()) - half, float(values.mean()) + half
-
-
-def bca_interval(
-    values: Numbers, level: float = LEVEL, *, resamples: int = RESAMPLES, seed: int = SEED
-) -> tuple[float, float]:
-    """Return the bias-corrected and accelerated bootstrap interval of a mean; NaN below two values.
-
-    B. Efron, "Better bootstrap confidence intervals", JASA 82 (1987), 171-185; the acceleration of a mean is a sixth of
-    the skewness over the root of n (equation 7.3 there, by the jackknife). Where `values` are the means of rows, rows
-    are what is drawn: a clustered bootstrap.
-
-    Parameters
-    ----------
-    values : array
-        One a row.
-    level : float
-        Its confidence.
-    resamples : int
-        How many samples are drawn.
-    seed : int
-        Of the generator: the same numbers give the same interval.
-
-    Examples
-    --------
-    >>> [round(x, 2) for x in bca_interval(np.arange(50.0))]
-    [20.66, 28.57]
-    """
-    n = len(values)
-    if n < 2:
-        return NAN, NAN
-    mean = float(values.mean())
-    apart = values - mean
-    spread = float(np.square(apart).sum())
-    if spread <= 1e-24 * max(1.0, mean * mean) * n:
-        return mean, mean
-    means = np.sort(_means_of_resamples(values, resamples, seed))
-    acceleration = float((apart**3).sum()) / (6 * spread**1.5)
-    # A share of 0 or 1 has no quantile: half a resample is the least that can be told.
-    below = (np.searchsorted(means, mean, "left") + np.searchsorted(means, mean, "right")) / (2 * resamples)
-    bias = NormalDist().inv_cdf(min(max(float(below), 0.5 / resamples), 1 - 0.5 / resamples))
-    limits = [_bca_share(bias, acceleration, share) for share in ((1 - level) / 2, (1 + level) / 2)]
-    low, high = np.quantile(means, limits)
-    return float(low), float(high)
-
-
-def _bca_share(bias: float, acceleration: float, share: float) -> float:
-    reach = bias + NormalDist().inv_cdf(share)
-    return NormalDist().cdf(bias + reach / (1 - acceleration * reach))
-
-
-def _means_of_resamples(values: Numbers, resamples: int, seed: int) -> Numbers:
-    rng = np.random.default_rng(seed)
-    n = len(values)
-    at_once = max(1, _DRAWN_AT_ONCE // n)
-    parts: list[Any] = []
-    for begin in range(0, resamples, at_once):
-        places = rng.integers(n, size=(min(at_once, resamples - begin), n), dtype=np.int32)
-        parts.append(values[places].mean(axis=1))
-    return np.concatenate(parts)
-
-
-# --- Student's distribution, without scipy
-
-
-def t_quantile(p: float, df: int) -> float:
-    """Return the quantile of Student's t distribution.
-
-    The expansion of M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions" (1964), 26.7.5, made exact by
-    Newton's steps on its finite series (26.7.3 and 26.7.4); above 200 degrees of freedom the expansion is exact enough.
-
-    Examples
-    --------
-    >>> round(t_quantile(0.975, 10), 6)
-    2.228139
-    """
-    if df == 1:
-        return math.tan(math.pi * (p - 0.5))
-    if df == 2:
-        return (2 * p - 1) * math.sqrt(2 / (4 * p * (1 - p)))
-    t = _expanded(p, df)
-    if df > 200:
-        return t
-    scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
-    for _ in range(4):
-        t -= (_t_probability(t, df) - p) / (scale * (1 + t * t / df) ** (-(df + 1) / 2))
-    return t
-
-
-def _expanded(p: float, df: int) -> float:
-    x = NormalDist().inv_cdf(p)
-    terms = (
-        (x**3 + x) / 4,
-        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
-        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
-        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
-    )
-    return x + math.fsum(term / float(df) ** power for power, term in enumerate(terms, 1))
-
-
-def _t_probability(t: float, df: int) -> float:
-    """Return the probability below `t`: 26.7.3 for odd degrees of freedom, 26.7.4 for even ones."""
-    angle = math.atan2(t, math.sqrt(df))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = df % 2
-    term = cosine if odd else 1.0
-    total = term if df > 1 else 0.0
-    for k in range(2 + odd, df, 2):
-        term *= cosine * cosine * (k - 1) / k
-        total += term
-    within = 2 / math.pi * (angle + sine * total) if odd else sine * total
-    return (1 + within) / 2

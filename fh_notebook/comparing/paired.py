@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fh_notebook.comparing.intervals import NAN, SEED, Numbers
 from fh_notebook.comparing.needing import scipy_stats
 
-__all__ = ["FEWEST_PAIRS", "holm", "mcnemar_exact", "p_permutation", "rank_biserial", "wilcoxon"]
+__all__ = ["FEWEST_PAIRS", "holm", "mcnemar_exact", "p_permutation", "ps_permutation", "rank_biserial", "wilcoxon"]
 
 FEWEST_PAIRS: Final = 6
 """Below this no pattern of wins can be told from chance: all of 5 rows won has p = 2/32 = 0.06 by the sign test."""
@@ -87,33 +88,59 @@ def p_permutation(differences: Numbers, *, flips: int = FLIPS, seed: int = SEED)
     >>> p_permutation(np.ones(6)), p_permutation(np.zeros(6))
     (0.03125, 1.0)
     """
+    return ps_permutation([differences], flips=flips, seed=seed)[0]
+
+
+def ps_permutation(samples: Sequence[Numbers], *, flips: int = FLIPS, seed: int = SEED) -> list[float]:
+    """Return :func:`p_permutation` of several samples: those of one size share their random flips.
+
+    Examples
+    --------
+    >>> ps_permutation([np.ones(6), np.zeros(6)])
+    [0.03125, 1.0]
+    """
+    counted = [_p_counted(differences) for differences in samples]
+    for n in dict.fromkeys(len(d) for d, p in zip(samples, counted, strict=True) if p is None):
+        places = [place for place, p in enumerate(counted) if p is None and len(samples[place]) == n]
+        found = _as_far(np.stack([samples[place] for place in places]), flips, seed)
+        for place, far in zip(places, found, strict=True):
+            counted[place] = (1 + int(far)) / (1 + flips)
+    return [p if p is not None else NAN for p in counted]
+
+
+def _p_counted(differences: Numbers) -> float | None:
+    """Return the p where it can be told without random flips."""
     apart = np.abs(differences[differences != 0])
     if not len(apart):
         return 1.0
-    seen = abs(float(differences.sum()))
-    least = seen - 1e-9 * float(apart.sum())  # sums of the same numbers in another order are the same number
     if apart.min() == apart.max():  # yes and no: the sum of flipped signs is a binomial number
         return mcnemar_exact(int((differences > 0).sum()), int((differences < 0).sum()))
+    seen = abs(float(differences.sum()))
     if len(apart) > FLIPPED_TO:
         return math.erfc(seen / math.sqrt(2 * float(np.square(apart).sum())))
     if len(apart) <= ALL_FLIPS_TO:
+        least = seen - 1e-9 * float(apart.sum())  # sums of the same numbers in another order are the same number
         patterns = np.arange(2 ** len(apart))[:, None] >> np.arange(len(apart)) & 1
         return float(np.mean(np.abs((2 * patterns - 1) @ apart) >= least))
-    return (1 + _as_far(apart, least, flips, seed)) / (1 + flips)
+    return None
 
 
-def _as_far(apart: Numbers, least: float, flips: int, seed: int) -> int:
-    """Return how many random patterns of signs have a sum at least so far from 0."""
+def _as_far(samples: Numbers, flips: int, seed: int) -> NDArray[np.int64]:
+    """Return of each sample how many random patterns of signs have a sum at least so far from 0 as its own."""
     rng = np.random.default_rng(seed)
-    n, total, found = len(apart), float(apart.sum()), 0
+    apart = np.abs(samples)
+    totals, found = apart.sum(axis=1), np.zeros(len(samples), dtype=np.int64)
+    # Summed in single precision, to a millionth of the total; zeros may be flipped as well, and change nothing.
+    least = np.abs(samples.sum(axis=1)) - 1e-6 * totals
+    n = samples.shape[1]
     wide = -(-n // 8)
     at_once = max(1, _BITS_AT_ONCE // (8 * wide))
-    weights = apart.astype(np.float32)
+    weights = apart.T.astype(np.float32)
     for begin in range(0, flips, at_once):
         size = min(at_once, flips - begin)
         bits = np.unpackbits(np.frombuffer(rng.bytes(size * wide), dtype=np.uint8).reshape(size, wide), axis=1)
-        sums = 2 * (bits[:, :n].astype(np.float32) @ weights).astype(np.float64) - total
-        found += int(np.count_nonzero(np.abs(sums) >= least - 1e-6 * total))
+        sums = 2 * (bits[:, :n].astype(np.float32) @ weights).astype(np.float64) - totals
+        found += np.count_nonzero(np.abs(sums) >= least, axis=0)
     return found
 
 

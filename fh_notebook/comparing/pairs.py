@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.comparing.grid import Grid
-from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_mean
-from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, p_permutation, rank_biserial, wilcoxon
+from fh_notebook.comparing.grid import Grid, without_noise
+from fh_notebook.comparing.intervals import NAN, Interval, Numbers, intervals_of_differences
+from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, ps_permutation, rank_biserial, wilcoxon
 
 __all__ = ["ALPHA", "PAIR_COLUMNS", "Pair", "all_pairs", "compared", "pairs_table"]
 
@@ -51,7 +51,7 @@ class Pair:
     ties: int
     losses: int
     test: str
-    """``mcnemar_exact``, ``wilcoxon``, ``sign`` for what people preferred, or ``none`` below six pairs."""
+    """``mcnemar_exact``, ``wilcoxon``, or ``none`` below six pairs."""
     p: float
     p_holm: float = NAN
     effect: float
@@ -91,15 +91,7 @@ class Pair:
 
 
 def compared(
-    a: str,
-    b: str,
-    first: Numbers,
-    second: Numbers,
-    *,
-    yes_no: bool,
-    tests: bool = True,
-    lower: bool = False,
-    sign: bool = False,
+    a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, tests: bool = True, lower: bool = False
 ) -> Pair:
     """Compare two variants on the rows that both have a score of.
 
@@ -108,34 +100,53 @@ def compared(
     a, b : str
         Their names.
     first, second : array
-        One value a row, of `a` and of `b`.
+        One value a row, of `a` and of `b`. What differs by less than the noise of binary fractions is a tie.
     yes_no : bool
         Whether scores are true or false. With repeats the means of rows are numbers between: then ranks are tested.
     tests : bool
         ``False`` leaves the tests out, which may need scipy.
     lower : bool
         Whether a lower score is the better one: then it is what wins.
-    sign : bool
-        Whether only who won a row is tested, as for what people preferred: how far is no number there.
 
     Raises
     ------
     SettingsError
         scipy is needed and not installed.
     """
-    apart = second - first
-    n, gained = len(apart), -apart if lower else apart
+    side = _Sides(a, b, first, second, yes_no)
+    return _compared([side], tests=tests, lower=lower)[0]
+
+
+class _Sides:
+    """Two variants, and their differences on the rows that both have a score of."""
+
+    def __init__(self, a: str, b: str, first: Numbers, second: Numbers, yes_no: bool) -> None:
+        self.a, self.b, self.mean_a, self.mean_b = a, b, _mean(first), _mean(second)
+        self.apart = without_noise(second - first, first, second)
+        self.whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
+
+
+def _compared(sides: Sequence[_Sides], *, tests: bool, lower: bool) -> list[Pair]:
+    """Compare many pairs: those with as many rows share what is drawn at random."""
+    intervals = intervals_of_differences([side.apart for side in sides])
+    tested = [tests and len(side.apart) >= FEWEST_PAIRS for side in sides]
+    flipped = iter(ps_permutation([side.apart for side, is_tested in zip(sides, tested, strict=True) if is_tested]))
+    return [
+        _pair(side, found, next(flipped) if is_tested else NAN, is_tested, lower)
+        for side, found, is_tested in zip(sides, intervals, tested, strict=True)
+    ]
+
+
+def _pair(side: _Sides, found: Interval, flipped: float, is_tested: bool, lower: bool) -> Pair:
+    apart, n = side.apart, len(side.apart)
+    gained = -apart if lower else apart
     wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
-    whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
-    test, p, flipped = "none", NAN, NAN
-    if tests and n >= FEWEST_PAIRS:
-        test = "sign" if sign else "mcnemar_exact" if whole else "wilcoxon"
-        # McNemar's exact test is the sign test of the rows that differ.
-        p = mcnemar_exact(wins, losses) if sign or whole else wilcoxon(apart)
-        flipped = p_permutation(apart)
-    found = interval_of_mean(apart)
+    test, p = "none", NAN
+    if is_tested:
+        test = "mcnemar_exact" if side.whole else "wilcoxon"
+        p = mcnemar_exact(wins, losses) if side.whole else wilcoxon(apart)
     return Pair(
-        a=a, b=b, n=n, mean_a=_mean(first), mean_b=_mean(second), difference=_mean(apart),
+        a=side.a, b=side.b, n=n, mean_a=side.mean_a, mean_b=side.mean_b, difference=_mean(apart),
         ci_low=found.low, ci_high=found.high, wins=wins, ties=n - wins - losses, losses=losses,
         test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=found.rule,
         spread=float(apart.std(ddof=1)) if n > 1 else NAN, lower=lower,
@@ -147,12 +158,7 @@ def _mean(values: Numbers) -> float:
 
 
 def all_pairs(
-    grid: Grid,
-    which: Iterable[tuple[str, str]] | None = None,
-    *,
-    tests: bool = True,
-    lower: bool = False,
-    sign: bool = False,
+    grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, tests: bool = True, lower: bool = False
 ) -> list[Pair]:
     """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested.
 
@@ -162,10 +168,8 @@ def all_pairs(
         scipy is needed and not installed.
     """
     names = list(combinations(grid.variants, 2)) if which is None else list(which)
-    found = [
-        compared(a, b, *grid.shared(a, b), yes_no=grid.yes_no, tests=tests, lower=lower, sign=sign) for a, b in names
-    ]
-    return _corrected(found)
+    sides = [_Sides(a, b, *grid.shared(a, b), grid.yes_no) for a, b in names]
+    return _corrected(_compared(sides, tests=tests, lower=lower))
 
 
 def _corrected(pairs: Sequence[Pair]) -> list[Pair]:

@@ -19,6 +19,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.comparison import Comparison
 from fh_notebook.comparing.grid import Grid
 from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_share
+from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, p_permutation
 from fh_notebook.comparing.pairs import Pair, all_pairs, pairs_table
 from fh_notebook.comparing.rating_items import Item
 from fh_notebook.comparing.rating_kinds import TIE, Kind
@@ -62,7 +63,17 @@ class RatedComparison(Comparison):
 
     @cached_property
     def _tested(self) -> list[Pair]:
-        return all_pairs(self._grid, list(self._direct), sign=True)
+        found = [self._signed(pair) for pair in all_pairs(self._grid, list(self._direct), tests=False)]
+        corrected = holm([pair.p for pair in found])
+        return [replace(pair, p_holm=p) for pair, p in zip(found, corrected, strict=True)]
+
+    def _signed(self, pair: Pair) -> Pair:
+        """Test who won a row, and not by how much: that is no number here. McNemar's exact test is the sign test."""
+        if pair.n < FEWEST_PAIRS:
+            return pair
+        first, second = self._grid.shared(pair.a, pair.b)
+        p = mcnemar_exact(pair.wins, pair.losses)
+        return replace(pair, test="sign", p=p, p_permutation=p_permutation(second - first))
 
     def pairs(self) -> pd.DataFrame:
         """Return one line a pair of variants that were rated beside each other.

@@ -69,7 +69,8 @@ def _sheets(
     if cmp.scorer and cmp._pairs:
         sheets["pairs"] = _cells(pairs_table(cmp._pairs))
     sheets["rows"] = (head, lines)
-    about = [("verdict", cmp.verdict), *(("note", note) for note in cmp.notes)]
+    masked = cmp._taken.secret().masked
+    about = [("verdict", masked(cmp.verdict)), *(("note", masked(note)) for note in cmp.notes)]
     about += [*provenance_of(cmp).items(), *settings_of(cmp).items()]
     return {**sheets, "about": (("name", "value"), about)}
 

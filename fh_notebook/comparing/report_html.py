@@ -101,8 +101,10 @@ def _parts(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> list[html.Html
     pairs = view.pairs_html(cmp)
     return [
         html.el("h1", redact(f"Comparison of {view.title(cmp)}")),
-        html.el("p", redact(cmp.verdict), cls="say"),
-        html.el("ul", *(html.el("li", redact(note)) for note in cmp.notes), cls="notes") if cmp.notes else None,
+        html.el("p", cmp._taken.secret().masked(cmp.verdict), cls="say"),
+        html.el("ul", *(html.el("li", cmp._taken.secret().masked(note)) for note in cmp.notes), cls="notes")
+        if cmp.notes
+        else None,
         html.el("h2", "Summary"),
         html.el("div", view.summary_html(cmp, bar=_bar), cls="wide"),
         *([html.el("h2", "Pairs"), html.el("div", pairs, cls="wide")] if pairs else []),

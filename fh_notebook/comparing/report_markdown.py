@@ -7,7 +7,8 @@ mention of a person comes out alive; and a cell is one line.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.plan import counted
@@ -51,10 +52,11 @@ def escaped(value: Any, limit: int = CELL) -> str:
 def markdown(cmp: Comparison) -> str:
     """Return the whole report."""
     about, table = view.differing(cmp, ROWS)
+    masked = cmp._taken.secret().masked
     parts = [
         f"# Comparison of {escaped(view.title(cmp), 300)}",
-        f"**{escaped(cmp.verdict, 2_000)}**",
-        "\n".join(f"- {escaped(note, 500)}" for note in cmp.notes),
+        f"**{escaped(masked(cmp.verdict), 2_000)}**",
+        "\n".join(f"- {escaped(masked(note), 500)}" for note in cmp.notes),
         "## Summary",
         _summary(cmp),
         *(["## Pairs", _pairs(cmp)] if cmp.scorer and cmp._pairs else []),
@@ -96,19 +98,24 @@ def _rows(cmp: Comparison, table: Any) -> str:
     if not len(table):
         return ""
     head = [cmp.pair_on, *(["expected"] if "expected_output" in table else []), *cmp.variants]
-    lines = []
+    lines, masks = [], cmp._taken.secret().masks()
     for line in table.to_dict("records"):
-        cells = [escaped(line[cmp.pair_on], 40)]
-        cells += [escaped(line["expected_output"])] if "expected_output" in table else []
-        cells += [_answer(cmp, line, variant) for variant in cmp.variants]
+        mask = partial(masks.of, line[cmp.pair_on])
+        cells = [escaped(mask(str(line[cmp.pair_on])), 40)]
+        cells += [escaped(_masked(line["expected_output"], mask))] if "expected_output" in table else []
+        cells += [_answer(cmp, line, variant, mask) for variant in cmp.variants]
         lines.append(cells)
     more = f"\n\n({counted(len(lines), 'row')} shown.)" if len(lines) == ROWS else ""
     return _table([escaped(name) for name in head], lines) + more
 
 
-def _answer(cmp: Comparison, line: Mapping[Any, Any], variant: str) -> str:
+def _masked(value: Any, mask: Callable[[str], str]) -> str:
+    return "" if value is None else mask(str(value))
+
+
+def _answer(cmp: Comparison, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
-    said = escaped(output) if output is not None else "*no answer*" if score != score else ""
+    said = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
     return f"{said} ({view.score_text(score, cmp._grid.yes_no)})" if score == score else said
 
 

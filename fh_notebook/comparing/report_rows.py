@@ -1,15 +1,16 @@
 """The rows of a report as plain JSON values, and where it all is from.
 
-Rule of this file: every text goes through `redact`, and a column that a password was taken from is not there; a text
-that is too long for a page is cut, and says so.
+Rule of this file: every text goes through `redact`, a column that a password was taken from is not there, and the
+password is masked wherever else it stands; a text that is too long for a page is cut, and says so.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,18 +35,18 @@ CELL_CAP: Final = 20_000
 """Characters of one text in a page; ten thousand rows of such would not open, but most are short."""
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: Any, mask: Callable[[str], str] = str) -> str | None:
     """Return a value as a text for a report: a text as it is, anything else as JSON; masked, printable, cut."""
     if is_missing(value):
         return None
     if not isinstance(value, str):
         value = json.dumps(plain(value), ensure_ascii=False, default=str)
-    return html.printable(html.clip(redact(value), CELL_CAP))
+    return html.printable(html.clip(redact(mask(value)), CELL_CAP))
 
 
 def input_names(cmp: Comparison) -> list[str]:
     """Return the columns of the rows that a report shows: the source's own, without those of passwords."""
-    hidden = {*RESERVED, EXPECTED, cmp.pair_on, cmp.scorer, *cmp._taken.secret()}
+    hidden = {*RESERVED, EXPECTED, cmp.pair_on, cmp.scorer, *cmp._taken.secret().columns}
     return [name for name in cmp._taken.names if name not in hidden and not name.startswith("out.")]
 
 
@@ -67,14 +68,16 @@ def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
         first.setdefault(pair, place)
         before = told.get((pair, variant))
         told[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
+    masks = cmp._taken.secret().masks()
     for line in cmp.wide().to_dict("records"):
         pair = line[cmp.pair_on]
+        mask = partial(masks.of, pair)
         yield {
-            "pair": plain(pair) if _is_number(pair) else text_of(pair) or "",
-            "expected": text_of(line.get("expected_output")),
-            "inputs": [text_of(values[first[pair]]) for values in columns],
+            "pair": plain(pair) if _is_number(pair) else text_of(pair, mask) or "",
+            "expected": text_of(line.get("expected_output"), mask),
+            "inputs": [text_of(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if cmp.scorer else line["outputs_differ"]),
-            "runs": [_run(line, variant, told.get((pair, variant))) for variant in cmp.variants],
+            "runs": [_run(line, variant, told.get((pair, variant)), mask) for variant in cmp.variants],
         }
 
 
@@ -82,15 +85,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
 
 
-def _run(line: Mapping[Any, Any], variant: str, told: tuple[str, str | None, int] | None) -> dict[str, Any] | None:
+def _run(
+    line: Mapping[Any, Any], variant: str, told: tuple[str, str | None, int] | None, mask: Callable[[str], str]
+) -> dict[str, Any] | None:
     if told is None:
         return None
     status, error, repeats = told
     score, seconds = line.get(f"{variant}.score", float("nan")), line[f"{variant}.seconds"]
     run = {
         "status": status,
-        "output": text_of(line[f"{variant}.output"]),
-        "error": text_of(error),
+        "output": text_of(line[f"{variant}.output"], mask),
+        "error": text_of(error, mask),
         "score": None if score != score else round(score, 6),
         "seconds": None if seconds != seconds else round(seconds, 4),
         "repeats": repeats if repeats > 1 else None,
@@ -124,8 +129,8 @@ def settings_of(cmp: Comparison) -> dict[str, str]:
         "scorer": cmp.scorer or "none",
         "paired on": cmp.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[cmp.failed],
-        "intervals": f"{LEVEL:.0%}; means and differences: t below {FEW_ROWS} rows, BCa of {RESAMPLES:,} resamples "
-        f"up to {MANY_ROWS:,}, normal above; shares: Wilson",
+        "intervals": f"{LEVEL:.0%}; shares: Wilson; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
+        f"rows, analytic above {MANY_ROWS:,}; differences: t below {FEW_ROWS}, BCa to {MANY_ROWS:,}, normal above",
         "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; Holm over "
         f"{counted(len(cmp._pairs), 'pair')}; alpha {ALPHA:g}",
         "seed": str(SEED),

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
@@ -26,6 +28,7 @@ __all__ = [
     "error_result",
     "expected_in",
     "number_of",
+    "ready",
     "result_of",
     "spelt",
 ]
@@ -36,6 +39,10 @@ notebook. A longer one is a missing score that says so."""
 PART_CHARS: Final = 1_000
 """Of a text that a scorer gives along with its score, a judge's reason say."""
 MAX_PARTS: Final = 1_000
+MAX_VERSION: Final = 200
+"""Characters of a version that are spelt out; of longer ones, such as a schema's, the hash is."""
+READY: Final = 1
+"""To be raised when a ready scorer scores otherwise than before: what is kept of the old one is then left aside."""
 
 
 class Result(NamedTuple):
@@ -62,8 +69,8 @@ class Scorer:
     name : str
         With all its options: it stands above the table.
     version : str or None
-        Under which its scores are kept. ``None``: they are not, since scoring anew costs less than looking them up, or
-        because nobody can tell whether the function has changed.
+        Under which its scores are kept. ``None``: they are not, because nobody can tell whether the function has
+        changed.
     lower_is_better : bool
         As with seconds.
     """
@@ -74,6 +81,8 @@ class Scorer:
     lower_is_better: bool = field(default=False, repr=False)
     reads_row: bool = field(default=True, repr=False)
     """Whether a row's columns can change its score."""
+    columns: tuple[()] | tuple[str] | None = field(default=None, repr=False)
+    """The one that it reads of a row, where that is known; of the run it then reads nothing but output and seconds."""
     is_async: bool = field(default=False, repr=False)
     max_concurrency: int = field(default=8, repr=False)
     """How many runs an async one scores at once."""
@@ -97,6 +106,34 @@ def spelt(name: str, *given: object, **options: tuple[object, object]) -> str:
     told = [short(g) for g in given]
     told += [f"{key}={short(value)}" for key, (value, default) in options.items() if value != default]
     return f"{name}({', '.join(told)})"
+
+
+def ready(name: str, function: Callable[[Run, Mapping[str, Any]], Any], *, reads: str | None, **said: Any) -> Scorer:
+    """Return a ready scorer, whose scores are kept.
+
+    Parameters
+    ----------
+    name : str
+        As it is spelt.
+    function : function of a run and a row
+        What it does.
+    reads : str or None
+        The one column of the row that it reads, if any.
+    said : options
+        All that its scores depend on, in full: they are its version, with a number that is to be raised with every
+        change of what it does. ``lower_is_better=`` is the scorer's own.
+    """
+    lower = bool(said.pop("lower_is_better", False))
+    kind = name.partition("(")[0]
+    try:
+        spelling = canonical_json([reads, said])
+    except (TypeError, ValueError, RecursionError):
+        version = None  # an option without a JSON form, of which nobody can tell whether it changed
+    else:
+        exactly = spelling if len(spelling) <= MAX_VERSION else sha256(spelling.encode()).hexdigest()
+        version = f"{kind} {READY} {exactly}"
+    columns: tuple[()] | tuple[str] = () if reads is None else (reads,)
+    return Scorer(name, function, version=version, lower_is_better=lower, reads_row=reads is not None, columns=columns)
 
 
 def expected_in(row: Mapping[str, Any], column: str) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
@@ -85,7 +86,7 @@ def all_of(*scorers: Part) -> Combined:
     >>> both, both(Run(status="completed", output="It is about billing, sadly"), {"expected_output": "billing"})
     (all_of(contains(), length('words', at_most=3)), False)
     """
-    return Combined(_named("all_of", scorers), _members("all_of", scorers), lambda parts: _logic(parts, stops_at=False))
+    return _logical("all_of", scorers, partial(_logic, stops_at=False))
 
 
 def any_of(*scorers: Part) -> Combined:
@@ -107,7 +108,7 @@ def any_of(*scorers: Part) -> Combined:
     >>> any_of(exact(), json_valid())(Run(status="completed", output="[1]"), {"expected_output": "billing"})
     True
     """
-    return Combined(_named("any_of", scorers), _members("any_of", scorers), lambda parts: _logic(parts, stops_at=True))
+    return _logical("any_of", scorers, partial(_logic, stops_at=True))
 
 
 def not_(scorer: Part) -> Combined:
@@ -129,7 +130,7 @@ def not_(scorer: Part) -> Combined:
         found = _logic(parts, stops_at=False)
         return Result(1.0 - found.score, found.error)
 
-    return Combined(_named("not_", (scorer,)), _members("not_", (scorer,)), turned)
+    return _logical("not_", (scorer,), turned)
 
 
 def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, float]) -> Combined:
@@ -207,8 +208,9 @@ def _name_of(member: Any) -> str:
     return member if isinstance(member, str) else str(member.name)
 
 
-def _named(name: str, scorers: Sequence[Part]) -> str:
-    return f"{name}({', '.join(_name_of(m) for m in _members(name, scorers))})"
+def _logical(name: str, scorers: Sequence[Part], combine: Callable[[Sequence[Result]], Result]) -> Combined:
+    members = _members(name, scorers)
+    return Combined(f"{name}({', '.join(map(_name_of, members))})", members, combine)
 
 
 def _unique(names: list[str]) -> list[str]:

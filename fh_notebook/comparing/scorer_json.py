@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, spelt
+from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, ready, spelt
 from fh_notebook.comparing.scorer_combined import Combined
 from fh_notebook.comparing.scorer_equal import is_equal, is_same
 from fh_notebook.comparing.scorer_function import scorer
@@ -61,7 +62,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
         value = _json_at(run, steps)
         return value is not NOTHING and fits(rules, value, search=search)
 
-    return Scorer(spelt("json_schema", rules, path=(path, None)), score)
+    return ready(spelt("json_schema", rules, path=(path, None)), score, reads=None, rules=rules, path=path)
 
 
 def _schema(schema: Any) -> dict[str, Any]:
@@ -153,7 +154,9 @@ def json_path(path: str, *, equals: Any = UNSET, expected: str | None = None) ->
         return any(same(part, wanted) for part in found)
 
     equal = ("nothing given" if equals is UNSET else equals, "nothing given")
-    return Scorer(spelt("json_path", path, equals=equal, expected=(expected, None)), score)
+    name = spelt("json_path", path, equals=equal, expected=(expected, None))
+    given = [] if equals is UNSET else [equals]
+    return ready(name, score, reads=expected, path=path, equals=given)
 
 
 def json_fields(
@@ -219,7 +222,11 @@ def json_fields(
         fields=(list(fields) if fields else None, None),
         compare=({n: w.name for n, w in ways.items()}, {}),
     )
-    return Scorer(name, score)
+    named = None if fields is None else list(fields)
+    versions = {n: getattr(w, "version", None) for n, w in ways.items()}
+    made = ready(name, score, reads=expected, path=path, fields=named, compare=versions)
+    are_ready = all(getattr(w, "columns", None) is not None and versions[n] for n, w in ways.items())
+    return made if are_ready else replace(made, version=None)  # a function of your own may read more than its field
 
 
 def _way(name: str, given: Any) -> Any:

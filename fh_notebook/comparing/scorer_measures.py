@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, number_of, spelt
+from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, number_of, ready, spelt
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
@@ -86,7 +86,9 @@ def number(
         path=(path, None),
         which=(which, "last"),
     )
-    return Scorer(name, score)
+    return ready(
+        name, score, reads=expected, tolerance=float(tolerance), relative=float(relative), path=path, which=which
+    )
 
 
 def _number_in(value: Any, which: str) -> float | None:
@@ -129,7 +131,8 @@ def latency(at_most: float | None = None) -> Scorer:
             return None  # a run of a table that has no times
         return run.elapsed_s if at_most is None else run.elapsed_s <= at_most
 
-    return Scorer(spelt("latency", at_most=(at_most, None)), score, lower_is_better=at_most is None)
+    name = spelt("latency", at_most=(at_most, None))
+    return ready(name, score, reads=None, at_most=at_most, lower_is_better=at_most is None)
 
 
 def length(
@@ -184,7 +187,7 @@ def length(
         at_most=(at_most, None),
         path=(path, None),
     )
-    return Scorer(name, score)
+    return ready(name, score, reads=None, unit=unit, at_least=at_least, at_most=at_most, path=path)
 
 
 def _check_bounds(**bounds: float | None) -> None:

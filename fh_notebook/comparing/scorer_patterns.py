@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, spelt
+from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, ready, spelt
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
@@ -88,6 +88,5 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     def score(run: Run, row: Mapping[str, Any]) -> bool:
         return search(text_of(part_of(run, steps)))
 
-    return Scorer(
-        spelt("regex", pattern, path=(path, None), ignore_case=(ignore_case, False), whole=(whole, False)), score
-    )
+    name = spelt("regex", pattern, path=(path, None), ignore_case=(ignore_case, False), whole=(whole, False))
+    return ready(name, score, reads=None, pattern=pattern, path=path, ignore_case=ignore_case, whole=whole)

@@ -7,21 +7,16 @@ async scorer runs on the background loop, so many runs at once as it says.
 from __future__ import annotations
 
 import inspect
-import json
-import math
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from functools import partial
-from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook import loop, session
+from fh_notebook import loop
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, Scorer, error_result, result_of
 from fh_notebook.comparing.scorer_combined import Combined
+from fh_notebook.comparing.scorer_kept import Keeper
 from fh_notebook.comparing.scoring_source import Observation, no_column
-from fh_notebook.contract.canonical import canonical_json
-from fh_notebook.errors import InputError, StoreError
-from fh_notebook.store.scores import ScoreLine
-from fh_notebook.store.store import Store
+from fh_notebook.errors import InputError
 
 __all__ = ["results"]
 
@@ -63,23 +58,35 @@ def _of_each(scorer: Scorer, found: Sequence[Observation], fresh: bool) -> list[
     if scorer.version is None:
         _compute(scorer, found, open_places, said)
         return said
-    keeper = _Keeper(scorer)
-    for start in range(0, len(open_places), WINDOW):
-        window = open_places[start : start + WINDOW]
-        known = {} if fresh else keeper.known([found[place] for place in window])
-        left = []
-        for place in window:
-            kept = known.get(keeper.key_of(found[place]))
-            if kept is None:
-                left.append(place)
-            else:
-                said[place] = kept
-        done: list[int] = []
-        try:
-            _compute(scorer, found, left, said, done)
-        finally:
-            keeper.keep([(found[place], said[place]) for place in done])
+    keeper = Keeper(scorer)
+    try:
+        for start in range(0, len(open_places), WINDOW):
+            _of_window(scorer, found, open_places[start : start + WINDOW], said, keeper, fresh)
+    finally:
+        keeper.settle()
     return said
+
+
+def _of_window(
+    scorer: Scorer,
+    found: Sequence[Observation],
+    places: Sequence[int],
+    said: list[Result],
+    keeper: Keeper,
+    fresh: bool,
+) -> None:
+    """Look up what is kept of the runs at `places`, score the others, and keep what came of it."""
+    marks = keeper.marks_of([found[place] for place in places])
+    kept = [None] * len(places) if fresh else keeper.known(marks)
+    open_marks = {place: mark for place, mark, result in zip(places, marks, kept, strict=True) if result is None}
+    for place, result in zip(places, kept, strict=True):
+        if result is not None:
+            said[place] = result
+    done: list[int] = []
+    try:
+        _compute(scorer, found, list(open_marks), said, done)
+    finally:
+        keeper.keep([(open_marks[place], said[place]) for place in done])
 
 
 def _compute(
@@ -147,78 +154,3 @@ async def _gather(
     async with asyncio.TaskGroup() as group:
         for number in range(scorer.max_concurrency):
             group.create_task(work(first if number == 0 else None))
-
-
-class _Keeper:
-    """Looks up and keeps the scores of one version of a scorer."""
-
-    def __init__(self, scorer: Scorer) -> None:
-        self._version = scorer.version or ""
-        self._reads_row = scorer.reads_row
-        self._store = _store()
-        self._of: dict[int, str | None] = {}
-
-    def key_of(self, observation: Observation) -> tuple[int, str]:
-        """Return under what a score is kept; (0, "") where it cannot be."""
-        of = self._hash_of(observation)
-        return (observation.line, of) if observation.line and of else (0, "")
-
-    def _hash_of(self, observation: Observation) -> str | None:
-        """Hash what else is read: the row, and what tells this answer from another with the same number.
-
-        Lines of a store are numbered anew once all of the last ones were forgotten.
-        """
-        here = id(observation)
-        if here not in self._of:
-            run = observation.run
-            began = run.started_at.isoformat() if run and run.started_at else ""
-            row: Mapping[str, Any] = observation.source() if self._reads_row else {}
-            label = [observation.row.get(name) for name in ("row", "variant", "repeat")] if self._reads_row else []
-            try:
-                spelling = canonical_json([observation.row.get("key"), began, label, row])
-                self._of[here] = sha256(spelling.encode()).hexdigest()[:32]
-            except (TypeError, ValueError, RecursionError):
-                self._of[here] = None  # the row holds what has no JSON form
-        return self._of[here]
-
-    def known(self, found: Sequence[Observation]) -> dict[tuple[int, str], Result]:
-        """Return the kept scores of these runs."""
-        known: dict[tuple[int, str], Result] = {}
-        for store, part in self._by_store(found):
-            kept = store.scores_by(self._version, {o.line for o in part})
-            known |= {key: _result_of_line(line) for key, line in kept.items()}
-        return known
-
-    def _by_store(self, found: Iterable[Observation]) -> list[tuple[Store, list[Observation]]]:
-        """The runs that are kept, with the store that they are in: a batch out of a file has its own."""
-        parts: dict[int, tuple[Store, list[Observation]]] = {}
-        for observation in found:
-            store = self._store if observation.store is None else observation.store
-            if store is not None and observation.line:
-                parts.setdefault(id(store), (store, []))[1].append(observation)
-        return list(parts.values())
-
-    def keep(self, scored: Sequence[tuple[Observation, Result]]) -> None:
-        """Keep scores, but those with an error: they are tried again."""
-        results = {id(observation): result for observation, result in scored if result.error is None}
-        for store, part in self._by_store(observation for observation, _ in scored if id(observation) in results):
-            keys = ((self.key_of(observation), results[id(observation)]) for observation in part)
-            lines = [_line_of_result(*key, result) for key, result in keys if key[0]]
-            try:
-                store.keep_scores(self._version, lines).result()
-            except StoreError as broken:
-                session.tell_once(f"Scores were not kept: {broken}")  # they are here, and shown
-
-
-def _store() -> Store | None:
-    return session.store()
-
-
-def _line_of_result(answer: int, of: str, result: Result) -> ScoreLine:
-    parts = json.dumps(dict(result.parts)) if result.parts is not None else None
-    return ScoreLine(answer, of, None if math.isnan(result.score) else result.score, parts)
-
-
-def _result_of_line(line: ScoreLine) -> Result:
-    parts = json.loads(line.parts) if line.parts is not None else None
-    return Result(float("nan") if line.score is None else line.score, None, parts)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, spelt
+from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, ready, spelt
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
@@ -26,6 +26,8 @@ METHODS: Final = (
     "levenshtein",
     "jaro_winkler",
 )
+Options = dict[str, tuple[object, object]]
+"""What was given, and what it is by default."""
 Method = Literal["ratio", "partial_ratio", "token_sort_ratio", "token_set_ratio", "levenshtein", "jaro_winkler"]
 
 
@@ -77,7 +79,7 @@ def similarity(
             raise InputError(f"partial_ratio would look at {len(text) * len(wanted):,} places, {MAX_PLACES:,} at most")
         return measure(text.casefold(), wanted.casefold()) if ignore_case else measure(text, wanted)
 
-    options: dict[str, tuple[object, object]] = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
+    options: Options = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
     return _of_texts("similarity", score, expected, path, version, options)
 
 
@@ -197,16 +199,8 @@ def bleu(
     """
     if tokenize not in ("13a", "intl", "char", "zh", "none"):
         raise InputError(f"tokenize is {short(tokenize)}; give '13a', 'intl', 'char', 'zh' or 'none'")
-    metrics, version = _sacrebleu("bleu")
-    metric = metrics.BLEU(effective_order=True, tokenize=tokenize, lowercase=lowercase)
-    return _of_texts(
-        "bleu",
-        lambda text, wanted: float(metric.sentence_score(text, [wanted]).score) / 100.0,
-        expected,
-        path,
-        version,
-        {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)},
-    )
+    options: Options = {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)}
+    return _of_sacrebleu("bleu", expected, path, options, effective_order=True)
 
 
 def chrf(
@@ -242,25 +236,22 @@ def chrf(
     """
     if isinstance(word_order, bool) or not isinstance(word_order, int) or not 0 <= word_order <= 6:
         raise InputError(f"word_order is {short(word_order)}; give a whole number from 0 to 6")
-    metrics, version = _sacrebleu("chrf")
-    metric = metrics.CHRF(word_order=word_order, lowercase=lowercase)
-    return _of_texts(
-        "chrf",
-        lambda text, wanted: float(metric.sentence_score(text, [wanted]).score) / 100.0,
-        expected,
-        path,
-        version,
-        {"word_order": (word_order, 0), "lowercase": (lowercase, False)},
-    )
+    return _of_sacrebleu("chrf", expected, path, {"word_order": (word_order, 0), "lowercase": (lowercase, False)})
 
 
-def _sacrebleu(name: str) -> tuple[Any, str]:
+def _of_sacrebleu(name: str, expected: str, path: str | None, options: Options, **always: object) -> Scorer:
+    """Return the scorer of one of sacrebleu's metrics for a sentence, as a share of 1."""
     try:
         import sacrebleu
         from sacrebleu import metrics
     except ImportError:
         raise SettingsError(f"score.{name} needs sacrebleu: pip install 'fh-notebook[score]'") from None
-    return metrics, f"sacrebleu {sacrebleu.__version__}"
+    metric = getattr(metrics, name.upper())(**{option: value for option, (value, _) in options.items()}, **always)
+
+    def measure(text: str, wanted: str) -> float:
+        return float(metric.sentence_score(text, [wanted]).score) / 100.0
+
+    return _of_texts(name, measure, expected, path, f"sacrebleu {sacrebleu.__version__}", options)
 
 
 def _of_texts(
@@ -268,8 +259,8 @@ def _of_texts(
     measure: Callable[[str, str], float],
     expected: str,
     path: str | None,
-    version: str,
-    options: dict[str, tuple[object, object]],
+    library: str,
+    options: Options,
 ) -> Scorer:
     steps = steps_of(path)
 
@@ -284,6 +275,6 @@ def _of_texts(
         return measure(text, wanted)
 
     given = [expected] if expected != "expected_output" else []
-    asked = {"path": (path, None), **options}
-    exactly = f"{expected!r} {path!r} {sorted((key, value) for key, (value, _) in options.items())}"
-    return Scorer(spelt(name, *given, **asked), score, version=f"{name} {exactly} {version}")
+    asked = {key: value for key, (value, _) in options.items()}
+    spelling = spelt(name, *given, path=(path, None), **options)
+    return ready(spelling, score, reads=expected, path=path, library=library, options=asked)

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fh_notebook.comparing.judge import judge
-from fh_notebook.comparing.scorer_base import Scorer, expected_in, spelt
+from fh_notebook.comparing.scorer_base import Scorer, expected_in, ready, spelt
 from fh_notebook.comparing.scorer_combined import all_of, any_of, not_, weighted
 from fh_notebook.comparing.scorer_equal import is_same
 from fh_notebook.comparing.scorer_function import scorer
@@ -93,7 +93,7 @@ def exact(expected: str = "expected_output", *, path: str | None = None) -> Scor
         wanted = expected_in(row, expected)
         return None if wanted is None else is_same(part_of(run, steps), wanted)
 
-    return Scorer(_name("exact", expected, path=(path, None)), score)
+    return ready(_name("exact", expected, path=(path, None)), score, reads=expected, path=path)
 
 
 def contains(expected: str = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
@@ -127,7 +127,8 @@ def contains(expected: str = "expected_output", *, path: str | None = None, igno
         text, part = text_of(part_of(run, steps)), text_of(wanted).strip()
         return part.casefold() in text.casefold() if ignore_case else part in text
 
-    return Scorer(_name("contains", expected, path=(path, None), ignore_case=(ignore_case, False)), score)
+    name = _name("contains", expected, path=(path, None), ignore_case=(ignore_case, False))
+    return ready(name, score, reads=expected, path=path, ignore_case=ignore_case)
 
 
 def json_valid() -> Scorer:
@@ -148,7 +149,7 @@ def json_valid() -> Scorer:
         is_suspect = isinstance(run.output, str) and ("NaN" in run.output or "Infinity" in run.output)
         return not (is_suspect and json_problems(value))
 
-    return Scorer("json_valid()", score)
+    return ready("json_valid()", score, reads=None)
 
 
 def _name(name: str, expected: str, **options: tuple[object, object]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -82,12 +83,17 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
     entries = list(batch.entries())
     outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
     names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
+    parts_of = {name: f"out.{name}" for name in names}
+    own = [(column.name, column.value) for column in COLUMNS]
+    shown: dict[str, str] = {}  # a batch has as many names of columns as one row
     found = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
-        parts = output if isinstance(output, Mapping) else {}
-        row = {column.name: _cell(column.value(job, outcome)) for column in COLUMNS}
-        row |= {source_name(name): value for name, value in source.items()}
-        row |= {f"out.{name}": parts.get(name) for name in names}
+        row = {name: _cell(value(job, outcome)) for name, value in own}
+        for name, value in source.items():
+            row[shown.get(name) or shown.setdefault(name, source_name(name))] = value
+        if parts_of:
+            parts = output if isinstance(output, Mapping) else {}
+            row |= {told: parts.get(name) for name, told in parts_of.items()}
         if pair_on not in row:
             raise InputError(no_column(pair_on, list(row), "pair_on"))
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
@@ -114,8 +120,12 @@ def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
 
 def _cell(value: Any) -> Any:
     kind = type(value)
-    if kind is str or kind is int or kind is bool:  # most cells, of which there may be millions
+    if value is None or kind is str or kind is int or kind is bool:  # most cells, of which there may be millions
         return value
+    if kind is float:
+        return value if value == value else None
+    if kind is datetime:
+        return value.isoformat()
     return None if is_missing(value) else plain(value)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,9 +16,10 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.frames import frame_of_runs, source_name
+from fh_notebook.batching.frames import frame_of_runs
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.hiding import Hidden, hidden_of
 from fh_notebook.comparing.scoring import LOWER, Observation, Score, observations, scored
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
@@ -49,8 +51,8 @@ class Taken:
     """What must be said beside the numbers."""
     found: Sequence[Observation] | None = None
     """The runs, unless a table was read as columns."""
-    secret: Callable[[], frozenset[str]] = frozenset
-    """Asks for the columns that a password Start variable was taken from: only a report needs it, and it takes time."""
+    secret: Callable[[], Hidden] = Hidden
+    """Asks for what a password Start variable was given: only a report needs it, and it takes time."""
 
 
 def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Taken:
@@ -65,7 +67,7 @@ def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Tak
     if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
         return plain
     taken = of_observations(observations(source, pair_on=pair_on), score, fresh=fresh)
-    return replace(taken, about=about_of(source), secret=lambda: secret_columns(source))
+    return replace(taken, about=about_of(source), secret=cache(lambda: hidden_of(source, pair_on=pair_on)))
 
 
 def as_table(source: Any) -> Any:
@@ -199,18 +201,3 @@ def _seconds(frame: pd.DataFrame) -> Any:
 def _moments(frame: pd.DataFrame) -> Any:
     given = frame["started_at"] if "started_at" in frame.columns else pd.Series([None] * len(frame), dtype=object)
     return pd.to_datetime(given, utc=True, errors="coerce", format="ISO8601").reset_index(drop=True)
-
-
-# --- what must not be shown
-
-
-def secret_columns(source: Any) -> frozenset[str]:
-    """Return the columns of a batch's rows whose values are those of a password Start variable."""
-    if not isinstance(source, Batch):
-        return frozenset()
-    found: set[str] = set()
-    for job, _, row in source.entries():
-        if job.secrets.all or job.secrets.names:
-            hidden = [value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None]
-            found |= {source_name(name) for name, value in row.items() if value in hidden}
-    return frozenset(found)

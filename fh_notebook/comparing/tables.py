@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
-from fh_notebook.comparing.grid import Grid
-from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_mean, interval_of_share
+from fh_notebook.comparing.grid import Grid, without_noise
+from fh_notebook.comparing.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.contract.canonical import canonical_json
 
@@ -23,7 +23,8 @@ __all__ = [
     "differing_scores",
     "incomplete_rows",
     "leaderboard_table",
-    "slice_table",
+    "seconds_of",
+    "spelt",
     "summary_table",
     "wide_table",
 ]
@@ -48,7 +49,15 @@ def summary_table(lines: pd.DataFrame, grid: Grid, *, price: float | None = None
 
     ``attrs["interval"]`` names the rule of each interval, ``attrs["rows"]`` how many rows it is over.
     """
-    told = [_summary_line(lines[lines["variant"] == v], v, grid, price) for v in grid.variants]
+    means = [grid.of_variant(v) for v in grid.variants]
+    if grid.yes_no:
+        found = [interval_of_share(part, grid.lines_of(v)) for part, v in zip(means, grid.variants, strict=True)]
+    else:
+        found = intervals_of_means(means)
+    told = [
+        (_summary_line(lines[lines["variant"] == v], v, part, interval, price), interval.rule, len(part))
+        for v, part, interval in zip(grid.variants, means, found, strict=True)
+    ]
     columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]
     table = pd.DataFrame([line for line, _, _ in told], columns=columns)
     table = table.astype({**dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(columns[4:], "float64")})
@@ -58,15 +67,11 @@ def summary_table(lines: pd.DataFrame, grid: Grid, *, price: float | None = None
 
 
 def _summary_line(
-    lines: pd.DataFrame, variant: str, grid: Grid, price: float | None
-) -> tuple[dict[str, Any], str, int]:
-    means = grid.of_variant(variant)
-    found = interval_of_share(means, grid.lines_of(variant)) if grid.yes_no else interval_of_mean(means)
+    lines: pd.DataFrame, variant: str, means: Numbers, found: Interval, price: float | None
+) -> dict[str, Any]:
     failed, scored = lines["status"] == "failed", lines["score"].notna()
-    seconds = lines["seconds"].to_numpy(dtype="float64")
-    seconds = seconds[~np.isnan(seconds)]
-    p50_s, p95_s = np.quantile(seconds, [0.5, 0.95]) if len(seconds) else (NAN, NAN)
-    line = {
+    p50_s, p95_s = seconds_of(lines["seconds"].to_numpy(dtype="float64"))
+    return {
         "variant": variant,
         "n": int(scored.sum()),
         "missing": int((~scored & ~failed).sum()),
@@ -79,7 +84,15 @@ def _summary_line(
         "p95_s": p95_s,
         "cost": (price or 0.0) * int(lines["charged"].sum()) if "charged" in lines else NAN,
     }
-    return line, found.rule, len(means)
+
+
+def seconds_of(seconds: Numbers) -> tuple[float, float]:
+    """Return the median and the 95th percentile of those that are there."""
+    known = seconds[~np.isnan(seconds)]
+    if not len(known):
+        return NAN, NAN
+    p50_s, p95_s = np.quantile(known, [0.5, 0.95])
+    return float(p50_s), float(p95_s)
 
 
 def leaderboard_table(
@@ -108,24 +121,6 @@ def beaten_by(variant: str, pairs: Sequence[Pair]) -> list[str]:
     return [pair.a for pair in turned if pair.is_better()]
 
 
-def slice_table(
-    lines: pd.DataFrame, values: pd.Series[Any], by: str, variants: Sequence[str], *, price: float | None = None
-) -> pd.DataFrame:
-    """Return one line a value of a column and variant: `by`, then the columns of the summary."""
-    spelt = pd.Series([_spelt(value) for value in values], index=lines.index, dtype=object)
-    shown = dict(zip(reversed(spelt.tolist()), reversed(values.tolist()), strict=True))
-    parts = []
-    places, texts = pd.factorize(spelt.to_numpy(dtype=object))
-    groups: Any = lines.groupby(places, sort=False)  # by places: Arrow refuses texts with half a character
-    for place, part in groups:
-        table = summary_table(part, Grid.of(part, variants), price=price)
-        table.insert(0, by, object_series([shown[texts[place]]] * len(table)))
-        parts.append(table)
-    for part in parts:
-        part.attrs.clear()  # of this value only
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[by, *SUMMARY_COLUMNS])
-
-
 # --- rows beside each other
 
 
@@ -135,8 +130,8 @@ def differing_scores(lines: pd.DataFrame, grid: Grid, which: Sequence[tuple[str,
         return []
     apart = _apart(grid.means) if which is None else np.zeros(len(grid.means))
     for a, b in which or ():
-        between = np.abs(grid.means[:, grid.variants.index(b)] - grid.means[:, grid.variants.index(a)])
-        apart = np.fmax(apart, between)
+        first, second = (grid.means[:, grid.variants.index(name)] for name in (a, b))
+        apart = np.fmax(apart, np.abs(without_noise(second - first, _known(first), _known(second))))
     order = np.argsort(-apart, kind="stable")
     labels = pd.factorize(lines["pair"])[1]
     return [labels[place] for place in order[: int((apart > 0).sum())]]
@@ -149,7 +144,11 @@ def _apart(means: Numbers) -> Numbers:
     high = np.where(known, means, -np.inf).max(axis=1, initial=-np.inf)
     apart = np.zeros(len(means))
     np.subtract(high, low, out=apart, where=known.any(axis=1))
-    return apart
+    return without_noise(apart, _known(means))
+
+
+def _known(values: Numbers) -> Numbers:
+    return np.asarray(values[~np.isnan(values)])
 
 
 def wide_table(
@@ -203,7 +202,7 @@ def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
 
 
 def _do_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
-    return len({_spelt(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
+    return len({spelt(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
 
 
 def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["score", "output"]) -> int:
@@ -213,7 +212,7 @@ def incomplete_rows(frame: pd.DataFrame, variants: Sequence[str], by: Literal["s
     return frame["pair"].nunique() - int(complete.sum())
 
 
-def _spelt(output: Any) -> str:
+def spelt(output: Any) -> str:
     """Return an output as a text to tell outputs apart by; blanks around a text do not count."""
     if isinstance(output, str):
         return f"text {output.strip()}"

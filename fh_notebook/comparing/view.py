@@ -131,6 +131,8 @@ RULES: Final = {
     "wilson, clustered": "Wilson's score interval, repeats of a row as a cluster",
     "t": "Student's t (fewer than 40 rows)",
     "bca": "BCa bootstrap of rows (2,000 resamples, fixed seed)",
+    "bca, widened": "BCa bootstrap of rows (2,000 resamples, fixed seed), widened for fewer than 40 rows",
+    "bca, analytic": "BCa bootstrap of rows, its limit (more than 5,000 rows)",
     "normal": "normal (more than 5,000 rows)",
 }
 

@@ -16,8 +16,8 @@ from fh_notebook.contract.retry import code_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
-    "NOWHERE", "accepted", "ids_of", "joined", "needs_callback", "refused_direct", "trigger_body", "waits_for",
-    "with_final_status",
+    "NOWHERE", "accepted", "asked_of", "ids_of", "is_outcome", "joined", "needs_callback", "refused_direct",
+    "trigger_body", "waits_for", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -97,6 +97,17 @@ def with_final_status(run: Run) -> Run:
     return run if word is None else replace(run, status=word)
 
 
+def is_outcome(run: Run) -> bool:
+    """Whether a callback or a look-up tells how a run ended. One that cannot be read, or has no status, tells nothing.
+
+    Examples
+    --------
+    >>> is_outcome(Run(status="succeeded", output="hi")), is_outcome(Run(status="unknown", error="a web page"))
+    (True, False)
+    """
+    return with_final_status(run).status in ("completed", "failed")
+
+
 def _end_of(raw: Any) -> bool:
     inner = raw if isinstance(raw, Mapping) else {}
     for wrapper in ("request", "workflow_run"):
@@ -112,13 +123,17 @@ def waits_for(run: Run) -> str:
     >>> waits_for(Run(status="awaiting_approval", raw={"data": {"waiting_for": "finance", "question": "Refund?"}}))
     'finance: Refund?'
     """
+    return ": ".join(part for part in asked_of(run) if part)
+
+
+def asked_of(run: Run) -> tuple[str, str]:
+    """Return who a paused run waits for, and what they are asked; each empty where the service does not say."""
     if run.status != "awaiting_approval":
-        return ""
+        return "", ""
     places = [run.raw] if isinstance(run.raw, Mapping) else []
     for name in ("request", "workflow_run", "data", "approval"):
         places += [place[name] for place in list(places) if isinstance(place.get(name), Mapping)]
-    who, question = _first(places, _WAITING_NAMES), _first(places, _QUESTION_NAMES)
-    return ": ".join(part for part in (who, question) if part)
+    return _first(places, _WAITING_NAMES), _first(places, _QUESTION_NAMES)
 
 
 def _first(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> str:

@@ -38,11 +38,11 @@ class Deployment:
         The deployment's name, as the service knows it.
     variants : str or iterable of str, optional
         The names of its variants, in the order in which they are shown and compared.
-    inputs : mapping, function, class, DataFrame or None, optional
+    inputs : mapping, function, class, DataFrame, bool or None, optional
         The Start variables: a JSON Schema (with ``$schema`` or ``"type": "object"``), a mapping of names to
         ``fh.text`` and its like, a function whose signature says them, a
         pydantic model, TypedDict or dataclass whose fields are they, or a DataFrame whose columns are.
-        ``None`` says nothing: inputs are sent unchecked.
+        ``None`` says nothing: inputs are sent unchecked. ``True`` takes any JSON object, ``False`` takes no input.
     description : str, optional
         What the deployment does, in a sentence; without one, what the docstring of a function says first.
 

@@ -59,10 +59,11 @@ def to_schema(inputs: Any) -> dict[str, Any]:
 
     Parameters
     ----------
-    inputs : mapping, function, class, DataFrame or None
+    inputs : mapping, function, class, DataFrame, bool or None
         In this order of recognition:
 
-        1. ``None``: nothing is said; the schema is open and nothing is checked.
+        1. ``None``: nothing is said; the schema is open and nothing is checked. ``True`` says that any names may be
+           given, ``False`` that none may.
         2. A mapping with a ``"$schema"`` or with ``"type": "object"``, both as strings: a JSON Schema, taken as it is.
         3. Any other mapping: names of Start variables, each with one of the constructors' results or a JSON Schema.
            The result is closed: a name that is not there is a problem.
@@ -88,9 +89,13 @@ def to_schema(inputs: Any) -> dict[str, Any]:
     ['tone']
     >>> to_schema(None)
     {'type': 'object'}
+    >>> to_schema(False)
+    {'type': 'object', 'properties': {}, 'additionalProperties': False}
     """
     if inputs is None:
         return {"type": "object"}
+    if isinstance(inputs, bool):  # the two schemas of JSON Schema that are no object
+        return {"type": "object", "properties": {}, "additionalProperties": inputs}
     if isinstance(inputs, Mapping):
         schema = _opened(_from_mapping(inputs))
     elif callable(getattr(inputs, "model_json_schema", None)):

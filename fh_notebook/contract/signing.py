@@ -224,8 +224,10 @@ def verify_signature(
     >>> verify_signature(b"{ }", sign(b"{}", "whsec_1"), "whsec_1")
     False
     """
-    if not isinstance(body, bytes | bytearray | memoryview):
-        raise TypeError(f"verify_signature needs the raw body as bytes, not {type(body).__name__}")
+    given_as: object = body
+    if not isinstance(given_as, bytes | bytearray | memoryview):
+        del secret  # a traceback's frame must not have it
+        raise TypeError(f"verify_signature needs the raw body as bytes, not {type(given_as).__name__}")
     key, given = _key(secret), _header_bytes(header)
     return key is not None and given is not None and scheme.accepts(bytes(body), given, key)
 

@@ -1,13 +1,12 @@
 """Request <-> bytes, answer -> `Run`, callback event -> `Run`. Whatever comes, it becomes a `Run`; nothing raises.
 
-Rule of this file: each thing that is UNKNOWN of the service's bodies is read in exactly one function here
-(`_status_of`, `_output_of`, `_error_of`, `_ids_of`), tolerantly, so that one line fixes it once somebody knows.
+Rule of this file: it says what each kind of answer means. Where a body has what is read in
+:mod:`fh_notebook.contract.reading`, the one place for what is UNKNOWN of the service's bodies.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +14,20 @@ from typing import Any, Final
 
 from fh_notebook.contract.callbacks import needs_callback
 from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.retry import code_of
+from fh_notebook.contract.reading import (
+    error_of,
+    ids_of_body,
+    masked_body,
+    output_of,
+    parse,
+    sayable,
+    secret_of,
+    status_of,
+    text_of_page,
+)
 from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.html import printable
-from fh_notebook.values import MASK, Secret, redact, shared_secret
+from fh_notebook.values import redact
 
 __all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event"]
 
@@ -54,9 +63,8 @@ def encode_request(request: InvokeRequest) -> bytes:
     return _spell(request.body()).encode()
 
 
-# Made once: `json.dumps` and `json.loads` make an encoder, or a decoder, at each call that has options.
+# Made once: `json.dumps` makes an encoder at each call that has options.
 _spell: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_read: Final = json.JSONDecoder(parse_constant=str).decode  # NaN and Infinity are not JSON: kept as the words they are
 
 
 def decode_answer(
@@ -96,8 +104,8 @@ def decode_answer(
     }
     if answer.status_code is None:
         return _broken_run(answer, asked)
-    body = _parse(answer.body)
-    asked |= _ids_of(body, answer.headers)
+    body = parse(answer.body)
+    asked |= ids_of_body(body, answer.headers)
     if 200 <= answer.status_code < 300:
         return _answered_run(answer.status_code, body, asked)
     return _refused_run(answer, body, request, asked)
@@ -125,24 +133,24 @@ def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
             raw=body,
             **asked,
         )
-    status = _status_of(body, status_code)
-    message, code = _error_of(body, failed=status == "failed")
+    status = status_of(body, status_code)
+    message, code = error_of(body, failed=status == "failed")
     return Run(
         status=status,
-        output=_output_of(body),
+        output=output_of(body),
         error=message or (f"the service answered {status_code} without a status" if status == "unknown" else None),
         error_code=code,
-        raw=_masked(body),
-        webhook_secret=_secret_of(body),
+        raw=masked_body(body),
+        webhook_secret=secret_of(body),
         **asked,
     )
 
 
 def _refused_run(answer: Answer, body: Any, request: InvokeRequest, asked: dict[str, Any]) -> Run:
     status_code = answer.status_code or 0
-    message, code = _error_of(body)
+    message, code = error_of(body)
     if not message:
-        message = _text_of_page(answer, body)
+        message = text_of_page(answer, body)
     if status_code == 404 and PLACEHOLDERS & {request.deployment, request.variant}:
         message += "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: put your own names"
     if not request.by_callback and needs_callback(answer):
@@ -155,124 +163,9 @@ def _refused_run(answer: Answer, body: Any, request: InvokeRequest, asked: dict[
         status="unknown" if may_have_run else "failed",
         error=message,
         error_code=code or f"http_{status_code}",
-        raw=_masked(body),
+        raw=masked_body(body),
         **asked,
     )
-
-
-def _status_of(body: Mapping[str, Any], status_code: int) -> str:
-    """The word that the body uses, as it is; else what a 2xx must mean."""
-    for name in ("run_status", "status"):
-        word = body.get(name)
-        if isinstance(word, str) and word.strip():
-            return _sayable(word.strip())
-    if body.get("error"):
-        return "failed"
-    if "output" in body:
-        return "completed"
-    return "queued" if status_code == 202 else "unknown"
-
-
-def _output_of(body: Mapping[str, Any]) -> Any:
-    """The output wherever a known body has it (CONTRACT sections 1, 3 and 6); UNKNOWN whether `data` ever holds it."""
-    data = body.get("data")
-    inner = data if isinstance(data, Mapping) else {}
-    for place, name in ((inner, "output"), (body, "output"), (inner, "response"), (body, "output_content")):
-        if place.get(name) is not None:
-            return place[name]
-    return data if isinstance(data, str) and data else None
-
-
-def _error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]:
-    """The error's words and its stable code, of both generations of bodies and of callback events.
-
-    Beside a run that did not fail, a `message` is only a remark; an `error` is an error wherever it stands.
-    """
-    if not isinstance(body, Mapping):
-        return None, None
-    code = code_of(body)
-    data = body.get("data")
-    names = ("message", "error", "error_message") if failed else ("error", "error_message")
-    for place in (body, data if isinstance(data, Mapping) else {}):
-        for name in names:
-            value = place.get(name)
-            if isinstance(value, Mapping):
-                value = value.get("message") or value.get("error") or json.dumps(value, ensure_ascii=False)
-            if isinstance(value, str) and value.strip():
-                return redact(value.strip()), code
-    return None, code
-
-
-def _ids_of(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
-    """Ids from the body, also inside `data`; a request id from the headers when the body has none."""
-    places = [body, body.get("data")] if isinstance(body, Mapping) else []
-
-    def find(name: str) -> str | None:
-        for place in places:
-            value = place.get(name) if isinstance(place, Mapping) else None
-            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-                return _sayable(str(value))
-        return None
-
-    return {"request_id": find("request_id") or headers.get("x-request-id"), "run_id": find("run_id")}
-
-
-_TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
-
-
-def _text_of_page(answer: Answer, body: Any) -> str:
-    """Say in words what an error answer without words was: an HTML page of a proxy, an empty body, other text."""
-    name = f"HTTP {answer.status_code}"
-    if body in ("", None):
-        return f"{name} with an empty body"
-    if isinstance(body, str):
-        title = _TITLE.search(body[:20_000])
-        if title:
-            return f"{name} with a web page in place of JSON: {printable(' '.join(title[1].split()))!r}"
-        return f"{name} with text in place of JSON: {printable(redact(' '.join(body[:200].split())))!r}"
-    return f"{name} without a message"
-
-
-def _parse(body: bytes) -> Any:
-    """Return the JSON value of `body`; else its text; an empty body is an empty text."""
-    try:
-        return _read(body.decode(json.detect_encoding(body), "surrogatepass"))  # as `json.loads` reads bytes
-    except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace").strip()
-
-
-def _masked(body: Any) -> Any:
-    """The raw body without secrets, wherever they stand: it is kept and shown.
-
-    The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
-    """
-    try:
-        return _masked_deep(body)
-    except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
-        return "(nested too deeply to be kept as it came)"
-
-
-def _masked_deep(body: Any) -> Any:
-    if isinstance(body, str):
-        return redact(body)
-    if isinstance(body, dict):  # JSON's own; asking for a Mapping takes as long as all the rest
-        return {k: MASK if k == "webhook_secret" and v else _masked_deep(v) for k, v in body.items()}
-    return [_masked_deep(item) for item in body] if isinstance(body, list) else body
-
-
-def _secret_of(body: Mapping[str, Any]) -> Secret | None:
-    """The signing secret, at the top or in `data`."""
-    data = body.get("data")
-    for place in (body, data if isinstance(data, Mapping) else {}):
-        found = place.get("webhook_secret")
-        if isinstance(found, str) and found:
-            return shared_secret(found)
-    return None
-
-
-def _sayable(text: str) -> str:
-    """A word or id without half characters, which no file and no terminal can take."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Run:
@@ -281,23 +174,25 @@ def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Ru
     A look-up that failed says nothing of the run itself: the run is ``unknown`` then, with the reason as its error.
     """
     known: dict[str, Any] = {"origin": origin, "status_code": answer.status_code}
-    body = _parse(answer.body)
+    body = parse(answer.body)
     if answer.status_code is None or not 200 <= answer.status_code < 300 or not isinstance(body, Mapping):
-        message, code = _error_of(body)
+        message, code = error_of(body)
         broke = BROKEN_TEXTS.get(answer.broke or "", "")
-        text = message or (_text_of_page(answer, body) if answer.status_code else broke or "no answer came")
+        text = message or (text_of_page(answer, body) if answer.status_code else broke or "no answer came")
         found = code or answer.broke or f"http_{answer.status_code}"
-        return Run(status="unknown", request_id=request_id, error=text, error_code=found, raw=_masked(body), **known)
+        return Run(
+            status="unknown", request_id=request_id, error=text, error_code=found, raw=masked_body(body), **known
+        )
     for wrapper in ("request", "workflow_run"):
         if isinstance(body.get(wrapper), Mapping):
             body = body[wrapper]
-    status = _status_of(body, answer.status_code)
-    message, code = _error_of(body, failed=status == "failed")
-    ids = _ids_of(body, {})
+    status = status_of(body, answer.status_code)
+    message, code = error_of(body, failed=status == "failed")
+    ids = ids_of_body(body, {})
     metadata = body.get("user_metadata") or body.get("metadata")
     return Run(
         status=status,
-        output=_output_of(body),
+        output=output_of(body),
         error=message,
         error_code=code,
         request_id=ids["request_id"] or request_id,
@@ -306,7 +201,7 @@ def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Ru
         elapsed_s=_seconds_between(body),
         inputs=body["start_inputs"] if isinstance(body.get("start_inputs"), Mapping) else {},
         metadata=dict(metadata) if isinstance(metadata, Mapping) else {},
-        raw=_masked(body),
+        raw=masked_body(body),
         **known,
     )
 
@@ -344,21 +239,23 @@ def parse_event(body: bytes) -> Run:
     >>> parse_event(b'{"event_type": "workflow.completed", "request_id": "req_1", "data": {"output": "hi"}}')
     Run(completed, req_1, output=hi)
     """
-    event = _parse(body)
+    event = parse(body)
     if not isinstance(event, Mapping):
         return Run(status="unknown", error="the callback's body is not a JSON object", error_code="not_json", raw=event)
     data = event.get("data")
     inner = data if isinstance(data, Mapping) else {}
-    suffix = str(event.get("event_type") or "").rpartition(".")[2]
-    status = suffix if suffix in STATUSES else _status_of({**inner, **event}, 200)
-    message, code = _error_of(event, failed=status == "failed")
-    ids = _ids_of(event, {})
+    suffix = sayable(str(event.get("event_type") or "").rpartition(".")[2])
+    status = suffix if suffix in STATUSES else status_of({**inner, **event}, 200)
+    if status == "unknown" and suffix:  # another word for how far it is: a receiver knows some of those that end it
+        status = suffix
+    message, code = error_of(event, failed=status == "failed")
+    ids = ids_of_body(event, {})
     return Run(
         status=status,
-        output=_output_of(event),
+        output=output_of(event),
         error=message,
         error_code=code,
         request_id=ids["request_id"],
         run_id=ids["run_id"],
-        raw=_masked(event),
+        raw=masked_body(event),
     )

@@ -17,19 +17,17 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.broken import LINE, disconnected
+from fh_notebook.serving import STOP_GRACE_S, EventServer, PlainHttp, listen
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["HiveServer"]
 
-STOP_GRACE_S: Final = 1
-"""Seconds that calls in flight get to end when the server is stopped; whole ones, as uvicorn takes them."""
 BACKLOG: Final = 2048
 
 Connections = dict[tuple[str, int], asyncio.Transport]
@@ -75,7 +73,7 @@ class HiveServer:
         """
         if self._running is not None:
             raise SettingsError(f"this server runs already, at {self.url}")
-        sock = _listen(self._host, self._port)
+        sock = listen(self._host, self._port, to="listen on", backlog=BACKLOG)
         self._port = sock.getsockname()[1]
         self._running = server = _Uvicorn(self._app, self._keep_alive_s)
         self._thread = threading.Thread(target=server.run_on, args=(sock,), name="fh-hive-server", daemon=True)
@@ -102,24 +100,6 @@ class HiveServer:
 
     def __repr__(self) -> str:
         return f"HiveServer({self.url}, {'running' if self._running else 'not running'})"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    # The protocol is named: asyncio turns Nagle's algorithm off only for sockets that say that they are TCP, and with
-    # it an answer in two writes (head, body) takes 40 ms. `socket.create_server` does not name it.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":  # elsewhere the option would let two servers share the port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-    except (OSError, OverflowError) as refused:
-        sock.close()
-        raise SettingsError(f"cannot listen on {host}:{port}: {refused}; port=0 takes a free one") from refused
-    return sock
 
 
 class _Tracked(asyncio.Protocol):
@@ -164,31 +144,17 @@ class _Line:
         self._transport.close()
 
 
-class _Uvicorn(uvicorn.Server):
-    """uvicorn on a socket that is bound already, and told to stop by an event in place of a look ten times a second."""
+class _Uvicorn(EventServer):
+    """uvicorn in the thread of a hive."""
 
     def __init__(self, app: ASGIApp, keep_alive_s: float) -> None:
         connections: Connections = {}
-        protocol: Any = type("TrackedProtocol", (_Tracked, AutoHTTPProtocol), {"_fh_connections": connections})
-        super().__init__(
-            uvicorn.Config(
-                _with_lines(app, connections),
-                http=protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=keep_alive_s,  # type: ignore[arg-type]  # whole seconds by its type only
-                timeout_graceful_shutdown=STOP_GRACE_S,
-            )
-        )
+        bases = (_Tracked, PlainHttp, AutoHTTPProtocol)
+        protocol: Any = type("TrackedProtocol", bases, {"_fh_connections": connections})
+        super().__init__(_with_lines(app, connections), protocol=protocol, keep_alive_s=keep_alive_s)
         self.up = threading.Event()
         self.trouble: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
 
     def run_on(self, sock: socket.socket) -> None:
         """Serve until told to stop; the thread's whole life."""
@@ -203,35 +169,18 @@ class _Uvicorn(uvicorn.Server):
 
     def ask_to_stop(self) -> None:
         """Let the server stop. May be called from any thread."""
-        if self._loop is None or self._stopping is None:
+        if self._loop is None or self.stopping is None:
             return
         with contextlib.suppress(RuntimeError):  # it ended by itself
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._loop.call_soon_threadsafe(self.stopping.set)
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets)
+    def is_up(self) -> None:
+        """Let whoever started it go on."""
         self.up.set()
-
-    async def main_loop(self) -> None:
-        """Wait until told to stop."""
-        assert self._stopping is not None  # noqa: S101 - set in _serve_on, which calls this
-        await self._stopping.wait()
-        self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, and only then close."""
-        # A connection that asyncio accepts in the very round of the loop in which its server is closed is leaked (an
-        # assertion in `Server._attach` of CPython 3.11). So: no more accepting, a round for what was accepted, close.
-        for sock in sockets or []:
-            with contextlib.suppress(NotImplementedError, ValueError, OSError):  # loops that have no readers
-                asyncio.get_running_loop().remove_reader(sock)
-        await asyncio.sleep(0)
-        await super().shutdown(sockets)
 
     async def _serve_on(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
+        self.stopping = asyncio.Event()
         await self.serve(sockets=[sock])
         if cancelled := list(self.server_state.tasks):
             await asyncio.wait(cancelled, timeout=STOP_GRACE_S)

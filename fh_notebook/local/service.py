@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import hmac
 import os
-import threading
 import weakref
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fh_notebook.local import bodies, wire_out
-from fh_notebook.local.approvals import Approval, Approvals
+from fh_notebook.local.approvals import Approvals
 from fh_notebook.local.assets import Assets
+from fh_notebook.local.atwork import AtWork, Job
 from fh_notebook.local.bodies import Ask
-from fh_notebook.local.book import Book, Call, Counts, Record, view
+from fh_notebook.local.book import Book, Call, Counts, view
 from fh_notebook.local.callbacks import Postman
 from fh_notebook.local.codes import Refusal
 from fh_notebook.local.engine import Engine
 from fh_notebook.local.faults import Fault, FaultScript, Place
 from fh_notebook.local.limits import Admission, Limits
-from fh_notebook.local.options import Options, draw_latency
+from fh_notebook.local.options import Options
 from fh_notebook.local.registry import Registry, Workflow
-from fh_notebook.local.runs import INTERRUPTED, Outcome, perform
 from fh_notebook.local.threads import Threads
 from fh_notebook.local.wire_out import Reply
 
@@ -53,17 +51,7 @@ class Answered(NamedTuple):
     fault: Fault | None = None
 
 
-class _Job(NamedTuple):
-    """A run for callback delivery, from when it was let in to when it got its slot."""
-
-    record: Record
-    workflow: Workflow
-    inputs: Mapping[str, Any]
-    pid: int
-    """The process that let it in: a child after ``os.fork`` finds the parent's runs half done, and leaves them."""
-
-
-class Service:
+class Service(AtWork):
     """The state of one hive and what is done with it.
 
     Parameters
@@ -99,12 +87,6 @@ class Service:
         _services.add(self)
         # A hive that nobody holds any more ends its thread. At the interpreter's end a daemon just ends.
         weakref.finalize(self, self.engine.ask_to_stop).atexit = False
-
-    def _hold_nothing(self) -> None:
-        self.lock = threading.Lock()
-        self._changed = threading.Condition(self.lock)
-        self._queue: deque[_Job] = deque()
-        self._undelivered = 0
 
     def begin_afresh(self) -> None:
         """Begin with nothing running, as in a child after ``os.fork``; workflows, settings and counters stay."""
@@ -210,17 +192,6 @@ class Service:
                 used_today=self.limits.used_today,
             )
 
-    def wait_idle(self, timeout_s: float | None) -> bool:
-        """Wait until nothing runs, waits or is being delivered; return whether that came about in time."""
-        with self._changed:
-            return self._changed.wait_for(self._is_idle, timeout_s)
-
-    def wait_approval(self, timeout_s: float | None) -> tuple[Approval, ...]:
-        """Wait until a run is paused, and return all that are; none when that did not come about in time."""
-        with self._changed:
-            self._changed.wait_for(self.approvals.waiting, timeout_s)
-        return self.approvals.waiting()
-
     def note_answer(self, status: int) -> None:
         """Count an answer to a request to run a workflow."""
         with self.lock:
@@ -255,14 +226,14 @@ class Service:
             self._run_later([job])
         return self._answered(reply, fault)
 
-    def _let_in(self, ask: Ask, workflow: Workflow, base_url: str) -> tuple[_Job | None, Admission]:
+    def _let_in(self, ask: Ask, workflow: Workflow, base_url: str) -> tuple[Job | None, Admission]:
         now = self.now()
         with self.lock:
             verdict = self.limits.admit(now, can_wait=ask.callback_url is not None)
             if verdict in (Admission.BUSY, Admission.CAPPED):
                 return None, verdict
             queued = verdict is Admission.QUEUE
-            job = _Job(self.book.open(ask, base_url, now, queued=queued), workflow, ask.inputs, os.getpid())
+            job = Job(self.book.open(ask, base_url, now, queued=queued), workflow, ask.inputs, os.getpid())
             if queued:
                 self._queue.append(job)
             if ask.callback_url is not None:
@@ -278,77 +249,6 @@ class Service:
 
     def _daily_fields(self) -> dict[str, Any]:
         return {"limit": self.limits.daily_cap, "current": self.limits.used_today}
-
-    async def _run(self, job: _Job) -> None:
-        record, options = job.record, self.options
-        outcome = INTERRUPTED
-        try:
-            wait_s = draw_latency(options.latency_s, options.seed, record.number)
-            if wait_s > 0:
-                await self.sleep(wait_s)
-            with self.approvals.run(record, job.workflow.human):
-                outcome = await perform(job.workflow, job.inputs, self._threads, record.base_url)
-        finally:
-            if job.pid == os.getpid():
-                self._end(record, outcome)
-
-    def _pause(self, record: Record) -> None:
-        with self.lock:
-            record.status = "awaiting_approval"
-            self.limits.release()
-            started = self._start_waiting()
-        self._run_later(started)
-
-    def _tell_paused(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def _go_on(self, record: Record) -> None:
-        with self.lock:
-            record.status = "running"
-            self.limits.take_again()
-
-    def _end(self, record: Record, outcome: Outcome) -> None:
-        now = self.now()
-        with self.lock:
-            self.book.finish(record, outcome, now)
-            self.limits.release()
-            started = self._start_waiting()
-            self._tell_if_idle()
-        self._run_later(started)
-
-    async def _run_and_deliver(self, job: _Job) -> None:
-        record = job.record
-        try:
-            await self._run(job)
-            secret = self.registry.signing_secrets[record.deployment]
-            body = wire_out.event(record, self.options.spelling)
-            await self.postman.deliver(record.request_id, record.callback_url or "", body, secret, self.options)
-        finally:
-            if job.pid == os.getpid():
-                with self.lock:
-                    self._undelivered -= 1
-                    self._tell_if_idle()
-
-    def _start_waiting(self) -> list[_Job]:
-        """Give free slots to the calls that wait, first come, first served. Called under the lock."""
-        started = []
-        while self._queue and self.limits.start_waiting():
-            job = self._queue.popleft()
-            self.book.start(job.record, self.now())
-            started.append(job)
-        return started
-
-    def _run_later(self, jobs: list[_Job]) -> None:
-        for job in jobs:
-            self.engine.submit(lambda job=job: self._run_and_deliver(job))  # type: ignore[misc]
-
-    def _is_idle(self) -> bool:
-        return not (self.limits.in_flight or self.limits.waiting or self._undelivered)
-
-    def _tell_if_idle(self) -> None:
-        if self._is_idle():
-            self._changed.notify_all()
 
     # How an answer goes wrong ----------------------------------------------------
 

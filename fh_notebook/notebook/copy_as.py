@@ -7,7 +7,6 @@ never in it: its place has a variable's name (a cell, Python) or a placeholder (
 from __future__ import annotations
 
 import json
-import keyword
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,24 +14,13 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.contract.hidden import Secrets, holds_secret
-from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.contract.snippet_write import python_literal, to_curl
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell import read_cell
+from fh_notebook.notebook.copy_holes import Holes, filled
 
-__all__ = ["as_cell", "as_curl", "as_python", "variables_of"]
-
-
-class _Hole:
-    """The place of a secret."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return self.name
+__all__ = ["as_cell", "as_curl", "as_python", "body_of", "line_of", "variables_of"]
 
 
 def variables_of(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]:
@@ -45,11 +33,17 @@ def variables_of(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]
     >>> variables_of(login, {"user": "ada", "pin": "1234"})
     ['pin']
     """
-    return _Holes(deployment).names_in(inputs)
+    return Holes(deployment).names_in(inputs)
 
 
 def as_cell(
-    deployment: Deployment, variants: Sequence[str], inputs: Mapping[str, Any], *, repeats: int = 1, out: str = ""
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    repeats: int = 1,
+    out: str = "",
+    delivery: str = "direct",
 ) -> str:
     r"""Return the ``%%fetchhive`` cell of a submit.
 
@@ -65,6 +59,8 @@ def as_cell(
         How often each call is made.
     out : str
         The variable that takes the result.
+    delivery : str
+        How answers come, as ``--delivery`` has it.
 
     Raises
     ------
@@ -80,13 +76,20 @@ def as_cell(
       Very.
     words: 3
     """
-    holes = _Holes(deployment)
-    line = _line(deployment.name, variants, repeats, out)
-    return f"{line}\n{_body(deployment, holes.in_place(inputs))}"
+    holes = Holes(deployment)
+    line = line_of(deployment.name, variants, repeats, out, delivery)
+    return f"{line}\n{body_of(deployment, holes.in_place(inputs))}"
 
 
-def as_python(deployment: Deployment, variants: Sequence[str], inputs: Mapping[str, Any], *, repeats: int = 1) -> str:
-    """Return the Python code of a submit.
+def as_python(
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    repeats: int = 1,
+    delivery: str = "direct",
+) -> str:
+    """Return the Python code of a submit; where answers come later, each run is a ``PendingRun``.
 
     Examples
     --------
@@ -98,12 +101,14 @@ def as_python(deployment: Deployment, variants: Sequence[str], inputs: Mapping[s
     }
     runs = [fh.invoke('triage', variant=variant, inputs=inputs) for variant in ['a', 'b']]
     """
-    holes = _Holes(deployment)
+    holes = Holes(deployment)
     held = holes.in_place(inputs)
     asked = [f"{name} = getpass({name + ': '!r})" for name in holes.names_in(inputs)]
     lines = [*(["from getpass import getpass", ""] if asked else []), "import fh_notebook as fh", ""]
     lines += [*asked, f"inputs = {python_literal(held)}"]
-    call = f"fh.invoke({deployment.name!r}, variant={{}}, inputs=inputs)"
+    send = "fh.invoke" if delivery == "direct" else "hive.submit"
+    lines += ["hive = fh.Client()"] if delivery != "direct" else []
+    call = f"{send}({deployment.name!r}, variant={{}}, inputs=inputs)"
     again = f" for _ in range({repeats})" if repeats > 1 else ""
     if len(variants) == 1 and not again:
         lines.append(f"run = {call.format(repr(variants[0]))}")
@@ -114,92 +119,54 @@ def as_python(deployment: Deployment, variants: Sequence[str], inputs: Mapping[s
     return "\n".join(lines)
 
 
-def as_curl(deployment: Deployment, variants: Sequence[str], inputs: Mapping[str, Any], *, base_url: str) -> str:
+def as_curl(
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    base_url: str,
+    delivery: str = "direct",
+) -> str:
     r"""Return a curl command a variant, for a POSIX shell; ``YOUR_API_KEY`` is in the place of the key.
+
+    Where answers come later, ``YOUR_CALLBACK_URL`` is in the place of the address that they come to.
 
     Examples
     --------
     >>> print(as_curl(Deployment("triage"), ["a"], {"n": 3}, base_url="https://api.fetchhive.com/v1").splitlines()[0])
     curl 'https://api.fetchhive.com/v1/workflow/invoke' \
     """
-    holes = _Holes(deployment)
-    held = _filled(holes.in_place(inputs), lambda hole: f"YOUR_{hole.name.upper()}")
+    holes = Holes(deployment)
+    held = filled(holes.in_place(inputs), lambda hole: f"YOUR_{hole.name.upper()}")
     return "\n\n".join(
-        to_curl(InvokeRequest(deployment=deployment.name, variant=variant, inputs=held), base_url=base_url)
+        to_curl(
+            InvokeRequest(
+                deployment=deployment.name,
+                variant=variant,
+                inputs=held,
+                callback_url=None if delivery == "direct" else "https://YOUR_CALLBACK_URL",
+            ),
+            base_url=base_url,
+        )
         for variant in variants
     )
-
-
-# --- secrets
-
-
-class _Holes:
-    """Puts names into the places of secrets, by what the schema says; where it cannot be told, into more of them."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._schema = deployment.inputs
-        self._secrets = Secrets.of(deployment.inputs)
-        self._names: list[str] = []
-
-    def names_in(self, inputs: Mapping[str, Any]) -> list[str]:
-        self.in_place(inputs)
-        return list(dict.fromkeys(self._names))
-
-    def in_place(self, inputs: Mapping[str, Any]) -> Any:
-        """Return `inputs` with a hole for each secret."""
-        self._names = []
-        properties = self._schema.get("properties", {})
-        held = {}
-        for name, value in jsonable(inputs).items():
-            covered = self._secrets.cover([name]) and value is not None
-            held[name] = (
-                self._held(value, {} if self._secrets.all else properties.get(name), name) if covered else value
-            )
-        return held
-
-    def _held(self, value: Any, schema: Any, path: str) -> Any:
-        """`value` with holes; as few as its schema lets be told."""
-        if isinstance(schema, Mapping):
-            if not holds_secret(schema, refs=True):
-                return value if schema else self._hole(path)
-            around = {k: v for k, v in schema.items() if k not in ("properties", "items")}
-            if not holds_secret(around, refs=True):
-                inner = schema.get("properties")
-                if isinstance(value, dict) and isinstance(inner, Mapping) and set(value) <= set(inner):
-                    return {name: self._held(part, inner[name], f"{path}_{name}") for name, part in value.items()}
-                if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
-                    items = schema["items"]
-                    return [self._held(part, items, f"{path}_{number}") for number, part in enumerate(value, 1)]
-        return self._hole(path)
-
-    def _hole(self, path: str) -> _Hole:
-        name = re.sub(r"\W+", "_", path, flags=re.ASCII).strip("_")
-        name = name if name.isidentifier() else f"secret_{name}".strip("_")
-        while name in self._names or name in _TAKEN:
-            name += "_"
-        self._names.append(name)
-        return _Hole(name)
-
-
-_TAKEN: Final = frozenset({"fh", "inputs", "run", "runs", "variant", "getpass", *keyword.kwlist})
-"""Names that the code itself uses."""
-
-
-def _filled(value: Any, fill: Any) -> Any:
-    if isinstance(value, _Hole):
-        return fill(value)
-    if isinstance(value, dict):
-        return {name: _filled(part, fill) for name, part in value.items()}
-    return [_filled(part, fill) for part in value] if isinstance(value, list) else value
 
 
 # --- a cell
 
 
-def _line(name: str, variants: Sequence[str], repeats: int, out: str) -> str:
+def line_of(name: str, variants: Sequence[str], repeats: int, out: str, delivery: str) -> str:
+    """Return the line of a cell.
+
+    Raises
+    ------
+    InputError
+        A name cannot stand in it.
+    """
     words = [_word(name, "deployment")]
     words += [f"-v {_word(variant, 'variant')}" for variant in variants]
     words += [f"--repeats {repeats}"] if repeats > 1 else []
+    words += [f"--delivery {delivery}"] if delivery != "direct" else []
     words += [f"--out {out}"] if out else []
     return f"%%fetchhive {' '.join(words)}"
 
@@ -210,8 +177,14 @@ def _word(name: str, kind: str) -> str:
     return shlex.quote(name)
 
 
-def _body(deployment: Deployment, held: dict[str, Any]) -> str:
-    """The first way of writing the inputs that is read back as just them, where they are known and where not."""
+def body_of(deployment: Deployment, held: dict[str, Any]) -> str:
+    """Return the first way of writing the inputs that is read back as just them, where they are known and where not.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
     name = deployment.name
     known = (Deployment(name, inputs=deployment.inputs), Deployment(name))
     for body in (*_yaml(held), _json(held)):
@@ -224,7 +197,7 @@ def _reads(body: str, deployment: Deployment, held: dict[str, Any]) -> bool:
     def evaluate(source: str) -> Any:
         return f"{_STAMP}{source}"
 
-    wanted = _filled(held, lambda hole: f"{_STAMP}{hole.name}")
+    wanted = filled(held, lambda hole: f"{_STAMP}{hole.name}")
     with suppress(FetchHiveError):
         call = read_cell(body, name="x", variants=("x",), find=lambda _: deployment, evaluate=evaluate)
         return not call.warnings and _exactly(call.inputs, wanted)
@@ -242,7 +215,7 @@ def _json(held: dict[str, Any]) -> str:
 
 def _spelt(value: Any, indent: int | None = None) -> str:
     """A value as JSON in which nothing looks like an expression, but for the holes."""
-    said = json.dumps(_filled(value, lambda hole: f"{_STAMP}{hole.name}"), ensure_ascii=False, indent=indent)
+    said = json.dumps(filled(value, lambda hole: f"{_STAMP}{hole.name}"), ensure_ascii=False, indent=indent)
     said = _INVISIBLE.sub(lambda found: "".join(f"\\u{ord(sign):04x}" for sign in found[0]), said)
     said = said.replace("{{", "{\\u007b") if "{{" in said else said
     return re.sub(rf'"{_STAMP}(\w+)"', r'"{{ \1 }}"', said)

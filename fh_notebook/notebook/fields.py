@@ -18,6 +18,7 @@ from fh_notebook.notebook.fields_choice import ChoiceField, ChoicesField
 from fh_notebook.notebook.fields_file import FileField
 from fh_notebook.notebook.fields_group import GroupField, OneOfField
 from fh_notebook.notebook.fields_look import CSS, Look
+from fh_notebook.notebook.fields_others import Others
 from fh_notebook.notebook.fields_table import TableField
 from fh_notebook.notebook.fields_text import NumberField, PasswordField, TextAreaField, TextField
 from fh_notebook.notebook.fields_time import TimeField
@@ -84,6 +85,7 @@ class FieldsView:
         self._on_change = on_change
         self._widget: Any = None
         self._problem: Any = None
+        self._others: Others | None = None
         self.fields: dict[str, Field] = {name: self.field_of(state) for name, state in model.fields.items()}
 
     def field_of(self, state: FieldState, *, label: str = "") -> Field:
@@ -102,6 +104,9 @@ class FieldsView:
 
         style = HTML(CSS, layout=self.look.whole, style=self.look.html_style)
         parts = [style, *(field.widget for field in self.fields.values())]
+        if self.model.takes_others:
+            self._others = Others(self.model, self.look, self._others_changed)
+            parts.append(self._others.widget)
         made = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
         self._fixed = tuple(parts)
         self._show_others(made)
@@ -113,7 +118,14 @@ class FieldsView:
         if self._widget is not None:
             for field in self.fields.values():
                 field.refresh()
+            if self._others is not None:
+                self._others.refresh()
             self._show_others(self._widget)
+
+    def _others_changed(self) -> None:
+        self.refresh()
+        if self._on_change is not None:
+            self._on_change()
 
     def changed(self, field: Field) -> None:
         """Show what a change of `field` has changed."""
@@ -140,7 +152,7 @@ class FieldsView:
 
     def _show_others(self, widget: Any) -> None:
         """Show what belongs to no field: what is sent without one, and problems."""
-        told, also = self.model.shown_other_problems, self.model.also_sent
+        told, also = self.model.shown_other_problems, "" if self._others is not None else self.model.also_sent
         note = html.el("div", also, cls="fh-note") if also else ""
         said = f"{note}{problem_html(told) if told else ''}"
         if self._problem is None and said:

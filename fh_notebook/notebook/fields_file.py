@@ -29,10 +29,23 @@ class FileField(Field):
 
     def _make(self) -> Any:
         if not self._is_text:
-            return self._html("", "fh-control", layout=self.view.look.title)
+            return self._told()
         control = self._text_area(rows=4)
         self.hear(control, self._typed)
         return control
+
+    def _told(self) -> Any:
+        """Return a box that says which file is sent: the control that the field's name is tied to."""
+        from ipywidgets import Text
+
+        look = self.view.look
+        return Text(
+            description=self.label,
+            disabled=True,
+            layout=look.control,
+            style=look.text_style,
+            _dom_classes=("fh-control", "fh-told"),
+        )
 
     def _typed(self, text: str) -> None:
         self._about = ""
@@ -51,8 +64,9 @@ class FileField(Field):
         upload = FileUpload(
             accept=media if isinstance(media, str) and "/" in media else "",
             multiple=False,
-            description="Choose a file",
-            tooltip=f"{self.label}: choose a file of at most {size_text(MAX_BYTES)}",
+            # Named in full: of two fields for files, who hears the buttons must know which is which.
+            description=f"Choose a file for {self.label.removesuffix(' *')}",
+            tooltip=f"at most {size_text(MAX_BYTES)}",
             layout=look.button,
             style=look.button_style,
             _dom_classes=("fh-upload",),
@@ -80,5 +94,4 @@ class FileField(Field):
         state = self.state
         told = "null" if state.is_null else what_is_sent(state.value, state.shape) if state.is_set else "no file"
         about = f"{self._about} · {told}" if self._about and state.is_set and not state.is_null else told
-        shown = html.el("div", html.el("div", self.label, cls="fh-title"), html.el("div", about, cls="fh-note"))
-        put(self._control, value=shown)
+        put(self._control, value=html.printable(about))

@@ -200,10 +200,19 @@ CSS: Final = html.Html(
     "background:var(--jp-widgets-input-background-color,transparent);color:var(--jp-widgets-input-color,inherit)}"
     ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"
     ".fh-form .fh-switch input{margin:0}"
+    ".fh-form .fh-told>input:disabled{opacity:1;color:var(--jp-ui-font-color2,inherit);border-style:dashed}"
+    # A slider writes the number beside it, whose name is tied to it; ipywidgets gives its handle none. So the handle is
+    # for the pointer alone: out of the order of Tab and of what is read out, and drawn by what lies in it.
+    ".fh-form .fh-slider .noUi-handle{visibility:hidden;outline:none}"
+    ".fh-form .fh-slider .noUi-touch-area{visibility:visible;box-sizing:border-box;border-radius:50%;"
+    "border:1px solid var(--jp-widgets-slider-border-color,currentColor);"
+    "background:var(--jp-widgets-slider-handle-background-color,currentColor)}"
+    ".fh-form .fh-slider .noUi-touch-area:hover{background:var(--jp-widgets-slider-active-handle-color,currentColor)}"
     # A name that is heard and not seen: what it belongs to is plain to see.
     ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
-    ".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{position:absolute;width:1px;height:1px;margin:0;"
-    "padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
+    # Important: the width of a label is written at the label itself, by its style's description_width.
+    ".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{position:absolute;width:1px!important;height:1px;"
+    "margin:0;padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
     ".fh-form .widget-checkbox.fh-heard .widget-label-basic::after{content:'set';content:'set' / ''}"
     ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"

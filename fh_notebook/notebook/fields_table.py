@@ -35,9 +35,34 @@ class TableField(Field):
     _tools: Any = None
 
     def _make(self) -> Any:
-        return self._title(self.label)
+        from ipywidgets import Dropdown
+
+        look = self.view.look
+        control = Dropdown(
+            description=self.label,
+            options=self._ways(),
+            value=self._as_json,
+            layout=look.control,
+            style=look.plain_style,
+            _dom_classes=("fh-control", "fh-rows-way"),
+        )
+        self.hear(control, self._show_as)
+        return control
+
+    def _ways(self) -> tuple[tuple[str, bool], ...]:
+        """How the rows are edited, with their number: the control that the field's name is tied to."""
+        state = self.state
+        rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}" if state.is_set else "no rows"
+        told = "null" if state.is_null else rows
+        return ((f"{told}, as a table", False), (f"{told}, as JSON", True))
+
+    def _show_as(self, as_json: bool) -> None:
+        self._as_json = as_json
 
     def _show(self) -> None:
+        if self._control.options != self._ways():
+            self._control.options = self._ways()
+        put(self._control, value=self._as_json)
         if self._as_json:
             self._show_json()
         elif self.state.rows:
@@ -47,6 +72,10 @@ class TableField(Field):
 
     def _arrange(self, control: Any) -> None:
         is_table = control is self._control
+        if self._json is not None:
+            self._json.layout = self.view.look.whole_control
+            # Its name stands above already, at the choice of how to edit.
+            (self._json.add_class if is_table else self._json.remove_class)("fh-heard")
         if self._as_json or not is_table:
             body = self._json
         else:
@@ -60,7 +89,6 @@ class TableField(Field):
     def _toolbar(self) -> Any:
         if self._tools is None:
             self._tools = self._made_tools()
-        put(self._json_button, description="Edit as a table" if self._as_json else "Edit as JSON")
         pages = self._table is not None and self._table.pages > 1 and not self._as_json
         shown = (*self._always, *(self._turning if pages else ()))
         if self._tools.children != shown:
@@ -72,12 +100,11 @@ class TableField(Field):
 
         add = self._button("Add a row", f"{self.label}: add a row", self._add)
         paste = self._button("Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
-        self._json_button = self._button("Edit as JSON", f"{self.label}: edit as JSON", self._toggle_json)
         back = self._button("Back", f"{self.label}: the rows before", lambda: self._turn(-1))
         on = self._button("Next", f"{self.label}: the rows after", lambda: self._turn(1))
-        for button, word in ((add, "add"), (paste, "paste"), (self._json_button, "json"), (back, "back"), (on, "next")):
+        for button, word in ((add, "add"), (paste, "paste"), (back, "back"), (on, "next")):
             button.add_class(f"fh-rows-{word}")
-        self._always = (add, paste, self._json_button)
+        self._always = (add, paste)
         self._turning = (back, on)
         return Box(self._always, layout=self.view.look.row, _dom_classes=("fh-tools",))
 
@@ -89,9 +116,6 @@ class TableField(Field):
     def _turn(self, by: int) -> None:
         if self._table is not None:
             self._table.page += by
-
-    def _toggle_json(self) -> None:
-        self._as_json = not self._as_json
 
     def _toggle_paste(self) -> None:
         from ipywidgets import Box, Textarea

@@ -17,8 +17,8 @@ from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_by_name import ByName
-from fh_notebook.notebook.form_core import FormCore, Listener
-from fh_notebook.notebook.form_display import FormDisplay, bundle, is_closed
+from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_display import FormDisplay, Redraw, bundle, is_closed
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_static import page_of, text_of
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.pending import PendingRun
 
 __all__ = ["Form", "form"]
 
@@ -42,13 +43,15 @@ class Form:
         self._core = core
         self._view: Any = None
         self._display = FormDisplay(lambda: page_of(core), lambda: text_of(core))
-        core.listeners.append(_Redraw(self._display))
+        core.listeners.append(Redraw(self._display))
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse what would be set to no effect."""
         known = getattr(type(self), name, None)
         if not name.startswith("_") and (not isinstance(known, property) or known.fset is None):
-            raise AttributeError(f"form.{name} cannot be set; set form.fields[NAME].value, form.variants, form.repeats")
+            raise AttributeError(
+                f"form.{name} cannot be set; set form.fields[NAME].value, form.variants, form.repeats, form.delivery"
+            )
         super().__setattr__(name, value)
 
     # --- what it holds
@@ -96,6 +99,18 @@ class Form:
         self._core.choice.repeats = number
         self._changed()
 
+    @property
+    def delivery(self) -> str:
+        """How answers come: ``"direct"``, in the response; ``"callback"``, later, as "Deliver by callback" has it; or
+        ``"poll"``, later too, by being asked for. One of them can be assigned.
+        """
+        return self._core.choice.delivery
+
+    @delivery.setter
+    def delivery(self, delivery: str) -> None:
+        self._core.choice.delivery = delivery
+        self._changed()
+
     # --- what is done
 
     def submit(self) -> Submission:
@@ -109,7 +124,7 @@ class Form:
         """End every call that is out. What has come is kept, and what was out may have run."""
         self._core.cancel()
 
-    def add_to_dataset(self) -> None:
+    def add_to_batch(self) -> None:
         """Add the present inputs to :attr:`dataset`.
 
         Raises
@@ -130,6 +145,11 @@ class Form:
         return list(self._core.runs)
 
     @property
+    def pending(self) -> list[PendingRun]:
+        """The runs that go on at the service and are waited for, of older submits too; ``fh.pending()`` has all."""
+        return list(self._core.waited_for)
+
+    @property
     def run(self) -> Run | None:
         """The first of :attr:`runs`; ``None`` while there is none."""
         runs = self.runs
@@ -142,7 +162,7 @@ class Form:
 
     @property
     def dataset(self) -> pd.DataFrame:
-        """The inputs that "Add to dataset" has collected, one line each, as a batch takes it; without passwords."""
+        """The inputs that "Add to batch" has collected, one line each, as a batch takes it; without passwords."""
         return self._core.dataset
 
     @property
@@ -182,31 +202,6 @@ class Form:
 
     def __repr__(self) -> str:
         return text_of(self._core)
-
-
-class _Redraw(Listener):
-    """Keeps the last state under the form up to date."""
-
-    def __init__(self, display: FormDisplay) -> None:
-        self._display = display
-
-    def changed(self) -> None:
-        self._display.update()
-
-    def edited(self) -> None:
-        self._display.update()
-
-    def began(self, submission: Submission) -> None:
-        self._display.update()
-
-    def ended(self, submission: Submission) -> None:
-        self._display.update()
-
-    def refused(self, problems: object) -> None:
-        self._display.update()
-
-    def grown(self) -> None:
-        self._display.update()
 
 
 def form(

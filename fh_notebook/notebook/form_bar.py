@@ -1,7 +1,7 @@
 """The row of a form with which a person runs it: the variants, how often, Run, Cancel, and one line on how it stands.
 
-Rule of this file: it shows what a :class:`Choice` says and tells of clicks; it decides nothing. Run can be pressed
-while a run is out: fields stay editable, and the newest submit is the one that counts.
+Rule of this file: it shows what a :class:`Choice` says and tells of clicks; it decides nothing. While calls are out,
+Run cannot be pressed and Cancel beside it can: a second click would cost once more. Fields stay editable meanwhile.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Acts:
     run: Callable[[], object]
     cancel: Callable[[], object]
     chosen: Callable[[], object]
-    """Other variants were chosen, or another number of repeats."""
+    """Other variants were chosen, another number of repeats, or another way in which answers come."""
 
 
 class RunBar:
@@ -43,7 +43,7 @@ class RunBar:
     """
 
     def __init__(self, look: Look, choice: Choice, acts: Acts) -> None:
-        from ipywidgets import BoundedIntText, Layout
+        from ipywidgets import BoundedIntText, Checkbox, Layout
 
         self._look, self._choice, self._acts = look, choice, acts
         self._follows = False
@@ -58,9 +58,17 @@ class RunBar:
         )  # fmt: skip
         self._repeats.add_class("fh-repeats")
         self._repeats.observe(self._repeated, "value")
+        self._callback = Checkbox(
+            description="Deliver by callback", indent=False, layout=look.input, style=LABELLED,
+            tooltip="The answer comes later: for workflows that wait for a person, or take long",
+        )  # fmt: skip
+        self._callback.add_class("fh-by-callback")
+        self._callback.observe(self._delivered, "value")
         self._status = look.text(dom_class="fh-status")
         self.widget = look.column(
-            self._variants, look.row(self._run, self._cancel, self._repeats, self._status), dom_class="fh-run-bar"
+            self._variants,
+            look.row(self._run, self._cancel, self._repeats, self._callback, self._status),
+            dom_class="fh-run-bar",
         )
         self.follow()
 
@@ -70,6 +78,7 @@ class RunBar:
         try:
             self._offer()
             self._repeats.value = self._choice.repeats
+            self._callback.value = self._choice.delivery != "direct"
             self.show_calls(self._choice.calls)
             self._run.tooltip = f"Send it ({self._choice})"
         finally:
@@ -168,6 +177,11 @@ class RunBar:
     def _repeated(self, change: Any) -> None:
         if not self._follows:
             self._choice.repeats = int(change["new"])
+            self._changed()
+
+    def _delivered(self, change: Any) -> None:
+        if not self._follows:
+            self._choice.delivery = "callback" if change["new"] else "direct"
             self._changed()
 
     def _changed(self) -> None:

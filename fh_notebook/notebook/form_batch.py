@@ -6,25 +6,18 @@ batch itself runs, is shown and is ended as every batch in the background.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import session
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.person import in_a_cell
-from fh_notebook.batching.start import batch
-from fh_notebook.batching.stopping import going_on_by
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.form import Form
+from fh_notebook.notebook.form_batch_core import BatchCore
 from fh_notebook.notebook.form_by_name import ByName
-from fh_notebook.notebook.form_choice import Choice
-from fh_notebook.notebook.form_core import NAMELESS, FormCore
+from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_display import FormDisplay, bundle, is_closed
-from fh_notebook.notebook.form_grow import is_placeholder
 from fh_notebook.notebook.form_over import RowMapping, SourceField
 from fh_notebook.notebook.form_over_static import over_page, over_text
 from fh_notebook.notebook.form_running import Submission
@@ -32,92 +25,8 @@ from fh_notebook.notebook.form_running import Submission
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
 
-__all__ = ["BatchCore", "BatchForm"]
-
-GO_ON = "press Run again, or form.batch.resume()"
-
-
-class BatchCore:
-    """What a form over rows knows and does.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        What is run.
-    rows : DataFrame, iterable of mappings, or path
-        As :func:`fh_notebook.batch` takes them.
-    variants, values, client
-        As :func:`fh_notebook.form`.
-
-    Raises
-    ------
-    InputError
-        The rows cannot be read, or there is no such variant.
-    """
-
-    def __init__(
-        self,
-        deployment: Deployment,
-        rows: Any,
-        *,
-        variants: str | Iterable[str] | None = None,
-        values: Mapping[str, Any] | None = None,
-        client: Client | AsyncClient | None = None,
-    ) -> None:
-        if values is not None and not isinstance(values, Mapping):
-            raise InputError(f"values is {short(values)}; give a mapping of Start variables to constants")
-        self.deployment = deployment
-        self.choice = Choice(deployment, variants)
-        self.mapping = RowMapping(deployment, rows, values)
-        self.batch: Batch | None = None
-        self.lock = threading.Lock()
-        self._client = client
-
-    @property
-    def problems(self) -> list[str]:
-        """Everything that keeps Run from starting: of the mapping, and of the first rows."""
-        nameless = [NAMELESS] if is_placeholder(self.deployment.name) else []
-        return [*nameless, *self.mapping.preview().problems, *filter(None, [self.choice.problem])]
-
-    @property
-    def running(self) -> bool:
-        """Whether the batch makes calls."""
-        return self.batch is not None and self.batch.running
-
-    def find_client(self) -> Client:
-        """Return whom to ask; it may wait for a person."""
-        return session.client_for(self._client)
-
-    def start(self, *, progress: Any = True) -> Batch:
-        """Begin the batch in the background; every row is checked before the first call.
-
-        Raises
-        ------
-        InputError
-            Something does not fit.
-        SettingsError
-            It is running already.
-        """
-        if problems := self.problems:
-            raise InputError(problems)
-        with self.lock:
-            if self.running:
-                raise SettingsError("the form's batch is running; wait for it, or cancel it first")
-            with in_a_cell(), going_on_by(GO_ON):
-                self.batch = batch(
-                    self.mapping.rows,
-                    self.deployment,
-                    variants=list(self.choice.chosen),
-                    inputs=self.mapping.inputs(),
-                    repeats=self.choice.repeats,
-                    client=self.find_client(),
-                    wait=False,
-                    progress=progress,
-                )
-            return self.batch
+__all__ = ["BatchForm"]
 
 
 class BatchForm(Form):
@@ -127,6 +36,12 @@ class BatchForm(Form):
         self._over = BatchCore(deployment, rows, **options)
         super().__init__(FormCore(deployment, client=options.get("client")))
         self._display = FormDisplay(lambda: over_page(self._over), lambda: over_text(self._over))
+        self._over.tell = self._changed
+
+    @property
+    def deployment(self) -> Deployment:
+        """What it runs; another value after the form has grown."""
+        return self._over.deployment
 
     @property
     def mapping(self) -> RowMapping:
@@ -174,6 +89,16 @@ class BatchForm(Form):
         self._over.choice.repeats = number
         self._changed()
 
+    @property
+    def delivery(self) -> str:
+        """How the batch's answers come, as :func:`fh_notebook.batch` takes it; can be assigned."""
+        return self._over.choice.delivery
+
+    @delivery.setter
+    def delivery(self, delivery: str) -> None:
+        self._over.choice.delivery = delivery
+        self._changed()
+
     def submit(self) -> Any:
         """Begin the batch in the background and return it: ``form.submit().wait()``.
 
@@ -202,7 +127,7 @@ class BatchForm(Form):
         if self.batch is not None:
             self.batch.cancel()
 
-    def add_to_dataset(self) -> None:
+    def add_to_batch(self) -> None:
         """Refuse: the inputs of a form over rows are its rows, and :attr:`frame` has them beside what came of them.
 
         Raises

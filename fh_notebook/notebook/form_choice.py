@@ -1,4 +1,4 @@
-"""Which variants a form runs, and how often: what is chosen, without widgets.
+"""Which variants a form runs, how often, and how the answers come: what is chosen, without widgets.
 
 Rule of this file: a call costs money, so the number of calls is always known here, and shown before Run is pressed.
 """
@@ -14,8 +14,10 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form_grow import is_placeholder
 
-__all__ = ["MOST_REPEATS", "Choice"]
+__all__ = ["DELIVERIES", "MOST_REPEATS", "Choice"]
 
+DELIVERIES: Final = ("direct", "callback", "poll")
+"""In the response; later, by callback; later, by being asked for, where no callback can come."""
 MOST_REPEATS: Final = 100
 """Of one form; more repeats are a batch's, which can be paused, and goes on after a stop."""
 
@@ -49,6 +51,7 @@ class Choice:
     def __init__(self, deployment: Deployment, variants: str | Iterable[str] | None) -> None:
         self._deployment = deployment
         self._repeats = 1
+        self._delivery = "direct"
         self._added: tuple[str, ...] = ()
         self._chosen: tuple[str, ...] = ()
         if variants is None:
@@ -77,6 +80,17 @@ class Choice:
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_REPEATS:
             raise SettingsError(f"repeats is {number!r}; give a whole number from 1 to {MOST_REPEATS}")
         self._repeats = number
+
+    @property
+    def delivery(self) -> str:
+        """How the answers come: one of :data:`DELIVERIES`."""
+        return self._delivery
+
+    @delivery.setter
+    def delivery(self, delivery: str) -> None:
+        if delivery not in DELIVERIES:
+            raise SettingsError(f"delivery is {short(delivery)}; give one of {', '.join(map(repr, DELIVERIES))}")
+        self._delivery = delivery
 
     @property
     def calls(self) -> int:

@@ -21,45 +21,20 @@ from fh_notebook.log import log
 from fh_notebook.notebook.fields import FieldsView
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_grow import Grown, is_placeholder
+from fh_notebook.notebook.form_listener import Listener
 from fh_notebook.notebook.form_model import FormModel
 from fh_notebook.notebook.form_running import Runner, Submission
-from fh_notebook.store.masking import masked
+from fh_notebook.store.masking import masked as without_secrets
+from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.pending import PendingRun
 
-__all__ = ["NAMELESS", "FormCore", "Listener"]
-
-
-class Listener:
-    """Whoever shows a form: told of what happens, on whatever thread; must return at once."""
-
-    def changed(self) -> None:
-        """Several values, or the choice of variants, have changed by a program: the fields are to be shown anew."""
-
-    def edited(self) -> None:
-        """A field has changed, which shows it already, or a person has chosen other variants."""
-
-    def began(self, submission: Submission) -> None:
-        """Calls are being made."""
-
-    def came(self, submission: Submission, index: int, run: Run) -> None:
-        """An answer has come."""
-
-    def ended(self, submission: Submission) -> None:
-        """No more will come."""
-
-    def refused(self, problems: Sequence[str]) -> None:
-        """Run was pressed, and nothing was sent."""
-
-    def grown(self) -> None:
-        """The deployment has other variables or variants now."""
-
-    def collected(self) -> None:
-        """Inputs were added to the dataset."""
+__all__ = ["NAMELESS", "FormCore"]
 
 
 NAMELESS: Final = "give the deployment's name in place of the snippet's placeholder"
@@ -137,6 +112,16 @@ class FormCore:
         return self.newest.runs if self.newest is not None else ()
 
     @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """The runs that go on at the service and are waited for, of older submits too."""
+        return self._runner.waited_for
+
+    @property
+    def busy(self) -> bool:
+        """Whether calls of the last submit are out that the service has not taken yet."""
+        return self.newest is not None and not self.newest.handed_over
+
+    @property
     def place(self) -> str:
         """Whom the last submit asked; empty before the first."""
         return self._runner.place
@@ -147,7 +132,7 @@ class FormCore:
         from fh_notebook.batching.frames import frame_of_runs
 
         secrets = self.secrets
-        return frame_of_runs([replace(run, inputs=masked(run.inputs, secrets)) for run in self.runs])
+        return frame_of_runs([replace(run, inputs=without_secrets(run.inputs, secrets)) for run in self.runs])
 
     @property
     def dataset(self) -> pd.DataFrame:
@@ -186,7 +171,7 @@ class FormCore:
             problems: Sequence[str] = self.problems
             if not problems:
                 try:
-                    return self._runner.submit(self.requests(), inputs=self.model.value)
+                    return self._runner.submit(self.requests(), inputs=self.model.value, delivery=self.choice.delivery)
                 except InputError as told:
                     problems = told.problems
             self.model.touch_all()
@@ -197,10 +182,45 @@ class FormCore:
         """End every call that is out."""
         self._runner.cancel()
 
+    @property
+    def copied_as(self) -> Sequence[str]:
+        """In which ways the call can be written out."""
+        return ("cell", "Python", "curl")
+
+    def written(self, way: str, base_url: str = "") -> str:
+        """Return what Run would send written out, for use elsewhere.
+
+        Raises
+        ------
+        InputError
+            It cannot be written so.
+        """
+        from fh_notebook.notebook import copy_as
+
+        given = (self.deployment, self.choice.chosen, self.model.value)
+        repeats, delivery = self.choice.repeats, self.choice.delivery
+        if way == "curl":
+            return copy_as.as_curl(*given, base_url=base_url, delivery=delivery)
+        write = copy_as.as_cell if way == "cell" else copy_as.as_python
+        return write(*given, repeats=repeats, delivery=delivery)
+
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; `exact` leaves out all others, as a recorded run did."""
         self.model.set_values(values, exact=exact)
         self.tell("changed")
+
+    def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
+        """Fill in exactly what an earlier call sent; a secret that a person has typed stays.
+
+        Returns
+        -------
+        list of str
+            The secrets that are missing now: the store keeps none.
+        """
+        typed = {name: self.model.fields[name].value for name in masked if name in self.model.fields}
+        kept = {name: value for name, value in typed.items() if value is not UNSET}
+        self.set_values({**values, **kept}, exact=True)
+        return [name for name in masked if name not in kept]
 
     def collect(self) -> None:
         """Add the present inputs to the dataset.
@@ -255,5 +275,11 @@ class _Told:
     def came(self, submission: Submission, index: int, run: Run) -> None:
         self._core.tell("came", submission, index, run)
 
+    def waits(self, submission: Submission, index: int) -> None:
+        self._core.tell("waits", submission, index)
+
     def ended(self, submission: Submission) -> None:
         self._core.tell("ended", submission)
+
+    def waited(self) -> None:
+        self._core.tell("waited")

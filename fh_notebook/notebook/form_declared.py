@@ -31,10 +31,38 @@ class Hidden(str):
         return repr(MASK)
 
 
+class HiddenInt(int):
+    """A whole number that is a password: a number in everything but its `repr`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+class HiddenFloat(float):
+    """A number that is a password: a number in everything but its `repr`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
 def hidden(value: Any) -> Any:
-    """Return a value whose texts do not show in a `repr`."""
+    """Return a value whose texts and numbers do not show in a `repr`; true, false and null are no secret to guess.
+
+    Examples
+    --------
+    >>> hidden({"pin": 1234, "rate": 0.5, "codes": ["a", 7]})
+    {'pin': '***', 'rate': '***', 'codes': ['***', '***']}
+    >>> hidden(1234) + 1
+    1235
+    """
     if isinstance(value, str):
         return Hidden(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return HiddenInt(value) if isinstance(value, int) else HiddenFloat(value)
     if isinstance(value, Mapping):
         return {name: hidden(item) for name, item in value.items()}
     return [hidden(item) for item in value] if isinstance(value, list) else value

@@ -14,9 +14,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.notebook.form_listener import Listener
 from fh_notebook.notebook.notices import running_shell
 
-__all__ = ["HIDE_STATIC", "FormDisplay", "bundle", "is_closed"]
+__all__ = ["HIDE_STATIC", "FormDisplay", "Redraw", "bundle", "is_closed"]
 
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
@@ -80,6 +81,24 @@ class FormDisplay:
         for handle in self._handles:
             with suppress(Exception):  # a page that has gone ends nothing
                 handle.update(shown, raw=True)
+
+
+class Redraw(Listener):
+    """Keeps the last state under a form up to date.
+
+    Parameters
+    ----------
+    display : FormDisplay
+        Where it is shown.
+    """
+
+    def __init__(self, display: FormDisplay) -> None:
+        self._display = display
+
+    def _update(self, *_: Any, **__: Any) -> None:
+        self._display.update()
+
+    changed = edited = began = waits = ended = refused = grown = _update
 
 
 def _new_handle() -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Shape
 from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
@@ -21,26 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["GroupState", "properties_of"]
 
 
-class GroupState(FieldState):
+class GroupState(HoldingState):
     """An object: its value is made of its fields, each of which is made when it is first asked for."""
 
     def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
         self._fields: dict[str, FieldState] | None = None
-        self._raw: Any = UNSET
-        """A value that is no object, as a wrong default is, or null."""
         self.extras: dict[str, Any] = {}
         """What was given under names that have no field."""
         super().__init__(model, place, schema, shape)
-        self._on = False
         if self.recursive:
             return
         if self.default is not UNSET:
             self._take(self.default)
         elif self.required:
             self._on = True
-
-    def _beginning(self) -> Any:
-        return UNSET
 
     @property
     def switchable(self) -> bool:
@@ -77,14 +72,12 @@ class GroupState(FieldState):
         return {**held, **self.extras}
 
     def _take(self, value: Any) -> None:
-        self.draft = ""
-        self._raw = UNSET
-        self._on = value is not UNSET
+        self._begin_taking(value)
         if value is UNSET:
             return
         value = self._own(value)
         if not isinstance(value, Mapping):
-            self._raw = value
+            self._hold(value)
             return
         # Exactly this: a field that it does not name is left out.
         for name, state in self.fields.items():
@@ -92,35 +85,11 @@ class GroupState(FieldState):
             state.passed_over = name not in value
         self.extras = {name: item for name, item in value.items() if name not in self.fields}
 
-    def _clear(self) -> None:
-        self._on, self._raw = False, UNSET
-
     def fill(self) -> None:
         """Switch it on, with what was typed before."""
         with self._model.lock:
             self._on, self._raw = True, UNSET
             self._changed()
-
-    def child_changed(self, child: FieldState) -> None:
-        """Switch it on when something in it is set."""
-        if child.is_set and not self._on:
-            self._on, self._raw = True, UNSET
-        self.touched = True
-        if self._place.parent is not None:
-            self._place.parent.child_changed(self)
-
-    def _keep(self, text: str) -> None:
-        self._raw = text
-
-    @property
-    def can_fill(self) -> bool:
-        """Whether its switch has something to set it to: always, its fields."""
-        return True
-
-    @property
-    def can_show(self) -> bool:
-        """Whether its fields show the value; else JSON does."""
-        return not self.draft and self._raw in (UNSET, None)
 
     @property
     def own_problems(self) -> list[str]:

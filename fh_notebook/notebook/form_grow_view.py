@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_grow import (
     KINDS,
     Grown,
@@ -21,6 +20,7 @@ from fh_notebook.notebook.form_grow import (
     with_variable,
 )
 from fh_notebook.notebook.form_parts import LABELLED, Look, line, unheard
+from fh_notebook.notebook.form_reuse import Reused
 from fh_notebook.notebook.notices import running_shell
 from fh_notebook.store import catalog_file
 from fh_notebook.values import Secret
@@ -35,13 +35,13 @@ class GrowPanel:
 
     Parameters
     ----------
-    core : FormCore
+    core : Reused
         What grows.
     look : Look
         The form's layouts.
     """
 
-    def __init__(self, core: FormCore, look: Look) -> None:
+    def __init__(self, core: Reused, look: Look) -> None:
         self._core, self._look = core, look
         self._said = look.text(dom_class="fh-grow-said")
         self._rows = [self._naming(), self._adding(), self._pasting(), self._taking(), self._saving()]

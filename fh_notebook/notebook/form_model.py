@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
@@ -24,12 +24,15 @@ from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_group import GroupState, properties_of
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_one_of import OneOfState
-from fh_notebook.notebook.form_reading import refuse_endless
+from fh_notebook.notebook.form_reading import Read, json_text, read_json, refuse_endless
 from fh_notebook.notebook.form_rows import RowsState
 from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
 
 __all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsState"]
+
+
+NO_OBJECT: Final = 'is no JSON object; give names with values: {"name": "value"}'
 
 
 class FormModel:
@@ -64,6 +67,9 @@ class FormModel:
         self.all_touched = False
         self.extras: dict[str, Any] = {}
         """What was given under names that have no field."""
+        self.others_draft = ""
+        """Why the text that was typed for them cannot be read; empty when it can."""
+        self._others_typed = ""
         self._version = 0
         self._known: tuple[int, list[str]] | None = None
         required = self.schema.get("required")
@@ -111,7 +117,8 @@ class FormModel:
         found = _checked(self.schema, self._now())
         # What was typed there is no value yet; to judge its text as one would say it twice.
         told = [p for p in found if not any(_is_at(p, path) for path in drafts)]
-        return [*(f"{path}: {trouble}" for path, trouble in drafts.items()), *told]
+        whole = [f"inputs: {self.others_draft}"] if self.others_draft else []
+        return [*whole, *(f"{path}: {trouble}" for path, trouble in drafts.items()), *told]
 
     def problems_at(self, path: tuple[str | int, ...]) -> list[str]:
         """Return the problems of one field, those of its parts among them."""
@@ -127,7 +134,9 @@ class FormModel:
     @property
     def shown_other_problems(self) -> list[str]:
         """Those of them to show: after the first edit or Run, and of given names at once."""
-        is_time = self.all_touched or self.extras or any(state.touched for state in self.fields.values())
+        is_time = (
+            self.all_touched or self.extras or self.others_draft or any(state.touched for state in self.fields.values())
+        )
         return self.other_problems if is_time else []
 
     @property
@@ -151,6 +160,7 @@ class FormModel:
             it was sent.
         """
         with self.lock:
+            self.others_draft = ""
             if exact:
                 self.extras = {}
                 for name in self.fields.keys() - values.keys():
@@ -166,6 +176,29 @@ class FormModel:
             self.extras.pop(name, None)
         else:
             self.extras[name] = plain(jsonable(value))
+
+    # ------------------------------------------------------------------ what has no field
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether values without a field are typed as JSON: the schema says that any name may be given."""
+        return self.schema.get("additionalProperties") not in (None, False) and (not self.fields or bool(self.extras))
+
+    @property
+    def others_text(self) -> str:
+        """What the editor of values without a field shows."""
+        if self.others_draft:
+            return self._others_typed
+        return json_text(self.extras) if self.extras else ""
+
+    def set_others_text(self, text: str) -> None:
+        """Set the values without a field to the JSON object that a text says; what is none is kept, and told."""
+        read = read_json(text) if text.strip() else Read({})
+        with self.lock:
+            self._others_typed = text
+            self.others_draft = read.trouble or ("" if isinstance(read.value, dict) else NO_OBJECT)
+            self.extras = {} if self.others_draft else read.value
+            self.changed()
 
     def touch_all(self) -> None:
         """Show every problem beside its field from now on, as Run does."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fh_notebook.contract.spell import KIND_OF_TYPE
 from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_options import same
 from fh_notebook.notebook.form_state import FieldState, field_state
@@ -22,22 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["OneOfState", "likeness"]
 
 
-class OneOfState(FieldState):
+class OneOfState(HoldingState):
     """One of several kinds: its value is that of the chosen branch."""
 
     def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
         self._branches: dict[int, FieldState] = {}
-        self._raw: Any = UNSET
-        """A value that looks like none of the kinds, or null."""
         self.index: int | None = None
         """Which of the branches is chosen; ``None`` while none is."""
-        self._on = False
         super().__init__(model, place, schema, shape)
         if self.default is not UNSET and not self.recursive:
             self._take(self.default)
-
-    def _beginning(self) -> Any:
-        return UNSET
 
     @property
     def labels(self) -> list[str]:
@@ -79,8 +74,7 @@ class OneOfState(FieldState):
         return branch._now() if self._on and branch is not None else UNSET
 
     def _take(self, value: Any) -> None:
-        self.draft, self._raw = "", UNSET
-        self._on = value is not UNSET
+        self._begin_taking(value)
         if value is UNSET:
             return
         value = self._own(value)
@@ -90,38 +84,14 @@ class OneOfState(FieldState):
         likely = [likeness(value, branch.schema, self._model.root) for branch in self.shape.branches]
         best = max(likely)
         if not best:
-            self._raw = value
+            self._hold(value)
             return
         self.index = likely.index(best)
         self._branch(self.index).load(value)
 
-    def _clear(self) -> None:
-        self._on, self._raw = False, UNSET
-
     def fill(self) -> None:
         """Switch it on, with the branch that was chosen before, else the first."""
         self.choose(0 if self.index is None else self.index)
-
-    def child_changed(self, child: FieldState) -> None:
-        """Switch it on when its branch is set."""
-        if child.is_set:
-            self._on, self._raw = True, UNSET
-        self.touched = True
-        if self._place.parent is not None:
-            self._place.parent.child_changed(self)
-
-    def _keep(self, text: str) -> None:
-        self._raw = text
-
-    @property
-    def can_fill(self) -> bool:
-        """Whether its switch has something to set it to: always, its fields."""
-        return True
-
-    @property
-    def can_show(self) -> bool:
-        """Whether a branch shows the value; else JSON does."""
-        return not self.draft and self._raw in (UNSET, None)
 
     @property
     def own_problems(self) -> list[str]:

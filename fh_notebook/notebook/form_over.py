@@ -152,6 +152,21 @@ class RowMapping:
         """Leave a variable out."""
         self._sources[name] = Source(kind=From.NOTHING)
 
+    def take_past(self, values: Mapping[str, Any]) -> None:
+        """Take as constants what an earlier call sent, for the variables that take no column."""
+        for name, value in values.items():
+            if name in self._sources and self._sources[name].kind is not From.COLUMN:
+                self.take_value(name, value)
+
+    def moved_to(self, deployment: Deployment) -> None:
+        """Go on with a deployment that has grown: new variables are there, and what was chosen stays."""
+        self.deployment = deployment
+        self._secrets = Secrets.of(deployment.inputs)
+        self._sources = {
+            name: self._sources[name] if name in self._sources else self._first_source(name, {})
+            for name in dict.fromkeys([*deployment.variable_names, *self._sources])
+        }
+
     def inputs(self) -> dict[str, Any]:
         """Return the mapping as :func:`fh_notebook.batch` takes it."""
         return {name: _as_input(name, source) for name, source in self._sources.items()}

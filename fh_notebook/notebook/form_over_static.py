@@ -15,7 +15,7 @@ from fh_notebook.notebook.form_over import From, Preview, RowMapping
 from fh_notebook.values import MASK
 
 if TYPE_CHECKING:
-    from fh_notebook.notebook.form_batch import BatchCore
+    from fh_notebook.notebook.form_batch_core import BatchCore
 
 __all__ = ["over_page", "over_text", "preview_page", "said_of"]
 

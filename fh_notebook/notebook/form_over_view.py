@@ -1,35 +1,30 @@
 """The widgets of a form over rows: a line for each Start variable, the first rows, the number of calls, and the batch.
 
-Rule of this file: it arranges and hands on; a handler returns at once. A constant for a password is typed unseen, and
-its box is emptied as soon as its text has come: what a page saves with a notebook is what the box holds.
+Rule of this file: it arranges and hands on; a handler returns at once, and what takes long comes later.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
-from fh_notebook import html
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.plan import Plan
-from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_bar import Acts, RunBar
-from fh_notebook.notebook.form_batch import BatchCore
+from fh_notebook.notebook.form_batch_core import BatchCore
 from fh_notebook.notebook.form_later import Later
-from fh_notebook.notebook.form_over import From, plan_of
+from fh_notebook.notebook.form_over import plan_of
+from fh_notebook.notebook.form_over_line import SourceLine
 from fh_notebook.notebook.form_over_static import preview_page
-from fh_notebook.notebook.form_parts import LABELLED, Look, hear_all, line, problems_list, unheard
+from fh_notebook.notebook.form_parts import Look, hear_all, line, problems_list
 from fh_notebook.notebook.form_progress import FormProgress
 from fh_notebook.notebook.form_style import head_of
+from fh_notebook.notebook.form_tools import Tools
 from fh_notebook.notebook.progress_view import ProgressView
-from fh_notebook.values import Secret
 
 __all__ = ["OverView"]
-
-_CONSTANT: Final = ("constant", "")
-_NOTHING: Final = ("nothing", "")
 
 
 class OverView:
@@ -57,7 +52,8 @@ class OverView:
         self._begun: Batch | None = None
         """What Run began, once that is known: a short batch is over before."""
         self._cancel_asked = False
-        self._lines = {name: _Line(core, name, look, self._edited) for name in core.mapping.sources}
+        self._lines: dict[str, SourceLine] = {}
+        self._mapping = look.column(dom_class="fh-mapping")
         self._preview = look.text(dom_class="fh-preview")
         self._problems = look.text(dom_class="fh-problems")
         self._plan = look.text(dom_class="fh-plan")
@@ -65,17 +61,25 @@ class OverView:
         self._progress = look.text(dom_class="fh-batch-progress")
         self._controls = look.row()
         self._result = look.text(dom_class="fh-batch-result")
-        lines = look.column(*(one.widget for one in self._lines.values()), dom_class="fh-mapping")
+        self._head = look.text()
+        self._tools = Tools(core, look, self._bar.say)
         self.widget = look.column(
-            look.text(head_of(core.deployment)), lines, self._preview, self._problems, self._plan, self._bar.widget,
-            self._progress, self._controls, self._result, dom_class="fh-panel",
+            self._head, self._mapping, self._preview, self._problems, self._plan, self._bar.widget,
+            self._progress, self._controls, self._result, self._tools.widget, dom_class="fh-panel",
         )  # fmt: skip
         self.changed()
 
     def changed(self) -> None:
         """Show the mapping and the choice as they are now."""
-        for one in self._lines.values():
-            one.follow()
+        core = self._core
+        self._head.value = head_of(core.deployment)
+        for name in core.mapping.sources:
+            if name not in self._lines:
+                self._lines[name] = SourceLine(core, name, self._look, self._edited)
+            self._lines[name].follow()
+        lines = tuple(self._lines[name].widget for name in core.mapping.sources)
+        if self._mapping.children != lines:
+            self._mapping.children = lines
         self._bar.follow()
         self._show()
         hear_all(self.widget)
@@ -124,6 +128,7 @@ class OverView:
     # --- what is shown
 
     def _show(self) -> None:
+        self._tools.follow()
         preview = self._core.mapping.preview()
         self._preview.value = str(preview_page(self._core.mapping, preview))
         self._problems.value = problems_list(preview.problems)
@@ -160,6 +165,7 @@ class OverView:
         self._progress.value = ""  # how it ended is the head of the result
         self._result.value = batch._repr_html_()
         self._bar.say("All of it is in form.frame.")
+        self._tools.ran()
         self._show()
         self._told_changed()
         hear_all(self.widget)
@@ -181,112 +187,3 @@ def _planned(core: BatchCore, chosen: tuple[str, ...], repeats: int) -> Plan | I
         return plan_of(core.mapping, core.find_client(), variants=chosen, repeats=repeats)
     except InputError as told:
         return told
-
-
-class _Line:
-    """One Start variable: where its value is from, and the constant where it is one."""
-
-    def __init__(self, core: BatchCore, name: str, look: Look, edited: Callable[[], object]) -> None:
-        from ipywidgets import Dropdown, Layout
-
-        self._core, self._name, self._look, self._edited = core, name, look, edited
-        mapping = core.mapping
-        self._follows = False
-        self._constant: Any = None
-        needed = "*" if mapping.is_required(name) else ""
-        columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
-        self._from = Dropdown(
-            options=[*columns, ("a constant …", _CONSTANT), (_left_out(core, name), _NOTHING)],
-            description=f"{html.printable(path_text([name]))}{needed}",
-            style={"description_width": "132px"},
-            layout=Layout(width="100%", max_width="420px", margin="2px 8px 2px 0"),
-        )
-        self._from.add_class("fh-from")
-        self._from.observe(self._chosen, "value")
-        self.widget = look.row(self._from)
-
-    def follow(self) -> None:
-        """Show what the variable takes."""
-        self._follows = True
-        try:
-            source = self._core.mapping.sources[self._name]
-            if source.kind is From.COLUMN:
-                self._from.value = ("column", source.column)
-            else:
-                self._from.value = _CONSTANT if source.kind is From.CONSTANT else _NOTHING
-            self._offer_constant(source.kind is From.CONSTANT)
-            if self._constant is not None and not self._is_secret and source.kind is From.CONSTANT:
-                value = source.value
-                self._constant.value = value if isinstance(value, str) else html.printable(_json(value))
-        finally:
-            self._follows = False
-
-    @property
-    def _is_secret(self) -> bool:
-        return self._core.mapping.is_secret(self._name)
-
-    @property
-    def _is_set(self) -> bool:
-        return bool(self._core.mapping.sources[self._name].value)
-
-    def _offer_constant(self, is_offered: bool) -> None:
-        if not is_offered:
-            self.widget.children = (self._from,)
-            return
-        if self._constant is None:
-            self._constant = self._new_constant()
-        self.widget.children = (self._from, self._constant)
-        hear_all(self.widget)
-
-    def _new_constant(self) -> Any:
-        from ipywidgets import Password, Text
-
-        more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False}
-        made = (
-            unheard(Password)(placeholder="set, hidden" if self._is_set else "not shown", **more)
-            if self._is_secret
-            else Text(placeholder="the same in every row", **more)
-        )
-        made.add_class("fh-constant")
-        made.observe(self._typed, "value")
-        return made
-
-    def _chosen(self, change: Any) -> None:
-        if self._follows or change["new"] is None:
-            return
-        kind, column = change["new"]
-        mapping = self._core.mapping
-        if kind == "column":
-            mapping.take_column(self._name, column)
-        elif kind == "constant":
-            mapping.take_typed(self._name, "")
-        else:
-            mapping.take_nothing(self._name)
-        self._offer_constant(kind == "constant")
-        self._edited()
-
-    def _typed(self, change: Any) -> None:
-        if self._follows:
-            return
-        typed = Secret(change["new"]) if self._is_secret else change["new"]
-        if isinstance(typed, Secret):
-            if not typed:
-                return  # it was emptied here
-            self._constant.value = ""
-            self._constant.placeholder = "set, hidden"
-            self._core.mapping.take_typed(self._name, typed.reveal())
-        else:
-            self._core.mapping.take_typed(self._name, typed)
-        self._edited()
-
-
-def _left_out(core: BatchCore, name: str) -> str:
-    schema = core.mapping.schema_of(name)
-    has_default = isinstance(schema, dict) and "default" in schema and not core.mapping.is_secret(name)
-    return f"default: {_json(schema['default'])[:60]}" if has_default else "not sent"
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False, default=repr)

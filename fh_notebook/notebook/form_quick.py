@@ -51,7 +51,9 @@ def _type(value: Any, limit: Any, _: Any) -> bool:
 
 def _number(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any, Any], bool]:
     def fits(value: Any, limit: Any, _: Any) -> bool:
-        return type(value) not in (int, float) or (type(limit) in (int, float) and compare(value, limit))
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return True
+        return type(limit) in (int, float) and compare(value, limit)
 
     return fits
 

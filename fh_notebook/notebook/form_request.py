@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.client.connection import Connection
+from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_parts import Look, line
+from fh_notebook.notebook.form_reuse import Reused
 from fh_notebook.store.masking import masked
 
 __all__ = ["RequestPanel", "request_page"]
+
+MADE_LATER: Final = "(this process's receiver: its address is made when Run is pressed, and is not shown)"
 
 
 class RequestPanel:
@@ -28,13 +31,13 @@ class RequestPanel:
 
     Parameters
     ----------
-    core : FormCore
+    core : Reused
         Whose.
     look : Look
         The form's layouts.
     """
 
-    def __init__(self, core: FormCore, look: Look) -> None:
+    def __init__(self, core: Reused, look: Look) -> None:
         self._core = core
         self.widget = look.text(dom_class="fh-request")
         self._later = Later(self._tell)
@@ -45,7 +48,7 @@ class RequestPanel:
 
     def _found(self, connection: Connection) -> None:
         try:
-            requests = self._core.requests()
+            requests = [_delivered(request, self._core.choice.delivery) for request in self._core.requests()]
         except InputError as told:
             self._tell(str(told))
             return
@@ -53,6 +56,12 @@ class RequestPanel:
 
     def _tell(self, trouble: str) -> None:
         self.widget.value = line(trouble, kind="error")
+
+
+def _delivered(request: InvokeRequest, delivery: str) -> InvokeRequest:
+    if delivery == "direct":
+        return request
+    return request.delivered_to(NOWHERE if delivery == "poll" else MADE_LATER)
 
 
 def request_page(

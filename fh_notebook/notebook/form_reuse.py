@@ -6,24 +6,70 @@ stays; and what is written out has a name or a placeholder where a secret would 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook import html, session
 from fh_notebook.addresses import DEFAULT_BASE_URL
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.copy_as import as_cell, as_curl, as_python
-from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_choice import Choice
+from fh_notebook.notebook.form_grow import Grown
 from fh_notebook.notebook.form_history import FormHistory
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_parts import LABELLED, Look, line
 from fh_notebook.notebook.results_copy import COPY_STYLE
-from fh_notebook.values import UNSET
 
-__all__ = ["CopyPanel", "HistoryPanel"]
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["CopyPanel", "HistoryPanel", "Reused"]
 
 _NONE: Final = -1
 _CHOOSE: Final = ("choose an earlier call …", _NONE)
+
+
+class Reused(Protocol):
+    """What these panels need of whose they are: of a form, or of a form over rows."""
+
+    deployment: Deployment
+    choice: Choice
+
+    @property
+    def secrets(self) -> Secrets:
+        """Which of the variables are never shown."""
+        ...
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that keeps Run from sending."""
+        ...
+
+    def requests(self) -> list[InvokeRequest]:
+        """Return what Run would send first."""
+        ...
+
+    @property
+    def copied_as(self) -> Sequence[str]:
+        """In which ways its call can be written out."""
+        ...
+
+    def written(self, way: str, base_url: str) -> str:
+        """Return the call written out in one of them; it raises `InputError` where that cannot be."""
+        ...
+
+    def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
+        """Fill in what an earlier call sent, and return the secrets that are missing now."""
+        ...
+
+    def grow(self, grown: Grown) -> None:
+        """Go on with a deployment that has grown."""
+        ...
+
+    def find_client(self) -> Client:
+        """Return whom to ask."""
+        ...
 
 
 class HistoryPanel:
@@ -31,13 +77,13 @@ class HistoryPanel:
 
     Parameters
     ----------
-    core : FormCore
-        Whose.
+    core : Reused
+        Whose: a form's, or a form's over rows.
     look : Look
         The form's layouts.
     """
 
-    def __init__(self, core: FormCore, look: Look) -> None:
+    def __init__(self, core: Reused, look: Look) -> None:
         from ipywidgets import Dropdown
 
         self._core = core
@@ -71,12 +117,7 @@ class HistoryPanel:
         number = change["new"]
         if number in (None, _NONE) or self._history is None:
             return
-        past = self._history.past[number]
-        values = self._history.pick(number)
-        typed = {name: state.value for name, state in self._core.model.fields.items() if name in past.masked}
-        kept = {name: value for name, value in typed.items() if value is not UNSET}
-        self._core.set_values({**values, **kept}, exact=True)
-        left = [name for name in past.masked if name not in kept]
+        left = self._core.take_past(self._history.pick(number), self._history.past[number].masked)
         self._tell(f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim")
 
     def _tell(self, text: str, kind: str = "error") -> None:
@@ -88,19 +129,18 @@ class CopyPanel:
 
     Parameters
     ----------
-    core : FormCore
-        Whose.
+    core : Reused
+        Whose: a form's, or a form's over rows.
     look : Look
         The form's layouts.
     """
 
-    def __init__(self, core: FormCore, look: Look) -> None:
+    def __init__(self, core: Reused, look: Look) -> None:
         from ipywidgets import ToggleButtons
 
         self._core = core
         self._base_url = ""
-        self._ways: dict[str, Callable[[], str]] = {"cell": self._cell, "Python": self._python, "curl": self._curl}
-        self._way = ToggleButtons(options=list(self._ways), style={"button_width": "84px"}, layout=look.input)
+        self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
         self._text = look.text(dom_class="fh-copy-text")
@@ -113,7 +153,7 @@ class CopyPanel:
             self._later.do(lambda: self._core.find_client().aclient.connection.base_url, self._found)
             return
         try:
-            self._show_page(str(_selectable(self._ways[self._way.value]())))
+            self._show_page(str(_selectable(self._core.written(self._way.value, self._base_url))))
         except FetchHiveError as told:
             self._show_page(line(str(told), kind="error"))
 
@@ -124,18 +164,6 @@ class CopyPanel:
 
     def _show_page(self, page: str) -> None:
         self._text.value = page
-
-    def _cell(self) -> str:
-        core = self._core
-        return as_cell(core.deployment, core.choice.chosen, core.model.value, repeats=core.choice.repeats)
-
-    def _python(self) -> str:
-        core = self._core
-        return as_python(core.deployment, core.choice.chosen, core.model.value, repeats=core.choice.repeats)
-
-    def _curl(self) -> str:
-        core = self._core
-        return as_curl(core.deployment, core.choice.chosen, core.model.value, base_url=self._base_url)
 
 
 def _selectable(text: str) -> html.Html:

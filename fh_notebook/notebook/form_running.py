@@ -12,17 +12,20 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from fh_notebook import loop
 from fh_notebook.client.blocking import Client
+from fh_notebook.client.pending import PendingRun
+from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import CallError, FetchHiveError, InputError
+from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.log import log
-from fh_notebook.values import redact
+from fh_notebook.notebook.form_ended import run_of_error, stopped_text
+from fh_notebook.notebook.form_listener import Watcher
 
-__all__ = ["Runner", "Submission", "Watcher", "run_of_error"]
+__all__ = ["Runner", "Submission"]
 
 
 class Submission:
@@ -53,6 +56,7 @@ class Submission:
         self.errors: list[Exception] = []
         """What was raised for calls, in the order in which it was."""
         self._came: dict[int, Run] = {}
+        self._waits: dict[int, PendingRun] = {}
         self._began = time.monotonic()
         self._ended: float | None = self._began if problems else None
         self._job: loop.Job[None] | None = None
@@ -66,6 +70,16 @@ class Submission:
     def came(self) -> dict[int, Run]:
         """What has come, by its place in :attr:`requests`."""
         return dict(self._came)
+
+    @property
+    def waits(self) -> dict[int, PendingRun]:
+        """The runs that the service has taken and whose answers are waited for, by their place in :attr:`requests`."""
+        return {index: pending for index, pending in sorted(self._waits.items()) if index not in self._came}
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether every call has an answer, or was taken by the service to be answered later."""
+        return not self.running or self._came.keys() | self._waits.keys() == set(range(len(self.requests)))
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -126,24 +140,9 @@ class Submission:
         if self.problems:
             return f"Nothing was sent: {'; '.join(self.problems)}"
         how_far = f"{len(self._came)} of {len(self.requests)} answered"
+        how_far += f", {len(self.waits)} waited for" if self.waits and self.running else ""
         state = "running" if self.running else self.stopped or "ended"
         return f"Submission({', '.join(self.variants)}: {how_far}; {state})"
-
-
-class Watcher(Protocol):
-    """Who shows the newest submit. Called on the thread that submits or on the loop's; must return at once."""
-
-    def began(self, submission: Submission) -> None:
-        """It was begun: what was shown before is old."""
-        ...
-
-    def came(self, submission: Submission, index: int, run: Run) -> None:
-        """An answer has come to the call at place `index`."""
-        ...
-
-    def ended(self, submission: Submission) -> None:
-        """No more will come."""
-        ...
 
 
 class Runner:
@@ -171,13 +170,25 @@ class Runner:
         """The submit that counts."""
         return self._newest
 
-    def submit(self, requests: Sequence[InvokeRequest], *, inputs: Mapping[str, Any] | None = None) -> Submission:
+    @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """Every run that the service has taken and that is waited for, of older submits too."""
+        with self._lock:
+            return tuple(run for submission in self._out for run in submission.waits.values() if run.waiting)
+
+    def submit(
+        self,
+        requests: Sequence[InvokeRequest],
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        delivery: str = "direct",
+    ) -> Submission:
         """Send `requests` in the background, all at once within the gate, and return at once."""
         made = Submission(requests, inputs=inputs)
         with self._lock:
             self._newest = made
             self._out.append(made)
-            made._job = loop.background().submit(self._drive(made))
+            made._job = loop.background().submit(self._drive(made, delivery))
             self._tell(self._watcher.began, made)
         return made
 
@@ -199,18 +210,24 @@ class Runner:
 
     # --- on the loop
 
-    async def _drive(self, submission: Submission) -> None:
+    async def _drive(self, submission: Submission, delivery: str) -> None:
         try:
-            await self._send_all(submission)
+            await self._send_all(submission, delivery)
         except asyncio.CancelledError:
-            submission.stopped = _stopped_text(submission)
+            submission.stopped = stopped_text(
+                len(submission.requests), came=len(submission.came), waits=len(submission.waits)
+            )
+            for pending in submission.waits.values():
+                pending.cancel_waiting()
         finally:
             submission._ended = time.monotonic()
             with self._lock:
                 self._out.remove(submission)
+            if submission._waits:
+                self._tell_waited()
             self._tell(self._watcher.ended, submission)
 
-    async def _send_all(self, submission: Submission) -> None:
+    async def _send_all(self, submission: Submission, delivery: str) -> None:
         try:
             client = await asyncio.to_thread(self._find_client)
         except FetchHiveError as missing:
@@ -221,7 +238,10 @@ class Runner:
 
         async def send(index: int, request: InvokeRequest) -> None:
             try:
-                run = await client.aclient.send(request)
+                if delivery == "direct":
+                    run = await client.aclient.send(request)
+                else:
+                    run = await self._delivered(client, submission, index, delivery)
             except Exception as error:
                 self._take_error(submission, index, error)
             else:
@@ -229,44 +249,38 @@ class Runner:
 
         await asyncio.gather(*(send(index, request) for index, request in enumerate(submission.requests)))
 
+    async def _delivered(self, client: Client, submission: Submission, index: int, delivery: str) -> Run:
+        """Submit a call whose answer comes later, and wait for it."""
+        callback = NOWHERE if delivery == "poll" else None
+        pending = await client.aclient.submit_request(submission.requests[index], callback=callback)
+        if pending.waiting:
+            submission._waits[index] = pending
+            pending.on_change(lambda _: self._hears(submission, index))
+            self._hears(submission, index)
+        return await pending.outcome()
+
+    def _hears(self, submission: Submission, index: int) -> None:
+        if index not in submission.came:
+            self._tell(self._watcher.waits, submission, index)
+        self._tell_waited()
+
+    def _tell_waited(self) -> None:
+        with self._lock:
+            try:
+                self._watcher.waited()
+            except Exception:
+                log.warning("the form could not show what is waited for; form.pending has it", exc_info=True)
+
     def _take(self, submission: Submission, index: int, run: Run) -> None:
         if submission.inputs is not None:
             run = replace(run, inputs=submission.inputs)
         submission._came[index] = run
         self._tell(self._watcher.came, submission, index, run)
+        if index in submission._waits:
+            self._tell_waited()
 
     def _take_error(self, submission: Submission, index: int, error: Exception) -> None:
         if not isinstance(error, FetchHiveError):
             log.warning("a call of a form broke in an unforeseen way", exc_info=error)
         submission.errors.append(error)
         self._take(submission, index, run_of_error(error, submission.requests[index]))
-
-
-def run_of_error(error: Exception, request: InvokeRequest) -> Run:
-    """Return what was raised for a call as the failed run that a form shows: one line, with the cure.
-
-    Examples
-    --------
-    >>> run_of_error(CallError("refused", status_code=401), InvokeRequest(deployment="d", variant="v"))
-    Run(failed, d/v, error='refused')
-    """
-    about: dict[str, Any] = {"error_code": "unforeseen"}
-    said = redact(f"{type(error).__name__}: {error}")
-    if isinstance(error, FetchHiveError):
-        said, about = str(error), {}
-    if isinstance(error, CallError):
-        about = {
-            "status_code": error.status_code,
-            "error_code": error.error_code,
-            "request_id": error.request_id,
-            "status": "unknown" if error.may_have_run else "failed",
-        }
-    named = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
-    return Run(**{"status": "failed", "error": said, **named, **about})
-
-
-def _stopped_text(submission: Submission) -> str:
-    left = len(submission.requests) - len(submission.came)
-    calls = "the call that was out may have run" if left == 1 else f"the {left} calls that were out may have run"
-    kept = f"; {len(submission.came)} of {len(submission.requests)} answers came before" if submission.came else ""
-    return f"cancelled: {calls} at the service all the same{kept}"

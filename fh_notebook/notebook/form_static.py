@@ -12,6 +12,7 @@ from typing import Final
 from fh_notebook import html
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_pending import waited_text
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.notebook.results_state import Submit
 from fh_notebook.notebook.results_twin import LastState
@@ -105,6 +106,8 @@ def _last_state(core: FormCore) -> LastState | None:
     if submission is None:
         return None
     submit = Submit(submission.variants, submission.repeats)
+    for index, pending in submission.waits.items():
+        submit.wait(index, pending.run, waited_text(pending))
     for index, run in submission.came.items():
         submit.answer(index, run)
     if submission.stopped:

@@ -21,6 +21,11 @@ STYLE: Final = html.Html(
     "max-width:100%}"
     ".fh-panel .fh-batch-result>.widget-html-content{width:100%}"
     ".fh-panel .widget-checkbox{margin-right:14px}"
+    ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox label{display:flex;align-items:center;height:28px}"
+    ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox input{margin:0 6px 0 0}"
+    # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
+    ".fh-panel select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
+    ".fh-panel .fh-preview>.widget-html-content{overflow-x:auto}"
     ".fh-panel .fh-plain{font-size:13px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_grow import can_grow, is_placeholder
 from fh_notebook.notebook.form_grow_view import GrowPanel
 from fh_notebook.notebook.form_parts import Look, hear_all
 from fh_notebook.notebook.form_request import RequestPanel
-from fh_notebook.notebook.form_reuse import CopyPanel, HistoryPanel
+from fh_notebook.notebook.form_reuse import CopyPanel, HistoryPanel, Reused
 
 __all__ = ["Tools"]
 
 _GROW: Final = ("Variables …", "Add Start variables, and save them to the catalogue")
+_ADD: Final = "Collect these inputs as a row of form.dataset, which fh.batch takes"
 _SAVE: Final = ("Catalogue …", "Save the deployment to the catalogue")
 
 
@@ -37,31 +37,45 @@ class Tools:
 
     Parameters
     ----------
-    core : FormCore
-        Whose.
+    core : Reused
+        Whose: a form's, or a form's over rows.
     look : Look
         The form's layouts.
     say : callable
         Shows one line beside Run.
+    collect : callable, optional
+        Adds the inputs to those for a batch; a form over rows has them already.
+    is_empty : bool
+        Whether there is nothing to fill in yet: then the panel to add variables is open.
     """
 
-    def __init__(self, core: FormCore, look: Look, say: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        core: Reused,
+        look: Look,
+        say: Callable[..., None],
+        *,
+        collect: Callable[[], object] | None = None,
+        is_empty: bool = False,
+    ) -> None:
         self._core, self._look = core, look
         self._panels: dict[str, Panel] = {}
         self._open: list[str] = []
         self._buttons = {
             "request": self._toggle("request", "Request", "Show exactly what Run would send"),
             "history": self._toggle("history", "Earlier calls", "Fill the fields with what was sent before"),
-            "copy": self._toggle("copy", "Copy as …", "The call as a %%fetchhive cell, Python or curl"),
+            "copy": self._toggle("copy", "Copy as …", "What Run does, as a %%fetchhive cell or as code"),
             "grow": self._toggle("grow", *_GROW if can_grow(core.deployment) else _SAVE),
         }
-        collect = look.safely(core.collect, lambda trouble: say(trouble, kind="error"))
-        add = look.button("Add to dataset", "Collect these inputs in form.dataset, for a batch", "fh-add", collect)
-        self._row = look.row(*self._buttons.values(), add, dom_class="fh-tools")
+        buttons = list(self._buttons.values())
+        if collect is not None:
+            add = look.safely(collect, lambda trouble: say(trouble, kind="error"))
+            buttons.append(look.button("Add to batch", _ADD, "fh-add", add))
+        self._row = look.row(*buttons, dom_class="fh-tools")
         self._place = look.column()
         self.widget = look.column(self._row, self._place)
-        if is_placeholder(core.deployment.name) or (can_grow(core.deployment) and not core.model.fields):
-            self._buttons["grow"].value = True  # there is nothing to fill in yet
+        if is_placeholder(core.deployment.name) or (can_grow(core.deployment) and is_empty):
+            self._buttons["grow"].value = True
 
     def follow(self) -> None:
         """Have what is open show the form as it is now."""
@@ -96,7 +110,7 @@ class Tools:
             self._place.children = tuple(child for child in self._place.children if child is not closed)
 
     def _made(self, name: str) -> Panel:
-        kinds: dict[str, Callable[[FormCore, Look], Panel]] = {
+        kinds: dict[str, Callable[[Reused, Look], Panel]] = {
             "request": RequestPanel,
             "history": HistoryPanel,
             "copy": CopyPanel,

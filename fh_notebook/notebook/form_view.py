@@ -12,8 +12,10 @@ from typing import Final
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
-from fh_notebook.notebook.form_core import FormCore, Listener
+from fh_notebook.notebook.form_core import FormCore
+from fh_notebook.notebook.form_listener import Listener
 from fh_notebook.notebook.form_parts import Look, hear_all
+from fh_notebook.notebook.form_pending import pending_page
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
@@ -50,10 +52,11 @@ class FormView(Listener):
         acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell("edited"))
         self._bar = RunBar(look, core.choice, acts)
         self._results = ResultsView(deployment=core.deployment)
-        self._tools = Tools(core, look, self._bar.say)
+        self._pending = look.text(dom_class="fh-pending")
+        self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
         self.widget = look.column(
-            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._tools.widget,
-            dom_class="fh-panel",
+            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending,
+            self._tools.widget, dom_class="fh-panel",
         )  # fmt: skip
         core.listeners.append(self)
         self._catch_up()
@@ -65,15 +68,21 @@ class FormView(Listener):
         if submission is None:
             return
         self.began(submission)
+        for index in submission.waits:
+            self.waits(submission, index)
         for index, run in submission.came.items():
             self.came(submission, index, run)
+        self.waited()
         if not submission.running:
             self.ended(submission)
 
     # --- what a person does
 
     def _run(self) -> None:
-        self._core.submit()
+        if self._core.busy:  # a second click that was on its way: each call costs
+            self._bar.say("A run is out: wait for it, or Cancel it first.")
+        else:
+            self._core.submit()
 
     def _cancel(self) -> None:
         self._bar.cancelling()
@@ -108,18 +117,33 @@ class FormView(Listener):
         self._submit = self._results.begin(submission.variants, submission.repeats)
         for index in range(len(submission.requests)):
             self._results.started(index, submit=self._submit)
-        self._bar.running(True)
+        self._bar.running(True, may_run=False)
         self._bar.say("")
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
         """Show an answer."""
         self._results.show(index, run, submit=self._submit)
 
+    def waits(self, submission: Submission, index: int) -> None:
+        """Show that a call was taken, and how far it is."""
+        pending = submission.waits.get(index)
+        if pending is not None:
+            self._results.waits(index, pending.run, submit=self._submit)
+
+    def waited(self) -> None:
+        """Show what is waited for; once all is handed over, another run can be begun."""
+        waited_for = self._core.waited_for
+        page = str(pending_page(waited_for))
+        if page != self._pending.value:
+            self._pending.value = page
+        if not self._core.busy:
+            self._bar.running(bool(waited_for))
+
     def ended(self, submission: Submission) -> None:
         """Show that no more will come."""
         if submission.stopped:
             self._results.stopped(submission.stopped, submit=self._submit)
-        self._bar.running(False)
+        self._bar.running(bool(self._core.waited_for))
         self._bar.say(f"Calls go to {_place(self._core.place)}." if self._core.place else "")
         self._tools.ran()
         hear_all(self.widget)

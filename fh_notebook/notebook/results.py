@@ -64,7 +64,7 @@ class ResultsView:
 
     Examples
     --------
-    >>> view = ResultsView(["a", "b"], deployment="triage")
+    >>> view = ResultsView(["a", "b"], deployment="triage", clock=lambda: 0.0)
     >>> submit = view.begin(["a", "b"], 1)
     >>> view.show(1, Run(status="completed", output="billing", deployment="triage", variant="b"), submit=submit)
     >>> print(view.text())
@@ -121,6 +121,13 @@ class ResultsView:
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
                 self._submit.begin(index)
+                self._draw(only=index)
+
+    def waits(self, index: int, run: Run, *, submit: int | None = None) -> None:
+        """Show that the service has taken a call, and how far it is; the form says below what it waits for."""
+        with self._lock:
+            if self._is_now(submit) and self._submit is not None:
+                self._submit.wait(index, run)
                 self._draw(only=index)
 
     def show(self, index: int, run: Run, *, submit: int | None = None) -> None:
@@ -234,7 +241,8 @@ class ResultsView:
 
     def _beat(self) -> bool:
         self.tick()
-        return not self.over
+        with self._lock:
+            return self._submit is not None and not self._submit.over and not self._submit.rests
 
     def _seconds(self, submit: Submit) -> float:
         return self._clock.elapsed_s() if submit.ended_s is None else submit.ended_s

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fh_notebook.contract.callbacks import refused_direct
 from fh_notebook.contract.run import Run
 
 __all__ = ["CURES", "cure_of"]
@@ -54,6 +55,8 @@ def cure_of(run: Run) -> str:
     """
     if run.ok:
         return ""
+    if refused_direct(run):
+        return 'it answers later only: switch "Deliver by callback" on, and run again'
     known = CURES.get(run.error_code or "", "")
     if run.status != "unknown":
         return known

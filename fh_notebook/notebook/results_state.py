@@ -14,7 +14,7 @@ from fh_notebook.contract.run import Run
 
 __all__ = ["Asked", "State", "Submit"]
 
-State = Literal["waiting", "running", "answered", "stopped", "refused"]
+State = Literal["waiting", "running", "later", "answered", "stopped", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,9 @@ class Asked:
     state: State = "waiting"
     run: Run | None = None
     said: str = ""
-    """Why no answer will come, in one line with the cure."""
+    """Why no answer will come, in one line with the cure; of one that comes later, what it waits for."""
+    word: str = ""
+    """Of an answer that comes later: the service's word for how far it is."""
 
     @property
     def over(self) -> bool:
@@ -39,9 +41,10 @@ class Asked:
         """The word that is shown: the run's own, where there is a run."""
         if self.run is not None:
             return self.run.status
-        return {"refused": "failed", "stopped": "cancelled"}.get(self.state, self.state)
+        return self.word or {"refused": "failed", "stopped": "cancelled"}.get(self.state, self.state)
 
 
+GOES_ON: Final = "it is not waited for here any more, and goes on at the service"
 MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
 NEVER_SENT: Final = "it was not sent"
 
@@ -81,6 +84,11 @@ class Submit:
         return all(call.over for call in self.calls)
 
     @property
+    def rests(self) -> bool:
+        """Whether all that is out was taken by the service: then nobody counts seconds, it may take days."""
+        return not self.over and all(call.over or call.state == "later" for call in self.calls)
+
+    @property
     def runs(self) -> tuple[Run, ...]:
         """The runs that came, in the order of the calls."""
         return tuple(call.run for call in self.calls if call.run is not None)
@@ -94,9 +102,14 @@ class Submit:
         if self.calls[index].state == "waiting":
             self.calls[index] = replace(self.calls[index], state="running")
 
+    def wait(self, index: int, run: Run, said: str = "") -> None:
+        """Note that the service has taken a call, and how far it is: its answer comes later."""
+        if not self.calls[index].over:
+            self.calls[index] = replace(self.calls[index], state="later", word=run.status, said=said)
+
     def answer(self, index: int, run: Run) -> None:
         """Note what came; an answer that comes after a stop is an answer."""
-        self.calls[index] = replace(self.calls[index], state="answered", run=run, said="")
+        self.calls[index] = replace(self.calls[index], state="answered", run=run, said="", word="")
 
     def refuse(self, index: int, said: str) -> None:
         """Note that a call ended without a run: a wrong key, a limit, no connection."""
@@ -106,8 +119,11 @@ class Submit:
         """Note that nothing more is waited for; return the places of the calls that were still out."""
         left = [index for index, call in enumerate(self.calls) if not call.over]
         for index in left:
-            why = MAY_HAVE_RUN if self.calls[index].state == "running" or not said else NEVER_SENT
-            self.calls[index] = replace(self.calls[index], state="stopped", said=why)
+            state = self.calls[index].state
+            why = MAY_HAVE_RUN if state == "running" or not said else NEVER_SENT
+            self.calls[index] = replace(
+                self.calls[index], state="stopped", said=GOES_ON if state == "later" else why, word=""
+            )
         self.said = said
         return left
 
@@ -115,6 +131,9 @@ class Submit:
         """Return how far it is, in one line."""
         calls, asked = self.calls, len(self.calls)
         answered = sum(call.run is not None for call in calls)
+        if self.rests:
+            later = sum(call.state == "later" for call in calls)
+            return f"{answered:,} of {asked:,} answered; {later:,} waited for"
         if not self.over:
             return f"Running {_seconds(elapsed_s)}: {answered:,} of {asked:,} answered"
         parts = [_number("completed", sum(call.run is not None and call.run.ok for call in calls), asked)]

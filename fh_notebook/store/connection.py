@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, jobs, pending, ratings, rows, scores
+from fh_notebook.store import answers, batches, claims, jobs, pending, ratings, rows, scores, scores_plain
 
 __all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "open_connection"]
 
@@ -35,6 +35,7 @@ MIGRATIONS: Final[Migrations] = (
     (*answers.WITH_CALLS, *batches.WITH_ID, *jobs.CREATE, *rows.CREATE),
     scores.CREATE,
     pending.CREATE,
+    scores_plain.CREATE,
     ratings.CREATE,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""

@@ -1,5 +1,4 @@
-"""Removing what was kept, over all tables: answers with their scores, and the batches that nothing is left of, with
-what people said of their outputs.
+"""Removing what was kept, over all tables: answers with their scores, and the batches that nothing is left of.
 
 Rule of this file: what is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain
 text. A batch that somebody is running is not touched.
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from fh_notebook.store import ratings
+from fh_notebook.store import ratings, scores_plain
 
 __all__ = ["Which", "forget", "running"]
 
@@ -85,6 +84,8 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
     condition, values = which.of_pending()
     connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
+    if which.batch is None and which.deployment is None:  # scores of tables are of neither
+        scores_plain.forget(connection, before=which.before.timestamp() if which.before is not None else None)
     condition, values = which.of_batches()
     emptied = connection.execute(
         f"SELECT id, name, workspace FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"

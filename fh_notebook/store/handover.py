@@ -37,7 +37,7 @@ VALUE_MAX: Final = 64 << 20
 LOOK_S: Final = 60.0
 """How long one statement may take on a stranger's file."""
 WINDOW: Final = 500
-FIRST_WITH_RATINGS: Final = 5
+FIRST_WITH_RATINGS: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from fh_notebook.store.store import Store
 from fh_notebook.store.writer import Committed
 from fh_notebook.values import redact
 
-__all__ = ["PendingRuns", "PendingTicket"]
+__all__ = ["PendingRuns", "PendingTicket", "first_run"]
 
 _owners: WeakKeyDictionary[Store, tuple[int, Owner]] = WeakKeyDictionary()
 _lock = threading.Lock()
@@ -43,6 +43,32 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def first_run(line: PendingLine, origin: str) -> Run:
+    """Return a run that an earlier kernel submitted as the service's answer to its call told of it.
+
+    Parameters
+    ----------
+    line : PendingLine
+        As it is written down: inputs masked.
+    origin : str
+        The host that was asked.
+    """
+    return Run(
+        status=line.status,
+        request_id=line.request_id,
+        run_id=line.run_id,
+        status_code=202,
+        attempts=max(1, line.calls),
+        started_at=line.submitted_at,
+        elapsed_s=max(0.0, (datetime.now(UTC) - line.submitted_at).total_seconds()),
+        deployment=line.deployment,
+        variant=line.variant,
+        inputs=line.inputs,
+        metadata=line.metadata,
+        origin=origin,
+    )
 
 
 def owner_in(store: Store) -> Owner:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from fh_notebook.store import answers, batches, claims, jobs, ratings, rows, scores
+from fh_notebook.store import answers, batches, claims, jobs, ratings, rows, scores, scores_plain
 from fh_notebook.store.answers import Inputs, Kept, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.scores import ScoreLine
+from fh_notebook.store.scores_plain import PlainScore
 
 __all__ = ["Reading"]
 
@@ -28,6 +29,11 @@ class Reading:
 
     def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         raise NotImplementedError
+
+    def damage(self) -> str:
+        """Return what SQLite finds wrong with the file, page by page, in a line; empty when it is whole."""
+        found = self._read(lambda c: [str(line[0]) for line in c.execute("PRAGMA quick_check(3)")])
+        return "" if found == ["ok"] else "; ".join(" ".join(line.split()) for line in found)
 
     # --- answers
 
@@ -152,14 +158,19 @@ class Reading:
         wanted = list(answer_ids)
         return self._read(lambda c: {(line.answer, line.of): line for line in scores.known(c, scorer, wanted)})
 
+    def plain_scores_by(self, scorer: str, contents: Iterable[str]) -> dict[str, PlainScore]:
+        """Return what one version of a scorer said of these lines of tables, by the hash of their content."""
+        wanted = list(contents)
+        return self._read(lambda c: {line.content: line for line in scores_plain.known(c, scorer, wanted)})
+
     def scores_of(self, answer_ids: Iterable[int]) -> list[tuple[int, str, float | None, str]]:
         """Return (answer, scorer, score, parts as JSON) for all scores of these answers."""
         wanted = list(answer_ids)
         return self._read(lambda c: list(scores.of_answers(c, wanted)))
 
     def count_scores(self) -> int:
-        """Return how many scores are kept."""
-        return self._read(scores.count)
+        """Return how many scores are kept, of answers and of lines of tables."""
+        return self._read(lambda c: scores.count(c) + scores_plain.count(c))
 
     # --- ratings
 

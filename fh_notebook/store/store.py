@@ -20,7 +20,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, ratings, rows, scores
+from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, ratings, rows, scores, scores_plain
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Asked, Claim
@@ -35,6 +35,7 @@ from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.reading import Reading
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.scores import ScoreLine
+from fh_notebook.store.scores_plain import PlainScore
 from fh_notebook.store.writer import Committed
 
 __all__ = ["Store"]
@@ -199,6 +200,11 @@ class Store(Reading):
         """Keep what one version of a scorer said of answers."""
         now = self._now().timestamp()
         return self.put(lambda c: scores.write(c, scorer, lines, now=now))
+
+    def keep_plain_scores(self, scorer: str, lines: Sequence[PlainScore]) -> Committed[None]:
+        """Keep what one version of a scorer said of lines of tables."""
+        now = self._now().timestamp()
+        return self.put(lambda c: scores_plain.write(c, scorer, lines, now=now))
 
     def keep_ratings(self, lines: Sequence[RatingLine], undone: Sequence[str] = ()) -> Committed[None]:
         """Keep what a person said of outputs, and take back the ratings of these uids, in one transaction."""

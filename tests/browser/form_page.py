@@ -27,21 +27,24 @@ def setup(url: str) -> str:
     return SETUP.format(url=url) + DECLARED
 
 
-def pictures(lab: Lab, name: str, form: Locator) -> None:
+def pictures(lab: Lab, name: str, form: Locator, *, height: int = 1400) -> None:
     """Save pictures of a form, wide and narrow, and check that nothing of it is cut off.
 
     In both themes where somebody is to look at them (``FH_SCREENSHOTS`` names a folder): a theme takes a second.
     """
-    themes = ("light", "dark") if os.environ.get("FH_SCREENSHOTS") else ("light",)
+    looked_at = bool(os.environ.get("FH_SCREENSHOTS"))
     for width in (1600, 400):
-        lab.resize(width, 1400)
-        for theme in themes:
-            lab.theme(theme)
+        lab.resize(width, height)
+        for theme in ("light", "dark") if looked_at else ("light",):
+            if looked_at:
+                lab.theme(theme)
             form.scroll_into_view_if_needed()
             lab.screenshot(f"form-{name}-{theme}-{width}", of=form)
-        assert cut_off(form) == [], (name, width)
+        cut = cut_off(form)
+        assert not cut, f"{name} at {width} pixels: {cut}"
     lab.resize(1200, 1000)
-    lab.theme("light")
+    if looked_at:
+        lab.theme("light")
 
 
 def cut_off(form: Locator, parts: str = PARTS) -> list[str]:
@@ -58,3 +61,20 @@ def cut_off(form: Locator, parts: str = PARTS) -> list[str]:
         parts,
     )
     return found
+
+
+USED: Final = {"textbox", "combobox", "listbox", "slider", "button", "checkbox", "spinbutton", "searchbox", "radio"}
+"""Roles of what a person uses."""
+
+
+def accessible(lab: Lab, form: Locator) -> list[tuple[str, str]]:
+    """Return role and name of everything in a form that a person can use, by Chromium's accessibility tree."""
+    session = lab.page.context.new_cdp_session(lab.page)
+    marked = "fh-looked-at"
+    form.evaluate("(form, marked) => form.classList.add(marked)", marked)
+    found = session.send("Runtime.evaluate", {"expression": f"document.querySelector('.{marked}')"})
+    tree = session.send("Accessibility.queryAXTree", {"objectId": found["result"]["objectId"]})
+    form.evaluate("(form, marked) => form.classList.remove(marked)", marked)
+    session.detach()
+    nodes = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree["nodes"] if "role" in node]
+    return [(role, name) for role, name in nodes if role in USED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -11,14 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.form_page import pictures, setup
+from tests.browser.form_page import accessible, pictures, setup
 from tests.lab import Lab, LabServer
 from tests.notebook.form_hive import KEY, PASSWORD, FormHive
+from tests.notebook.form_schemas import CASES, DEFS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
+
+KINDS = {name: case.schema for name, case in CASES.items()}
+"""A property of every kind, by the kind's own name."""
+EVERY_KIND = json.dumps({"type": "object", "properties": KINDS, "$defs": DEFS})
 
 CELLS = {
     "fill": "form = fh.form(reply, variants='plain')\nform",
@@ -29,6 +35,16 @@ CELLS = {
     "error": "wrong = fh.form(reply, values={'ticket': 'x'}, client=fh.Client(api_key='fhk_not_this_one'))\nwrong",
     "over": "over = fh.form(reply, over=frame, variants='held')\nover",
     "over-read": "over.frame['output'].value_counts().to_dict(), over.batch.counts.calls",
+    "kinds": (
+        f"import json\nkinds = fh.form(fh.Deployment('kinds', variants=['a'], inputs=json.loads({EVERY_KIND!r})))"
+        "\nkinds"
+    ),
+    "open": "anything = fh.form(fh.Deployment('reply', variants=['plain'], inputs=True))\nanything",
+    "closed": "nothing = fh.form(fh.Deployment('reply', variants=['plain'], inputs=False))\nnothing",
+    "later": "refund = fh.Deployment('refund', variants=['asks'], inputs={'amount': fh.integer(default=120)})\n"
+    "later = fh.form(refund)\nlater",
+    "later-ask": "later.pending[0].refresh()",  # the form itself asks now and then
+    "later-read": "later.run.output, later.pending",
     "grow": "grow = fh.form(fh.Deployment('reply'))\ngrow",
 }
 AT = {name: place for place, name in enumerate(CELLS, 1)}
@@ -160,6 +176,72 @@ def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:
     expect(form.locator(".fh-results")).to_contain_text("refused the key")
     pictures(lab, "error", form)
     assert "fhk_not_this_one" not in form.inner_html()
+
+
+def test_every_kind_of_field_has_a_name_in_chromiums_accessibility_tree(lab: Lab) -> None:
+    """Each thing that can be used is named, a label leads to its control, and nothing is named twice over."""
+    form = _form(lab, "kinds")
+    found = accessible(lab, form)
+    assert [role for role, name in found if not name.strip()] == []
+    assert "slider" not in {role for role, _ in found}  # what it writes into is there, under its name
+    for name in KINDS:
+        if name not in ("object", "$ref", "recursive $ref"):  # a heading, with a switch; its own fields have names
+            assert [role for role, said in found if said == name], f"no control is named {name!r}"
+    form.get_by_label("integer range", exact=True).fill("4")
+    form.get_by_label("integer range", exact=True).press("Enter")
+    handle = form.locator(".fh-slider .noUi-touch-area").first
+    expect(handle).to_be_visible()
+    with_file = form.locator(".fh-field-file").first
+    expect(with_file.get_by_label("file", exact=True)).to_have_value("no file")
+    with lab.page.expect_file_chooser() as chooser:
+        with_file.get_by_role("button", name="Choose a file for file").click()
+    chooser.value.set_files({"name": "a.bin", "mimeType": "", "buffer": b"\x00\x01"})
+    expect(with_file.get_by_label("file", exact=True)).to_have_value(re.compile("a.bin, 2 bytes"))
+    rows = form.locator(".fh-field-table")
+    rows.locator("button.fh-rows-add").click()
+    expect(rows.get_by_label("array of objects", exact=True)).to_have_value(re.compile(".*"))
+    rows.get_by_label("sku").fill("A-1")
+    rows.get_by_label("sku").press("Enter")
+    rows.get_by_label("array of objects", exact=True).select_option(index=1)
+    expect(rows.locator("textarea")).to_have_value(re.compile('"sku": "A-1"'))
+    pictures(lab, "kinds", form, height=3600)
+
+
+def test_a_whole_schema_that_is_true_or_false_is_a_form(lab: Lab, hive: FormHive) -> None:
+    """Any JSON object, checked as it is typed; or nothing to fill in, and Run."""
+    form = _form(lab, "open")
+    box = form.get_by_label("Inputs, as JSON")
+    box.fill("[1]")
+    box.blur()
+    expect(form).to_contain_text("is no JSON object")
+    box.fill('{"ticket": "Any."}')
+    box.blur()
+    form.locator("button.fh-run").click()
+    expect(form.locator(".fh-results")).to_contain_text("Dear customer, Any.")
+    assert hive.got[-1] == {"ticket": "Any."}
+    pictures(lab, "open", form)
+    form = _form(lab, "closed")
+    form.locator("button.fh-run").click()
+    expect(form.locator(".fh-results")).to_contain_text("Dear customer, None")
+    assert hive.got[-1] == {}
+
+
+def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive) -> None:
+    """A person decides: the form says whom it waits for, and Run can be pressed again meanwhile."""
+    form = _form(lab, "later")
+    form.get_by_label("Deliver by callback").check()
+    form.locator("button.fh-run").click()
+    hive.wait_approval(timeout_s=30)
+    rows = form.locator(".fh-pending")
+    expect(rows).to_contain_text("1 run is waited for")
+    lab.run(AT["later-ask"])
+    expect(rows).to_contain_text("finance: Refund 120?")
+    expect(form.locator("button.fh-run")).to_be_enabled()
+    pictures(lab, "pending", form)
+    hive.decide()
+    expect(form.locator(".fh-results")).to_contain_text("paid")
+    expect(rows).to_have_text("")
+    assert "('paid', [])" in _read(lab, "later-read")
 
 
 def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive) -> None:

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests import environment
-from tests.browser.form_page import setup
+from tests.browser.form_page import cut_off, setup
 from tests.lab import _free_port
 from tests.notebook.form_hive import PASSWORD, FormHive
 
@@ -80,7 +80,11 @@ def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
             expect(form.locator(".fh-results")).to_contain_text("Dear customer, I was charged twice.", timeout=60_000)
             expect(page.locator(".fh-form-static")).to_be_hidden()
             assert "fh.form(" not in page.content()
-            page.screenshot(path=_shots(tmp_path) / "form-voila.png", full_page=True)
+            for width in (1600, 400):
+                page.set_viewport_size({"width": width, "height": 900})
+                page.screenshot(path=_shots(tmp_path) / f"form-voila-{width}.png", full_page=True)
+                cut = cut_off(form)
+                assert not cut, f"at {width} pixels: {cut}"
             page.context.close()
     assert hive.got[-1]["token"] == PASSWORD
 

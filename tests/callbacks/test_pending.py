@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 import time
+import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import loop, session
+from fh_notebook.batching.running import budget_of
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.models import Answer
@@ -79,6 +83,21 @@ def test_without_a_receiver_the_service_is_asked(held: Held) -> None:
     assert run.attempts == 1 + pending.polls >= 2
     assert not session_receiver.running
     assert [d.attempts for d in held.hive.deliveries] == [0]
+
+
+def test_look_ups_count_against_the_days_budget(held: Held) -> None:
+    """Whether the service counts them is not known: the plan of the next batch takes them for calls."""
+    fh.configure(daily_cap=1_000)
+    with held.hive.client() as client:
+        pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=NOWHERE)
+        for _ in range(3):
+            pending.refresh()
+        held.let_go()
+        run = pending.wait(20)
+        store = session.store()
+        assert store is not None
+        assert run.attempts >= 4
+        assert budget_of(client, store, datetime.now(UTC)).used_today == run.attempts
 
 
 def test_a_local_service_gets_the_sessions_own_receiver(held: Held) -> None:
@@ -343,13 +362,69 @@ def test_the_signing_secret_is_nowhere_to_be_seen(held: Held, receiver: fh.Callb
     """Not in a repr, HTML, the run as it is kept, nor in the store's file."""
     pending = _submit(held, callback=receiver)
     secret = held.hive.webhook_secret("held").reveal()
-    assert receiver._known_secrets()[0].reveal() == secret
+    assert receiver._secrets()[0].reveal() == secret
     held.let_go()
     run = pending.wait(20)
     shown = repr([pending, receiver, run, vars(receiver), run.raw, run.to_dict()])
     assert secret not in shown + pending._repr_html_() + receiver._repr_html_()
     session.reset()
     assert all(secret.encode() not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_no_secret_is_in_the_log_a_traceback_or_the_store_of_all_that_callbacks_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every logger at its chattiest: submitted, triggered, forged, rotated, refused, cancelled, reattached, tested."""
+    caplog.set_level(1)
+    key, own, given = "fhk_SECRET_of_the_key", "whsec_SECRET_of_the_service", "whsec_SECRET_that_was_given"
+    door, wrong = "SECRET_of_the_endpoint", "fhk_SECRET_wrong"  # names, since a traceback shows the lines of this file
+    fh.configure(store=tmp_path / "store.sqlite3")
+    held = Held(api_key=key)
+    held.hive.rotate_webhook_secret("held", own)
+    endpoint = held.hive.webhook("held", "v", secret=door)
+    shown: list[str] = []
+    with held.hive.serve() as server, fh.CallbackReceiver(secrets=given) as receiver:
+        client = fh.Client(base_url=server.url, api_key=key)
+        runs = [client.submit("held", variant="v", inputs={"text": "a"}, callback=receiver) for _ in range(3)]
+        runs.append(
+            client.trigger(
+                endpoint.endpoint_id,
+                endpoint.variant_id,
+                secret=door,
+                inputs={"text": "a"},
+                callback=receiver,
+            )
+        )
+        shown += [repr(x) + x._repr_html_() for x in (*runs, receiver)]
+        for body in (event("req_1"), b"\xff", json.dumps({"request_id": "req_2", "webhook_secret": own}).encode()):
+            deliver(receiver, body, signed(body, given))
+            deliver(receiver, body, signed(body, "SECRET_of_a_forger"))
+        runs[0].cancel_waiting()
+        shown += [str(receiver.self_test()), repr(fh.pending().to_dict())]
+        runs += fh.reattach(client=client, receiver=receiver)
+        held.let_go(4)
+        shown += [repr(run.wait(20)) + json.dumps(run.run.raw) + run.run._repr_html_() for run in runs[1:]]
+        for misuse in (
+            lambda: client.trigger("wep", "v", secret=door, inputs={"text": object()}, callback=receiver),
+            lambda: client.trigger("", "v", secret=door),
+            lambda: fh.CallbackReceiver(secrets=[given, ""]),
+            lambda: fh.CallbackReceiver(secrets=given, path="short"),
+            lambda: fh.verify_signature("text", "x", given),  # type: ignore[arg-type]
+            lambda: fh.Client(base_url=server.url, api_key=wrong).submit("held", variant="v"),
+        ):
+            with pytest.raises((fh.FetchHiveError, TypeError)) as raised:
+                misuse()
+            shown.append("".join(traceback.format_exception(raised.value)))
+            frames = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+            own_frames = [f for f in frames.stack if "fh_notebook" in f.filename and "tests" not in f.filename]
+            shown += [repr(f.locals) for f in own_frames]
+        client.close()
+    session.reset()
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"pending" in kept
+    assert b"SECRET" not in kept
+    assert "SECRET" not in caplog.text
+    assert "SECRET" not in "".join(shown)
 
 
 def test_a_password_is_masked_among_the_pending_runs(receiver: fh.CallbackReceiver) -> None:
@@ -520,3 +595,35 @@ def test_what_is_forgotten_is_forgotten_among_the_pending_runs_too(held: Held) -
     assert len(fh.pending()) == 1
     fh.forget(deployment="held")
     assert len(fh.pending()) == 0
+
+
+@pytest.mark.parametrize(
+    "says_nothing",
+    [
+        httpx.Response(200, text="<html><title>Maintenance</title>"),
+        {},
+        {"status": "unknown"},
+        httpx.Response(200, json=[]),
+    ],
+)
+def test_a_look_up_that_says_nothing_of_the_run_ends_nothing(says_nothing: Any) -> None:
+    """A proxy's page, an empty object: told as the trouble, and the next look-up has the outcome."""
+    with _service(says_nothing, {"status": "completed", "data": {"output": "hi"}}) as client:
+        pending = client.submit("d", variant="v")
+        assert pending.refresh().status == "running"
+        assert pending.waiting
+        assert pending.trouble
+        assert (pending.refresh().output, pending.trouble) == ("hi", "")
+
+
+def test_a_callback_that_says_nothing_of_the_run_ends_nothing(held: Held) -> None:
+    """Only an outcome ends it, in whatever word."""
+    with held.hive.client() as client:
+        pending = client.submit("held", variant="v", inputs={"text": "a"}, poll=False)
+        told = json.dumps({"request_id": pending.request_id}).encode()
+        pending.take(fh.parse_event(told))
+        assert (pending.status, pending.waiting) == ("running", True)
+        ended = json.dumps({"event_type": "workflow.succeeded", "request_id": pending.request_id}).encode()
+        pending.take(fh.parse_event(ended))
+        assert pending.wait(20).status == "completed"
+        held.let_go()

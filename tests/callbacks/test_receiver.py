@@ -14,6 +14,8 @@ import threading
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -251,6 +253,15 @@ def test_a_slow_body_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
         assert here.tally.too_slow == 1
 
 
+def test_a_connection_that_rests_between_requests_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the idle time, and not before its answer."""
+    monkeypatch.setattr(receiver_server, "IDLE_S", 0.2)
+    with fh.CallbackReceiver(secrets=SECRET) as here, connect(here) as line:
+        line.sendall(head(here, 2, signed(b"{}")) + b"{}")
+        assert status_of(line) == 200
+        assert status_of(line) == 0
+
+
 def test_a_head_without_an_end_is_cut_off(shared: fh.CallbackReceiver) -> None:
     """However fast its bytes come."""
     with connect(shared) as line:
@@ -458,6 +469,29 @@ def test_reach_is_said_and_never_promised(
 
 
 @pytest.mark.parametrize(
+    ("environment", "browser"),
+    [
+        ({}, "(your notebook's address)/user/me/proxy/8787"),
+        ({"JUPYTERHUB_PUBLIC_URL": "https://hub.example/user/me/"}, "https://hub.example/user/me/proxy/8787"),
+        ({"BINDER_LAUNCH_HOST": "https://mybinder.org/"}, "(your notebook's address)/user/me/proxy/8787"),
+    ],
+)
+def test_behind_a_hub_the_proxys_address_is_told_and_is_no_public_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], browser: str
+) -> None:
+    """jupyter-server-proxy serves the port to who is logged in; the service is given no token, and this address only."""
+    (tmp_path / "jupyter_server_proxy.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    token = {"JUPYTERHUB_API_TOKEN": "SECRET", "JPY_API_TOKEN": "SECRET"}
+    here = {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/", **token, **environment}
+    found = reach_of(host="127.0.0.1", port=8787, public_url=None, environment=here)
+    assert (found.browser, found.outside, found.base) == (browser, False, "http://127.0.0.1:8787")
+    assert f"your own browser sees it at {browser}" in found.told
+    assert "Fetch Hive cannot reach it. For Fetch Hive itself give public_url=" in found.told
+    assert "SECRET" not in repr(found)
+
+
+@pytest.mark.parametrize(
     "url", ["hooks.example.com", "ftp://x", "https://u:p@x", "https://x/?token=1", "https://[", ""]
 )
 def test_a_public_url_that_cannot_be_meant_is_refused(url: str) -> None:
@@ -465,6 +499,115 @@ def test_a_public_url_that_cannot_be_meant_is_refused(url: str) -> None:
     with pytest.raises(fh.SettingsError, match="public_url") as told:
         fh.CallbackReceiver(public_url=url)
     assert "u:p" not in str(told.value)
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_wish_for_http_2_is_ignored_and_the_body_read(shared: fh.CallbackReceiver, size: int) -> None:
+    """As Java's client sends it by default; the body comes with the head, or after it."""
+    wish = ("Connection: Upgrade, HTTP2-Settings", "UPGRADE : h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
+    for number in range(2):
+        body = event(f"req_h2c_{size}_{number}", "x" * size)
+        waiting = Waiting(shared, f"req_h2c_{size}_{number}")
+        with connect(shared) as line:
+            line.sendall(head(shared, len(body), signed(body), *wish) + (body if number else b""))
+            line.sendall(b"" if number else body)
+            assert status_of(line) == 200
+        assert waiting.wait().ok
+
+
+def test_an_unsigned_body_of_any_size_is_read_to_its_end_and_refused(shared: fh.CallbackReceiver) -> None:
+    """401, and the connection goes on: an honest sender sees what is wrong."""
+    body = b"x" * 3_000_000
+    with connect(shared) as line:
+        line.sendall(head(shared, len(body)) + body)
+        assert status_of(line) == 401
+        line.sendall(head(shared, 2, signed(b"{}")) + b"{}")
+        assert status_of(line) == 200
+
+
+def test_what_is_no_request_writes_nothing_into_a_cell(shared: fh.CallbackReceiver, capfd: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """uvicorn's own warnings would go to standard error, whatever cell runs."""
+    with connect(shared) as line:
+        line.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n")
+        assert status_of(line) in (0, 400)
+    assert deliver(shared, b"{}", signed(b"{}"), "Connection: Upgrade", "Upgrade: websocket") == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_curl_delivers_a_large_body_that_asks_first(shared: fh.CallbackReceiver, tmp_path: Path) -> None:
+    """An independent peer, with ``Expect: 100-continue``, and asking for HTTP/2."""
+    body = event("req_curl", "x" * 2_000_000)
+    (tmp_path / "body").write_bytes(body)
+    waiting = Waiting(shared, "req_curl")
+    for version in ("--http1.1", "--http1.0", "--http2"):
+        command = [
+            "curl", "-sS", "--noproxy", "*", version, "-w", "%{http_code}", "--data-binary", f"@{tmp_path / 'body'}",
+            "-H", signed(body), "-H", "Expect: 100-continue", shared.local_url,
+        ]  # fmt: skip
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (told.stdout, told.stderr) == ("200", ""), version
+    assert waiting.wait().output == "x" * 2_000_000
+
+
+HOSTILE: dict[str, tuple[bytes, Any]] = {
+    "two ids": (b'"request_id": "req_other", "request_id": "%b", "data": {"output": 1}', 1),
+    "two outputs": (b'"request_id": "%b", "data": {"output": 1}, "data": {"output": 2}', 2),
+    "invalid UTF-8": (b'"request_id": "%b", "data": {"output": "a\xff\xfeb"}', "a\ufffd\ufffdb"),
+    "a number of 5,000 digits": (b'"request_id": "%b", "data": {"output": ' + b"9" * 5_000 + b"}", "9" * 5_000),
+    "an infinite number": (b'"request_id": "%b", "data": {"output": 1e999999}', float("inf")),
+    "half a character": (b'"request_id": "%b", "data": {"output": "\\ud800"}', "\ud800"),
+    "a NUL": (b'"request_id": "%b", "data": {"output": "a\\u0000b"}', "a\0b"),
+    "an error of odd shape": (b'"request_id": "%b", "data": {"output": 1, "error": [{"a": 1}]}', 1),
+    "a status of odd shape": (b'"request_id": "%b", "status": {"a": 1}, "data": {"output": 1}', 1),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_signed_body_of_odd_content_is_taken_as_far_as_it_can_be_read(shared: fh.CallbackReceiver, name: str) -> None:
+    """The service signs what a model wrote: the answer is paid for, so it is not lost, and it can be shown."""
+    body, output = HOSTILE[name]
+    request_id = f"req_{name.replace(' ', '_')}"
+    body = b'{"event_type": "workflow.completed", ' + body.replace(b"%b", request_id.encode()) + b"}"
+    waiting = Waiting(shared, request_id)
+    assert deliver(shared, body, signed(body)) == 200
+    run = waiting.wait()
+    assert (run.status, run.output) == ("completed", output)
+    assert repr(run)
+    assert run._repr_html_()
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_a_signed_body_of_great_depth_ends_nothing(shared: fh.CallbackReceiver, depth: int) -> None:
+    """Where it can be read it is taken; else it is left out, and the run is looked up."""
+    body = b'{"event_type": "workflow.completed", "request_id": "req_deep", "data": {"output": %b%b}}' % (
+        b"[" * depth,
+        b"]" * depth,
+    )
+    assert deliver(shared, body, signed(body)) == 200
+    waiting = Waiting(shared, f"req_after_{depth}")
+    assert deliver(shared, event(f"req_after_{depth}"), signed(event(f"req_after_{depth}"))) == 200
+    assert waiting.wait().ok
+
+
+def test_running_that_is_delivered_after_the_outcome_is_old_news(receiver: fh.CallbackReceiver) -> None:
+    """Out of order, and before anybody claims the run: the outcome stays."""
+    late = json.dumps({"event_type": "workflow.running", "request_id": "req_1", "run_status": "running"}).encode()
+    for body in (event("req_1"), late, event("req_1", "another")):
+        assert deliver(receiver, body, signed(body)) == 200
+    until(lambda: receiver.tally.repeated == 2)
+    assert Waiting(receiver, "req_1").wait().output == "hi"
+
+
+def test_self_test_tells_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words; this machine's own address is asked without any proxy."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "socks5://127.0.0.1:9" if name == "ALL_PROXY" else "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with fh.CallbackReceiver(public_url="http://hooks.example.com/x") as proxied:
+        tested = proxied.self_test(timeout_s=5)
+    assert (tested.local, tested.public) == (True, False)
+    assert "By the public URL: it was not reached" in tested.told
 
 
 # --- a flood

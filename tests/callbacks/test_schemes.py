@@ -130,7 +130,7 @@ def test_a_learned_secret_is_kept_in_the_keyring_only_where_that_is_asked_for(mo
     later = fh.CallbackReceiver(keyring=True)
     assert later.recall("w/d")
     assert not later.recall("w/other")
-    assert later._known_secrets()[0].reveal() == SECRET
+    assert later._secrets()[0].reveal() == SECRET
 
 
 def test_learned_secrets_are_bounded_and_the_newest_stay() -> None:
@@ -139,7 +139,7 @@ def test_learned_secrets_are_bounded_and_the_newest_stay() -> None:
     for number in range(200):
         receiver.learn(fh.Secret(f"whsec_{number}"))
         receiver.learn(fh.Secret(f"whsec_{number}"))
-    known = [secret.reveal() for secret in receiver._known_secrets()]
+    known = [secret.reveal() for secret in receiver._secrets()]
     assert known[0] == "whsec_199"
     assert SECRET in known
     assert len(known) < 70

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -87,6 +88,51 @@ def test_failed_rows_are_told_and_the_code_says_so(data: Path, shouting: Any, ca
     assert "cells neutralised (a formula would begin so): row 2 'output', row 2 'text'" in told
     assert "correct its rows and run the same command again" in told
     assert pd.read_csv("out.csv")["status"].tolist() == ["completed", "failed", "completed", "completed"]
+
+
+def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The cure is the network's; the same command calls them anew. A 404 is the name's."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    main(["batch", "data.csv", "-d", "shout", "-v", "loud", "--first", "1", "--base-url", nowhere, "-o", "out.csv"])
+    told = capsys.readouterr().out
+    assert "1 reached nobody: look at the address, the network and the proxy (fh-notebook doctor --check)" in told
+    assert "correct its rows" not in told
+    with Shouting().hive.serve() as server:
+        main(["batch", "data.csv", "-d", "whisper", "-v", "loud", "--first", "1", "--base-url", server.url])
+    told = capsys.readouterr().out
+    assert "1 met a 404: correct the name of the deployment or the variant" in told
+    assert "correct its rows" not in told
+
+
+@pytest.mark.parametrize("delivery", ["direct", "callback", "poll", "auto"])
+def test_answers_come_as_delivery_says(data: Path, shouting: Any, delivery: str) -> None:
+    """In a process of its own, which ends by itself: each row once, and nothing is left pending."""
+    done = command(data.parent, *_loud(shouting, "--delivery", delivery, "-o", "out.csv", "--first", "1"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Traceback") == 0
+    assert pd.read_csv("out.csv")["output"].tolist() == ["HI"]
+    assert shouting.calls == 1
+
+
+def test_callbacks_come_by_the_public_url_that_is_given(data: Path, shouting: Any) -> None:
+    """Which passes on to the port that is given; here it is this machine's own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--delivery", "callback", "--public-url", f"http://127.0.0.1:{port}/fh", "--callback-port", str(port)]
+    done = command(data.parent, *_loud(shouting, *words, "-o", "out.csv", "--first", "1"))
+    assert (done.returncode, pd.read_csv("out.csv")["output"].tolist()) == (0, ["HI"]), done.stderr
+    assert shouting.hive.calls[0].callback_url.startswith(f"http://127.0.0.1:{port}/fh/")
+
+
+def test_callbacks_that_cannot_come_are_told_before_any_call(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A service that is not on this machine needs an address; in the words of the command line."""
+    words = ["batch", "data.csv", "-d", "shout", "-v", "loud", "--base-url", "https://api.test/v1"]
+    (data.parent / "key.env").write_text(f"FETCH_HIVE_API_KEY={KEY}\n")
+    assert main([*words, "--env-file", "key.env", "--delivery", "callback"]) == 2
+    assert "callbacks cannot come: give --public-url, an address that Fetch Hive reaches; or --delivery poll" in capsys.readouterr().err  # fmt: skip
 
 
 @pytest.mark.parametrize(("more", "code"), [([], 1), (["--first", "1"], 0)])
@@ -233,6 +279,14 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
         pytest.param(
             ["data.csv", "-d", "shout", "--rate", "fast"],
             "rate",
+        ),
+        (
+            ["data.csv", "-d", "shout", "--public-url", "https://x"],
+            "--public-url and --callback-port are for --delivery",
+        ),
+        (
+            ["data.csv", "-d", "shout", "--delivery", "auto", "--public-url", "x"],
+            "--public-url is not an http(s) address",
         ),
         (["data.csv", "-d", "shout", "--local"], "--local and --base-url exclude each other"),
         (["data.csv", "-d", "shout", "-o", "out.doc"], "it must end in .csv, .csv.gz"),

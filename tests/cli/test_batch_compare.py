@@ -60,6 +60,9 @@ def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.
         (["--compare", "0815"], "or a column of the output like out.score"),
         (["--compare", "exact", "--report", "x.pdf"], "it must end in '.html', '.md' or '.xlsx'"),
         (["--report", "no/x.html"], "there is no folder"),
+        (["--failed", "zero"], "--failed is of a comparison; give --compare or --report as well"),
+        (["--compare", "latency", "--failed", "zero"], "lower is better, so failed='zero' would make a failed run"),
+        (["--compare", "elapsed_s", "--failed", "zero"], "lower is better, so failed='zero' would make a failed run"),
         (["-o", "x.xlsx", "--report", "./x.xlsx"], "is the file of the answers, which would be lost"),
     ],
 )
@@ -85,6 +88,20 @@ def test_parts_of_outputs_are_scores_by_their_column(data: Path, capsys: pytest.
     assert "did you mean 'out.confidence'" in told.err
     assert "the answers are kept" in told.err
     assert (data / "out.csv").exists()
+
+
+@pytest.mark.parametrize("how", ["drop", "zero"])
+def test_failed_runs_are_left_out_or_count_as_0(data: Path, capsys: pytest.CaptureFixture[str], how: str) -> None:
+    """As ``fh.compare(..., failed=)``, and it is said; `nearest` fails on a ticket without a word."""
+    with (data / "data.csv").open("a", encoding="utf-8") as file:
+        file.write("\n\U0001f600,billing")
+    main(["batch", *LOCAL, "--compare", "exact", "--failed", how, "--report", "x.md"])
+    told = capsys.readouterr().out
+    (nearest,) = (line.split() for line in told.splitlines() if line.startswith("nearest "))
+    assert nearest[1] == ("8" if how == "drop" else "9")
+    said = "1 failed run counts as 0 (failed='zero')." if how == "zero" else "1 failed run is left out"
+    assert said in told
+    assert f"failed runs: {'count as 0' if how == 'zero' else 'left out'}" in (data / "x.md").read_text("utf-8")
 
 
 def test_a_report_is_not_written_over_the_rows(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

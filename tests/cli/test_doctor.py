@@ -116,6 +116,29 @@ def test_a_store_that_cannot_be_used_is_a_problem(
     assert "\n1 problem.\n" in told
 
 
+def test_a_store_with_damaged_pages_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Though it opens, and a word of it can be read: every page is looked at. With the cure; the file stays."""
+    store = session.store()
+    assert store is not None
+    for number in range(60):
+        store.keep_run(
+            fh.parse_event(b'{"status": "completed", "output": "%b"}' % (b"x" * 3_000)), f"w{number}"
+        ).result()
+    path = store.path
+    session.reset()
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+    code, told = _doctor(capsys)
+    assert code == 1
+    assert re.search(
+        r"^problem +store: \S+store\.sqlite3 (is damaged \(.+\)|.*cannot be read.*)\n", told, re.MULTILINE
+    ), told
+    assert "move" in told
+    assert path.read_bytes()[:4096] == bytes(data[:4096])
+
+
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [

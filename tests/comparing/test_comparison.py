@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.comparing.intervals import mean_interval, wilson_interval
+from fh_notebook.comparing.intervals import interval_of_mean, wilson_interval
 from fh_notebook.comparing.tables import SUMMARY_COLUMNS
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
@@ -337,7 +337,7 @@ def test_a_plain_frame_needs_no_batch() -> None:
     assert cmp.variants == ["b", "a"]
     assert cmp.summary()[["variant", "n", "mean", "median"]].values.tolist() == [["b", 2, 2.5, 2.5], ["a", 2, 3.5, 3.5]]
     assert cmp.summary()["ci_low"].tolist() == pytest.approx(
-        [mean_interval([1.5, 3.5])[0], mean_interval([2.5, 4.5])[0]]
+        [interval_of_mean(np.array(scores)).low for scores in ([1.5, 3.5], [2.5, 4.5])]
     )
     assert cmp.summary()["p50_s"].isna().all()
     assert cmp.wide()["a.score"].tolist() == [2.5, 4.5]

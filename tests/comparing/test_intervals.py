@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from fh_notebook.comparing.bootstrap import analytic_bca, bca_intervals
 from fh_notebook.comparing.intervals import (
     bca_interval,
+    interval_of_difference,
     interval_of_mean,
     interval_of_share,
     mean_interval,
@@ -138,13 +140,51 @@ def test_a_bootstrap_interval_is_the_same_at_each_display() -> None:
 
 
 @pytest.mark.parametrize(("n", "rule"), [(2, "t"), (39, "t"), (40, "bca"), (5_000, "bca"), (5_001, "normal")])
-def test_the_rule_follows_from_the_number_of_rows_and_is_named(n: int, rule: str) -> None:
+def test_the_rule_of_a_difference_follows_from_the_number_of_pairs_and_is_named(n: int, rule: str) -> None:
     """Student's below 40, BCa to 5,000, the normal distribution's above."""
     values = np.random.default_rng(n).normal(size=n)
-    found = interval_of_mean(values)
+    found = interval_of_difference(values)
     named = {"t": mean_interval(values.tolist()), "bca": bca_interval(values), "normal": normal_interval(values)}
     assert found.rule == rule
     assert tuple(found[:2]) == named[rule]
+
+
+@pytest.mark.parametrize("n", [2, 6, 39, 40, 5_000, 5_001])
+def test_the_interval_of_a_mean_is_bca_whatever_the_number_of_rows(n: int) -> None:
+    """Widened by Student's factor below 40 rows, plain to 5,000, without resampling above."""
+    values = np.random.default_rng(n).exponential(size=n)
+    found = interval_of_mean(values)
+    plain, mean = np.array(bca_interval(values)), values.mean()
+    assert found.rule == ("bca, widened" if n < 40 else "bca" if n <= 5_000 else "bca, analytic")
+    wider = t_quantile(0.975, n - 1) * math.sqrt(n / (n - 1)) / NormalDist().inv_cdf(0.975) if n < 40 else 1.0
+    width = plain[1] - plain[0]
+    assert found[:2] == pytest.approx(tuple(mean + wider * (plain - mean)), abs=1e-9 if n <= 5_000 else 0.04 * width)
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed", "few values"])
+def test_bca_without_resampling_is_bca_with_many_resamples(kind: str) -> None:
+    """To what 20,000 resamples still vary; where one outlier is all of the skewness, it is resampled after all."""
+    rng = np.random.default_rng(9)
+    values = {
+        "normal": rng.normal(10, 3, 1_000),
+        "skewed": rng.exponential(2.0, 1_000),
+        "few values": rng.choice([-1.0, 0.0, 1.0], 1_000, p=[0.1, 0.7, 0.2]),
+    }[kind]
+    low, high = bca_interval(values, resamples=20_000)
+    assert analytic_bca(values) == pytest.approx((low, high), abs=0.015 * (high - low))
+    assert analytic_bca(np.full(50, 0.1)) == pytest.approx((0.1, 0.1))
+    outlier = np.append(values, 1e6)
+    assert analytic_bca(outlier) is None
+    assert interval_of_mean(np.append(outlier, np.zeros(4_000))).rule == "bca"
+
+
+def test_many_samples_are_bootstrapped_as_each_by_itself() -> None:
+    """They share their draws, whether they are few and small or not; one that does not vary is a point."""
+    rng = np.random.default_rng(6)
+    for n in (7, 300):
+        samples = np.vstack([rng.normal(size=(3, n)), np.ones((1, n))])
+        for values, both in zip(samples, bca_intervals(samples), strict=True):
+            assert tuple(both) == pytest.approx(bca_interval(values), abs=1e-12)
 
 
 def test_where_rules_meet_they_agree() -> None:
@@ -153,6 +193,10 @@ def test_where_rules_meet_they_agree() -> None:
     for n, other in ((40, lambda v: mean_interval(v.tolist())), (5_000, normal_interval)):
         low, high = bca_interval(values[:n])
         assert other(values[:n]) == pytest.approx((low, high), abs=0.12 * (high - low))
+    few, more = interval_of_mean(values[:39]), interval_of_mean(values[:40])
+    assert few.high - few.low == pytest.approx(more.high - more.low, rel=0.12)
+    more, many = interval_of_mean(values[:5_000]), interval_of_mean(values)
+    assert more[:2] == pytest.approx(many[:2], abs=0.05 * (many.high - many.low))
 
 
 def test_repeats_of_a_row_are_a_cluster_in_wilsons_interval() -> None:

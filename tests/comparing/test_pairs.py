@@ -299,3 +299,45 @@ def test_a_failed_run_is_never_the_best_one() -> None:
     cmp._taken.lines.attrs["lower_is_better"] = True
     with pytest.raises(fh.InputError, match="lower is better, so failed='zero' would make a failed run the best"):
         cmp._sibling(cmp._taken)
+
+
+@pytest.mark.parametrize("kind", ["yes/no", "numbers"])
+def test_every_slice_is_the_summary_of_its_rows(kind: str) -> None:
+    """Also where values are many: each is what a comparison of these rows alone says."""
+    rng = np.random.default_rng(12)
+    frame = pd.DataFrame(
+        {
+            "row": np.repeat(np.arange(120), 4),
+            "variant": ["a", "b"] * 240,
+            "status": rng.choice(["completed", "failed"], 480, p=[0.9, 0.1]),
+            "elapsed_s": rng.exponential(size=480),
+            "s": rng.integers(0, 2, 480) if kind == "yes/no" else rng.normal(size=480),
+            "of": [f"value {row % 25}" if row < 100 else None for row in np.repeat(np.arange(120), 4)],
+        }
+    )
+    frame.loc[rng.choice(480, 20), "s"] = np.nan
+    frame = frame[~((frame["of"] == "value 3") & (frame["variant"] == "b"))].reset_index(drop=True)
+    fh.configure(price_per_call=0.5)
+    found = fh.compare(frame, score="s").slice(by="of")
+    assert len(found) == 2 * 26
+    for value, part in found.groupby("of", dropna=False, sort=False):
+        alone = frame[frame["of"].isna() if value is None or value != value else frame["of"] == value]
+        wanted = fh.compare(alone.reset_index(drop=True), score="s").summary()
+        told = part[part["variant"].isin(wanted["variant"])].drop(columns="of").reset_index(drop=True)
+        pd.testing.assert_frame_equal(told, wanted, check_exact=False, rtol=1e-9)
+        rest = part[~part["variant"].isin(wanted["variant"])]
+        assert rest["n"].tolist() == ([0] if value == "value 3" else [])
+
+
+def test_float_noise_is_a_tie() -> None:
+    """Tenths that were added up in another way are the same score, and the same difference: no win, and one rank."""
+    first, second = [0.3, 0.3, 0.2, 0.1, 0.7, 0.6, 0.9], [0.1 + 0.2, 0.3, 0.3, 0.2, 0.8, 0.7, 0.1 * 3 * 3]
+    frame = pd.DataFrame({"row": list(range(7)) * 2, "variant": ["a"] * 7 + ["b"] * 7, "s": first + second})
+    cmp = fh.compare(frame, score="s")
+    (pair,) = cmp.pairs().to_dict("records")
+    assert (pair["wins"], pair["ties"], pair["losses"]) == (4, 3, 0)
+    assert pair["effect"] == 1.0
+    assert pair["p"] == stats.wilcoxon([0, 0, 1, 1, 1, 1, 0]).pvalue
+    assert cmp.disagreements()["row"].tolist() == [2, 3, 4, 5]
+    small = fh.compare(frame.assign(s=frame["s"] * 1e-9), score="s").pairs()
+    assert small[["wins", "ties", "losses"]].values.tolist() == [[4, 3, 0]], "to the size of the scores"

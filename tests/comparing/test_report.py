@@ -137,6 +137,36 @@ def test_no_secret_is_in_a_report(tmp_path: Path, ending: str) -> None:
         assert secret not in text
 
 
+@pytest.mark.parametrize(("ending", "number"), [("html", 120), ("md", 8), ("xlsx", 8)])
+def test_a_password_that_a_service_repeats_is_masked_in_a_report(tmp_path: Path, ending: str, number: int) -> None:
+    """In errors, answers and the sentence, also where every row has a password of its own."""
+    hive = LocalHive()
+    fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
+    deployment = fh.Deployment("tell", variants=["a", "b"], inputs=fields)
+
+    def tell(text: str, token: str) -> str:
+        if text == "t3":
+            raise RuntimeError(f"no such user {token}, said the database")
+        return f"{text} for {token}"
+
+    def raising(run: fh.Run) -> bool:
+        raise ValueError(f"cannot score {run.text}")
+
+    for variant in "ab":
+        hive.workflow("tell", variant=variant)(tell)
+    rows = [{"text": f"t{i}", "token": f"hunter{i % number}secret", "expected_output": "x"} for i in range(number)]
+    batch = fh.batch(rows, deployment, client=hive.client(), progress=False)
+    assert "hunter3secret" in batch.failures["error"].iloc[0]
+    text = _all_text(fh.compare(batch, score=lambda run: run.variant == "b").report(tmp_path / f"x.{ending}"))
+    assert "t7 for" in text
+    assert ("said the database" in text) == (ending != "md")  # which shows rows that differ
+    assert not re.search("hunter[0-9]", text)
+    dated = {"before": batch, "after": batch}
+    text = _all_text(fh.compare(dated, score=raising).report(tmp_path / f"y.{ending}"))
+    assert "cannot score t0 for" in text
+    assert not re.search("hunter[0-9]", text)
+
+
 def _all_text(file: Path) -> str:
     if file.suffix != ".xlsx":
         return file.read_text("utf-8")

@@ -153,7 +153,10 @@ def test_ready_scorers_inside_of_a_function_count_by_their_own_version() -> None
     text = "def f(run, row): return inner(run, row)"
     assert version_of(_made(text, inner=fh.score.rouge_l())) is not None
     assert version_of(_made(text, inner=fh.score.rouge_l())) != version_of(_made(text, inner=fh.score.rouge_l("x")))
-    assert version_of(_made(text, inner=fh.score.exact())) is None
+    assert version_of(_made(text, inner=fh.score.exact())) != version_of(_made(text, inner=fh.score.exact("x")))
+    shelf = object()
+    unknown = fh.score.scorer(lambda run: shelf)
+    assert version_of(_made(text, inner=unknown)) is None
 
 
 def test_a_wrapped_function_is_seen_through() -> None:

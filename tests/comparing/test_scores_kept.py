@@ -19,6 +19,7 @@ from fh_notebook import session, settings
 from fh_notebook.contract.run import Run
 from fh_notebook.store.connection import MIGRATIONS, open_connection
 from fh_notebook.store.scores import ScoreLine
+from fh_notebook.store.scores_plain import PlainScore
 from fh_notebook.store.store import Store
 from tests.batching.hives import Shouting, rows
 
@@ -72,10 +73,128 @@ def test_a_function_without_a_version_is_not_kept(client: fh.Client) -> None:
     assert _store().count_scores() == 0
     fh.compare(batch, score=lambda run: len(run.text))
     assert _store().count_scores() == 8
-    fh.compare(batch, score=fh.score.exact("text"))
-    assert _store().count_scores() == 8
     fh.compare(batch, score=fh.score.similarity("text"))
     assert _store().count_scores() == 16
+
+
+READY = {
+    "exact": lambda: fh.score.exact("text"),
+    "contains": lambda: fh.score.contains("text", ignore_case=True),
+    "regex": lambda: fh.score.regex("T"),
+    "number": lambda: fh.score.number(expected="n"),
+    "json_valid": fh.score.json_valid,
+    "json_schema": lambda: fh.score.json_schema({"type": "integer"}),
+    "json_path": lambda: fh.score.json_path("$.x", equals=1),
+    "json_fields": lambda: fh.score.json_fields("object", compare={"a": fh.score.number()}),
+    "similarity": lambda: fh.score.similarity("text"),
+    "rouge_l": lambda: fh.score.rouge_l("text"),
+    "bleu": lambda: fh.score.bleu("text"),
+    "chrf": lambda: fh.score.chrf("text"),
+    "latency": fh.score.latency,
+    "length": lambda: fh.score.length("words", at_most=3),
+}
+
+
+@pytest.mark.parametrize("name", READY)
+def test_the_scores_of_every_ready_scorer_are_kept(client: fh.Client, name: str) -> None:
+    """Of a batch and of its frame, and what is kept is what was computed; other options are another version."""
+    given = [{"text": f"t{i}", "n": i, "object": {"a": i}} for i in range(3)]
+    batch = fh.batch(given, "shout", variants="loud", inputs={"text": "text"}, client=client, name="b", progress=False)
+    first = fh.compare(batch, score=READY[name]())
+    assert _store().count_scores() == 3
+    plain = fh.compare(batch.frame, score=READY[name]())
+    assert _store().count_scores() == 6
+    _bend_kept()
+    for source, before in ((batch, first), (batch.frame, plain)):
+        again = fh.compare(source, score=READY[name]())
+        assert again._frame["score"].tolist() == [0.25, 0.25, 0.25], "found in the store, not computed"
+        assert again.parts().columns.tolist() == before.parts().columns.tolist()
+        fresh = fh.compare(source, score=READY[name]()).rescore(fresh=True)
+        assert fresh._frame["score"].equals(before._frame["score"])
+    assert _store().count_scores() == 6
+
+
+def _bend_kept() -> None:
+    """Change what is kept, so that it can be told from what is computed."""
+    for table in ("scores", "plain_scores"):
+        _store().put(lambda c, table=table: c.execute(f"UPDATE {table} SET score = 0.25")).result()  # type: ignore[misc]
+
+
+def test_other_options_are_another_version(client: fh.Client) -> None:
+    """Each is kept by itself, also where what stands above the table is cut short."""
+    batch = _run(client, 2, variants="loud")
+    long = "T" * 400
+    for number, one in enumerate(
+        (
+            fh.score.contains("text"),
+            fh.score.contains("text", ignore_case=True),
+            fh.score.regex(f"{long}0"),
+            fh.score.regex(f"{long}1"),
+            fh.score.json_schema({"type": "object", "description": f"{long}0"}),
+            fh.score.json_schema({"type": "object", "description": f"{long}1"}),
+            fh.score.json_path("$.x", equals=1),
+            fh.score.json_path("$.x", equals=True),
+            fh.score.json_path("$.x"),
+            fh.score.json_path("$.x", equals=None),
+        ),
+        start=1,
+    ):
+        fh.compare(batch, score=one)
+        assert _store().count_scores() == 2 * number
+
+
+def test_a_line_of_a_table_is_known_by_what_is_read_of_it(client: fh.Client) -> None:
+    """In another order, among other lines and columns; another output or expectation is scored anew."""
+
+    @fh.score.scorer(version=1)
+    def own(run: Run, row: dict[str, Any]) -> bool:
+        CALLS.append(run.text)
+        return bool(run.output == row["want"])
+
+    table = pd.DataFrame({"row": [0, 1], "variant": "a", "output": ["x", "y"], "want": ["x", "z"]})
+    for source, calls in (
+        (table, 2),
+        (table[::-1].reset_index(drop=True), 2),
+        (pd.concat([table, table.assign(row=[2, 3])]), 4),  # a function of the row may read which one it is
+        (table.assign(want=["x", "y"]), 5),
+        (table.to_dict("records"), 5),
+    ):
+        fh.compare(source, score=own)
+        assert len(CALLS) == calls
+    before = _store().count_scores()
+    for source, more in ((table, 2), (table.assign(row=[5, 6], other=1), 2), (table.assign(output=["x", "q"]), 3)):
+        fh.compare(source, score=fh.score.exact("want"))
+        assert _store().count_scores() == before + more
+    fh.compare(_run(client, 2, variants="loud"), score=fh.score.length())
+    fh.forget("b")
+    assert _store().count_scores() == before + 3
+    fh.forget(everything=True)
+    assert _store().count_scores() == 0
+
+
+def test_scores_of_tables_leave_by_retention() -> None:
+    """They are no answers, and have an age of their own."""
+    path = settings.store_path()
+    assert path is not None
+    old = datetime.now(UTC) - timedelta(days=40)
+    with Store(path, now=lambda: old).closing() as store:
+        store.keep_plain_scores("s 1", [PlainScore("x", 1.0, None)]).result()
+    session.reset()
+    fh.configure(retention_days=50)
+    assert _store().count_scores() == 1
+    session.reset()
+    fh.configure(retention_days=30)
+    assert _store().count_scores() == 0
+
+
+def test_a_store_that_cannot_be_used_costs_no_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are computed and shown, and it is said."""
+    (tmp_path / "no.sqlite3").write_bytes(b"this is no database" * 100)
+    fh.configure(store=tmp_path / "no.sqlite3")
+    table = pd.DataFrame({"row": [0, 1], "variant": "a", "output": ["x", "y"], "expected_output": "x"})
+    assert fh.compare(table).summary()["mean"].tolist() == [0.5]
+    said = capsys.readouterr()
+    assert "Scores are not kept" in said.out + said.err
 
 
 def test_a_function_that_counts_its_calls_is_scored_once(client: fh.Client) -> None:

@@ -154,6 +154,13 @@ def test_the_schema_is_a_copy_and_nothing_given_is_changed() -> None:
     assert given == CLOSED
 
 
+def test_the_schemas_true_and_false_are_those_of_any_object_and_of_none() -> None:
+    """As JSON Schema has them; a deployment is saved and read with either."""
+    anything, nothing = Deployment("d", inputs=True), Deployment("d", inputs=False)
+    assert (anything.problems({"a": [1]}), anything.problems({})) == ([], [])
+    assert (bool(nothing.problems({"a": 1})), nothing.problems({})) == (True, [])
+
+
 DEEP: dict[str, Any] = {}
 for _ in range(180):
     DEEP = {"items": DEEP}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from fh_notebook.local import LocalHive
+from fh_notebook.local import LocalHive, ask_human
 
 KEY = "fhk_0123456789abcdef"
 PASSWORD = "correct-horse-battery"
@@ -13,7 +13,8 @@ PATIENCE_S = 30.0
 
 
 class FormHive(LocalHive):
-    """``plain`` and ``other`` answer at once, ``held`` when the test lets it; `got` has the inputs of every call."""
+    """``plain`` and ``other`` answer at once, ``held`` when the test lets it; deployment ``refund``
+    waits for a person; `got` has the inputs of every call."""
 
     def __init__(self, api_key: str | None = KEY) -> None:
         super().__init__(api_key=api_key)
@@ -30,6 +31,10 @@ class FormHive(LocalHive):
         def other(**inputs: Any) -> dict[str, Any]:
             self.got.append(inputs)
             return {"label": "delivery", "words": inputs.get("max_words")}
+
+        @self.workflow("refund", variant="asks", human="finance")
+        def asks(amount: int) -> str:
+            return "paid" if ask_human(f"Refund {amount}?").approved else "refused"
 
         @self.workflow("reply", variant="held")
         def held(**inputs: Any) -> str:

@@ -185,7 +185,7 @@ def test_a_password_is_in_no_text_of_the_form(form: fh.Form) -> None:
     form.fields["ticket"].value = "Late."
     form.fields["token"].value = PASSWORD
     form.submit().wait()
-    form.add_to_dataset()
+    form.add_to_batch()
     assert form.run is not None
     assert form.run.inputs["token"] == PASSWORD
     assert "token" in form.run.output["got"]
@@ -199,11 +199,11 @@ def test_a_password_is_in_no_text_of_the_form(form: fh.Form) -> None:
 def test_inputs_are_collected_for_a_batch(form: fh.Form, hive: LocalHive) -> None:
     """What does not fit is not; what is not set is left out of the row, and the batch takes the frame as it is."""
     with pytest.raises(InputError, match="not added: ticket: is missing"):
-        form.add_to_dataset()
+        form.add_to_batch()
     assert form.dataset.empty
     for ticket, tone in (("Late.", fh.UNSET), ("Lost.", "calm")):
         form.fields["ticket"].value, form.fields["tone"].value = ticket, tone
-        form.add_to_dataset()
+        form.add_to_batch()
     assert form.dataset["ticket"].tolist() == ["Late.", "Lost."]
     assert form.dataset["tone"].isna().tolist() == [True, False]
     batch = fh.batch(form.dataset, TRIAGE, variants="keywords", client=hive.client(), progress=False)
@@ -359,7 +359,7 @@ def test_a_form_over_rows_begins_a_batch(over: fh.Form) -> None:
 def test_a_form_over_rows_has_no_dataset_of_its_own(over: fh.Form) -> None:
     """Its rows are one; what is told does not name a variable that has a column."""
     with pytest.raises(InputError, match="a form over rows collects nothing: form.frame has its rows"):
-        over.add_to_dataset()
+        over.add_to_batch()
     assert over.dataset.empty
     one = fh.form(TRIAGE, over=[{"ticket": "Late."}], variants="keywords")
     assert repr(one).splitlines()[0] == "Form of triage over 1 row (keywords: 1 call a row)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_every_kind_keeps_a_value_that_does_not_fit_and_tells_it(name: str, requ
     model = _form(case.schema, required=required)
     field = model.fields["v"]
     field.set(case.bad)
-    assert repr(model.value) == repr({"v": case.bad})
+    assert repr(model.value) == ("{'v': '***'}" if name == "password" else repr({"v": case.bad}))
     assert model.problems == problems_of(model.schema, {"v": case.bad}) != []
     # Of `false` the library does not say where it is: the form itself shows that.
     shown = [*model.shown_other_problems, *(problem for part in field.walk() for problem in part.shown_problems)]
@@ -67,7 +68,7 @@ def test_a_default_is_what_a_field_begins_with(name: str) -> None:
     assert model.value == {"v": case.good}
     assert model.problems == []
     wrong = _form({**case.schema, "default": case.bad})
-    assert repr(wrong.value) == repr({"v": case.bad})
+    assert repr(wrong.value) == ("{'v': '***'}" if name == "password" else repr({"v": case.bad}))
     assert wrong.problems
     shown = [problem for field in wrong.walk() for problem in field.shown_problems]
     assert shown == wrong.problems
@@ -289,6 +290,48 @@ def test_a_password_is_in_no_repr_and_in_no_problem() -> None:
         shown = repr([field, model, model.value, field.value, field.noted, model.problems])
         assert "hunter2" not in shown
         assert str(model.value["v"]) == "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "integer"}, 48151623),
+        ({"type": "number"}, 4815.1623),
+        ({}, {"pin": [48151623, {"of": 4815.1623}]}),
+        ({"oneOf": [{"type": "integer"}, {"type": "string"}]}, 48151623),
+        ({"type": "object", "properties": {"pin": {"type": "integer"}}}, 48151623),
+    ],
+)
+def test_a_password_that_is_no_text_is_in_no_repr_either(schema: Any, value: Any) -> None:
+    """A number as little as a text, wherever it lies; it is sent as the number that it is."""
+    model = _form({**schema, "format": "password"})
+    model.fields["v"].set(value)
+    assert "4815" not in repr([model.value, model.fields["v"].value, model.problems, model.fields["v"]])
+    assert json.loads(json.dumps(model.value)) == {"v": value}
+    limited = _form({"format": "password", "maximum": 5})
+    limited.fields["v"].set(48151623)
+    assert limited.fields["v"].shown_problems
+    assert "4815" not in repr(limited.problems)
+
+
+def test_a_schema_that_is_true_takes_any_object_and_one_that_is_false_none() -> None:
+    """As JSON, checked as it is typed; a text that is no object is kept, told, and not sent."""
+    anything = FormModel(to_schema(True))
+    assert anything.takes_others
+    anything.set_others_text('{"a": {"b": 1}}')
+    assert (anything.value, anything.problems) == ({"a": {"b": 1}}, [])
+    for text, told in (('{"a": ', "inputs: this is not JSON"), ("[1]", "inputs: is no JSON object")):
+        anything.set_others_text(text)
+        assert anything.others_text == text
+        assert anything.problems[0].startswith(told)
+        assert anything.other_problems == anything.problems
+    anything.set_others_text("")
+    assert (anything.value, anything.problems, anything.others_text) == ({}, [], "")
+    nothing = FormModel(to_schema(False), {"a": 1})
+    assert not nothing.takes_others
+    assert nothing.problems
+    nothing.set_values({}, exact=True)
+    assert (nothing.value, nothing.problems) == ({}, [])
 
 
 def test_problems_are_shown_after_the_first_edit_or_run() -> None:

@@ -41,6 +41,12 @@ class Watcher:
         self.answer.set()
         self._note("came", submission, index, run.output)
 
+    def waits(self, submission: Submission, index: int) -> None:
+        self._note("waits", submission, index)
+
+    def waited(self) -> None:
+        self.told.append(("waited",))
+
     def ended(self, submission: Submission) -> None:
         self.over.set()
         self._note("ended", submission)

@@ -19,7 +19,7 @@ SPELT = f"''.join({[PASSWORD[:9], PASSWORD[9:]]!r})"
 CELLS = [
     f"import fh_notebook as fh\n{DECLARED}",
     f"form = fh.form(reply, variants='plain', values={{'ticket': 'Late <b>.', 'token': {SPELT}}})\nform",
-    "form.fields['ticket'].value = 'Torn <i>.'\nruns = form.submit().wait()\nform.add_to_dataset()\nform._view._tools._buttons",
+    "form.fields['ticket'].value = 'Torn <i>.'\nruns = form.submit().wait()\nform.add_to_batch()\nform._view._tools._buttons",
     "for button in form._view._tools._buttons.values():\n    button.value = True",
     "form.fields, form.value, form.run, form.run.inputs, form.frame, form.dataset",
     f"over = fh.form(reply, over=[{{'ticket': 'a'}}], variants='plain', values={{'token': {SPELT}}})\nover",

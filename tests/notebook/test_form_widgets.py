@@ -12,6 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.form_later import Later
 from tests.notebook.form_hive import PASSWORD, FormHive
 
@@ -37,6 +38,18 @@ def hive() -> Iterator[FormHive]:
     hive.hold.set()
 
 
+@pytest.fixture
+def human() -> LocalHive:
+    """A hive whose one workflow waits for a person."""
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", human="finance")
+    def refund(amount: int) -> str:
+        return "paid" if ask_human(f"Refund {amount}?").approved else "refused"
+
+    return hive
+
+
 def _all(widget: Any) -> Iterator[Any]:
     yield widget
     for child in getattr(widget, "children", ()):
@@ -60,6 +73,26 @@ def _until(shows: Any, text: str) -> None:
     shows.observe(look, "value")
     look()
     assert came.wait(PATIENCE_S), f"{text!r} did not come; there is {shows.value!r}"
+
+
+def _until_text(form: fh.Form, text: str) -> None:
+    """Wait until some part of the form's results says `text`."""
+    form._core.newest.wait()
+    [column] = [widget for widget in _all(form.widget) if "fh-column" in widget._dom_classes]
+    _until(next(part for part in column.children if hasattr(part, "value") and text in part.value), text)
+
+
+def _until_options(chooser: Any, number: int) -> None:
+    """Wait until there are so many options."""
+    came = threading.Event()
+
+    def look(_: Any = None) -> None:
+        if len(chooser.options) == number:
+            came.set()
+
+    chooser.observe(look, "options")
+    look()
+    assert came.wait(PATIENCE_S), chooser.options
 
 
 def _open(form: fh.Form, name: str) -> None:
@@ -135,6 +168,73 @@ def test_a_click_sends_and_another_one_cancels(hive: FormHive) -> None:
     _until(_of(form, "fh-status"), "Calls go to the local hive in this process.")
     assert _of(form, "fh-cancel").disabled
     assert "may have run" in repr(form)
+
+
+def test_a_second_click_does_not_pay_a_second_time(hive: FormHive) -> None:
+    """While calls are out Run is off and Cancel is on; a click that was on its way already sends nothing."""
+    form = fh.form(REPLY, variants="held", values={"ticket": "Late."}, client=hive.client())
+    run = _of(form, "fh-run")
+    run.click()
+    assert run.disabled
+    run.click()
+    assert "A run is out: wait for it, or Cancel it first." in _of(form, "fh-status").value
+    hive.wait_for(1)
+    hive.hold.set()
+    _until(_of(form, "fh-status"), "Calls go to the local hive in this process.")
+    assert not run.disabled
+    assert len(hive.got) == 1
+
+
+def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None:
+    """The switch makes it so; the row says how far the run is, and Run can be pressed for another one meanwhile."""
+    form = fh.form("refund", values={"amount": 120}, client=human.client())
+    run, switch, rows = _of(form, "fh-run"), _of(form, "fh-by-callback"), _of(form, "fh-pending")
+    assert (switch.description, switch.value, form.delivery) == ("Deliver by callback", False, "direct")
+    run.click()
+    _until_text(form, "switch &quot;Deliver by callback&quot; on, and run again")
+    switch.value = True
+    assert form.delivery == "callback"
+    run.click()
+    human.wait_approval()
+    _until(rows, "1 run is waited for; the answer shows here when it comes")
+    first = form.pending[0]
+    assert first.request_id in rows.value
+    first.refresh()
+    _until(rows, "awaiting_approval")
+    assert "finance" in rows.value
+    assert "Refund 120?" in rows.value
+    assert "refund/v: awaiting_approval" in repr(form)
+    assert "0 of 1 answered; 1 waited for" in repr(form)
+    assert not run.disabled
+    form.fields["amount"].value = 7
+    run.click()
+    _until(rows, "2 runs are waited for")
+    human.decide(first.request_id)
+    _until(rows, "1 run is waited for")
+    assert first.run.output == "paid"
+    human.wait_approval()
+    human.decide(form.pending[0].request_id, approve=False)
+    form._core.newest.wait()
+    assert (rows.value, _of(form, "fh-cancel").disabled) == ("", True)
+    assert (form.run.output, form.run.inputs, form.pending) == ("refused", {"amount": 7}, [])
+
+
+def test_a_cancel_ends_the_waiting_and_not_the_run(human: LocalHive) -> None:
+    """What goes on at the service is said, and can be waited for again."""
+    form = fh.form("refund", values={"amount": 1}, client=human.client())
+    form.delivery = "callback"
+    _of(form, "fh-run").click()
+    human.wait_approval()
+    _until(_of(form, "fh-pending"), "waited for")
+    (pending,) = form.pending
+    _of(form, "fh-cancel").click()
+    form._core.newest.wait()
+    assert "1 run goes on at the service, and fh.reattach() waits for it again" in repr(form)
+    assert not pending.waiting
+    assert _of(form, "fh-pending").value == ""
+    human.decide(pending.request_id)
+    with pytest.raises(SettingsError, match="delivery is 'pigeon'; give one of 'direct', 'callback', 'poll'"):
+        form.delivery = "pigeon"
 
 
 # --- what can be opened
@@ -348,6 +448,57 @@ def test_rows_that_do_not_fit_are_told_before_the_first_call(hive: FormHive) -> 
     _of(form, "fh-run").click()
     _until(_of(form, "fh-status"), "5 is not a text")
     assert hive.got == []
+
+
+def test_a_form_over_rows_shows_its_request_and_is_copied(over: fh.Form, hive: FormHive) -> None:
+    """The request of the first row; a cell and Python, in which columns are columns and no secret is."""
+    over.fields["ticket"].column = "body"
+    over.fields["token"].value = PASSWORD
+    over.delivery = "callback"
+    _open(over, "request")
+    _until(_of(over, "fh-request"), "&quot;ticket&quot;: &quot;Late.&quot;")
+    assert "made when Run is pressed" in _of(over, "fh-request").value
+    _open(over, "copy")
+    copied = _of(over, "fh-copy-text")
+    _until(copied, "%%fetchhive reply -v plain --delivery callback --over rows")
+    assert "{{ row.body }}" in copied.value
+    assert "max_words: 120" in copied.value
+    assert tuple(_of(over, "fh-copy-as").options) == ("cell", "Python")
+    _of(over, "fh-copy-as").value = "Python"
+    _until(copied, "fh.const(token)")
+    assert PASSWORD not in copied.value + repr(_of(over, "fh-request").value)
+    over.submit().wait()
+    assert sorted(over.frame["output"]) == ["Dear customer, Late.", "Dear customer, Lost."]
+    assert over.batch is not None
+    assert over.batch.counts.calls == 2
+
+
+def test_an_earlier_call_gives_a_form_over_rows_its_constants(over: fh.Form, hive: FormHive) -> None:
+    """For what takes no column; the columns that are chosen stay."""
+    sent = fh.form(REPLY, variants="plain", client=hive.client())
+    sent.fields["ticket"].value, sent.fields["tone"].value = "Torn.", "brief"
+    sent.submit().wait()
+    over.fields["ticket"].column = "body"
+    _open(over, "history")
+    history = _of(over, "fh-history")
+    _until_options(history, 2)
+    history.value = history.options[1][1]
+    assert (over.fields["ticket"].column, over.fields["tone"].value) == ("body", "brief")
+    assert _of(over, "fh-constant").value == "brief"
+
+
+def test_a_form_over_rows_grows(hive: FormHive) -> None:
+    """A new variable has a line at once; what was chosen stays, and the deployment is the grown one."""
+    form = fh.form(fh.Deployment("reply", variants=["plain"]), over=[{"ticket": "Late."}], client=hive.client())
+    assert list(form.fields) == ["ticket"]
+    _open(form, "grow")
+    _of(form, "fh-new-name").value = "tone"
+    _of(form, "fh-add-variable").click()
+    assert list(form.deployment.inputs["properties"]) == ["tone"]
+    assert "tone: is required" in _of(form, "fh-problems").value
+    form.fields["tone"].value = "calm"
+    form.submit().wait()
+    assert hive.got == [{"ticket": "Late.", "tone": "calm"}]
 
 
 # --- looking things up

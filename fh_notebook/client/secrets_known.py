@@ -1,0 +1,93 @@
+"""The signing secrets that one receiver knows: given, told by the service with its answers, or found in the keyring.
+
+Rule of this file: they are in memory only, unless the keyring is asked for; no repr, log or table has them.
+"""
+
+from __future__ import annotations
+
+import secrets as random_secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from fh_notebook import keys
+from fh_notebook.errors import SettingsError
+from fh_notebook.log import log
+from fh_notebook.values import Secret
+
+__all__ = ["MAX_SECRETS", "SecretsKnown"]
+
+MAX_SECRETS: Final = 64
+"""Learned ones; the oldest leave first. Each is tried on each delivery: a microsecond a piece."""
+
+
+class SecretsKnown:
+    """Signing secrets, the newest first.
+
+    Parameters
+    ----------
+    given : str, Secret or iterable of them
+        By the user.
+    keyring : bool
+        Whether learned ones are kept in the system's keyring.
+    """
+
+    def __init__(self, given: str | Secret | Iterable[str | Secret], *, keyring: bool) -> None:
+        listed = [given] if isinstance(given, str | Secret) else list(given)
+        self._given = tuple(Secret(one) for one in listed)
+        self._keyring = keyring
+        self._learned: OrderedDict[Secret, None] = OrderedDict()
+        self._own = Secret(random_secrets.token_urlsafe(32))
+        self._testing = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> tuple[Secret, ...]:
+        """Return those that are known now."""
+        with self._lock:
+            own = (self._own,) if self._testing else ()
+            return (*reversed(self._learned), *self._given, *own)
+
+    def check(self) -> None:
+        """Look at the given ones; apart, so that whoever has them as texts can forget them first.
+
+        Raises
+        ------
+        SettingsError
+            One of them is empty.
+        """
+        if not all(self._given):
+            raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
+
+    def learn(self, secret: Secret | None, name: str = "") -> None:
+        """Take one that the service told; ``None``: it told none."""
+        if secret is None or not secret:
+            return
+        with self._lock:
+            if secret in self._learned:
+                return
+            self._learned[secret] = None
+            while len(self._learned) > MAX_SECRETS:
+                self._learned.popitem(last=False)
+        if self._keyring and name:
+            kept, why = keys.keep_in_keyring(f"{name}#signing", secret)
+            if not kept:
+                log.info("a signing secret was not kept: %s", why)
+
+    def recall(self, name: str) -> bool:
+        """Take the one that the keyring has under `name`, and say whether it has one."""
+        found = keys.from_keyring(f"{name}#signing") if self._keyring else None
+        if found is not None:
+            with self._lock:
+                self._learned[found] = None
+        return found is not None
+
+    @contextmanager
+    def testing(self) -> Iterator[Secret]:
+        """Yield a secret of its own that is taken meanwhile: what a receiver signs when it tests itself."""
+        self._testing += 1  # so that it is not tried on every delivery
+        try:
+            yield self._own
+        finally:
+            self._testing -= 1

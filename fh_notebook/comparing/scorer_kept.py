@@ -1,0 +1,160 @@
+"""Scores that are kept: under which marks, looked up and written many at once.
+
+Rule of this file: a score belongs to its run, to the version of its scorer, and to the hash of what else that may have
+read. A run that the store holds is known by its line there; a line of a table by the hash of its content. Whatever goes
+wrong with the store, scores are computed and shown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from fh_notebook import session
+from fh_notebook.comparing.scorer_base import NO_SCORE, Result, Scorer
+from fh_notebook.comparing.scoring_source import Observation
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.errors import StoreError
+from fh_notebook.store.scores import ScoreLine
+from fh_notebook.store.scores_plain import PlainScore
+from fh_notebook.store.store import Store
+from fh_notebook.store.writer import Committed
+
+__all__ = ["Keeper", "Mark"]
+
+PLAIN_RUN: Final = ("status", "error", "error_code", "elapsed_s", "variant")
+"""What a run of a table has besides its output."""
+
+
+class Mark(NamedTuple):
+    """Under what a score is kept."""
+
+    line: int
+    """Of the answer; 0 for a line of a table."""
+    of: str
+    """The hash of what else was read, of a table's line the whole content."""
+
+
+class Keeper:
+    """Looks up and keeps the scores of one version of a scorer."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._version = scorer.version or ""
+        self._columns = scorer.columns
+        self._writing: list[Committed[None]] = []
+        try:
+            self._own: Store | None = session.store()
+        except StoreError as broken:
+            self._own = None
+            session.tell_once(f"Scores are not kept: {broken}")
+        self._store = self._own
+
+    def marks_of(self, found: Sequence[Observation]) -> list[Mark | None]:
+        """Return under what the scores of these runs are kept; ``None`` where they cannot be."""
+        # A batch out of a file has a store of its own, whose lines have other numbers than the session's.
+        of_file = next((o.store for o in found if o.store is not None), None)
+        self._store = self._own if of_file is None else of_file
+        if self._store is None:
+            return [None] * len(found)
+        return [self._mark(o) if o.store is of_file else None for o in found]
+
+    def _mark(self, observation: Observation) -> Mark | None:
+        try:
+            spelling = self._spelt(observation) if observation.line else self._spelt_plain(observation)
+        except (TypeError, ValueError, RecursionError):
+            return None  # the row holds what has no JSON form
+        return Mark(observation.line, blake2b(spelling.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest())
+
+    def _spelt(self, observation: Observation) -> str:
+        """Spell what else is read: the row, and what tells this answer from another with the same number.
+
+        Lines of a store are numbered anew once all of the last ones were forgotten.
+        """
+        run, row = observation.run, observation.row
+        began = run.started_at.timestamp() if run and run.started_at else ""
+        if self._columns is not None or not self._scorer.reads_row:
+            return f"{row.get('key')} {began} {self._cell(row)}"
+        label = [row.get(name) for name in ("row", "variant", "repeat")]
+        return canonical_json([row.get("key"), began, label, observation.source()])
+
+    def _spelt_plain(self, observation: Observation) -> str:
+        """Spell all that may be read of a line of a table."""
+        run = observation.run
+        assert run is not None  # noqa: S101  # only completed runs come here
+        if self._columns is not None:
+            output = _typed(run.output)
+            return f"{run.elapsed_s!r} {len(output)} {output} {self._cell(observation.row)}"
+        row = dict(observation.row) if self._scorer.reads_row else {}
+        return canonical_json([run.output, [getattr(run, name) for name in PLAIN_RUN], row])
+
+    def _cell(self, row: Mapping[str, Any]) -> str:
+        """Spell the cell that is read: it stands last, so that nothing can be taken for its end."""
+        return _typed(row.get(self._columns[0])) if self._columns else ""
+
+    def known(self, marks: Sequence[Mark | None]) -> list[Result | None]:
+        """Return the kept scores."""
+        if self._store is None:
+            return [None] * len(marks)
+        try:
+            lines = {mark.line for mark in marks if mark and mark.line}
+            kept = self._store.scores_by(self._version, lines) if lines else {}
+            contents = {mark.of for mark in marks if mark and not mark.line}
+            plain = self._store.plain_scores_by(self._version, contents) if contents else {}
+        except StoreError as broken:
+            session.tell_once(f"Scores are not kept: {broken}")
+            self._store = None  # nor asked again for every window
+            return [None] * len(marks)
+        return [mark and _result_of(kept.get(mark) if mark.line else plain.get(mark.of)) for mark in marks]
+
+    def keep(self, scored: Sequence[tuple[Mark | None, Result]]) -> None:
+        """Keep scores, but those with an error: they are tried again. :meth:`settle` waits for it."""
+        lines, plain = [], []
+        for mark, result in scored:
+            if mark is not None and result.error is None:
+                score = None if math.isnan(result.score) else result.score
+                parts = json.dumps(dict(result.parts)) if result.parts is not None else None
+                if mark.line:
+                    lines.append(ScoreLine(mark.line, mark.of, score, parts))
+                else:
+                    plain.append(PlainScore(mark.of, score, parts))
+        if self._store is not None and lines:
+            self._write(self._store.keep_scores, lines)
+        if self._store is not None and plain:
+            self._write(self._store.keep_plain_scores, plain)
+
+    def _write(self, keep: Any, lines: Sequence[Any]) -> None:
+        try:
+            self._writing.append(keep(self._version, lines))
+        except StoreError as broken:
+            session.tell_once(f"Scores were not kept: {broken}")  # they are here, and shown
+
+    def settle(self) -> None:
+        """Wait until all is written."""
+        for written in self._writing:
+            try:
+                written.result()
+            except StoreError as broken:
+                session.tell_once(f"Scores were not kept: {broken}")
+        self._writing.clear()
+
+
+def _typed(value: Any) -> str:
+    """Spell a value so that a text is not taken for what it spells."""
+    return f"t{value}" if type(value) is str else f"j{canonical_json(value)}"
+
+
+_YES_NO: Final = {0.0: Result(0.0), 1.0: Result(1.0)}
+
+
+def _result_of(line: ScoreLine | PlainScore | None) -> Result | None:
+    if line is None:
+        return None
+    if line.parts is not None:
+        return Result(float("nan") if line.score is None else line.score, None, json.loads(line.parts))
+    if line.score is None:
+        return NO_SCORE
+    return _YES_NO.get(line.score) or Result(line.score)

@@ -1,0 +1,162 @@
+"""The tolerant readers of the service's bodies: where a body has its status, output, error, ids and secret. Pure.
+
+Rule of this file: each thing that is UNKNOWN of the service's bodies is read in exactly one function here, so that one
+line fixes it once somebody knows; nothing raises, whatever comes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fh_notebook.contract.models import Answer
+from fh_notebook.contract.retry import code_of
+from fh_notebook.html import printable
+from fh_notebook.values import MASK, Secret, redact, shared_secret
+
+__all__ = [
+    "error_of",
+    "ids_of_body",
+    "masked_body",
+    "output_of",
+    "parse",
+    "sayable",
+    "secret_of",
+    "status_of",
+    "text_of_page",
+]
+
+
+def status_of(body: Mapping[str, Any], status_code: int) -> str:
+    """The word that the body uses, as it is; else what a 2xx must mean."""
+    for name in ("run_status", "status"):
+        word = body.get(name)
+        if isinstance(word, str) and word.strip():
+            return sayable(word.strip())
+    if body.get("error"):
+        return "failed"
+    if "output" in body:
+        return "completed"
+    return "queued" if status_code == 202 else "unknown"
+
+
+def output_of(body: Mapping[str, Any]) -> Any:
+    """The output wherever a known body has it (CONTRACT sections 1, 3 and 6); UNKNOWN whether `data` ever holds it."""
+    data = body.get("data")
+    inner = data if isinstance(data, Mapping) else {}
+    for place, name in ((inner, "output"), (body, "output"), (inner, "response"), (body, "output_content")):
+        if place.get(name) is not None:
+            return place[name]
+    return data if isinstance(data, str) and data else None
+
+
+def error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]:
+    """The error's words and its stable code, of both generations of bodies and of callback events.
+
+    Beside a run that did not fail, a `message` is only a remark; an `error` is an error wherever it stands.
+    """
+    if not isinstance(body, Mapping):
+        return None, None
+    code = code_of(body)
+    data = body.get("data")
+    names = ("message", "error", "error_message") if failed else ("error", "error_message")
+    for place in (body, data if isinstance(data, Mapping) else {}):
+        for name in names:
+            value = place.get(name)
+            if isinstance(value, Mapping):
+                value = value.get("message") or value.get("error") or json.dumps(value, ensure_ascii=False)
+            if isinstance(value, str) and value.strip():
+                return redact(value.strip()), code
+    return None, code
+
+
+def ids_of_body(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
+    """Ids from the body, also inside `data`; a request id from the headers when the body has none."""
+    places = [body, body.get("data")] if isinstance(body, Mapping) else []
+
+    def find(name: str) -> str | None:
+        for place in places:
+            value = place.get(name) if isinstance(place, Mapping) else None
+            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+                return sayable(str(value))
+        return None
+
+    return {"request_id": find("request_id") or headers.get("x-request-id"), "run_id": find("run_id")}
+
+
+_TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
+
+
+def text_of_page(answer: Answer, body: Any) -> str:
+    """Say in words what an error answer without words was: an HTML page of a proxy, an empty body, other text."""
+    name = f"HTTP {answer.status_code}"
+    if body in ("", None):
+        return f"{name} with an empty body"
+    if isinstance(body, str):
+        title = _TITLE.search(body[:20_000])
+        if title:
+            return f"{name} with a web page in place of JSON: {printable(' '.join(title[1].split()))!r}"
+        return f"{name} with text in place of JSON: {printable(redact(' '.join(body[:200].split())))!r}"
+    return f"{name} without a message"
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON value of `body`; else its text; an empty body is an empty text."""
+    try:
+        return _read(body.decode(json.detect_encoding(body), "surrogatepass"))  # as `json.loads` reads bytes
+    except (ValueError, RecursionError):
+        text = body.decode("utf-8", "replace").strip()
+    try:
+        return _read_odd(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _whole(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
+
+
+# Made once: `json.loads` makes a decoder at each call that has options.
+_read: Final = json.JSONDecoder(parse_constant=str).decode  # NaN and Infinity are not JSON: kept as the words they are
+# An answer that is paid for is not lost over one broken byte, nor over a number that is too long for Python (4,300
+# digits by default), which stays the text that it is.
+_read_odd: Final = json.JSONDecoder(parse_constant=str, parse_int=_whole).decode
+
+
+def masked_body(body: Any) -> Any:
+    """The raw body without secrets, wherever they stand: it is kept and shown.
+
+    The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
+    """
+    try:
+        return _masked_deep(body)
+    except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
+        return "(nested too deeply to be kept as it came)"
+
+
+def _masked_deep(body: Any) -> Any:
+    if isinstance(body, str):
+        return redact(body)
+    if isinstance(body, dict):  # JSON's own; asking for a Mapping takes as long as all the rest
+        return {k: MASK if k == "webhook_secret" and v else _masked_deep(v) for k, v in body.items()}
+    return [_masked_deep(item) for item in body] if isinstance(body, list) else body
+
+
+def secret_of(body: Mapping[str, Any]) -> Secret | None:
+    """The signing secret, at the top or in `data`."""
+    data = body.get("data")
+    for place in (body, data if isinstance(data, Mapping) else {}):
+        found = place.get("webhook_secret")
+        if isinstance(found, str) and found:
+            return shared_secret(found)
+    return None
+
+
+def sayable(text: str) -> str:
+    """A word or id without half characters, which no file and no terminal can take."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,175 @@
+"""A form over rows without its widgets: what each Start variable takes, and the batch that Run begins.
+
+Rule of this file: it builds without a key or a service, as every form; a client is looked for when calls are counted or
+made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook import session
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.person import in_a_cell
+from fh_notebook.batching.start import batch
+from fh_notebook.batching.stopping import going_on_by
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.notebook.form_choice import Choice
+from fh_notebook.notebook.form_core import NAMELESS
+from fh_notebook.notebook.form_grow import Grown, is_placeholder
+from fh_notebook.notebook.form_over import From, RowMapping
+from fh_notebook.notebook.notices import running_shell
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+
+__all__ = ["BatchCore"]
+
+GO_ON = "press Run again, or form.batch.resume()"
+
+
+class BatchCore:
+    """What a form over rows knows and does.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        What is run.
+    rows : DataFrame, iterable of mappings, or path
+        As :func:`fh_notebook.batch` takes them.
+    variants, values, client
+        As :func:`fh_notebook.form`.
+
+    Raises
+    ------
+    InputError
+        The rows cannot be read, or there is no such variant.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        rows: Any,
+        *,
+        variants: str | Iterable[str] | None = None,
+        values: Mapping[str, Any] | None = None,
+        client: Client | AsyncClient | None = None,
+    ) -> None:
+        if values is not None and not isinstance(values, Mapping):
+            raise InputError(f"values is {short(values)}; give a mapping of Start variables to constants")
+        self.deployment = deployment
+        self.choice = Choice(deployment, variants)
+        self.mapping = RowMapping(deployment, rows, values)
+        self.batch: Batch | None = None
+        self.tell: Callable[[], object] = lambda: None
+        """Called after a panel has changed the mapping or the deployment."""
+        self._given = rows
+        self.lock = threading.Lock()
+        self._client = client
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that keeps Run from starting: of the mapping, and of the first rows."""
+        nameless = [NAMELESS] if is_placeholder(self.deployment.name) else []
+        return [*nameless, *self.mapping.preview().problems, *filter(None, [self.choice.problem])]
+
+    @property
+    def running(self) -> bool:
+        """Whether the batch makes calls."""
+        return self.batch is not None and self.batch.running
+
+    @property
+    def secrets(self) -> Secrets:
+        """Which of the variables are never shown."""
+        return Secrets.of(self.deployment.inputs)
+
+    def requests(self) -> list[InvokeRequest]:
+        """Return what is sent for the first row, its secrets masked."""
+        first = self.mapping.preview().inputs[:1]
+        return self.choice.requests(first[0]) if first else []
+
+    @property
+    def copied_as(self) -> Sequence[str]:
+        """In which ways the batch can be written out: curl makes one call, and no batch."""
+        return ("cell", "Python")
+
+    def written(self, way: str, base_url: str = "") -> str:
+        """Return the batch written out; the rows by the name that the notebook has for them, else ``rows``.
+
+        Raises
+        ------
+        InputError
+            It cannot be written so.
+        """
+        from fh_notebook.notebook.copy_over import as_cell_over, as_python_over
+
+        write = as_cell_over if way == "cell" else as_python_over
+        choice = self.choice
+        rows = _name_of(self._given)
+        return write(self.mapping, choice.chosen, rows=rows, repeats=choice.repeats, delivery=choice.delivery)
+
+    def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
+        """Take as constants what an earlier call sent, where no column is taken.
+
+        Returns
+        -------
+        list of str
+            The secrets that are missing now: the store keeps none.
+        """
+        self.mapping.take_past(values)
+        self.tell()
+        sources = self.mapping.sources
+        return [name for name in masked if name in sources and sources[name].kind is From.NOTHING]
+
+    def grow(self, grown: Grown) -> None:
+        """Go on with a deployment that has grown; what was chosen stays."""
+        self.deployment = grown.deployment
+        self.choice.moved_to(grown.deployment)
+        self.mapping.moved_to(grown.deployment)
+        self.tell()
+
+    def find_client(self) -> Client:
+        """Return whom to ask; it may wait for a person."""
+        return session.client_for(self._client)
+
+    def start(self, *, progress: Any = True) -> Batch:
+        """Begin the batch in the background; every row is checked before the first call.
+
+        Raises
+        ------
+        InputError
+            Something does not fit.
+        SettingsError
+            It is running already.
+        """
+        if problems := self.problems:
+            raise InputError(problems)
+        with self.lock:
+            if self.running:
+                raise SettingsError("the form's batch is running; wait for it, or cancel it first")
+            with in_a_cell(), going_on_by(GO_ON):
+                self.batch = batch(
+                    self.mapping.rows,
+                    self.deployment,
+                    variants=list(self.choice.chosen),
+                    inputs=self.mapping.inputs(),
+                    repeats=self.choice.repeats,
+                    client=self.find_client(),
+                    wait=False,
+                    progress=progress,
+                    delivery=self.choice.delivery,  # type: ignore[arg-type]  # one of them: `Choice` has checked it
+                )
+            return self.batch
+
+
+def _name_of(rows: Any) -> str:
+    """Return the name by which the notebook knows these rows."""
+    names = getattr(running_shell(), "user_ns", {})
+    found = (name for name, value in list(names.items()) if value is rows and not name.startswith("_"))
+    return next((name for name in found if name.isidentifier()), "rows")

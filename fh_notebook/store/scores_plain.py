@@ -1,0 +1,65 @@
+"""Table ``plain_scores``: what scorers said of lines of a table, which are no answers of the service.
+
+Rule of this file: such a line is known by the hash of all that a scorer may read of it, and nothing of it is kept but
+that hash; so the same line in another table, or in another order, has its score at once. These scores leave by their
+age, and with everything.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["CREATE", "PlainScore", "count", "forget", "known", "write"]
+
+CREATE: Final = (
+    """CREATE TABLE plain_scores (
+        content TEXT NOT NULL,
+        scorer TEXT NOT NULL,
+        score REAL,
+        parts TEXT,
+        scored_at REAL NOT NULL,
+        PRIMARY KEY (content, scorer)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+class PlainScore(NamedTuple):
+    """One score as it is kept."""
+
+    content: str
+    """The hash of what was scored."""
+    score: float | None
+    """``None``: there was nothing to score by."""
+    parts: str | None
+    """JSON: what the score is made of."""
+
+
+def write(connection: sqlite3.Connection, scorer: str, lines: Iterable[PlainScore], *, now: float) -> None:
+    """Keep scores in the place of earlier ones."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO plain_scores VALUES (?, ?, ?, ?, ?)",
+        ((line.content, scorer, line.score, line.parts, now) for line in lines),
+    )
+
+
+def known(connection: sqlite3.Connection, scorer: str, contents: Iterable[str]) -> Iterator[PlainScore]:
+    """Yield what one scorer said of these lines, in no order."""
+    found = connection.execute(
+        "SELECT content, score, parts FROM json_each(?) AS wanted CROSS JOIN plain_scores"
+        " ON plain_scores.content = wanted.value AND scorer = ?",
+        (json.dumps(list(contents)), scorer),
+    )
+    return map(PlainScore._make, found)
+
+
+def forget(connection: sqlite3.Connection, *, before: float | None = None) -> None:
+    """Remove all of them, or those that were scored before."""
+    connection.execute("DELETE FROM plain_scores WHERE ?1 IS NULL OR scored_at < ?1", (before,))
+
+
+def count(connection: sqlite3.Connection) -> int:
+    """Return how many scores of tables are kept."""
+    return int(connection.execute("SELECT count(*) FROM plain_scores").fetchone()[0])
