@@ -203,7 +203,7 @@ class _Columns:
     def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
         """The columns that are the same on all these lines, as text; a password's never."""
         if self._shown is None:
-            secret = self._taken.secret()
+            secret = self._taken.secret().columns
             found = ((name, _values(self._taken, name)) for name in self._names if name not in secret)
             self._shown = [(name, values) for name, values in found if values is not None]
         told = []
