@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fh_notebook import local, store
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.forgetting import forget
+    from fh_notebook.batching.handover import merge_ratings
     from fh_notebook.batching.history import history
     from fh_notebook.batching.mapping import const
     from fh_notebook.batching.reopen import open_batch
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.batching.batch": ("Batch",),
     "fh_notebook.batching.forgetting": ("forget",),
+    "fh_notebook.batching.handover": ("merge_ratings",),
     "fh_notebook.batching.history": ("history",),
     "fh_notebook.batching.mapping": ("const",),
     "fh_notebook.batching.reopen": ("open_batch",),
@@ -182,6 +184,7 @@ __all__ = [
     "invoke",
     "last_batch",
     "local",
+    "merge_ratings",
     "number",
     "open_batch",
     "parse_event",

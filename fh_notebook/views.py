@@ -20,6 +20,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Run.save_assets": ("fh_notebook.client.assets", "save_assets"),
     "PendingRun.show": ("fh_notebook.notebook.pending_view", "show"),
     "LocalHive.client": ("fh_notebook.session", "client_of_hive"),
+    "Comparison.rate": ("fh_notebook.notebook.rate", "show_rater"),
     "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),
     "Comparison.browse": ("fh_notebook.notebook.browse", "browse"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),

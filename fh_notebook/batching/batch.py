@@ -36,6 +36,9 @@ class Batch:
     It can be awaited while it runs in the background (``wait=False``).
     """
 
+    _file_store: Any = None
+    """Of a batch out of a file: the store in memory that its answers are in."""
+
     def __init__(self, control: Control, about: Mapping[str, Any] | None = None) -> None:
         self._control = control
         self._about = about
@@ -153,6 +156,27 @@ class Batch:
             It cannot be written there, pyarrow is not installed, or the batch is running.
         """
         return to_parquet(self, path)
+
+    def to_fhb(self, path: str | PathLike[str]) -> Any:
+        """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
+
+        ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;
+        ``fh.merge_ratings("triage.fhb")`` takes the ratings in it back. Inputs and outputs lie in it in plain text; no
+        key is in it, nor what a password Start variable held.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.fhb``.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        from fh_notebook.batching.handover import to_fhb
+
+        return to_fhb(self, path)
 
     def plot(self, kind: str = "limits") -> Any:
         """Return the figure of how many calls the service let through at once, and when it refused some.

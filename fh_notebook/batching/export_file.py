@@ -28,6 +28,7 @@ _METHODS: Final = {
     ".tsv": "to_csv",
     ".xlsx": "to_excel",
     ".parquet": "to_parquet",
+    ".fhb": "to_fhb",
 }
 _CURES: Final = {".xls": "the present format of Excel is .xlsx", ".txt": "name it .csv or .tsv"}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fh_notebook import session
 from fh_notebook.batching.agenda import Agenda
@@ -27,16 +28,19 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["open_batch"]
+__all__ = ["batch_of", "open_batch"]
+
+B = TypeVar("B", bound=Batch)
 
 
-def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batch:
-    """Return a batch that is kept, by its name; nothing is called.
+def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | None = None) -> Batch:
+    """Return a batch that is kept, by its name, or one that somebody handed over, by its file; nothing is called.
 
     Parameters
     ----------
-    name : str
-        As :func:`fh_notebook.history` lists it.
+    name : str or path
+        As :func:`fh_notebook.history` lists it; or a file that ``batch.to_fhb("triage.fhb")`` wrote, which is read as a
+        stranger's: nothing in it is run. Such a batch can be looked at, compared and rated, and calls nothing.
     client : Client or AsyncClient, optional
         Whom ``resume()`` asks; the session's own by default.
 
@@ -49,7 +53,7 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
     Raises
     ------
     InputError
-        No batch of this name is kept; with the nearest name.
+        No batch of this name is kept; with the nearest name. Or the file is not there, or none of ours.
     SettingsError
         Nothing is kept at all (``store=None``), or the batch is another workspace's.
 
@@ -65,14 +69,28 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
     ...     fh.open_batch("shouts", client=client).frame["output"].tolist()
     ['A']
     """
+    from fh_notebook.batching.handover import is_file_name, open_file
+
+    if isinstance(name, os.PathLike) or is_file_name(name):
+        return open_file(name)
     store = session.store()
     if store is None:
         raise SettingsError("nothing is kept (store=None), so no batch can be opened; fh.configure(store=...) keeps")
     caller = session.client_for(client)
-    record = _found(store, name, caller.workspace)
+    return batch_of(store, _found(store, name, caller.workspace), caller, of=Batch)
+
+
+def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) -> B:
+    """Return the batch that a record and what lies beside it in a store mean.
+
+    Raises
+    ------
+    InputError
+        It was kept without its rows.
+    """
     arms = [list(arm) for arm in record.plan.get("arms", ())]
     if not arms:
-        raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=name)
+        raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=record.name)
     kept = KeptJobs(store, record.id, arms, index_names=record.plan.get("index"))
     source = KeptSource(kept, record.plan.get("rows"))
     outcomes = Outcomes()
@@ -110,7 +128,7 @@ def open_batch(name: str, *, client: Client | AsyncClient | None = None) -> Batc
         created=record.created_at,
         hashes=record.plan.get("schema_sha256", {}),
     )
-    return Batch(control, about)
+    return of(control, about)
 
 
 def _found(store: Store, name: str, workspace: str) -> BatchRecord:

@@ -21,6 +21,7 @@ from fh_notebook.comparing.needing import has_scipy
 from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import ALPHA, Pair, all_pairs, pairs_table
 from fh_notebook.comparing.power import POWER, power_table
+from fh_notebook.comparing.rating_part import Rating
 from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.scoring_again import Rescoring
 from fh_notebook.comparing.scoring_many import ManyScores
@@ -91,7 +92,7 @@ def compare(
     return made
 
 
-class Comparison(ManyScores, Showing):
+class Comparison(ManyScores, Rating, Showing):
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
     Attributes

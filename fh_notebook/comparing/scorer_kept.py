@@ -47,16 +47,20 @@ class Keeper:
         self._columns = scorer.columns
         self._writing: list[Committed[None]] = []
         try:
-            self._store: Store | None = session.store()
+            self._own: Store | None = session.store()
         except StoreError as broken:
-            self._store = None
+            self._own = None
             session.tell_once(f"Scores are not kept: {broken}")
+        self._store = self._own
 
     def marks_of(self, found: Sequence[Observation]) -> list[Mark | None]:
         """Return under what the scores of these runs are kept; ``None`` where they cannot be."""
+        # A batch out of a file has a store of its own, whose lines have other numbers than the session's.
+        of_file = next((o.store for o in found if o.store is not None), None)
+        self._store = self._own if of_file is None else of_file
         if self._store is None:
             return [None] * len(found)
-        return [self._mark(o) for o in found]
+        return [self._mark(o) if o.store is of_file else None for o in found]
 
     def _mark(self, observation: Observation) -> Mark | None:
         try:

@@ -38,6 +38,8 @@ class Observation:
     """By the names of the tidy frame, whether it came out of a batch or of a frame."""
     line: int = 0
     """Of the answer in the store; 0 where it is not known: then its scores are not kept."""
+    store: Any = field(default=None, repr=False, compare=False)
+    """The store that the line is of; ``None`` is the session's."""
 
     @property
     def completed(self) -> bool:
@@ -95,7 +97,8 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
         if pair_on not in row:
             raise InputError(no_column(pair_on, list(row), "pair_on"))
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
-        found.append(Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line))
+        of_file = batch._file_store
+        found.append(Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file))
     return found
 
 

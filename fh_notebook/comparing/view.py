@@ -225,6 +225,7 @@ def pairs_html(cmp: Comparison) -> html.Html | None:
 TESTS: Final = {
     "mcnemar_exact": "McNemar, exact",
     "wilcoxon": "Wilcoxon",
+    "sign": "sign test, exact",
     "none": "none (fewer than 6 pairs)",
 }
 

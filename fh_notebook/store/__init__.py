@@ -18,6 +18,8 @@ a new line, and readers take the newest that serves. The workspace key and signi
     rows.py         table rows: the source columns of its rows
     scores.py       table scores: what scorers said of answers
     scores_plain.py table plain_scores: what they said of lines of tables
+    ratings.py      table ratings: what people said of outputs that they read blind
+    handover.py     one batch with its answers and ratings as a file of its own, and such a file read with suspicion
     claims.py       table claims: what was about to be sent, and by whom
     pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it

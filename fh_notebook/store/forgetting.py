@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from fh_notebook.store import scores_plain
+from fh_notebook.store import ratings, scores_plain
 
 __all__ = ["Which", "forget", "running"]
 
@@ -88,13 +88,16 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
         scores_plain.forget(connection, before=which.before.timestamp() if which.before is not None else None)
     condition, values = which.of_batches()
     emptied = connection.execute(
-        f"SELECT id, name FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"
+        f"SELECT id, name, workspace FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"
         " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace)",
         values,
     ).fetchall()
-    for number, name in emptied:
+    if which == Which():  # everything, also what people said of tables, which no batch has
+        ratings.forget(connection, None)
+    for number, name, workspace in emptied:
         for table in ("jobs", "rows"):
             connection.execute(f"DELETE FROM {table} WHERE batch = ?", (number,))
         connection.execute("DELETE FROM claims WHERE batch = ?", (name,))
+        ratings.forget(connection, name, workspace)
         connection.execute("DELETE FROM batches WHERE id = ?", (number,))
     return gone

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from fh_notebook.store import answers, batches, claims, jobs, rows, scores, scores_plain
+from fh_notebook.store import answers, batches, claims, jobs, ratings, rows, scores, scores_plain
 from fh_notebook.store.answers import Inputs, Kept, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.scores_plain import PlainScore
@@ -170,3 +171,18 @@ class Reading:
     def count_scores(self) -> int:
         """Return how many scores are kept, of answers and of lines of tables."""
         return self._read(lambda c: scores.count(c) + scores_plain.count(c))
+
+    # --- ratings
+
+    def ratings_of(self, items: Iterable[str]) -> list[RatingLine]:
+        """Return the ratings of these items, also those taken back, the oldest first."""
+        wanted = list(items)
+        return self._read(lambda c: list(ratings.of_items(c, wanted)))
+
+    def ratings_of_batch(self, batch: str | None = None, workspace: str | None = None) -> list[RatingLine]:
+        """Return the ratings of one batch's outputs, or all of them, the oldest first."""
+        return self._read(lambda c: list(ratings.of_batch(c, batch, workspace)))
+
+    def count_ratings(self) -> int:
+        """Return how many ratings are kept, those taken back included."""
+        return self._read(ratings.count)

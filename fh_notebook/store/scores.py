@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["CREATE", "ScoreLine", "count", "known", "of_answers", "write"]
+__all__ = ["CREATE", "ScoreLine", "count", "known", "lines_of", "of_answers", "write"]
 
 CREATE: Final = (
     """CREATE TABLE scores (
@@ -68,6 +68,16 @@ def of_answers(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterat
         (json.dumps(list(answers)),),
     )
     return iter(found.fetchall())
+
+
+def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, ScoreLine]]:
+    """Yield (answer, scorer, its line) for all scores of these answers, as they are kept."""
+    found = connection.execute(
+        "SELECT scorer, answer, of, score, parts FROM json_each(?) AS wanted CROSS JOIN scores"
+        " ON scores.answer = wanted.value",
+        (json.dumps(list(answers)),),
+    )
+    return ((line[1], line[0], ScoreLine(*line[1:])) for line in found.fetchall())
 
 
 def count(connection: sqlite3.Connection) -> int:

@@ -20,7 +20,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, rows, scores, scores_plain
+from fh_notebook.store import answers, batches, claims, forgetting, jobs, owners, ratings, rows, scores, scores_plain
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Asked, Claim
@@ -31,6 +31,7 @@ from fh_notebook.store.keys import job_key
 from fh_notebook.store.masking import masked
 from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
+from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.reading import Reading
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.scores import ScoreLine
@@ -204,6 +205,20 @@ class Store(Reading):
         """Keep what one version of a scorer said of lines of tables."""
         now = self._now().timestamp()
         return self.put(lambda c: scores_plain.write(c, scorer, lines, now=now))
+
+    def keep_ratings(self, lines: Sequence[RatingLine], undone: Sequence[str] = ()) -> Committed[None]:
+        """Keep what a person said of outputs, and take back the ratings of these uids, in one transaction."""
+        now = self._now().timestamp()
+
+        def write(connection: sqlite3.Connection) -> None:
+            ratings.write(connection, lines)
+            ratings.undo(connection, undone, now=now)
+
+        return self.put(write)
+
+    def merge_ratings(self, lines: Sequence[RatingLine]) -> Committed[tuple[int, int]]:
+        """Take ratings of another store over; the future has how many were new, and how many it took back."""
+        return self.put(lambda c: ratings.merge(c, lines))
 
     def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
         """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""

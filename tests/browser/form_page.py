@@ -47,7 +47,7 @@ def pictures(lab: Lab, name: str, form: Locator, *, height: int = 1400) -> None:
         lab.theme("light")
 
 
-def cut_off(form: Locator) -> list[str]:
+def cut_off(form: Locator, parts: str = PARTS) -> list[str]:
     """Return what of a form reaches out of it to the right or to the left."""
     found: list[str] = form.evaluate(
         """(form, parts) => {
@@ -58,7 +58,7 @@ def cut_off(form: Locator) -> list[str]:
                 return box.width && (box.left < left - 1 || box.right > right + 1);
             }).map(part => `${part.tagName} ${part.className} ${part.textContent.slice(0, 40)}`);
         }""",
-        PARTS,
+        parts,
     )
     return found
 

@@ -1,0 +1,219 @@
+"""What is rated: the pairs of outputs on the same row, or every output alone, each with the hash that it is known by.
+
+Rule of this file: a rating is of what was read. An item is the hash of its row, the runs' keys (without keys, of the
+row's own columns) and the outputs' texts, whatever order they are in; so the same outputs are the same item in another
+kernel and in another person's store, and an output that changed is another item. Of the row only columns are shown
+that are the same for all its runs: one that differs would say which is which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from itertools import combinations
+from typing import Any, Final
+
+from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.frames import RESERVED
+from fh_notebook.comparing.rating_kinds import Kind
+from fh_notebook.comparing.sources import Taken
+
+__all__ = ["Item", "Items", "items_of", "label_of", "pairs_among", "places_by_row"]
+
+TOO_DEEP: Final = "(an output that is nested too deep to be shown)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One question: two outputs of a row, or one."""
+
+    id: str
+    """Its hash."""
+    row: Any
+    a: str
+    b: str | None
+    """The variants."""
+    place_a: int
+    place_b: int | None
+    """The lines of the comparison that they are on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items:
+    """All that can be asked, and what is read of each."""
+
+    asked: tuple[Item, ...]
+    same: tuple[Item, ...]
+    """Pairs whose outputs are the same text: ties, and nobody is asked."""
+    text: Callable[[int], str]
+    """The output on a line."""
+    about: Callable[[Item], list[tuple[str, str]]]
+    """The row's own columns, those that say nothing of whose an output is."""
+
+
+def items_of(
+    taken: Taken,
+    kind: Kind,
+    *,
+    pair_on: str,
+    pairs: Sequence[tuple[str, str]],
+    variants: Sequence[str],
+    show: Sequence[str] | None = None,
+    wanted: Callable[[Any], bool] | None = None,
+    order: Callable[[Any], int] | None = None,
+    most: int | None = None,
+) -> Items:
+    """Return what can be rated: of completed runs, repeat by repeat.
+
+    Parameters
+    ----------
+    taken : Taken
+        The runs.
+    kind : Kind
+        What is asked.
+    pair_on : str
+        The column that tells which runs belong together.
+    pairs, variants : sequence
+        Which variants are compared with each other, or rated alone.
+    show : sequence of str, optional
+        The columns that are shown above the outputs; by default all of the row's own.
+    wanted : function of a row's label, optional
+        Which rows; what is not looked at costs nothing.
+    order, most : optional
+        At most so many rows with something to be asked, the first in this order.
+    """
+    columns = _Columns(taken, pair_on, show)
+    texts = _Texts(taken.lines["output"].tolist())
+    rows = places_by_row(taken)
+
+    @cache
+    def digest(variant: str, place: int) -> bytes:
+        return _digest([variant, columns.identity(place), texts.of(place)])
+
+    asked: dict[str, Item] = {}
+    same: dict[str, Item] = {}
+    with_any = 0
+    for row in rows if order is None else sorted(rows, key=order):
+        if most is not None and with_any >= most:
+            break
+        if wanted is not None and not wanted(row):
+            continue
+        of, before = rows[row], len(asked)
+        if kind.is_pair:
+            found = [(x, y, i, j) for x, y in pairs for i, j in zip(of.get(x, ()), of.get(y, ()), strict=False)]
+        else:
+            found = [(x, None, i, None) for x in variants for i in of.get(x, ())]  # type: ignore[misc]  # one, or two
+        for a, b, i, j in found:
+            read = [digest(a, i), *([digest(b, j)] if b is not None and j is not None else [])]
+            item = Item(id=_hash(row, read), row=row, a=a, b=b, place_a=i, place_b=j)
+            alike = b is not None and texts.of(i).strip() == texts.of(j).strip()
+            (same if alike else asked).setdefault(item.id, item)
+        with_any += len(asked) > before
+    by_row = {row: [place for places in of.values() for place in places] for row, of in rows.items()}
+    return Items(
+        asked=tuple(asked.values()),
+        same=tuple(same.values()),
+        text=texts.of,
+        about=lambda item: columns.shown(by_row[item.row]),
+    )
+
+
+def places_by_row(taken: Taken) -> dict[Any, dict[str, list[int]]]:
+    """Return the lines of completed runs: row -> variant -> places, in the order of the table."""
+    lines = taken.lines
+    rows: dict[Any, dict[str, list[int]]] = {}
+    columns = (lines["pair"].tolist(), lines["variant"].tolist(), lines["status"].tolist())
+    for place, (row, variant, status) in enumerate(zip(*columns, strict=True)):
+        if status == "completed":
+            rows.setdefault(row, {}).setdefault(variant, []).append(place)
+    return rows
+
+
+def pairs_among(variants: Sequence[str]) -> list[tuple[str, str]]:
+    """Return every two of the variants."""
+    return list(combinations(variants, 2))
+
+
+def label_of(row: Any) -> str:
+    """Return a row's label as it is kept."""
+    return _spelt(plain(row))
+
+
+def _hash(row: Any, read: list[bytes]) -> str:
+    return sha256(label_of(row).encode() + b"".join(sorted(read))).hexdigest()[:32]
+
+
+def _digest(read: list[str]) -> bytes:
+    return sha256(_spelt(read).encode()).digest()
+
+
+def _spelt(value: Any) -> str:
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return ascii(value)
+
+
+# Made once: `json.dumps` makes an encoder at each call that has options. ASCII, so that half a character has bytes.
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+
+
+class _Texts:
+    """The outputs as text, each made once."""
+
+    def __init__(self, outputs: Sequence[Any]) -> None:
+        self._outputs = outputs
+        self._made: dict[int, str] = {}
+
+    def of(self, place: int) -> str:
+        if place not in self._made:
+            self._made[place] = _text(self._outputs[place])
+        return self._made[place]
+
+
+def _text(output: Any) -> str:
+    if isinstance(output, str) or is_missing(output):
+        return output if isinstance(output, str) else ""
+    try:
+        return json.dumps(plain(output), ensure_ascii=False, indent=2, default=str)
+    except RecursionError:
+        return TOO_DEEP
+
+
+class _Columns:
+    """The row's own columns: what makes an item without a key, and what is shown of it."""
+
+    def __init__(self, taken: Taken, pair_on: str, show: Sequence[str] | None) -> None:
+        own = {*RESERVED, pair_on, taken.scorer}
+        names = [n for n in taken.names if n not in own and not n.startswith("out.")]
+        self._taken = taken
+        self._names = names if show is None else list(show)
+        self._keys = _values(taken, "key")
+        self._source = [] if self._keys else [(name, _values(taken, name) or []) for name in names]
+        self._shown: list[tuple[str, list[Any]]] | None = None
+
+    def identity(self, place: int) -> str:
+        """What a run is known by beside its output: the key of its job, else the row's columns."""
+        key = self._keys[place] if self._keys else None
+        return key if isinstance(key, str) else _spelt({name: plain(values[place]) for name, values in self._source})
+
+    def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
+        """The columns that are the same on all these lines, as text; a password's never."""
+        if self._shown is None:
+            secret = self._taken.secret().columns
+            found = ((name, _values(self._taken, name)) for name in self._names if name not in secret)
+            self._shown = [(name, values) for name, values in found if values is not None]
+        told = []
+        for name, values in self._shown:
+            texts = {_text(values[place]) for place in places}
+            if len(texts) == 1 and (text := texts.pop()):
+                told.append((name, text))
+        return told
+
+
+def _values(taken: Taken, name: str) -> list[Any] | None:
+    found = taken.column(name)
+    return None if found is None else found.tolist()

@@ -1,0 +1,47 @@
+"""What a rater is told at the end, when nothing is left that knowing it could sway: who won, and how far they agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.rating_kinds import Kind
+from fh_notebook.comparing.view import figure
+from fh_notebook.errors import InputError
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["result_of"]
+
+
+def result_of(cmp: Comparison, kind: Kind, rater: str) -> list[str]:
+    """Return the result of one rater in sentences, the names in them."""
+    labels = None if kind.is_pair or kind.is_scale else list(kind.answers)
+    scale = len(kind.answers) if kind.is_scale else None
+    try:
+        rated = cmp.rated(rater=rater, scale=scale, labels=labels)
+    except InputError as nothing:  # all were skipped
+        return [str(nothing)]
+    if not kind.is_pair:
+        share = "" if kind.is_scale else f" ({kind.answers[0]})"
+        means = [f"{line['variant']} {figure(line['mean'])}" for line in rated.summary().to_dict("records")]
+        return [f"Mean{share}: {', '.join(means)}.", rated.verdict]
+    told = []
+    for line in rated.pairs().to_dict("records"):
+        ahead, behind = ("b", "a") if line["win_rate"] >= 0.5 else ("a", "b")
+        rate, low, high = line["win_rate"], line["win_low"], line["win_high"]
+        if ahead == "a":
+            rate, low, high = 1 - rate, 1 - high, 1 - low
+        p = f", sign test p = {line['p']:.2g}" if line["test"] == "sign" else ""
+        wins, losses = (line["wins"], line["losses"]) if ahead == "b" else (line["losses"], line["wins"])
+        told.append(
+            f"{line[ahead]} is preferred to {line[behind]} on {_percent(rate)} of {counted(line['n'], 'row')} "
+            f"(95 % interval {_percent(low)} to {_percent(high)}): {wins:,} won, "
+            f"{line['ties']:,} ties, {losses:,} lost{p}."
+        )
+    return told
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,185 @@
+"""`Ratings`: what people said, as a table that can be written to a file, and what of it counts.
+
+Rule of this file: of one person and one question the newest rating that was not taken back counts; what was skipped
+counts for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook import html
+from fh_notebook.batching.cells import object_series
+from fh_notebook.batching.export import Exported, to_csv, to_parquet
+from fh_notebook.batching.frames import INSTANT, TEXT
+from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.provenance import ATTRS
+from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.comparing.rating_kinds import SKIP, TIE, Kind, kind_named
+from fh_notebook.store.ratings import RatingLine
+
+__all__ = ["Ratings", "Standing", "standing_of"]
+
+COLUMNS: Final = {
+    **dict.fromkeys(("rater", "kind"), TEXT),
+    "row": "object",
+    **dict.fromkeys(("a", "b", "shown", "choice", "preferred"), TEXT),
+    "seconds": "float64",
+    "rated_at": INSTANT,
+    "undone": "bool",
+    "counts": "bool",
+    **dict.fromkeys(("batch", "item", "uid"), TEXT),
+}
+"""The columns of :attr:`Ratings.frame` with their dtypes, which are the same whatever there is."""
+
+SHOWN: Final = ("rater", "row", "a", "b", "shown", "choice", "seconds")
+ROWS_SHOWN: Final = 10
+
+Standing = dict[str, dict[str, RatingLine]]
+"""What counts of one question: rater -> item -> rating."""
+
+
+def standing_of(lines: Sequence[RatingLine], kind: Kind) -> Standing:
+    """Return the newest rating of each person and item that was not taken back; skipped ones are none."""
+    found: Standing = {}
+    for line in sorted(lines, key=lambda line: line.rated_at):
+        if line.kind == kind.name and line.undone_at is None:
+            found.setdefault(line.rater, {})[line.item] = line
+    counting = {rater: {i: x for i, x in of.items() if x.choice != SKIP} for rater, of in found.items()}
+    return {rater: of for rater, of in counting.items() if of}
+
+
+class Ratings:
+    """Ratings of a comparison's outputs. Made by ``cmp.ratings()``.
+
+    Attributes
+    ----------
+    lines : tuple of RatingLine
+        As they are kept, the oldest first, those taken back among them.
+    """
+
+    def __init__(self, lines: Sequence[RatingLine], *, labels: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        self.lines = tuple(lines)
+        self._labels = labels
+        self._about = dict(about)
+
+    @property
+    def raters(self) -> list[str]:
+        """Whose ratings count, in the order in which they began."""
+        counting = self._counting()
+        return list(dict.fromkeys(line.rater for line in self.lines if line.uid in counting))
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The questions that were asked, the first one first."""
+        names = dict.fromkeys(line.kind for line in self.lines)
+        return [kind for name in names if (kind := kind_named(name)) is not None]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One line a rating.
+
+        Columns: ``rater``; ``kind``: ``pair``, ``scale 5`` or ``labels [...]``; ``row``; the variants ``a, b`` (``b``
+        is missing where one output was rated alone); ``shown``: ``ab`` or ``ba``, from left to right; ``choice``:
+        ``a``, ``b``, ``tie`` or ``skip``, or the number or label; ``preferred``: the variant that was chosen;
+        ``seconds``; ``rated_at``, UTC; ``undone``: it was taken back; ``counts``: it is the newest of this rater and
+        outputs, and neither taken back nor skipped; ``batch``, ``item`` (a hash of what was read), ``uid``.
+        """
+        counting = self._counting()
+        records = [self._record(line, line.uid in counting) for line in self.lines]
+        columns: dict[str, Any] = {}
+        for name, dtype in COLUMNS.items():
+            values = [record[name] for record in records]
+            if dtype == INSTANT:
+                columns[name] = pd.to_datetime(pd.Series(values, dtype="float64"), unit="s", utc=True).astype(INSTANT)
+            else:
+                columns[name] = object_series(values) if dtype == "object" else pd.Series(values, dtype=dtype)
+        frame = pd.DataFrame(columns)
+        frame.attrs[ATTRS] = dict(self._about)
+        return frame
+
+    def _counting(self) -> set[str]:
+        return {x.uid for kind in self.kinds for of in standing_of(self.lines, kind).values() for x in of.values()}
+
+    def _record(self, line: RatingLine, counts: bool) -> dict[str, Any]:
+        preferred = {"a": line.a, "b": line.b, TIE: TIE}.get(line.choice) if line.b is not None else None
+        label = self._labels.get(line.item)
+        return {
+            **line._asdict(),
+            "row": label if label is not None else _label(line.row),
+            "preferred": preferred,
+            "undone": line.undone_at is not None,
+            "counts": counts,
+        }
+
+    def to_csv(self, path: str | PathLike[str], *, mark: bool = True) -> Exported:
+        """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there.
+        """
+        return to_csv(_Table(self.frame), path, mark=mark)
+
+    def to_parquet(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as Parquet; return what was written.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or pyarrow is not installed.
+        """
+        return to_parquet(_Table(self.frame), path)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def _said(self) -> str:
+        counting = self._counting()
+        of = Counter(line.rater for line in self.lines if line.uid in counting)
+        by = ", ".join(f"{rater} {number:,}" for rater, number in of.items())
+        rest = len(self.lines) - len(counting)
+        aside = f"; {rest:,} skipped, taken back or rated again" if rest else ""
+        return f"{counted(len(counting), 'rating')}{f' ({by})' if by else ''}{aside}"
+
+    def __repr__(self) -> str:
+        return f"{html.printable(self._said())}\n{frame_text(self.frame.head(ROWS_SHOWN), SHOWN)}"
+
+    def _repr_html_(self) -> str:
+        head = html.el("div", html.el("strong", self._said()), cls="fh-head")
+        return html.el("div", html.STYLE, head, frame_html(self.frame.head(ROWS_SHOWN), SHOWN), cls="fh")
+
+
+def _label(row: str) -> Any:
+    try:
+        return json.loads(row)
+    except (ValueError, RecursionError):
+        return row
+
+
+class _Table:
+    """A table as an export takes it."""
+
+    name = "ratings"
+    running = False
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(planned=len(self.frame), done=len(self.frame))
+
+    def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
+        for begin in range(0, len(self.frame), n):
+            part = self.frame.iloc[begin : begin + n]
+            part.attrs = self.frame.attrs
+            yield part

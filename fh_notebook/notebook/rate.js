@@ -1,0 +1,341 @@
+// Blind rating by keys. Rules of this file:
+// - What a model said is set as text, never as HTML. Nothing is asked of any other machine.
+// - A key is an event with a number. Events wait in a queue, are sent in order, one message at a time, and leave the
+//   queue only when the kernel says that they are in the store; what it never says is sent again. The kernel takes the
+//   same event twice as one, so none is lost and none is double. The queue lies in localStorage too: when the kernel
+//   is killed between a key and its commit, the next one is sent what was left.
+// - The page never knows whose an output is: it has numbers of items, and texts.
+
+const AHEAD = 20; // items that are here before they are shown, so that no key waits for the kernel
+const RESEND_MS = 4000;
+const KEPT = 'fh-rate:';
+
+const CSS = `
+.fh-rate-static{display:none}
+.fh-rate{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;box-sizing:border-box;
+  color:var(--jp-ui-font-color1,inherit);border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:6px;
+  padding:10px 12px;max-width:100%;outline:none;margin:2px}
+.fh-rate *{box-sizing:border-box}
+.fh-rate:focus-within{border-color:var(--jp-brand-color1,currentColor);box-shadow:0 0 0 1px var(--jp-brand-color1,currentColor)}
+.fh-rate-head{display:flex;flex-wrap:wrap;gap:2px 14px;align-items:baseline}
+.fh-rate-head strong{font-size:14px}
+.fh-rate-dim{color:var(--jp-ui-font-color2,inherit);opacity:.9}
+.fh-rate-count{font-variant-numeric:tabular-nums;margin-left:auto}
+.fh-rate-bar{height:4px;border-radius:2px;margin:6px 0 10px;background:var(--jp-border-color2,rgba(128,128,128,.3));overflow:hidden}
+.fh-rate-bar i{display:block;height:100%;width:0;background:var(--jp-brand-color1,currentColor)}
+.fh-rate .fh-rate-about{margin:0 0 12px;display:grid;grid-template-columns:minmax(3em,max-content) minmax(0,1fr);gap:2px 12px;
+  max-height:12em;overflow:auto}
+.fh-rate .fh-rate-about dt{float:none;width:auto;padding:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit);opacity:.9;overflow-wrap:anywhere;max-width:12em}
+.fh-rate .fh-rate-about dd{float:none;width:auto;padding:0;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
+.fh-rate kbd.fh-rate-bare{margin-right:0}
+.fh-rate-panes{min-height:8em;display:flex;flex-wrap:wrap;gap:10px;align-items:stretch}
+.fh-rate-panes:has(.fh-rate-over){min-height:0}
+.fh-rate-pane{flex:1 1 230px;min-width:0;display:flex;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));
+  border-radius:4px;background:var(--jp-layout-color1,transparent)}
+.fh-rate-name{flex:none;width:26px;text-align:center;font-weight:600;padding:8px 0;
+  border-right:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color2,transparent)}
+.fh-rate-text{flex:1;min-width:0;padding:8px 10px;white-space:pre-wrap;overflow-wrap:anywhere;max-height:28em;overflow:auto;
+  font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)}
+.fh-rate-text:empty::before{content:'(empty)';opacity:.7}
+.fh-rate-keys{display:flex;flex-wrap:wrap;gap:6px;margin-top:10px}
+.fh-rate button{font:inherit;color:inherit;cursor:pointer;padding:4px 10px;border-radius:4px;min-height:28px;max-width:100%;
+  overflow-wrap:anywhere;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));
+  background:var(--jp-layout-color2,transparent)}
+.fh-rate button:hover:enabled{background:var(--jp-layout-color3,rgba(128,128,128,.2))}
+.fh-rate button:disabled{opacity:.45;cursor:default}
+.fh-rate button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}
+.fh-rate kbd{font-family:var(--jp-code-font-family,monospace);font-weight:600;font-size:12px;margin-right:6px;padding:0 5px;
+  border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));border-radius:3px;background:var(--jp-layout-color1,transparent);color:inherit}
+.fh-rate-gap{flex:1 0 8px}
+.fh-rate-foot{margin-top:8px;min-height:1.5em;display:flex;flex-wrap:wrap;gap:2px 14px}
+.fh-rate-problem{color:var(--jp-error-color1,inherit);overflow-wrap:anywhere}
+.fh-rate-problem:empty{display:none}
+.fh-rate-told p{margin:6px 0;font-weight:600;overflow-wrap:anywhere}
+.fh-rate:focus-within .fh-rate-hint{display:none}
+.fh-rate [hidden]{display:none!important}
+`;
+
+const make = (tag, cls, text) => {
+  const made = document.createElement(tag);
+  if (cls) made.className = cls;
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+
+const randomName = () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
+};
+
+// The queue of keys: kept here and in localStorage until the kernel has committed them.
+class Outbox {
+  constructor(client, send) {
+    this.client = client;
+    this.send = send;
+    this.events = [];
+    this.seq = 0;
+    this.message = 0;
+    this.inFlight = new Map(); // number of a message -> the last event in it
+    this.timer = 0;
+    this.slot = null;
+  }
+
+  open(fingerprint) {
+    const prefix = `${KEPT}${fingerprint}:`;
+    this.slot = prefix + this.client;
+    const left = [];
+    try {
+      for (const key of Object.keys(localStorage)) {
+        if (!key.startsWith(prefix) || key === this.slot) continue;
+        left.push(...JSON.parse(localStorage.getItem(key)));
+        localStorage.removeItem(key); // they are this page's now, and kept below
+      }
+    } catch { /* a page without storage has no memory, and works */ }
+    this.events = [...left.filter(event => event && typeof event === 'object'), ...this.events];
+    this.keep();
+    this.flush();
+  }
+
+  add(event) {
+    const whole = { client: this.client, seq: ++this.seq, ...event };
+    this.events.push(whole);
+    this.keep();
+    this.flush();
+    return `${whole.client}-${whole.seq}`;
+  }
+
+  keep() {
+    if (!this.slot) return;
+    try {
+      if (this.events.length) localStorage.setItem(this.slot, JSON.stringify(this.events));
+      else localStorage.removeItem(this.slot);
+    } catch { /* as above */ }
+  }
+
+  flush() {
+    if (this.inFlight.size || !this.events.length || !this.slot) return;
+    const part = this.events.slice(0, 200);
+    this.inFlight.set(++this.message, part[part.length - 1]);
+    this.timer = setTimeout(() => { this.inFlight.clear(); this.flush(); }, RESEND_MS);
+    this.send({ kind: 'events', client: this.client, message: this.message, events: part });
+  }
+
+  acknowledged(message) {
+    const last = this.inFlight.get(message);
+    if (!last) return; // it was sent again meanwhile, and that message is answered too
+    clearTimeout(this.timer);
+    this.inFlight.clear();
+    this.events.splice(0, this.events.indexOf(last) + 1);
+    this.keep();
+    this.flush();
+  }
+
+  close() { clearTimeout(this.timer); }
+}
+
+function render({ model, el }) {
+  const client = randomName();
+  const send = content => { try { model.send(content); } catch { /* no kernel: it is sent again */ } };
+  const outbox = new Outbox(client, send);
+  let state = null, current = null, shownAt = 0, asking = false, problem = '';
+  const queue = [], past = [], early = [];
+
+  // --- what there is to see
+
+  const root = make('div', 'fh-rate');
+  root.tabIndex = 0;
+  root.setAttribute('role', 'group');
+  root.setAttribute('aria-label', 'Blind rating');
+  root.setAttribute('data-lm-suppress-shortcuts', 'true'); // a key here is no command of the notebook
+  const style = make('style', '', CSS);
+  const head = make('div', 'fh-rate-head');
+  const title = make('strong', '', 'Blind rating');
+  const who = make('span', 'fh-rate-dim fh-rate-who');
+  const count = make('span', 'fh-rate-dim fh-rate-count');
+  head.append(title, who, count);
+  const bar = make('div', 'fh-rate-bar'), filled = make('i');
+  bar.append(filled);
+  const about = make('dl', 'fh-rate-about');
+  const panes = make('div', 'fh-rate-panes');
+  panes.setAttribute('aria-live', 'polite');
+  const result = make('div', 'fh-rate-told');
+  const keys = make('div', 'fh-rate-keys');
+  const foot = make('div', 'fh-rate-foot');
+  const hint = make('span', 'fh-rate-dim fh-rate-hint', 'Click here to use the keys.');
+  const saving = make('span', 'fh-rate-dim fh-rate-saving');
+  const trouble = make('span', 'fh-rate-problem');
+  trouble.setAttribute('role', 'alert');
+  foot.append(hint, saving, trouble);
+  root.append(style, head, bar, about, panes, result, keys, foot);
+  el.append(root);
+
+  const buttons = new Map();
+  const button = (choice, key, words) => {
+    const made = make('button', `fh-rate-${choice}`);
+    made.type = 'button';
+    made.append(make('kbd', words ? '' : 'fh-rate-bare', key), words);
+    made.addEventListener('click', () => press(choice));
+    buttons.set(choice, made);
+    return made;
+  };
+
+  function showKeys() {
+    buttons.clear();
+    const answers = state.answers.map((words, place) => button(String(place + 1), String(place + 1), words));
+    const tie = state.pair ? [button('tie', '0', 'a tie')] : [];
+    keys.replaceChildren(
+      ...answers, ...tie, make('span', 'fh-rate-gap'), button('skip', 's', 'skip'), button('undo', 'u', 'undo'),
+      button('result', 'r', 'show the result'),
+    );
+  }
+
+  const pane = (name, text) => {
+    const made = make('section', 'fh-rate-pane');
+    if (name) made.append(make('div', 'fh-rate-name', name));
+    made.append(make('div', 'fh-rate-text', text));
+    return made;
+  };
+
+  const isOver = () => state && !current && !queue.length && !outbox.events.length && state.left === 0;
+
+  function draw() {
+    if (!state) { count.textContent = 'loading…'; return; }
+    const change = outbox.events.reduce((sum, event) => sum + (event.choice === 'undo' ? -1 : 1), 0);
+    const done = Math.max(0, Math.min(state.total, state.total - state.left + change));
+    title.textContent = state.question;
+    who.textContent = `rater ${state.rater}`;
+    const skipped = state.skipped ? `, ${state.skipped.toLocaleString('en')} skipped` : '';
+    count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')}${skipped}`;
+    filled.style.width = `${100 * done / Math.max(1, state.total)}%`;
+    const over = isOver();
+    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', '', name), make('dd', '', text)]));
+    about.hidden = !current || !current.about.length;
+    if (current) {
+      panes.replaceChildren(...current.texts.map((text, place) => pane(state.pair ? String(place + 1) : '', text)));
+    } else {
+      panes.replaceChildren(make('div', over ? 'fh-rate-dim fh-rate-over' : 'fh-rate-dim', over ? 'Nothing is left to rate.' : 'loading…'));
+    }
+    for (const [choice, made] of buttons) {
+      made.hidden = choice === 'result' ? !over : over && choice !== 'undo';
+      made.disabled = choice === 'undo' ? !past.length : choice !== 'result' && !current;
+    }
+    if (!over) result.replaceChildren();
+    const waiting = outbox.events.length;
+    saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'saved' : 'not kept (store=None)') : '';
+    trouble.textContent = problem;
+    root.dataset.done = done;
+    root.dataset.saved = waiting ? 'no' : 'yes';
+  }
+
+  // --- what is next
+
+  function next() {
+    current = queue.shift() ?? null;
+    shownAt = performance.now();
+    refill();
+  }
+
+  function refill() {
+    if (!state) return;
+    const isDry = !queue.length && !current && state.cursor === null;
+    if (isDry && !outbox.events.length && state.left > 0) state.cursor = 0; // another page took something back
+    if (!asking && state.cursor !== null && queue.length < AHEAD) {
+      asking = true;
+      send({ kind: 'more', client, cursor: state.cursor });
+    }
+  }
+
+  function take(items, cursor) {
+    const here = new Set([...queue, ...(current ? [current] : [])].map(item => item.n));
+    for (const event of outbox.events) if (event.choice !== 'undo') here.add(event.n);
+    queue.push(...items.filter(item => !here.has(item.n)));
+    state.cursor = cursor;
+    asking = false;
+    if (current) refill(); else next();
+    while (early.length && current) rate(early.shift());
+    if (isOver()) early.length = 0;
+    draw();
+  }
+
+  // --- keys
+
+  const KEYS = { 0: 'tie', t: 'tie', s: 'skip', u: 'undo', r: 'result' };
+
+  function press(choice) {
+    if (!state) { if (choice === 'undo') early.pop(); else early.push(choice); return; }
+    if (choice === 'result') { if (isOver()) send({ kind: 'result', client }); return; }
+    if (!buttons.has(choice)) return;
+    if (choice === 'undo') { undo(); return; }
+    if (current) rate(choice);
+    else if (!isOver()) early.push(choice); // typed ahead of the kernel: it counts as soon as there is something to rate
+    draw();
+  }
+
+  function rate(choice) {
+    if (!buttons.has(choice)) return;
+    const item = current, seconds = (performance.now() - shownAt) / 1000;
+    past.push({ item, uid: outbox.add({ n: item.n, choice, seconds }) });
+    next();
+  }
+
+  function undo() {
+    if (early.length) { early.pop(); return; }
+    const last = past.pop();
+    if (!last) return;
+    outbox.add({ n: last.item.n, choice: 'undo', of: last.uid, seconds: 0 });
+    if (current) queue.unshift(current);
+    queue.unshift(last.item);
+    next();
+    draw();
+  }
+
+  root.addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.key.length !== 1 || event.key === ' ') return;
+    event.stopPropagation();
+    const key = event.key.toLowerCase();
+    const choice = KEYS[key] ?? (/^[1-9]$/.test(key) ? key : null);
+    if (!choice) return;
+    event.preventDefault();
+    if (!event.repeat) press(choice); // a key that is held down says one thing, once
+  });
+  root.addEventListener('click', event => { if (!root.contains(document.activeElement)) root.focus({ preventScroll: true }); });
+
+  // --- what the kernel says
+
+  const HEAR = {
+    state(told) {
+      state = told;
+      showKeys();
+      queue.length = past.length = 0;
+      current = null;
+      past.push(...told.past);
+      outbox.open(told.fingerprint);
+      take(told.items, told.cursor);
+    },
+    items(told) { if (state) take(told.items, told.cursor); },
+    ack(told) {
+      if (!state) return;
+      Object.assign(state, told.counts);
+      if (told.client === client) { outbox.acknowledged(told.message); problem = ''; }
+      const elsewhere = told.client === client ? new Set(told.foreign) : new Set(told.changed);
+      for (let i = queue.length - 1; i >= 0; i--) if (elsewhere.has(queue[i].n)) queue.splice(i, 1);
+      if (current && elsewhere.has(current.n)) next();
+      else if (!current) next();
+      draw();
+    },
+    problem(told) { problem = told.text; draw(); },
+    result(told) { result.replaceChildren(...told.lines.map(line => make('p', '', line))); },
+  };
+  const hear = told => { if (told && (!told.to || told.to === client) && HEAR[told.kind]) HEAR[told.kind](told); };
+  model.on('msg:custom', hear);
+  draw();
+  send({ kind: 'hello', client });
+  // The first word may be said before the kernel listens, or while it is busy: it is said again until it is heard.
+  const calling = setInterval(() => {
+    if (!state) send({ kind: 'hello', client });
+    else if (asking) { asking = false; refill(); }
+  }, RESEND_MS);
+  return () => { clearInterval(calling); outbox.close(); model.off('msg:custom', hear); };
+}
+
+export default { render };

@@ -1,0 +1,305 @@
+"""One batch as a file of its own, to be handed over; and such a file, from whomever it came, read with suspicion.
+
+Rule of this file: the file is a store with one batch in it: its jobs, rows, answers, scores and ratings, as they may be
+shown (a password's value is in no store, so in no such file), and nothing else. What is read is a stranger's: it is
+opened to be read only, must have our tables and no other thing (no view, no trigger but our own, so nothing of it can
+run), is looked at within bounds of size and time, every value by its type and every JSON text by parsing it, and only
+then copied, value by value, into a store in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import InputError
+from fh_notebook.store import answers, batches, jobs, ratings, rows, scores
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.connection import APPLICATION_ID, IN_MEMORY, MIGRATIONS, explained, open_connection
+from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.store import Store
+
+__all__ = ["BYTES_MAX", "Taken", "read_batch", "read_ratings", "write_batch"]
+
+BYTES_MAX: Final = 1 << 30
+"""Of a file: it is held in memory."""
+VALUE_MAX: Final = 64 << 20
+"""Bytes of one value: more than any answer that the client reads."""
+LOOK_S: Final = 60.0
+"""How long one statement may take on a stranger's file."""
+WINDOW: Final = 500
+FIRST_WITH_RATINGS: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What was handed over."""
+
+    record: BatchRecord
+    answers: int
+    ratings: int
+
+
+# --- writing
+
+
+def write_batch(
+    store: Store, path: Path, record: BatchRecord, lines: Iterable[int], said: Iterable[RatingLine]
+) -> Taken:
+    """Write one batch of a store to a new file.
+
+    Parameters
+    ----------
+    store : Store
+        Where the batch is kept.
+    path : Path
+        The file, which is not there yet.
+    record : BatchRecord
+        The batch.
+    lines : iterable of int
+        The answers that stand for its jobs, of whatever batch they are.
+    said : iterable of RatingLine
+        What people said of its outputs.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written.
+    """
+    with Store(path).closing() as made:
+        own = made.keep_batch(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
+        for window in store.jobs_of(record.id):
+            made.keep_plan(
+                own, window, list(store.rows_of(record.id, {job.position for job in window}).values())
+            ).result()
+        wanted, count = iter(lines), 0
+        while part := list(islice(wanted, WINDOW)):
+            found = store.answers_by_ids(part)
+            kept = store.read(lambda c, part=part: list(scores.lines_of(c, part)))  # type: ignore[misc]  # bound at once
+            _put_answers(made, record, [found[number] for number in sorted(found)], kept)
+            count += len(found)
+        told = list(said)
+        made.merge_ratings(told).result()
+    with explained(path), closing(sqlite3.connect(path)) as alone:
+        alone.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
+    return Taken(record=record, answers=count, ratings=len(told))
+
+
+def _put_answers(
+    made: Store, record: BatchRecord, found: Sequence[answers.Kept], kept: Sequence[tuple[int, str, Any]]
+) -> None:
+    """Write answers under the batch's own name, and their scores under their new numbers."""
+    lines = [_line(answer, record) for answer in found]
+    by_answer: dict[int, list[tuple[str, Any]]] = {}
+    for number, scorer, line in kept:
+        by_answer.setdefault(number, []).append((scorer, line))
+
+    def write(connection: sqlite3.Connection) -> None:
+        numbers = answers.append_all(connection, lines)
+        for answer, number in zip(found, numbers, strict=True):
+            for scorer, line in by_answer.get(answer.id, ()):
+                scores.write(connection, scorer, [line._replace(answer=number)], now=answer.kept_at.timestamp())
+
+    made.put(write).result()
+
+
+def _line(answer: answers.Kept, record: BatchRecord) -> answers.Line:
+    run = answer.run
+    return replace(
+        answers.line_of(run, key=answer.key, workspace=record.workspace, batch=record.name, kept_at=answer.kept_at),
+        run=answer.json,
+    )
+
+
+# --- reading
+
+
+def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tuple[Store, Taken]:
+    """Return a store in memory with what is in a stranger's file, and what that is.
+
+    Raises
+    ------
+    InputError
+        It is no such file, is too large, or holds what no such file holds; with the reason.
+    """
+    with _opened(path, now) as there:
+        _check_tables(there, path)
+        found = [*batches.every(there)]
+        if len(found) != 1:
+            raise _not_one(path, f"it holds {len(found)} batches, and such a file holds one")
+        (record,) = found
+        _check_record(record)
+        store = Store.in_memory()
+        try:
+            mine = replace(record, id=store.keep_batch(replace(record, id=0)).result())
+            count = _copy(there, store, record, mine.id)
+            said = list(_ratings_in(there))
+            store.merge_ratings(said).result()
+        except BaseException:
+            store.close()
+            raise
+        return store, Taken(record=mine, answers=count, ratings=len(said))
+
+
+def read_ratings(path: Path, *, now: Callable[[], float] = time.monotonic) -> list[RatingLine]:
+    """Return the ratings in somebody's file: a handed over batch, or a copy of a whole store.
+
+    Raises
+    ------
+    InputError
+        It is no such file.
+    """
+    with _opened(path, now) as there:
+        _check_tables(there, path)
+        return list(_ratings_in(there))
+
+
+@contextmanager
+def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection]:
+    """Open a file of a stranger to be read; whatever goes wrong in it is one clear line."""
+    trouble = ""
+    try:
+        if path.stat().st_size > BYTES_MAX:
+            raise _not_one(path, f"it is larger than {BYTES_MAX >> 20:,} MB")
+        with path.open("rb") as file:
+            if file.read(16) != b"SQLite format 3\x00":
+                raise _not_one(path, "it is something else")
+        with closing(_connected(path, now)) as there:
+            yield there
+        return
+    except InputError as told:
+        trouble = str(told)
+    except OSError as broken:
+        trouble = f"{path} cannot be read: {broken.strerror or broken}"
+    except sqlite3.OperationalError as broken:
+        slow = "interrupt" in str(broken)
+        trouble = str(_not_one(path, f"looking at it takes longer than {LOOK_S:.0f} s" if slow else str(broken)))
+    except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError) as broken:
+        trouble = str(_not_one(path, f"what is in it cannot be read ({type(broken).__name__})"))
+    raise InputError(trouble)
+
+
+def _connected(path: Path, now: Callable[[], float]) -> sqlite3.Connection:
+    # immutable: no log and no lock of a stranger's is looked at, and nothing is made beside the file.
+    there = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    until = now() + LOOK_S
+    there.set_progress_handler(lambda: int(now() > until), 50_000)
+    there.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_MAX)
+    there.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "mmap_size=0"):
+        there.execute(f"PRAGMA {pragma}")
+    return there
+
+
+def _check_tables(there: sqlite3.Connection, path: Path) -> None:
+    """Raise unless the file has our tables, indices and triggers, each as we make it, and nothing else."""
+    owner = int(there.execute("PRAGMA application_id").fetchone()[0])
+    version = int(there.execute("PRAGMA user_version").fetchone()[0])
+    if owner != APPLICATION_ID:
+        raise _not_one(path, "it is the SQLite file of another program")
+    if version > len(MIGRATIONS):
+        raise InputError(
+            f"{path.name} was written by a newer fh_notebook (its version is {version}, this one reads up to "
+            f"{len(MIGRATIONS)}); upgrade with pip install -U fh-notebook"
+        )
+    if version < FIRST_WITH_RATINGS:
+        raise _not_one(path, "it was written before there were ratings")
+    with closing(open_connection(IN_MEMORY, migrations=MIGRATIONS[:version])) as ours:
+        if _schema_of(there) != _schema_of(ours):
+            raise _not_one(path, "its tables are not those of such a file")
+    if (found := there.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise _not_one(path, f"it is damaged ({str(found)[:100]})")
+
+
+def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    found = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_schema LIMIT 200")
+    return {(kind, name, sql) for kind, name, sql in found if name != "sqlite_stat1"}
+
+
+def _not_one(path: Path, why: str) -> InputError:
+    return InputError(f"{path.name} is no batch that batch.to_fhb() wrote: {why}; nothing of it was used")
+
+
+# --- what is in it, value by value: STRICT tables say what is a text and what a number, not what is in the text
+
+
+def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int) -> int:
+    after = (-1, 0, 0)
+    arms = len(record.plan["arms"])
+    while window := list(jobs.of_batch(there, record.id, after=after, limit=WINDOW)):
+        for job in window:
+            if not 0 <= job.arm < arms or job.position < 0:
+                raise ValueError("a job of no arm")
+            _parsed(job.inputs, dict), _parsed(job.metadata, dict), _parsed(job.problems, list)
+        found = list(rows.of_positions(there, record.id, {job.position for job in window}))
+        for row in found:
+            _parsed(row.record, dict), _parsed(row.label, object)
+        store.keep_plan(own, window, found).result()
+        after = (window[-1].position, window[-1].repeat, window[-1].arm)
+    number = count = 0
+    while part := list(answers.behind(there, number, WINDOW)):
+        for answer in part:
+            _check_answer(answer, record)
+        kept = [line for line in scores.lines_of(there, [answer.id for answer in part]) if _is_score(line[2])]
+        _put_answers(store, record, part, kept)
+        number, count = part[-1].id, count + len(part)
+    return count
+
+
+def _check_record(record: BatchRecord) -> None:
+    plan, arms = record.plan, record.plan.get("arms")
+    _parsed(json.dumps(dict(plan)), dict)
+    if not isinstance(arms, list) or not arms or len(arms) > 10_000:
+        raise ValueError("no arms")
+    for arm in arms:
+        if not isinstance(arm, list) or len(arm) != 3 or not all(isinstance(name, str) for name in arm):
+            raise ValueError("an arm is a label, a deployment and a variant")
+    for name in ("rows", "repeats"):
+        value = plan.get(name)
+        if value is not None and (type(value) is not int or not 0 <= value < 2**31):
+            raise ValueError(f"{name} is no number")
+
+
+def _check_answer(answer: answers.Kept, record: BatchRecord) -> None:
+    told = _parsed(answer.json, dict)
+    run = Run.from_dict(told)
+    for value in (run.deployment, run.variant, run.error, run.error_code, run.request_id):
+        if value is not None and not isinstance(value, str):
+            raise TypeError("a run of something else")
+    if answer.batch != record.name or run.status != answer.status or not isinstance(run.status, str):
+        raise ValueError("an answer of another batch")
+    # What everything later reads of it, read once here.
+    _ = (run.text, run.summary(), run.may_have_run, run.elapsed_s + 0.0, run.attempts + 0, run.to_dict())
+
+
+def _is_score(line: scores.ScoreLine) -> bool:
+    if line.score is not None and math.isinf(line.score):
+        raise ValueError("a score without end")
+    if line.parts is not None:
+        _parsed(line.parts, object)
+    return True
+
+
+def _ratings_in(there: sqlite3.Connection) -> Iterator[RatingLine]:
+    for line in ratings.of_batch(there, None, None):
+        texts = (line.uid, line.rater, line.kind, line.item, line.a, line.b or "", line.shown, line.choice)
+        if any(len(text) > 10_000 for text in texts) or not all(map(math.isfinite, (line.seconds, line.rated_at))):
+            raise ValueError("a rating that nobody gave")
+        _parsed(line.row, object)
+        yield line
+
+
+def _parsed(text: str, kind: type) -> Any:
+    value = json.loads(text)
+    if not isinstance(value, kind):
+        raise TypeError(f"no {kind.__name__}")
+    return value

@@ -1,0 +1,130 @@
+"""Table ``ratings``: what people said of outputs that they read without knowing whose they are.
+
+Rule of this file: a rating is one line, and no line is ever changed but for one thing: when it was taken back
+(``undone_at``). Its ``uid`` is made where the key was pressed, so a rating that comes twice (sent again after a cut,
+merged from two files) is one line all the same. It names the outputs by their hash (``item``): a rating of an output
+that has changed since is a rating of something else.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["CREATE", "RatingLine", "count", "forget", "merge", "of_batch", "of_items", "undo", "write"]
+
+CREATE: Final = (
+    """CREATE TABLE ratings (
+        uid TEXT PRIMARY KEY,
+        rater TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        item TEXT NOT NULL,
+        batch TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        row TEXT NOT NULL,
+        a TEXT NOT NULL,
+        b TEXT,
+        shown TEXT NOT NULL,
+        choice TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        rated_at REAL NOT NULL,
+        undone_at REAL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX ratings_by_item ON ratings (item)",
+    "CREATE INDEX ratings_by_batch ON ratings (batch, workspace)",
+)
+
+
+class RatingLine(NamedTuple):
+    """One rating as it is kept."""
+
+    uid: str
+    rater: str
+    kind: str
+    """``pair``, ``scale 5``, or ``labels`` with their names as JSON."""
+    item: str
+    """The hash of the row and of the outputs that were read."""
+    batch: str
+    """Whose outputs; empty where they came from a table."""
+    workspace: str
+    row: str
+    """JSON: the label of the row."""
+    a: str
+    b: str | None
+    """The variants; an output that was rated alone has the first only."""
+    shown: str
+    """``ab`` or ``ba``: which was on the left; ``a`` of an output alone."""
+    choice: str
+    """``a``, ``b``, ``tie`` or ``skip``; of an output alone its number or its label, or ``skip``."""
+    seconds: float
+    """From the outputs' being shown to the key."""
+    rated_at: float
+    """Seconds since 1970, UTC."""
+    undone_at: float | None = None
+    """When it was taken back; such a line counts no more."""
+
+
+_COLUMNS: Final = ", ".join(RatingLine._fields)
+_PLACES: Final = ", ".join("?" * len(RatingLine._fields))
+
+
+def write(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> None:
+    """Write ratings; one whose `uid` is there already stays as it is."""
+    connection.executemany(f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({_PLACES})", lines)
+
+
+def undo(connection: sqlite3.Connection, uids: Iterable[str], *, now: float) -> None:
+    """Take ratings back; one that was taken back before stays as it is."""
+    connection.executemany(
+        "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", ((now, uid) for uid in uids)
+    )
+
+
+def merge(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> tuple[int, int]:
+    """Take ratings of another store over; return how many were new, and how many were taken back by it."""
+    new = undone = 0
+    for line in lines:
+        new += (
+            connection.execute(
+                f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({_PLACES}) RETURNING 1", line
+            ).fetchone()
+            is not None
+        )
+        if line.undone_at is not None:
+            undone += connection.execute(
+                "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", (line.undone_at, line.uid)
+            ).rowcount
+    return new, undone
+
+
+def of_items(connection: sqlite3.Connection, items: Iterable[str]) -> Iterator[RatingLine]:
+    """Yield the ratings of these items, also those taken back, the oldest first."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM ratings WHERE item IN (SELECT value FROM json_each(?)) ORDER BY rated_at, uid",
+        (json.dumps(list(items)),),
+    )
+    return map(RatingLine._make, found)
+
+
+def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str | None) -> Iterator[RatingLine]:
+    """Yield the ratings of one batch's outputs, or (``None``) all of them, the oldest first."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM ratings WHERE (?1 IS NULL OR batch = ?1) AND (?2 IS NULL OR workspace = ?2)"
+        " ORDER BY rated_at, uid",
+        (batch, workspace),
+    )
+    return map(RatingLine._make, found)
+
+
+def forget(connection: sqlite3.Connection, batch: str | None, workspace: str | None = None) -> int:
+    """Remove the ratings of one batch's outputs, or (``None``) all of them; return how many there were."""
+    return connection.execute(
+        "DELETE FROM ratings WHERE (?1 IS NULL OR batch = ?1) AND (?2 IS NULL OR workspace = ?2)", (batch, workspace)
+    ).rowcount
+
+
+def count(connection: sqlite3.Connection) -> int:
+    """Return how many ratings are kept, those taken back included."""
+    return int(connection.execute("SELECT count(*) FROM ratings").fetchone()[0])

@@ -1,0 +1,216 @@
+"""A batch as one file: handed over, opened by somebody else, rated there, and its ratings taken back; or tampered with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.store import handover
+from tests.comparing.rating import rate_by
+
+SECRET = "correct-horse-battery"
+ASKED: list[str] = []
+
+
+@fh.score.scorer(version=1)
+def letters(run: fh.Run) -> int:
+    ASKED.append(run.text)
+    return len(run.text)
+
+
+def _batch() -> tuple[fh.Batch, fh.Client]:
+    hive = fh.local.LocalHive(name="handed")
+    for name, change in (("loud", str.upper), ("low", str.lower)):
+        hive.workflow("shout", variant=name)(lambda text, token=None, change=change: {"said": change(text)})
+    inputs = {"text": fh.text(), "token": fh.text(secret=True, required=False)}
+    deployment = fh.Deployment("shout", variants=["loud", "low"], inputs=inputs)
+    client = hive.client()
+    rows = [{"text": f"Ticket {n}", "token": SECRET} for n in range(5)]
+    return fh.batch(rows, deployment, variants=["loud", "low"], client=client, name="shouts", progress=False), client
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Callable[[str], None]:
+    """Makes this process another person's: with a store of their own."""
+
+    def move(name: str) -> None:
+        session.reset()
+        fh.configure(store=tmp_path / f"{name}.sqlite3")
+
+    return move
+
+
+@pytest.fixture
+def file(tmp_path: Path, elsewhere: Callable[[str], None]) -> Iterator[Path]:
+    """A batch that was rated by anna, as a file."""
+    elsewhere("mine")
+    batch, _ = _batch()
+    cmp = fh.compare(batch, score=letters)
+    rate_by(cmp, "anna", lambda item: "a" if item.row < 3 else "skip")
+    written = batch.to_fhb(tmp_path / "triage.fhb")
+    assert (written.rows, written.answers, written.ratings) == (5, 10, 5)
+    assert "5 rows, 10 answers, 5 ratings" in repr(written)
+    yield written.path
+    session.reset()
+
+
+def test_it_is_one_file_with_the_batch_and_no_secret(file: Path) -> None:
+    """For its owner only, nothing beside it; what a password Start variable held is not in it."""
+    assert sorted(p.name for p in file.parent.iterdir() if "mine" not in p.name) == ["triage.fhb"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    content = file.read_bytes()
+    assert SECRET.encode() not in content
+    assert b"TICKET 4" in content
+
+
+def test_it_is_opened_elsewhere_with_its_answers_scores_and_ratings(
+    file: Path, elsewhere: Callable[[str], None]
+) -> None:
+    """Nothing is scored again, nothing is called, and nothing comes into the store of who opens it."""
+    mine = _frame(fh.open_batch(file))
+    elsewhere("bens")
+    ASKED.clear()
+    batch = fh.open_batch(str(file))
+    assert _frame(batch) == mine
+    assert (batch.name, batch.counts.done, batch.counts.calls) == ("shouts", 10, 0)
+    cmp = fh.compare(batch, score=letters)
+    assert ASKED == []
+    assert cmp.ratings().raters == ["anna"]
+    assert cmp.rated().pairs()["losses"].tolist() == [3]
+    store = session.store()
+    assert store is not None
+    assert (store.batches(), store.count_ratings(), store.count_scores()) == ([], 0, 0)
+    for go_on in (batch.resume, batch.retry_failed, batch.resolve_unknown):
+        with pytest.raises(SettingsError, match="came out of a file"):
+            go_on()
+
+
+def _frame(batch: fh.Batch) -> list[list[Any]]:
+    return batch.frame[["row", "variant", "status", "output", "text", "key"]].values.tolist()
+
+
+def test_it_is_rated_elsewhere_handed_back_and_merged(
+    file: Path, tmp_path: Path, elsewhere: Callable[[str], None]
+) -> None:
+    """Each rating once, however often it comes; of both people then there is an agreement."""
+    elsewhere("bens")
+    batch = fh.open_batch(file)
+    cmp = fh.compare(batch, score=letters)
+    assert cmp.rate(rater="anna").session.left == 0, "hers came along"
+    rate_by(cmp, "ben", lambda item: "a" if item.row else "b")
+    assert "anna and ben agree in 67 % of 3 pairs" in str(cmp.agreement())
+    assert batch.to_fhb(tmp_path / "back.fhb").ratings == 10
+    fh.store.export(tmp_path / "bens-copy.sqlite3")
+
+    elsewhere("mine")
+    assert repr(fh.merge_ratings(tmp_path / "back.fhb")) == "1 file by anna, ben: 5 new ratings, 5 known already"
+    assert fh.merge_ratings(tmp_path / "back.fhb", tmp_path / "bens-copy.sqlite3").new == 0
+    cmp = fh.compare(fh.open_batch("shouts", client=fh.local.LocalHive(name="handed").client()))
+    assert cmp.ratings().raters == ["anna", "ben"]
+    assert "anna and ben agree in 67 % of 3 pairs" in str(cmp.agreement())
+
+
+def _changed(file: Path, *statements: str) -> Path:
+    other = file.with_name("other.fhb")
+    shutil.copy(file, other)
+    with closing(sqlite3.connect(other, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return other
+
+
+HOSTILE = {
+    "a trigger": (
+        "CREATE TRIGGER t AFTER INSERT ON ratings BEGIN DELETE FROM answers; END",
+        "its tables are not those",
+    ),
+    "a view": ("CREATE VIEW v AS SELECT load_extension('x')", "its tables are not those"),
+    "a table more": ("CREATE TABLE songs (name)", "its tables are not those"),
+    "another index": ("CREATE INDEX i ON answers (upper(run))", "its tables are not those"),
+    "a newer version": ("PRAGMA user_version=99", "newer fh_notebook"),
+    "another program": ("PRAGMA application_id=7", "of another program"),
+    "no batch": ("DELETE FROM batches", "holds 0 batches"),
+    "no JSON": ("UPDATE jobs SET inputs = '{'", "cannot be read"),
+    "deep JSON": ("UPDATE rows SET record = replace(hex(zeroblob(50000)), '00', '[')", "cannot be read"),
+    "a run that is none": ('UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'', "cannot be read"),
+    "an arm that is none": ("UPDATE jobs SET arm = 7 WHERE position = 1 AND arm = 1", "cannot be read"),
+    "arms that are none": ("UPDATE batches SET plan = '{\"arms\": [[1, 2, 3]]}'", "cannot be read"),
+    "another status": ("UPDATE answers SET status = 'failed'", "cannot be read"),
+    "an endless rating": ("UPDATE ratings SET seconds = 9e999", "cannot be read"),
+    "a long name": ("UPDATE ratings SET rater = hex(zeroblob(9000))", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("which", HOSTILE)
+def test_what_was_tampered_with_is_refused_in_one_line(file: Path, which: str) -> None:
+    """And nothing of it is used: neither its schema's code nor its values."""
+    statement, told = HOSTILE[which]
+    with pytest.raises(InputError, match=told) as raised:
+        fh.open_batch(_changed(file, statement))
+    assert "\n" not in str(raised.value)
+
+
+def test_ratings_are_only_merged_from_a_file_that_is_whole(file: Path) -> None:
+    """Of several files all, or none."""
+    bad = _changed(file, "UPDATE ratings SET row = '{'")
+    with pytest.raises(InputError, match="cannot be read"):
+        fh.merge_ratings(file, bad)
+    with pytest.raises(InputError, match="which files"):
+        fh.merge_ratings()
+
+
+def test_what_is_no_such_file_is_one_line(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing, of another kind, cut off, changed in the middle, too large, too slow to look at."""
+    with pytest.raises(InputError, match="there is no file"):
+        fh.open_batch("nowhere.fhb")
+    (tmp_path / "notes.fhb").write_text("these are notes")
+    with pytest.raises(InputError, match="it is something else"):
+        fh.open_batch(tmp_path / "notes.fhb")
+    with pytest.raises(InputError, match="ends in .fhb"):
+        fh.open_batch(tmp_path / "notes.txt")
+    whole = file.read_bytes()
+    (tmp_path / "cut.fhb").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut.fhb is no batch"):
+        fh.open_batch(tmp_path / "cut.fhb")
+    (tmp_path / "broken.fhb").write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
+    with pytest.raises(InputError, match=r"broken.fhb is no batch"):
+        fh.open_batch(tmp_path / "broken.fhb")
+    moments = iter([0.0])
+    with (
+        pytest.raises(InputError, match="takes longer than"),
+        handover._opened(file, lambda: next(moments, 1e9)) as there,
+    ):
+        there.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+        ).fetchone()
+    monkeypatch.setattr(handover, "BYTES_MAX", 1 << 20)
+    (tmp_path / "large.fhb").write_bytes(b"SQLite format 3\x00" + bytes(1 << 20))
+    with pytest.raises(InputError, match="larger than 1 MB"):
+        fh.open_batch(tmp_path / "large.fhb")
+
+
+def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: Callable[[str], None]) -> None:
+    """One line, with what it must end in."""
+    elsewhere("mine")
+    batch, _ = _batch()
+    with pytest.raises(SettingsError, match=r"must end in '\.fhb'"):
+        batch.to_fhb(tmp_path / "triage.sqlite3")
+    with pytest.raises(SettingsError, match=r"batch\.to_fhb"):
+        batch.to_csv(tmp_path / "triage.fhb")
+    with pytest.raises(SettingsError, match="no folder"):
+        batch.to_fhb(tmp_path / "nowhere" / "triage.fhb")
+    written = batch.to_fhb(tmp_path / "triage.fhb")
+    assert batch.to_fhb(tmp_path / "triage.fhb").path == written.path, "an earlier one is replaced"
+    assert json.dumps([p.name for p in tmp_path.iterdir() if "part" in p.name]) == "[]"

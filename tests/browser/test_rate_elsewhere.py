@@ -1,0 +1,69 @@
+"""Blind rating in Notebook 7, and served as an app by Voila; on a scale and by labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.rate_page import KEPT, NAMES, pictures, setup, wait_until_saved
+from tests.browser.test_form_voila import _shots, run_voila
+from tests.lab import Lab
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+
+def test_in_notebook_7_while_a_cell_runs(lab: Lab) -> None:
+    """Keys count while the kernel is busy with another cell, as with a batch that is waited for."""
+    lab.place = "notebooks"
+    lab.open(
+        setup(30),
+        "rater = cmp.rate(rater='ben', scale=5, rows=10)\nrater",
+        "import time\nwhile rater.session.rated < 12:\n    time.sleep(0.05)",
+        KEPT.format(rater="ben").replace('"t" if x.choice', 'x.choice if x.choice.isdigit() else "t" if x.choice'),
+    )
+    lab.run(0)
+    of_its_own = list(lab.errors)  # Notebook 7.6 has one, on an empty page too
+    rating = lab.run(1).locator(".fh-rate")
+    expect(rating).to_contain_text("0 of 20")
+    lab.start(2)
+    rating.click(position={"x": 5, "y": 5})
+    for key in "345123451267":  # a scale to 5 has no 6 and no 7
+        lab.page.keyboard.press(key)
+    wait_until_saved(rating, 10)
+    pictures(lab, "scale", rating)
+    rating.click(position={"x": 5, "y": 5})
+    for key in "11":
+        lab.page.keyboard.press(key)
+    wait_until_saved(rating, 12)
+    lab.page.evaluate("() => window.fhRun")
+    kept = lab.run(3).inner_text()
+    assert '[12, 12, "' in kept.replace("\\", "")
+    assert "345123451211" in kept
+    assert lab.errors == of_its_own
+    assert lab.external == []
+
+
+def test_as_an_app_of_voila(browser: Browser, tmp_path: Path) -> None:
+    """Its visitor rates by labels; nothing else is there, and no name."""
+    notebook = tmp_path / "rate.ipynb"
+    cells = [setup(6), "rater = cmp.rate(rater='clara', labels=['helpful', 'rude', 'wrong'], rows=3)\nrater"]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, notebook)
+    with run_voila(notebook) as url:
+        page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
+        page.set_default_timeout(60_000)
+        page.goto(url)
+        rating = page.locator(".fh-rate")
+        expect(rating).to_contain_text("0 of 6", timeout=60_000)
+        rating.click(position={"x": 5, "y": 5})
+        for key in "1231":
+            page.keyboard.press(key)
+        wait_until_saved(rating, 4)
+        page.screenshot(path=_shots(tmp_path) / "rate-voila.png", full_page=True)
+        expect(page.locator(".fh-rate-static")).to_be_hidden()
+        assert not any(name in page.content() for name in NAMES)
+        page.context.close()

@@ -1,0 +1,47 @@
+"""Agreement beyond chance, against statsmodels and by the papers' own definitions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
+
+from fh_notebook.comparing.kappa import cohen, fleiss, table_of
+
+ATTRIBUTES = pytest.mark.parametrize("seed", range(5))
+
+
+@ATTRIBUTES
+@pytest.mark.parametrize("ordered", [False, True])
+def test_cohens_kappa_and_its_interval_are_those_of_statsmodels(seed: int, ordered: bool) -> None:
+    """Plain, and weighted by squared distances."""
+    counts = np.random.default_rng(seed).integers(0, 20, size=(4, 4)).astype(float) + np.eye(4) * 10
+    found = cohen(counts, ordered=ordered)
+    peer = cohens_kappa(counts, wt="quadratic" if ordered else None)
+    assert found.kappa == pytest.approx(peer.kappa)
+    assert (found.low, found.high) == pytest.approx((peer.kappa_low, peer.kappa_upp), abs=1e-6)
+    if not ordered:
+        assert found.agree == pytest.approx(np.trace(counts) / counts.sum())
+
+
+@ATTRIBUTES
+def test_fleiss_kappa_is_that_of_statsmodels(seed: int) -> None:
+    """And its interval is around it."""
+    rng = np.random.default_rng(seed)
+    counts = np.array([rng.multinomial(4, rng.dirichlet([0.3, 0.3, 0.3])) for _ in range(60)]).astype(float)
+    found = fleiss(counts)
+    assert found.kappa == pytest.approx(fleiss_kappa(counts))
+    assert found.low < found.kappa < found.high
+    assert fleiss(counts) == found, "the seed is fixed"
+
+
+def test_nothing_and_always_the_same_have_no_kappa() -> None:
+    """The share of agreement is there."""
+    always = cohen(table_of("aaaa", "aaaa", "ab"))
+    assert (always.n, always.agree, math.isnan(always.kappa)) == (4, 1.0, True)
+    alike = fleiss(np.array([[3.0, 0.0], [3.0, 0.0]]))
+    assert (alike.agree, math.isnan(alike.kappa)) == (1.0, True)
+    assert cohen(np.zeros((2, 2))).n == fleiss(np.zeros((0, 2))).n == 0
+    assert math.isnan(cohen(table_of("a", "b", "ab")).low), "one item has no interval"
