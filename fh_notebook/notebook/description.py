@@ -188,7 +188,7 @@ class Description:
             *(html.el("div", line) for line in self._head()),
             html.table(columns, rows) if rows else None,
             html.el("div", self._note(), cls="fh-dim") if self._note() else None,
-            html.el("div", self.example(), cls="fh-out"),
+            html.el("div", self.example(), cls="fh-out", style="white-space:pre-wrap"),
             cls="fh",
         )
 
