@@ -20,9 +20,7 @@ ENDS = {FIRST: r"Comparison of 2 variants", "how_to_voila_app": r"I was charged 
 
 def _all() -> list[Any]:
     """The first one always; the others, some three seconds each, in the long tier."""
-    return [
-        pytest.param(f, id=f.stem, marks=() if f.stem == FIRST else pytest.mark.long) for f in notebooks.shipped()
-    ]
+    return [pytest.param(f, id=f.stem, marks=() if f.stem == FIRST else pytest.mark.long) for f in notebooks.shipped()]
 
 
 @pytest.mark.parametrize("file", _all())
