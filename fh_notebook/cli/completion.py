@@ -37,9 +37,9 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the script and return 0."""
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["fh-notebook"], shell=args.shell))
+    print(shellcode(["fh-notebook"], shell=args.shell))
     return 0
 
 

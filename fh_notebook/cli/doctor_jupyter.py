@@ -15,8 +15,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fh_notebook.errors import SettingsError
-
 __all__ = ["Said", "event_loop", "kernel", "version_of", "widgets"]
 
 CLICKS_AT_ONCE: Final = (7, 4)
@@ -128,7 +126,15 @@ def event_loop() -> Iterator[Said]:
     mode = settings.current().loop
     where = "a thread of its own" if mode == "thread" else "of the kernel"
     yield Said(True, "event loop", f"{mode} ({where}); {loop.run(answer())}")
-    try:
-        loop._nesting()
-    except SettingsError as refused:
-        yield Said(mode == "thread", "event loop", f"only a thread of its own will do: {refused}")
+    if why := _nested_is_refused():
+        cure = "pip install nest_asyncio2" + ("" if mode == "thread" else ", or stay with fh.configure(loop='thread')")
+        yield Said(mode == "thread", "event loop", f"loop='nested' would be refused: {why}", cure)
+
+
+def _nested_is_refused() -> str:
+    """Why a kernel of this environment refuses the other mode (``fh_notebook/loop.py``); empty when it does not."""
+    if version_of("nest-asyncio2") is not None:
+        return ""
+    if _numbers(version_of("ipykernel") or "") >= SUBSHELLS:
+        return "nest_asyncio drops queued cells on ipykernel 7"
+    return "nest_asyncio breaks calls on Python 3.14" if sys.version_info >= (3, 14) else ""
