@@ -63,13 +63,9 @@ def test_a_committed_notebook_is_fit_to_be_read(file: Path) -> None:
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda f: f.stem)
 def test_what_a_notebook_refers_to_is_there(file: Path) -> None:
-    """Links to files beside it; one that is to come is named in TO_COME, and only until it has come."""
+    """Links to files beside it."""
     linked = set(re.findall(r"\]\(((?!https?:)[^)#]+\.ipynb)\)", file.read_text("utf-8")))
-    assert not [link for link in linked - TO_COME if not (file.parent / link).exists()]
-    assert not [link for link in TO_COME if (file.parent / link).exists()], "it has come: take it out of TO_COME"
-
-
-TO_COME = {"how_to_callback_endpoint.ipynb"}
+    assert not [link for link in linked if not (file.parent / link).exists()]
 
 
 def test_a_notebook_is_valid_json_with_stable_ids() -> None:
