@@ -15,6 +15,7 @@ __all__ = ["DOORS", "knock"]
 DOORS: Final[dict[str, tuple[str, str]]] = {
     "Client.connection": ("fh_notebook.session", "connection"),
     "Deployment.inputs": ("fh_notebook.batching.frame_schema", "schema_of_frame"),
+    "Deployment.page": ("fh_notebook.notebook.description", "page_of"),
     "Deployment.save": ("fh_notebook.store.catalog_file", "save"),
     "Deployment.from_history": ("fh_notebook.batching.history", "deployment_from_history"),
     "Run.save_assets": ("fh_notebook.client.assets", "save_assets"),

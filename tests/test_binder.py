@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 import pytest
 from packaging.requirements import Requirement
 
+from tests import environment
 from tests.lab import run_lab
 
 ROOT = Path(__file__).parents[1]
@@ -110,3 +113,59 @@ def test_jupyterlab_opens_the_quickstart(tmp_path: Path) -> None:
             opener.open(server.url + "/")
         with contextlib.closing(redirect.value) as answer:
             assert (answer.code, answer.headers["Location"].partition("?")[0]) == (302, _default_url())
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files of the repository, as Binder clones it."""
+    copy = tmp_path_factory.mktemp("binder") / "repository"
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def commands(repository: Path) -> Path:
+    """The commands of a fresh environment, in which Binder's line for pip was run in the repository."""
+    place = repository.parent / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+    _run([place / "bin" / "pip", "install", "-q", "-r", "binder/requirements.txt"], repository, place / "bin")
+    return place / "bin"
+
+
+def _run(command: Sequence[str | Path], folder: Path, commands: Path) -> str:
+    env = environment.for_process(folder.parent, PATH=os.pathsep.join([str(commands), os.environ["PATH"]]))
+    del env["PYTHONPATH"]  # it must find what was installed there, not what this test imports
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=env, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_what_binder_does_without_docker(repository: Path, commands: Path) -> None:
+    """In a fresh environment from source: the pip line, ``postBuild``, ``start``; then a notebook's imports are there."""
+    _run(["bash", "binder/postBuild"], repository, commands)
+    version = _run(["binder/start", "jupyter", "lab", "--version"], repository, commands)
+    assert re.match(r"\d+\.\d+", version.splitlines()[-1])
+    say = "import fh_notebook as fh, matplotlib, scipy; print(fh.__file__, len(fh.local.tickets()))"
+    assert _run(["python", "-c", say], repository, commands).split() == [
+        str(repository / "fh_notebook" / "__init__.py"), "93",
+    ]  # fmt: skip
+
+
+@pytest.mark.long
+def test_repo2docker_reads_it(repository: Path, commands: Path) -> None:
+    """``jupyter-repo2docker --no-build`` finds the pinned Python, the pip line, and both scripts."""
+    _run(["pip", "install", "-q", "jupyter-repo2docker"], repository, commands)
+    told = _run(["jupyter-repo2docker", "--no-build", "--debug", "."], repository, commands)
+    pinned = (BINDER / "runtime.txt").read_text().strip().removeprefix("python-")
+    assert f"python={pinned}" in told
+    assert re.search(r'pip install .*-r "?binder/requirements\.txt', told)
+    assert "./binder/postBuild" in told
+    assert "binder/start" in told

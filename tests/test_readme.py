@@ -10,11 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from fh_notebook.cli import COMMANDS
 from fh_notebook.notebook.line import parser
 from tests import environment
+from tests.kernel import Kernel
+from tests.notebooks import shipped, timeless
+from tests.picture import MAX_BYTES, PICTURE
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+CELLS = [text for kind, text in BLOCKS if not kind and text.startswith("%") and "[NAME]" not in text]
+SHELL = [line for kind, text in BLOCKS if kind in ("bash", "powershell") for line in text.splitlines()]
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))
@@ -72,3 +80,70 @@ def test_the_path_of_the_catalogues_json_schema_is_printed() -> None:
         cwd=Path(__file__).parents[1],
     )
     assert json.loads(Path(done.stdout.strip()).read_text("utf-8"))["$schema"].startswith("https://json-schema.org/")
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    """Python, cells and what they show, the catalogue, the cell's usage, and lines for a shell: nothing else."""
+    left = [text for kind, text in BLOCKS if not kind and text not in CELLS and "[NAME]" not in text]
+    assert left == [_shown()]
+    assert {kind for kind, _ in BLOCKS} == {"", "python", "yaml", "bash", "powershell"}
+
+
+def _shown() -> str:
+    """The block that is what the first cell shows."""
+    [text] = re.findall(r"ticket: \|\n.*?```\n```\n(.*?)```", README, re.DOTALL)
+    return str(text)
+
+
+def test_the_cells_run_and_show_what_stands_below(kernel: Kernel) -> None:
+    """In one kernel, as a reader goes through them; the first one's answers are those in the README."""
+    kernel.run("import pandas as pd, fh_notebook as fh\ntickets = pd.DataFrame(fh.local.tickets()).head(4)")
+    told = {}
+    for cell in CELLS:
+        request = kernel.send(cell)
+        kernel.wait(request, timeout=120)
+        assert kernel.reply(request)["status"] == "ok", kernel.text(request)
+        told[cell] = kernel.text(request)
+    assert [cell for cell in CELLS if "--over tickets" in cell]
+    first = next(cell for cell in CELLS if "--out runs" in cell)
+    assert timeless(_shown()) in timeless(told[first])
+
+
+def test_the_lines_for_a_shell_are_right() -> None:
+    """Bash reads them; the extras in them are there, and stand in the table. The two commands of old are run by CI."""
+    import tomllib
+
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    assert len(SHELL) >= 5
+    for line in SHELL:
+        assert set(re.findall(r"\w+", ",".join(re.findall(r"\.\[([\w,]+)\]", line)))) <= extras, line
+    bash = "\n".join(text for kind, text in BLOCKS if kind == "bash")
+    assert subprocess.run(["bash", "-n"], input=bash, text=True, capture_output=True).stderr == ""
+    [table] = re.findall(r"\| extra \|.*?\n\n", README, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|$)", table, re.MULTILINE)) == extras - {"test", "lint", "docs"}
+
+
+def test_the_picture_is_there_and_light() -> None:
+    """A PNG under 300 kB that `python -m tests.picture` makes."""
+    [link] = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert ROOT / link == PICTURE
+    assert PICTURE.read_bytes().startswith(b"\x89PNG\r\n")
+    assert PICTURE.stat().st_size < MAX_BYTES
+
+
+def test_every_command_and_notebook_is_named_in_it() -> None:
+    """What a newcomer could look for: the commands of fh-notebook, and each notebook by a link."""
+    for command in COMMANDS:
+        assert f"fh-notebook {command}" in README, command
+    for notebook in shipped():
+        assert f"(notebooks/{notebook.name})" in README, notebook.name
+
+
+def test_no_example_of_a_docstring_is_left_out() -> None:
+    """pytest collects them all (``--doctest-modules`` over the package), and none says that it is to be passed over."""
+    options = (ROOT / "pyproject.toml").read_text()
+    assert '"--doctest-modules"' in options
+    assert 'testpaths = ["tests", "fh_notebook"]' in options
+    assert not [
+        f for f in (ROOT / "fh_notebook").rglob("*.py") if re.search(r"doctest:\s*\+SKIP", f.read_text("utf-8"))
+    ]

@@ -6,6 +6,7 @@ plain twin.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -33,11 +34,21 @@ def one_line(value: Any, limit: int = TEXT_SHOWN) -> str:
 
     Examples
     --------
-    >>> one_line("two\nlines"), one_line("x" * 9, 5)
-    ('two lines', 'xxxx…')
+    >>> one_line("two\nlines"), one_line("x" * 9, 5), one_line({"label": "other"})
+    ('two lines', 'xxxx…', '{"label": "other"}')
     """
-    text = html.printable(" ".join(str(value)[: limit * 4].split()))
+    text = html.printable(" ".join(_spelt(value)[: limit * 4].split()))
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _spelt(value: Any) -> str:
+    """An output that is an object as the JSON that it came as, not as Python spells it."""
+    if not isinstance(value, dict | list):
+        return str(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):  # keys of a user's own frame, a loop
+        return str(value)
 
 
 def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopped | None = None) -> str:

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
+from fh_notebook.cli.completion import complete
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
 __all__ = ["main"]
 
-COMMANDS: Final = ("demo", "lab", "serve", "batch", "history", "doctor")
+COMMANDS: Final = ("demo", "lab", "serve", "batch", "history", "doctor", "completion")
 """In the order in which a newcomer meets them."""
 
 
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         The words after ``fh-notebook``; without it those of the process.
     """
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    complete(parser)
+    args = parser.parse_args(argv)
     try:
         return int(import_module(f"fh_notebook.cli.{args.command}").run(args))
     except FetchHiveError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.cli.batch_words import CODES
+from fh_notebook.cli.completion import names, variants
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -49,10 +50,12 @@ def add_parser(commands: Any) -> None:
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is called")
-    what.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
-    what.add_argument(
+    name = what.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
+    name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
+    variant = what.add_argument(
         "-v", "--variant", action="append", metavar="VARIANT", help="again for each; all that are known by default"
     )
+    variant.completer = variants  # type: ignore[attr-defined]
     what.add_argument(
         "--map", action="append", type=_pair, metavar="VARIABLE=COLUMN", help="which column a Start variable takes"
     )

@@ -19,6 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from fh_notebook.cli import doctor_jupyter
+from fh_notebook.cli.doctor_jupyter import Said, version_of
 from fh_notebook.cli.terminal import Style
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.html import printable
@@ -81,11 +83,13 @@ def run(args: argparse.Namespace) -> int:
         "Python": _python,
         "packages": _packages,
         "optional packages": _optional,
-        "event loop": _loop,
+        "kernel": lambda: _told(doctor_jupyter.kernel()),
+        "widgets": lambda: _told(doctor_jupyter.widgets()),
+        "event loop": lambda: _told(doctor_jupyter.event_loop()),
         "local hive": _hive,
         "store": _store,
         "catalogue": _catalogue,
-        "calls go to": lambda: _service(args.base_url),
+        "calls go to": lambda: _service(args.base_url, asked=args.check),
     }
     if args.check:
         checks["service"] = lambda: _answer(args.base_url)
@@ -127,13 +131,6 @@ def _python() -> Iterator[Finding]:
         yield Finding(OK, "Python", here)
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _packages() -> Iterator[Finding]:
     """What the package itself says that it needs."""
     try:
@@ -142,7 +139,7 @@ def _packages() -> Iterator[Finding]:
         yield Finding(WARNING, "fh_notebook", f"{__version__}, run from its source", "pip install -e .")
         return
     names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in needed]
-    versions = {name: _version(name) for name in names}
+    versions = {name: version_of(name) for name in names}
     if missing := [name for name, version in versions.items() if version is None]:
         yield Finding(PROBLEM, "packages", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
     there = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
@@ -150,7 +147,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _optional() -> Iterator[Finding]:
-    versions = {name: _version(name) for name in OPTIONAL}
+    versions = {name: version_of(name) for name in OPTIONAL}
     if there := ", ".join(f"{name} {version}" for name, version in versions.items() if version):
         yield Finding(OK, "optional packages", there)
     for name, version in versions.items():
@@ -162,18 +159,10 @@ def _optional() -> Iterator[Finding]:
 # --- what works
 
 
-def _loop() -> Iterator[Finding]:
-    from fh_notebook import loop, settings
-
-    async def answer() -> str:
-        return "it answers"
-
-    mode = settings.current().loop
-    yield Finding(
-        OK,
-        "event loop",
-        f"{mode} ({'a thread of its own' if mode == 'thread' else 'of the kernel'}); {loop.run(answer())}",
-    )
+def _told(lines: Iterable[Said]) -> Iterator[Finding]:
+    """What Jupyter's side says, as findings."""
+    for said in lines:
+        yield Finding(OK if said.well else WARNING, said.what, said.detail, said.cure)
 
 
 def _hive() -> Iterator[Finding]:
@@ -237,7 +226,7 @@ def _catalogue() -> Iterator[Finding]:
 # --- whom calls go to
 
 
-def _service(base_url: str | None) -> Iterator[Finding]:
+def _service(base_url: str | None, *, asked: bool) -> Iterator[Finding]:
     from fh_notebook import settings
     from fh_notebook.addresses import LOCAL
 
@@ -250,6 +239,10 @@ def _service(base_url: str | None) -> Iterator[Finding]:
     yield Finding(OK, "calls go to", where)
     if found.key is not None:
         yield Finding(OK, "key", f"{MASK} from {found.source}")
+        if not asked:
+            yield Finding(
+                OK, "service", "not asked", "fh-notebook doctor --check says whether it is reached and takes the key"
+            )
     else:
         yield from _no_key(found.hints, needed=chosen and address != LOCAL)
     if set_ := [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from fh_notebook.cli.completion import names
 from fh_notebook.cli.terminal import Style, shorten, table, terminal_width
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.html import printable
@@ -34,7 +35,8 @@ def add_parser(commands: Any) -> None:
         help="show what was run before: batches and single runs, the newest first",
         description="Show what the store of answers remembers, the newest first. Nothing is called.",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="only runs of this deployment")
+    name = parser.add_argument("name", nargs="?", metavar="NAME", help="only runs of this deployment")
+    name.completer = names  # argcomplete looks for it there
     parser.add_argument("-n", "--limit", type=int, default=LIMIT, metavar="N", help="lines (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="as a JSON list, with every column")
 

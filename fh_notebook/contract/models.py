@@ -86,6 +86,11 @@ class Deployment:
         object.__setattr__(self, "inputs", to_schema(inputs))
         object.__setattr__(self, "description", described(inputs) if description is None else description)
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Return what a notebook shows: its variants and Start variables, and a cell to begin with."""
+        shown: dict[str, Any] = views.knock("Deployment.page", self)
+        return shown
+
     def __hash__(self) -> int:
         return hash((self.name, self.variants, canonical_json(self.inputs)))
 

@@ -19,7 +19,7 @@ from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import kind_text, listed, path_text, short
 from fh_notebook.values import MASK
 
-__all__ = ["Description", "VariableLine", "variable_lines"]
+__all__ = ["Description", "VariableLine", "page_of", "variable_lines"]
 
 COLUMNS: Final = ("name", "kind", "required", "default", "choices", "description")
 DEPTH: Final = 3
@@ -188,9 +188,21 @@ class Description:
             *(html.el("div", line) for line in self._head()),
             html.table(columns, rows) if rows else None,
             html.el("div", self._note(), cls="fh-dim") if self._note() else None,
-            html.el("div", self.example(), cls="fh-out"),
+            html.el("div", self.example(), cls="fh-out", style="white-space:pre-wrap"),
             cls="fh",
         )
+
+
+def page_of(deployment: Deployment) -> dict[str, str]:
+    """Return what the value of a cell shows of a deployment, by its media type.
+
+    Examples
+    --------
+    >>> print(page_of(Deployment("greet", variants=["plain"]))["text/plain"].splitlines()[0])
+    greet
+    """
+    shown = Description(deployment)
+    return {"text/plain": repr(shown), "text/html": shown._repr_html_()}
 
 
 def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

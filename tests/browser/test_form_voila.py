@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests import environment
+from tests import environment, notebooks
 from tests.browser.form_page import cut_off, setup
 from tests.lab import _free_port
 from tests.notebook.form_hive import PASSWORD, FormHive
@@ -87,6 +88,24 @@ def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
                 assert not cut, f"at {width} pixels: {cut}"
             page.context.close()
     assert hive.got[-1]["token"] == PASSWORD
+
+
+@pytest.mark.long
+def test_the_shipped_app_is_one(browser: Browser, tmp_path: Path) -> None:
+    """The how-to's own notebook, served: its form runs against the local hive, its texts are there, its code is not."""
+    [shipped] = [file for file in notebooks.shipped() if file.stem == "how_to_voila_app"]
+    shutil.copy(shipped, tmp_path)
+    with run_voila(tmp_path / shipped.name) as url:
+        page = browser.new_context(viewport={"width": 1000, "height": 1000}).new_page()
+        page.set_default_timeout(60_000)
+        page.goto(url)
+        form = page.locator(".fh-panel")
+        form.locator("button.fh-run").click()
+        expect(form.locator(".fh-results")).to_contain_text("billing", timeout=60_000)
+        expect(page.get_by_text("How to: a form as an app")).to_be_visible()
+        assert "fh.form(" not in page.content()
+        page.screenshot(path=_shots(tmp_path) / "how_to_voila_app-served.png", full_page=True)
+        page.context.close()
 
 
 def _shots(folder: Path) -> Path:

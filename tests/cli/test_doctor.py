@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,8 @@ def test_where_all_is_well_every_line_is_ok(capsys: pytest.CaptureFixture[str]) 
         r"OK +Python: 3\.\d+\.\d+ on ",
         rf"OK +fh_notebook {re.escape(fh.__version__)}: with .*pandas \d",
         r"OK +optional packages: .*pyarrow \d",
+        r"OK +kernel: ipykernel \d\S+, IPython \d\S+: buttons ",
+        r"OK +widgets: ipywidgets 8\S+ with jupyterlab_widgets 3\S+: forms show in JupyterLab",
         r"OK +event loop: thread \(a thread of its own\); it answers",
         r"OK +local hive: a run in this process answered 'billing'",
         r"OK +store: .*store\.sqlite3 is made with the first answer",
@@ -163,6 +167,7 @@ def test_the_key_is_masked_and_its_source_is_named(monkeypatch: pytest.MonkeyPat
     assert re.search(r"^OK +calls go to: https://api\.fetchhive\.com/v1$", told, re.MULTILINE)
     assert re.search(r"^OK +key: \*\*\* from FETCH_HIVE_API_KEY$", told, re.MULTILINE)
     assert re.search(r"^OK +proxy: HTTPS_PROXY is set$", told, re.MULTILINE)
+    assert re.search(r"^OK +service: not asked\n +-> fh-notebook doctor --check ", told, re.MULTILINE)
     assert KEY[4:10] not in told
     assert "secret" not in told
 
@@ -223,3 +228,82 @@ def test_a_missing_package_says_what_it_is_for(tmp_path: Path) -> None:
     ):
         assert re.search(f"^{words}", done.stdout, re.MULTILINE), done.stdout
     assert "\n1 problem and 1 warning.\n" in done.stdout
+
+
+def _as_if(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
+    """Other versions of packages than those that are installed."""
+    real = metadata.version
+
+    def version(name: str) -> str:
+        known = versions.get(name.replace("-", "_"), real(name) if name.replace("-", "_") not in versions else None)
+        if known is None:
+            raise metadata.PackageNotFoundError(name)
+        return known
+
+    monkeypatch.setattr(metadata, "version", version)
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("7.4.0", r"OK +kernel: ipykernel 7\.4\.0, IPython \S+: buttons are heard while a cell runs$"),
+        ("7.2.1", r"warning +kernel: .*a click may wait for the next one\n +-> pip install 'ipykernel>=7\.4'$"),
+        ("6.31.0", r"OK +kernel: .*buttons wait for the running cell; Stop always works\n +-> pip install"),
+    ],
+)
+def test_what_the_kernels_buttons_can_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], version: str, words: str
+) -> None:
+    """By its version, with the cure where a newer one is better."""
+    _as_if(monkeypatch, ipykernel=version)
+    assert re.search(f"^{words}", _doctor(capsys)[1], re.MULTILINE)
+
+
+def test_a_kernel_of_another_python_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kernelspec of the user's stands before the environment's own: its notebooks would not find the package."""
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    spec = tmp_path / "jupyter-data" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    argv = ["/opt/other/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
+    code, told = _doctor(capsys)
+    assert code == 0
+    assert re.search(
+        r"^warning +kernel: .*another Python \(/opt/other/bin/python\).*\n +-> .* -m ipykernel install --user --name fetchhive",
+        told, re.MULTILINE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "words"), [(None, "without its part for pages"), ("1.1.0", "which do not fit")])
+def test_widgets_that_no_page_can_show_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], version: str | None, words: str
+) -> None:
+    """The page's part is missing, or of another age; with the cure."""
+    _as_if(monkeypatch, jupyterlab_widgets=version)
+    told = _doctor(capsys)[1]
+    assert re.search(rf"^warning +widgets: .*{words}.*\n +-> pip install --force-reinstall", told, re.MULTILINE), told
+
+
+def test_widgets_whose_files_jupyterlab_does_not_find_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The package is there, its files are not where JupyterLab looks."""
+    from jupyter_core import paths
+
+    monkeypatch.setattr(paths, "jupyter_path", lambda *parts: [])
+    assert re.search(r"^warning +widgets: .*which do not fit", _doctor(capsys)[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize(("mode", "level"), [("thread", "OK"), ("nested", "warning")])
+def test_the_other_event_loop_mode_is_told_where_it_would_break(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mode: str, level: str
+) -> None:
+    """nest_asyncio alone on ipykernel 7: a hint, and a warning for who has chosen it."""
+    _as_if(monkeypatch, ipykernel="7.4.0", nest_asyncio2=None)
+    fh.configure(loop=mode)  # type: ignore[arg-type]
+    told = _doctor(capsys)[1]
+    assert re.search(rf"^OK +event loop: {mode} \(", told, re.MULTILINE)
+    words = rf"^{level} +event loop: loop='nested' would be refused: .*\n +-> pip install nest_asyncio2"
+    assert re.search(words, told, re.MULTILINE), told

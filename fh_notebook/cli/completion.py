@@ -1,0 +1,78 @@
+"""``fh-notebook completion``: what a shell needs to complete the words of ``fh-notebook``.
+
+Rule of this file: completing asks nobody and writes nothing; a name comes from the catalogue's file or the local hive,
+and where that cannot be read, nothing is offered: a person in the middle of a line is not told of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable
+from typing import Any, Final
+
+__all__ = ["add_parser", "complete", "names", "run", "variants"]
+
+SHELLS: Final = {
+    "bash": 'eval "$(fh-notebook completion bash)"   # in ~/.bashrc',
+    "zsh": 'eval "$(fh-notebook completion zsh)"   # in ~/.zshrc, after compinit',
+    "fish": "fh-notebook completion fish | source   # in ~/.config/fish/config.fish",
+    "powershell": "fh-notebook completion powershell | Out-String | Invoke-Expression   # in $PROFILE",
+}
+"""What is put where, so that every new shell completes."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    lines = "\n".join(f"  {shell:<10}  {line}" for shell, line in SHELLS.items())
+    parser = commands.add_parser(
+        "completion",
+        help="print what makes Tab complete fh-notebook in your shell",
+        description="Print what makes Tab complete fh-notebook: commands, options, files, deployments and variants.",
+        epilog=f"put this into your shell's start-up file:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shell", choices=list(SHELLS), help="your shell")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script and return 0."""
+    from argcomplete.shell_integration import shellcode
+
+    print(shellcode(["fh-notebook"], shell=args.shell))
+    return 0
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Answer a shell that asks, and end the process then; do nothing in any other case."""
+    if "_ARGCOMPLETE" not in os.environ:
+        return
+    import argcomplete
+
+    argcomplete.autocomplete(parser, always_complete_options="long")
+
+
+def names(prefix: str, **asked: Any) -> list[str]:
+    """Return the deployments that are known and begin with `prefix`."""
+    return _beginning(_known(), prefix)
+
+
+def variants(prefix: str, parsed_args: argparse.Namespace, **asked: Any) -> list[str]:
+    """Return the variants of the deployment that was named on the line; of all, when none was."""
+    known = _known()
+    named = getattr(parsed_args, "deployment", None)
+    chosen = [known[named]] if named in known else known.values()
+    return _beginning((variant for deployment in chosen for variant in deployment.variants), prefix)
+
+
+def _known() -> dict[str, Any]:
+    try:
+        from fh_notebook import session
+
+        return dict(session.deployments())
+    except Exception:  # a catalogue that cannot be read, an address that cannot be used: `doctor` tells of them
+        return {}
+
+
+def _beginning(words: Iterable[str], prefix: str) -> list[str]:
+    return sorted({word for word in words if word.startswith(prefix)})

@@ -1,0 +1,127 @@
+"""``fh-notebook completion``: Tab completes commands, options, names and variants, in a real shell."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fh_notebook.cli import main
+from tests import environment
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is missing")
+
+CATALOGUE = "deployments:\n  triage-mine:\n    variants: [draft, live]\n  other:\n    variants: [only]\n"
+
+ASK = """
+eval "$(fh-notebook completion bash)"
+COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9 _ARGCOMPLETE_SHELL=bash
+registered=$(complete -p fh-notebook)
+function=${registered##*-F }; function=${function%% *}
+"$function" fh-notebook
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+"""What bash does at Tab: it calls the registered function with the line in its variables."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A working folder with a catalogue and some files, and a folder of commands with fh-notebook in it."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    command = commands / "fh-notebook"
+    command.write_text(f"#!{sys.executable}\nimport sys\nfrom fh_notebook.cli import main\nsys.exit(main())\n")
+    command.chmod(0o755)
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "fetchhive.yaml").write_text(CATALOGUE)
+    (work / "tickets.csv").write_text("ticket\n")
+    return work
+
+
+def _env(folder: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(folder.parent / "bin"), os.environ["PATH"]])
+    return environment.for_process(folder.parent, PATH=path, FETCH_HIVE_BASE_URL="http://127.0.0.1:9/v1")
+
+
+def _offered(folder: Path, line: str) -> list[str]:
+    """What bash would offer after `line`."""
+    done = subprocess.run(
+        ["bash", "--norc", "-c", ASK, "bash", line],
+        cwd=folder, env=_env(folder), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return [word.strip() for word in done.stdout.splitlines() if word.strip()]
+
+
+def test_bash_completes_what_is_known(folder: Path) -> None:
+    """Commands, options with their choices, deployments of the catalogue, and the variants of the one on the line."""
+    assert _offered(folder, "fh-notebook do") == ["doctor"]
+    assert set(_offered(folder, "fh-notebook ")) >= {"demo", "lab", "serve", "batch", "history", "doctor", "completion"}
+    assert _offered(folder, "fh-notebook batch --max-ca") == ["--max-calls"]
+    assert _offered(folder, "fh-notebook batch --reuse ") == ["batch", "store", "none"]
+    assert _offered(folder, "fh-notebook batch t.csv -d tri") == ["triage-mine"]
+    assert _offered(folder, "fh-notebook batch t.csv -d triage-mine -v ") == ["draft", "live"]
+    assert _offered(folder, "fh-notebook history ot") == ["other"]
+
+
+def test_a_catalogue_that_cannot_be_read_offers_nothing_and_says_nothing(folder: Path) -> None:
+    """A person in the middle of a line is not told of it."""
+    (folder / "fetchhive.yaml").write_text("deployments: [\n")
+    assert _offered(folder, "fh-notebook history ot") == []
+
+
+@pytest.fixture
+def terminal(folder: Path) -> Iterator[int]:
+    """A bash that somebody sits before, with the completion in its start-up file; its terminal."""
+    start = folder.parent / "rc"
+    start.write_text('PS1="ready> "\nbind "set enable-bracketed-paste off"\neval "$(fh-notebook completion bash)"\n')
+    ours, theirs = pty.openpty()
+    shell = subprocess.Popen(
+        ["bash", "--noprofile", "--rcfile", str(start), "-i"],
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env={**_env(folder), "TERM": "dumb"},
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    yield ours
+    shell.kill()
+    shell.wait()
+    os.close(ours)
+
+
+def _until(terminal: int, text: str) -> str:
+    seen, end = "", time.monotonic() + 60
+    while text not in seen and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.5)[0]:
+            seen += os.read(terminal, 4096).decode(errors="replace")
+    assert text in seen, seen
+    return seen
+
+
+def test_tab_in_a_terminal(terminal: int) -> None:
+    """A person types half a word and presses Tab: the rest is there, files too."""
+    _until(terminal, "ready> ")
+    os.write(terminal, b"fh-notebook doc\t")
+    _until(terminal, "doctor ")
+    os.write(terminal, b"\x15fh-notebook batch tick\t")
+    _until(terminal, "tickets.csv")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_the_script_of_each_shell_is_one(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the command; the shell itself reads it without complaint, where it is installed."""
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "fh-notebook" in script
+    assert "_ARGCOMPLETE" in script
+    if shell != "powershell" and (found := shutil.which(shell)):
+        done = subprocess.run([found, "-n"], input=script, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
