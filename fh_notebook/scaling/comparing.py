@@ -140,7 +140,7 @@ class ScaledComparison:
         return self._lines.map_partitions(_scores, self._score, self.pair_on, meta=meta)
 
     def summary(self) -> pd.DataFrame:
-        """Return one line a variant, as ``Comparison.summary``; medians and seconds to a part in 8,000."""
+        """Return one line a variant, as ``Comparison.summary``; medians and seconds to a part in 2,000 or so."""
         price = settings.current().price_per_call
         told = [_summary_line(name, total, price) for name, total in self._sums.variants.items()]
         columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]

@@ -1,8 +1,8 @@
 """What is added up over partitions so that a comparison needs no row: counts of values, sums, wins. Pure.
 
 Rule of this file: adding is all that is done with it, in any order and any number of times. Values are counted as they
-are while there are few different ones (yes and no are four pairs); more than `MOST` are rounded to 12 binary digits, a
-part in 8,000, while their sums stay exact. Rows of a partition are whole: all runs of a row lie in one.
+are while there are few different ones (yes and no are three differences); more than `MOST` are rounded to 12 binary
+digits or a few less, a part in 2,000 or so, while their sums stay exact. Rows of a partition are whole: all runs of a row lie in one.
 """
 
 from __future__ import annotations
