@@ -2,7 +2,7 @@
 
 Rule of this file: adding is all that is done with it, in any order and any number of times. Values are counted as they
 are while there are few different ones (yes and no are three differences); more than `MOST` are rounded to 12 binary
-digits or a few less, a part in 2,000 or so, while their sums stay exact. Rows of a partition are whole: all runs of a row lie in one.
+digits or a few less, a part in 2,000 or so, while their sums stay exact. All runs of a row lie in one partition.
 """
 
 from __future__ import annotations
