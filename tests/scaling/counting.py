@@ -79,6 +79,8 @@ def cluster(workers: int, folder: Path, **config: Any) -> Iterator[tuple[Any, An
         "distributed.scheduler.locks.lease-timeout": "2s",
         "distributed.scheduler.locks.lease-validation-interval": "200ms",
         "distributed.worker.memory.spill": 0.7,
+        "distributed.comm.timeouts.connect": "120s",  # on a machine that is busy with others, workers begin late
+        "distributed.comm.timeouts.tcp": "120s",
         "temporary-directory": str(folder),
         **config,
     }
@@ -89,7 +91,7 @@ def cluster(workers: int, folder: Path, **config: Any) -> Iterator[tuple[Any, An
         LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(folder)
         ) as made,
-        Client(made) as client,
+        Client(made, timeout=120) as client,
     ):
         yield made, client
 
