@@ -22,6 +22,8 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "PendingRun.show": ("fh_notebook.notebook.pending_view", "show"),
     "LocalHive.client": ("fh_notebook.session", "client_of_hive"),
     "Comparison.rate": ("fh_notebook.notebook.rate", "show_rater"),
+    "compare.scaled": ("fh_notebook.scaling.comparing", "compare_scaled"),
+    "batch.scaled": ("fh_notebook.scaling.start", "scaled"),
     "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),
     "Comparison.browse": ("fh_notebook.notebook.browse", "browse"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),

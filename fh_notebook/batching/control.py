@@ -55,6 +55,8 @@ class Control:
         How it is started.
     """
 
+    settle_s = SETTLE_S
+
     def __init__(self, agenda: Agenda, *, client: Client, store: Store, options: Options) -> None:
         self.name = agenda.plan.name
         self.agenda = agenda
@@ -180,7 +182,7 @@ class Control:
             loop.run(work)
         except KeyboardInterrupt:
             # Milliseconds; longer only where the machine or the disk is busy. What was out is being kept as unknown.
-            self._ended.wait(SETTLE_S)
+            self._ended.wait(self.settle_s)
             self._stop(cut_short("interrupted", self._cut + self.in_flight))
         except Exception:
             if self._start is None:  # it was refused before it began

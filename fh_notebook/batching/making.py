@@ -39,7 +39,7 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["make", "plan_table", "register_in"]
+__all__ = ["known_deployment", "make", "options_of", "plan_table", "register_in"]
 
 
 def make(
@@ -67,9 +67,9 @@ def make(
     """
     check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
     is_stream = isinstance(rows, Iterator)
-    options = _options(**how, named=name is not None, is_stream=is_stream)
-    target = _known(client, deployment)
-    arms = read_arms(variants, target, inputs, find=lambda other: _known(client, other))
+    options = options_of(**how, named=name is not None, is_stream=is_stream)
+    target = known_deployment(client, deployment)
+    arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
     workspace = client.workspace
     planner = Planner(arms, repeats=repeats, metadata=metadata or {}, workspace=workspace)
     source: Source
@@ -166,7 +166,14 @@ def register_in(
     return register
 
 
-def _known(client: Client, deployment: Deployment | str) -> Deployment:
+def known_deployment(client: Client, deployment: Deployment | str) -> Deployment:
+    """Return the deployment that is meant.
+
+    Raises
+    ------
+    InputError
+        It is something else.
+    """
     if isinstance(deployment, Deployment):
         return deployment
     if not isinstance(deployment, str):
@@ -174,7 +181,7 @@ def _known(client: Client, deployment: Deployment | str) -> Deployment:
     return client.aclient.connection.find_deployment(deployment) or Deployment(deployment)
 
 
-def _options(
+def options_of(
     *,
     max_concurrency: Any,
     max_calls: Any,
@@ -193,6 +200,13 @@ def _options(
     named: bool,
     is_stream: bool,
 ) -> Options:
+    """Return how a batch is started, checked.
+
+    Raises
+    ------
+    SettingsError
+        An option that cannot be used.
+    """
     limits = Limits(max_calls=max_calls, max_seconds=max_seconds, fail_on_error=fail_on_error)
     if is_stream and not isinstance(fail_on_error, bool) and fail_on_error < 1:
         raise SettingsError(

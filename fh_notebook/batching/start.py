@@ -6,17 +6,20 @@ where it was. What the arguments mean is read in `making.py`; how a batch runs i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
-from fh_notebook import session
+from fh_notebook import session, views
 from fh_notebook.batching import making
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.delivery import Delivery
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.lookup import Reuse
 from fh_notebook.contract.models import Deployment
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -68,6 +71,8 @@ def batch(
     on_event: Callable[[Event], object] | None = None,
     delivery: Delivery = "direct",
     receiver: CallbackReceiver | None = None,
+    dask: Any = None,
+    parts: str | PathLike[str] | None = None,
 ) -> Batch:
     """Run every row through every variant, and return what came of it. Running the same cell again goes on.
 
@@ -137,6 +142,13 @@ def batch(
         callback and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
     receiver : CallbackReceiver, optional
         Who receives callbacks; by default this process's own, where the service is on this machine.
+    dask : distributed.Client, optional
+        Run on the workers of this cluster, all under one budget. `rows` are then a ``dask.dataframe``, or a table that
+        is cut into partitions; a ``dask.dataframe`` without it runs on threads of this process. ``frame`` is then a
+        lazy ``dask.dataframe``. Needs ``pip install 'fh-notebook[dask]'``.
+    parts : path, optional
+        With partitions, the folder for their answers as Parquet, which this process and all workers share: a path, or
+        an address such as ``s3://bucket/folder``. Beside the store by default.
 
     Returns
     -------
@@ -202,12 +214,16 @@ async def abatch(
     on_event: Callable[[Event], object] | None = None,
     delivery: Delivery = "direct",
     receiver: CallbackReceiver | None = None,
+    dask: Any = None,
+    parts: str | PathLike[str] | None = None,
 ) -> Batch:
     """Await :func:`batch`: the same arguments, results and errors, from any running loop.
 
     A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
     """
-    made = _prepare(**_without(locals(), "wait"))
+    # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
+    asked = _without(locals(), "wait")
+    made = await asyncio.to_thread(_prepare, **asked) if _is_scaled(rows, dask) else _prepare(**asked)
     if wait and not dry_run:
         await made._control.astart(made._control.first_windows())
     elif not dry_run:
@@ -219,9 +235,29 @@ def _without(arguments: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key != name}
 
 
-def _prepare(*, client: Client | AsyncClient | None, dry_run: bool, rows: Any, **asked: Any) -> Batch:
+def _is_scaled(rows: Any, dask: Any) -> bool:
+    """Whether the batch is over partitions; told without importing Dask."""
+    return dask is not None or type(rows).__module__.startswith("dask.")
+
+
+def _prepare(
+    *,
+    client: Client | AsyncClient | None,
+    dry_run: bool,
+    rows: Any,
+    dask: Any = None,
+    parts: str | PathLike[str] | None = None,
+    **asked: Any,
+) -> Batch:
     """Check and look up everything, and call nothing."""
     global _last, _last_at
+    if _is_scaled(rows, dask):
+        given = {"client": session.client_for(client), "store": session.store(), "dask": dask, "parts_folder": parts}
+        many: Batch = views.knock("batch.scaled", rows, **given, **asked)
+        _last, _last_at = many, datetime.now(UTC)
+        return many
+    if parts is not None:
+        raise SettingsError("parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe")
     made = making.make(rows, client=session.client_for(client), store=session.store(), **asked)
     control = made._control
     control.agenda.prepare(keep=not dry_run, most_at_once=control.expected_concurrency)

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from fh_notebook.cli.batch_compare import Comparing, comparing
+from fh_notebook.cli.batch_dask import connected, rows_for
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
 from fh_notebook.cli.batch_race import code_of_race, run_race
 from fh_notebook.cli.batch_words import AGAIN, Told, as_options, cures
@@ -87,7 +88,7 @@ def _run(args: argparse.Namespace) -> int:
     target = _target(args)
     compare_it = comparing(args)
     fh.configure(**settings_given(args))
-    with _client(args) as client, going_on_by(_again(args)):
+    with _client(args) as client, connected(args) as dask, going_on_by(_again(args)):
         shown = not (args.quiet or args.dry_run)
         asked = {"client": client, "inputs": _inputs(args, client), **given(args)}
         race = run_race(args, asked, progress=shown)
@@ -95,16 +96,18 @@ def _run(args: argparse.Namespace) -> int:
             race.batch
             if race is not None
             else fh.batch(
-                args.data,
+                rows_for(args, dask),
                 args.deployment,
                 progress=(lambda: TextProgress(cast(TextIO, Told(sys.stderr)))) if shown else False,
+                dask=dask,
+                parts=args.parts,
                 **asked,
             )
         )
-    if args.dry_run:
-        _say([race.plan_line if race is not None else str(batch.plan())])
-        return DONE
-    return _end(args, batch, target, compare_it, race)
+        if args.dry_run:
+            _say([race.plan_line if race is not None else str(batch.plan())])
+            return DONE
+        return _end(args, batch, target, compare_it, race)
 
 
 def _target(args: argparse.Namespace) -> Path | None:

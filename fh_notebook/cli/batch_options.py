@@ -102,6 +102,10 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--callback-port", type=int, metavar="N", help="the port that it passes them on to (default: a free one)"
     )
+    how.add_argument(
+        "--dask", metavar="ADDRESS", help="run on the workers of a Dask cluster: the scheduler's address (tcp://...)"
+    )
+    how.add_argument("--parts", metavar="FOLDER", help="with --dask: a folder that all workers share, for the answers")
     how.add_argument("--fresh", action="store_true", default=None, help="call everything anew")
     how.add_argument("--reuse", choices=("batch", "store", "none"), help="which kept answers count (default: batch)")
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fh_notebook import settings
+from fh_notebook import settings, views
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.dated import take_dated
@@ -54,7 +54,8 @@ def compare(
     batch_or_frame : Batch, DataFrame, list, or mapping
         A frame, or a list of records, needs `pair_on`, ``variant`` and the score column (or ``output``, for a scorer),
         no more. A list may also hold runs. A mapping of names to any of these compares the same variant under each
-        name: ``{"monday": b1, "today": b2}``.
+        name: ``{"monday": b1, "today": b2}``. A batch over partitions, or a ``dask.dataframe``, is compared where its
+        rows are: ``summary``, ``pairs``, ``verdict``, ``notes`` and lazy ``scores``, and no row comes here.
     score : str, function or None
         A column (of ``elapsed_s`` and ``attempts`` less is better), or a function ``(run)`` or ``(run, row)`` that
         gives true, false, a number, or ``None`` for no score; ready ones are in ``fh.score``. ``None`` is
@@ -76,6 +77,11 @@ def compare(
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
     asking.check_failed(failed)
+    if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
+        many: Comparison = views.knock(
+            "compare.scaled", batch_or_frame, score=score, pair_on=pair_on, failed=failed
+        )  # of the same tables, without any row
+        return many
     which = None
 
     def read(score: Score, fresh: bool) -> Taken:
@@ -124,6 +130,10 @@ class Comparison(ManyScores, Rating, Showing):
         if self.failed == "zero" and taken.scorer:
             zeros = self._frame["score"].where(self._frame["status"] != "failed", 0.0)
             self._frame = self._frame.assign(score=zeros)
+
+    @property
+    def _row_count(self) -> int:
+        return int(self._frame["pair"].nunique(dropna=False))
 
     def _sibling(self, taken: Taken) -> Comparison:
         """Return a comparison of the same runs by another score."""

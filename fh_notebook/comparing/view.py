@@ -56,9 +56,8 @@ STYLE: Final = html.Html(
 
 def title(cmp: Comparison) -> str:
     """Return what is compared, in a line."""
-    rows = cmp._frame["pair"].nunique(dropna=False)
     by = f" by {cmp.scorer}" if cmp.scorer else ""
-    return f"{counted(len(cmp.variants), 'variant')} on {counted(rows, 'row')}{by}"
+    return f"{counted(len(cmp.variants), 'variant')} on {counted(cmp._row_count, 'row')}{by}"
 
 
 def text(cmp: Comparison) -> str:

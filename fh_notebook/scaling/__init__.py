@@ -1,1 +1,17 @@
-"""The same batch past one machine, on Dask. Still empty: a room for what is to come."""
+"""Past one machine: the same batch on Dask, for frames that do not fit one notebook. The extra ``dask``.
+
+::
+
+    start.py control.py      `fh.batch(ddf, ..., dask=client)`: checked, named, begun; what people do with it
+    scaled.py lazy.py        `ScaledBatch`, and its tables as lazy Dask frames over Parquet
+    rounds.py tally.py       one start: partitions handed out, results kept, one count over all workers
+    threads.py cluster.py    where partitions run: threads of this process, or the workers of a cluster
+    spec.py                  what travels to a worker: never a key
+    survey.py partition.py   on a worker: what a partition asks for, and its calls, by ``batching/engine.py``
+    host.py gate.py budget.py sharing.py handing.py   on a worker: its client, and one budget over all workers
+    parts.py                 a partition's answers as Parquet, and read again
+    comparing.py sums.py     `fh.compare` over partitions: sufficient statistics, added up
+
+Rule of this room: a partition is a small batch of its own, by the same engine and ledger as on one machine, and Dask is
+imported inside of functions only. Whatever is merged into a part is paid for once.
+"""

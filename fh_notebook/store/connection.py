@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, jobs, pending, ratings, rows, scores, scores_plain
+from fh_notebook.store import answers, batches, claims, jobs, parts, pending, ratings, rows, scores, scores_plain
 
 __all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "open_connection"]
 
@@ -37,6 +37,7 @@ MIGRATIONS: Final[Migrations] = (
     pending.CREATE,
     scores_plain.CREATE,
     ratings.CREATE,
+    parts.CREATE,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 

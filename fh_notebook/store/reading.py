@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from fh_notebook.store import answers, batches, claims, jobs, ratings, rows, scores, scores_plain
+from fh_notebook.store import answers, batches, claims, jobs, parts, ratings, rows, scores, scores_plain
 from fh_notebook.store.answers import Inputs, Kept, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
@@ -98,7 +98,7 @@ class Reading:
 
     def calls_since(self, workspace: str, since: datetime) -> int:
         """Return how many requests were sent to a workspace since then, by whatever kernel, as far as they are kept."""
-        return self._read(lambda c: answers.calls_since(c, workspace, since))
+        return self._read(lambda c: answers.calls_since(c, workspace, since) + parts.calls_since(c, workspace, since))
 
     def seconds_of(self, workspace: str, deployment: str, limit: int = 50) -> list[float]:
         """Return how long the last completed calls of a deployment took, in seconds, the newest first."""

@@ -21,6 +21,7 @@ race        races on paper, by the evidence of real ones: wrong winners, rows an
 imports     what importing the package and loading the extension cost
 seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters; diffs of 10,000 words
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
+scale       a batch on 1, 2 and 4 Dask workers beside the plain engine: CPU a row, memory (a million rows with ``--full``)
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
@@ -38,7 +39,7 @@ from tests.benchmarks.measuring import headline
 
 NAMES = (
     "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
-    "compare", "scoring", "race", "imports", "form_page", "seeing",
+    "compare", "scoring", "race", "imports", "form_page", "seeing", "scale",
 )  # fmt: skip
 
 

@@ -1,0 +1,332 @@
+"""Where partitions run with a cluster: the notebook's side of its workers.
+
+Rule of this file: it hands out and hears, and keeps nothing. What a scheduler takes with it when it goes (places,
+permits, results) is made again by the next round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import session
+from fh_notebook.addresses import hostname, is_loopback
+from fh_notebook.batching.events import Stopped
+from fh_notebook.contract.rate import Rate
+from fh_notebook.errors import SettingsError
+from fh_notebook.scaling.budget import told_of
+from fh_notebook.scaling.handing import hand_over, key_receiver
+from fh_notebook.scaling.partition import check_folder, run_partition
+from fh_notebook.scaling.sharing import ENDED, host_of, name_of
+from fh_notebook.scaling.spec import Done, Found, Spec, Task
+from fh_notebook.scaling.survey import survey
+from fh_notebook.scaling.threads import Hear
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["Cluster", "Lost", "blocks_of"]
+
+LARGEST_BLOCK: Final = 256
+RETRIES: Final = 3
+"""So often a partition is given to another worker when its own one has died."""
+
+
+class Lost(Exception):
+    """The scheduler has gone, was restarted, or let go of our tasks."""
+
+
+class Cluster:
+    """The workers of a Dask cluster.
+
+    Parameters
+    ----------
+    dask : distributed.Client
+        The user's own.
+    client : Client
+        Whose key the workers need.
+    """
+
+    def __init__(self, dask: Any, client: Client) -> None:
+        self._dask = dask
+        self._client = client
+        self._spec: Spec | None = None
+        self._futures: list[Any] = []
+        self._feeding: threading.Event = threading.Event()
+        self._over_begun: set[int] = set()
+        _check(dask, client)
+
+    # --- looking
+
+    async def survey(self, partitions: Sequence[Any], spec: Spec) -> list[Found]:
+        """Look at every partition, on the workers."""
+        import dask
+
+        asked = [dask.delayed(_survey, pure=False)(p, spec, n) for n, p in enumerate(partitions)]
+        try:
+            futures = self._dask.compute(asked)
+            return [await self._result(future) for future in futures]
+        finally:
+            asked.clear()
+
+    # --- a round
+
+    def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
+        """Make what the workers share; returns at once."""
+        loop = asyncio.get_running_loop()
+        self._spec, self._loop, self._hear = spec, loop, hear
+        self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
+
+    async def _share(self, spec: Spec) -> None:
+        from distributed import Event, Queue, Semaphore, Variable
+
+        dask = self._dask
+
+        def make() -> None:
+            dask.register_plugin(key_receiver())
+            self._stop = Event(name_of(spec.run, "stop"), client=dask)
+            self._why = Variable(name_of(spec.run, "why"), client=dask)
+            self._pause = Event(name_of(spec.run, "pause"), client=dask)
+            self._places = None
+            if spec.max_concurrency is not None:
+                self._places = Semaphore(
+                    spec.max_concurrency, name_of(spec.run, "places"), scheduler_rpc=dask.scheduler, loop=dask.loop
+                )
+                self._places.register()
+            self._permits = Queue(name_of(spec.run, "permits"), client=dask) if spec.metered else None
+            dask.subscribe_topic(name_of(spec.run, "events"), self._heard)
+
+        await asyncio.to_thread(make)
+        self._feeding = threading.Event()
+        if spec.metered:
+            threading.Thread(target=self._feed, args=(self._feeding,), daemon=True, name="fh-permits").start()
+
+    def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
+        """Run partitions on the workers."""
+        return [asyncio.ensure_future(one) for one in self._run(partitions, tasks)]
+
+    def _run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
+        spec = self._spec
+        assert spec is not None  # noqa: S101
+        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(spec, partitions, tasks))
+
+        async def one(place: int) -> Done:
+            futures = await asyncio.shield(begun)
+            done: Done = await self._result(futures[place])
+            return done
+
+        return [one(place) for place in range(len(tasks))]
+
+    async def _begun(self, spec: Spec, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
+        import dask
+
+        await self._share(spec)
+        wanted = [
+            dask.delayed(_run, pure=False)(p, spec, task, dask_key_name=f"fetchhive-{spec.run}-{task.number}")
+            for p, task in zip(partitions, tasks, strict=True)
+        ]
+        self._futures = await asyncio.to_thread(self._dask.compute, wanted)
+        return self._futures
+
+    async def _result(self, future: Any) -> Any:
+        """Await one result, without a thread that waits for it.
+
+        Raises
+        ------
+        Lost
+            The scheduler has let go of it.
+        """
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+
+        def wake(_: Any) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
+
+        future.add_done_callback(wake)
+        await ended.wait()
+        if future.status in ("cancelled", "lost"):
+            raise Lost(future.status)
+        try:
+            return await asyncio.to_thread(future.result)
+        except SettingsError:
+            raise
+        except Exception as broken:
+            if type(broken).__name__ in ("FutureCancelledError", "CancelledError", "CommClosedError"):
+                raise Lost(type(broken).__name__) from None
+            raise
+
+    def stop(self, stopped: Stopped) -> None:
+        """Stop all partitions; those that have not begun are taken back."""
+        if self._spec is None or not hasattr(self, "_stop"):
+            return
+
+        def tell() -> None:
+            with suppress(Exception):  # the scheduler has gone: there is nobody to tell
+                self._why.set(json.dumps(told_of(stopped)))
+                self._stop.set()
+                waiting = [f for n, f in enumerate(self._futures) if n not in self._over_begun and not f.done()]
+                self._dask.cancel([f for f in waiting if f.status == "pending"], force=False)
+
+        self._feeding.set()
+        threading.Thread(target=tell, daemon=True).start()
+
+    def begun(self, place: int) -> None:
+        """Note that a partition is being called: it is not taken back, but comes in with what it has."""
+        self._over_begun.add(place)
+
+    def pause(self, paused: bool) -> None:
+        """Pause them all, or have them go on."""
+        if self._spec is not None and hasattr(self, "_pause"):
+            change: Callable[[], object] = self._pause.set if paused else self._pause.clear
+            threading.Thread(target=_quietly, args=(change,), daemon=True).start()
+
+    async def end(self) -> int | None:
+        """End the round: workers close what they hold, and the scheduler forgets it."""
+        spec, self._spec = self._spec, None
+        if spec is None or not hasattr(self, "_stop"):
+            return None
+        self._feeding.set()
+        return await asyncio.to_thread(self._end, spec)
+
+    def _end(self, spec: Spec) -> int | None:
+        left: int | None = None
+        self._futures, self._over_begun = [], set()
+        if self._dask.status != "running":
+            return None
+        with suppress(Exception):
+            self._why.set(json.dumps(told_of(Stopped(reason=ENDED, message=""))))
+            self._stop.set()
+            if self._permits is not None:
+                left = _drained(self._permits)
+                self._permits.close()
+            self._dask.unsubscribe_topic(name_of(spec.run, "events"))
+            self._dask.run_on_scheduler(_forget_topic, name_of(spec.run, "events"))
+            if self._places is not None:
+                self._places.close()
+        del self._stop
+        return left
+
+    # --- what comes from the workers
+
+    def _heard(self, event: Any) -> None:
+        _, message = event
+        if message.get("kind") == "key":
+            args = (self._dask, message["worker"], self._client.workspace, self._client.aclient.connection.key)
+            threading.Thread(target=_quietly, args=(hand_over, *args), daemon=True).start()
+            return
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._hear, message)
+
+    # --- permits
+
+    def _feed(self, ended: threading.Event) -> None:
+        """Put permits out: all there are, in blocks, or one after the other at a rate; then the notice of their end."""
+        calls, spent, rate = self._asked["calls"], self._asked["spent"], self._asked["rate"]
+        assert self._permits is not None  # noqa: S101
+        workers = max(1, len(self._dask.scheduler_info(n_workers=-1)["workers"]))
+        with suppress(Exception):  # the scheduler has gone
+            if rate is None:
+                for block in blocks_of(calls, workers):
+                    if ended.is_set():
+                        return
+                    self._permits.put(json.dumps(block))
+            else:
+                self._feed_paced(ended, calls, rate)
+            if spent is not None and not ended.is_set():
+                self._permits.put(json.dumps(told_of(spent)))
+
+    def _feed_paced(self, ended: threading.Event, calls: int | None, rate: Rate) -> None:
+        import time
+
+        assert self._permits is not None  # noqa: S101
+        due: float | None = None
+        given = 0
+        while not ended.is_set() and (calls is None or given < calls):
+            due = rate.next_due(due, time.monotonic())
+            if ended.wait(max(0.0, due - time.monotonic())):
+                return
+            while self._permits.qsize() > 0:  # none is made up for: there is one at the most
+                if ended.wait(0.01):
+                    return
+            self._permits.put(json.dumps(1))
+            given += 1
+
+
+def blocks_of(calls: int, workers: int) -> list[int]:
+    """Return `calls` in blocks, the last ones single: a block that a worker cannot use up is lacking elsewhere.
+
+    Examples
+    --------
+    >>> blocks = blocks_of(1000, 4)
+    >>> sum(blocks), blocks[0], blocks[-1]
+    (1000, 62, 1)
+    """
+    blocks = []
+    while calls > 0:
+        block = max(1, min(LARGEST_BLOCK, calls // (4 * workers)))
+        blocks.append(block)
+        calls -= block
+    return blocks
+
+
+def _drained(permits: Any) -> int:
+    left = 0
+    while permits.qsize():
+        got = json.loads(permits.get(timeout=1))
+        left += got if isinstance(got, int) else 0
+    return left
+
+
+def _quietly(call: Callable[..., object], *arguments: Any) -> None:
+    with suppress(Exception):
+        call(*arguments)
+
+
+def _survey(frame: Any, spec: Spec, number: int) -> Found:
+    check_folder(spec)
+    return survey(frame, spec, number)
+
+
+def _run(frame: Any, spec: Spec, task: Task) -> Done:
+    return run_partition(frame, spec, task, host_of)
+
+
+def _forget_topic(topic: str, dask_scheduler: Any = None) -> None:
+    """Have the scheduler forget the events of a round: they hold answers where somebody hears every event."""
+    for events in (getattr(dask_scheduler, "events", None), getattr(dask_scheduler, "_broker", None)):
+        topics: Any = getattr(events, "_topics", events)
+        if hasattr(topics, "pop"):
+            topics.pop(topic, None)
+
+
+def _check(dask: Any, client: Client) -> None:
+    """Raise where workers cannot reach the service; say it once where the key would travel in the clear.
+
+    Raises
+    ------
+    SettingsError
+        With the cure.
+    """
+    if not hasattr(dask, "scheduler") or not hasattr(dask, "register_plugin"):
+        raise SettingsError(f"dask is a {type(dask).__name__}; give a distributed.Client, or None for threads here")
+    if dask.asynchronous:
+        raise SettingsError("dask is an asynchronous client; give distributed.Client(address) as it is by default")
+    if dask.status != "running":
+        raise SettingsError("the Dask client is closed; make a new one, and run the cell again with dask=...")
+    connection = client.aclient.connection
+    if connection.open_transport is not None:
+        raise SettingsError(
+            "workers cannot reach a hive inside of this process; serve it (hive.serve()) and give a client of its url, "
+            "or leave dask= out"
+        )
+    address = str(dask.scheduler.address if dask.scheduler is not None else "")
+    if not address.startswith(("tls://", "wss://", "inproc://")) and not is_loopback(hostname(address)):
+        session.tell_once(
+            f"The cluster at {address} is not encrypted (TLS): a worker that has no key of its own is sent yours in "
+            "the clear. Set FETCH_HIVE_API_KEY where the workers run, or use TLS."
+        )

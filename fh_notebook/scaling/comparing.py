@@ -1,0 +1,283 @@
+"""`fh.compare` over partitions: scores where the rows are, and one table of sums at the end.
+
+Rule of this file: no row comes to the notebook. With few rows every number is that of a table in memory, but for the
+order in which a bootstrap draws; with more than `FEW` the intervals are those of the Poisson bootstrap, ranks are
+tested from counted differences, and the table says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook import html, settings
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.comparing import asking
+from fh_notebook.comparing.intervals import MANY_ROWS, Interval, interval_of_mean, interval_of_share, wilson_interval
+from fh_notebook.comparing.notes import span_note
+from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, holm, mcnemar_exact, p_permutation
+from fh_notebook.comparing.pairs import Pair, compared, pairs_table
+from fh_notebook.comparing.sources import take
+from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS
+from fh_notebook.comparing.verdict import verdict
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.scaling.sums import Counted, PairSum, Sums, VariantSum, poisson_interval, sums_of, wilcoxon_of
+
+__all__ = ["ScaledComparison", "compare_scaled"]
+
+FEW: Final = MANY_ROWS
+"""Up to so many rows the scores themselves are added up."""
+FAN_IN: Final = 16
+"""Sums that are added in one task."""
+
+
+def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
+    """Return the comparison of a batch over partitions, or of a ``dask.dataframe``.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As ``fh.compare`` says.
+    """
+    asking.check_failed(failed)
+    is_batch = hasattr(source, "_control")
+    frame = source.frame if is_batch else source
+    for needed in (pair_on, "variant"):
+        if needed not in frame.columns:
+            raise InputError(f"there is no column {needed!r}; compare needs it")
+    if not (is_batch and pair_on == "row"):
+        frame = _with_whole_rows(frame, pair_on)
+    sums = _added_up(frame, score, pair_on, failed)
+    asking.check_zero(failed, sums.scorer, lower=sums.lower)
+    return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)
+
+
+def _with_whole_rows(frame: Any, pair_on: str) -> Any:
+    """Return the frame with all lines of a row in one partition: shuffled, where that is not so."""
+    import dask
+
+    marks = [dask.delayed(_marks)(part, pair_on) for part in frame.to_delayed()]
+    found = dask.compute(*marks)
+    apart = sum(len(mark) for mark in found)
+    return frame if len(np.unique(np.concatenate(found))) == apart else frame.shuffle(pair_on)
+
+
+def _marks(part: pd.DataFrame, pair_on: str) -> Any:
+    return np.unique(pd.util.hash_array(part[pair_on].astype(object).to_numpy()))
+
+
+def _added_up(frame: Any, score: Any, pair_on: str, failed: str) -> Sums:
+    import dask
+
+    parts = [dask.delayed(_sums, pure=False)(part, score, pair_on, failed) for part in frame.to_delayed()]
+    while len(parts) > 1:
+        parts = [dask.delayed(_plus, pure=False)(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
+    (found,) = dask.compute(*parts)
+    sums: Sums = found
+    return sums
+
+
+def _sums(part: pd.DataFrame, score: Any, pair_on: str, failed: str) -> Sums:
+    if not len(part):
+        return Sums()
+    taken = take(_with_parts(part, score), score=score, pair_on=pair_on)
+    lines = taken.lines
+    if failed == "zero" and taken.scorer:
+        lines = lines.assign(score=lines["score"].where(lines["status"] != "failed", 0.0))
+    lower = bool(taken.lines.attrs.get("lower_is_better", False))
+    return sums_of(lines, scorer=taken.scorer, lower=lower, few=FEW)
+
+
+def _with_parts(part: pd.DataFrame, score: Any) -> pd.DataFrame:
+    """Return the lines with the column ``out.<name>`` that is the score: the lazy frame has none of them."""
+    if not isinstance(score, str) or not score.startswith("out.") or score in part.columns or "output" not in part:
+        return part
+    name = score.removeprefix("out.")
+    values = [o.get(name) if isinstance(o, dict) else None for o in part["output"]]
+    return part.assign(**{score: pd.Series(values, index=part.index, dtype="object").infer_objects()})
+
+
+def _plus(parts: Sequence[Sums]) -> Sums:
+    total = parts[0]
+    for more in parts[1:]:
+        total = total.plus(more, FEW)
+    return total
+
+
+class ScaledComparison:
+    """What :func:`fh_notebook.compare` found over partitions.
+
+    Attributes
+    ----------
+    scorer : str
+        What scored; empty when nothing did.
+    variants : list of str
+        In the order in which they first appear.
+    failed : str
+        What a failed run counts as.
+    """
+
+    def __init__(self, sums: Sums, frame: Any, *, score: Any, pair_on: str, failed: str) -> None:
+        self.scorer = sums.scorer
+        self.variants = list(sums.variants)
+        self.failed = failed
+        self.pair_on = pair_on
+        self._sums = sums
+        self._lines = frame
+        self._score = score
+
+    def scores(self) -> Any:
+        """Return a lazy ``dask.dataframe`` of ``pair``, ``variant``, ``status`` and ``score``, one line a run."""
+        names = {"pair": "object", "variant": "object", "status": "object", "score": "float64"}
+        meta = pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in names.items()})
+        return self._lines.map_partitions(_scores, self._score, self.pair_on, meta=meta)
+
+    def summary(self) -> pd.DataFrame:
+        """Return one line a variant, as ``Comparison.summary``; medians and seconds to a part in 2,000 or so."""
+        price = settings.current().price_per_call
+        told = [_summary_line(name, total, price) for name, total in self._sums.variants.items()]
+        columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]
+        table = pd.DataFrame([line for line, _ in told], columns=columns)
+        table = table.astype({**dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(columns[4:], "float64")})
+        table.attrs["interval"] = {line["variant"]: rule for line, rule in told}
+        table.attrs["rows"] = {name: total.rows for name, total in self._sums.variants.items()}
+        return table
+
+    def pairs(self) -> pd.DataFrame:
+        """Return one line for every two variants, as ``Comparison.pairs``."""
+        return pairs_table(self._pairs)
+
+    @cached_property
+    def _pairs(self) -> list[Pair]:
+        yes_no = all(total.yes_no for total in self._sums.variants.values())
+        found = [_pair(a, b, s, yes_no=yes_no, lower=self._sums.lower) for (a, b), s in self._sums.pairs.items()]
+        corrected = holm([pair.p for pair in found])
+        return [replace(pair, p_holm=p) for pair, p in zip(found, corrected, strict=True)]
+
+    @property
+    def verdict(self) -> str:
+        """What can be said of the variants, in one sentence."""
+        return verdict(self.summary(), self._pairs, scorer=self.scorer, lower=self._sums.lower)
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be said beside the numbers."""
+        variants = self._sums.variants.values()
+        told = list(self._sums.notes)
+        if self.scorer and (broken := sum(v.failed for v in variants)):
+            how = "count as 0 (failed='zero')" if self.failed == "zero" else "are left out; failed='zero' counts them"
+            told.append(f"{counted(broken, 'failed run')} {how}.")
+        if errors := sum(v.errors for v in variants):
+            told.append(f"{counted(errors, 'score')} missing by an error of the scorer.")
+        moments = [m for m in (self._sums.first_at, self._sums.last_at) if m is not None]
+        span = span_note(pd.Series(moments)) if moments else ""
+        return [*told, *([span] if span else [])]
+
+    @property
+    def _row_count(self) -> int:
+        return max((total.rows for total in self._sums.variants.values()), default=0)
+
+    def report(self, path: Any) -> Any:
+        """Refuse: a report shows rows, of which there are too many.
+
+        Raises
+        ------
+        SettingsError
+            Always, with what to do.
+        """
+        raise SettingsError(
+            "a report shows rows, and these are in many partitions; take some of them: "
+            "fh.compare(batch.frame.partitions[0].compute(), ...).report(path)"
+        )
+
+    def __repr__(self) -> str:
+        by = f" by {self.scorer}" if self.scorer else ""
+        head = f"Comparison of {counted(len(self.variants), 'variant')} on {counted(self._row_count, 'row')}{by}"
+        table = self.summary()
+        return "\n".join([head, frame_text(table, list(table.columns)), self.verdict, *self.notes])
+
+    def _repr_html_(self) -> str:
+        table = self.summary()
+        by = f" by {self.scorer}" if self.scorer else ""
+        head = f"{counted(len(self.variants), 'variant')} on {counted(self._row_count, 'row')}{by}"
+        return html.el(
+            "div",
+            html.STYLE,
+            html.el("div", html.el("strong", head), cls="fh-head"),
+            frame_html(table, list(table.columns)),
+            html.el("p", self.verdict),
+            *[html.el("p", note, cls="fh-dim") for note in self.notes],
+            cls="fh",
+        )
+
+
+def _scores(part: pd.DataFrame, score: Any, pair_on: str) -> pd.DataFrame:
+    lines = take(_with_parts(part, score), score=score, pair_on=pair_on).lines if len(part) else part
+    names = ["pair", "variant", "status", "score"]
+    return lines[names] if len(part) else pd.DataFrame({n: pd.Series(dtype="object") for n in names})
+
+
+# --- from sums to numbers
+
+
+def _summary_line(name: str, total: VariantSum, price: float | None) -> tuple[dict[str, Any], str]:
+    found = _interval_of(total)
+    line = {
+        "variant": name,
+        "n": total.scored,
+        "missing": total.lines - total.scored - total.failed if total.scored <= total.lines - total.failed else 0,
+        "failed": total.failed,
+        "mean": total.total / total.rows if total.rows else math.nan,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "median": total.means.quantile(0.5),
+        "p50_s": total.seconds.quantile(0.5),
+        "p95_s": total.seconds.quantile(0.95),
+        "cost": (price or 0.0) * total.charged,
+    }
+    return line, found.rule
+
+
+def _interval_of(total: VariantSum) -> Interval:
+    if total.rows <= FEW:
+        means = total.means.expanded()
+        return interval_of_share(means, total.scored) if total.yes_no else interval_of_mean(means)
+    if not total.yes_no:
+        return Interval(*poisson_interval(total.means), "poisson")
+    share = min(max(total.total / total.rows, 0.0), 1.0)
+    if total.scored <= total.rows:
+        return Interval(*wilson_interval(share * total.rows, total.rows), "wilson")
+    variance = max(0.0, total.squares / total.rows - share * share) / (total.rows - 1)
+    trials = min(max(share * (1 - share) / variance, total.rows), total.scored) if variance > 0 else float(total.rows)
+    return Interval(*wilson_interval(share * trials, trials), "wilson, clustered")
+
+
+def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool) -> Pair:
+    if total.few is not None:
+        return compared(a, b, *total.few, yes_no=yes_no, lower=lower)
+    n, apart = total.n, total.apart
+    difference = (total.total_b - total.total_a) / n
+    low, high = poisson_interval(apart)
+    ranked, effect = wilcoxon_of(Counted(-apart.values[::-1], apart.counts[::-1]) if lower else apart)
+    whole = yes_no and bool(np.isin(apart.values, (-1.0, 0.0, 1.0)).all())
+    # The sum of flipped differences is normal to many digits here (as in `paired.p_permutation`).
+    spread = total.squares - n * difference * difference
+    flipped = math.erfc(abs(difference) * n / math.sqrt(2 * total.squares)) if total.squares else 1.0
+    moved = Counted(apart.values[apart.values != 0], apart.counts[apart.values != 0])
+    if moved.n <= FLIPPED_TO:
+        flipped = p_permutation(moved.expanded())
+    return Pair(
+        a=a, b=b, n=n, mean_a=total.total_a / n, mean_b=total.total_b / n, difference=difference, ci_low=low,
+        ci_high=high, wins=total.wins, ties=n - total.wins - total.losses, losses=total.losses,
+        test="none" if n < FEWEST_PAIRS else "mcnemar_exact" if whole else "wilcoxon",
+        p=mcnemar_exact(total.wins, total.losses) if whole else ranked, effect=effect,
+        p_permutation=mcnemar_exact(total.wins, total.losses) if whole else flipped, interval="poisson",
+        spread=math.sqrt(max(0.0, spread) / (n - 1)) if n > 1 else math.nan, lower=lower,
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""How a worker comes to the key: its own environment or keyring, else handed over by the notebook.
+
+Rule of this file: the key is in no task, no graph, no log and no spilled file. A worker that has none of its own asks;
+the notebook then sends it to that one worker, in a message that the scheduler passes on without reading or keeping it.
+It goes over the cluster's own connections, so those should be TLS.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import session, settings
+from fh_notebook.errors import SettingsError
+from fh_notebook.scaling.spec import Spec
+from fh_notebook.values import MASK, Secret
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["OP", "Handed", "client_of", "hand_over", "key_receiver"]
+
+OP: Final = "fh_notebook_key"
+"""The name of the message."""
+PLUGIN: Final = "fh-notebook-keys"
+WAIT_S: Final = 30.0
+"""How long a worker waits for a key that it has asked for."""
+
+_keys: dict[str, Secret] = {}
+_came = threading.Condition()
+
+
+class Handed:
+    """A key on its way: pickled for one message, and never shown."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = Secret(key)
+
+    @property
+    def key(self) -> Secret:
+        """The key."""
+        return self._key
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __reduce__(self) -> tuple[type[Handed], tuple[str]]:
+        return (Handed, (self._key.reveal(),))
+
+
+def receive(workspace: str, handed: Handed) -> str:
+    """Take a key in: what a worker does with the message."""
+    with _came:
+        _keys[workspace] = handed.key
+        _came.notify_all()
+    return "ok"
+
+
+def key_receiver() -> Any:
+    """Return the worker's plugin that takes keys in. It holds none itself: the scheduler keeps it for new workers."""
+    from distributed import WorkerPlugin
+
+    class KeyReceiver(WorkerPlugin):  # type: ignore[misc,unused-ignore]
+        name = PLUGIN
+        idempotent = True
+
+        def setup(self, worker: Any) -> None:
+            from fh_notebook.scaling.handing import OP, receive
+
+            worker.handlers[OP] = receive
+
+    return KeyReceiver()
+
+
+def hand_over(client: Any, worker: str, workspace: str, key: Secret) -> None:
+    """Send the key of a workspace to one worker."""
+    from distributed.protocol import to_serialize
+
+    message = {"op": OP, "workspace": workspace, "handed": to_serialize(Handed(key.reveal()))}
+    client.sync(client.scheduler.broadcast, msg=message, workers=[worker])
+
+
+def client_of(spec: Spec, gate: Any, *, ask: Callable[[], None]) -> Client:
+    """Return a client with this worker's own key of the workspace, or one that was handed over.
+
+    Raises
+    ------
+    SettingsError
+        There is none.
+    """
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+
+    key = _own(spec) or _handed(spec, ask)
+    made = session.connection(api_key=key, base_url=spec.base_url, timeout=spec.timeout_s, verify=spec.verify)
+    connection = replace(
+        made, gate=gate, workspace=spec.workspace, max_response_bytes=spec.max_response_bytes, pending_book=lambda: None
+    )
+    return Client.over(AsyncClient.over(connection))
+
+
+def _own(spec: Spec) -> Secret | None:
+    """The key that this worker has itself, where it is that of the workspace."""
+    found = settings.find_key(base_url=spec.base_url).key
+    if found is None:
+        return None
+    return found if spec.is_named or _print_of(found) == spec.workspace.rpartition("#")[2] else None
+
+
+def _print_of(key: Secret) -> str:
+    from hashlib import sha256
+
+    return sha256(key.reveal().encode()).hexdigest()[:12]
+
+
+def _handed(spec: Spec, ask: Callable[[], None]) -> Secret:
+    with _came:
+        if spec.workspace in _keys:
+            return _keys[spec.workspace]
+        ask()
+        if not _came.wait_for(lambda: spec.workspace in _keys, WAIT_S):
+            raise SettingsError(
+                "a worker has no key of this workspace, and none came from the notebook; set FETCH_HIVE_API_KEY where "
+                "the workers run"
+            )
+        return _keys[spec.workspace]

@@ -1,0 +1,348 @@
+"""On a worker: the calls of one partition, by the engine of every batch, and its answers merged into one part.
+
+Rule of this file: answers are kept in a store of this machine as they come, and merged at the partition's end, whatever
+ended it. Whoever runs the same partition again on this machine finds that store: a worker that was killed has lost no
+answer, and what it had out is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import pandas as pd
+
+from fh_notebook import loop
+from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.feed import Feed
+from fh_notebook.batching.frames import tidy_frame
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.lookup import LookUp
+from fh_notebook.batching.mapping import without_secrets
+from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
+from fh_notebook.batching.reader import Reader
+from fh_notebook.batching.running import Options, Start, at_once
+from fh_notebook.batching.source import TableSource
+from fh_notebook.batching.stopping import Limits
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
+from fh_notebook.loop import unbroken
+from fh_notebook.scaling import parts
+from fh_notebook.scaling.budget import told_of
+from fh_notebook.scaling.host import Host
+from fh_notebook.scaling.spec import Done, Spec, Task
+from fh_notebook.scaling.survey import planned, rows_of
+from fh_notebook.scaling.telling import shown_event
+from fh_notebook.store.store import Store
+
+__all__ = ["TELL_S", "Partition", "part_path", "run_partition"]
+
+TELL_S: Final = 0.25
+"""How often a partition says how far it is: a person sees no more."""
+
+
+class _Surveyed(TableSource):
+    """Rows whose inputs were all found to fit before the first call."""
+
+    def checked(self, jobs: Sequence[Job]) -> list[Job]:
+        """Return `jobs` as they are."""
+        return list(jobs)
+
+
+def part_path(spec: Spec, task: Task) -> str:
+    """Return where the part of a partition lies."""
+    return f"{spec.folder}/part-{task.number:06d}-{task.plan.hex()[:16]}-{spec.run}.parquet"
+
+
+def run_partition(frame: pd.DataFrame, spec: Spec, task: Task, host_of: Callable[[Spec], Host]) -> Done:
+    """Call what is to be called of a partition, and return what came of it, in numbers; the answers are in its part."""
+    path = part_path(spec, task)
+    if parts.exists(path):  # it was run, and only its result was lost on the way
+        return done_of(path, task)
+    host = host_of(spec)
+    if host.stopped is not None and not task.sources:
+        return Done(number=task.number, attempt="", jobs=0)
+    return Partition(frame.iloc[: task.rows], spec, task, host).run()
+
+
+class Partition:
+    """One partition while it is called.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its rows.
+    spec : Spec
+        What holds for all.
+    task : Task
+        What is its own.
+    host : Host
+        Of this process.
+    """
+
+    def __init__(self, frame: pd.DataFrame, spec: Spec, task: Task, host: Host) -> None:
+        self._spec = spec
+        self._task = task
+        self._host = host
+        self._attempt = uuid4().hex[:12]
+        self._path = _store_path(host, spec, task)
+        self._store = Store(self._path)
+        rows = rows_of(frame, spec, task.start)
+        planner, hidden, by_row = planned(rows, spec, task.start)
+        kind = _Surveyed if task.valid else TableSource
+        self._source = kind(planner, by_row, without_secrets(rows, hidden))
+        self._outcomes = Outcomes()
+        look_up = LookUp(store=self._store, batch=spec.name, workspace=spec.workspace, reuse="batch")
+        where = spec.arms[0].deployment
+        self._feed = Feed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
+        self._feed.call_lost = spec.call_lost
+        self._start: Start | None = None
+        self._loop_task: asyncio.Task[Any] | None = None
+        self._events: list[bytes] = []
+        self._told_at = 0.0
+        self._stopped: Stopped | None = None
+        self._cut = 0
+
+    def run(self) -> Done:
+        """Call, and merge what was answered."""
+        with self._store.closing():
+            self._feed.begin()
+            jobs = [job for seen in self._feed.fresh() for job in self._feed.take(seen)]
+            jobs = self._left_to_call(jobs)
+            self._tell()
+            if jobs and self._host.stopped is None:
+                loop.run(self._call(jobs))
+            done = self._merged()
+        _remove(self._path)
+        self._tell(done=True)
+        return done
+
+    # --- what is known before
+
+    def _left_to_call(self, jobs: list[Job]) -> list[Job]:
+        """Take in the answers of earlier parts, and return the jobs that nobody has answered or is to answer."""
+        spec = self._spec
+        again = {job.key for window in self._source.planned(len(self._outcomes)) for job in window if job.key}
+        known: dict[str, tuple[Run, bool]] = {}
+        for path in self._task.sources:
+            mine = any(path.endswith(f"-{run}.parquet") for run in spec.mine)
+            for key, found, was_reused in parts.runs_in(path, again):
+                if key not in known or found.status == "completed":  # an answer counts more than none
+                    known[key] = found, was_reused or not mine
+        elsewhere = self._task.skip
+        left: list[Job] = []
+        to_call = {job.key for job in jobs}
+        for window in self._source.planned(len(self._outcomes)):
+            for job in window:
+                if job.key not in to_call:
+                    continue
+                run, reused = known.get(job.key, (None, False))
+                if run is not None:
+                    kind = CODE_OF[kind_of(run)]
+                    self._outcomes.put(job.number, kind, run=run, reused=reused and kind != UNKNOWN)
+                if _is_open(run, spec) and not (elsewhere and elsewhere[job.number]):
+                    left.append(job)
+        return list({job.key: job for job in reversed(left)}.values())[::-1]
+
+    # --- the calls
+
+    async def _call(self, jobs: list[Job]) -> None:
+        self._loop_task = asyncio.current_task()
+        self._start = Start(
+            name=self._spec.name,
+            client=self._host.client,
+            store=self._store,
+            feed=self._feed,
+            outcomes=self._outcomes,
+            options=_options(self._spec),
+            call_lost=self._spec.call_lost,
+            hear=self._hear,
+            changed=lambda: None,
+        )
+        self._host.enter(self)
+        self._start.pause(self._host.paused)
+        beat = asyncio.ensure_future(self._beat())
+        try:
+            if self._host.stopped is None:
+                await self._start.run(at_once([jobs]), planned=len(jobs))
+        except asyncio.CancelledError:
+            if self._stopped is None or self._stopped.reason != "cancelled":
+                raise
+        finally:
+            beat.cancel()
+            self._cut = self._start.cut
+            await unbroken(self._host.leave(self))
+
+    def stop(self, stopped: Stopped) -> None:
+        """Start no further call; cancelled, what is out ends, too."""
+        self._stopped = self._stopped or stopped
+        if stopped.reason == "cancelled":
+            if self._loop_task is not None:
+                self._loop_task.cancel()
+        elif self._start is not None and self._start.engine is not None:
+            self._start.engine.stop(stopped)
+
+    def pause(self, paused: bool) -> None:
+        """Start no further call, or go on."""
+        if self._start is not None:
+            self._start.pause(paused)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Stopped):
+            self._stopped = self._stopped or event
+            self._host.met(event)
+        elif self._spec.tells:
+            self._events.append(shown_event(event))
+        if time.monotonic() - self._told_at >= TELL_S:
+            self._tell()
+
+    async def _beat(self) -> None:
+        """Say how far it is, also when nothing comes: calls may take minutes."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            self._tell()
+            if self._host.stopped is not None:  # it may have come before there was an engine
+                self.stop(self._host.stopped)
+
+    def _tell(self, *, done: bool = False) -> None:
+        self._told_at = time.monotonic()
+        counts = self._outcomes.counts()
+        engine = self._start.engine if self._start is not None else None
+        events, self._events = self._events, []
+        self._host.tell(
+            {
+                "kind": "tick",
+                "number": self._task.number,
+                "attempt": self._attempt,
+                "done": counts.done,
+                "failed": counts.failed,
+                "unknown": counts.unknown,
+                "reused": counts.reused,
+                "calls": counts.calls,
+                "refused": counts.refused,
+                "in_flight": 0 if done or engine is None else engine.in_flight,
+                "events": events,
+            }
+        )
+
+    # --- the end
+
+    def _merged(self) -> Done:
+        """Write the part, and return what is in it."""
+        pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))
+        counts = self._outcomes.counts()
+        path = ""
+        again = sum(bool(o) and o.run.status == "failed" and not _stands(job, o.run) for job, o in pairs if o)
+        keys = b"".join(bytes.fromhex(job.key) or bytes(32) for job, _ in pairs)
+        facts = {
+            "plan": self._task.plan.hex(), "jobs": counts.planned, "calls": counts.calls, "batch": self._spec.name,
+            "workspace": self._spec.workspace,
+        }  # fmt: skip
+        if pairs:
+            path = part_path(self._spec, self._task)
+            parts.write_part(path, _lines(pairs, self._source), facts)
+        stopped = self._stopped or self._host.stopped
+        return Done(
+            number=self._task.number, attempt=self._attempt, path=path, jobs=counts.planned, done=counts.done,
+            failed=counts.failed, unknown=counts.unknown, reused=counts.reused, again=again, calls=counts.calls,
+            refused=counts.refused, keys=keys, kept_at=datetime.now(UTC), cut=self._cut,
+            stopped=told_of(stopped) if stopped is not None else None,
+        )  # fmt: skip
+
+
+def _is_open(run: Run | None, spec: Spec) -> bool:
+    """Whether a job is to be called, by what earlier parts know of it."""
+    if spec.retry:
+        return run is not None and run.status == "failed" and spec.error_code in (None, run.error_code)
+    if run is None:
+        return True
+    if kind_of(run) == "unknown":
+        return spec.call_lost
+    return not is_reusable(run)
+
+
+def _stands(job: Job, run: Run) -> bool:
+    return bool(job.problems) or is_reusable(run)
+
+
+def _options(spec: Spec) -> Options:
+    return Options(
+        limits=Limits(fail_on_error=spec.stop_at_error),
+        max_concurrency=None,  # the gate holds it
+        rate=None,  # permits pace
+        wait_for_reset=False,
+        on_event=None,
+        progress=False,
+        reuse="batch",
+        retry_unknown=spec.call_lost,
+        named=True,
+    )
+
+
+def _lines(pairs: Iterable[tuple[Job, Any]], source: TableSource) -> pd.DataFrame:
+    listed = list(pairs)
+    frame = tidy_frame(listed, source, about={})
+    frame = frame[[name for name in frame.columns if not str(name).startswith("out.")]].reset_index(drop=True)
+    codes = [outcome.run.status_code for _, outcome in listed]
+    return frame.assign(**{parts.STATUS_CODE: pd.Series(codes, dtype="Int64")})
+
+
+def done_of(path: str, task: Task) -> Done:
+    """Return what a part says of itself."""
+    facts, lines = parts.read_keys(path)
+    status = lines["status"]
+    codes = lines[parts.STATUS_CODE]
+    failed = lines[status == "failed"]
+    runs = [
+        Run(status="failed", error_code=code, status_code=None if pd.isna(at) else int(at))
+        for code, at in zip(failed["error_code"], codes[failed.index], strict=True)
+    ]
+    done, unfinished = int((status == "completed").sum()), int((~status.isin(["completed", "failed"])).sum())
+    keys = b"".join(bytes.fromhex(key) if isinstance(key, str) and key else bytes(32) for key in lines["key"])
+    invalid = int(lines["key"].isna().sum())
+    return Done(
+        number=task.number, attempt="", path=path, jobs=int(facts.get("jobs", len(lines))), done=done,
+        failed=len(failed), unknown=unfinished, again=max(0, sum(not is_reusable(run) for run in runs) - invalid),
+        calls=int(facts.get("calls", 0)), keys=keys, kept_at=datetime.now(UTC),
+    )  # fmt: skip
+
+
+def _store_path(host: Host, spec: Spec, task: Task) -> Path:
+    """The store of a partition on this machine: named by what it asks, so that another attempt finds it."""
+    # A batch that calls anew has another name of its round; one that goes on has not.
+    asked = sha256(f"{spec.workspace} {spec.name} {task.plan.hex()}".encode()).hexdigest()[:24]
+    anew = f"-{spec.run}" if spec.fresh or spec.retry else ""
+    return Path(host.folder) / f"{asked}{anew}.sqlite3"
+
+
+def _remove(path: Path) -> None:
+    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(OSError):
+            os.unlink(name)
+    with suppress(OSError):
+        for lock in path.with_name(f"{path.name}-owners").iterdir():
+            lock.unlink()
+        path.with_name(f"{path.name}-owners").rmdir()
+
+
+def check_folder(spec: Spec) -> None:
+    """Raise unless this worker sees the folder of the parts.
+
+    Raises
+    ------
+    SettingsError
+        It does not.
+    """
+    if not parts.has_mark(spec.folder):
+        raise SettingsError(
+            f"a worker does not see {spec.folder}; give parts= a folder that you and every worker share, such as a "
+            "network drive or an address like s3://bucket/folder"
+        )

@@ -1,0 +1,223 @@
+"""A partition's answers as one Parquet file, and read again.
+
+Rule of this file: a part is there as a whole or not at all; it holds every outcome of its partition in the plan's
+order, whoever paid for it, so that one part is all that is ever read of a partition. Outputs are JSON text in the file
+and values again when they are read: a text stays a text, and half a character breaks nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from uuid import uuid4
+
+import pandas as pd
+
+from fh_notebook.batching.cells import is_missing, object_series, plain
+from fh_notebook.batching.export_parquet import ensure_pyarrow
+from fh_notebook.batching.frames import COLUMNS, INSTANT, TEXT
+from fh_notebook.batching.sheet_safe import without_halves
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
+
+__all__ = ["MARK", "STATUS_CODE", "exists", "folder_of", "make_folder", "names_in", "read_keys", "read_part", "remove"]
+
+STATUS_CODE: Final = "_status_code"
+"""A column of the files alone: whether a failure stands hangs on it."""
+MARK: Final = "fh_notebook.json"
+"""A file in the folder of a batch, by which a worker knows that it sees the same folder."""
+
+
+# --- the folder
+
+
+def _system(url: str) -> tuple[Any, str]:
+    import fsspec.core
+
+    found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    return found
+
+
+def folder_of(base: str, batch: str) -> str:
+    """Return the folder of a batch below `base`; its name is made safe for a path."""
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in batch).lstrip(".") or "batch"
+    return f"{str(base).rstrip('/')}/{safe[:120]}"
+
+
+def make_folder(folder: str) -> str:
+    """Make the folder of a batch, for its owner only where that can be, and return its mark.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be made.
+    """
+    ensure_pyarrow()
+    try:
+        system, path = _system(folder)
+        system.makedirs(path, exist_ok=True)
+        if "file" in _protocols(system):
+            os.chmod(path, 0o700)
+        place = f"{path}/{MARK}"
+        if not system.exists(place):
+            system.pipe_file(place, json.dumps({"folder": uuid4().hex}).encode())
+        return str(json.loads(system.cat_file(place))["folder"])
+    except (OSError, ValueError, ImportError, KeyError) as broken:
+        raise SettingsError(
+            f"answers cannot be kept in {folder} ({type(broken).__name__}: {broken}); give parts= a folder that you "
+            "and every worker can write"
+        ) from None
+
+
+def has_mark(folder: str) -> bool:
+    """Whether this process sees the folder."""
+    system, path = _system(folder)
+    return bool(system.exists(f"{path}/{MARK}"))
+
+
+def names_in(folder: str) -> list[str]:
+    """Return the parts that lie in a folder, as they are opened."""
+    system, path = _system(folder)
+    found = [str(name) for name in system.ls(path, detail=False)] if system.exists(path) else []
+    return sorted(f"{folder}/{name.rsplit('/', 1)[-1]}" for name in found if name.endswith(".parquet"))
+
+
+def exists(path: str) -> bool:
+    """Whether a part is there."""
+    system, place = _system(path)
+    return bool(system.exists(place))
+
+
+def _protocols(system: Any) -> Sequence[str]:
+    named = system.protocol
+    return (named,) if isinstance(named, str) else tuple(named)
+
+
+# --- written
+
+
+def write_part(path: str, frame: pd.DataFrame, facts: Mapping[str, Any]) -> None:
+    """Write the tidy lines of a partition; `facts` are JSON values that the file tells of itself."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    system, place = _system(path)
+    table = _table(frame, pa)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"fh_notebook": json.dumps(facts).encode()})
+    partly = f"{place}.{uuid4().hex[:8]}.tmp"
+    with system.open(partly, "wb") as file:
+        pq.write_table(table, file)
+    if "file" in _protocols(system):
+        os.chmod(partly, 0o600)
+        os.replace(partly, place)
+    else:
+        system.mv(partly, place)
+
+
+def _table(frame: pd.DataFrame, pa: Any) -> Any:
+    columns = {}
+    for name in frame.columns:
+        column = frame[name]
+        if name == "output":
+            column = pd.Series([_said(value) for value in column.tolist()], dtype=TEXT)
+        elif column.dtype == TEXT:
+            column = column.map(without_halves, na_action="ignore")
+        columns[name] = _array(column, pa)
+    return pa.table(columns)
+
+
+def _array(column: pd.Series[Any], pa: Any) -> Any:
+    try:
+        return pa.Array.from_pandas(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
+        # Values of several kinds in one column of the source: as JSON, as in every Parquet file of a batch.
+        return pa.array([None if is_missing(v) else _said(plain(v)) for v in column.tolist()], type=pa.string())
+
+
+def _said(value: Any) -> str | None:
+    """JSON, ASCII only: Arrow refuses half a character, which a model may answer."""
+    return None if value is None else json.dumps(value, ensure_ascii=True)
+
+
+# --- read
+
+
+def read_keys(path: str) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return what a part tells of itself, and ``key``, ``status`` and the status code of its lines."""
+    import pyarrow.parquet as pq
+
+    system, place = _system(path)
+    with system.open(place, "rb") as file:
+        read = pq.ParquetFile(file)
+        facts = json.loads((read.schema_arrow.metadata or {}).get(b"fh_notebook", b"{}"))
+        lines = read.read(columns=["key", "status", "error_code", STATUS_CODE]).to_pandas()
+    return facts, lines
+
+
+def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.DataFrame:
+    """Return the lines of a part, with the columns and dtypes of `meta`. Nothing is called."""
+    import pyarrow.parquet as pq
+
+    system, place = _system(path)
+    with system.open(place, "rb") as file:
+        table = pq.ParquetFile(file).read(columns=list(meta.columns))
+    frame = table.slice(lines.start or 0, None if lines.stop is None else lines.stop - (lines.start or 0)).to_pandas()
+    made: dict[str, pd.Series[Any]] = {}
+    for name in meta.columns:
+        made[name] = _as_in(frame[name], meta[name].dtype, name)
+    return pd.DataFrame(made, index=pd.RangeIndex(len(frame)), columns=meta.columns)
+
+
+def _as_in(column: pd.Series[Any], dtype: Any, name: str) -> pd.Series[Any]:
+    if name == "output":
+        return object_series([None if text is None or text != text else json.loads(text) for text in column.tolist()])
+    if column.dtype == dtype:
+        return column
+    if str(dtype) == INSTANT:
+        return pd.to_datetime(column, utc=True).astype(INSTANT)
+    try:
+        return column.astype(dtype)
+    except (TypeError, ValueError):
+        return column
+
+
+def runs_in(path: str, wanted: Iterable[str]) -> Iterator[tuple[str, Run, bool]]:
+    """Yield (key, run, reused) for the lines of a part that answer one of the `wanted` keys."""
+    import pyarrow.parquet as pq
+
+    system, place = _system(path)
+    needed = set(wanted)
+    names = [column.name for column in COLUMNS if column.name not in ("row", "repeat")]
+    with system.open(place, "rb") as file:
+        table = pq.ParquetFile(file).read(columns=[*names, STATUS_CODE])
+    for line in table.to_pylist():
+        if line["key"] in needed:
+            yield line["key"], run_of(line), bool(line["reused"])
+
+
+def run_of(line: Mapping[str, Any]) -> Run:
+    """Return the run of a part's line; what was asked is in the source's columns, and not in it."""
+    code, at = line.get(STATUS_CODE), line.get("started_at")
+    output = line.get("output")
+    return Run(
+        status=line["status"],
+        output=None if output is None else json.loads(output),
+        error=line.get("error"),
+        error_code=line.get("error_code"),
+        attempts=int(line.get("attempts") or 0),
+        elapsed_s=float(line.get("elapsed_s") or 0.0),
+        started_at=pd.Timestamp(at).to_pydatetime(warn=False) if at is not None else None,
+        request_id=line.get("request_id"),
+        status_code=None if code is None else int(code),
+        variant=line.get("variant"),
+    )
+
+
+def remove(path: str) -> None:
+    """Remove a part whose answers lie in another one."""
+    system, place = _system(path)
+    with suppress(OSError):
+        system.rm(place)

@@ -1,0 +1,295 @@
+"""One start of a batch over many partitions: rounds, in each of which partitions are handed out and come in.
+
+Rule of this file: as `batching/running.py` on one machine: whatever ends a start, what was answered is kept and what
+was not is pending. A part counts once its keys are in the store of the notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.running import NAP_S, RESET_GRACE_S, Options
+from fh_notebook.batching.stopping import RESUME, Limits, cut_short
+from fh_notebook.contract.retry import next_reset
+from fh_notebook.errors import StoreError
+from fh_notebook.loop import unbroken
+from fh_notebook.scaling.book import Book
+from fh_notebook.scaling.budget import stop_of
+from fh_notebook.scaling.cluster import Lost
+from fh_notebook.scaling.spec import Done, Spec, Task
+from fh_notebook.scaling.tally import Tally
+from fh_notebook.scaling.telling import event_of
+from fh_notebook.scaling.threads import Place
+
+__all__ = ["Ask", "Rounds"]
+
+COME_IN_S: Final = 30.0
+"""So long partitions that were stopped are waited for: what they hold is being merged."""
+TRIES: Final = 3
+"""Rounds that a start may need since permits were left over in one worker and lacking in another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a start is to call."""
+
+    call_lost: bool = False
+    fresh: bool = False
+    retry: bool = False
+    error_code: str | None = None
+
+
+class Rounds:
+    """One start.
+
+    Parameters
+    ----------
+    book : Book
+        The partitions.
+    place : Place
+        Where they run.
+    spec : Spec
+        What holds for all of them.
+    ask : Ask
+        What is to be called.
+    tally : Tally
+        Takes the counts.
+    options : Options
+        How.
+    limits : Limits
+        When to stop, with what the daily cap leaves.
+    hear : function of Event
+        Told of every event that is told.
+    changed : function
+        Called when something to be shown has changed.
+    """
+
+    engine: Any = None
+    gate: Any = None
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        place: Place,
+        spec: Spec,
+        ask: Ask,
+        tally: Tally,
+        options: Options,
+        limits: Callable[[], Limits],
+        hear: Callable[[Event], None],
+        changed: Callable[[], object],
+    ) -> None:
+        self._book = book
+        self._place = place
+        self._spec = spec
+        self._ask = ask
+        self._tally = tally
+        self._options = options
+        self._find_limits = limits
+        self._hear = hear
+        self._changed = changed
+        self.answered = 0
+        self.cut = 0
+        self.waiting_until: datetime | None = None
+        self.rounds: list[str] = []
+        """The names of its rounds."""
+        self._stopped: Stopped | None = None
+        self._errors_before = 0
+
+    async def run(self, windows: Any, *, planned: int) -> None:
+        """Call what is asked for."""
+        limits = self._find_limits()
+        left, ask = limits.most_calls, self._ask
+        for _ in range(TRIES if left is not None else 1):
+            left = await self._until_reset(left, ask, limits)
+            ask = replace(ask, fresh=False, retry=False) if ask.fresh else ask
+            spent = self._stopped is not None and self._stopped.reason == "max_calls"
+            if ask.retry or not (spent and left):
+                break
+            self._stopped = None
+        if self._stopped is not None:
+            self._hear(self._stopped)
+        elif waiting := self._book.waiting():
+            await self._round(waiting, replace(self._spec_of(ask), fresh=False), None, limits)
+
+    async def _until_reset(self, left: int | None, ask: Ask, limits: Limits) -> int | None:
+        while True:
+            spec = self._spec_of(ask)
+            left = await self._round(self._book.tasks(spec), spec, left, limits)
+            capped = self._stopped is not None and self._stopped.reason == "daily_cap"
+            if not (capped and self._options.wait_for_reset):
+                return left
+            await self._sleep_until_reset()
+            self._stopped, ask = None, replace(ask, fresh=False)
+            limits = self._find_limits()
+            left = limits.most_calls
+
+    def _spec_of(self, ask: Ask) -> Spec:
+        """Return what holds for the next round, under a name of its own."""
+        mine = tuple(self.rounds)
+        self.rounds.append(uuid4().hex[:12])
+        return replace(
+            self._spec, run=self.rounds[-1], mine=(*self._spec.mine, *mine), call_lost=ask.call_lost, fresh=ask.fresh,
+            retry=ask.retry, error_code=ask.error_code,
+        )  # fmt: skip
+
+    async def _round(self, tasks: list[Task], spec: Spec, left: int | None, limits: Limits) -> int | None:
+        if not tasks:
+            return left
+        spec = replace(spec, metered=left is not None or self._options.rate is not None)
+        spent = limits.reached(calls=left or 0, elapsed_s=0, errors=0, planned=0) if left is not None else None
+        if left is not None and spent is None:
+            spent = _spent(limits)
+        self._limits, self._errors_before = limits, self._tally.errors
+        self._planned = sum(self._book.pages[task.number].found.jobs for task in tasks)
+        self._place.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
+        deadline = self._deadline(limits)
+        partitions = [self._book.pages[task.number].partition for task in tasks]
+        coming = self._place.run(partitions, tasks)
+        try:
+            await self._collect(coming, tasks, spec)
+        except asyncio.CancelledError:
+            self._place.stop(cut_short("cancelled", self._tally.in_flight))
+            await unbroken(self._come_in(coming, tasks, spec))
+            raise
+        except Lost:
+            self._stop(_cluster_lost(), tell=False)
+        finally:
+            if deadline is not None:
+                deadline.cancel()
+            rest = await unbroken(self._place.end())
+            for task in tasks:
+                self._tally.ended(task.number)
+            self._changed()
+        return rest if left is not None else None
+
+    async def _collect(self, coming: list[asyncio.Future[Done]], tasks: list[Task], spec: Spec) -> None:
+        """Take in what comes, as it comes; the first thing that is no result ends it."""
+        of = dict(zip(coming, tasks, strict=True))
+        waiting = set(coming)
+        lost: Exception | None = None
+        while waiting:
+            ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for future in ended:
+                broken = future.exception()
+                if broken is None:
+                    await self._take(future.result(), of[future], spec)
+                elif isinstance(broken, Lost) and self._stopped is not None:
+                    continue  # it was taken back before it began
+                elif isinstance(broken, Exception):
+                    lost = lost or broken
+            if lost is not None and waiting:
+                self._place.stop(_cluster_lost())
+                _, late = await asyncio.wait(waiting, timeout=1.0 if isinstance(lost, Lost) else COME_IN_S)
+                for future in waiting - late:
+                    if not future.cancelled() and future.exception() is None:
+                        await self._take(future.result(), of[future], spec)
+                for future in late:
+                    future.cancel()
+                waiting = set()
+        if lost is not None:
+            raise lost
+
+    async def _come_in(self, coming: list[asyncio.Future[Done]], tasks: list[Task], spec: Spec) -> None:
+        """Wait for what stopped partitions merge, and note it."""
+        open_ones = [future for future in coming if not future.done()]
+        if open_ones:
+            await asyncio.wait(open_ones, timeout=COME_IN_S)
+        for future, task in zip(coming, tasks, strict=True):
+            if future.done() and not future.cancelled() and future.exception() is None:
+                await self._take(future.result(), task, spec)
+            elif not future.done():
+                future.cancel()
+
+    async def _take(self, done: Done, task: Task, spec: Spec) -> None:
+        """Keep the keys of a partition's part, and count it."""
+        if done.stopped is not None and done.stopped["reason"] not in ("cancelled", "ended"):
+            self._stop(stop_of(done.stopped))
+        line = self._book.pages[task.number].line
+        if not done.path or (line is not None and line.path == done.path):
+            return
+        try:
+            await asyncio.to_thread(self._book.keep, done, fresh=spec.fresh)
+        except StoreError as broken:
+            self._stop(Stopped(reason="store", message=f"{broken}; then {RESUME}"))
+            return
+        reused = done.reused if done.attempt else 0
+        self._tally.put(task.number, done=done.done, failed=done.failed, unknown=done.unknown, reused=reused)
+        if done.attempt:
+            self._tally.called(done.attempt, done.calls, done.refused)
+        self._tally.ended(task.number)
+        self.answered += done.done + done.failed - done.reused
+        self.cut += done.cut
+        self._changed()
+
+    # --- what partitions say
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message.get("kind") != "tick":
+            return
+        self._tally.hear(message)
+        begun = getattr(self._place, "begun", None)
+        if begun is not None:
+            begun(message["number"])
+        for told in message.get("events", ()):
+            self._hear(event_of(told))
+        errors = self._tally.errors - self._errors_before
+        if self._stopped is None and self._limits.errors_reached(errors, self._planned):
+            reached = self._limits.reached(calls=-1, elapsed_s=0, errors=errors, planned=self._planned)
+            if reached is not None:
+                self._stop(reached)
+        self._changed()
+
+    def _stop(self, stopped: Stopped, *, tell: bool = True) -> None:
+        if self._stopped is None:
+            self._stopped = stopped
+            if tell:
+                self._place.stop(stopped)
+
+    def _deadline(self, limits: Limits) -> asyncio.TimerHandle | None:
+        if limits.max_seconds is None:
+            return None
+        passed = Limits(max_seconds=limits.max_seconds).reached(
+            calls=0, elapsed_s=limits.max_seconds, errors=0, planned=0
+        )
+        assert passed is not None  # noqa: S101
+        return asyncio.get_running_loop().call_later(limits.max_seconds, self._stop, passed)
+
+    async def _sleep_until_reset(self) -> None:
+        self.waiting_until = next_reset(self._options.now())
+        self._changed()
+        try:
+            while (left_s := (self.waiting_until - self._options.now()).total_seconds() + RESET_GRACE_S) > 0:
+                await self._options.sleep(min(left_s, NAP_S))
+        finally:
+            self.waiting_until = None
+            self._changed()
+
+    def pause(self, paused: bool) -> None:
+        """Start no further call, or go on, wherever."""
+        self._place.pause(paused)
+
+    def retune(self, max_concurrency: int | None) -> None:
+        """Change nothing while it runs: the places of a round are made with it."""
+
+
+def _spent(limits: Limits) -> Stopped:
+    most = limits.most_calls or 0
+    found = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
+    assert found is not None  # noqa: S101
+    return found
+
+
+def _cluster_lost() -> Stopped:
+    return Stopped(
+        reason="cluster",
+        message="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
+        f"the workers' disks; with a client that is connected: {RESUME}, or run the cell again",
+    )

@@ -1,0 +1,247 @@
+"""`fh.batch` over many partitions: what is asked is checked, looked at, named and looked up; nothing is called yet.
+
+Rule of this file: as on one machine, everything is checked before the first call; what cannot be meant over partitions
+is told with what to do instead.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import pandas as pd
+
+from fh_notebook import loop, settings
+from fh_notebook.batching.arms import Arm, read_arms
+from fh_notebook.batching.export_parquet import ensure_pyarrow
+from fh_notebook.batching.making import known_deployment, options_of
+from fh_notebook.batching.plan import NAME_DIGITS, Plan, check_options
+from fh_notebook.batching.provenance import provenance
+from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.running import Options, budget_of
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.scaling import parts
+from fh_notebook.scaling.book import Book
+from fh_notebook.scaling.cluster import Cluster, Lost
+from fh_notebook.scaling.control import ScaledControl
+from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
+from fh_notebook.scaling.scaled import ScaledBatch
+from fh_notebook.scaling.sharing import scratch
+from fh_notebook.scaling.spec import Found, Spec
+from fh_notebook.scaling.threads import Place, Threads
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["scaled"]
+
+ROWS_A_PARTITION: Final = 10_000
+"""Of a pandas frame that is cut for the user: a partition lives for seconds at the least, and a killed worker's part
+of it is small."""
+PROBLEMS_SHOWN: Final = 30
+
+
+def scaled(
+    rows: Any,
+    *,
+    deployment: Any,
+    variants: Any,
+    inputs: Any,
+    repeats: int,
+    metadata: Any,
+    name: str | None,
+    first: int | None,
+    sample: int | None,
+    on_invalid: str,
+    client: Client,
+    store: Store | None,
+    dask: Any,
+    parts_folder: Any,
+    **how: Any,
+) -> ScaledBatch:
+    """Return the batch over partitions that :func:`fh_notebook.batch` was asked for; it has called nothing.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As :func:`fh_notebook.batch` says.
+    """
+    _ensure_dask()
+    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
+    if sample is not None:
+        raise SettingsError("sample= is for a table in memory; give rows.sample(frac=...) of the Dask frame, or first=")
+    options = options_of(**how, named=name is not None, is_stream=False)
+    if options.delivery != "direct":
+        raise SettingsError(f"delivery={options.delivery!r} is for one machine: callbacks come to one; leave it out")
+    target = known_deployment(client, deployment)
+    arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
+    if dask is not None:
+        Cluster(dask, client)  # checked before the rows are touched
+    ddf, labelled = _as_dask(rows, dask)
+    keeper = store if store is not None else Store.in_memory()
+    base = _base(parts_folder, store)
+    spec = Spec(
+        run=uuid4().hex[:12],
+        name="",
+        workspace=client.workspace,
+        is_named=isinstance(settings.current().workspace, str),
+        arms=arms,
+        repeats=repeats,
+        metadata=dict(metadata or {}),
+        folder="",
+        max_concurrency=options.max_concurrency,
+        stop_at_error=options.limits.fail_on_error is True,
+        skip_invalid=on_invalid == "skip",
+        **_way_to(client),
+    )
+
+    def place() -> Place:
+        return Cluster(dask, client) if dask is not None else Threads(client, scratch())
+
+    looking = place()
+    whole = replace(spec, folder=_folder(base, "looking" if name is None else name))
+    partitions = ddf.to_delayed()
+    found = _surveyed(looking, partitions, whole, target.name)
+    named = name or _name_of(target.name, arms, found)
+    if first is not None:
+        partitions = ddf.head(first, npartitions=-1, compute=False).to_delayed()
+        found = _surveyed(looking, partitions, whole, target.name)
+    spec = replace(spec, name=named, folder=_folder(base, named), labelled=_tell_apart(found, labelled))
+    book = Book(partitions, found, keeper, spec)
+    batch_of, since = _reused(options, named)
+    book.look(batch=batch_of, since=since)
+    about = provenance((arm.target.deployment for arm in arms), variants=[a.label for a in arms], batch=named,
+                       workspace=client.workspace)  # fmt: skip
+    control = ScaledControl(
+        _plan(named, arms, book, options, client, keeper),
+        book,
+        place,
+        spec,
+        client=client,
+        store=keeper,
+        options=options,
+    )
+    label = found[0].label if found and spec.labelled else 0
+    return ScaledBatch(control, meta_of(ddf._meta, label), about)
+
+
+def _ensure_dask() -> None:
+    if find_spec("dask") is None or find_spec("distributed") is None:
+        raise SettingsError("batches past one machine need Dask: pip install 'fh-notebook[dask]'")
+    ensure_pyarrow()
+
+
+def _way_to(client: Client) -> dict[str, Any]:
+    """What a worker needs to reach the service, without the key. A proxy is its own: it may hold a password."""
+    connection = client.aclient.connection
+    verify = connection.verify if isinstance(connection.verify, bool | str) else True
+    return {
+        "base_url": connection.base_url,
+        "timeout_s": connection.timeout_s,
+        "max_response_bytes": connection.max_response_bytes,
+        "verify": verify,
+    }
+
+
+def _as_dask(rows: Any, dask_client: Any) -> tuple[Any, bool | None]:
+    """Return the rows as a Dask frame; whether its index tells rows apart, where that is known."""
+    import dask
+    import dask.dataframe as dd
+
+    if isinstance(rows, dd.DataFrame):
+        return rows, None
+    read = read_rows(rows)
+    frame = rows if isinstance(rows, pd.DataFrame) else read.frame
+    workers = 1
+    if dask_client is not None:
+        workers = sum(int(w["nthreads"]) for w in dask_client.scheduler_info(n_workers=-1)["workers"].values()) or 1
+    count = max(-(-len(frame) // ROWS_A_PARTITION), min(len(frame), 2 * workers), 1)
+    with dask.config.set(AS_IT_IS):
+        return dd.from_pandas(frame, npartitions=count, sort=False), not read.note
+
+
+def _surveyed(place: Place, partitions: Sequence[Any], spec: Spec, where: str) -> list[Found]:
+    try:
+        found = loop.run(place.survey(partitions, spec))
+    except Lost:
+        raise SettingsError("the Dask scheduler was lost while the rows were looked at; nothing was called") from None
+    problems = [problem for one in found for problem in one.problems]
+    if problems:
+        more = len(problems) - PROBLEMS_SHOWN
+        shown = [*problems[:PROBLEMS_SHOWN], *([f"and {more:,} more problems"] if more > 0 else [])]
+        raise InputError(list(dict.fromkeys(shown)), where=where)
+    return found
+
+
+def _name_of(deployment: str, arms: Sequence[Arm], found: Sequence[Found]) -> str:
+    """Return the name of an unnamed batch: of all keys, whatever their order and the partitions are."""
+    total = sum(one.total for one in found) % 2**256
+    asked = [deployment, [arm.label for arm in arms], sum(one.jobs for one in found), f"{total:064x}"]
+    return f"{deployment}-{sha256(canonical_json(asked).encode()).hexdigest()[:NAME_DIGITS]}"
+
+
+def _tell_apart(found: Sequence[Found], known: bool | None) -> bool:
+    """Whether the index tells all rows apart: it grows from partition to partition, too."""
+    if known is not None:
+        return known
+    there = [one for one in found if one.rows]
+    if not all(one.ordered for one in there) or len({type(one.first) for one in there}) > 1:
+        return False
+    return all(a.last < b.first for a, b in pairwise(there))
+
+
+def _reused(options: Options, name: str) -> tuple[str | None, datetime | None]:
+    """Return of which batch, and since when, parts count."""
+    reuse = options.reuse
+    since = datetime.now(UTC) - reuse if isinstance(reuse, timedelta) else None
+    return (None if reuse == "store" or since is not None else name), since
+
+
+def _base(given: Any, store: Store | None) -> str:
+    """Where parts lie: as it was given, else beside the store, else a folder that ends with the machine's session."""
+    if given is not None:
+        return str(given) if "://" in str(given) else str(Path(given).expanduser().absolute())
+    if store is not None:
+        return str(store.path.with_name(f"{store.path.name}-parts"))
+    return os.path.join(tempfile.mkdtemp(prefix="fh-notebook-"), "parts")
+
+
+def _folder(base: str, name: str) -> str:
+    folder = parts.folder_of(base, name)
+    parts.make_folder(folder)
+    return folder
+
+
+def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: Client, store: Store) -> Plan:
+    lines = [page.line for page in book.pages if page.line is not None] if options.reuse is not None else []
+    answered = sum(line.done + line.failed for line in lines)
+    unknown = sum(line.unknown for line in lines)
+    invalid = sum(page.found.invalid for page in book.pages)
+    return Plan(
+        name=name,
+        deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
+        variants=tuple(arm.label for arm in arms),
+        rows=book.rows,
+        repeats=1 if not book.rows else max(1, book.jobs // (book.rows * len(arms))),
+        jobs=book.jobs,
+        note=f"{len(book.pages):,} partitions",
+        answered=answered,
+        answered_at=max((line.kept_at for line in lines), default=None),
+        unknown=unknown,
+        invalid=invalid,
+        calls=max(0, book.jobs - answered - unknown - invalid),
+        max_calls=options.limits.max_calls,
+        max_seconds=options.limits.max_seconds,
+        budget=budget_of(client, store, datetime.now(UTC)),
+    )

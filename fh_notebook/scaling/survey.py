@@ -1,0 +1,83 @@
+"""On a worker: what a partition asks for, before anything is called.
+
+Rule of this file: nothing is called or kept here. Every partition is looked at before the first call is paid for, so
+that inputs which do not fit are told all together, as on one machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import pandas as pd
+
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.labels import labels_of
+from fh_notebook.batching.planner import Planner, refused
+from fh_notebook.batching.rows import Rows, read_rows
+from fh_notebook.errors import InputError
+from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
+
+__all__ = ["planned", "rows_of", "survey"]
+
+
+def rows_of(frame: pd.DataFrame, spec: Spec, start: int) -> Rows:
+    """Return the rows of a partition, each under its label among all rows of the batch."""
+    rows = read_rows(frame.reset_index(drop=True))
+    labels = labels_of(frame.index)[0] if spec.labelled else tuple(range(start, start + len(rows)))
+    return replace(rows, labels=labels, index=None, note="")
+
+
+def planned(rows: Rows, spec: Spec, start: int) -> tuple[Planner, frozenset[str], list[list[Job]]]:
+    """Return the planner of a partition, the columns that hold secrets, and its jobs by row.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or a Start variable has none.
+    """
+    planner = Planner(spec.arms, repeats=spec.repeats, metadata=spec.metadata, workspace=spec.workspace)
+    hidden = planner.fit(rows)
+    return planner, hidden, list(planner.jobs(rows))
+
+
+def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
+    """Return what a partition asks for."""
+    rows = rows_of(frame, spec, 0)
+    ends = labels_of(frame.index[[0, -1]])[0] if len(frame) > 1 else labels_of(frame.index)[0]
+    try:
+        planner, _, by_row = planned(rows, spec, 0)
+    except InputError as wrong:
+        return _nothing(len(rows), wrong)
+    jobs = [job for row in by_row for job in row]
+    checked = planner.checked(jobs)
+    invalid = sum(bool(job.problems) for job in checked)
+    problems: tuple[str, ...] = ()
+    if invalid and not spec.skip_invalid:
+        bad = {job.row for job in checked if job.problems}
+        told = refused(checked, where="", any_fits=len(bad) < len(rows))
+        problems = tuple(f"partition {number}: {problem}" for problem in (told.problems if told else ()))
+    keys = b"".join(bytes.fromhex(job.key) or bytes(32) for job in checked)
+    return Found(
+        rows=len(rows),
+        jobs=len(jobs),
+        plan=sha256(keys).digest(),
+        total=sum(int(job.key or "0", 16) for job in checked),
+        prefixes=b"".join(keys[at : at + PREFIX_BYTES] for at in range(0, len(keys), 32)),
+        invalid=invalid,
+        problems=problems,
+        first=ends[0] if ends else None,
+        last=ends[-1] if ends else None,
+        ordered=_grows(frame.index),
+        label=ends[0] if ends else 0,
+    )
+
+
+def _nothing(rows: int, wrong: InputError) -> Found:
+    return Found(rows=rows, jobs=0, plan=b"", total=0, prefixes=b"", invalid=rows, problems=tuple(wrong.problems))
+
+
+def _grows(index: pd.Index[Any]) -> bool:
+    """Whether each label is larger than the one before it, and a single value that is not missing."""
+    return index.nlevels == 1 and bool(index.is_monotonic_increasing and index.is_unique and not index.hasnans)

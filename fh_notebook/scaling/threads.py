@@ -1,0 +1,154 @@
+"""Where partitions run without a cluster: threads of this process. And what a round asks of either place.
+
+Rule of this file: the calls go through the workspace's own gate and the given client, so forms, cells and this batch
+share one limit; only the partitions are read and merged on threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from fh_notebook.batching.events import Stopped
+from fh_notebook.contract.rate import Rate
+from fh_notebook.scaling.budget import LocalBudget
+from fh_notebook.scaling.gate import SharedGate
+from fh_notebook.scaling.host import Host, closed, hosted
+from fh_notebook.scaling.partition import run_partition
+from fh_notebook.scaling.sharing import ENDED
+from fh_notebook.scaling.spec import Done, Found, Spec, Task
+from fh_notebook.scaling.survey import survey
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["Place", "Threads"]
+
+AT_ONCE: Final = min(4, os.cpu_count() or 1)
+"""Partitions that are read and merged at once."""
+
+Hear = Callable[[dict[str, Any]], None]
+
+
+class Place(Protocol):
+    """Where partitions run: what a round asks of it. Its methods are called on the background loop."""
+
+    async def survey(self, partitions: Sequence[Any], spec: Spec) -> list[Found]:
+        """Look at every partition; nothing is called."""
+        ...
+
+    def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
+        """Begin a round: `hear` is told on the background loop what partitions say."""
+        ...
+
+    def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
+        """Run partitions; what comes of each."""
+        ...
+
+    def stop(self, stopped: Stopped) -> None:
+        """Stop all partitions, wherever they run; returns at once."""
+        ...
+
+    def pause(self, paused: bool) -> None:
+        """Pause them all, or have them go on; returns at once."""
+        ...
+
+    async def end(self) -> int | None:
+        """End the round; return how many permits are left, where they were counted."""
+        ...
+
+
+class Threads:
+    """Partitions on threads of this process.
+
+    Parameters
+    ----------
+    client : Client
+        Whom to ask.
+    folder : str
+        Where the stores of running partitions lie.
+    """
+
+    def __init__(self, client: Client, folder: str) -> None:
+        self._client = client
+        self._folder = folder
+        self._host: Host | None = None
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fh-partition")
+
+    async def survey(self, partitions: Sequence[Any], spec: Spec) -> list[Found]:
+        """Look at every partition."""
+        loop = asyncio.get_running_loop()
+        asked = [
+            loop.run_in_executor(self._threads, lambda n=n, p=p: survey(_computed(p), spec, n))  # type: ignore[misc]
+            for n, p in enumerate(partitions)
+        ]
+        return list(await asyncio.gather(*asked))
+
+    def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
+        """Make the host of this process."""
+        from dataclasses import replace
+
+        from fh_notebook.client.blocking import Client
+        from fh_notebook.client.client import AsyncClient
+
+        loop = asyncio.get_running_loop()
+        self._budget = LocalBudget(calls=calls, spent=spent, rate=rate)
+
+        def tell(message: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(hear, message)
+
+        host = Host(spec.run, self._budget, tell=tell, spread=lambda stopped: None, folder=self._folder)
+        inner = self._client.gate
+        gate: Any = (
+            SharedGate(inner, self._budget, host.met, stopped=lambda: host.stopped is not None, shares=False)
+            if spec.metered
+            else inner
+        )
+        connection = replace(self._client.aclient.connection, gate=gate)
+        host.client = Client.over(AsyncClient.over(connection)) if spec.metered else self._client
+        self._host = hosted(spec.run, lambda: host)
+        self._spec = spec
+        self._gate_before = inner.fixed_at
+        if spec.max_concurrency is not None:
+            inner.fix(spec.max_concurrency)
+
+    def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
+        """Run partitions, a few at once."""
+        loop, spec, host = asyncio.get_running_loop(), self._spec, self._host
+        assert host is not None  # noqa: S101
+
+        def one(partition: Any, task: Task) -> Done:
+            if host.stopped is not None:
+                return Done(number=task.number, attempt="")
+            return run_partition(_computed(partition), spec, task, lambda _: host)
+
+        pairs = zip(partitions, tasks, strict=True)
+        return [loop.run_in_executor(self._threads, one, partition, task) for partition, task in pairs]
+
+    def stop(self, stopped: Stopped) -> None:
+        """Stop all partitions."""
+        if self._host is not None:
+            self._host.halt(stopped)
+
+    def pause(self, paused: bool) -> None:
+        """Pause them all, or have them go on."""
+        if self._host is not None:
+            self._host.pause(paused)
+
+    async def end(self) -> int | None:
+        """End the round."""
+        host, self._host = self._host, None
+        if host is None:
+            return None
+        if self._spec.max_concurrency is not None:
+            self._client.gate.fix(self._gate_before)
+        host.halt(Stopped(reason=ENDED, message=""))
+        closed(host.run)
+        return self._budget.left
+
+
+def _computed(partition: Any) -> Any:
+    return partition.compute(scheduler="sync")

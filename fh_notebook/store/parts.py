@@ -1,0 +1,118 @@
+"""Table ``parts``: the keys of answers that lie in Parquet files, one line a file.
+
+Rule of this file: a batch past one machine keeps its answers in files that many machines can read, and here what they
+are the answers of. Keys are bytes behind each other, 32 a key: ten million jobs are 320 MB, and not ten million lines.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+__all__ = ["CREATE", "KEY_BYTES", "PartLine", "calls_since", "every", "forget", "paths", "write"]
+
+KEY_BYTES: Final = 32
+"""Of a key: SHA-256."""
+
+CREATE: Final = (
+    """CREATE TABLE parts (
+        path TEXT PRIMARY KEY,
+        batch TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        plan BLOB NOT NULL,
+        jobs INTEGER NOT NULL,
+        done INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        unknown INTEGER NOT NULL,
+        again INTEGER NOT NULL,
+        calls INTEGER NOT NULL,
+        keys BLOB NOT NULL,
+        kept_at REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX parts_by_batch ON parts (workspace, batch)",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartLine:
+    """One Parquet file of answers."""
+
+    path: str
+    """The file, as its readers open it."""
+    batch: str
+    workspace: str
+    plan: bytes
+    """SHA-256 of the keys of all jobs that were planned for it, in their order."""
+    jobs: int
+    """How many were planned; those without an outcome are not in the file."""
+    done: int = 0
+    failed: int = 0
+    unknown: int = 0
+    again: int = 0
+    """Of the failed: those whose failure does not stand, so that they are called again."""
+    calls: int = 0
+    """Requests that its answers cost when it was written."""
+    keys: bytes = b""
+    """Of every job in the file, `KEY_BYTES` each."""
+    kept_at: datetime
+
+    @property
+    def pending(self) -> int:
+        """Jobs without an outcome."""
+        return self.jobs - self.done - self.failed - self.unknown
+
+
+_LINE: Final = "path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at"
+
+
+def write(connection: sqlite3.Connection, line: PartLine) -> None:
+    """Keep one file, in place of what was known of it."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO parts ({_LINE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            line.path, line.batch, line.workspace, line.plan, line.jobs, line.done, line.failed, line.unknown,
+            line.again, line.calls, line.keys, line.kept_at.timestamp(),
+        ),
+    )  # fmt: skip
+
+
+def every(
+    connection: sqlite3.Connection, workspace: str, *, batch: str | None, since: datetime | None = None
+) -> Iterator[PartLine]:
+    """Yield the files of one batch, or (``None``) of all of the workspace, the oldest first."""
+    found = connection.execute(
+        f"SELECT {_LINE} FROM parts WHERE workspace = ?1 AND (?2 IS NULL OR batch = ?2) AND kept_at >= ?3"
+        " ORDER BY kept_at, path",
+        (workspace, batch, since.timestamp() if since is not None else 0.0),
+    )
+    return map(_line, found)
+
+
+def paths(connection: sqlite3.Connection, workspace: str, batch: str) -> set[str]:
+    """Return the files of a batch."""
+    found = connection.execute("SELECT path FROM parts WHERE workspace = ? AND batch = ?", (workspace, batch))
+    return {path for (path,) in found}
+
+
+def calls_since(connection: sqlite3.Connection, workspace: str, since: datetime) -> int:
+    """Return how many requests the files cost that were kept since then."""
+    found = connection.execute(
+        "SELECT coalesce(sum(calls), 0) FROM parts WHERE workspace = ? AND kept_at >= ?", (workspace, since.timestamp())
+    )
+    return int(found.fetchone()[0])
+
+
+def forget(connection: sqlite3.Connection, path: str) -> None:
+    """Know nothing of a file any more."""
+    connection.execute("DELETE FROM parts WHERE path = ?", (path,))
+
+
+def _line(line: tuple[str, str, str, bytes, int, int, int, int, int, int, bytes, float]) -> PartLine:
+    path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at = line
+    return PartLine(
+        path=path, batch=batch, workspace=workspace, plan=plan, jobs=jobs, done=done, failed=failed, unknown=unknown,
+        again=again, calls=calls, keys=keys, kept_at=datetime.fromtimestamp(kept_at, UTC),
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""A batch on a real cluster of processes: one budget, one stream, and no key anywhere but in the workers' memory."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import cli
+from fh_notebook.batching.events import Finished
+from tests.scaling.counting import KEY, Counting, cluster, texts
+
+pytest.importorskip("distributed")
+pytest.importorskip("pyarrow")
+
+# What Dask's own threads say when a cluster of a test ends; ours are held to no warning elsewhere.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dask")
+
+
+@pytest.fixture(scope="module")
+def two(folder: Path) -> Iterator[tuple[Any, Any]]:
+    with cluster(2, folder) as made:
+        yield made
+
+
+def test_one_budget_over_all_workers_and_the_key_in_no_place(
+    two: tuple[Any, Any], folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two workers, 3 at once: never more at the hive; every row as on one machine; the key is in no graph, no state of
+    the scheduler, no log and no file, though the workers had none of their own."""
+    _, client = two
+    counting = Counting(takes_s=0.004)
+    frame = texts(60).assign(tag=[[i] for i in range(60)])
+    told: list[Any] = []
+    with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
+        asked: dict[str, Any] = {"variants": ["loud", "parts"], "client": service, "progress": False}
+        asked |= {"inputs": {"text": "text"}, "max_concurrency": 3}
+        with caplog.at_level(logging.DEBUG):
+            batch = fh.batch(frame, "shout", **asked, dask=client, on_event=told.append)
+        assert (batch.counts.done, batch.counts.calls, counting.calls) == (120, 120, 120)
+        assert counting.most <= 3
+        calls = counting.calls
+        computed = batch.frame.compute()
+        assert counting.calls == calls
+        one = fh.batch(frame, "shout", **asked, fresh=True)
+    kept = ["row", "variant", "status", "output", "attempts", "key", "text", "tag"]
+    pd.testing.assert_frame_equal(
+        computed[kept].reset_index(drop=True), one.frame[kept].reset_index(drop=True), check_dtype=False
+    )
+    finished = [event for event in told if isinstance(event, Finished)]
+    assert len(finished) == 120
+    assert KEY not in caplog.text
+    assert KEY not in "".join(str(lines) for lines in (client.get_worker_logs(), client.get_scheduler_logs()))
+    assert _states(client)["length"] > 1_000
+    assert not _states(client)["found"]
+    assert not [file for file in folder.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
+
+
+def _states(client: Any) -> dict[str, Any]:
+    """Look for the key in everything that the scheduler holds, and in the workers' data and tasks."""
+    masked = KEY[::-1]  # so that the question itself is no place where it is found
+
+    def scheduler(dask_scheduler: Any = None) -> Any:
+        import pickle
+
+        import cloudpickle
+
+        texts_: list[str] = []
+        key = masked[::-1]
+        found: list[str] = []
+        for name, plugin in dask_scheduler.worker_plugins.items():
+            texts_.append(f"{name} {plugin}")
+            if key.encode() in (plugin if isinstance(plugin, bytes) else pickle.dumps(plugin)):
+                found.append(name)
+        for task in dask_scheduler.tasks.values():
+            texts_.append(f"{task} {task.run_spec!r} {task.annotations}")
+            if key.encode() in cloudpickle.dumps(task.run_spec):
+                found.append(str(task.key))
+        texts_.append(repr(dask_scheduler.get_events()))
+        texts_.append(repr(dict(dask_scheduler.extensions["variables"].variables)))
+        texts_.append(repr({k: list(q._queue) for k, q in dask_scheduler.extensions["queues"].queues.items()}))
+        whole = "".join(texts_)
+        return {"length": len(whole), "found": found or key in whole}
+
+    def worker(dask_worker: Any = None) -> bool:
+        key = masked[::-1]
+        return key in repr(dict(dask_worker.data)) + repr(dask_worker.state.tasks) + repr(dask_worker.plugins)
+
+    state: dict[str, Any] = client.run_on_scheduler(scheduler)
+    return {"length": state["length"], "found": state["found"] or any(client.run(worker).values())}
+
+
+def test_a_ceiling_and_the_command_line(two: tuple[Any, Any], tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    """`fh-notebook batch --dask`: a Parquet file, at most so many calls over all workers, exactly; then the rest."""
+    made, _ = two
+    counting = Counting()
+    data = tmp_path / "rows.parquet"
+    texts(40).to_parquet(data)
+    monkeypatch.setenv("FETCH_HIVE_API_KEY", KEY)
+    with counting.hive.serve() as server:
+        words = ["batch", str(data), "-d", "shout", "-v", "loud", "--base-url", server.url]
+        words += ["--dask", made.scheduler_address]
+        assert _command([*words, "--max-calls", "15"]) == 3
+        assert counting.calls == 15
+        assert _command([*words, "-o", str(tmp_path / "answers.csv")]) == 0
+    assert counting.calls == 40
+    assert set(counting.ran.values()) == {1}
+    assert len(pd.read_csv(tmp_path / "answers.csv")) == 40
+    assert KEY not in "".join(capsys.readouterr())
+
+
+def _command(words: list[str]) -> int:
+    code = cli.main(words)
+    assert isinstance(code, int)
+    return code
+
+
+def test_a_hive_in_this_process_and_a_cluster_that_is_not_there_are_told(two: tuple[Any, Any]) -> None:
+    """With the cure, before anything is called."""
+    _, client = two
+    counting = Counting()
+    with pytest.raises(fh.SettingsError, match="serve"):
+        fh.batch(texts(3), "shout", variants="loud", client=counting.hive.client(), dask=client, progress=False)
+    from fh_notebook.cli.batch_dask import connected
+
+    gone = argparse.Namespace(dask="tcp://127.0.0.1:9", data=Path("x.csv"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fh_notebook.cli.batch_dask.WAIT_S", 0.5)
+        with pytest.raises(fh.SettingsError, match="no Dask scheduler answers"), connected(gone):
+            pass
+    assert counting.calls == 0
+
+
+def test_workers_import_the_light_core_only(two: tuple[Any, Any]) -> None:
+    """No ipywidgets, IPython or matplotlib in a worker that has called."""
+    _, client = two
+    counting = Counting()
+    with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
+        fh.batch(texts(8, "light"), "shout", variants="loud", client=service, dask=client, progress=False)
+
+    def loaded() -> list[str]:
+        import sys
+
+        heavy = ("ipywidgets", "IPython", "matplotlib", "starlette", "uvicorn", "jupyterlab")
+        assert "fh_notebook.batching.engine" in sys.modules
+        return [name for name in heavy if name in sys.modules]
+
+    assert set(map(tuple, client.run(loaded).values())) == {()}

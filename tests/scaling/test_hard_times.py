@@ -1,0 +1,192 @@
+"""Clusters of real processes in hard times: workers that are killed, caps, cancels, a scheduler that goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.events import Finished, Started
+from tests.scaling.counting import KEY, Counting, cluster, texts, until
+
+pytest.importorskip("distributed")
+pytest.importorskip("pyarrow")
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+
+
+def _client(url: str) -> fh.Client:
+    return fh.Client(base_url=url, api_key=KEY)
+
+
+def test_four_workers_never_have_more_than_six_out(tmp_path: Path, capsys: Any) -> None:
+    """`max_concurrency=6` on 4 workers, a hive without a cap: never more than 6 in flight, nearly always 6."""
+    counting, takes_s, jobs = Counting(takes_s=0.05), 0.05, 600
+    with cluster(4, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
+        fh.batch(texts(8, "warm"), "shout", **asked)
+        counting.most, before = 0, time.monotonic()
+        batch = fh.batch(texts(jobs), "shout", **asked, max_concurrency=6)
+        took_s = time.monotonic() - before
+    assert batch.counts.done == jobs
+    assert counting.most <= 6
+    first, *_, last = sorted(counting.times[8:])
+    ideal_s = jobs * takes_s / 6
+    with capsys.disabled():
+        print(
+            f"\n4 workers, 6 at once, {jobs} calls of {takes_s * 1000:g} ms: at most {counting.most} in flight; "
+            f"efficiency {ideal_s / (last - first + takes_s):.0%} while calling, {ideal_s / took_s:.0%} in all"
+        )
+    assert ideal_s / (last - first + takes_s) > 0.5
+
+
+def test_a_killed_worker_loses_no_answer(tmp_path: Path) -> None:
+    """SIGKILL in the middle: what was answered is not called again, what was out is unknown, places come back."""
+    counting = Counting(takes_s=0.02)
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
+        batch = fh.batch(texts(400), "shout", **asked, max_concurrency=4, wait=False)
+        until(lambda: counting.calls >= 60)
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        batch.wait()
+        assert set(counting.ran.values()) == {1}
+        assert batch.counts.pending == 0
+        assert batch.counts.unknown <= 4
+        assert batch.counts.done + batch.counts.unknown == 400
+        assert counting.most <= 8  # a place whose holder has died comes back while its call may still run
+        # The unknown ones are called only when somebody says so.
+        calls = counting.calls
+        batch.resume()
+        assert counting.calls == calls
+        batch.resume(retry_unknown=True)
+        assert batch.counts.done == 400
+
+
+def test_the_daily_cap_stops_all_workers(tmp_path: Path) -> None:
+    """One worker meets it, all stop; nothing is lost, nothing fails, and the rest is called another day."""
+    counting = Counting(takes_s=0.01, daily_cap=50)
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
+        batch = fh.batch(texts(300), "shout", **asked, max_concurrency=4)
+        assert batch.stopped is not None
+        assert batch.stopped.reason == "daily_cap"
+        assert (batch.counts.done, batch.counts.failed, batch.counts.pending) == (50, 0, 250)
+        assert len(batch.frame) == 50
+        counting.hive.daily_cap = None
+        batch.resume()
+        assert (batch.counts.done, counting.calls) == (300, 300)
+
+
+def test_one_error_too_many_a_deadline_and_a_rate_hold_over_all(tmp_path: Path) -> None:
+    """`fail_on_error`, `max_seconds` and `rate` are of the batch, and not of a worker."""
+    counting = Counting(takes_s=0.02)
+    frame = texts(400)
+    frame.loc[::2, "text"] = [f"bad {i}" for i in range(0, 400, 2)]
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
+        batch = fh.batch(frame, "shout", **asked, max_concurrency=4, fail_on_error=20)
+        assert batch.stopped is not None
+        assert batch.stopped.reason == "fail_on_error"
+        assert batch.counts.pending > 0
+        late = fh.batch(texts(2_000, "late"), "shout", **asked, max_concurrency=2, max_seconds=2)
+        assert late.stopped is not None
+        assert late.stopped.reason == "max_seconds"
+        assert 0 < late.counts.done < 2_000
+        counting.times.clear()
+        paced = fh.batch(texts(40, "paced"), "shout", **asked, rate=20)
+        assert paced.counts.done == 40
+        assert max(counting.times) - min(counting.times) >= 39 / 20 - 0.3
+
+
+def test_pause_cancel_and_interrupt_reach_every_worker(tmp_path: Path) -> None:
+    """Paused, no call is started; cancelled, what was out is unknown and what is answered is kept; one stream."""
+    counting = Counting(takes_s=0.05)
+    told: list[Any] = []
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
+        batch = fh.batch(texts(2_000), "shout", **asked, max_concurrency=4, wait=False, on_event=told.append)
+        until(lambda: counting.calls >= 20)
+        batch.pause()
+        until(lambda: batch.in_flight == 0 and counting.now == 0)
+        calls = counting.calls
+        assert threading.Event().wait(0.5) is False
+        assert counting.calls <= calls + 4
+        batch._control.unpause()
+        until(lambda: counting.calls >= calls + 20)
+        batch.cancel()
+        batch.wait()
+        assert batch.stopped is not None
+        assert batch.stopped.reason == "cancelled"
+        assert batch.counts.done + batch.counts.unknown == counting.calls
+        assert 0 < batch.counts.unknown <= 4
+        assert batch.counts.pending == 2_000 - counting.calls
+        assert len(batch.frame) == batch.counts.done + batch.counts.unknown
+        assert len({e.job.key for e in told if isinstance(e, Started)}) >= batch.counts.done
+        assert {e.run.status for e in told if isinstance(e, Finished)} <= {"completed", "unknown"}
+        interrupted = fh.batch(texts(2_000, "x"), "shout", **asked, max_concurrency=4, wait=False)
+        before = counting.calls
+        until(lambda: counting.calls >= before + 10)
+        interrupted.cancel()
+        interrupted.wait()
+        until(lambda: counting.now == 0)
+        calls = counting.calls
+        assert threading.Event().wait(0.5) is False
+        assert counting.calls == calls
+
+
+def test_an_interrupted_cell_ends_with_what_is_finished(tmp_path: Path) -> None:
+    """Ctrl+C in the waiting cell: it ends without an error, the workers stop, the rest is pending."""
+    counting = Counting(takes_s=0.05)
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+
+        def interrupt() -> None:
+            until(lambda: counting.calls >= 20)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
+        batch = fh.batch(
+            texts(2_000), "shout", variants="loud", client=service, progress=False, dask=client, max_concurrency=4
+        )
+        assert batch.stopped is not None
+        assert batch.stopped.reason == "cancelled"
+        assert batch.counts.done > 0
+        assert batch.counts.done + batch.counts.unknown == counting.calls
+        batch.resume(wait=False)
+        until(lambda: batch.counts.done > 40)
+        batch.cancel()
+        batch.wait()
+        assert set(counting.ran.values()) == {1}
+
+
+def test_a_scheduler_that_goes_is_told_and_the_batch_goes_on(tmp_path: Path) -> None:
+    """A clear line, no answer lost on this machine; with a new cluster the same cell goes on."""
+    counting = Counting(takes_s=0.02)
+    with counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False}
+        with cluster(2, tmp_path) as (_, client):
+            batch = fh.batch(texts(400), "shout", **asked, dask=client, max_concurrency=4, wait=False)
+            until(lambda: counting.calls >= 80)
+            client.restart(wait_for_workers=True)
+            batch.wait()
+            assert batch.stopped is not None
+            assert batch.stopped.reason == "cluster"
+            assert "restarted" in batch.stopped.message
+            assert batch.counts.pending > 0
+        with cluster(2, tmp_path) as (_, client):
+            again = fh.batch(texts(400), "shout", **asked, dask=client, max_concurrency=4)
+            assert set(counting.ran.values()) == {1}
+            assert again.counts.done + again.counts.unknown == 400
+            assert again.counts.unknown <= 4
+        with pytest.raises(fh.SettingsError, match="closed"):
+            batch.resume()

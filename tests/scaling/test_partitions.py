@@ -1,0 +1,203 @@
+"""A batch over partitions on threads of this process: the same answers, kept as parts, and found again by key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.events import Finished
+from tests.scaling.counting import KEY, Counting, texts
+
+dask = pytest.importorskip("dask.dataframe")
+pytest.importorskip("distributed")
+pytest.importorskip("pyarrow")
+
+MEASURED = ["elapsed_s", "started_at", "request_id"]
+
+
+def _parted(frame: pd.DataFrame, n: int) -> Any:
+    return dask.from_pandas(frame, npartitions=n)
+
+
+def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
+    kept = frame[[c for c in frame.columns if c not in MEASURED and not c.startswith("out.")]]
+    return kept.reset_index(drop=True).astype({"text": "object"})
+
+
+def test_the_answers_are_those_of_one_machine_row_for_row() -> None:
+    """Two variants, failures and objects: the same table as a batch in memory, with the dtypes that meta said."""
+    counting = Counting()
+    frame = texts(60)
+    frame.loc[7, "text"] = "bad one"
+    asked: dict[str, Any] = {"variants": ["loud", "parts"], "client": counting.hive.client(), "progress": False}
+    many = fh.batch(_parted(frame, 4), "shout", **asked)
+    one = fh.batch(frame, "shout", **asked, fresh=True)
+    assert isinstance(many, fh.Batch)
+    assert (many.counts.done, many.counts.failed, many.counts.calls) == (119, 1, 120)
+    lazy = many.frame
+    computed = lazy.compute()
+    pd.testing.assert_frame_equal(_comparable(computed), _comparable(one.frame))
+    assert lazy._meta.dtypes.equals(computed.dtypes)
+    assert many.failures.compute()["text"].tolist() == ["bad one"]
+    assert "119 of 120 done, 1 failed" in repr(many)
+
+
+def test_computing_the_table_never_calls_the_service() -> None:
+    """Three times, in three ways: 0 more calls at the hive."""
+    counting = Counting()
+    batch = fh.batch(_parted(texts(30), 3), "shout", variants="loud", client=counting.hive.client(), progress=False)
+    before = counting.calls
+    assert before == 30
+    assert len(batch.frame) == 30
+    assert batch.frame["output"].compute().tolist() == [f"T{i}" for i in range(30)]
+    assert batch.frame[batch.frame["row"] > 19].compute(scheduler="threads")["row"].tolist() == list(range(20, 30))
+    assert counting.calls == before
+
+
+def test_the_same_call_again_costs_nothing_however_it_is_cut() -> None:
+    """By keys: the same partitions, others, and more rows."""
+    counting = Counting()
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "shouts"}
+    fh.batch(_parted(texts(40), 4), "shout", **asked)
+    again = fh.batch(_parted(texts(40), 4), "shout", **asked)
+    assert (again.counts.reused, again.counts.calls) == (40, 0)
+    recut = fh.batch(_parted(texts(40), 3), "shout", **asked)
+    assert (recut.counts.reused, recut.counts.calls, len(recut.frame)) == (40, 0, 40)
+    more = fh.batch(_parted(texts(50), 2), "shout", **asked)
+    assert (more.counts.reused, more.counts.calls) == (40, 10)
+    assert more.frame.compute()["output"].tolist() == [f"T{i}" for i in range(50)]
+    assert set(counting.ran.values()) == {1}
+    anew = fh.batch(_parted(texts(40), 4), "shout", **asked, fresh=True)
+    assert (anew.counts.reused, anew.counts.calls) == (0, 40)
+
+
+def test_equal_jobs_of_different_partitions_are_called_once() -> None:
+    """The first partition calls them, the others take the answer over."""
+    counting = Counting()
+    frame = pd.DataFrame({"text": ["a", "b", "a", "c", "b", "a"]})
+    batch = fh.batch(_parted(frame, 3), "shout", variants="loud", client=counting.hive.client(), progress=False)
+    assert counting.ran == {("loud", "a"): 1, ("loud", "b"): 1, ("loud", "c"): 1}
+    assert batch.frame.compute()["output"].tolist() == ["A", "B", "A", "C", "B", "A"]
+    assert batch.counts.pending == 0
+
+
+def test_a_ceiling_holds_over_all_partitions_and_resume_goes_on() -> None:
+    """`max_calls` is reached to the call; the rest is pending, as a table, and then called."""
+    counting = Counting()
+    batch = fh.batch(
+        _parted(texts(50), 5), "shout", variants="loud", client=counting.hive.client(), progress=False, max_calls=20
+    )
+    assert counting.calls == batch.counts.calls == 20
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "max_calls"
+    pending = batch.pending.compute()
+    assert (len(pending), set(pending["status"])) == (30, {"pending"})
+    assert set(pending["text"]) == set(texts(50)["text"]) - {text for _, text in counting.ran}
+    batch.resume()
+    batch.resume()
+    assert batch.stopped is None
+    assert batch.counts.done == counting.calls == 50
+    assert not batch.frame.compute()["reused"].any()
+
+
+def test_the_daily_cap_in_the_middle_leaves_the_rest_pending() -> None:
+    """One partition meets it and all stop; the answers are kept."""
+    counting = Counting(daily_cap=12)
+    client = counting.hive.client()
+    batch = fh.batch(_parted(texts(40), 4), "shout", variants="loud", client=client, progress=False, max_concurrency=2)
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "daily_cap"
+    assert (batch.counts.done, batch.counts.pending, batch.counts.failed) == (12, 28, 0)
+    assert len(batch.frame) == 12
+
+
+def test_every_problem_is_told_before_the_first_call() -> None:
+    """Inputs that do not fit, of whatever partition; skipped, they are failed rows."""
+    counting = Counting()
+    deployment = fh.Deployment("shout", variants=["loud"], inputs={"text": fh.text()})
+    frame = pd.DataFrame({"text": ["a", None, "c", "d", None, "f"]})
+    asked: dict[str, Any] = {"client": counting.hive.client(), "progress": False}
+    with pytest.raises(fh.InputError, match="text") as told:
+        fh.batch(_parted(frame, 3), deployment, **asked)
+    assert len(told.value.problems) == 2
+    assert counting.calls == 0
+    batch = fh.batch(_parted(frame, 3), deployment, **asked, on_invalid="skip")
+    assert (batch.counts.done, batch.counts.failed, counting.calls) == (4, 2, 4)
+    assert batch.failures.compute()["error_code"].tolist() == ["invalid_input"] * 2
+
+
+def test_events_failures_and_retries() -> None:
+    """One stream for all partitions; what failed is called again on demand, and only that."""
+    counting = Counting()
+    frame = texts(20)
+    frame.loc[[3, 17], "text"] = ["bad 3", "bad 17"]
+    told: list[Any] = []
+    batch = fh.batch(
+        _parted(frame, 4), "shout", variants="loud", client=counting.hive.client(), progress=False, on_event=told.append
+    )
+    finished = [event for event in told if isinstance(event, Finished)]
+    assert {event.job.key for event in finished} == set(batch.frame.compute()["key"])
+    batch.retry_failed()
+    assert {text for (_, text), times in counting.ran.items() if times == 2} == {"bad 3", "bad 17"}
+    assert (batch.counts.done, batch.counts.failed) == (18, 2)
+
+
+def test_labels_pilots_and_exports(tmp_path: Any) -> None:
+    """An index that tells rows apart names them; a pilot is found again by the whole; files are as of any batch."""
+    counting = Counting()
+    frame = texts(12).set_index(pd.Index([f"r{i:02d}" for i in range(12)], name="ticket"))
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False}
+    pilot = fh.batch(_parted(frame, 3), "shout", **asked, first=4)
+    assert (pilot.counts.planned, counting.calls) == (4, 4)
+    whole = fh.batch(_parted(frame, 3), "shout", **asked)
+    assert (whole.name, whole.counts.reused, counting.calls) == (pilot.name, 4, 12)
+    assert whole.frame.compute()["row"].tolist() == list(frame.index)
+    whole.to_csv(tmp_path / "answers.csv")
+    assert pd.read_csv(tmp_path / "answers.csv")["output"].tolist() == [f"T{i}" for i in range(12)]
+
+
+def test_what_cannot_be_meant_over_partitions_is_told() -> None:
+    """With the cure, before anything is called."""
+    counting = Counting()
+    client = counting.hive.client()
+    for given, words in (({"sample": 3}, "rows.sample"), ({"delivery": "callback"}, "one machine")):
+        with pytest.raises(fh.SettingsError, match=words):
+            fh.batch(_parted(texts(4), 2), "shout", variants="loud", client=client, progress=False, **given)
+    with pytest.raises(fh.SettingsError, match=r"distributed\.Client"):
+        fh.batch(texts(4), "shout", variants="loud", client=client, progress=False, dask="tcp://nowhere:1")
+    with pytest.raises(fh.SettingsError, match="partitions"):
+        fh.batch(texts(4), "shout", variants="loud", client=client, progress=False, parts="somewhere")
+    assert counting.calls == 0
+
+
+async def _awaited(counting: Counting) -> Any:
+    return await fh.abatch(
+        _parted(texts(8), 2), "shout", variants="loud", client=counting.hive.client(), progress=False, rate=200
+    )
+
+
+def test_it_can_be_awaited_and_paced() -> None:
+    """From a running loop; a rate holds over all partitions."""
+    import asyncio
+
+    counting = Counting()
+    batch = asyncio.run(_awaited(counting))
+    assert batch.counts.done == 8
+    assert max(counting.times) - min(counting.times) >= 7 / 200 - 0.02
+
+
+def test_the_key_is_not_in_the_parts_or_the_store(tmp_path: Any) -> None:
+    """Answers lie in files of their owner's alone; no key is in them."""
+    counting = Counting()
+    batch = fh.batch(
+        _parted(texts(6), 2), "shout", variants="loud", client=counting.hive.client(), progress=False, parts=tmp_path
+    )
+    files = sorted(tmp_path.rglob("*.parquet"))
+    assert len(files) == 2
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+    everything = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert KEY.encode() not in everything
+    assert batch.counts.done == 6
