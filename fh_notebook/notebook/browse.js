@@ -53,7 +53,7 @@ function render({model, el}) {
     .map(([text, name]) => make("button", {type: "button", text, "aria-label": name, title: name}));
   const pager = make("div", {cls: "fhb-bar", role: "group", "aria-label": "Pages"}, first, back, on, last, status);
   const thead = make("thead"), tbody = make("tbody");
-  const grid = make("table", {cls: "fhb-grid", role: "grid", tabindex: 0, "aria-describedby": `${id}-help`}, thead, tbody);
+  const grid = make("table", {cls: "fhb-grid", role: "treegrid", tabindex: 0, "aria-describedby": `${id}-help`}, thead, tbody);
   const scroll = make("div", {cls: "fhb-scroll"}, grid);
   const detail = make("section", {cls: "fhb-detail", tabindex: -1});
   const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});

@@ -88,7 +88,8 @@ def problems_list(problems: Iterable[str], *, most: int = 8) -> str:
     items = [html.el("li", problem) for problem in told[:most]]
     if left := len(told) - most:
         items += [html.el("li", f"and {left:,} more")] if left > 0 else []
-    return str(html.el("ul", *items, cls="fh fh-error", role="alert", style="margin:2px 0;padding-left:20px"))
+    listed = html.el("ul", *items, style="margin:2px 0;padding-left:20px")  # a list that is an alert would be no list
+    return str(html.el("div", listed, cls="fh fh-error", role="alert"))
 
 
 @cache

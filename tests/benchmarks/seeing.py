@@ -47,7 +47,7 @@ _FIRST: Final = """async place => {
         await new Promise(requestAnimationFrame);
         const seen = rows => rows.length === 25 && rows[0].getBoundingClientRect().height > 0;
         const plain = cell()?.querySelectorAll('.fh-browse-static tbody tr') ?? [];
-        const live = cell()?.querySelectorAll('.fhb [role=grid] tbody tr') ?? [];
+        const live = cell()?.querySelectorAll('.fhb [role=treegrid] tbody tr') ?? [];
         if (read === null && (seen(plain) || seen(live))) read = performance.now() - began;
         if (seen(live)) return [read, performance.now() - began];
         if (performance.now() - began > 30_000) return [NaN, NaN];

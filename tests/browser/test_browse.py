@@ -73,7 +73,7 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     lab.run(0)
     lab.run(1)
     table = lab.output(1).locator(".fhb")
-    grid, detail = table.get_by_role("grid"), table.locator(".fhb-detail")
+    grid, detail = table.get_by_role("treegrid"), table.locator(".fhb-detail")
     keys = lab.page.keyboard
     _expect_rows(table, "^rows 1 to 25 of 60$")
     expect(lab.output(1).locator(".fh-browse-static")).to_be_hidden()
@@ -180,8 +180,8 @@ def test_rows_in_notebook_7(lab: Lab) -> None:
 
 def _walk(table: Locator) -> None:
     keys, detail = table.page.keyboard, table.locator(".fhb-detail")
-    table.get_by_role("grid").focus()
-    expect(table.get_by_role("grid")).to_be_focused()
+    table.get_by_role("treegrid").focus()
+    expect(table.get_by_role("treegrid")).to_be_focused()
     for key in ("ArrowDown", "j", "Enter"):
         keys.press(key)
     expect(detail).to_contain_text("To keywords: differs: 1 added")
@@ -194,7 +194,7 @@ def _walk(table: Locator) -> None:
     keys.type("ticket 59")
     _expect_rows(table, r"^rows 1 to 1 of 1 \(of 60\)$")
     keys.press("Escape")
-    expect(table.get_by_role("grid")).to_be_focused()
+    expect(table.get_by_role("treegrid")).to_be_focused()
 
 
 @pytest.mark.long
@@ -211,7 +211,7 @@ def test_rows_as_an_app(browser: Browser, tmp_path: Path) -> None:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(url)
         table = page.locator(".fhb")
-        expect(table.get_by_role("grid")).to_be_visible(timeout=60_000)
+        expect(table.get_by_role("treegrid")).to_be_visible(timeout=60_000)
         _walk(table)
         expect(page.locator(".fh-browse-static")).to_be_hidden()
         assert "cmp.browse" not in page.content()
