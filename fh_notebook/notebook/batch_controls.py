@@ -94,7 +94,7 @@ class BatchControls(Offer):
             tooltip=THROTTLE,
             continuous_update=False,
             style={"description_width": "initial"},
-            layout=Layout(width="128px", margin="2px 8px 2px 0"),
+            layout=Layout(width="112px", margin="2px 4px 2px 0"),
         )
         self._throttle = IntSlider(
             value=1,
@@ -102,7 +102,7 @@ class BatchControls(Offer):
             max=LEAST_ROOM,
             readout=False,
             continuous_update=False,
-            layout=Layout(width="120px", margin="2px 8px 2px 0"),
+            layout=Layout(width="96px", margin="2px 4px 2px 0"),
         )
         self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
         self._adapts.add_class("fh-adapts")

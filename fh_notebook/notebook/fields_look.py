@@ -218,6 +218,10 @@ CSS: Final = html.Html(
     ".fh-form .fh-switch input{margin:0}"
     ".fh-form .fh-told>input:disabled{opacity:1;color:var(--jp-ui-font-color2,inherit);border-style:dashed}"
     f"{handle_css('.fh-form .fh-slider')}"
+    # ipywidgets writes how many files it holds at a button's end: always 0, since what was chosen leaves it at once.
+    ".fh-form .fh-upload{font-size:0}.fh-form .fh-upload i{font-size:13px}"
+    ".fh-form .fh-upload::after{content:' Choose a file';content:' Choose a file' / '';"
+    "font-size:var(--jp-widgets-font-size,13px)}"
     # A name that is heard and not seen: what it belongs to is plain to see.
     ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
     # Important: the width of a label is written at the label itself, by its style's description_width.
