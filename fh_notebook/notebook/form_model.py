@@ -21,7 +21,7 @@ from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.spell import listed, nearest, path_text, short
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.notebook.form_declared import Place
-from fh_notebook.notebook.form_group import GroupState, properties_of
+from fh_notebook.notebook.form_group import GroupState, properties_of, without_secrets_shown
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_merging import merged
 from fh_notebook.notebook.form_one_of import OneOfState
@@ -102,7 +102,7 @@ class FormModel:
     def value(self) -> dict[str, Any]:
         """What Run would send now, as a copy; a password in it is itself and does not show in its `repr`."""
         with self.lock:
-            return plain(self._now())  # type: ignore[no-any-return]
+            return without_secrets_shown(self.fields, plain(self._now()))
 
     def _now(self) -> dict[str, Any]:
         held = {name: value for name, state in self.fields.items() if (value := state._now()) is not UNSET}

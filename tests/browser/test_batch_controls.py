@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.form_page import accessible
+from tests.browser.form_page import accessible, cut_off, looks
 from tests.lab import Lab
 from tests.notebook.paced_hive import PacedHive
 
@@ -43,19 +43,10 @@ def _widths(bar: Locator) -> dict[str, float]:
 
 def _pictures(lab: Lab, name: str, of: Locator) -> None:
     """Save pictures of a cell, wide and narrow, in both themes, and check that nothing of it is cut off."""
-    for width in (1600, 400):
-        lab.resize(width)
-        for theme in ("light", "dark"):
-            lab.theme(theme)
-            lab.screenshot(f"{name}-{theme}-{width}")
-        page = of.bounding_box()
-        assert page is not None
-        for part in of.locator(".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once").all():
-            if part.is_visible() and (box := part.bounding_box()) is not None:
-                assert box["x"] >= page["x"] - 1, name
-                assert box["x"] + box["width"] <= page["x"] + page["width"] + 1, name
-    lab.resize(1200)
-    lab.theme("light")
+    for look in looks(lab, height=900):
+        lab.screenshot(f"{name}-{look}")
+        parts = ".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once"
+        assert cut_off(of, parts) == [], (name, look)
 
 
 def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, hive: PacedHive) -> None:

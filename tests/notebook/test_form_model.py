@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from IPython.lib.pretty import pretty
 
 import fh_notebook as fh
 from fh_notebook.contract.schema import to_schema
@@ -312,6 +313,21 @@ def test_a_password_that_is_no_text_is_in_no_repr_either(schema: Any, value: Any
     limited.fields["v"].set(48151623)
     assert limited.fields["v"].shown_problems
     assert "4815" not in repr(limited.problems)
+
+
+def test_a_secret_that_is_true_or_false_does_not_show() -> None:
+    """In no value of the form or of its group; what is sent is itself."""
+    agreed = {"type": "boolean", "format": "password"}
+    group = {"type": "object", "properties": {"agreed": agreed, "loud": {"type": "boolean"}}}
+    values = {"agreed": True, "group": {"agreed": False, "loud": True}, "plain": True}
+    properties = {"agreed": agreed, "group": group, "plain": {"type": "boolean"}}
+    model = FormModel({"type": "object", "properties": properties}, values)
+    assert model.value == values
+    assert json.loads(json.dumps(model.value)) == values
+    inside = "{'agreed': '***', 'loud': True}"
+    assert repr(model.fields["group"].value) == inside
+    assert repr(model.value) == f"{{'agreed': '***', 'group': {inside}, 'plain': True}}"
+    assert pretty(model.value) == repr(model.value)
 
 
 def test_a_schema_that_is_true_takes_any_object_and_one_that_is_false_none() -> None:
