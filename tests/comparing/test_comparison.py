@@ -64,7 +64,7 @@ def test_a_batch_with_expected_outputs_is_scored_by_them(batch: fh.Batch) -> Non
     assert (first["ci_low"], first["ci_high"]) == pytest.approx(wilson_interval(2, 3))
     assert (last["variant"], last["n"], last["missing"], last["failed"]) == ("last", 4, 1, 0)
     assert last["mean"] == pytest.approx(3 / 4)
-    assert 0 < first["p50_s"] <= first["p95_s"] < 5
+    assert 0 < first["p50_s"] <= first["p95_s"]
 
 
 def test_the_wide_table_has_a_line_a_row_and_says_where_they_differ(batch: fh.Batch) -> None:
