@@ -143,6 +143,7 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
             error=next(errors, ""),
             dated=self._which is not None,
             lower=self._lower,
+            completed=bool((self._frame["status"] == "completed").any()),
         )
 
     @cached_property
