@@ -261,10 +261,17 @@ def test_a_repeat_is_no_new_row() -> None:
 
 
 def test_rows_that_ask_the_same_are_called_once() -> None:
-    """Equal rows have one answer; each is evidence, none is called twice."""
+    """Equal rows have one answer; each is evidence, none is called twice, and it is told that they are no new rows."""
     quiz = Quiz({"a": 0.5, "b": 0.5})
     race = run(quiz, [*questions(5), *questions(5)])
-    assert (race.rows, quiz.calls) == (10, 10)
+    assert (race.rows, quiz.calls, race.calls, race.reused) == (10, 10, 10, 10)
+    assert any(note.startswith("5 rows asked the same as an earlier one") for note in race.notes)
+    assert run(quiz, [*questions(5), *questions(5)]).reused == 20
+
+
+def test_no_rows_are_no_race() -> None:
+    """It says so."""
+    assert "Stopped: there are no rows" in run(Quiz(CLEAR), 0).verdict
 
 
 def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
@@ -367,6 +374,9 @@ def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
     with pytest.raises(InputError, match=r"no run of the first 5 rows could be scored \(KeyError: 'no such part'\)"):
         run(quiz, score=broken, lookahead=1)
     assert quiz.calls <= 12
+    with pytest.raises(InputError, match="the scorer returned None for each; it must return a number"):
+        run(quiz, score=lambda run: None)
+    assert quiz.calls <= 28
     assert run(quiz).reused >= 10
 
 
