@@ -15,6 +15,7 @@ from typing import Any, Final
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import PENDING, Outcome
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.racing.marking import Marked, Marker
 from fh_notebook.racing.tally import Tally
@@ -25,6 +26,8 @@ MOST_AHEAD: Final = 8
 """Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
 TRIED: Final = 5
 """Rows after which a race ends whose scorer has no score of any: calls are scarce, and all of them would say nothing."""
+LOST: Final = 10
+"""Rows after which a race ends of which a variant has not had one score: of that one it could never decide."""
 AT_ONCE: Final = 64
 """Decided rows that are scored together."""
 
@@ -179,10 +182,21 @@ class Course:
         self.missing += marked.missing
         self.beyond += tally.scale.beyond(marked.scores)
         tally.take(marked.scores)
-        if tally.rows == TRIED and not any(tally.scored()) and (why := self._says_nothing()):
+        self._check_scored()
+
+    def _check_scored(self) -> None:
+        """Raise where all further calls would be wasted."""
+        scored = dict(zip(self.tally.variants, self.tally.scored(), strict=True))
+        if self.tally.rows == TRIED and not any(scored.values()) and (why := self._says_nothing()):
             raise InputError(
                 f"no run of the first {TRIED} rows could be scored ({why}); what is answered is kept: "
                 "correct score= and run the cell again"
+            )
+        if self.tally.rows == LOST and (lost := [name for name in self.tally.racing if not scored[name]]):
+            why = self.marker.failures.get(lost[0]) or self.marker.error or "the scorer returned None"
+            raise InputError(
+                f"{lost[0]!r} has no score of any of the first {LOST} rows ({short(why, 120)}), so nothing can be decided: "
+                "leave it out of variants=, or give failed='zero' to count failed runs as 0; what is answered is kept"
             )
 
     def _says_nothing(self) -> str:

@@ -124,7 +124,8 @@ def test_at_most_the_lookahead_runs_beyond_the_last_decided_row() -> None:
     )  # fmt: skip
     watcher.join(60)
     assert race.rows == 9
-    assert list(dict.fromkeys(started)) == race._course.order
+    for place, position in enumerate(dict.fromkeys(started)):  # those that are out together may start in any order
+        assert abs(race._course.order.index(position) - place) < 3
 
 
 def test_losers_are_dropped_and_not_called_any_more() -> None:
@@ -250,6 +251,19 @@ def test_a_failed_run_is_what_the_rule_says(failed: Any) -> None:
     assert any("failed run" in note for note in race.notes)
     if failed == "drop":
         assert race.pairs().iloc[0]["n"] < 60
+
+
+def test_a_variant_that_never_has_a_score_ends_a_race_early() -> None:
+    """Of it nothing could ever be decided: after 10 rows that is told with its error and the cure, not after all rows;
+    counted as 0, its failures are beaten, and what was answered is not paid for again."""
+    quiz = Quiz({"dead": -1.0, "weak": 0.3, "strong": 0.95})
+    with pytest.raises(
+        InputError, match=r"'dead' has no score of any of the first 10 rows \(.*no answer to \d+.*failed='zero'"
+    ):
+        run(quiz, lookahead=1)
+    assert quiz.calls <= 33
+    race = run(quiz, lookahead=1, failed="zero")
+    assert (race.winner, race.reused >= 20) == ("strong", True)
 
 
 def test_a_repeat_is_no_new_row() -> None:
