@@ -25,7 +25,7 @@ __all__ = ["MOST_AHEAD", "Course", "in_order"]
 MOST_AHEAD: Final = 8
 """Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
 TRIED: Final = 5
-"""Rows after which a race ends whose scorer has no score of any: calls are scarce, and all of them would say nothing."""
+"""Rows after which a race ends whose scorer has no score of any: calls are scarce, and all would say nothing."""
 LOST: Final = 10
 """Rows after which a race ends of which a variant has not had one score: of that one it could never decide."""
 AT_ONCE: Final = 64
@@ -195,7 +195,7 @@ class Course:
         if self.tally.rows == LOST and (lost := [name for name in self.tally.racing if not scored[name]]):
             why = self.marker.failures.get(lost[0]) or self.marker.error or "the scorer returned None"
             raise InputError(
-                f"{lost[0]!r} has no score of any of the first {LOST} rows ({short(why, 120)}), so nothing can be decided: "
+                f"{lost[0]!r} has no score of any of the first {LOST} rows ({short(why, 120)}) and cannot be decided: "
                 "leave it out of variants=, or give failed='zero' to count failed runs as 0; what is answered is kept"
             )
 

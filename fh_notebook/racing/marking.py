@@ -129,7 +129,7 @@ class Marker:
         """
         found = [_observation(*entry, score=self._score) for row in rows for entry in row]
         for seen in found:
-            if seen.run.status == "failed":
+            if seen.run is not None and seen.run.status == "failed":
                 self.failures.setdefault(seen.variant, seen.run.error or "its runs failed")
         if not found:
             return [self._of_row(pd.DataFrame()) for _ in rows]
