@@ -153,9 +153,9 @@ def _pairs_html(race: Race) -> html.Html:
          f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"]
         for p in rivals
     ]  # fmt: skip
-    against = f"{one_line(rivals[0].b, NAME_SHOWN)} against"
-    head = [against, "ahead by", "confidence sequence", "", "evidence", "won / same / lost"]
-    return html.table(head, lines)
+    head = ["variant", "ahead by", "confidence sequence", "", "evidence", "won / same / lost"]
+    leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
+    return html.el("div", leader, html.table(head, lines))
 
 
 def _variants_text(race: Race) -> str:

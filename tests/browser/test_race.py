@@ -75,7 +75,7 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
         here = lab.output(1)
         lab.expect_text(here, r"row 14 of 60; \d+ calls, at most \d+ left; evidence against \(out at 20\)")
         lab.expect_text(here, r"hopeless\s*dropped after \d+")
-        lab.expect_text(here, "strong <b>in words</b> against\\s*ahead by\\s*confidence sequence")
+        lab.expect_text(here, "strong <b>in words</b> against:\\s*variant\\s*ahead by\\s*confidence sequence")
         expect(here.get_by_role("progressbar", name="Calls of morning")).to_be_visible()
         expect(here.locator("svg[role=img]")).to_have_count(0)
         _pictures(lab, "race-running", here)
