@@ -13,7 +13,7 @@ from fh_notebook.local import LocalHive
 from fh_notebook.racing.course import in_order
 from tests.lab import Lab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 KEY = "fhk_0123456789abcdef"
 SETUP = (
