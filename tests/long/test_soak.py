@@ -118,7 +118,9 @@ def test_every_job_is_accounted_for_exactly_once_through_faults() -> None:
         assert by_status["completed"] == counts.done == len(said)
         assert all(faulty.ran[int(text.removeprefix("said "))] for text in said)
         # Again: what is kept is not called, and what may have run is not called by itself.
-        again = fh.batch(({"number": n} for n in range(JOBS)), "echo", variants=["plain"], client=client, progress=False)
+        again = fh.batch(
+            ({"number": n} for n in range(JOBS)), "echo", variants=["plain"], client=client, progress=False
+        )
         assert again.counts.reused >= counts.done
         assert max(faulty.ran) == 1
     (early_mb, _), (late_mb, _) = faulty.seen[1], faulty.seen[-1]

@@ -32,7 +32,7 @@ ON_EVERY_LEG = (
 
 NAME = (
     "import sys; from importlib.metadata import version as v;"
-    " print(f'ipykernel-{v(\"ipykernel\")}-ipython-{v(\"ipython\")}-python-{sys.version_info[0]}.{sys.version_info[1]}')"
+    ' print(f\'ipykernel-{v("ipykernel")}-ipython-{v("ipython")}-python-{sys.version_info[0]}.{sys.version_info[1]}\')'
 )
 
 
