@@ -312,6 +312,7 @@ def test_of_the_seconds_and_attempts_of_a_batch_less_is_better(with_text: bool) 
     assert cmp.leaderboard()["variant"].tolist() == ["a", "b"]
 
 
+@pytest.mark.xfail(pd.__version__ < "3", reason="pandas 2 takes texts with half characters for equal", strict=True)
 def test_half_a_character_in_what_rows_are_paired_by_can_be_shown() -> None:
     """A model may answer it, and Arrow refuses it."""
     records = [{"row": f"\ud800{n}", "variant": v, "s": n % 2 * (v == "a")} for n in range(4) for v in "ab"]
