@@ -112,12 +112,13 @@ def items_of(
             alike = b is not None and texts.of(i).strip() == texts.of(j).strip()
             (same if alike else asked).setdefault(item.id, item)
         with_any += len(asked) > before
+    masks, of_place = taken.secret().masks(), taken.lines["pair"].tolist()
     by_row = {row: [place for places in of.values() for place in places] for row, of in rows.items()}
     return Items(
         asked=tuple(asked.values()),
         same=tuple(same.values()),
-        text=texts.of,
-        about=lambda item: columns.shown(by_row[item.row]),
+        text=lambda place: masks.of(of_place[place], texts.of(place)),
+        about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
     )
 
 
