@@ -127,6 +127,12 @@ class Table:
 
     # --- of all rows, made when they are first needed
 
+    def warm(self) -> None:
+        """Make what a first search and the filters need, unless that is very much."""
+        if sum(len(said) if type(said) is str else 1_000 for said in self.output if said is not None) <= FOLDED:
+            self.rows_with("\n\n")
+            _ = (self.different, self.winners, self.apart)
+
     @cached_property
     def columns(self) -> list[str]:
         """The rows' own columns, without those whose values must not be shown."""
