@@ -42,12 +42,14 @@ def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequenc
             variant=EXPECTED, output=masks.value(row, expected), status=MISSING if expected is None else "completed"
         )
     pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(cmp, a, b)]
+    alone = () if pairs else tuple(answers.values())
     return RowDiff(
         row=row,
         parts=tuple(versus(one, two) for one, two in pairs),
         pair_on=cmp.pair_on,
         inputs={name: masks.value(row, cmp._taken.cells(name, places[:1])[0]) for name in row_columns(cmp)},
         has_score=bool(cmp.scorer),
+        alone=alone,
     )
 
 
@@ -74,7 +76,7 @@ def _no_row(row: Any, cmp: Comparison) -> str:
     close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
     if close is None:
         close = next((pair for pair in pairs if str(pair) == str(row)), None)
-    hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and')}" if pairs else ""
+    hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and') or 'none'}"
     return f"there is no {cmp.pair_on} {short(row)}; {hint}"
 
 

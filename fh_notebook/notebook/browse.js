@@ -46,8 +46,8 @@ function render({model, el}) {
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
   const sort = control("select", "Sort by"), down = make("button", {type: "button"});
   const chips = make("span", {cls: "fhb-bar"}), clear = make("button", {type: "button", text: "Clear filters"});
-  const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {}, lowName, low, "of", lowOf);
-  const facetLabel = make("label", {}, "column", facet, value);
+  const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {cls: "fhb-two"}, lowName, low, "of", lowOf);
+  const facetLabel = make("label", {cls: "fhb-two"}, "column", facet, value);
   const bar = make("div", {cls: "fhb-bar fhb-filters", role: "group", "aria-label": "Search, filters and order"},
     search, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {}, "sort", sort, down), chips, clear);
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
@@ -95,7 +95,7 @@ function render({model, el}) {
     thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
       ...(head.expected ? [headCell("expected", null)] : []),
       ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`))));
-    grid.setAttribute("aria-label", `${head.total} rows, ${head.variants.length} variants${scored ? `, by ${head.scorer}` : ""}`);
+    grid.setAttribute("aria-label", `${head.total} ${head.total === 1 ? "row" : "rows"}, ${head.variants.length} ${head.variants.length === 1 ? "variant" : "variants"}${scored ? `, by ${head.scorer}` : ""}`);
   };
   const cell = (name, ...children) => make("td", {role: "gridcell", "data-name": name}, ...children);
   const text = said => make("span", {cls: "fhb-text", dir: "auto", text: said});

@@ -73,7 +73,7 @@ class Browser:
         table = self._finder.table
         for name in columns or ():
             if name not in table.columns:
-                raise InputError(no_column(name, table.columns, "columns"))
+                raise InputError(no_column(name, table.columns, "of the rows"))
         self._columns = list(columns) if columns is not None else table.columns[:COLUMNS_SHOWN]
         self._view = View(size=page_size)
         self._heard = 0

@@ -105,6 +105,15 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     expect(detail).to_be_hidden()
     expect(grid).to_be_focused()
 
+    # Faster than pages come: no key is taken by the page that is left.
+    keys.press("Home")
+    for _ in range(52):
+        keys.press("ArrowDown")
+    expect(table.locator("[role=row][aria-selected=true]")).to_have_attribute("data-row", "52")
+    _expect_rows(table, "^rows 51 to 60 of 60$")
+    keys.press("Home")
+    _expect_rows(table, "^rows 1 to 25 of 60$")
+
     keys.press("ArrowRight")
     _expect_rows(table, "^rows 26 to 50 of 60$")
     keys.press("ArrowUp")  # from the first row of a page to the last of the one before

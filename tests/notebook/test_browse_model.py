@@ -149,7 +149,7 @@ def test_a_filter_goes_back_to_the_first_page_and_opening_a_row_does_not() -> No
     ("asked", "told"),
     [
         ({"won": "neerest"}, "won is 'neerest'; did you mean 'nearest'?"),
-        ({"serch": "x"}, "there is no view 'serch'; did you mean 'search'?"),
+        ({"serch": "x"}, "there is no option 'serch'; did you mean 'search'?"),
         ({"where": {"langage": "de"}}, "there is no column 'langage'; did you mean 'language'?"),
         ({"low": "x"}, "low is 'x'; give a score, or None"),
         ({"size": 0}, "size is 0; give a whole number from 1 to 100"),
