@@ -182,7 +182,7 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
         return object_series(_none_for_missing(frame[name])) if name in frame.columns else None
 
     def some(name: str, places: Sequence[int]) -> list[Any]:
-        return _none_for_missing(frame[name].iloc[places]) if name in frame.columns else [None] * len(places)
+        return _none_for_missing(frame[name].iloc[list(places)]) if name in frame.columns else [None] * len(places)
 
     about = dict(frame.attrs.get(ATTRS, {}))
     names = tuple(str(c) for c in frame.columns)

@@ -109,7 +109,7 @@ class Table:
 
     def own(self, column: str, rows: Sequence[int]) -> list[Any]:
         """Return what rows have in one of their own columns."""
-        found = self._cmp._taken.cells(column, self._first[list(rows)])
+        found = self._cmp._taken.cells(column, self._first[list(rows)].tolist())
         return [self._masks.value(self.label(r), v) for r, v in zip(rows, found, strict=True)] if self._masks else found
 
     def differs(self, rows: Sequence[int]) -> list[bool]:

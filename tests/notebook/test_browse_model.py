@@ -235,3 +235,14 @@ def test_a_hundred_thousand_rows_are_found_about_as_fast_as_they_are_many() -> N
 
     few, many = (min(seconds(rows) for _ in range(2)) for rows in (2_000, 20_000))
     assert many < 60 * few
+
+
+def test_what_a_search_needs_is_made_ahead_and_is_the_same() -> None:
+    """Unless it is very much: then it waits until somebody searches."""
+    table = Table(fh.compare(small(), score="s"))
+    table.warm()
+    assert {"_folded", "different", "winners", "apart"} <= vars(table).keys()
+    assert _rows(Finder(table), search="REFUND") == [2]
+    large = Table(fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 60_000_000] * 2})))
+    large.warm()
+    assert "_said" not in vars(large)
