@@ -26,6 +26,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "batch.scaled": ("fh_notebook.scaling.start", "scaled"),
     "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),
     "Comparison.browse": ("fh_notebook.notebook.browse", "browse"),
+    "Batch.browse": ("fh_notebook.notebook.browse", "browse_batch"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),
     "progress": ("fh_notebook.notebook.progress", "live_progress"),
     "race.progress": ("fh_notebook.notebook.race_progress", "live_race"),

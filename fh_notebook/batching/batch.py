@@ -5,7 +5,7 @@ Rule of this file: it reads and hands on. How a batch runs is in `control.py`, h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
 from os import PathLike
 from typing import Any, Final
@@ -195,6 +195,25 @@ class Batch:
             `kind` is something else, this process has made no call for the batch, or matplotlib is not installed.
         """
         return views.knock("Batch.plot", self, kind, self._control.moments)
+
+    def browse(self, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Any:
+        """Return a live table of the rows, variants beside each other, also while it runs.
+
+        It is ``fh.compare(batch).browse()``, which has a scorer too (see ``Comparison.browse``).
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            The rows' own columns to be shown; by default the first two.
+        page_size : int
+            Rows a page, from 1 to 100.
+
+        Raises
+        ------
+        InputError
+            There is no such column, or the size is none.
+        """
+        return views.knock("Batch.browse", self, columns=columns, page_size=page_size)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""

@@ -12,18 +12,24 @@ from typing import Final
 from fh_notebook import html
 from fh_notebook.comparing.diff import Difference, Segment
 
-__all__ = ["MARKS_STYLE", "marked"]
+__all__ = ["MARKS_STYLE", "marked", "marks_style"]
 
 AROUND: Final = 300
 """Characters that are left at each end of what both texts have, where only differences are looked at."""
 MARKS: Final = 2_000
 """Marks that are shown at most: a text with more is another text."""
 
-MARKS_STYLE: Final = (
-    ".fh ins,.fh del{color:inherit;border-radius:2px;padding:0 1px}"
-    ".fh ins{text-decoration:underline 2px;background:rgba(46,160,67,.22)}"
-    ".fh del{text-decoration:line-through;background:rgba(229,83,75,.2)}"
-)
+
+def marks_style(inside: str) -> str:
+    """Return the style of marks inside of what a selector finds."""
+    return (
+        f"{inside} ins,{inside} del{{color:inherit;border-radius:2px;padding:0 1px}}"
+        f"{inside} ins{{text-decoration:underline 2px;background:rgba(46,160,67,.22)}}"
+        f"{inside} del{{text-decoration:line-through;background:rgba(229,83,75,.2)}}"
+    )
+
+
+MARKS_STYLE: Final = marks_style(".fh")
 
 
 def marked(found: Difference, *, cap: int, whole: str, both: bool) -> html.Html:

@@ -1,12 +1,13 @@
 """A comparison and a row -> its `RowDiff`.
 
 Rule of this file: an error is one line with what there is. Of repeats the first completed run is looked at, as in
-`Comparison.wide`, and the number of them is said.
+`Comparison.wide`, and the number of them is said. What a password Start variable was given is masked, whoever says it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -14,13 +15,14 @@ import pandas as pd
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.diff_row import Answer, RowDiff, versus
+from fh_notebook.comparing.hiding import Masks
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["answer_of", "diff_of", "row_columns"]
+__all__ = ["answer_of", "diff_of", "masked", "row_columns"]
 
 MISSING: Final = "missing"
 """The status of a variant that has no run on a row, not even a planned one."""
@@ -32,19 +34,22 @@ def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequenc
     places = [at for at, pair in enumerate(lines["pair"].tolist()) if pair == row]
     if not places:
         raise InputError(_no_row(row, cmp))
-    answers = {variant: answer_of(lines, places, variant) for variant in cmp.variants}
+    masks = cmp._taken.secret().masks()
+    answers = {variant: masked(answer_of(lines, places, variant), row, masks) for variant in cmp.variants}
     if cmp._taken.expected is not None:
         expected = cmp._taken.expected.get(row)
         answers[EXPECTED] = Answer(
-            variant=EXPECTED, output=expected, status=MISSING if expected is None else "completed"
+            variant=EXPECTED, output=masks.value(row, expected), status=MISSING if expected is None else "completed"
         )
     pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(cmp, a, b)]
+    alone = () if pairs else tuple(answers.values())
     return RowDiff(
         row=row,
         parts=tuple(versus(one, two) for one, two in pairs),
         pair_on=cmp.pair_on,
-        inputs={name: _value(cmp, name, places[0]) for name in row_columns(cmp)},
+        inputs={name: masks.value(row, cmp._taken.cells(name, places[:1])[0]) for name in row_columns(cmp)},
         has_score=bool(cmp.scorer),
+        alone=alone,
     )
 
 
@@ -71,7 +76,7 @@ def _no_row(row: Any, cmp: Comparison) -> str:
     close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
     if close is None:
         close = next((pair for pair in pairs if str(pair) == str(row)), None)
-    hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and')}" if pairs else ""
+    hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and') or 'none'}"
     return f"there is no {cmp.pair_on} {short(row)}; {hint}"
 
 
@@ -102,5 +107,9 @@ def row_columns(cmp: Comparison) -> list[str]:
     return [name for name in names if name not in hidden]
 
 
-def _value(cmp: Comparison, name: str, place: int) -> Any:
-    return cmp._taken.cell(name, place)
+def masked(answer: Answer, row: Any, masks: Masks) -> Answer:
+    """Return an answer without the passwords that it, or its error, repeats."""
+    if not masks:
+        return answer
+    error = None if answer.error is None else masks.of(row, answer.error)
+    return replace(answer, output=masks.value(row, answer.output), error=error)

@@ -124,6 +124,8 @@ class RowDiff:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """The row's own columns, such as the ticket."""
     has_score: bool = False
+    alone: tuple[Answer, ...] = ()
+    """Of a row with nothing to compare: the only variant's answer."""
 
     @property
     def same(self) -> bool:
@@ -134,7 +136,7 @@ class RowDiff:
     def answers(self) -> tuple[Answer, ...]:
         """Every answer once, baselines before what is compared to them."""
         found = {answer.variant: answer for part in self.parts for answer in (part.a, part.b)}
-        return tuple(found.values())
+        return tuple(found.values()) or self.alone
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -57,7 +57,7 @@ def page(diff: RowDiff) -> html.Html:
 
 def _title(diff: RowDiff) -> str:
     baselines = dict.fromkeys(part.a.variant for part in diff.parts)
-    against = f", against {', '.join(baselines)}" if baselines else ""
+    against = f", against {', '.join(baselines)}" if baselines else "; one variant, and nothing to compare it to"
     return one_line(f"{diff.pair_on} {diff.row}{against}", 200)
 
 

@@ -1,4 +1,4 @@
-"""What a report must not show: the values of password Start variables, whoever says them.
+"""What nothing shown of a comparison may say: the values of password Start variables, whoever repeats them.
 
 Rule of this file: a column that a password was taken from is left out, and the password is masked in every other text:
 a service's error may repeat what it was sent, and so may an answer.
@@ -14,7 +14,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.frames import source_name
 from fh_notebook.values import MASK, redact
 
-__all__ = ["Hidden", "hidden_of"]
+__all__ = ["Hidden", "Masks", "hidden_of"]
 
 SHORTEST: Final = 4
 """A password of fewer letters would mask half of every text."""
@@ -44,13 +44,13 @@ class Hidden:
         """Return a text that is of no row, without any of the values and without keys."""
         return redact(_without(text, frozenset().union(*self.values.values())))
 
-    def masks(self) -> _Masks:
+    def masks(self) -> Masks:
         """Return what masks the texts of rows, many of them."""
-        return _Masks(self)
+        return Masks(self)
 
 
-class _Masks:
-    """Masks the texts of rows."""
+class Masks:
+    """Masks what is said on rows. Made by :meth:`Hidden.masks`; false where there is nothing to be masked."""
 
     def __init__(self, hidden: Hidden) -> None:
         every = frozenset[str]().union(*hidden.values.values())
@@ -59,7 +59,34 @@ class _Masks:
 
     def of(self, pair: Any, text: str) -> str:
         """Return a text of a row as it may be shown; keys are :func:`redact`'s to mask."""
-        return _without(text, self._everywhere | self._values.get(pair, frozenset())) if self._values else text
+        return _without(text, self._of(pair)) if self._values else text
+
+    def value(self, pair: Any, value: Any) -> Any:
+        """Return a text or a JSON value of a row as it may be shown.
+
+        Examples
+        --------
+        >>> masks = Hidden(values={7: frozenset({"hunter2"})}).masks()
+        >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter"), bool(Hidden().masks())
+        ({'said': ['it is ***']}, 'hunter', False)
+        """
+        return _masked(value, self._of(pair)) if self._values else value
+
+    def _of(self, pair: Any) -> frozenset[str]:
+        return self._everywhere | self._values.get(pair, frozenset())
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+
+def _masked(value: Any, hidden: frozenset[str]) -> Any:
+    if isinstance(value, str):
+        return _without(value, hidden)
+    if isinstance(value, Mapping):
+        return {_masked(name, hidden): _masked(part, hidden) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(part, hidden) for part in value]
+    return MASK if value is not None and str(value) in hidden else value
 
 
 def _without(text: str, values: frozenset[str]) -> str:

@@ -150,4 +150,5 @@ def _scored(cmp: Comparison, points: Mapping[int, Sequence[float]], notes: list[
         score=np.array(scores, dtype="float64"), score_error=None
     )
     again.attrs = {"lower_is_better": False, "notes": notes}
-    return replace(cmp._taken, lines=again, scorer=scorer)
+    names = tuple(name for name in cmp._taken.names if name != cmp.scorer)  # a score of before is no column of the row
+    return replace(cmp._taken, lines=again, scorer=scorer, names=names)

@@ -100,6 +100,8 @@ def why_nothing(kind: Kind, found: Items, variants: Sequence[str]) -> str:
     """Return why there is nothing to be rated, in words."""
     if found.same:
         return f"there is nothing to rate: on all {len(found.same):,} pairs the outputs are the same text"
+    if not variants:
+        return "there is nothing to rate: there are no runs"
     if kind.is_pair and len(variants) < 2:
         return "there is nothing to rate: only one variant ran; scale=5 or labels=[...] rates each output by itself"
     return "there is nothing to rate: no row has completed runs" + (" of two variants" if kind.is_pair else "")

@@ -1,15 +1,15 @@
 """What is rated: the pairs of outputs on the same row, or every output alone, each with the hash that it is known by.
 
 Rule of this file: a rating is of what was read. An item is the hash of its row, the runs' keys (without keys, of the
-row's own columns) and the outputs' texts, whatever order they are in; so the same outputs are the same item in another
-kernel and in another person's store, and an output that changed is another item. Of the row only columns are shown
-that are the same for all its runs: one that differs would say which is which.
+columns that are the row's own) and the outputs' texts, whatever order they are in; so the same outputs are the same
+item in another kernel and in another person's store, and an output that changed is another item. Of the row only
+columns are shown that are the same for all its runs: one that differs would say which is which.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -112,12 +112,13 @@ def items_of(
             alike = b is not None and texts.of(i).strip() == texts.of(j).strip()
             (same if alike else asked).setdefault(item.id, item)
         with_any += len(asked) > before
+    masks, of_place = taken.secret().masks(), taken.lines["pair"].tolist()
     by_row = {row: [place for places in of.values() for place in places] for row, of in rows.items()}
     return Items(
         asked=tuple(asked.values()),
         same=tuple(same.values()),
-        text=texts.of,
-        about=lambda item: columns.shown(by_row[item.row]),
+        text=lambda place: masks.of(of_place[place], texts.of(place)),
+        about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
     )
 
 
@@ -192,7 +193,7 @@ class _Columns:
         self._taken = taken
         self._names = names if show is None else list(show)
         self._keys = _values(taken, "key")
-        self._source = [] if self._keys else [(name, _values(taken, name) or []) for name in names]
+        self._source = [] if self._keys else list(_of_rows(taken, names))
         self._shown: list[tuple[str, list[Any]]] | None = None
 
     def identity(self, place: int) -> str:
@@ -212,6 +213,22 @@ class _Columns:
             if len(texts) == 1 and (text := texts.pop()):
                 told.append((name, text))
         return told
+
+
+def _of_rows(taken: Taken, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the columns that say the same on all lines of a row: another score of a run makes no other question."""
+    pairs = taken.lines["pair"].tolist()
+    for name in names:
+        values, first = _values(taken, name) or [], dict[Any, Any]()
+        if all(_is_same(first.setdefault(pair, value), value) for pair, value in zip(pairs, values, strict=False)):
+            yield name, values
+
+
+def _is_same(one: Any, two: Any) -> bool:
+    try:
+        return one is two or bool(one == two) or bool(two != two)
+    except (ValueError, TypeError, RecursionError):  # an array
+        return _spelt(plain(one)) == _spelt(plain(two))
 
 
 def _values(taken: Taken, name: str) -> list[Any] | None:

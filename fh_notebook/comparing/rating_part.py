@@ -184,6 +184,7 @@ class Rating:
             Nobody has rated.
         """
         from fh_notebook.comparing.agreement import Agreement, between_people, preferences_of_people, with_scorer
+        from fh_notebook.comparing.rated import SCORER
 
         kind, said = self._said(scale, labels, None)
         lines = between_people(said, kind)
@@ -191,7 +192,7 @@ class Rating:
             people = preferences_of_people(said, self._all_items(kind).asked, kind)
             cmp = self._compared
             scored = [(cmp.scorer, cmp._frame), *((name, taken.lines) for name, taken in cmp._others.items())]
-            lines += [with_scorer(name, frame, people) for name, frame in scored if name]
+            lines += [with_scorer(name, frame, people) for name, frame in scored if name not in ("", SCORER)]
         return Agreement(lines)
 
     # --- what there is to be rated, and what was said

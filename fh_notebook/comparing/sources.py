@@ -53,15 +53,15 @@ class Taken:
     """The runs, unless a table was read as columns."""
     secret: Callable[[], Hidden] = Hidden
     """Asks for what a password Start variable was given: only a report needs it, and it takes time."""
-    one: Callable[[str, int], Any] | None = None
-    """A cell of a column, by its name and its place in `lines`, where that is quicker than to make the column."""
+    some: Callable[[str, Sequence[int]], list[Any]] | None = None
+    """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""
 
-    def cell(self, name: str, place: int) -> Any:
-        """Return what is in a column at one place; ``None`` where there is nothing."""
-        if self.one is not None:
-            return self.one(name, place)
+    def cells(self, name: str, places: Sequence[int]) -> list[Any]:
+        """Return what is in a column at some places; ``None`` where there is nothing."""
+        if self.some is not None:
+            return self.some(name, places)
         values = self.column(name)
-        return None if values is None else values.iat[place]
+        return [None] * len(places) if values is None else values.iloc[list(places)].tolist()
 
 
 def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Taken:
@@ -133,11 +133,11 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
     def column(name: str) -> pd.Series[Any] | None:
         return object_series([o.row.get(name) for o in found]) if name in known else None
 
-    def one(name: str, place: int) -> Any:
-        return found[place].row.get(name)
+    def some(name: str, places: Sequence[int]) -> list[Any]:
+        return [found[place].row.get(name) for place in places]
 
     return Taken(
-        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found, one=one
+        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found, some=some
     )
 
 
@@ -181,12 +181,12 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
     def column(name: str) -> pd.Series[Any] | None:
         return object_series(_none_for_missing(frame[name])) if name in frame.columns else None
 
-    def one(name: str, place: int) -> Any:
-        return _none_for_missing(frame[name].iloc[[place]])[0] if name in frame.columns else None
+    def some(name: str, places: Sequence[int]) -> list[Any]:
+        return _none_for_missing(frame[name].iloc[list(places)]) if name in frame.columns else [None] * len(places)
 
     about = dict(frame.attrs.get(ATTRS, {}))
     names = tuple(str(c) for c in frame.columns)
-    return Taken(lines=lines, scorer=score, column=column, names=names, expected=expected, about=about, one=one)
+    return Taken(lines=lines, scorer=score, column=column, names=names, expected=expected, about=about, some=some)
 
 
 def _are_numbers(column: pd.Series[Any]) -> bool:

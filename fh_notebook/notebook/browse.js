@@ -30,6 +30,8 @@ function render({model, el}) {
   const id = `fhb-${Math.random().toString(36).slice(2, 10)}`;
   let head = model.get("head"), page = model.get("page");
   let at = 0;  // the row of the page that the keyboard is on
+  let leaving = null;  // a page that a key over its edge has asked for: keys behind it wait until it is there
+  const waiting = [];
   let asked = page.heard || 0, toEnd = false, focusDetail = false;
 
   const send = (said) => { asked += 1; model.send({number: asked, ...said}); busy(); };
@@ -44,8 +46,8 @@ function render({model, el}) {
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
   const sort = control("select", "Sort by"), down = make("button", {type: "button"});
   const chips = make("span", {cls: "fhb-bar"}), clear = make("button", {type: "button", text: "Clear filters"});
-  const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {}, lowName, low, "of", lowOf);
-  const facetLabel = make("label", {}, "column", facet, value);
+  const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {cls: "fhb-two"}, lowName, low, "of", lowOf);
+  const facetLabel = make("label", {cls: "fhb-two"}, "column", facet, value);
   const bar = make("div", {cls: "fhb-bar fhb-filters", role: "group", "aria-label": "Search, filters and order"},
     search, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {}, "sort", sort, down), chips, clear);
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
@@ -93,7 +95,7 @@ function render({model, el}) {
     thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
       ...(head.expected ? [headCell("expected", null)] : []),
       ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`))));
-    grid.setAttribute("aria-label", `${head.total} rows, ${head.variants.length} variants${scored ? `, by ${head.scorer}` : ""}`);
+    grid.setAttribute("aria-label", `${head.total} ${head.total === 1 ? "row" : "rows"}, ${head.variants.length} ${head.variants.length === 1 ? "variant" : "variants"}${scored ? `, by ${head.scorer}` : ""}`);
   };
   const cell = (name, ...children) => make("td", {role: "gridcell", "data-name": name}, ...children);
   const text = said => make("span", {cls: "fhb-text", dir: "auto", text: said});
@@ -211,6 +213,10 @@ function render({model, el}) {
     const kept = page.rows.findIndex(row => row.row === (page.open && page.open.row !== before.open?.row ? page.open.row : place));
     at = kept >= 0 ? kept : toEnd ? page.rows.length - 1 : turned ? 0 : at;
     toEnd = false;
+    if (leaving && (page.heard || 0) >= leaving.number) {
+      if (turned && kept < 0) at = leaving.by < 0 ? page.rows.length - 1 : 0;
+      leaving = null;
+    }
     drawBar(); drawPager(); drawHead();
     grid.setAttribute("aria-rowcount", page.found + 1);
     tbody.replaceChildren(...(page.rows.length ? page.rows.map(drawRow)
@@ -218,12 +224,15 @@ function render({model, el}) {
     if (turned) scroll.scrollTop = 0;
     mark(); show();
     if (JSON.stringify(before.open) !== JSON.stringify(page.open) || !detail.childElementCount || page.found !== before.found) drawDetail();
+    resume();
   };
 
   // --- keys
+  const leave = by => { leaf(by); leaving = {number: asked, by}; };
+  const resume = () => { while (waiting.length && !leaving) waiting.shift()(); };
   const step = by => {
-    if (at + by < 0) { if (page.page > 0) { toEnd = true; leaf(-1); } }
-    else if (at + by >= page.rows.length) { if (page.page < page.pages - 1) leaf(1); }
+    if (at + by < 0) { if (page.page > 0) leave(-1); }
+    else if (at + by >= page.rows.length) { if (page.page < page.pages - 1) leave(1); }
     else { at += by; mark(); show(); }
   };
   const gridKeys = {
@@ -252,7 +261,9 @@ function render({model, el}) {
       return;
     }
     const press = (target === grid ? gridKeys[event.key] : undefined) ?? keys[event.key];
-    if (press) { event.preventDefault(); press(); }
+    if (!press) return;
+    event.preventDefault();
+    if (!leaving || target !== grid) press(); else if (waiting.length < 500) waiting.push(press);
   };
   window.addEventListener("keydown", pressed, true);
 

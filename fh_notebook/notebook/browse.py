@@ -7,6 +7,7 @@ page's last state, as plain HTML and text, stays in the saved notebook.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,11 @@ from uuid import uuid4
 
 import pandas as pd
 
-from fh_notebook import html
+from fh_notebook import html, loop
 from fh_notebook.comparing.scoring_source import no_column
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
+from fh_notebook.log import log
 from fh_notebook.notebook.browse_display import BrowseDisplay
 from fh_notebook.notebook.browse_find import Finder, after, stepped
 from fh_notebook.notebook.browse_live import Live
@@ -27,16 +29,20 @@ from fh_notebook.notebook.browse_page import head_of, page_of
 from fh_notebook.notebook.browse_static import page_html, page_text
 from fh_notebook.notebook.browse_table import Table
 from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked
-from fh_notebook.notebook.cancel import hear_clicks
+from fh_notebook.notebook.cancel import has_person, hear_clicks
 from fh_notebook.notebook.form_display import is_closed
 from fh_notebook.notebook.form_later import Later
+from fh_notebook.notebook.notices import running_shell
 
 if TYPE_CHECKING:
+    from fh_notebook.batching.batch import Batch
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["Browser", "browse"]
+__all__ = ["Browser", "browse", "browse_batch"]
 
 COLUMNS_SHOWN: Final = 2
+WARM_AFTER_S: Final = 0.5
+"""Behind the first page: what a search needs is made while a person reads."""
 
 
 def browse(cmp: Comparison, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Browser:
@@ -44,6 +50,13 @@ def browse(cmp: Comparison, *, columns: Sequence[str] | None = None, page_size: 
     if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= LARGEST_PAGE:
         raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
     return Browser(cmp, columns=columns, page_size=page_size)
+
+
+def browse_batch(batch: Batch, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Browser:
+    """Return the browser of a batch (see ``Batch.browse``)."""
+    from fh_notebook.comparing.comparison import compare
+
+    return browse(compare(batch), columns=columns, page_size=page_size)
 
 
 class Browser:
@@ -60,7 +73,7 @@ class Browser:
         table = self._finder.table
         for name in columns or ():
             if name not in table.columns:
-                raise InputError(no_column(name, table.columns, "columns"))
+                raise InputError(no_column(name, table.columns, "of the rows"))
         self._columns = list(columns) if columns is not None else table.columns[:COLUMNS_SHOWN]
         self._view = View(size=page_size)
         self._heard = 0
@@ -144,6 +157,8 @@ class Browser:
     def _ipython_display_(self) -> None:
         self._display.show(self._made)
         self._live.follow()
+        if has_person(getattr(running_shell(), "kernel", None)):
+            loop.background().submit(_warm(self._finder.table))
 
     def _repr_html_(self) -> str:
         return page_html(self._head, self._now())
@@ -219,3 +234,11 @@ class Browser:
                     self._widget.head, self._widget.page = self._head, page
                 hear_clicks(self._widget)
         self._display.update()
+
+
+async def _warm(table: Table) -> None:
+    await asyncio.sleep(WARM_AFTER_S)
+    try:
+        await asyncio.to_thread(table.warm)
+    except Exception:  # it is only sooner: a search that cannot be done says so itself
+        log.debug("a browser of rows could not look ahead", exc_info=True)

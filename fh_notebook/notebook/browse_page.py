@@ -94,7 +94,8 @@ def page_of(finder: Finder, view: View, columns: Sequence[str], *, said: str = "
         "page": page,
         "view": _shown(view, page),
         "rows": [
-            _row(table, row, columns, differs, most) for row, differs in zip(rows, table.differs(rows), strict=True)
+            _row(table, row, own, differs, most)
+            for row, own, differs in zip(rows, _own_of(table, rows, columns), table.differs(rows), strict=True)
         ],
         "values": _values(table, view.facet),
         "open": _opened(table, view, order),
@@ -111,13 +112,18 @@ def _shown(view: View, page: int) -> dict[str, Any]:
     }
 
 
-def _row(table: Table, row: int, columns: Sequence[str], differs: bool, most: int) -> dict[str, Any]:
+def _own_of(table: Table, rows: Sequence[int], columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return of each row its own columns: a column is asked once, for all of them."""
+    return list(zip(*(table.own(name, rows) for name in columns), strict=True)) if columns else [()] * len(rows)
+
+
+def _row(table: Table, row: int, own: Sequence[Any], differs: bool, most: int) -> dict[str, Any]:
     best = table.best(row)
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
         "differs": differs,
-        "own": [one_line(browse_table.spelt(table.value(name, row)), most) for name in columns],
+        "own": [one_line(browse_table.spelt(value), most) for value in own],
         "expected": one_line(browse_table.spelt(table.expected(row)), most) if table.has_expected else None,
         "cells": [_cell(table, row, place, best == place, most) for place in range(len(table.variants))],
     }
@@ -161,7 +167,7 @@ def _opened(table: Table, view: View, order: Any) -> dict[str, Any] | None:
     baseline = table.answer(row, first)
     at = np.flatnonzero(order == row)
     most = max(min(OUTPUT, OPENED // len(table.variants)), 500)
-    own = [(_name(name), browse_table.spelt(table.value(name, row))) for name in table.columns[:30]]
+    own = [(_name(name), browse_table.spelt(table.own(name, [row])[0])) for name in table.columns[:30]]
     if table.has_expected:
         own.append(("expected_output", browse_table.spelt(table.expected(row))))
     cards = []

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.diff_marks import MARKS_STYLE
 from fh_notebook.comparing.diff_show import SIGNS
 
@@ -41,7 +42,7 @@ def page_html(head: Mapping[str, Any], page: Mapping[str, Any], *, cls: str = ""
 def title(head: Mapping[str, Any]) -> str:
     """Return what is looked at, in a line."""
     by = f" by {head['scorer']}" if head["scorer"] else ""
-    return f"{head['total']:,} rows × {len(head['variants']):,} variants{by}"
+    return f"{counted(head['total'], 'row')} × {counted(len(head['variants']), 'variant')}{by}"
 
 
 def where(page: Mapping[str, Any]) -> str:

@@ -15,8 +15,9 @@ import pandas as pd
 
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.diff import pretty
-from fh_notebook.comparing.diff_of import row_columns
+from fh_notebook.comparing.diff_of import masked, row_columns
 from fh_notebook.comparing.diff_row import Answer
+from fh_notebook.comparing.hiding import Masks
 from fh_notebook.contract.canonical import canonical_json
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Table:
         if at < 0:
             return Answer(variant=self.variants[variant], status=MISSING, answers=0)
         error = self._error[at]
-        return Answer(
+        answer = Answer(
             variant=self.variants[variant],
             status=str(self.status[at]),
             output=self.output[at],
@@ -94,22 +95,22 @@ class Table:
             seconds=float(self._seconds[at]),
             answers=int(self.answers[row, variant]),
         )
+        return masked(answer, self.label(row), self._masks)
 
     def expected(self, row: int) -> Any:
         """Return what was expected; ``None`` where nothing was."""
         known = self._cmp._taken.expected
-        return None if known is None else known.get(self.label(row))
+        return None if known is None else self._masks.value(self.label(row), known.get(self.label(row)))
 
     @property
     def has_expected(self) -> bool:
         """Whether anything was expected of any row."""
         return self._cmp._taken.expected is not None
 
-    def value(self, column: str, row: int) -> Any:
-        """Return what a row has in one of its own columns."""
-        made = self._columns.get(column)
-        place = int(self._first[row])
-        return self._cmp._taken.cell(column, place) if made is None else made[place]
+    def own(self, column: str, rows: Sequence[int]) -> list[Any]:
+        """Return what rows have in one of their own columns."""
+        found = self._cmp._taken.cells(column, self._first[list(rows)].tolist())
+        return [self._masks.value(self.label(r), v) for r, v in zip(rows, found, strict=True)] if self._masks else found
 
     def differs(self, rows: Sequence[int]) -> list[bool]:
         """Return of each row whether its completed outputs are not all the same."""
@@ -125,6 +126,12 @@ class Table:
         return place if place >= 0 else None
 
     # --- of all rows, made when they are first needed
+
+    def warm(self) -> None:
+        """Make what a first search and the filters need, unless that is very much."""
+        if sum(len(said) if type(said) is str else 1_000 for said in self.output if said is not None) <= FOLDED:
+            self.rows_with("\n\n")
+            _ = (self.different, self.winners, self.apart)
 
     @cached_property
     def columns(self) -> list[str]:
@@ -164,7 +171,8 @@ class Table:
     @cached_property
     def different(self) -> Any:
         """Of each row, whether its completed outputs are not all the same; blanks around a text do not count."""
-        codes = np.append(pd.factorize(np.array([said(o) for o in self.output], dtype=object))[0], -1)
+        texts = np.fromiter(map(said, self.output), dtype=object, count=len(self.output))
+        codes = np.append(pd.factorize(texts)[0], -1)
         done = np.append(self.completed, False)
         code = np.where(done[self.line], codes[self.line], -1)
         high = code.max(axis=1, initial=-1)
@@ -180,9 +188,8 @@ class Table:
         """Return for each row a number, and the texts that the numbers stand for."""
         found = self._values.get(column)
         if found is None:
-            column_values = self._column(column)
-            values = [None] * self.rows if column_values is None else [column_values[at] for at in self._first]
-            codes, texts = pd.factorize(np.array([spelt(value) for value in values], dtype=object))
+            values = map(spelt, self.own(column, range(self.rows)))
+            codes, texts = pd.factorize(np.fromiter(values, dtype=object, count=self.rows))
             found = self._values[column] = (codes, texts.tolist())
         return found
 
@@ -207,10 +214,15 @@ class Table:
 
     @cached_property
     def _said(self) -> list[str]:
-        return [
+        told = [
             output if type(output) is str else str(error or "") if output is None else _json(output)
             for output, error in zip(self.output, self._error, strict=True)
         ]
+        return list(map(self._masks.of, self._cmp._frame["pair"], told)) if self._masks else told
+
+    @cached_property
+    def _masks(self) -> Masks:
+        return self._cmp._taken.secret().masks()
 
     @cached_property
     def _folded(self) -> list[str] | None:
@@ -222,19 +234,9 @@ class Table:
     def _values(self) -> dict[str, tuple[Any, list[str]]]:
         return {}
 
-    @cached_property
-    def _columns(self) -> dict[str, Any]:
-        return {}
-
-    def _column(self, name: str) -> Any:
-        if name not in self._columns:
-            values = self._cmp._taken.column(name)
-            self._columns[name] = None if values is None else values.to_numpy(dtype=object)
-        return self._columns[name]
-
 
 def _hits(texts: Iterable[str], text: str) -> Any:
-    return np.array([text in own for own in texts], dtype=bool)
+    return np.fromiter((text in own for own in texts), dtype=bool)
 
 
 def said(output: Any) -> str:

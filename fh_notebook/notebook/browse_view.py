@@ -136,7 +136,7 @@ def checked(view: View, asked: Mapping[str, Any], *, variants: Sequence[str], co
     }  # fmt: skip
     for name, value in asked.items():
         if name not in known:
-            raise InputError(_none("view", name, known))
+            raise InputError(_none("option", name, known))
         if name in choices and value not in choices[name]:
             raise InputError(f"{name} is {short(value)}; {_hint(value, choices[name])}")
     given = dict(asked)

@@ -7,20 +7,18 @@ imported when a browser is first shown, because anywidget and ipywidgets take so
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
-import anywidget
 import traitlets
 
+from fh_notebook.comparing.diff_marks import marks_style
 from fh_notebook.log import log
+from fh_notebook.notebook.page_widget import PageWidget, text_of_file
 
 __all__ = ["BrowseWidget"]
 
-_FILES: Final = files("fh_notebook.notebook")
 
-
-class BrowseWidget(anywidget.AnyWidget):
+class BrowseWidget(PageWidget):
     """What a page shows of a browser.
 
     Parameters
@@ -33,8 +31,8 @@ class BrowseWidget(anywidget.AnyWidget):
         Takes what the page says; it returns at once.
     """
 
-    _esm = _FILES.joinpath("browse.js").read_text("utf-8")
-    _css = _FILES.joinpath("browse.css").read_text("utf-8")
+    _esm = text_of_file("browse.js")
+    _css = text_of_file("browse.css") + marks_style(".fhb")
     head = traitlets.Dict().tag(sync=True)
     page = traitlets.Dict().tag(sync=True)
 
@@ -50,7 +48,3 @@ class BrowseWidget(anywidget.AnyWidget):
                 self._hear(content)
             except Exception:  # a defect here must not end the kernel's own handler
                 log.warning("a browser of rows could not do what its page asked for", exc_info=True)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        made = super()._repr_mimebundle_(**kwargs)  # with metadata, which only Colab needs, and ours is not told of
-        return made[0] if isinstance(made, tuple) else made

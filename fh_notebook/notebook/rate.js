@@ -199,6 +199,7 @@ function render({ model, el }) {
   const isOver = () => state && !current && !queue.length && !outbox.events.length && state.left === 0;
 
   function draw() {
+    trouble.textContent = problem;
     if (!state) { count.textContent = 'loading…'; return; }
     const change = outbox.events.reduce((sum, event) => sum + (event.choice === 'undo' ? -1 : 1), 0);
     const done = Math.max(0, Math.min(state.total, state.total - state.left + change));
@@ -222,7 +223,6 @@ function render({ model, el }) {
     if (!over) result.replaceChildren();
     const waiting = outbox.events.length;
     saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'saved' : 'not kept (store=None)') : '';
-    trouble.textContent = problem;
     root.dataset.done = done;
     root.dataset.saved = waiting ? 'no' : 'yes';
   }

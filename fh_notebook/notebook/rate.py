@@ -137,7 +137,7 @@ class Rater:
     async def _told(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         if self.session.left:
             return []
-        lines = await asyncio.to_thread(self._result)
+        lines = [*await asyncio.to_thread(self._result), "Row by row: cmp.rated().browse(), cmp.rated().diff(row)."]
         return [{"kind": "result", "to": content["client"], "lines": [html.printable(line) for line in lines]}]
 
     def _counts(self) -> dict[str, int]:

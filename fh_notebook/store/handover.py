@@ -9,7 +9,6 @@ then copied, value by value, into a store in memory.
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 import time
@@ -20,11 +19,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 from fh_notebook.store import answers, batches, jobs, ratings, rows, scores
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.connection import APPLICATION_ID, IN_MEMORY, MIGRATIONS, explained, open_connection
+from fh_notebook.store.handover_values import check_answer, check_record, is_score, parsed
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.store import Store
 
@@ -137,7 +136,7 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
         if len(found) != 1:
             raise _not_one(path, f"it holds {len(found)} batches, and such a file holds one")
         (record,) = found
-        _check_record(record)
+        check_record(record)
         store = Store.in_memory()
         try:
             mine = replace(record, id=store.keep_batch(replace(record, id=0)).result())
@@ -229,7 +228,7 @@ def _not_one(path: Path, why: str) -> InputError:
     return InputError(f"{path.name} is no batch that batch.to_fhb() wrote: {why}; nothing of it was used")
 
 
-# --- what is in it, value by value: STRICT tables say what is a text and what a number, not what is in the text
+# --- what is in it, value by value
 
 
 def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int) -> int:
@@ -239,54 +238,20 @@ def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int
         for job in window:
             if not 0 <= job.arm < arms or job.position < 0:
                 raise ValueError("a job of no arm")
-            _parsed(job.inputs, dict), _parsed(job.metadata, dict), _parsed(job.problems, list)
+            parsed(job.inputs, dict), parsed(job.metadata, dict), parsed(job.problems, list)
         found = list(rows.of_positions(there, record.id, {job.position for job in window}))
         for row in found:
-            _parsed(row.record, dict), _parsed(row.label, object)
+            parsed(row.record, dict), parsed(row.label, object)
         store.keep_plan(own, window, found).result()
         after = (window[-1].position, window[-1].repeat, window[-1].arm)
     number = count = 0
     while part := list(answers.behind(there, number, WINDOW)):
         for answer in part:
-            _check_answer(answer, record)
-        kept = [line for line in scores.lines_of(there, [answer.id for answer in part]) if _is_score(line[2])]
+            check_answer(answer, record)
+        kept = [line for line in scores.lines_of(there, [answer.id for answer in part]) if is_score(line[2])]
         _put_answers(store, record, part, kept)
         number, count = part[-1].id, count + len(part)
     return count
-
-
-def _check_record(record: BatchRecord) -> None:
-    plan, arms = record.plan, record.plan.get("arms")
-    _parsed(json.dumps(dict(plan)), dict)
-    if not isinstance(arms, list) or not arms or len(arms) > 10_000:
-        raise ValueError("no arms")
-    for arm in arms:
-        if not isinstance(arm, list) or len(arm) != 3 or not all(isinstance(name, str) for name in arm):
-            raise ValueError("an arm is a label, a deployment and a variant")
-    for name in ("rows", "repeats"):
-        value = plan.get(name)
-        if value is not None and (type(value) is not int or not 0 <= value < 2**31):
-            raise ValueError(f"{name} is no number")
-
-
-def _check_answer(answer: answers.Kept, record: BatchRecord) -> None:
-    told = _parsed(answer.json, dict)
-    run = Run.from_dict(told)
-    for value in (run.deployment, run.variant, run.error, run.error_code, run.request_id):
-        if value is not None and not isinstance(value, str):
-            raise TypeError("a run of something else")
-    if answer.batch != record.name or run.status != answer.status or not isinstance(run.status, str):
-        raise ValueError("an answer of another batch")
-    # What everything later reads of it, read once here.
-    _ = (run.text, run.summary(), run.may_have_run, run.elapsed_s + 0.0, run.attempts + 0, run.to_dict())
-
-
-def _is_score(line: scores.ScoreLine) -> bool:
-    if line.score is not None and math.isinf(line.score):
-        raise ValueError("a score without end")
-    if line.parts is not None:
-        _parsed(line.parts, object)
-    return True
 
 
 def _ratings_in(there: sqlite3.Connection) -> Iterator[RatingLine]:
@@ -294,12 +259,5 @@ def _ratings_in(there: sqlite3.Connection) -> Iterator[RatingLine]:
         texts = (line.uid, line.rater, line.kind, line.item, line.a, line.b or "", line.shown, line.choice)
         if any(len(text) > 10_000 for text in texts) or not all(map(math.isfinite, (line.seconds, line.rated_at))):
             raise ValueError("a rating that nobody gave")
-        _parsed(line.row, object)
+        parsed(line.row, object)
         yield line
-
-
-def _parsed(text: str, kind: type) -> Any:
-    value = json.loads(text)
-    if not isinstance(value, kind):
-        raise TypeError(f"no {kind.__name__}")
-    return value

@@ -58,12 +58,14 @@ def pictures(lab: Lab, name: str, rating: Locator) -> None:
     for width in (1600, 400):
         lab.resize(width, 1400)
         for theme in themes:
-            lab.theme(theme)
+            if len(themes) > 1:
+                lab.theme(theme)
             rating.scroll_into_view_if_needed()
             lab.screenshot(f"rate-{name}-{theme}-{width}", of=rating)
         assert cut_off(rating, PARTS) == [], (name, width)
     lab.resize(1200, 1000)
-    lab.theme("light")
+    if len(themes) > 1:
+        lab.theme("light")
 
 
 def ratings_in(text: str) -> tuple[int, int, str]:

@@ -167,3 +167,11 @@ def test_what_the_page_says_the_text_says_too(cmp: fh.Comparison) -> None:
             assert str(part) in page
             assert str(part) in str(found)
         assert f"row {row}, against keywords" in page
+
+
+def test_one_variant_is_shown_and_said_to_be_alone() -> None:
+    """There is nothing to compare it to, and its answer is there all the same."""
+    diff = fh.compare(pd.DataFrame({"row": [0, 1], "variant": "a", "output": ["late", "lost"]})).diff(1)
+    assert str(diff) == "row 1; one variant, and nothing to compare it to\na:\n  lost"
+    assert "lost" in diff._repr_html_()
+    assert (diff.parts, diff.same) == ((), True)

@@ -148,6 +148,22 @@ def test_a_rated_comparison_has_the_win_rate_its_interval_and_the_sign_test() ->
         cmp.rated().rescore()
 
 
+def test_what_was_said_of_a_table_is_found_whatever_scores_it() -> None:
+    """By another column, by none, and of the rated comparison itself, which does not agree with itself."""
+    lines = [
+        {"row": row, "variant": name, "ticket": f"Ticket {row}", "output": f"{name} {row}", "s": n, "t": 1 - n}
+        for row in range(4) for n, name in enumerate("ab")
+    ]  # fmt: skip
+    frame = pd.DataFrame(lines)
+    cmp = fh.compare(frame, score="s")
+    rate_by(cmp, "anna", lambda item: "b")
+    for other in (fh.compare(frame), fh.compare(frame, score="t"), cmp.rated()):
+        assert len(other.ratings().frame) == 4
+    assert "s" not in cmp.rated().diff(0).inputs
+    assert "nobody to agree with" in str(cmp.rated().agreement())
+    assert cmp.rated().diff(0).parts[0].b.score == 1.0
+
+
 def test_three_variants_are_compared_by_what_was_said_of_each_two() -> None:
     """In a circle, each beats the next, and no mean of all hides it."""
     cmp = compared(12, ("a", "b", "c"))

@@ -118,6 +118,7 @@ def test_what_the_user_compares_is_left_as_it_was() -> None:
         hive.let_go(1)
         batch.wait()
         assert browser.refresh().frame["v.output"].tolist() == ["said one"]
+        assert batch.browse(columns=["text"]).frame["v.output"].tolist() == ["said one"]
         assert cmp.wide()["v.output"].tolist() == [None]
         assert cmp.add_score(fh.score.length()).wide()["v.output"].tolist() == [None]
         assert cmp.rescore().wide()["v.output"].tolist() == ["said one"]

@@ -149,7 +149,7 @@ def test_a_filter_goes_back_to_the_first_page_and_opening_a_row_does_not() -> No
     ("asked", "told"),
     [
         ({"won": "neerest"}, "won is 'neerest'; did you mean 'nearest'?"),
-        ({"serch": "x"}, "there is no view 'serch'; did you mean 'search'?"),
+        ({"serch": "x"}, "there is no option 'serch'; did you mean 'search'?"),
         ({"where": {"langage": "de"}}, "there is no column 'langage'; did you mean 'language'?"),
         ({"low": "x"}, "low is 'x'; give a score, or None"),
         ({"size": 0}, "size is 0; give a whole number from 1 to 100"),
@@ -235,3 +235,14 @@ def test_a_hundred_thousand_rows_are_found_about_as_fast_as_they_are_many() -> N
 
     few, many = (min(seconds(rows) for _ in range(2)) for rows in (2_000, 20_000))
     assert many < 60 * few
+
+
+def test_what_a_search_needs_is_made_ahead_and_is_the_same() -> None:
+    """Unless it is very much: then it waits until somebody searches."""
+    table = Table(fh.compare(small(), score="s"))
+    table.warm()
+    assert {"_folded", "different", "winners", "apart"} <= vars(table).keys()
+    assert _rows(Finder(table), search="REFUND") == [2]
+    large = Table(fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 60_000_000] * 2})))
+    large.warm()
+    assert "_said" not in vars(large)

@@ -1,0 +1,60 @@
+"""What a password Start variable was given is in nothing that is looked at, whoever repeats it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.local.hive import LocalHive
+
+
+@pytest.fixture
+def cmp() -> fh.Comparison:
+    """Three rows, each with a password of its own, which answers, objects and errors repeat."""
+    hive = LocalHive()
+    fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
+    deployment = fh.Deployment("tell", variants=["a", "b"], inputs=fields)
+
+    def tell(text: str, token: str) -> Any:
+        if text == "t2":
+            raise RuntimeError(f"no such user {token}, said the database")
+        return {"said": [f"for {token}", {token: 1}]} if text == "t1" else f"{text} for {token}"
+
+    hive.workflow("tell", variant="a")(tell)
+    hive.workflow("tell", variant="b")(lambda text, token: f"{text}, surely for {token}")
+    rows = [{"text": f"t{i}", "token": f"hunter{i}secret", "note": f"again hunter{i}secret"} for i in range(3)]
+    rows = [{**row, "expected_output": row["token"]} for row in rows]
+    batch = fh.batch(rows, deployment, client=hive.client(), progress=False)
+    assert "hunter0secret" in batch.frame["output"].iloc[0]
+    return fh.compare(batch)
+
+
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_a_difference_masks_a_password(cmp: fh.Comparison, row: int) -> None:
+    """In texts, in JSON and its names, in errors, in what was expected, and in the frame."""
+    diff = cmp.diff(row)
+    said = f"{diff}{diff._repr_html_()}{diff.frame.to_dict()}{diff.parts!r}"
+    assert "for ***" in said
+    assert "hunter" not in said
+
+
+def test_a_browser_of_rows_masks_a_password_and_does_not_find_it(cmp: fh.Comparison) -> None:
+    """On the page, in an opened row, in the values of columns; a search must not be a way to guess it."""
+    browser = cmp.browse(columns=["note"])
+    for row in range(3):
+        browser.show(row=row, facet="note")
+        said = f"{browser._now()}{browser}{browser._repr_html_()}"
+        assert "again ***" in said
+        assert "hunter" not in said
+    assert browser.show(search="hunter1").frame.empty
+    assert len(browser.show(search="surely for ***").frame) == 3
+
+
+def test_a_rating_masks_a_password(cmp: fh.Comparison) -> None:
+    """In the outputs and in what stands above them."""
+    cards = cmp.rate(rater="anna")._cards(0)[0]
+    assert len(cards) == 2
+    assert "for ***" in str(cards)
+    assert "hunter" not in str(cards)
