@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.running import NAP_S, RESET_GRACE_S, Options
+from fh_notebook.batching.running import NAP_S, RESET_GRACE_S, Options, said
 from fh_notebook.batching.stopping import RESUME, Limits, cut_short
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
@@ -26,6 +26,7 @@ from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
 from fh_notebook.scaling.telling import event_of
 from fh_notebook.scaling.threads import Place
+from fh_notebook.store.store import Store
 
 __all__ = ["Ask", "Rounds"]
 
@@ -68,6 +69,10 @@ class Rounds:
         Told of every event that is told.
     changed : function
         Called when something to be shown has changed.
+    store : Store
+        Knows that the batch is being run, while it is.
+    register : function
+        Keeps what the batch's name stands for, in any thread.
     """
 
     engine: Any = None
@@ -85,6 +90,8 @@ class Rounds:
         limits: Callable[[], Limits],
         hear: Callable[[Event], None],
         changed: Callable[[], object],
+        store: Store,
+        register: Callable[[], None],
     ) -> None:
         self._book = book
         self._place = place
@@ -95,6 +102,8 @@ class Rounds:
         self._find_limits = limits
         self._hear = hear
         self._changed = changed
+        self._store = store
+        self._register = register
         self.answered = 0
         self.cut = 0
         self.waiting_until: datetime | None = None
@@ -105,6 +114,11 @@ class Rounds:
 
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
+        await asyncio.to_thread(self._register)
+        async with said(self._store, self._spec.name):
+            await self._run()
+
+    async def _run(self) -> None:
         limits = self._find_limits()
         left, ask = limits.most_calls, self._ask
         for _ in range(TRIES if left is not None else 1):

@@ -35,8 +35,9 @@ from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.cluster import Cluster, Lost
 from fh_notebook.scaling.control import ScaledControl
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
+from fh_notebook.scaling.opening import keep_record
+from fh_notebook.scaling.places import scratch
 from fh_notebook.scaling.scaled import ScaledBatch
-from fh_notebook.scaling.sharing import scratch
 from fh_notebook.scaling.spec import Found, Spec
 from fh_notebook.scaling.threads import Place, Threads
 from fh_notebook.store.store import Store
@@ -123,17 +124,20 @@ def scaled(
     book.look(batch=batch_of, since=since)
     about = provenance((arm.target.deployment for arm in arms), variants=[a.label for a in arms], batch=named,
                        workspace=client.workspace)  # fmt: skip
+    label = found[0].label if found and spec.labelled else 0
+    meta = meta_of(ddf._meta, label)
+    plan = _plan(named, arms, book, options, client, keeper)
     control = ScaledControl(
-        _plan(named, arms, book, options, client, keeper),
+        plan,
         book,
         place,
         spec,
         client=client,
         store=keeper,
         options=options,
+        register=lambda: keep_record(keeper, plan, spec, book, meta, anywhere=batch_of is None),
     )
-    label = found[0].label if found and spec.labelled else 0
-    return ScaledBatch(control, meta_of(ddf._meta, label), about)
+    return ScaledBatch(control, meta, about)
 
 
 def _ensure_dask() -> None:
