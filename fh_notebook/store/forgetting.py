@@ -108,7 +108,7 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
     condition, values = which.of_parts()
     lost = f"SELECT coalesce(sum(done + failed + unknown), 0) FROM parts WHERE {condition}"
-    gone += connection.execute(lost, values).fetchone()[0]
+    gone += int(connection.execute(lost, values).fetchone()[0])
     connection.execute(f"DELETE FROM parts WHERE {condition}", values)
     condition, values = which.of_pending()
     connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
@@ -129,4 +129,4 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
         connection.execute("DELETE FROM claims WHERE batch = ?", (name,))
         ratings.forget(connection, name, workspace)
         connection.execute("DELETE FROM batches WHERE id = ?", (number,))
-    return gone
+    return int(gone)

@@ -62,8 +62,9 @@ def test_a_batch_over_partitions_is_opened_by_its_name(tmp_path: Path) -> None:
         with pytest.raises(fh.SettingsError, match="run its cell again"):
             ask()
     assert counting.calls == calls == 15
-    scored = fh.compare(opened, score=lambda output, row: float(len(output)))
-    assert scored.summary()["n"].tolist() == [15]
+    scored = fh.compare(opened, score=lambda run, row: float(len(row["text"])))
+    of_made = fh.compare(made, score=lambda run, row: float(len(row["text"])))
+    assert scored.summary()["n"].tolist() == of_made.summary()["n"].tolist() == [15]
 
 
 def test_forget_removes_every_file_of_a_batch_and_no_other(tmp_path: Path) -> None:
