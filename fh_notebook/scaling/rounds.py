@@ -20,7 +20,7 @@ from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling.book import Book
-from fh_notebook.scaling.budget import stop_of
+from fh_notebook.scaling.budget import cluster_lost, stop_of
 from fh_notebook.scaling.cluster import Lost
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
@@ -33,7 +33,7 @@ __all__ = ["Ask", "Rounds"]
 COME_IN_S: Final = 30.0
 """So long partitions that were stopped are waited for: what they hold is being merged."""
 TRIES: Final = 3
-"""Rounds that a start may need since permits were left over in one worker and lacking in another."""
+"""Rounds of a start: permits may be left over in one worker and lacking in another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +174,7 @@ class Rounds:
             await unbroken(self._come_in(coming, tasks, spec))
             raise
         except Lost:
-            self._stop(_cluster_lost(), tell=False)
+            self._stop(cluster_lost(), tell=False)
         finally:
             if deadline is not None:
                 deadline.cancel()
@@ -200,7 +200,7 @@ class Rounds:
                 elif isinstance(broken, Exception):
                     lost = lost or broken
             if lost is not None and waiting:
-                self._place.stop(_cluster_lost())
+                self._place.stop(cluster_lost())
                 _, late = await asyncio.wait(waiting, timeout=1.0 if isinstance(lost, Lost) else COME_IN_S)
                 for future in waiting - late:
                     if not future.cancelled() and future.exception() is None:
@@ -299,11 +299,3 @@ def _spent(limits: Limits) -> Stopped:
     found = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
     assert found is not None  # noqa: S101
     return found
-
-
-def _cluster_lost() -> Stopped:
-    return Stopped(
-        reason="cluster",
-        message="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
-        f"the workers' disks; with a client that is connected: {RESUME}, or run the cell again",
-    )
