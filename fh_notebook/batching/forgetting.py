@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook import session
+from fh_notebook import session, views
 from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
@@ -33,8 +33,8 @@ def forget(
 ) -> int:
     """Remove kept answers from the store for good; return how many were removed.
 
-    What fits all that is given is removed, with its scores; batches of which no answer is left go with their rows. What
-    a batch object or a notebook shows already stays there.
+    What fits all that is given is removed, with its scores; batches of which no answer is left go with their rows, and
+    those over partitions with their Parquet files. What a batch object or a notebook shows already stays there.
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ def forget(
     name = deployment.name if isinstance(deployment, Deployment) else deployment
     if running := store.running(which := Which(batch=batch, deployment=name, before=_moment(before))):
         raise SettingsError(f"the batch {running[0]!r} is being run; wait for it or cancel it, then forget it")
+    if any("parts" in record.plan for record in store.batches()):
+        views.knock("forget.parts", store, which)
     return store.forget(which)
 
 

@@ -6,13 +6,13 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from fh_notebook import session
+from fh_notebook import session, views
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.kept import KeptJobs
-from fh_notebook.batching.lookup import LookUp, read_reuse
+from fh_notebook.batching.lookup import LookUp, Reuse, read_reuse
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["batch_of", "open_batch"]
+__all__ = ["batch_of", "kept_options", "open_batch"]
 
 B = TypeVar("B", bound=Batch)
 
@@ -48,7 +48,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     -------
     Batch
         With every kept answer, all of them ``reused``. ``resume()`` calls what has none; where the inputs hold a
-        password, which is not kept, it asks for the rows instead.
+        password, which is not kept, or the batch was run over partitions, it asks for the rows instead.
 
     Raises
     ------
@@ -77,7 +77,11 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     if store is None:
         raise SettingsError("nothing is kept (store=None), so no batch can be opened; fh.configure(store=...) keeps")
     caller = session.client_for(client)
-    return batch_of(store, _found(store, name, caller.workspace), caller, of=Batch)
+    record = _found(store, name, caller.workspace)
+    if "parts" in record.plan:
+        opened: Batch = views.knock("batch.open_parts", store, record, caller)
+        return opened
+    return batch_of(store, record, caller, of=Batch)
 
 
 def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) -> B:
@@ -106,17 +110,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
         repeats=record.plan.get("repeats", 1),
         jobs=jobs,
     )
-    options = Options(
-        limits=Limits(),
-        max_concurrency=None,
-        rate=None,
-        wait_for_reset=False,
-        on_event=None,
-        progress=True,
-        reuse=reuse,
-        retry_unknown=False,
-        named=True,
-    )
+    options = kept_options(reuse)
     agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options, register=lambda: None)
     control = Control(agenda, client=caller, store=store, options=options)
     agenda.adopt(jobs, most_at_once=control.expected_concurrency)
@@ -129,6 +123,21 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
         hashes=record.plan.get("schema_sha256", {}),
     )
     return of(control, about)
+
+
+def kept_options(reuse: Reuse) -> Options:
+    """Return how a batch is resumed that was opened by its name."""
+    return Options(
+        limits=Limits(),
+        max_concurrency=None,
+        rate=None,
+        wait_for_reset=False,
+        on_event=None,
+        progress=True,
+        reuse=reuse,
+        retry_unknown=False,
+        named=True,
+    )
 
 
 def _found(store: Store, name: str, workspace: str) -> BatchRecord:

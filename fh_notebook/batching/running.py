@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.receiver import CallbackReceiver
 
-__all__ = ["Ahead", "Options", "Start", "Windows", "at_once", "budget_of", "chained"]
+__all__ = ["Ahead", "Options", "Start", "Windows", "at_once", "budget_of", "chained", "said"]
 
 Windows = AsyncIterator[Seen | list[Job]]
 """Jobs to be called, window by window: found just now, or counted already."""
@@ -139,7 +139,7 @@ class Start:
         planned : int
             How many jobs there are, for the limits.
         """
-        async with self._said() as owner:
+        async with said(self._store, self._name) as owner:
             while True:
                 await self._run(windows, planned, owner)
                 engine = self.engine
@@ -150,19 +150,6 @@ class Start:
                 self._feed.begin()
                 # What the engine was given and did not call, then the windows that it did not take.
                 windows = chained(Ahead(self._feed.again()), windows)
-
-    @asynccontextmanager
-    async def _said(self) -> AsyncIterator[Owner]:
-        """Give an owner of claims; while the block runs the store knows that it runs the batch."""
-        owner = self._store.new_owner()
-        try:
-            with suppress(StoreError):  # the first claim tells it, with the rest pending
-                await self._store.begin_start(self._name, owner)
-            yield owner
-        finally:
-            with suppress(StoreError):
-                self._store.end_start(self._name, owner)
-            owner.end()
 
     async def _run(self, windows: Windows, planned: int, owner: Owner) -> None:
         options = self._options
@@ -293,6 +280,20 @@ class Start:
             self.cut += event.run.error_code == CUT_OFF
             self._feed.finished(event.job, event.run, line=event.line, reused=event.reused)
         self._hear(event)
+
+
+@asynccontextmanager
+async def said(store: Store, batch: str) -> AsyncIterator[Owner]:
+    """Give an owner of claims; while the block runs the store knows that it runs the batch."""
+    owner = store.new_owner()
+    try:
+        with suppress(StoreError):  # the first claim tells it, with the rest pending
+            await store.begin_start(batch, owner)
+        yield owner
+    finally:
+        with suppress(StoreError):
+            store.end_start(batch, owner)
+        owner.end()
 
 
 def budget_of(client: Client, store: Store, now: datetime) -> Budget:

@@ -7,8 +7,11 @@
     rounds.py tally.py       one start: partitions handed out, results kept, one count over all workers
     threads.py cluster.py    where partitions run: threads of this process, or the workers of a cluster
     spec.py                  what travels to a worker: never a key
+    permits.py checks.py     the notebook's side of one budget; whether a cluster can be used at all
     survey.py partition.py   on a worker: what a partition asks for, and its calls, by ``batching/engine.py``
+    merging.py places.py     what a part tells of its partition; where a partition keeps what it has
     host.py gate.py budget.py sharing.py handing.py   on a worker: its client, and one budget over all workers
+    opening.py forgetting.py what a batch's name stands for, opened again; its files removed for good
     parts.py                 a partition's answers as Parquet, and read again
     comparing.py sums.py     `fh.compare` over partitions: sufficient statistics, added up
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fh_notebook.scaling import parts
-from fh_notebook.scaling.partition import done_of
+from fh_notebook.scaling.merging import done_of
 from fh_notebook.scaling.spec import PREFIX_BYTES, Done, Found, Spec, Task
 from fh_notebook.store import parts as table
 from fh_notebook.store.parts import KEY_BYTES, PartLine

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.stopping import RESUME
 from fh_notebook.contract.rate import Rate
 
-__all__ = ["Budget", "LocalBudget", "stop_of", "told_of"]
+__all__ = ["Budget", "LocalBudget", "cluster_lost", "stop_of", "told_of"]
 
 
 class Budget(Protocol):
@@ -95,6 +96,15 @@ class LocalBudget:
 
     def end(self) -> None:
         """Do nothing: what is left is known."""
+
+
+def cluster_lost() -> Stopped:
+    """Return the stop of a batch whose scheduler has gone."""
+    return Stopped(
+        reason="cluster",
+        message="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
+        f"the workers' disks; with a client that is connected: {RESUME}, or run the cell again",
+    )
 
 
 def told_of(stopped: Stopped) -> dict[str, Any]:

@@ -13,14 +13,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import session
-from fh_notebook.addresses import hostname, is_loopback
 from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.rate import Rate
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.budget import told_of
+from fh_notebook.scaling.checks import check_cluster
 from fh_notebook.scaling.handing import hand_over, key_receiver
-from fh_notebook.scaling.partition import check_folder, run_partition
+from fh_notebook.scaling.partition import run_partition
+from fh_notebook.scaling.permits import Feeder, drained
+from fh_notebook.scaling.places import check_folder
 from fh_notebook.scaling.sharing import ENDED, host_of, name_of
 from fh_notebook.scaling.spec import Done, Found, Spec, Task
 from fh_notebook.scaling.survey import survey
@@ -29,9 +30,8 @@ from fh_notebook.scaling.threads import Hear
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["Cluster", "Lost", "blocks_of"]
+__all__ = ["Cluster", "Lost"]
 
-LARGEST_BLOCK: Final = 256
 RETRIES: Final = 3
 """So often a partition is given to another worker when its own one has died."""
 
@@ -58,7 +58,7 @@ class Cluster:
         self._futures: list[Any] = []
         self._feeding: threading.Event = threading.Event()
         self._over_begun: set[int] = set()
-        _check(dask, client)
+        check_cluster(dask, client)
 
     # --- looking
 
@@ -102,8 +102,9 @@ class Cluster:
 
         await asyncio.to_thread(make)
         self._feeding = threading.Event()
-        if spec.metered:
-            threading.Thread(target=self._feed, args=(self._feeding,), daemon=True, name="fh-permits").start()
+        if self._permits is not None:
+            feeder = Feeder(self._dask, self._permits, self._feeding, **self._asked)
+            threading.Thread(target=feeder.feed, daemon=True, name="fh-permits").start()
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
         """Run partitions on the workers."""
@@ -202,7 +203,7 @@ class Cluster:
             self._why.set(json.dumps(told_of(Stopped(reason=ENDED, message=""))))
             self._stop.set()
             if self._permits is not None:
-                left = _drained(self._permits)
+                left = drained(self._permits)
                 self._permits.close()
             self._dask.unsubscribe_topic(name_of(spec.run, "events"))
             self._dask.run_on_scheduler(_forget_topic, name_of(spec.run, "events"))
@@ -221,65 +222,6 @@ class Cluster:
             return
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._hear, message)
-
-    # --- permits
-
-    def _feed(self, ended: threading.Event) -> None:
-        """Put permits out: all there are, in blocks, or one after the other at a rate; then the notice of their end."""
-        calls, spent, rate = self._asked["calls"], self._asked["spent"], self._asked["rate"]
-        assert self._permits is not None  # noqa: S101
-        workers = max(1, len(self._dask.scheduler_info(n_workers=-1)["workers"]))
-        with suppress(Exception):  # the scheduler has gone
-            if rate is None:
-                for block in blocks_of(calls, workers):
-                    if ended.is_set():
-                        return
-                    self._permits.put(json.dumps(block))
-            else:
-                self._feed_paced(ended, calls, rate)
-            if spent is not None and not ended.is_set():
-                self._permits.put(json.dumps(told_of(spent)))
-
-    def _feed_paced(self, ended: threading.Event, calls: int | None, rate: Rate) -> None:
-        import time
-
-        assert self._permits is not None  # noqa: S101
-        due: float | None = None
-        given = 0
-        while not ended.is_set() and (calls is None or given < calls):
-            due = rate.next_due(due, time.monotonic())
-            if ended.wait(max(0.0, due - time.monotonic())):
-                return
-            while self._permits.qsize() > 0:  # none is made up for: there is one at the most
-                if ended.wait(0.01):
-                    return
-            self._permits.put(json.dumps(1))
-            given += 1
-
-
-def blocks_of(calls: int, workers: int) -> list[int]:
-    """Return `calls` in blocks, the last ones single: a block that a worker cannot use up is lacking elsewhere.
-
-    Examples
-    --------
-    >>> blocks = blocks_of(1000, 4)
-    >>> sum(blocks), blocks[0], blocks[-1]
-    (1000, 62, 1)
-    """
-    blocks = []
-    while calls > 0:
-        block = max(1, min(LARGEST_BLOCK, calls // (4 * workers)))
-        blocks.append(block)
-        calls -= block
-    return blocks
-
-
-def _drained(permits: Any) -> int:
-    left = 0
-    while permits.qsize():
-        got = json.loads(permits.get(timeout=1))
-        left += got if isinstance(got, int) else 0
-    return left
 
 
 def _quietly(call: Callable[..., object], *arguments: Any) -> None:
@@ -302,31 +244,3 @@ def _forget_topic(topic: str, dask_scheduler: Any = None) -> None:
         topics: Any = getattr(events, "_topics", events)
         if hasattr(topics, "pop"):
             topics.pop(topic, None)
-
-
-def _check(dask: Any, client: Client) -> None:
-    """Raise where workers cannot reach the service; say it once where the key would travel in the clear.
-
-    Raises
-    ------
-    SettingsError
-        With the cure.
-    """
-    if not hasattr(dask, "scheduler") or not hasattr(dask, "register_plugin"):
-        raise SettingsError(f"dask is a {type(dask).__name__}; give a distributed.Client, or None for threads here")
-    if dask.asynchronous:
-        raise SettingsError("dask is an asynchronous client; give distributed.Client(address) as it is by default")
-    if dask.status != "running":
-        raise SettingsError("the Dask client is closed; make a new one, and run the cell again with dask=...")
-    connection = client.aclient.connection
-    if connection.open_transport is not None:
-        raise SettingsError(
-            "workers cannot reach a hive inside of this process; serve it (hive.serve()) and give a client of its url, "
-            "or leave dask= out"
-        )
-    address = str(dask.scheduler.address if dask.scheduler is not None else "")
-    if not address.startswith(("tls://", "wss://", "inproc://")) and not is_loopback(hostname(address)):
-        session.tell_once(
-            f"The cluster at {address} is not encrypted (TLS): a worker that has no key of its own is sent yours in "
-            "the clear. Set FETCH_HIVE_API_KEY where the workers run, or use TLS."
-        )

@@ -57,6 +57,8 @@ class ScaledControl(Control):
         Where keys are kept.
     options : Options
         How it is started.
+    register : function
+        Keeps what the batch's name stands for, in any thread.
     """
 
     settle_s = 30.0
@@ -71,7 +73,9 @@ class ScaledControl(Control):
         client: Client,
         store: Store,
         options: Options,
+        register: Callable[[], None] = lambda: None,
     ) -> None:
+        self._register = register
         self.book = book
         self.spec = spec
         self._make_place = place
@@ -142,6 +146,8 @@ class ScaledControl(Control):
             limits=self._limits,
             hear=self._hear,
             changed=lambda: self._safely(self._progress.update, self),
+            store=self._store,
+            register=self._register,
         )
         start.rounds = _Noted(self)
         return start

@@ -20,8 +20,8 @@ from fh_notebook.slots import Call, clock
 __all__ = ["TURN_S", "SharedGate"]
 
 TURN_S: Final = 0.5
-"""So often one place of a process goes to whoever waits for it: with 100 places on 100 workers the scheduler has some
-400 messages a second from that, of several thousand that it can take."""
+"""So often one place of a process goes to whoever waits for it: with 100 places on 100 workers that is, reckoned, some
+400 messages a second for the scheduler."""
 
 
 class SharedGate:

@@ -8,13 +8,9 @@ answer, and what it had out is unknown.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -23,7 +19,6 @@ import pandas as pd
 from fh_notebook import loop
 from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.feed import Feed
-from fh_notebook.batching.frames import tidy_frame
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
@@ -33,17 +28,18 @@ from fh_notebook.batching.running import Options, Start, at_once
 from fh_notebook.batching.source import TableSource
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.host import Host
+from fh_notebook.scaling.merging import done_of, lines_of
+from fh_notebook.scaling.places import part_path, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import planned, rows_of
 from fh_notebook.scaling.telling import shown_event
 from fh_notebook.store.store import Store
 
-__all__ = ["TELL_S", "Partition", "part_path", "run_partition"]
+__all__ = ["TELL_S", "Partition", "run_partition"]
 
 TELL_S: Final = 0.25
 """How often a partition says how far it is: a person sees no more."""
@@ -55,11 +51,6 @@ class _Surveyed(TableSource):
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` as they are."""
         return list(jobs)
-
-
-def part_path(spec: Spec, task: Task) -> str:
-    """Return where the part of a partition lies."""
-    return f"{spec.folder}/part-{task.number:06d}-{task.plan.hex()[:16]}-{spec.run}.parquet"
 
 
 def run_partition(frame: pd.DataFrame, spec: Spec, task: Task, host_of: Callable[[Spec], Host]) -> Done:
@@ -93,7 +84,7 @@ class Partition:
         self._task = task
         self._host = host
         self._attempt = uuid4().hex[:12]
-        self._path = _store_path(host, spec, task)
+        self._path = store_path(host.folder, spec, task)
         self._store = Store(self._path)
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
@@ -121,7 +112,7 @@ class Partition:
             if jobs and self._host.stopped is None:
                 loop.run(self._call(jobs))
             done = self._merged()
-        _remove(self._path)
+        remove_store(self._path)
         self._tell(done=True)
         return done
 
@@ -248,7 +239,7 @@ class Partition:
         }  # fmt: skip
         if pairs:
             path = part_path(self._spec, self._task)
-            parts.write_part(path, _lines(pairs, self._source), facts)
+            parts.write_part(path, lines_of(pairs, self._source), facts)
         stopped = self._stopped or self._host.stopped
         return Done(
             number=self._task.number, attempt=self._attempt, path=path, jobs=counts.planned, done=counts.done,
@@ -285,64 +276,3 @@ def _options(spec: Spec) -> Options:
         retry_unknown=spec.call_lost,
         named=True,
     )
-
-
-def _lines(pairs: Iterable[tuple[Job, Any]], source: TableSource) -> pd.DataFrame:
-    listed = list(pairs)
-    frame = tidy_frame(listed, source, about={})
-    frame = frame[[name for name in frame.columns if not str(name).startswith("out.")]].reset_index(drop=True)
-    codes = [outcome.run.status_code for _, outcome in listed]
-    return frame.assign(**{parts.STATUS_CODE: pd.Series(codes, dtype="Int64")})
-
-
-def done_of(path: str, task: Task) -> Done:
-    """Return what a part says of itself."""
-    facts, lines = parts.read_keys(path)
-    status = lines["status"]
-    codes = lines[parts.STATUS_CODE]
-    failed = lines[status == "failed"]
-    runs = [
-        Run(status="failed", error_code=code, status_code=None if pd.isna(at) else int(at))
-        for code, at in zip(failed["error_code"], codes[failed.index], strict=True)
-    ]
-    done, unfinished = int((status == "completed").sum()), int((~status.isin(["completed", "failed"])).sum())
-    keys = b"".join(bytes.fromhex(key) if isinstance(key, str) and key else bytes(32) for key in lines["key"])
-    invalid = int(lines["key"].isna().sum())
-    return Done(
-        number=task.number, attempt="", path=path, jobs=int(facts.get("jobs", len(lines))), done=done,
-        failed=len(failed), unknown=unfinished, again=max(0, sum(not is_reusable(run) for run in runs) - invalid),
-        calls=int(facts.get("calls", 0)), keys=keys, kept_at=datetime.now(UTC),
-    )  # fmt: skip
-
-
-def _store_path(host: Host, spec: Spec, task: Task) -> Path:
-    """The store of a partition on this machine: named by what it asks, so that another attempt finds it."""
-    # A batch that calls anew has another name of its round; one that goes on has not.
-    asked = sha256(f"{spec.workspace} {spec.name} {task.plan.hex()}".encode()).hexdigest()[:24]
-    anew = f"-{spec.run}" if spec.fresh or spec.retry else ""
-    return Path(host.folder) / f"{asked}{anew}.sqlite3"
-
-
-def _remove(path: Path) -> None:
-    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        with suppress(OSError):
-            os.unlink(name)
-    with suppress(OSError):
-        for lock in path.with_name(f"{path.name}-owners").iterdir():
-            lock.unlink()
-        path.with_name(f"{path.name}-owners").rmdir()
-
-
-def check_folder(spec: Spec) -> None:
-    """Raise unless this worker sees the folder of the parts.
-
-    Raises
-    ------
-    SettingsError
-        It does not.
-    """
-    if not parts.has_mark(spec.folder):
-        raise SettingsError(
-            f"a worker does not see {spec.folder}; give parts= a folder that you and every worker share, such as a "
-            "network drive or an address like s3://bucket/folder"
-        )

@@ -23,7 +23,19 @@ from fh_notebook.batching.sheet_safe import without_halves
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 
-__all__ = ["MARK", "STATUS_CODE", "exists", "folder_of", "make_folder", "names_in", "read_keys", "read_part", "remove"]
+__all__ = [
+    "MARK",
+    "STATUS_CODE",
+    "exists",
+    "folder_of",
+    "leftovers_in",
+    "make_folder",
+    "names_in",
+    "read_keys",
+    "read_part",
+    "remove",
+    "remove_folder",
+]
 
 STATUS_CODE: Final = "_status_code"
 """A column of the files alone: whether a failure stands hangs on it."""
@@ -216,8 +228,35 @@ def run_of(line: Mapping[str, Any]) -> Run:
     )
 
 
+# --- removed
+
+
 def remove(path: str) -> None:
-    """Remove a part whose answers lie in another one."""
-    system, place = _system(path)
-    with suppress(OSError):
+    """Remove a part: its answers lie in another one, or are to be forgotten."""
+    with suppress(Exception):  # whatever its file system raises; who must know whether it is gone asks `exists`
+        system, place = _system(path)
         system.rm(place)
+
+
+def leftovers_in(folder: str, workspace: str, batch: str) -> list[str]:
+    """Return the parts of a batch in a folder, by their own word, and halves of parts, which say nothing."""
+    system, path = _system(folder)
+    if not system.exists(path):
+        return []
+    halves = [str(name) for name in system.ls(path, detail=False) if str(name).endswith(".tmp")]
+    whole = [name for name in names_in(folder) if _is_of(name, workspace, batch)]
+    return [*whole, *(f"{folder}/{name.rsplit('/', 1)[-1]}" for name in halves)]
+
+
+def _is_of(path: str, workspace: str, batch: str) -> bool:
+    facts, _ = read_keys(path)
+    return bool(facts.get("workspace") == workspace and facts.get("batch") == batch)
+
+
+def remove_folder(folder: str) -> None:
+    """Remove the folder of a batch in which no part is left."""
+    system, path = _system(folder)
+    if system.exists(path) and not names_in(folder):
+        with suppress(OSError):
+            system.rm(f"{path}/{MARK}")
+            system.rmdir(path)

@@ -14,25 +14,26 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.running import NAP_S, RESET_GRACE_S, Options
+from fh_notebook.batching.running import NAP_S, RESET_GRACE_S, Options, said
 from fh_notebook.batching.stopping import RESUME, Limits, cut_short
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling.book import Book
-from fh_notebook.scaling.budget import stop_of
+from fh_notebook.scaling.budget import cluster_lost, stop_of
 from fh_notebook.scaling.cluster import Lost
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
 from fh_notebook.scaling.telling import event_of
 from fh_notebook.scaling.threads import Place
+from fh_notebook.store.store import Store
 
 __all__ = ["Ask", "Rounds"]
 
 COME_IN_S: Final = 30.0
 """So long partitions that were stopped are waited for: what they hold is being merged."""
 TRIES: Final = 3
-"""Rounds that a start may need since permits were left over in one worker and lacking in another."""
+"""Rounds of a start: permits may be left over in one worker and lacking in another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,10 @@ class Rounds:
         Told of every event that is told.
     changed : function
         Called when something to be shown has changed.
+    store : Store
+        Knows that the batch is being run, while it is.
+    register : function
+        Keeps what the batch's name stands for, in any thread.
     """
 
     engine: Any = None
@@ -85,6 +90,8 @@ class Rounds:
         limits: Callable[[], Limits],
         hear: Callable[[Event], None],
         changed: Callable[[], object],
+        store: Store,
+        register: Callable[[], None],
     ) -> None:
         self._book = book
         self._place = place
@@ -95,6 +102,8 @@ class Rounds:
         self._find_limits = limits
         self._hear = hear
         self._changed = changed
+        self._store = store
+        self._register = register
         self.answered = 0
         self.cut = 0
         self.waiting_until: datetime | None = None
@@ -105,6 +114,11 @@ class Rounds:
 
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
+        await asyncio.to_thread(self._register)
+        async with said(self._store, self._spec.name):
+            await self._run()
+
+    async def _run(self) -> None:
         limits = self._find_limits()
         left, ask = limits.most_calls, self._ask
         for _ in range(TRIES if left is not None else 1):
@@ -160,7 +174,7 @@ class Rounds:
             await unbroken(self._come_in(coming, tasks, spec))
             raise
         except Lost:
-            self._stop(_cluster_lost(), tell=False)
+            self._stop(cluster_lost(), tell=False)
         finally:
             if deadline is not None:
                 deadline.cancel()
@@ -186,7 +200,7 @@ class Rounds:
                 elif isinstance(broken, Exception):
                     lost = lost or broken
             if lost is not None and waiting:
-                self._place.stop(_cluster_lost())
+                self._place.stop(cluster_lost())
                 _, late = await asyncio.wait(waiting, timeout=1.0 if isinstance(lost, Lost) else COME_IN_S)
                 for future in waiting - late:
                     if not future.cancelled() and future.exception() is None:
@@ -285,11 +299,3 @@ def _spent(limits: Limits) -> Stopped:
     found = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
     assert found is not None  # noqa: S101
     return found
-
-
-def _cluster_lost() -> Stopped:
-    return Stopped(
-        reason="cluster",
-        message="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
-        f"the workers' disks; with a client that is connected: {RESUME}, or run the cell again",
-    )

@@ -57,6 +57,8 @@ class ScaledBatch(Batch):
     def pending(self) -> Any:
         """One line for every job without an outcome, of the same columns, lazily; the rows are read for it."""
         pages = [page for page in self._control.book.pages if page.found.jobs]
+        if any(page.partition is None for page in pages):
+            raise SettingsError("the rows of a batch over partitions are not kept; run its cell again with them")
         paths = [page.line.path if page.line is not None else "" for page in pages]
         return pending_of(
             [page.partition for page in pages], [page.start for page in pages], paths, self._control.spec, self._meta

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import tempfile
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
@@ -24,10 +22,10 @@ from fh_notebook.scaling import handing
 from fh_notebook.scaling.budget import stop_of, told_of
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.host import Host, closed, hosted
-from fh_notebook.scaling.partition import check_folder
+from fh_notebook.scaling.places import check_folder, scratch
 from fh_notebook.scaling.spec import Spec
 
-__all__ = ["ENDED", "DaskBudget", "host_of", "name_of", "scratch"]
+__all__ = ["ENDED", "DaskBudget", "host_of", "name_of"]
 
 ENDED: Final = "ended"
 """The reason of the stop at the end of every round: workers close what they hold."""
@@ -151,12 +149,6 @@ class DaskBudget:
             callback = getattr(self._places, "refresh_callback", None)
             if callback is not None:
                 self._places.loop.add_callback(callback.stop)
-
-
-def scratch() -> str:
-    """Return the folder of this machine in which the stores of running partitions lie, for their owner only."""
-    owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return os.path.join(tempfile.gettempdir(), f"fh-notebook-{owner}")
 
 
 def host_of(spec: Spec) -> Host:

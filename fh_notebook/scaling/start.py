@@ -35,8 +35,9 @@ from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.cluster import Cluster, Lost
 from fh_notebook.scaling.control import ScaledControl
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
+from fh_notebook.scaling.opening import keep_record
+from fh_notebook.scaling.places import scratch
 from fh_notebook.scaling.scaled import ScaledBatch
-from fh_notebook.scaling.sharing import scratch
 from fh_notebook.scaling.spec import Found, Spec
 from fh_notebook.scaling.threads import Place, Threads
 from fh_notebook.store.store import Store
@@ -50,6 +51,7 @@ ROWS_A_PARTITION: Final = 10_000
 """Of a pandas frame that is cut for the user: a partition lives for seconds at the least, and a killed worker's part
 of it is small."""
 PROBLEMS_SHOWN: Final = 30
+EACH_ADAPTS: Final = "each worker adapts its calls at once by itself, max_concurrency= holds over all"
 
 
 def scaled(
@@ -123,17 +125,22 @@ def scaled(
     book.look(batch=batch_of, since=since)
     about = provenance((arm.target.deployment for arm in arms), variants=[a.label for a in arms], batch=named,
                        workspace=client.workspace)  # fmt: skip
+    label = found[0].label if found and spec.labelled else 0
+    meta = meta_of(ddf._meta, label)
+    plan = _plan(named, arms, book, options, client, keeper)
+    if dask is not None and options.max_concurrency is None:
+        plan = replace(plan, note=f"{plan.note}; {EACH_ADAPTS}")
     control = ScaledControl(
-        _plan(named, arms, book, options, client, keeper),
+        plan,
         book,
         place,
         spec,
         client=client,
         store=keeper,
         options=options,
+        register=lambda: keep_record(keeper, plan, spec, book, meta, anywhere=batch_of is None),
     )
-    label = found[0].label if found and spec.labelled else 0
-    return ScaledBatch(control, meta_of(ddf._meta, label), about)
+    return ScaledBatch(control, meta, about)
 
 
 def _ensure_dask() -> None:

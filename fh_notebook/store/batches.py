@@ -107,8 +107,10 @@ def newest(
     A batch without an answer has the time of its first start.
     """
     found = connection.execute(
-        f"SELECT {_RECORD}, coalesce((SELECT max(kept_at) FROM answers"
-        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace), created_at) AS last_at"
+        f"SELECT {_RECORD}, max(created_at, coalesce((SELECT max(kept_at) FROM answers"
+        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace), created_at),"
+        " coalesce((SELECT max(kept_at) FROM parts"
+        " WHERE parts.batch = batches.name AND parts.workspace = batches.workspace), created_at)) AS last_at"
         " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2",
         (deployment, limit),
     )

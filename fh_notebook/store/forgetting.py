@@ -13,7 +13,7 @@ from datetime import datetime
 
 from fh_notebook.store import ratings, scores_plain
 
-__all__ = ["Which", "forget", "running"]
+__all__ = ["Which", "forget", "parts_of", "running"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,24 @@ class Which:
                 values.append(value)
         if self.before is not None:
             conditions.append("kept_at < ?")
+            values.append(self.before.timestamp())
+        return " AND ".join(conditions), tuple(values)
+
+    def of_parts(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition on lines of ``parts``: files of answers of batches past one machine."""
+        conditions: list[str] = ["1"]
+        values: list[object] = []
+        if self.batch is not None:
+            conditions.append("parts.batch = ?")
+            values.append(self.batch)
+        if self.deployment is not None:
+            conditions.append(
+                "EXISTS (SELECT 1 FROM batches WHERE batches.name = parts.batch"
+                " AND batches.workspace = parts.workspace AND batches.deployment = ?)"
+            )
+            values.append(self.deployment)
+        if self.before is not None:
+            conditions.append("parts.kept_at < ?")
             values.append(self.before.timestamp())
         return " AND ".join(conditions), tuple(values)
 
@@ -65,6 +83,12 @@ class Which:
         return " AND ".join(conditions), tuple(values)
 
 
+def parts_of(connection: sqlite3.Connection, which: Which) -> list[tuple[str, str, str]]:
+    """Return the files of answers in question: path, batch and workspace."""
+    condition, values = which.of_parts()
+    return connection.execute(f"SELECT path, batch, workspace FROM parts WHERE {condition}", values).fetchall()
+
+
 def running(connection: sqlite3.Connection, which: Which, is_alive: Callable[[str], bool]) -> list[str]:
     """Return the names of the batches in question, or with answers in question, that somebody who lives is running."""
     of_batches, named = which.of_batches()
@@ -82,6 +106,10 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     """Remove answers, and then the batches of which none is left; return how many answers were removed."""
     condition, values = which.of_answers()
     gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
+    condition, values = which.of_parts()
+    lost = f"SELECT coalesce(sum(done + failed + unknown), 0) FROM parts WHERE {condition}"
+    gone += int(connection.execute(lost, values).fetchone()[0])
+    connection.execute(f"DELETE FROM parts WHERE {condition}", values)
     condition, values = which.of_pending()
     connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
     if which.batch is None and which.deployment is None:  # scores of tables are of neither
@@ -89,7 +117,8 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     condition, values = which.of_batches()
     emptied = connection.execute(
         f"SELECT id, name, workspace FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"
-        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace)",
+        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace) AND NOT EXISTS (SELECT 1"
+        " FROM parts WHERE parts.batch = batches.name AND parts.workspace = batches.workspace)",
         values,
     ).fetchall()
     if which == Which():  # everything, also what people said of tables, which no batch has
@@ -100,4 +129,4 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
         connection.execute("DELETE FROM claims WHERE batch = ?", (name,))
         ratings.forget(connection, name, workspace)
         connection.execute("DELETE FROM batches WHERE id = ?", (number,))
-    return gone
+    return int(gone)

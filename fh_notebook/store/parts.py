@@ -7,12 +7,12 @@ are the answers of. Keys are bytes behind each other, 32 a key: ten million jobs
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["CREATE", "KEY_BYTES", "PartLine", "calls_since", "every", "forget", "paths", "write"]
+__all__ = ["CREATE", "KEY_BYTES", "PartLine", "calls_since", "counts", "every", "forget", "paths", "write"]
 
 KEY_BYTES: Final = 32
 """Of a key: SHA-256."""
@@ -103,6 +103,20 @@ def calls_since(connection: sqlite3.Connection, workspace: str, since: datetime)
         "SELECT coalesce(sum(calls), 0) FROM parts WHERE workspace = ? AND kept_at >= ?", (workspace, since.timestamp())
     )
     return int(found.fetchone()[0])
+
+
+def counts(
+    connection: sqlite3.Connection, workspace: str, batch: str, plans: Collection[str], *, anywhere: bool
+) -> dict[str, int]:
+    """Return how many jobs of a batch have which status, by the newest file of each of its plans (in hexadecimal)."""
+    found = connection.execute(
+        "SELECT lower(hex(plan)), done, failed, unknown FROM parts WHERE workspace = ? AND (batch = ? OR ?)"
+        " ORDER BY kept_at, path",
+        (workspace, batch, anywhere),
+    )
+    newest = {plan: numbers for plan, *numbers in found if plan in plans}
+    sums = [sum(numbers) for numbers in zip(*newest.values(), strict=True)] or [0, 0, 0]
+    return {status: n for status, n in zip(("completed", "failed", "unknown"), sums, strict=True) if n}
 
 
 def forget(connection: sqlite3.Connection, path: str) -> None:

@@ -121,8 +121,18 @@ class Reading:
         return self._read(lambda c: list(batches.newest(c, limit, deployment=deployment)))
 
     def counts_of_batch(self, name: str, workspace: str) -> dict[str, int]:
-        """Return how many jobs of a batch have which status, each by its newest answer."""
-        return self._read(lambda c: answers.counts_of_batch(c, name, workspace))
+        """Return how many jobs of a batch have which status, each by its newest answer, in the store or a part."""
+
+        def counts(connection: sqlite3.Connection) -> dict[str, int]:
+            found = answers.counts_of_batch(connection, name, workspace)
+            record = batches.find(connection, name, workspace)
+            if record is not None and (kept := record.plan.get("parts")):
+                plans = {plan for plan, *_ in kept["partitions"]}
+                of_parts = parts.counts(connection, workspace, name, plans, anywhere=kept["anywhere"])
+                found = {status: found.get(status, 0) + of_parts.get(status, 0) for status in found | of_parts}
+            return found
+
+        return self._read(counts)
 
     def claims_of_batch(self, batch: str) -> dict[str, str]:
         """Return the jobs of a batch that somebody claims: key -> owner."""

@@ -51,6 +51,21 @@ def test_four_workers_never_have_more_than_six_out(tmp_path: Path, capsys: Any) 
     assert ideal_s / (last - first + takes_s) > 0.5
 
 
+def test_without_a_number_each_worker_adapts_and_the_plan_says_so(tmp_path: Path) -> None:
+    """A service that admits 3, two workers: what is refused is put off, nothing fails, no row is called twice."""
+    counting = Counting(takes_s=0.01, concurrency=3)
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
+        batch = fh.batch(texts(200), "shout", **asked)
+        assert "max_concurrency= holds over all" in batch.plan().note
+        assert (batch.counts.done, batch.counts.failed, batch.counts.unknown) == (200, 0, 0)
+        assert counting.most <= 3
+        assert set(counting.ran.values()) == {1}
+        held = fh.batch(texts(20, "held"), "shout", **asked, max_concurrency=2)
+        assert "max_concurrency" not in held.plan().note
+        assert held.counts.refused == 0
+
+
 def test_a_killed_worker_loses_no_answer(tmp_path: Path) -> None:
     """SIGKILL in the middle: what was answered is not called again, what was out is unknown, places come back."""
     counting = Counting(takes_s=0.02)

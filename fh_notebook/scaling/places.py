@@ -1,0 +1,67 @@
+"""Where a partition keeps what it has: its part in the folder that all share, its store on this machine while it runs.
+
+Rule of this file: a store is named by what its partition asks, so that another attempt on this machine finds it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from fh_notebook.errors import SettingsError
+from fh_notebook.scaling import parts
+from fh_notebook.scaling.spec import Spec, Task
+
+__all__ = ["check_folder", "part_path", "remove_store", "scratch", "store_name", "store_path"]
+
+
+def scratch() -> str:
+    """Return the folder of this machine in which the stores of running partitions lie, for their owner only."""
+    owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return os.path.join(tempfile.gettempdir(), f"fh-notebook-{owner}")
+
+
+def part_path(spec: Spec, task: Task) -> str:
+    """Return where the part of a partition lies."""
+    return f"{spec.folder}/part-{task.number:06d}-{task.plan.hex()[:16]}-{spec.run}.parquet"
+
+
+def store_name(workspace: str, batch: str, plan: bytes) -> str:
+    """Return how the names of a partition's stores begin."""
+    return sha256(f"{workspace} {batch} {plan.hex()}".encode()).hexdigest()[:24]
+
+
+def store_path(folder: str, spec: Spec, task: Task) -> Path:
+    """Return where the store of a partition lies on this machine."""
+    # A batch that calls anew has another name of its round; one that goes on has not.
+    anew = f"-{spec.run}" if spec.fresh or spec.retry else ""
+    return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{anew}.sqlite3"
+
+
+def remove_store(path: Path) -> None:
+    """Remove the store of a partition that was merged."""
+    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(OSError):
+            os.unlink(name)
+    with suppress(OSError):
+        for lock in path.with_name(f"{path.name}-owners").iterdir():
+            lock.unlink()
+        path.with_name(f"{path.name}-owners").rmdir()
+
+
+def check_folder(spec: Spec) -> None:
+    """Raise unless this worker sees the folder of the parts.
+
+    Raises
+    ------
+    SettingsError
+        It does not.
+    """
+    if not parts.has_mark(spec.folder):
+        raise SettingsError(
+            f"a worker does not see {spec.folder}; give parts= a folder that you and every worker share, such as a "
+            "network drive or an address like s3://bucket/folder"
+        )
