@@ -38,8 +38,8 @@ def test_a_notebook_runs_and_is_readable(lab: Lab, file: Path) -> None:
     for kind in ("error", "stderr"):
         found = lab.page.locator(f".jp-Notebook [data-mime-type='application/vnd.jupyter.{kind}']")
         assert found.all_inner_texts() == []
-    for width in (1600, 400):
-        lab.resize(width, 6000)
+    for width, height in ((1600, 8000), (400, 16000)):  # tall: a picture of all of it
+        lab.resize(width, height)
         for theme in ("light", "dark"):
             lab.theme(theme)
             lab.screenshot(f"{file.stem}-{width}-{theme}")
