@@ -190,7 +190,7 @@ def _end(
 
     code = exit_code(batch) if race is None else code_of_race(race)
     if args.quiet and code:
-        _complain([batch.summary()])
+        _complain([batch.summary() if race is None else f"{batch.name}: {race.verdict}"])
     lines = [digest(outcome.run for _, outcome, _ in batch.entries() if outcome)] if code else []
     lines += [repr(race)] if race is not None else []
     if target is not None:

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
+from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Deployment, InvokeRequest
@@ -125,6 +127,13 @@ class Connection:
     """This process's own receiver of callbacks."""
     tell: Callable[[str], None] = lambda text: None
     """Tells the user something, once."""
+    pausing: set[str] = field(default_factory=set, repr=False)
+    """Deployments of which a run was seen to wait for a person, through this connection."""
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the service is on this machine: it reaches every receiver here, and look-ups cost nothing."""
+        return self.origin == LOCAL or is_loopback(urlsplit(self.base_url).hostname or "")
 
     def pending(self) -> PendingBook:
         """Return where runs that are waited for are written down."""

@@ -151,7 +151,16 @@ class PendingRun(Known, Looking):
             self._receiver.claim(ids_of(self._first), self.take)
         if poll and not self._taken:
             beside = self._receiver is not None and known
-            polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S if beside else polling.FIRST_S)
+            if beside:
+                polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S, soon=self._may_pause_unseen)
+            else:
+                polling.watch(self)
+
+    @property
+    def _may_pause_unseen(self) -> bool:
+        """Whether a look-up is worth its cost beside a receiver: that a run waits for a person, no callback tells."""
+        here = self._client.connection
+        return here.is_near or self._request.deployment in here.pausing
 
     def take(self, run: Run) -> None:
         """Take what a callback tells, from any thread."""
@@ -206,6 +215,8 @@ class PendingRun(Known, Looking):
             else:
                 told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
                 self._run = replace(self._first, status=run.status, raw=run.raw)
+                if run.status == "awaiting_approval" or self.waits_for:
+                    self._client.connection.pausing.add(self._request.deployment)
         if told:
             self._tell()
 

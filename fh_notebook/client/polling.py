@@ -2,7 +2,9 @@
 
 Rule of this file: a look-up may count against the daily cap (CONTRACT section 3: UNKNOWN), so each run is asked for
 after a second, then ever more seldom up to every half minute, spread by chance; and all runs together no more often
-than :data:`EVERY_S`, whatever their number. What an answer means is the run's business.
+than :data:`EVERY_S`, whatever their number. Where a callback is to come, nobody is asked for some time, unless that
+costs nothing or the run may pause: who it waits for is told by a look-up alone. What an answer means is the run's
+business.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ SPREAD: Final = 0.25
 """Each wait is up to so much shorter or longer, by chance."""
 FIRST_BESIDE_RECEIVER_S: Final = 10.0
 """Where a callback is to come, the first look-up is for one that was lost."""
+FEW: Final = 4
+"""So many runs a person may have an eye on; more are a batch's."""
 EVERY_S: Final = 0.1
 AT_ONCE: Final = 4
 
@@ -83,9 +87,9 @@ class Poller:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def watch(self, watched: Watched, *, first_s: float = FIRST_S) -> None:
-        """Ask for a run from now on."""
-        self._put(watched, first_s)
+    def watch(self, watched: Watched, *, first_s: float = FIRST_S, soon: bool = False) -> None:
+        """Ask for a run from now on; `soon`: after :data:`FIRST_S` at most, where no more than a few are asked for."""
+        self._put(watched, min(FIRST_S, first_s) if soon and len(self) < FEW else first_s)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._serve())
 
@@ -167,15 +171,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def watch(watched: Watched, *, first_s: float = FIRST_S) -> None:
-    """Have this process's poller ask for a run, from any thread."""
+def watch(watched: Watched, *, first_s: float = FIRST_S, soon: bool = False) -> None:
+    """Have this process's poller ask for a run, from any thread; see :meth:`Poller.watch`."""
     here = loop.background().loop
 
     def begin() -> None:
         global _of_loop
         if _of_loop is None or _of_loop[0] is not here:
             _of_loop = here, Poller()
-        _of_loop[1].watch(watched, first_s=first_s)
+        _of_loop[1].watch(watched, first_s=first_s, soon=soon)
 
     on_loop(here, begin)
 

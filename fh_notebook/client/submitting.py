@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from fh_notebook.addresses import LOCAL, is_loopback
+from fh_notebook.addresses import is_loopback
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.client.raising import raise_for
 from fh_notebook.client.receiver import CallbackReceiver
@@ -62,8 +62,7 @@ class PendingBook(Protocol):
 
 def is_near(client: AsyncClient) -> bool:
     """Whether the service is on this machine, so that it reaches every receiver here."""
-    here = client.connection
-    return here.origin == LOCAL or is_loopback(urlsplit(here.base_url).hostname or "")
+    return client.connection.is_near
 
 
 async def address_for(

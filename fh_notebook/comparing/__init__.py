@@ -17,6 +17,6 @@
     verdict.py, notes.py      one sentence that claims no more than the numbers, and what must be said beside it
     view.py, plot*.py         a comparison as text, HTML and figures; limits_plot.py: what a service let through
     report*.py                one file to be sent to somebody: a page, Markdown, a workbook
-    comparison.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
+    comparison.py, tabling.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
     needing.py                what the extra ``compare`` brings
 """

@@ -106,8 +106,8 @@ def _parts(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> list[html.Html
         if cmp.notes
         else None,
         html.el("h2", "Summary"),
-        html.el("div", view.summary_html(cmp, bar=_bar), cls="wide"),
-        *([html.el("h2", "Pairs"), html.el("div", pairs, cls="wide")] if pairs else []),
+        _scrolling(view.summary_html(cmp, bar=_bar), "Summary"),
+        *([html.el("h2", "Pairs"), _scrolling(pairs, "Pairs")] if pairs else []),
         *_plots(cmp),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
         _tools(cmp),
@@ -117,6 +117,11 @@ def _parts(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> list[html.Html
         html.el("h2", "Settings"),
         _list(settings_of(cmp)),
     ]
+
+
+def _scrolling(table: html.Html, name: str) -> html.Html:
+    """Return a table that scrolls sideways where it is too wide, by keyboard too."""
+    return html.el("div", table, cls="wide", role="region", aria_label=name, tabindex=0)
 
 
 def _plots(cmp: Comparison) -> list[html.Html]:

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fh_notebook import session
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, Scorer
@@ -29,13 +29,9 @@ PLAIN_RUN: Final = ("status", "error", "error_code", "elapsed_s", "variant")
 """What a run of a table has besides its output."""
 
 
-class Mark(NamedTuple):
-    """Under what a score is kept."""
-
-    line: int
-    """Of the answer; 0 for a line of a table."""
-    of: str
-    """The hash of what else was read, of a table's line the whole content."""
+Mark = tuple[int, str]
+"""Under what a score is kept: the line of the answer, 0 for a line of a table; and the hash of what else was read, of a
+table's line of the whole content."""
 
 
 class Keeper:
@@ -67,7 +63,7 @@ class Keeper:
             spelling = self._spelt(observation) if observation.line else self._spelt_plain(observation)
         except (TypeError, ValueError, RecursionError):
             return None  # the row holds what has no JSON form
-        return Mark(observation.line, blake2b(spelling.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest())
+        return observation.line, blake2b(spelling.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     def _spelt(self, observation: Observation) -> str:
         """Spell what else is read: the row, and what tells this answer from another with the same number.
@@ -100,15 +96,24 @@ class Keeper:
         if self._store is None:
             return [None] * len(marks)
         try:
-            lines = {mark.line for mark in marks if mark and mark.line}
-            kept = self._store.scores_by(self._version, lines) if lines else {}
-            contents = {mark.of for mark in marks if mark and not mark.line}
-            plain = self._store.plain_scores_by(self._version, contents) if contents else {}
+            found = self._found([mark for mark in marks if mark is not None])
         except StoreError as broken:
             session.tell_once(f"Scores are not kept: {broken}")
             self._store = None  # nor asked again for every window
             return [None] * len(marks)
-        return [mark and _result_of(kept.get(mark) if mark.line else plain.get(mark.of)) for mark in marks]
+        return [mark and found.get(mark) for mark in marks]
+
+    def _found(self, marks: Sequence[Mark]) -> dict[Mark, Result]:
+        """Return the kept scores of `marks`, those that are alike as one object."""
+        found: dict[Mark, Result] = {}
+        assert self._store is not None  # noqa: S101  # `known` has looked
+        if lines := {line for line, _ in marks if line}:
+            for those, score, parts in self._store.scores_by(self._version, lines):
+                found |= dict.fromkeys(those, _result(score, parts))
+        if contents := {of for line, of in marks if not line}:
+            for hashes, score, parts in self._store.plain_scores_by(self._version, contents):
+                found |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))
+        return found
 
     def keep(self, scored: Sequence[tuple[Mark | None, Result]]) -> None:
         """Keep scores, but those with an error: they are tried again. :meth:`settle` waits for it."""
@@ -117,10 +122,11 @@ class Keeper:
             if mark is not None and result.error is None:
                 score = None if math.isnan(result.score) else result.score
                 parts = json.dumps(dict(result.parts)) if result.parts is not None else None
-                if mark.line:
-                    lines.append(ScoreLine(mark.line, mark.of, score, parts))
+                line, of = mark
+                if line:
+                    lines.append(ScoreLine(line, of, score, parts))
                 else:
-                    plain.append(PlainScore(mark.of, score, parts))
+                    plain.append(PlainScore(of, score, parts))
         if self._store is not None and lines:
             self._write(self._store.keep_scores, lines)
         if self._store is not None and plain:
@@ -147,14 +153,7 @@ def _typed(value: Any) -> str:
     return f"t{value}" if type(value) is str else f"j{canonical_json(value)}"
 
 
-_YES_NO: Final = {0.0: Result(0.0), 1.0: Result(1.0)}
-
-
-def _result_of(line: ScoreLine | PlainScore | None) -> Result | None:
-    if line is None:
-        return None
-    if line.parts is not None:
-        return Result(float("nan") if line.score is None else line.score, None, json.loads(line.parts))
-    if line.score is None:
+def _result(score: float | None, parts: str | None) -> Result:
+    if score is None and parts is None:
         return NO_SCORE
-    return _YES_NO.get(line.score) or Result(line.score)
+    return Result(math.nan if score is None else score, None, None if parts is None else json.loads(parts))

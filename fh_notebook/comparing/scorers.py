@@ -21,7 +21,7 @@ a pattern stops after a quarter of a second. What is longer, or takes longer, is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.comparing.judge import judge
 from fh_notebook.comparing.scorer_base import Scorer, expected_in, ready, spelt
@@ -59,6 +59,14 @@ __all__ = [
     "similarity",
     "weighted",
 ]
+
+READY: Final = frozenset(__all__) - {"Scorer"}
+"""The names of what makes a scorer."""
+
+
+def __dir__() -> list[str]:
+    """Return what is offered behind ``fh.score.``: none of the names that this file works with."""
+    return __all__
 
 
 def exact(expected: str = "expected_output", *, path: str | None = None) -> Scorer:

@@ -16,7 +16,7 @@ from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
 from fh_notebook.comparing.scorer_function import scorer
 from fh_notebook.comparing.scorer_run import results
-from fh_notebook.comparing.scorers import exact
+from fh_notebook.comparing.scorers import READY, exact
 from fh_notebook.comparing.scoring_source import Observation, no_column, observations
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
@@ -123,6 +123,8 @@ class ColumnScorer:
         self.name = column
         self.lower_is_better = column in LOWER
         if found and column not in found[0].row:
+            if column in READY:
+                raise InputError(f"score={column!r} is no column; for the ready scorer give fh.score.{column}(...)")
             raise InputError(no_column(column, list(found[0].row), "score"))
         values = [o.row[column] for o in found if o.completed and o.row.get(column) is not None]
         if values and all(number_of(v) is None for v in values):

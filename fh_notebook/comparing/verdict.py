@@ -32,6 +32,7 @@ def verdict(
     error: str = "",
     dated: bool = False,
     lower: bool = False,
+    completed: bool = True,
 ) -> str:
     """Return what can be said of the variants, in one sentence.
 
@@ -49,10 +50,14 @@ def verdict(
         Whether the same variants are compared under several names: then each change is told.
     lower : bool
         Whether a lower score is the better one.
+    completed : bool
+        Whether any run has an answer.
     """
-    if not scorer:
+    if not scorer and completed:
         return "No score: there is no expected_output and score= was not given, so only failures and seconds compare."
     known = summary[summary["n"] > 0].sort_values("mean", ascending=lower, kind="stable")
+    if known.empty and not completed:
+        return "No run has completed, so there is nothing to compare."
     if known.empty:
         return f"No run could be scored by {scorer}{f': {error}' if error else ''}."
     names = known["variant"].tolist()

@@ -38,11 +38,15 @@ ROWS_SHOWN: Final = 10
 OUTPUT_SHOWN: Final = 200
 """Characters of an output beside the others."""
 
-# Beside html.STYLE. A bar says no more than the two numbers beside it, so it needs no colour of its own.
+# Beside html.STYLE. A bar says no more than the two numbers beside it, so it needs no colour of its own. A scroll bar
+# that a style draws stays where the system would hide its own.
 STYLE: Final = html.Html(
     "<style>"
     ".fh .fh-num td:not(:first-child),.fh .fh-num th:not(:first-child){text-align:right;white-space:nowrap;"
     "font-variant-numeric:tabular-nums}"
+    ".fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
+    ".fh .fh-num::-webkit-scrollbar-thumb,.fh .fh-cells::-webkit-scrollbar-thumb"
+    "{background:var(--jp-border-color1,currentColor);border-radius:4px}"
     ".fh-bar{position:relative;height:14px;min-width:100px;border-bottom:1px solid currentColor;opacity:.9}"
     ".fh-bar i{position:absolute;top:5px;height:5px;background:currentColor;opacity:.35;border-radius:2px}"
     ".fh-bar b{position:absolute;top:2px;width:3px;height:11px;margin-left:-1px;background:currentColor}"

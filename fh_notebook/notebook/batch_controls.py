@@ -11,11 +11,15 @@ from typing import Any, Final
 
 from fh_notebook.batching.snapshot import Snapshot
 from fh_notebook.notebook.cancel import Offer, hear_clicks
+from fh_notebook.notebook.fields_look import handle_css
 
 __all__ = ["BatchControls"]
 
 LEAST_ROOM: Final = 16
 """The slider's end at least: room to move where the limit is still small."""
+MOST: Final = 10_000
+"""What can be typed; more than any plan admits."""
+STYLE: Final = f"<style>{handle_css('.fh-controls .fh-throttle')}</style>"
 
 IN_CODE: Final = (
     "Running in the background. In a cell: "
@@ -38,8 +42,8 @@ class BatchControls(Offer):
         super().__init__(IN_CODE, blocks=False)
         self._batch = batch
         self._changed = changed
-        self._shown_number = 0
-        """Where the slider was put by us: what it says then is no wish."""
+        self._shown: tuple[int, int] = (0, 0)
+        """What we put into the box, and where we put the slider: what they say then is no wish."""
 
     def follow(self) -> None:
         """Show how the batch is."""
@@ -50,27 +54,28 @@ class BatchControls(Offer):
         self._pause.tooltip = GO_ON if batch.paused else PAUSE
         # It never shrinks: an end that moves under the hand cannot be aimed at.
         self._throttle.max = max(self._throttle.max, LEAST_ROOM, 2 * limit)
-        self._shown_number = min(number or limit, self._throttle.max)
-        self._throttle.value = self._shown_number
-        self._number.value = f"adaptive: {limit:,}" if number is None else f"{number:,}"
+        now = number or limit
+        self._shown = min(now, MOST), min(now, self._throttle.max)
+        self._number.value, self._throttle.value = self._shown
+        self._adapts.value = "adaptive" if number is None else ""
         self._adapt.layout.display = "none" if number is None else None
         for widget in self._clickable:
             hear_clicks(widget)
 
     def _make(self) -> Any:
-        from ipywidgets import Box, Layout
+        from ipywidgets import HTML, Box, Layout
 
         self._pause = _button("Pause", PAUSE, "fh-pause", self._on_loop(self._clicked_pause))
         self._cancel = _button("Cancel", CANCEL, "fh-cancel", self._on_loop(self._clicked_cancel))
         self._adapt = _button("Adaptive", ADAPT, "fh-adaptive", self._on_loop(self._clicked_adapt))
         self._make_throttle()
-        self._clickable = (self._pause, self._cancel, self._throttle, self._adapt)
+        self._clickable = (self._pause, self._cancel, self._number, self._throttle, self._adapt)
         throttle = Box(
-            [self._throttle, self._number, self._adapt],
+            [self._number, self._throttle, self._adapts, self._adapt],
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
         )
         self._widget = Box(
-            [self._pause, self._cancel, throttle],
+            [HTML(STYLE, layout=Layout(display="none")), self._pause, self._cancel, throttle],
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px"),
         )
         self._widget.add_class("fh-controls")
@@ -78,29 +83,38 @@ class BatchControls(Offer):
         return self._widget
 
     def _make_throttle(self) -> None:
-        from ipywidgets import IntSlider, Label, Layout
+        from ipywidgets import BoundedIntText, IntSlider, Label, Layout
 
+        # On the way to 8 neither must let 30 calls go out: what holds is what the hand is taken from.
+        self._number = BoundedIntText(
+            value=1,
+            min=1,
+            max=MOST,
+            description="At once",
+            tooltip=THROTTLE,
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout=Layout(width="112px", margin="2px 4px 2px 0"),
+        )
         self._throttle = IntSlider(
             value=1,
             min=1,
             max=LEAST_ROOM,
-            description="At once",
-            tooltip=THROTTLE,
             readout=False,
-            continuous_update=False,  # on the way to 8 it must not let 30 calls go out
-            style={"description_width": "initial"},
-            layout=Layout(width="176px", margin="2px 8px 2px 0"),
+            continuous_update=False,
+            layout=Layout(width="96px", margin="2px 4px 2px 0"),
         )
-        self._number = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
-        self._number.add_class("fh-at-once")
+        self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
+        self._adapts.add_class("fh-adapts")
         wished = self._on_loop(self._wished)
 
-        def moved(change: Any) -> None:
-            if change["new"] != self._shown_number:
+        def changed(change: Any) -> None:
+            if change["new"] != self._shown[change["owner"] is self._throttle]:
                 wished(change["new"])
 
-        self._throttle.observe(moved, "value")
-        self._throttle.add_class("fh-throttle")
+        for widget, dom_class in ((self._number, "fh-at-once"), (self._throttle, "fh-throttle")):
+            widget.observe(changed, "value")
+            widget.add_class(dom_class)
 
     def _clicked_pause(self, _: Any) -> None:
         if self._batch.paused:

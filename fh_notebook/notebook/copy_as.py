@@ -103,9 +103,7 @@ def as_python(
     """
     holes = Holes(deployment)
     held = holes.in_place(inputs)
-    asked = [f"{name} = getpass({name + ': '!r})" for name in holes.names_in(inputs)]
-    lines = [*(["from getpass import getpass", ""] if asked else []), "import fh_notebook as fh", ""]
-    lines += [*asked, f"inputs = {python_literal(held)}"]
+    lines = [*holes.asked_for(inputs), f"inputs = {python_literal(held)}"]
     send = "fh.invoke" if delivery == "direct" else "hive.submit"
     lines += ["hive = fh.Client()"] if delivery != "direct" else []
     call = f"{send}({deployment.name!r}, variant={{}}, inputs=inputs)"

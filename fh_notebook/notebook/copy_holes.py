@@ -33,16 +33,27 @@ class Holes:
     def __init__(self, deployment: Deployment) -> None:
         self._schema = deployment.inputs
         self._secrets = Secrets.of(deployment.inputs)
-        self._names: list[str] = []
+        self._are_texts: dict[str, bool] = {}
+        """The names, and of each whether a text is in its place."""
 
     def names_in(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return the names that stand for secrets, in order."""
         self.in_place(inputs)
-        return list(dict.fromkeys(self._names))
+        return list(self._are_texts)
+
+    def asked_for(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Return the lines of Python that ask a person for each secret; what is no text is typed as JSON."""
+        lines = []
+        for name in self.names_in(inputs):
+            is_text = self._are_texts[name]
+            asked = f"getpass({name + (': ' if is_text else ', as JSON: ')!r})"
+            lines.append(f"{name} = {asked if is_text else f'json.loads({asked})'}")
+        imports = [*(["import json"] if not all(self._are_texts.values()) else []), "from getpass import getpass", ""]
+        return [*imports, "import fh_notebook as fh", "", *lines] if lines else ["import fh_notebook as fh", ""]
 
     def in_place(self, inputs: Mapping[str, Any]) -> Any:
         """Return `inputs` with a hole for each secret."""
-        self._names = []
+        self._are_texts = {}
         properties = self._schema.get("properties", {})
         held = {}
         for name, value in jsonable(inputs).items():
@@ -56,7 +67,7 @@ class Holes:
         """`value` with holes; as few as its schema lets be told."""
         if isinstance(schema, Mapping):
             if not holds_secret(schema, refs=True):
-                return value if schema else self._hole(path)
+                return value if schema else self._hole(path, value)
             around = {k: v for k, v in schema.items() if k not in ("properties", "items")}
             if not holds_secret(around, refs=True):
                 inner = schema.get("properties")
@@ -65,18 +76,20 @@ class Holes:
                 if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
                     items = schema["items"]
                     return [self._held(part, items, f"{path}_{number}") for number, part in enumerate(value, 1)]
-        return self._hole(path)
+        return self._hole(path, value)
 
-    def _hole(self, path: str) -> Hole:
+    def _hole(self, path: str, value: Any) -> Hole:
         name = re.sub(r"\W+", "_", path, flags=re.ASCII).strip("_")
         name = name if name.isidentifier() else f"secret_{name}".strip("_")
-        while name in self._names or name in _TAKEN:
+        while name in self._are_texts or name in _TAKEN:
             name += "_"
-        self._names.append(name)
+        self._are_texts[name] = isinstance(value, str)
         return Hole(name)
 
 
-_TAKEN: Final = frozenset({"fh", "hive", "row", "rows", "inputs", "run", "runs", "variant", "getpass", *keyword.kwlist})
+_TAKEN: Final = frozenset(
+    {"fh", "hive", "row", "rows", "inputs", "run", "runs", "variant", "getpass", "json", *keyword.kwlist}
+)
 """Names that the code itself uses."""
 
 

@@ -69,7 +69,6 @@ def as_python_over(
     """
     holes = Holes(mapping.deployment)
     constants = _constants(mapping)
-    asked = [f"{name} = getpass({name + ': '!r})" for name in holes.names_in(constants)]
     held: dict[str, Any] = {name: _Const(value) for name, value in holes.in_place(constants).items()}
     held.update({name: mapping.sources[name].column for name in _by_column(mapping)})
     more = [f"repeats={repeats}"] if repeats > 1 else []
@@ -77,8 +76,8 @@ def as_python_over(
     unwanted = [name for name in mapping.rows.columns if _is_left_out(mapping, name)]
     source = f"{rows}.drop(columns={unwanted!r})" if unwanted else rows
     call = [source, repr(mapping.deployment.name), f"variants={list(variants)!r}", "inputs=inputs", *more]
-    lines = [*(["from getpass import getpass", ""] if asked else []), "import fh_notebook as fh", "", *asked]
-    lines += [f"inputs = {python_literal(_in_order(mapping, held))}", f"batch = fh.batch({', '.join(call)})"]
+    lines = [*holes.asked_for(constants), f"inputs = {python_literal(_in_order(mapping, held))}"]
+    lines += [f"batch = fh.batch({', '.join(call)})"]
     return "\n".join(lines)
 
 

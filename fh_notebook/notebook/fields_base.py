@@ -278,7 +278,9 @@ class Field:
         return "not set" if state.switchable else "\u200b"
 
     def _title(self, text: str) -> Any:
-        return self._html(html.el("div", text, cls="fh-title"), layout=self.view.look.title)
+        # A heading to who hears the page as well, so that they find the fields that stand under it.
+        heading = html.el("div", text, cls="fh-title", role="heading", aria_level=str(min(3 + len(self.state.path), 6)))
+        return self._html(heading, layout=self.view.look.title)
 
 
 def _rows(text: str) -> int:

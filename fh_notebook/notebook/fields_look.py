@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fh_notebook import html
 
-__all__ = ["CSS", "FORM_WIDTH", "Look"]
+__all__ = ["CSS", "FORM_WIDTH", "Look", "handle_css"]
 
 FORM_WIDTH: Final = "860px"
 """Longer lines are hard to read; a narrow page takes what it has."""
@@ -183,6 +183,22 @@ class Look:
         return self._style("SliderStyle", description_width="auto")
 
 
+def handle_css(slider: str) -> str:
+    """Return the rules for the sliders that a selector names, each of which writes the number in a box beside it.
+
+    The box has a name, and ipywidgets gives the handle none. So the handle is for the pointer alone: out of the order
+    of Tab and of what is read out, and drawn by what lies in it.
+    """
+    handle, area = f"{slider} .noUi-handle", f"{slider} .noUi-touch-area"
+    return (
+        f"{handle}{{visibility:hidden;outline:none}}"
+        f"{area}{{visibility:visible;box-sizing:border-box;border-radius:50%;"
+        "border:1px solid var(--jp-widgets-slider-border-color,currentColor);"
+        "background:var(--jp-widgets-slider-handle-background-color,currentColor)}"
+        f"{area}:hover{{background:var(--jp-widgets-slider-active-handle-color,currentColor)}}"
+    )
+
+
 CSS: Final = html.Html(
     "<style>"
     # A label above its control, as wide as the page allows; ipywidgets puts it to the left, right-aligned.
@@ -201,13 +217,11 @@ CSS: Final = html.Html(
     ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"
     ".fh-form .fh-switch input{margin:0}"
     ".fh-form .fh-told>input:disabled{opacity:1;color:var(--jp-ui-font-color2,inherit);border-style:dashed}"
-    # A slider writes the number beside it, whose name is tied to it; ipywidgets gives its handle none. So the handle is
-    # for the pointer alone: out of the order of Tab and of what is read out, and drawn by what lies in it.
-    ".fh-form .fh-slider .noUi-handle{visibility:hidden;outline:none}"
-    ".fh-form .fh-slider .noUi-touch-area{visibility:visible;box-sizing:border-box;border-radius:50%;"
-    "border:1px solid var(--jp-widgets-slider-border-color,currentColor);"
-    "background:var(--jp-widgets-slider-handle-background-color,currentColor)}"
-    ".fh-form .fh-slider .noUi-touch-area:hover{background:var(--jp-widgets-slider-active-handle-color,currentColor)}"
+    f"{handle_css('.fh-form .fh-slider')}"
+    # ipywidgets writes how many files it holds at a button's end: always 0, since what was chosen leaves it at once.
+    ".fh-form .fh-upload{font-size:0}.fh-form .fh-upload i{font-size:13px}"
+    ".fh-form .fh-upload::after{content:' Choose a file';content:' Choose a file' / '';"
+    "font-size:var(--jp-widgets-font-size,13px)}"
     # A name that is heard and not seen: what it belongs to is plain to see.
     ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
     # Important: the width of a label is written at the label itself, by its style's description_width.

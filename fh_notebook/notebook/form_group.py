@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_declared import Place, with_hidden
 from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Shape
 from fh_notebook.notebook.form_state import FieldState, field_state
@@ -19,7 +19,7 @@ from fh_notebook.values import UNSET
 if TYPE_CHECKING:
     from fh_notebook.notebook.form_model import FormModel
 
-__all__ = ["GroupState", "properties_of"]
+__all__ = ["GroupState", "properties_of", "without_secrets_shown"]
 
 
 class GroupState(HoldingState):
@@ -62,6 +62,12 @@ class GroupState(HoldingState):
             )
             for name, schema in properties_of(self.says).items()
         }
+
+    @property
+    def value(self) -> Any:
+        """What would be sent for it, of which no `repr` shows a secret; ``UNSET`` when it is left out."""
+        value = super().value
+        return without_secrets_shown(self.fields, value) if self.secret and isinstance(value, dict) else value
 
     def _now(self) -> Any:
         if self._raw is not UNSET:
@@ -109,6 +115,15 @@ class GroupState(HoldingState):
         yield self
         for state in (self._fields or {}).values():
             yield from state.walk()
+
+
+def without_secrets_shown(fields: Mapping[str, FieldState], values: dict[str, Any]) -> dict[str, Any]:
+    """Return what fields hold, as copied, so that no `repr` shows a secret that is true or false."""
+    held = {name: state for name, state in fields.items() if state.secret and name in values}
+    for name, state in held.items():
+        if isinstance(state, GroupState) and isinstance(values[name], dict):
+            values[name] = without_secrets_shown(state.fields, values[name])
+    return with_hidden(values, held)
 
 
 def properties_of(says: Mapping[str, Any]) -> Mapping[str, Any]:

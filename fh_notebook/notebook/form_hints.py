@@ -36,6 +36,9 @@ _KIND_WORDS: Final = {
     Kind.NOTHING: "the schema takes no value here",
 }
 
+_WITHOUT_LIMITS: Final = {Kind.TEXT: "text", Kind.MULTILINE: "text", Kind.GROUP: "these fields"}
+"""What a field without any limit takes, where it takes null as well; alone it needs no words."""
+
 
 def label_of(state: FieldState) -> str:
     """Return a field's name as its label, with a star where it must be given.
@@ -76,9 +79,13 @@ def hints(state: FieldState) -> list[str]:
     >>> says = {"type": "integer", "minimum": 1, "maximum": 9, "default": 3, "examples": [5]}
     >>> hints(FormModel({"properties": {"n": says}}).fields["n"])
     ['whole number, 1 to 9', 'default 3', 'for example 5']
+    >>> hints(FormModel({"properties": {"note": {"type": ["string", "null"]}}}).fields["note"])
+    ['text, or null']
     """
-    said = ", ".join(_takes(state.shape))
-    told = [said] if said else []
+    takes = list(_takes(state.shape))
+    if state.nullable:
+        takes = [*(takes or [_WITHOUT_LIMITS.get(state.kind, "a value")]), "or null"]
+    told = [", ".join(takes)] if takes else []
     if state.default is not UNSET:
         told.append(f"default {MASK if state.secret else _spelt(state.default)}")
     if state.examples:
@@ -101,8 +108,6 @@ def _takes(shape: Shape) -> Iterator[str]:
     yield from _limits(says)
     if isinstance(says.get("items"), Mapping) and kind is Kind.NUMBERS:
         yield from _limits(says["items"])
-    if shape.nullable:
-        yield "or null"
 
 
 def _limits(says: Mapping[str, Any]) -> Iterator[str]:

@@ -171,9 +171,16 @@ def _kind(
         case ["array"]:
             return _list_kind(says, root)
         case ["object"]:
-            properties = says.get("properties")
-            return Kind.GROUP if isinstance(properties, Mapping) and properties else Kind.OBJECT
+            return Kind.GROUP if _has_all_fields(says) else Kind.OBJECT
     return Kind.CONST if types_of(says.get("type", [])) == ["null"] else Kind.JSON
+
+
+def _has_all_fields(says: Mapping[str, Any]) -> bool:
+    """Whether an object has a field for each name that must be given, and one at all; else it is typed as JSON."""
+    properties, required = says.get("properties"), says.get("required")
+    if not isinstance(properties, Mapping) or not properties:
+        return False
+    return not isinstance(required, list) or all(name in properties for name in required)
 
 
 def _implied(says: Mapping[str, Any]) -> list[str]:

@@ -21,8 +21,9 @@ from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.spell import listed, nearest, path_text, short
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.notebook.form_declared import Place
-from fh_notebook.notebook.form_group import GroupState, properties_of
+from fh_notebook.notebook.form_group import GroupState, properties_of, without_secrets_shown
 from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_merging import merged
 from fh_notebook.notebook.form_one_of import OneOfState
 from fh_notebook.notebook.form_reading import Read, json_text, read_json, refuse_endless
 from fh_notebook.notebook.form_rows import RowsState
@@ -32,6 +33,8 @@ from fh_notebook.values import UNSET
 __all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsState"]
 
 
+_ELSEWHERE: Final = ("oneOf", "anyOf", "if", "dependentSchemas", "$ref")
+"""Where the names of a schema may stand that has none of its own."""
 NO_OBJECT: Final = 'is no JSON object; give names with values: {"name": "value"}'
 
 
@@ -72,11 +75,12 @@ class FormModel:
         self._others_typed = ""
         self._version = 0
         self._known: tuple[int, list[str]] | None = None
-        required = self.schema.get("required")
+        self._says = merged(self.schema, self.root)[0]
+        required = self._says.get("required")
         needed = required if isinstance(required, list) else []
         self.fields: dict[str, FieldState] = {
             name: field_state(self, Place(name, (name,), required=name in needed), says)
-            for name, says in properties_of(self.schema).items()
+            for name, says in properties_of(self._says).items()
         }
         if values:
             self._begin_with(values)
@@ -98,7 +102,7 @@ class FormModel:
     def value(self) -> dict[str, Any]:
         """What Run would send now, as a copy; a password in it is itself and does not show in its `repr`."""
         with self.lock:
-            return plain(self._now())  # type: ignore[no-any-return]
+            return without_secrets_shown(self.fields, plain(self._now()))
 
     def _now(self) -> dict[str, Any]:
         held = {name: value for name, state in self.fields.items() if (value := state._now()) is not UNSET}
@@ -181,8 +185,18 @@ class FormModel:
 
     @property
     def takes_others(self) -> bool:
-        """Whether values without a field are typed as JSON: the schema says that any name may be given."""
-        return self.schema.get("additionalProperties") not in (None, False) and (not self.fields or bool(self.extras))
+        """Whether values without a field are typed as JSON: the schema says something of them, or asks for one."""
+        says, others = self._says, self._says.get("additionalProperties")
+        if says.get("patternProperties") or (isinstance(others, Mapping) and others):
+            return True
+        least, required = says.get("minProperties"), says.get("required")
+        if isinstance(least, int) and least > len(self.fields):
+            return True
+        if isinstance(required, list) and any(name not in self.fields for name in required):
+            return True
+        if not self.fields and any(word in says for word in _ELSEWHERE):
+            return True
+        return others not in (None, False) and (not self.fields or bool(self.extras))
 
     @property
     def others_text(self) -> str:

@@ -13,6 +13,7 @@ from fh_notebook import html
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_pending import waited_text
+from fh_notebook.notebook.form_repeated import as_shown
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.notebook.results_state import Submit
 from fh_notebook.notebook.results_twin import LastState
@@ -109,7 +110,7 @@ def _last_state(core: FormCore) -> LastState | None:
     for index, pending in submission.waits.items():
         submit.wait(index, pending.run, waited_text(pending))
     for index, run in submission.came.items():
-        submit.answer(index, run)
+        submit.answer(index, as_shown(run, core.secrets))
     if submission.stopped:
         submit.stop()
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))

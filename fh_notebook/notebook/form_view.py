@@ -16,6 +16,7 @@ from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_listener import Listener
 from fh_notebook.notebook.form_parts import Look, hear_all
 from fh_notebook.notebook.form_pending import pending_page
+from fh_notebook.notebook.form_repeated import as_shown
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
@@ -122,7 +123,7 @@ class FormView(Listener):
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
         """Show an answer."""
-        self._results.show(index, run, submit=self._submit)
+        self._results.show(index, as_shown(run, self._core.secrets), submit=self._submit)
 
     def waits(self, submission: Submission, index: int) -> None:
         """Show that a call was taken, and how far it is."""

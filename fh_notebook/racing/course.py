@@ -15,6 +15,7 @@ from typing import Any, Final
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import PENDING, Outcome
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.racing.marking import Marked, Marker
 from fh_notebook.racing.tally import Tally
@@ -24,7 +25,9 @@ __all__ = ["MOST_AHEAD", "Course", "in_order"]
 MOST_AHEAD: Final = 8
 """Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
 TRIED: Final = 5
-"""Rows after which a race ends whose scorer has only raised: calls are scarce, and all of them would say nothing."""
+"""Rows after which a race ends whose scorer has no score of any: calls are scarce, and all would say nothing."""
+LOST: Final = 10
+"""Rows after which a race ends of which a variant has not had one score: of that one it could never decide."""
 AT_ONCE: Final = 64
 """Decided rows that are scored together."""
 
@@ -72,6 +75,11 @@ class Course:
         self.order = in_order(list(self._jobs), seed)
         self.failed = self.missing = self.beyond = self.reused = 0
         """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
+        self.copies = 0
+        """Rows that were taken and ask the same as one that was taken before."""
+        self._paid: set[str] = set()
+        self._asked: set[str] = set()
+        """Keys of jobs: of those that we have called, and of those that evidence was taken of."""
         self.is_cut = False
         """Whether a start was cut short: then rows whose calls were out wait for the next one, which may call again."""
         self.again: set[str] = set()
@@ -127,9 +135,11 @@ class Course:
             if job.position in open_rows:
                 self._left[job.label].add(job.key)
 
-    def heard(self, job: Job, *, cut_off: bool) -> None:
+    def heard(self, job: Job, *, cut_off: bool, reused: bool) -> None:
         """Note that a job has its outcome, or that its call was cut off."""
         self.is_cut |= cut_off
+        if not reused:
+            self._paid.add(job.key)
         self.again.discard(job.key)
         if self._left is not None:
             self._left[job.label].discard(job.key)
@@ -164,16 +174,40 @@ class Course:
         return [(job, outcome, record) for (job, outcome), record in zip(found, records, strict=True)]
 
     def _take(self, jobs: Sequence[Job], marked: Marked) -> None:
-        tally, outcomes = self.tally, self._control.agenda.outcomes
+        tally = self.tally
         tally.scale.check(marked.scores, where=f"row {jobs[0].row if jobs else ''}")
         self.taken += len(jobs)
-        self.reused += sum(outcomes.reused(job.number) for job in jobs)
+        self._note_keys(jobs)
         self.failed += marked.failed
         self.missing += marked.missing
         self.beyond += tally.scale.beyond(marked.scores)
         tally.take(marked.scores)
-        if tally.rows == TRIED and self.marker.error and not any(tally.scored()):
+        self._check_scored()
+
+    def _check_scored(self) -> None:
+        """Raise where all further calls would be wasted."""
+        scored = dict(zip(self.tally.variants, self.tally.scored(), strict=True))
+        if self.tally.rows == TRIED and not any(scored.values()) and (why := self._says_nothing()):
             raise InputError(
-                f"no run of the first {TRIED} rows could be scored ({self.marker.error}); what is answered is kept: "
+                f"no run of the first {TRIED} rows could be scored ({why}); what is answered is kept: "
                 "correct score= and run the cell again"
             )
+        if self.tally.rows == LOST and (lost := [name for name in self.tally.racing if not scored[name]]):
+            why = self.marker.failures.get(lost[0]) or self.marker.error or "the scorer returned None"
+            raise InputError(
+                f"{lost[0]!r} has no score of any of the first {LOST} rows ({short(why, 120)}) and cannot be decided: "
+                "leave it out of variants=, or give failed='zero' to count failed runs as 0; what is answered is kept"
+            )
+
+    def _says_nothing(self) -> str:
+        """Return why the scorer has no score of any run; empty where it is the runs that failed."""
+        if self.marker.error:
+            return self.marker.error
+        return "" if self.failed or not self.missing else "the scorer returned None for each; it must return a number"
+
+    def _note_keys(self, jobs: Sequence[Job]) -> None:
+        """Count what was paid for once, whichever of the rows that ask the same is taken first."""
+        reused = self._control.agenda.outcomes.reused
+        self.reused += sum(job.key in self._asked if job.key in self._paid else reused(job.number) for job in jobs)
+        self.copies += bool(jobs) and all(job.key in self._asked for job in jobs)
+        self._asked |= {job.key for job in jobs}

@@ -89,7 +89,7 @@ def _binomial(n: int, share: float) -> NDArray[np.float64]:
         certain[0 if share <= 0 else n] = 1.0
         return certain
     k = np.arange(n + 1)
-    logs = np.array([math.lgamma(i + 1) for i in range(n + 1)])
+    logs = np.concatenate([[0.0], np.log(np.arange(1, n + 1)).cumsum()])  # of the factorials
     chances = logs[n] - logs[k] - logs[n - k] + k * math.log(share) + (n - k) * math.log1p(-share)
     return np.asarray(np.exp(chances))
 

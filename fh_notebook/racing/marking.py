@@ -116,6 +116,8 @@ class Marker:
         """What scored; empty before the first row."""
         self.error = ""
         """Why the first run without a score has none."""
+        self.failures: dict[str, str] = {}
+        """How the first failed run of a variant failed."""
 
     def mark(self, rows: Sequence[Sequence[tuple[Job, Outcome, Mapping[str, Any]]]]) -> list[Marked]:
         """Return what each row scores; a row is its runs.
@@ -126,6 +128,9 @@ class Marker:
             The scorer cannot be used.
         """
         found = [_observation(*entry, score=self._score) for row in rows for entry in row]
+        for seen in found:
+            if seen.run is not None and seen.run.status == "failed":
+                self.failures.setdefault(seen.variant, seen.run.error or "its runs failed")
         if not found:
             return [self._of_row(pd.DataFrame()) for _ in rows]
         lines, self.name = scored(found, self._score)

@@ -151,7 +151,9 @@ class Race(Showing):
         stopped = self.batch.stopped
         if self._tally.ending == PATIENCE:
             return f"no variant was dropped in {self._tally.patience:,} rows (patience)"
-        return stopped.message if stopped is not None else f"all {self.rows:,} rows are used" if self.rows else ""
+        if stopped is not None:
+            return stopped.message
+        return f"all {self.rows:,} rows are used" if self.rows else "" if self._course.order else "there are no rows"
 
     # --- running it
 

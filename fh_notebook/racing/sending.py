@@ -43,7 +43,7 @@ class Sender:
 
     def heard(self, event: Finished) -> None:
         """Note that a job has its outcome. In the loop's thread."""
-        self._course.heard(event.job, cut_off=event.run.error_code == CUT_OFF)
+        self._course.heard(event.job, cut_off=event.run.error_code == CUT_OFF, reused=event.reused)
         if self._changed is not None:
             self._changed.set()
 

@@ -38,6 +38,7 @@ class Showing:
             failed=course.failed,
             missing=course.missing,
             beyond=course.beyond,
+            copies=course.copies,
             rule=course.marker.failed,
             error=course.marker.error,
             bounds=(scale.low, scale.high),

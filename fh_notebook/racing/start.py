@@ -72,6 +72,11 @@ def race(
     dropped (the argument is at `fh_notebook.racing.evidence.Evidence`). The claim is about the population that the rows
     come from, as if they were drawn from it at random.
 
+    All of that is of one race, however often it is looked at, stopped and continued. Another seed, score, rule, or
+    table (a longer one as well) is another race with a chance of its own to err: of k races over what is nearly the
+    same, a wrong claim by any has a chance of up to k times `alpha`. So give all rows and settle the rules before the
+    first call; `max_calls` bounds what is spent now.
+
     What was answered before costs nothing, whoever asked for it. The calls are those of a batch, which is at
     :attr:`Race.batch`: the same cell goes on where it was, and ``race.batch.resume()`` runs all other rows.
 
@@ -104,7 +109,7 @@ def race(
     failed : {"drop", "zero"}
         A failed run has no score, or counts as 0.
     seed : int
-        Of the order of rows.
+        Of the order of rows. To try another one because a race was not decided is to look twice.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     reuse : {"store", "batch"}, timedelta or None
@@ -122,7 +127,8 @@ def race(
     Raises
     ------
     InputError
-        Rows, mapping, inputs or score do not fit; or a score is beyond 0 and 1 (then what was answered is kept).
+        Rows, mapping, inputs or score do not fit; or a score is beyond 0 and 1, or none can be had of the first rows,
+        of all variants or of one (then what was answered is kept).
     SettingsError
         An option, the key or the address cannot be used.
     StoreError

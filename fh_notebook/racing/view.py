@@ -1,7 +1,8 @@
 """A race as text and as HTML: the sentence, the variants with the evidence against each, the pairs.
 
 Rule of this file: what the page shows, the text twin says as well; a bar says no more than the number beside it, and
-what must hold in a notebook that is not trusted is in place (``style=``).
+what must hold in a notebook that is not trusted is in place (``style=``). What decides stands first: a narrow page
+shows the first columns.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ __all__ = ["html_of", "live_html", "live_text", "text"]
 
 NAME_SHOWN: Final = 40
 _TRACK: Final = (
-    "position:relative;display:block;height:8px;width:100%;min-width:90px;max-width:220px;border-radius:4px;"
+    "position:relative;display:block;height:8px;width:100%;min-width:90px;max-width:220px;margin:5px 0 2px;"
+    "border-radius:4px;"
     "background-color:rgba(128,128,128,0.3)"
 )
 _FILLED: Final = "display:block;height:8px;border-radius:4px;max-width:100%;background-color:#2e86ab"
@@ -133,27 +135,27 @@ def _variants_html(race: Race) -> html.Html:
             [
                 one_line(line["variant"], NAME_SHOWN),
                 _standing(line),
-                f"{line['rows']:,}",
-                _size(line["mean"]),
                 _evidence(line),
                 bar,
+                f"{line['rows']:,}",
+                _size(line["mean"]),
             ]
         )
-    return html.table(["variant", "standing", "rows", "mean", "evidence against", ""], lines)
+    return html.table(["variant", "standing", "evidence against", "", "rows", "mean"], lines)
 
 
 def _pairs_html(race: Race) -> html.Html:
     scale = race._tally.scale
-    lines: list[list[Any]] = []
-    for p in race._tally.rivals():
-        pair = f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}"
-        evidence = f"{_number(p.evidence)} of {_number(p.needed)}"
-        lines.append(
-            [pair, f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}", _size(p.lead),
-             f"{size_text(p.low)} to {size_text(p.high)}", _range(p.low, p.high, p.lead, scale.in_units(1.0)), evidence]
-        )  # fmt: skip
-    head = ["the leader against", "won / same / lost", "ahead by", "confidence sequence", "", "evidence"]
-    return html.table(head, lines)
+    rivals = race._tally.rivals()
+    lines: list[list[Any]] = [
+        [one_line(p.a, NAME_SHOWN), _size(p.lead), f"{size_text(p.low)} to {size_text(p.high)}",
+         _range(p.low, p.high, p.lead, scale.in_units(1.0)), f"{_number(p.evidence)} of {_number(p.needed)}",
+         f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"]
+        for p in rivals
+    ]  # fmt: skip
+    head = ["variant", "ahead by", "confidence sequence", "", "evidence", "won / same / lost"]
+    leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
+    return html.el("div", leader, html.table(head, lines))
 
 
 def _variants_text(race: Race) -> str:

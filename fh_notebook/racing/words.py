@@ -139,7 +139,7 @@ def wider_intervals(tally: Tally) -> tuple[str, ...]:
 
 
 def notes_of(
-    *, failed: int, missing: int, beyond: int, rule: str, error: str, bounds: tuple[float, float]
+    *, failed: int, missing: int, beyond: int, copies: int, rule: str, error: str, bounds: tuple[float, float]
 ) -> list[str]:
     """Return what must be said beside the numbers."""
     said = []
@@ -151,4 +151,9 @@ def notes_of(
     if beyond:
         low, high = bounds
         said.append(f"{counted(beyond, 'score')} beyond {low:g} and {high:g} counted as the bound.")
+    if copies:
+        said.append(
+            f"{counted(copies, 'row')} asked the same as an earlier one and counted as drawn anew, with its answers; "
+            "where they are mere copies, take them out (rows.drop_duplicates()) and race again."
+        )
     return said

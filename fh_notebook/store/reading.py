@@ -16,8 +16,6 @@ from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.rows import RowLine
-from fh_notebook.store.scores import ScoreLine
-from fh_notebook.store.scores_plain import PlainScore
 
 __all__ = ["Reading"]
 
@@ -153,15 +151,17 @@ class Reading:
 
     # --- scores
 
-    def scores_by(self, scorer: str, answer_ids: Iterable[int]) -> dict[tuple[int, str], ScoreLine]:
-        """Return what one version of a scorer said of these answers, by answer and the hash of what else it read."""
+    def scores_by(
+        self, scorer: str, answer_ids: Iterable[int]
+    ) -> list[tuple[list[tuple[int, str]], float | None, str | None]]:
+        """Return what one version of a scorer said of these answers, as :func:`scores.known` tells it."""
         wanted = list(answer_ids)
-        return self._read(lambda c: {(line.answer, line.of): line for line in scores.known(c, scorer, wanted)})
+        return self._read(lambda c: list(scores.known(c, scorer, wanted)))
 
-    def plain_scores_by(self, scorer: str, contents: Iterable[str]) -> dict[str, PlainScore]:
-        """Return what one version of a scorer said of these lines of tables, by the hash of their content."""
+    def plain_scores_by(self, scorer: str, contents: Iterable[str]) -> list[tuple[list[str], float | None, str | None]]:
+        """Return what one version of a scorer said of these lines of tables, as :func:`scores_plain.known` tells it."""
         wanted = list(contents)
-        return self._read(lambda c: {line.content: line for line in scores_plain.known(c, scorer, wanted)})
+        return self._read(lambda c: list(scores_plain.known(c, scorer, wanted)))
 
     def scores_of(self, answer_ids: Iterable[int]) -> list[tuple[int, str, float | None, str]]:
         """Return (answer, scorer, score, parts as JSON) for all scores of these answers."""

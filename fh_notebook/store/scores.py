@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
+
+from fh_notebook.store import bulk
 
 __all__ = ["CREATE", "ScoreLine", "count", "known", "lines_of", "of_answers", "write"]
 
@@ -41,23 +43,32 @@ class ScoreLine(NamedTuple):
     """JSON: what the score is made of."""
 
 
-def write(connection: sqlite3.Connection, scorer: str, lines: Iterable[ScoreLine], *, now: float) -> None:
+def write(connection: sqlite3.Connection, scorer: str, lines: Sequence[ScoreLine], *, now: float) -> None:
     """Keep scores in the place of earlier ones; those of answers that were forgotten meanwhile are left out."""
-    connection.executemany(
-        "INSERT OR REPLACE INTO scores SELECT ?1, ?2, ?3, ?4, ?5, ?6"
-        " WHERE EXISTS (SELECT 1 FROM answers WHERE id = ?1)",
-        ((line.answer, scorer, line.of, line.score, line.parts, now) for line in lines),
-    )
+    (there,) = connection.execute(
+        "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps([line.answer for line in lines]),),
+    ).fetchone()
+    still = set(json.loads(there))
+    into = "INSERT OR REPLACE INTO scores (scored_at, scorer, answer, of, score, parts)"
+    bulk.insert(connection, into, [line for line in lines if line.answer in still], first=(now, scorer))
 
 
-def known(connection: sqlite3.Connection, scorer: str, answers: Iterable[int]) -> Iterator[ScoreLine]:
-    """Yield what one scorer said of these answers, in no order."""
+def known(
+    connection: sqlite3.Connection, scorer: str, answers: Iterable[int]
+) -> Iterator[tuple[list[tuple[int, str]], float | None, str | None]]:
+    """Yield what one scorer said of these answers: (answer, of) of those that have it in common, the score, its parts.
+
+    Scores of yes and no are so few lines, and every line lets the interpreter go and waits for it again.
+    """
     found = connection.execute(
-        "SELECT answer, of, score, parts FROM json_each(?) AS wanted CROSS JOIN scores"
-        " ON scores.answer = wanted.value AND scorer = ?",
+        "SELECT json_group_array(answer), json_group_array(of), score, parts FROM json_each(?) AS wanted"
+        " CROSS JOIN scores ON scores.answer = wanted.value AND scorer = ? GROUP BY score, parts",
         (json.dumps(list(answers)), scorer),
     )
-    return map(ScoreLine._make, found)
+    return (
+        (list(zip(json.loads(those), json.loads(of), strict=True)), score, parts) for those, of, score, parts in found
+    )
 
 
 def of_answers(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, float | None, str]]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
+
+from fh_notebook.store import bulk
 
 __all__ = ["CREATE", "PlainScore", "count", "forget", "known", "write"]
 
@@ -37,22 +39,22 @@ class PlainScore(NamedTuple):
     """JSON: what the score is made of."""
 
 
-def write(connection: sqlite3.Connection, scorer: str, lines: Iterable[PlainScore], *, now: float) -> None:
+def write(connection: sqlite3.Connection, scorer: str, lines: Sequence[PlainScore], *, now: float) -> None:
     """Keep scores in the place of earlier ones."""
-    connection.executemany(
-        "INSERT OR REPLACE INTO plain_scores VALUES (?, ?, ?, ?, ?)",
-        ((line.content, scorer, line.score, line.parts, now) for line in lines),
-    )
+    into = "INSERT OR REPLACE INTO plain_scores (scored_at, scorer, content, score, parts)"
+    bulk.insert(connection, into, lines, first=(now, scorer))
 
 
-def known(connection: sqlite3.Connection, scorer: str, contents: Iterable[str]) -> Iterator[PlainScore]:
-    """Yield what one scorer said of these lines, in no order."""
+def known(
+    connection: sqlite3.Connection, scorer: str, contents: Iterable[str]
+) -> Iterator[tuple[list[str], float | None, str | None]]:
+    """Yield what one scorer said of these lines: the contents that have a score in common, the score, and its parts."""
     found = connection.execute(
-        "SELECT content, score, parts FROM json_each(?) AS wanted CROSS JOIN plain_scores"
-        " ON plain_scores.content = wanted.value AND scorer = ?",
+        "SELECT json_group_array(content), score, parts FROM json_each(?) AS wanted CROSS JOIN plain_scores"
+        " ON plain_scores.content = wanted.value AND scorer = ? GROUP BY score, parts",
         (json.dumps(list(contents)), scorer),
     )
-    return map(PlainScore._make, found)
+    return ((json.loads(those), score, parts) for those, score, parts in found)
 
 
 def forget(connection: sqlite3.Connection, *, before: float | None = None) -> None:

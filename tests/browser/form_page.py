@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Final
 
 from playwright.sync_api import Locator
@@ -27,24 +28,33 @@ def setup(url: str) -> str:
     return SETUP.format(url=url) + DECLARED
 
 
-def pictures(lab: Lab, name: str, form: Locator, *, height: int = 1400) -> None:
-    """Save pictures of a form, wide and narrow, and check that nothing of it is cut off.
+LOOKED_AT: Final = bool(os.environ.get("FH_SCREENSHOTS"))
+"""Whether somebody is to look at the pictures: ``FH_SCREENSHOTS`` names a folder."""
 
-    In both themes where somebody is to look at them (``FH_SCREENSHOTS`` names a folder): a theme takes a second.
+
+def looks(lab: Lab, *, height: int) -> Iterator[str]:
+    """Show the page wide and narrow, and yield what that is called in a picture's name; then as it was.
+
+    In both themes where somebody is to look at the pictures: a theme takes a second.
     """
-    looked_at = bool(os.environ.get("FH_SCREENSHOTS"))
     for width in (1600, 400):
         lab.resize(width, height)
-        for theme in ("light", "dark") if looked_at else ("light",):
-            if looked_at:
+        for theme in ("light", "dark") if LOOKED_AT else ("light",):
+            if LOOKED_AT:
                 lab.theme(theme)
-            form.scroll_into_view_if_needed()
-            lab.screenshot(f"form-{name}-{theme}-{width}", of=form)
-        cut = cut_off(form)
-        assert not cut, f"{name} at {width} pixels: {cut}"
+            yield f"{theme}-{width}"
     lab.resize(1200, 1000)
-    if looked_at:
+    if LOOKED_AT:
         lab.theme("light")
+
+
+def pictures(lab: Lab, name: str, form: Locator, *, height: int = 1400) -> None:
+    """Save pictures of a form, and check that nothing of it is cut off."""
+    for look in looks(lab, height=height):
+        form.scroll_into_view_if_needed()
+        lab.screenshot(f"form-{name}-{look}", of=form)
+        cut = cut_off(form)
+        assert not cut, f"{name}, {look}: {cut}"
 
 
 def cut_off(form: Locator, parts: str = PARTS) -> list[str]:

@@ -36,16 +36,16 @@ def page(browser: Browser) -> Iterator[Page]:
     opened.close()
 
 
-def _report(folder: Path, n: int) -> str:
+def _report(folder: Path, n: int, b: str = "b") -> str:
     rng = np.random.default_rng(0)
     lines = [
         {
             "row": row, "variant": variant, "s": int(rng.random() < share), "ticket": f"ticket {row}: where is it?",
             "output": HOSTILE if row == 1 else f"answer {row} of {variant} " + "word " * (200 if row == 2 else 5),
-            "status": "failed" if row == 3 and variant == "b" else "completed", "error": "boom" if row == 3 else None,
+            "status": "failed" if row == 3 and variant == b else "completed", "error": "boom" if row == 3 else None,
         }
         for row in range(n)
-        for variant, share in (("a", 0.5), ("b", 0.7))
+        for variant, share in (("a", 0.5), (b, 0.7))
     ]  # fmt: skip
     return fh.compare(pd.DataFrame(lines), score="s").report(folder / "x.html").as_uri()
 
@@ -115,16 +115,32 @@ def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, tmp_pat
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_and_reads_in_both_themes(page: Page, tmp_path: Path, scheme: str) -> None:
-    """It does not scroll sideways, and plots have the colour of the text."""
+    """It does not scroll sideways, whatever a variant is called, and plots have the colour of the text."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(_report(tmp_path, 30))
+    page.goto(_report(tmp_path, 30, b="a-name-without-a-space-" * 8))
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        assert page.locator("td:first-child").first.evaluate("e => e.offsetWidth") < width / 2
     ink = page.evaluate("getComputedStyle(document.body).color")
     assert ink == ("rgb(31, 35, 40)" if scheme == "light" else "rgb(230, 232, 235)")
     fills = page.evaluate("[...document.querySelectorAll('figure svg *')].map(e => getComputedStyle(e).fill)")
     assert ink in fills
+
+
+def test_a_table_that_is_cut_says_so_and_scrolls_by_keyboard(page: Page, tmp_path: Path) -> None:
+    """With a shade at its side, under what moves with it; its first column, the names, is in sight at first."""
+    page.goto(_report(tmp_path, 30))
+    page.set_viewport_size({"width": 400, "height": 900})
+    table = page.get_by_role("region", name="Pairs")
+    assert table.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert table.evaluate("e => getComputedStyle(e).backgroundAttachment") == "local, local, scroll, scroll"
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    moved = (
+        "e => new Promise(moved => e.scrollLeft > 0 ? moved(true) : e.addEventListener('scroll', () => moved(true)))"
+    )
+    assert table.evaluate(moved)
 
 
 def test_without_scripts_the_first_rows_are_there(browser: Browser, tmp_path: Path) -> None:

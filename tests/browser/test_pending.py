@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
+from tests.browser.form_page import cut_off, looks
 from tests.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -44,16 +45,6 @@ go.set()
 """
 
 
-def _fits(card: Locator) -> None:
-    """Nothing of a card reaches out of it."""
-    outer = card.bounding_box()
-    assert outer is not None
-    for part in card.locator("*").all():
-        if (box := part.bounding_box()) is not None:
-            assert box["x"] >= outer["x"] - 1, part.inner_text()
-            assert box["x"] + box["width"] <= outer["x"] + outer["width"] + 1, part.inner_text()
-
-
 def test_pending_runs_say_what_they_wait_for_and_change_when_the_outcome_comes(lab: Lab) -> None:
     """A paused one, a running one, a queued one and one that nobody waits for; narrow and wide, light and dark."""
     lab.open(SETUP, "paused", "running", "queued", STOPPED, GO_ON)
@@ -62,17 +53,10 @@ def test_pending_runs_say_what_they_wait_for_and_change_when_the_outcome_comes(l
     for card, words in zip(cards, ("finance", "running", "queued", "fh.reattach"), strict=True):
         lab.expect_text(card, words)
     expect(cards[0]).to_contain_text("to <b>Ada</b>?")
-    for width in (1600, 400):
-        lab.resize(width, 1_000)
-        for theme in ("light", "dark"):
-            lab.theme(theme)
-            for name, card in zip(("paused", "running", "queued", "stopped"), cards, strict=True):
-                _fits(card.locator(".fh-card"))
-                if name in ("paused", "stopped"):
-                    lab.screenshot(f"pending-{name}-{theme}-{width}", of=card)
-            lab.screenshot(f"pending-page-{theme}-{width}")
-    lab.resize(1_200)
-    lab.theme("light")
+    for look in looks(lab, height=1_000):
+        for name, card in zip(("paused", "running", "queued", "stopped"), cards, strict=True):
+            assert cut_off(card.locator(".fh-card"), "*") == [], (name, look)
+        lab.screenshot(f"pending-page-{look}")
     lab.run(5)
     for card in cards[:3]:
         expect(card).to_contain_text(re.compile("completed"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from fh_notebook.local import LocalHive
+from tests.browser.form_page import cut_off, looks
 from tests.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -103,16 +104,6 @@ def hive() -> LocalHive:
     return hive
 
 
-def _fits(where: Locator, name: str) -> None:
-    """Nothing of the columns reaches out of the page."""
-    page = where.bounding_box()
-    assert page is not None
-    for part in where.locator(".fh-column, .fh-out, button, .fh-head, table, select").all():
-        if part.is_visible() and (box := part.bounding_box()) is not None:
-            assert box["x"] >= page["x"] - 1, name
-            assert box["x"] + box["width"] <= page["x"] + page["width"] + 1, (name, part.inner_text()[:60])
-
-
 def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> None:
     """One column a variant; at 400 px they lie below each other, and nothing is cut off."""
     lab.open(ROOT, SETUP, ANSWERS, REPEATS)
@@ -128,18 +119,14 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     lab.expect_text(repeats, r"5 of 6 completed, 1 cancelled")
     shown.locator(".fh-copy").first.click()
     shown.locator(".fh-all").wait_for()
-    for width in (1600, 400):
-        lab.resize(width, 1_400)
-        for theme in ("light", "dark"):
-            lab.theme(theme)
-            for name, where in (("results", shown), ("repeats", repeats)):
-                where.scroll_into_view_if_needed()
-                lab.screenshot(f"{name}-{theme}-{width}", of=where)
-                _fits(where, f"{name}-{theme}-{width}")
-    tops = [column.bounding_box() for column in shown.locator(".fh-column").all()]
-    assert len({round(box["x"]) for box in tops if box}) == 1  # at 400 px
-    lab.resize(1_200)
-    lab.theme("light")
+    for look in looks(lab, height=1_400):
+        for name, where in (("results", shown), ("repeats", repeats)):
+            where.scroll_into_view_if_needed()
+            lab.screenshot(f"{name}-{look}", of=where)
+            assert cut_off(where, ".fh-column, .fh-out, button, .fh-head, table, select") == [], (name, look)
+        if look.endswith("-400"):
+            lefts = "all => all.map(column => Math.round(column.getBoundingClientRect().left))"
+            assert len(set(shown.locator(".fh-column").evaluate_all(lefts))) == 1
 
     # Another repeat by the keyboard alone.
     chooser = repeats.locator(".fh-repeats select").first

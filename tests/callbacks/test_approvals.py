@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -59,6 +60,22 @@ def test_a_run_pauses_until_it_is_decided(variant: str, who: str, approve: bool)
     run = pending.wait(20)
     assert run.output == {"paid": approve, "note": "as agreed", "by": "Kim"}
     assert hive.approvals == ()
+
+
+def test_who_a_run_waits_for_is_seen_by_itself() -> None:
+    """Beside a receiver too, well before a lost callback is asked for; elsewhere once one of the deployment paused."""
+    hive = refund_hive()
+    client, seen = hive.client(), threading.Event()
+    with fh.CallbackReceiver() as receiver:
+        pending = client.submit("refund", variant="plain", inputs={"amount": 120}, callback=receiver)
+        pending.on_change(lambda run: seen.set() if run.waits_for else None)
+        assert pending.by_callback
+        assert seen.wait(20)
+        assert pending.polls == 1
+        assert client.aclient.connection.pausing == {"refund"}
+        hive.decide(pending, approve=True)
+        assert pending.wait(20).status == "completed"
+        assert pending.came_by == "callback"
 
 
 def test_a_direct_call_is_refused_before_it_runs() -> None:

@@ -7,7 +7,18 @@ from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from fh_notebook.client.polling import AT_ONCE, EVERY_S, LONGEST_S, SPREAD, Poller
+import pytest
+
+from fh_notebook.client.polling import (
+    AT_ONCE,
+    EVERY_S,
+    FEW,
+    FIRST_BESIDE_RECEIVER_S,
+    FIRST_S,
+    LONGEST_S,
+    SPREAD,
+    Poller,
+)
 from tests import virtual_time
 
 T = TypeVar("T")
@@ -59,6 +70,22 @@ def test_a_run_is_asked_for_after_a_second_and_then_ever_more_seldom() -> None:
     assert all(b >= a - 1e-6 for a, b in pairwise(gaps))
     assert round(gaps[-1], 6) == LONGEST_S
     assert len(gaps) < 20
+
+
+@pytest.mark.parametrize(("others", "first_s"), [(0, FIRST_S), (FEW - 1, FIRST_S), (FEW, FIRST_BESIDE_RECEIVER_S)])
+def test_of_a_few_runs_beside_a_receiver_one_that_may_pause_is_asked_for_soon(others: int, first_s: float) -> None:
+    """A person has an eye on a few; of a batch's many, a callback that was lost can wait."""
+
+    async def watch() -> float:
+        poller, run = Poller(jitter=lambda: 0.5), Run(lambda looks: None)
+        begun = asyncio.get_running_loop().time()
+        for waited_for in [Run(lambda looks: None) for _ in range(others)]:
+            poller.watch(waited_for, first_s=100)
+        poller.watch(run, first_s=FIRST_BESIDE_RECEIVER_S, soon=True)
+        await asyncio.sleep(200)
+        return run.at[0] - begun
+
+    assert round(run_virtually(watch()), 6) == first_s
 
 
 def test_chance_spreads_the_waits() -> None:

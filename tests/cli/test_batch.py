@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,13 @@ def command(folder: Path, *words: str, **env: str) -> subprocess.CompletedProces
     )  # fmt: skip
 
 
+def _here(capsys: pytest.CaptureFixture[str], *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, where that shows the same."""
+    capsys.readouterr()
+    code = main(["batch", *words])
+    return subprocess.CompletedProcess(words, code, *capsys.readouterr())
+
+
 def _loud(shouting: Any, *words: str) -> list[str]:
     return ["data.csv", "-d", "shout", "-v", "loud", "--base-url", shouting.url, *words]
 
@@ -59,11 +67,12 @@ def _loud(shouting: Any, *words: str) -> list[str]:
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "xlsx", "parquet", "jsonl"])
-def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: Any, ending: str) -> None:
+def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: Any, ending: str, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     """The plan and the progress on stderr, what to read on stdout; 0 when all is completed."""
+    run = partial(command, data.parent) if ending == "csv" else partial(_here, capsys)  # one in a process of its own
     data.write_text("text,expected_output\nhi,HI\nyo,YO\n")
     words = ["data.csv", "-d", "shout", "-v", "loud", "-v", "soft", "--base-url", shouting.url, "-o", f"out.{ending}"]
-    done = command(data.parent, *words)
+    done = run(*words)
     assert (done.returncode, shouting.calls) == (0, 4), done.stderr
     assert "shout: 2 rows x 2 variants = 4 jobs; 4 calls\n" in done.stderr
     assert re.search(r"^shout-\w+: 4 of 4 done; 4 calls$", done.stderr, re.MULTILINE)
@@ -74,7 +83,7 @@ def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: 
     assert ("fh.compare(pandas.read_" in done.stdout) == (ending not in ("tsv", "jsonl"))
     assert "\x1b" not in done.stdout + done.stderr
     # The same command again calls nothing, and writes the same answers.
-    again = command(data.parent, *words)
+    again = run(*words)
     assert (again.returncode, shouting.calls) == (0, 4)
     assert "4 of 4 answered on " in again.stderr
 
@@ -106,7 +115,7 @@ def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytes
     assert "correct its rows" not in told
 
 
-@pytest.mark.parametrize("delivery", ["direct", "callback", "poll", "auto"])
+@pytest.mark.parametrize("delivery", ["callback", "poll", *(pytest.param(d, marks=pytest.mark.long) for d in ("direct", "auto"))])  # fmt: skip
 def test_answers_come_as_delivery_says(data: Path, shouting: Any, delivery: str) -> None:
     """In a process of its own, which ends by itself: each row once, and nothing is left pending."""
     done = command(data.parent, *_loud(shouting, "--delivery", delivery, "-o", "out.csv", "--first", "1"))
@@ -409,8 +418,10 @@ def _kept_bytes(folder: Path) -> Iterator[bytes]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)], ids=["SIGTERM", "SIGINT"]
+)
+def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: int, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     """Stopped with 3 calls out: 130, 4 answers in the file; the same command again calls only what was never sent."""
     data.write_text("text\n" + "".join(f"t{i}\n" for i in range(20)))
     with Held().freed() as held, held.hive.serve() as server:
@@ -434,12 +445,12 @@ def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: 
         assert "Written to out.csv: 7 rows" in out
         assert pd.read_csv("out.csv")["status"].value_counts().to_dict() == {"completed": 4, "unknown": 3}
         held.let_go()
-        again = command(data.parent, *words)
+        again = _here(capsys, *words)
         assert again.returncode == 1, again.stderr
         assert "17 of 20 done, 3 unknown (may have run; --retry-unknown calls again); 4 reused, 13 calls" in again.stderr  # fmt: skip
         assert set(held.ran.values()) == {1}
         assert held.ran.total() == 20
-        last = command(data.parent, *words, "--retry-unknown")
+        last = _here(capsys, *words, "--retry-unknown")
         assert last.returncode == 0, last.stderr
         assert held.ran.total() == 23
 

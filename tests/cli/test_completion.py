@@ -23,13 +23,16 @@ CATALOGUE = "deployments:\n  triage-mine:\n    variants: [draft, live]\n  other:
 
 ASK = """
 eval "$(fh-notebook completion bash)"
-COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9 _ARGCOMPLETE_SHELL=bash
+COMP_TYPE=9 _ARGCOMPLETE_SHELL=bash
 registered=$(complete -p fh-notebook)
 function=${registered##*-F }; function=${function%% *}
-"$function" fh-notebook
-printf '%s\\n' "${COMPREPLY[@]}"
+for COMP_LINE; do
+    COMP_POINT=${#COMP_LINE} COMPREPLY=()
+    "$function" fh-notebook
+    printf '%s\\n' "${COMPREPLY[@]}" --
+done
 """
-"""What bash does at Tab: it calls the registered function with the line in its variables."""
+"""What bash does at Tab, for each of its arguments: it calls the registered function with the line in its variables."""
 
 
 @pytest.fixture
@@ -52,31 +55,37 @@ def _env(folder: Path) -> dict[str, str]:
     return environment.for_process(folder.parent, PATH=path, FETCH_HIVE_BASE_URL="http://127.0.0.1:9/v1")
 
 
-def _offered(folder: Path, line: str) -> list[str]:
-    """What bash would offer after `line`."""
+def _offered(folder: Path, *lines: str) -> list[list[str]]:
+    """What one bash would offer after each of `lines`."""
     done = subprocess.run(
-        ["bash", "--norc", "-c", ASK, "bash", line],
+        ["bash", "--norc", "-c", ASK, "bash", *lines],
         cwd=folder, env=_env(folder), capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert done.stderr == ""
-    return [word.strip() for word in done.stdout.splitlines() if word.strip()]
+    answers = done.stdout.split("--\n")[:-1]
+    assert len(answers) == len(lines)
+    return [[word.strip() for word in answer.splitlines() if word.strip()] for answer in answers]
 
 
 def test_bash_completes_what_is_known(folder: Path) -> None:
     """Commands, options with their choices, deployments of the catalogue, and the variants of the one on the line."""
-    assert _offered(folder, "fh-notebook do") == ["doctor"]
-    assert set(_offered(folder, "fh-notebook ")) >= {"demo", "lab", "serve", "batch", "history", "doctor", "completion"}
-    assert _offered(folder, "fh-notebook batch --max-ca") == ["--max-calls"]
-    assert _offered(folder, "fh-notebook batch --reuse ") == ["batch", "store", "none"]
-    assert _offered(folder, "fh-notebook batch t.csv -d tri") == ["triage-mine"]
-    assert _offered(folder, "fh-notebook batch t.csv -d triage-mine -v ") == ["draft", "live"]
-    assert _offered(folder, "fh-notebook history ot") == ["other"]
+    commands, *rest = _offered(
+        folder,
+        "fh-notebook ",
+        "fh-notebook batch --max-ca",
+        "fh-notebook batch --reuse ",
+        "fh-notebook batch t.csv -d tri",
+        "fh-notebook batch t.csv -d triage-mine -v ",
+        "fh-notebook history ot",
+    )
+    assert set(commands) >= {"demo", "lab", "serve", "batch", "history", "doctor", "completion"}
+    assert rest == [["--max-calls"], ["batch", "store", "none"], ["triage-mine"], ["draft", "live"], ["other"]]
 
 
 def test_a_catalogue_that_cannot_be_read_offers_nothing_and_says_nothing(folder: Path) -> None:
     """A person in the middle of a line is not told of it."""
     (folder / "fetchhive.yaml").write_text("deployments: [\n")
-    assert _offered(folder, "fh-notebook history ot") == []
+    assert _offered(folder, "fh-notebook history ot") == [[]]
 
 
 @pytest.fixture

@@ -278,6 +278,20 @@ def test_copied_python_asks_for_secrets(
     assert [_exactly(inputs, SECRETS) for _, inputs in seen] == [True]
 
 
+def test_a_secret_that_is_no_text_is_asked_for_as_json(
+    hive: LocalHive, seen: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number stays a number, a list a list."""
+    typed = {"pin, as JSON: ": "1234", "codes, as JSON: ": '["a", 7]', "word: ": PASSWORD}
+    monkeypatch.setattr(getpass, "getpass", typed.pop)  # nobody is there to type
+    kinds = {"pin": {"type": "integer"}, "codes": {"type": "array"}, "word": {"type": "string"}}
+    hidden = {name: {**kind, "format": "password"} for name, kind in kinds.items()}
+    sent = {"pin": 1234, "codes": ["a", 7], "word": PASSWORD}
+    _run_python(as_python(fh.Deployment(LOGIN.name, inputs=hidden), ["a"], sent))
+    assert typed == {}
+    assert [_exactly(inputs, sent) for _, inputs in seen] == [True]
+
+
 def test_a_secret_that_is_not_given_needs_no_variable() -> None:
     """None is none."""
     assert variables_of(LOGIN, {"user": "ada", "class": None}) == []

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from IPython.lib.pretty import pretty
 
 import fh_notebook as fh
 from fh_notebook.contract.schema import to_schema
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.form_model import FormModel, GroupState, OneOfState, RowsState
+from fh_notebook.notebook.form_model import FormModel, GroupState, Kind, OneOfState, RowsState
 
 from .form_schemas import CASES, SHAPES, whole
 
@@ -314,6 +315,21 @@ def test_a_password_that_is_no_text_is_in_no_repr_either(schema: Any, value: Any
     assert "4815" not in repr(limited.problems)
 
 
+def test_a_secret_that_is_true_or_false_does_not_show() -> None:
+    """In no value of the form or of its group; what is sent is itself."""
+    agreed = {"type": "boolean", "format": "password"}
+    group = {"type": "object", "properties": {"agreed": agreed, "loud": {"type": "boolean"}}}
+    values = {"agreed": True, "group": {"agreed": False, "loud": True}, "plain": True}
+    properties = {"agreed": agreed, "group": group, "plain": {"type": "boolean"}}
+    model = FormModel({"type": "object", "properties": properties}, values)
+    assert model.value == values
+    assert json.loads(json.dumps(model.value)) == values
+    inside = "{'agreed': '***', 'loud': True}"
+    assert repr(model.fields["group"].value) == inside
+    assert repr(model.value) == f"{{'agreed': '***', 'group': {inside}, 'plain': True}}"
+    assert pretty(model.value) == repr(model.value)
+
+
 def test_a_schema_that_is_true_takes_any_object_and_one_that_is_false_none() -> None:
     """As JSON, checked as it is typed; a text that is no object is kept, told, and not sent."""
     anything = FormModel(to_schema(True))
@@ -332,6 +348,49 @@ def test_a_schema_that_is_true_takes_any_object_and_one_that_is_false_none() -> 
     assert nothing.problems
     nothing.set_values({}, exact=True)
     assert (nothing.value, nothing.problems) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("says", "typed"),
+    [
+        ({"required": ["ghost"]}, '{"ghost": 1}'),
+        ({"minProperties": 2}, '{"more": 1}'),
+        ({"patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": False}, '{"x1": 1}'),
+        ({"additionalProperties": {"type": "integer"}}, '{"any": 1}'),
+    ],
+)
+def test_what_a_schema_says_of_names_without_a_field_can_be_typed(says: dict[str, Any], typed: str) -> None:
+    """Beside the fields, or alone: no schema asks for what nobody can give."""
+    for properties in ({"a": {"const": 0, "default": 0}}, {}):
+        model = FormModel({"type": "object", "properties": properties, **says})
+        assert model.takes_others
+        wanted = {**model.value, **json.loads(typed)}
+        model.set_others_text(typed)
+        assert model.value == wanted
+        if properties or "minProperties" not in says:
+            assert model.problems == []
+    assert not FormModel(
+        {"type": "object", "properties": {"a": {}}, "required": ["a"], "minProperties": 1}
+    ).takes_others
+
+
+def test_fields_that_a_whole_schema_names_by_parts_are_there() -> None:
+    """Parts that hold together are one form; where there is a choice between wholes, the inputs are typed as JSON."""
+    parts = [{"properties": {"a": {"type": "integer"}}, "required": ["a"]}, {"properties": {"b": {}}}]
+    together = FormModel({"type": "object", "allOf": parts})
+    assert {name: state.required for name, state in together.fields.items()} == {"a": True, "b": False}
+    assert not together.takes_others
+    either = FormModel({"type": "object", "oneOf": parts[:1]})
+    assert either.takes_others
+    either.set_others_text('{"a": 3}')
+    assert (either.value, either.problems) == ({"a": 3}, [])
+
+
+def test_an_object_that_asks_for_a_name_without_a_field_is_typed_as_json() -> None:
+    """Its own fields alone could never make it fit."""
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]}
+    model = FormModel({"type": "object", "properties": {"o": schema, "rows": {"type": "array", "items": schema}}})
+    assert (model.fields["o"].kind, model.fields["rows"].kind) == (Kind.OBJECT, Kind.JSON)
 
 
 def test_problems_are_shown_after_the_first_edit_or_run() -> None:

@@ -251,7 +251,7 @@ def test_the_request_is_exactly_what_is_sent(hive: FormHive) -> None:
     form.fields["token"].value = PASSWORD
     _until(shown, long[:3_000])
     assert "Authorization: Bearer ***" in shown.value
-    assert "the others are the same with the variant other" in shown.value
+    assert "the other is the same with the variant other" in shown.value
     assert shown.value.count("x" * 1_000) >= 1
     assert "more characters" not in shown.value.partition("more lines")[2]
     assert PASSWORD not in shown.value

@@ -1,7 +1,8 @@
 """The same cells on every ipykernel that people have: Run All, Stop and Cancel.
 
-This interpreter's own ipykernel is one leg; ``FH_KERNEL_PYTHONS`` names the interpreters of more, with colons between
-them (``.ci/run`` makes one of ipykernel 6.31).
+This interpreter's own ipykernel is the leg of the default tier. ``FH_KERNEL_PYTHONS`` names the interpreters of more,
+with colons between them, for the long tier (``.ci/kernels`` makes them): the first has every test, and each has those
+of `ON_EVERY_LEG`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
+from functools import cache
 
 import pytest
 
@@ -20,15 +21,38 @@ from tests.notebook.slow_hive import KEY, SlowHive
 
 SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(4)]"
 USE_STOP = "To cancel, use Stop"
+ON_EVERY_LEG = (
+    "test_five_queued_cells_all_run",
+    "test_an_interrupted_batch_keeps_its_finished_rows",
+    "test_a_cancel_of_a_blocking_cell",
+    "test_a_cancel_of_a_blocking_batch",
+)
+"""What differs between kernels: a queue, an interrupt, and a click while a cell blocks."""
 
 
-def _legs() -> list[object]:
-    ask = "from importlib.metadata import version; print(version('ipykernel'))"
-    legs = [pytest.param(sys.executable, id=f"ipykernel-{version('ipykernel')}")]
-    for python in filter(None, os.environ.get("FH_KERNEL_PYTHONS", "").split(os.pathsep)):
-        asked = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True, timeout=60)
-        legs.append(pytest.param(python, id=f"ipykernel-{asked.stdout.strip()}"))
-    return legs
+NAME = (
+    "import sys; from importlib.metadata import version as v;"
+    ' print(f\'ipykernel-{v("ipykernel")}-ipython-{v("ipython")}-python-{sys.version_info[0]}.{sys.version_info[1]}\')'
+)
+
+
+@cache
+def _legs() -> tuple[object, ...]:
+    """Return this interpreter, and then those that are named, each by its versions."""
+    more = [python for python in os.environ.get("FH_KERNEL_PYTHONS", "").split(os.pathsep) if python]
+    legs = []
+    for python in (sys.executable, *more):
+        asked = subprocess.run([python, "-c", NAME], capture_output=True, text=True, check=True, timeout=60)
+        marks = [pytest.mark.long] if legs else []
+        legs.append(pytest.param(python, id=asked.stdout.strip(), marks=marks))
+    return tuple(legs)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test its legs."""
+    if "leg" in metafunc.fixturenames:
+        legs = _legs()
+        metafunc.parametrize("leg", legs if metafunc.function.__name__ in ON_EVERY_LEG else legs[:2], indirect=True)
 
 
 @pytest.fixture
@@ -39,7 +63,7 @@ def hive() -> Iterator[SlowHive]:
     hive.hold.set()
 
 
-@pytest.fixture(params=_legs())
+@pytest.fixture
 def leg(request: pytest.FixtureRequest, hive: SlowHive, tmp_path) -> Iterator[Kernel]:
     """A kernel of one leg, with the extension loaded."""
     address = {"FETCH_HIVE_API_KEY": KEY}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ipywidgets import Widget
 
 import fh_notebook as fh
 from fh_notebook import session
@@ -115,3 +118,24 @@ def test_over_rows_the_column_of_a_password_is_masked(
     assert frame[["pw", "other"]].values.tolist() == [["***", "seen" if seen else "***"]]
     assert PASSWORD not in said + frame.to_csv()
     assert PASSWORD.encode() not in _stored(tmp_path)
+
+
+def test_what_a_form_shows_of_an_answer_has_no_password_that_the_service_repeats() -> None:
+    """Neither its widgets nor its last state as HTML and text; the run itself has the answer as it came."""
+    hive = LocalHive()
+
+    @hive.workflow("echo", variant="a")
+    def echo(token: str, pin: int) -> dict[str, Any]:
+        return {"said": f"your token is {token}", "pins": [pin, 7], token: None}
+
+    inputs = {"token": fh.text(secret=True), "pin": {"type": "integer", "format": "password"}}
+    values = {"token": PASSWORD, "pin": 48151623}
+    form = fh.form(fh.Deployment("echo", variants=["a"], inputs=inputs), values=values, client=hive.client())
+    assert form.widget is not None
+    [run] = form.submit().wait()
+    assert run.output == {"said": f"your token is {PASSWORD}", "pins": [48151623, 7], PASSWORD: None}
+    state = json.dumps(Widget.get_manager_state(drop_defaults=True)["state"], default=repr)
+    for shown in (state, form._repr_html_(), repr(form)):
+        assert "your token is ***" in shown
+        assert PASSWORD not in shown
+        assert "48151623" not in shown

@@ -124,7 +124,8 @@ def test_at_most_the_lookahead_runs_beyond_the_last_decided_row() -> None:
     )  # fmt: skip
     watcher.join(60)
     assert race.rows == 9
-    assert list(dict.fromkeys(started)) == race._course.order
+    for place, position in enumerate(dict.fromkeys(started)):  # those that are out together may start in any order
+        assert abs(race._course.order.index(position) - place) < 3
 
 
 def test_losers_are_dropped_and_not_called_any_more() -> None:
@@ -252,6 +253,19 @@ def test_a_failed_run_is_what_the_rule_says(failed: Any) -> None:
         assert race.pairs().iloc[0]["n"] < 60
 
 
+def test_a_variant_that_never_has_a_score_ends_a_race_early() -> None:
+    """Of it nothing could ever be decided: after 10 rows that is told with its error and the cure, not after all rows;
+    counted as 0, its failures are beaten, and what was answered is not paid for again."""
+    quiz = Quiz({"dead": -1.0, "weak": 0.3, "strong": 0.95})
+    with pytest.raises(
+        InputError, match=r"'dead' has no score of any of the first 10 rows \(.*no answer to \d+.*failed='zero'"
+    ):
+        run(quiz, lookahead=1)
+    assert quiz.calls <= 33
+    race = run(quiz, lookahead=1, failed="zero")
+    assert (race.winner, race.reused >= 20) == ("strong", True)
+
+
 def test_a_repeat_is_no_new_row() -> None:
     """Repeats of a row are averaged to one value: three times the calls, no more rows of evidence."""
     quiz, once = Quiz(CLEAR), Quiz(CLEAR)
@@ -261,10 +275,17 @@ def test_a_repeat_is_no_new_row() -> None:
 
 
 def test_rows_that_ask_the_same_are_called_once() -> None:
-    """Equal rows have one answer; each is evidence, none is called twice."""
+    """Equal rows have one answer; each is evidence, none is called twice, and it is told that they are no new rows."""
     quiz = Quiz({"a": 0.5, "b": 0.5})
     race = run(quiz, [*questions(5), *questions(5)])
-    assert (race.rows, quiz.calls) == (10, 10)
+    assert (race.rows, quiz.calls, race.calls, race.reused) == (10, 10, 10, 10)
+    assert any(note.startswith("5 rows asked the same as an earlier one") for note in race.notes)
+    assert run(quiz, [*questions(5), *questions(5)]).reused == 20
+
+
+def test_no_rows_are_no_race() -> None:
+    """It says so."""
+    assert "Stopped: there are no rows" in run(Quiz(CLEAR), 0).verdict
 
 
 def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
@@ -367,6 +388,9 @@ def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
     with pytest.raises(InputError, match=r"no run of the first 5 rows could be scored \(KeyError: 'no such part'\)"):
         run(quiz, score=broken, lookahead=1)
     assert quiz.calls <= 12
+    with pytest.raises(InputError, match="the scorer returned None for each; it must return a number"):
+        run(quiz, score=lambda run: None)
+    assert quiz.calls <= 28
     assert run(quiz).reused >= 10
 
 

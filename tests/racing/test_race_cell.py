@@ -117,6 +117,14 @@ def test_a_command_races_and_the_same_command_goes_on(data: Path, capsys: pytest
     assert "a race of 2 variants over at most 93 rows, at most 156 calls" in told.err
 
 
+def test_a_quiet_command_complains_of_the_race(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Undecided, `-q` prints the sentence of the race, not the line of a batch."""
+    assert main(["batch", *LOCAL, "--race", "exact:label", "--max-calls", "4", "-q"]) == 3
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "Undecided: " in told.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -84,6 +84,7 @@ def test_the_triage_variants_race_in_a_kernel(loaded: Kernel, hive: LocalHive) -
     assert "Plot: Evidence against each variant" in loaded.run("print(repr(race.plot()))")
 
 
+@pytest.mark.long  # cancelling and going on are in test_race.py; this is the Stop button's way to them
 @pytest.mark.parametrize("hive", [1.0], indirect=True)
 def test_stop_ends_a_race_that_goes_on_later(loaded: Kernel, hive: LocalHive) -> None:
     """Stop in the middle: the cell ends without an error and says so, and `race.resume()` takes it to its end."""

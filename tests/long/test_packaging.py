@@ -1,0 +1,156 @@
+"""What is built is what is shipped: wheel and sdist hold what they should and nothing else, and the wheel stands alone.
+
+The last tests install it from the package index, as a user does: they run where ``FH_PACKAGING`` is set, as in CI.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import venv
+from email.parser import Parser
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+import yaml
+
+import fh_notebook
+from tests import environment
+
+ROOT = Path(fh_notebook.__file__).parents[1]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone: git says what is to be shipped"),
+]
+NEVER = re.compile(r"(^|/)(\.git|\.venv|\.cache|__pycache__|\.pytest_cache|\.hypothesis|\.ipynb_checkpoints)(/|$)")
+UNWANTED = re.compile(r"\.(pyc|sqlite3|log|env|pem|key)$")
+
+
+def _project() -> dict[str, object]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the sdist, built by the backend that pyproject.toml names."""
+    sdist_builder = pytest.importorskip("hatchling.builders.sdist")
+    wheel_builder = pytest.importorskip("hatchling.builders.wheel")
+    folder = str(tmp_path_factory.mktemp("dist"))
+    (sdist,) = sdist_builder.SdistBuilder(str(ROOT)).build(directory=folder, versions=["standard"])
+    (wheel,) = wheel_builder.WheelBuilder(str(ROOT)).build(directory=folder, versions=["standard"])
+    return Path(wheel), Path(sdist)
+
+
+def _tracked() -> set[str]:
+    """Return the files that are in git, or would be."""
+    asked = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return {name for name in asked.stdout.splitlines() if (ROOT / name).is_file()}
+
+
+def test_twine_finds_nothing_wrong(built: tuple[Path, Path]) -> None:
+    """Its metadata and the README are what a package index takes, warnings included."""
+    pytest.importorskip("twine")
+    checked = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *map(str, built)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (checked.returncode, checked.stdout.count("PASSED")) == (0, 2), checked.stdout + checked.stderr
+
+
+def test_the_wheel_holds_the_package_and_its_assets_and_nothing_else(built: tuple[Path, Path]) -> None:
+    """Every file of the package that is kept in git, py.typed and assets too; the notebooks; the licence."""
+    with ZipFile(built[0]) as wheel:
+        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        info = {name.partition(".dist-info/")[2] for name in wheel.namelist() if ".dist-info/" in name}
+    tracked = _tracked()
+    package = {name for name in tracked if name.startswith("fh_notebook/")}
+    notebooks = {f"fh_notebook/_{name}" for name in tracked if name.startswith("notebooks/")}
+    assert package <= held
+    assert notebooks <= held
+    assert held == package | notebooks
+    assert "fh_notebook/py.typed" in held
+    assert {Path(name).suffix for name in held} >= {".py", ".js", ".css", ".ipynb", ".json", ".csv"}
+    assert not [name for name in held if NEVER.search(name) or UNWANTED.search(name)]
+    assert info >= {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+
+
+def test_the_sdist_holds_what_is_kept_in_git_and_nothing_else(built: tuple[Path, Path]) -> None:
+    """Source, tests, notebooks and documents: enough to test it; no environment, no cache, no store."""
+    with tarfile.open(built[1]) as sdist:
+        held = {member.name.partition("/")[2] for member in sdist.getmembers() if member.isfile()}
+    tracked = _tracked()
+    assert held - tracked == {"PKG-INFO"}
+    assert tracked - held <= {".gitignore"}
+    assert not [name for name in held if NEVER.search(name) or UNWANTED.search(name)]
+
+
+def test_the_metadata_says_what_the_project_says(built: tuple[Path, Path]) -> None:
+    """Version, licence, Python and every dependency, in wheel and citation alike."""
+    with ZipFile(built[0]) as wheel:
+        [name] = [n for n in wheel.namelist() if n.endswith(".dist-info/METADATA")]
+        said = Parser().parsestr(wheel.read(name).decode("utf-8"))
+    project = _project()
+    assert said["Version"] == fh_notebook.__version__
+    assert said["License-Expression"] == project["license"]
+    assert said["Requires-Python"] == project["requires-python"]
+    plain = [line for line in said.get_all("Requires-Dist", []) if "extra ==" not in line]
+    assert len(plain) == len(project["dependencies"])  # type: ignore[arg-type]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert (cited["cff-version"], cited["type"], cited["license"]) == ("1.2.0", "software", project["license"])
+    assert cited["version"] == fh_notebook.__version__
+    assert [author["name"] for author in cited["authors"]] == [a["name"] for a in project["authors"]]  # type: ignore[index]
+
+
+def test_contributing_says_what_each_dependency_is_for() -> None:
+    """A line of the table for each, and none for what is no dependency."""
+    page = (ROOT / ".github" / "CONTRIBUTING.md").read_text("utf-8").partition("## What each dependency is for")[2]
+    told = set(re.findall(r"^\| `([\w-]+)` \| \S", page, re.MULTILINE))
+    needed = {re.split(r"[<>=\[ ]", line)[0] for line in _project()["dependencies"]}  # type: ignore[attr-defined]
+    assert told == needed
+
+
+def test_the_workflow_only_calls_ci_run() -> None:
+    """What CI checks is decided in one file, which also runs on a bare machine."""
+    for file in (ROOT / ".github" / "workflows").glob("*.yml"):
+        steps = [s for job in yaml.safe_load(file.read_text("utf-8"))["jobs"].values() for s in job["steps"]]
+        commands = [s["run"].strip() for s in steps if "run" in s]
+        assert commands[-1] == ".ci/run", file
+        assert all(c.startswith("apt-get update") for c in commands[:-1]), file
+
+
+@pytest.mark.skipif(not os.environ.get("FH_PACKAGING"), reason="FH_PACKAGING is not set: it asks the package index")
+def test_the_wheel_alone_runs_the_demo_from_another_folder(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """In a fresh environment with nothing but its dependencies; its import time and installed size are printed."""
+    home = tmp_path / "venv"
+    venv.create(home, with_pip=True)
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", built[0]], env={**os.environ, **quiet}, check=True, timeout=600
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    env = {k: v for k, v in environment.for_process(tmp_path).items() if k not in ("PYTHONPATH", "FH_NOTEBOOK_STORE")}
+    demo = subprocess.run(
+        [python.with_name("fh-notebook"), "demo"], cwd=elsewhere, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert (demo.returncode, demo.stderr) == (0, "")
+    assert "What to open next" in demo.stdout
+    assert list(elsewhere.iterdir()) == []
+    sizes = subprocess.run(
+        [python, "-I", ROOT / "tests" / "benchmarks" / "installed.py"], cwd=elsewhere, env=env, capture_output=True, text=True, timeout=120
+    )  # fmt: skip
+    assert sizes.returncode == 0, sizes.stderr
+    print(sizes.stdout)
+    assert re.search(r"^import fh_notebook: [\d.]+ ms", sizes.stdout, re.MULTILINE)
+    assert re.search(r"^fh-notebook: [\d.]+ MB; with all dependencies: [\d.]+ MB$", sizes.stdout, re.MULTILINE)
