@@ -12,10 +12,13 @@ a difference between two versions of a notebook is a difference in what it says.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,7 +164,7 @@ def timeless(text: str) -> str:
     for place, line in enumerate(lines):
         if found := [match.span() for match in _SECONDS.finditer(line)]:
             spans = found
-        elif not line.strip():
+        elif "  " not in line.strip():  # a sentence below a table, or nothing
             spans = []
         elif spans:
             lines[place] = _NUMBER.sub(lambda cell, spans=spans: "#" if _is_under(cell, spans) else cell[0], line)
@@ -178,6 +181,7 @@ def shape(page: str) -> str:
     """Return a page without its style, its pictures, and its numbers (the text twin has those that count)."""
     page = re.sub(r"<style.*?</style>|<svg.*?</svg>", "", page, flags=re.DOTALL)
     page = re.sub(r", about [\d.]+ (s|min|h)\b", "", page)
+    page = re.sub(r"\bfh-browse-[0-9a-f]{6,}\b", "fh-browse-#", page)  # its style is its own
     page = re.sub(r"(?<=[\w-])-[0-9a-f]{12}\b", "-#", re.sub(r"\breq_[0-9a-f]{32}\b", "req_#", page))
     page = re.sub(r"\d[\d.,]*(?:e-\d+)?", "#", _MOMENT.sub("#", page))
     return re.sub(r"\s+", " ", re.sub(r"# (?:µs|ms|s|min)\b", "# s", page))
@@ -207,13 +211,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="the beginning of a file's name; all by default")
     parser.add_argument("--check", action="store_true", help="write nothing")
     args = parser.parse_args(argv)
+    files = [file for file in shipped() if not args.names or file.name.startswith(tuple(args.names))]
     stale = 0
-    for file in shipped():
-        if args.names and not file.name.startswith(tuple(args.names)):
-            continue
-        changed = run(file, write=not args.check)
-        stale += changed
-        print(f"{file.name}: {'says something new' if changed else 'says what it said'}", flush=True)
+    # Each has a kernel, which is a process of its own; a thread here only waits for it.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for file, changed in zip(files, pool.map(partial(run, write=not args.check), files), strict=True):
+            stale += changed
+            print(f"{file.name}: {'says something new' if changed else 'says what it said'}", flush=True)
     return 1 if args.check and stale else 0
 
 

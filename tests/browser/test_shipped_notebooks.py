@@ -17,6 +17,10 @@ FIRST = "01_quickstart"
 ENDS = {FIRST: r"Comparison of 2 variants", "how_to_voila_app": r"I was charged twice"}
 """What is seen when all has run, where that is worth a sentence."""
 
+_TOO_WIDE = """() => [...document.querySelectorAll(".jp-OutputArea-output")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible")
+    .map(e => e.textContent.slice(0, 80))"""
+
 
 def _all() -> list[Any]:
     """The first one always; the others, some three seconds each, in the long tier."""
@@ -34,11 +38,12 @@ def test_a_notebook_runs_and_is_readable(lab: Lab, file: Path) -> None:
     for kind in ("error", "stderr"):
         found = lab.page.locator(f".jp-Notebook [data-mime-type='application/vnd.jupyter.{kind}']")
         assert found.all_inner_texts() == []
-    for theme in ("light", "dark"):
-        lab.theme(theme)
-        lab.screenshot(f"{file.stem}-{theme}")
-    for wide in lab.page.locator(".jp-OutputArea-output").all():
-        assert wide.evaluate("e => e.scrollWidth <= e.clientWidth + 1 || getComputedStyle(e).overflowX !== 'visible'")
+    for width, height in ((1600, 8000), (400, 16000)):  # tall: a picture of all of it
+        lab.resize(width, height)
+        for theme in ("light", "dark"):
+            lab.theme(theme)
+            lab.screenshot(f"{file.stem}-{width}-{theme}")
+        assert lab.page.evaluate(_TOO_WIDE) == []
     assert lab.external == []
     assert lab.errors == []
 

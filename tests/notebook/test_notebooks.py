@@ -127,6 +127,7 @@ def test_times_and_ids_make_no_difference(one: str, other: str) -> None:
         ("93 rows x 2 variants = 186 jobs; 186 calls", "93 rows x 2 variants = 186 jobs; 185 calls"),
         ("p = 0.46 after Holm", "p = 0.47 after Holm"),
         ("row  mean\n0    0.1", "row  mean\n0    0.2"),
+        ("mean  p50_s\n0.75    0.1\nahead, p = 0.46 of", "mean  p50_s\n0.75    0.1\nahead, p = 0.47 of"),
     ],
 )
 def test_another_number_is_another_word(one: str, other: str) -> None:
@@ -139,6 +140,7 @@ def test_a_page_is_compared_without_style_pictures_and_numbers() -> None:
     page = "<style>a{}</style><p>took 0.1 s</p><svg><path d='M1 2'/></svg>"
     assert shape(page) == shape("<p>took 12 s</p>")
     assert shape(page) != shape("<p>took 12 s <b>!</b></p>")
+    assert shape("<p class='fh-browse-c1a2bb'>") == shape("<p class='fh-browse-0a1b2c'>")
 
 
 def test_outputs_that_say_the_same_stay_as_they_are() -> None:
