@@ -190,6 +190,8 @@ def _address(call: CurlCall) -> str:
         many = "more than one address" if call.urls else "no address"
         raise SnippetError(f"the command has {many}; paste the snippet as the dialog gives it")
     url = _bare(call.urls[0].text)
+    if redact(url) != url:
+        raise SnippetError("a key stands in the address; paste the snippet as the dialog gives it")
     for part, refusal in _OTHERS.items():
         if part in f"{url}/":
             raise SnippetError(refusal)

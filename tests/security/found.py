@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 FOUND: Final[dict[str, tuple[Any, ...]]] = {
-    "snippet": (),
-    "wire": (),
+    "snippet": (
+        # a key glued to the address came back in the snippet's repr
+        "curl fhk_fuzzed0123456789abcdef'https://api.fetchhive.com/v1/workflow/invoke' --data-raw"
+        """ '{"deployment": "d", "variant": "v", "inputs": {}}'""",
+    ),
+    "wire": (
+        (429, b"", {"retry-after": "1e9"}),  # thirty years: an hour at most is waited
+    ),
     "signature": (),
     "cell": (),
 }

@@ -147,7 +147,7 @@ def wire(drawn: tuple[int, bytes, dict[str, str]]) -> None:
     answer = Answer(status_code=status, body=raw, headers=headers)
     verdict = decide(answer)
     assert verdict.verdict in Verdict
-    assert 0 <= verdict.wait_s <= 3600
+    assert 0 <= verdict.wait_s <= 3700  # an hour, and what scatters it
     for run in (decode_answer(answer, fh.InvokeRequest(deployment="d")), decode_retrieved(answer, request_id="r"), parse_event(raw)):
         again = fh.Run.from_dict(json.loads(json.dumps(run.to_dict())))
         assert again.status == run.status
