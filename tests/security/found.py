@@ -9,6 +9,9 @@ FOUND: Final[dict[str, tuple[Any, ...]]] = {
         # a key glued to the address came back in the snippet's repr
         "curl fhk_fuzzed0123456789abcdef'https://api.fetchhive.com/v1/workflow/invoke' --data-raw"
         """ '{"deployment": "d", "variant": "v", "inputs": {}}'""",
+        # as did one that had slipped into the body
+        "curl https://api.fetchhive.com/v1/workflow/invoke -d"
+        """ '{"deployment": "d", "variant": "v", "inputs": {}, "metadata": {"fhk_fuzzed0123456789abcdefcase": 4}}'""",
     ),
     "wire": (
         (429, b"", {"retry-after": "1e9"}),  # thirty years: an hour at most is waited
