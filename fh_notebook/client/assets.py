@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -38,7 +39,8 @@ def save_assets(run: Run, folder: Path) -> list[Path]:
 
 async def _save_all(run: Run, folder: Path) -> list[Path]:
     headers = {"User-Agent": user_agent(), "Accept-Encoding": ACCEPTED}
-    async with httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S, max_redirects=5) as http:
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # nobody learns that it was us again
+    async with httpx.AsyncClient(headers=headers, cookies=cookies, timeout=TIMEOUT_S, max_redirects=5) as http:
         return [await _save(http, asset, folder, number) for number, asset in enumerate(run.assets, 1)]
 
 

@@ -25,6 +25,10 @@ _BAD: Final = frozenset({
 """CPython's own names of what reading a text never needs (docs.python.org, "Audit events table")."""
 
 
+_OF_PATHS: Final = frozenset({"os.symlink", "os.link", "os.chmod", "os.remove", "os.rename", "os.mkdir"})
+"""Those whose first argument is the path that changes."""
+
+
 class Seen(list[str]):
     """What was done while it watched, in a few words each."""
 
@@ -38,6 +42,8 @@ class Seen(list[str]):
             where = args[0] if isinstance(args[0], str | bytes) else None
             if where is not None and not self._is_inside(os.fsdecode(where)):
                 self.append(f"open for writing: {os.fsdecode(where)}")
+        elif event in _OF_PATHS and self._is_inside(os.fsdecode(args[0])):
+            pass
         elif event in _BAD and event not in self.ignore and not _is_import(event) and "<attrs generated" not in repr(args):
             self.append(f"{event}: {args!r}"[:300])
 
