@@ -84,7 +84,7 @@ def _sql(path: Path, *statements: str) -> None:
 
 PICKLE = f"cos\nsystem\n(S'touch /tmp/{TOUCHED}'\ntR.".encode().hex()
 STORES: dict[str, Callable[[Path], object]] = {
-    "pickles for runs": lambda p: _sql(p, f"UPDATE answers SET run = X'{PICKLE}'"),
+    "pickles for runs": lambda p: _sql(p, f"UPDATE answers SET run = CAST(X'{PICKLE}' AS TEXT)"),
     "no JSON": lambda p: _sql(p, "UPDATE answers SET run = '{'"),
     "JSON of another kind": lambda p: _sql(p, "UPDATE answers SET run = '[1, 2]'"),
     "wrong kinds": lambda p: _sql(p, """UPDATE answers SET run = '{"status": 3, "output": {}, "inputs": [], "started_at": {}}'"""),
