@@ -51,7 +51,9 @@ CMD: Final = (
     'curl "https://api.fetchhive.com/v1/workflow/invoke" ^\n  -H "Authorization: Bearer YOUR_API_KEY" ^\n'
     '  -d "{\\"deployment\\": \\"d\\", \\"variant\\": \\"v\\", \\"inputs\\": {\\"a\\": \\"^%PATH^%\\"}}"\n'
 )
-ANSI: Final = "$ curl https://api.fetchhive.com/v1/workflow/invoke --json $'{\"deployment\":\"d\",\"inputs\":{\"a\":\"\\u00e9\\'\"}}'"
+ANSI: Final = (
+    '$ curl https://api.fetchhive.com/v1/workflow/invoke --json $\'{"deployment":"d","inputs":{"a":"\\u00e9\\\'"}}\''
+)
 CELL: Final = """# what is late
 ticket: |
   Parcel is late, {{ name }} says: {{ rows[0]["text"] | x }}
@@ -109,7 +111,9 @@ def _torn(seeds: tuple[str, ...], pieces: tuple[str, ...]) -> st.SearchStrategy[
                     text = text[: at or 1] + piece
         return text[:20_000]
 
-    return st.builds(tear, st.sampled_from((*seeds, "")), steps) | st.lists(st.sampled_from(pieces), max_size=12).map("".join)
+    return st.builds(tear, st.sampled_from((*seeds, "")), steps) | st.lists(st.sampled_from(pieces), max_size=12).map(
+        "".join
+    )
 
 
 def _bodies() -> st.SearchStrategy[dict[str, Any]]:
@@ -147,7 +151,11 @@ def wire(drawn: tuple[int, bytes, dict[str, str]]) -> None:
     verdict = decide(answer)
     assert verdict.verdict in Verdict
     assert 0 <= verdict.wait_s <= 3700  # an hour, and what scatters it
-    for run in (decode_answer(answer, fh.InvokeRequest(deployment="d")), decode_retrieved(answer, request_id="r"), parse_event(raw)):
+    for run in (
+        decode_answer(answer, fh.InvokeRequest(deployment="d")),
+        decode_retrieved(answer, request_id="r"),
+        parse_event(raw),
+    ):
         again = fh.Run.from_dict(json.loads(json.dumps(run.to_dict())))
         assert again.status == run.status
         page = run._repr_html_()

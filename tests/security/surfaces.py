@@ -20,14 +20,22 @@ from fh_notebook.notebook.results import ResultsView
 from tests.notebook.hostile import EVIL, dangers
 from tests.security.corpus import NAMES, OUTPUTS, frame
 
-_INERT = re.compile(r"\w+ (?:aria-[a-z]+|border|scoped|for|data-\w+)=|<(?:i|defs|use|clippath|svg|g|rect|line|text|circle|path|polyline|label)>$|svg |rect |line |text |circle |path |use |clippath |g ")
+_INERT = re.compile(
+    r"\w+ (?:aria-[a-z]+|border|scoped|for|data-\w+)=|<(?:i|defs|use|clippath|svg|g|rect|line|text|circle|path|polyline|label)>$|svg |rect |line |text |circle |path |use |clippath |g "
+)
 """Beside what `dangers` knows of runs: elements and attributes of batches and plots, none of which runs or fetches."""
 
 
 def harms(page: str) -> list[str]:
     """Return what in a page could run or be fetched; our own styles, which say ``!important``, cannot."""
     found = [d for d in dangers(page) if not d.startswith(".fh") or any(sign in d for sign in ("@import", "url("))]
-    return [d for d in found if not _INERT.match(d) or "aria-" not in d.partition("=")[0] and re.search(r" on\w+=| (?:xlink:)?(?:href|src)=(?!#)| style=.*(?:url|expression)", d)]
+    return [
+        d
+        for d in found
+        if not _INERT.match(d)
+        or "aria-" not in d.partition("=")[0]
+        and re.search(r" on\w+=| (?:xlink:)?(?:href|src)=(?!#)| style=.*(?:url|expression)", d)
+    ]
 
 
 VARIANTS = (f"<img src=x onerror={EVIL[:20]}", '" onclick="window.evil=1')

@@ -29,7 +29,9 @@ def _body(entry: Entry) -> bytes:
 
 
 @pytest.mark.parametrize("entry", CALLBACKS, ids=str)
-def test_a_hostile_callback_does_nothing_but_end_a_run(receiver: fh.CallbackReceiver, entry: Entry, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hostile_callback_does_nothing_but_end_a_run(
+    receiver: fh.CallbackReceiver, entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
     """Unsigned it is refused unread; signed it is taken as it is, and the receiver goes on with the next."""
     body = _body(entry)
     assert deliver(receiver, body) == 401

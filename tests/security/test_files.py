@@ -33,7 +33,7 @@ RUN = fh.Run(status="completed", output="hi", deployment="d", variant="v", input
 
 def _is_formula(text: str) -> bool:
     """Whether a spreadsheet would work it out: with what stands before the sign taken off, as spreadsheets do."""
-    bare = text.lstrip(" \t\r\n\u00a0\ufeff\u200b\x00\"“”")
+    bare = text.lstrip(' \t\r\n\u00a0\ufeff\u200b\x00"“”')
     return bare[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠") and not bare[1:].replace(".", "").isdigit()
 
 
@@ -48,18 +48,28 @@ def test_no_export_of_hostile_answers_is_worked_out(tmp_path: Path) -> None:
         cells = [cell for line in csv.reader(file) for cell in line]
     assert len(cells) > 100
     assert [cell for cell in cells if _is_formula(cell)] == []
-    assert sum(formula.strip() in cell for formula in FORMULAS[:6] for cell in cells) >= 6, "nothing of an answer is lost"
+    assert sum(formula.strip() in cell for formula in FORMULAS[:6] for cell in cells) >= 6, (
+        "nothing of an answer is lost"
+    )
     for name in ("b.xlsx", "r.xlsx"):
         with zipfile.ZipFile(tmp_path / name) as book:
             parts = book.namelist()
             sheets = b"".join(book.read(part) for part in parts if "worksheets/" in part)
             related = b"".join(book.read(part) for part in parts if part.endswith(".rels"))
-        assert [part for part in parts if any(word in part for word in ("external", "connections", "vba", "hyperlink"))] == []
+        assert [
+            part for part in parts if any(word in part for word in ("external", "connections", "vba", "hyperlink"))
+        ] == []
         assert b"<f>" not in sheets
         assert b"<hyperlink" not in sheets
         assert b'TargetMode="External"' not in related
         read = openpyxl.load_workbook(tmp_path / name)
-        assert [c.coordinate for sheet in read for line in sheet.iter_rows() for c in line if c.data_type == "f" or c.hyperlink] == []
+        assert [
+            c.coordinate
+            for sheet in read
+            for line in sheet.iter_rows()
+            for c in line
+            if c.data_type == "f" or c.hyperlink
+        ] == []
 
 
 @pytest.fixture
@@ -108,7 +118,12 @@ def test_a_hostile_store_is_read_or_refused_in_words(store: Path, name: str, tmp
     STORES[name](store)
     opened = Store(store, busy_timeout_s=1)
     with watching(inside=tmp_path) as seen:
-        for use in (opened.runs, opened.batches, lambda: opened.keep_run(RUN, "w").result(), lambda: list(opened.every_answer())):
+        for use in (
+            opened.runs,
+            opened.batches,
+            lambda: opened.keep_run(RUN, "w").result(),
+            lambda: list(opened.every_answer()),
+        ):
             try:
                 use()
             except FetchHiveError as refused:
@@ -148,7 +163,9 @@ def _bomb(size: int) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     first = packer.compress(b"0" * block) + packer.flush(zlib.Z_FULL_FLUSH)
     same = packer.compress(b"0" * block) + packer.flush(zlib.Z_FULL_FLUSH)
-    return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + first + same * (size // block - 1) + packer.flush() + b"\x00" * 8
+    return (
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + first + same * (size // block - 1) + packer.flush() + b"\x00" * 8
+    )
 
 
 def test_a_packed_table_that_grows_past_the_bound_is_refused(tmp_path: Path) -> None:
@@ -229,9 +246,23 @@ def test_assets_with_hostile_names_stay_in_their_folder(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_text("mine")
     (folder / "passwd").symlink_to(outside)
-    names = [entry.value for entry in NAMES] + ["../../passwd", "..\\..\\passwd", "/etc/passwd", ".bashrc", "CON", "a/../../b", "", ".", ".."]
+    names = [entry.value for entry in NAMES] + [
+        "../../passwd",
+        "..\\..\\passwd",
+        "/etc/passwd",
+        ".bashrc",
+        "CON",
+        "a/../../b",
+        "",
+        ".",
+        "..",
+    ]
     with Server(lambda _: _http(b"content", "set-cookie: a=b")) as server:
-        output = {"assets": [{"file_url": f"http://127.0.0.1:{server.port}/x/..%2f..%2fy", "file_name": name} for name in names]}
+        output = {
+            "assets": [
+                {"file_url": f"http://127.0.0.1:{server.port}/x/..%2f..%2fy", "file_name": name} for name in names
+            ]
+        }
         fh.configure(api_key="fhk_neverforanasset")
         saved = run_of(output).save_assets(folder)
     assert len(saved) == len(names)
@@ -246,17 +277,25 @@ def test_assets_with_hostile_names_stay_in_their_folder(tmp_path: Path) -> None:
 def test_no_redirect_is_followed_with_the_key(tmp_path: Path) -> None:
     """A call's redirect is a failed run; an asset's is looked at first, and goes neither to a file nor to plain http elsewhere."""
     with Server(lambda _: _http(b"never")) as other:
-        places = {"call": f"http://127.0.0.1:{other.port}/v1/workflow/invoke", "file": "file:///etc/passwd", "plain": "http://evil.example/x"}
+        places = {
+            "call": f"http://127.0.0.1:{other.port}/v1/workflow/invoke",
+            "file": "file:///etc/passwd",
+            "plain": "http://evil.example/x",
+        }
 
         def answer(path: str) -> bytes:
             place = places.get(path.strip("/"), places["call"])
             return _http(b"", f"location: {place}", status="307 Temporary Redirect")
 
         with Server(answer) as server:
-            run = fh.Client(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="fhk_redirected").invoke("d", variant="v")
+            run = fh.Client(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="fhk_redirected").invoke(
+                "d", variant="v"
+            )
             assert run.status in ("failed", "unknown")
             for name in ("file", "plain"):
-                asset = fh.Run(status="completed", output={"assets": [{"file_url": f"http://127.0.0.1:{server.port}/{name}"}]})
+                asset = fh.Run(
+                    status="completed", output={"assets": [{"file_url": f"http://127.0.0.1:{server.port}/{name}"}]}
+                )
                 with pytest.raises(FetchHiveError, match="not https"):
                     asset.save_assets(tmp_path)
         assert other.asked == []

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.long
 KEY = "fhk_0123456789abcdef"
 DESCRIPTION = yaml.safe_load((Path(__file__).parent / "hive.openapi.yaml").read_text("utf-8"))
 OPERATIONS = [(path, method) for path, methods in DESCRIPTION["paths"].items() for method in methods]
-EXAMPLES = 150
+EXAMPLES = 40
 """Of each operation and mode."""
 
 
@@ -48,7 +48,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 def _judge(response: Any, asked: str) -> None:
     """Whether an answer is one of the contract: never a 500 by accident, and every error in its words."""
     assert response.status_code < 500, asked
-    assert response.headers["content-type"] == "application/json", asked
+    assert response.headers["content-type"] == ["application/json"], asked
     said = json.loads(response.content)
     if response.status_code >= 400:
         assert {"error", "message", "error_code"} <= set(said), asked
@@ -60,7 +60,7 @@ def _judge(response: Any, asked: str) -> None:
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=[path for path, _ in OPERATIONS])
 def test_each_odd_request_has_an_answer_of_the_contract(url: str, path: str, method: str, mode: str) -> None:
     """What fits the description and what does not, with the key: a run, or an error with its code; never a 500."""
-    import schemathesis
+    schemathesis = pytest.importorskip("schemathesis", reason="pip install -e '.[fuzz]'")
     from schemathesis import GenerationMode
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
@@ -73,7 +73,9 @@ def test_each_odd_request_has_an_answer_of_the_contract(url: str, path: str, met
     def ask(case: Any) -> None:
         nonlocal asked
         asked += 1
-        response = case.call(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, allow_redirects=False, timeout=30)
+        response = case.call(
+            base_url=url, headers={"Authorization": f"Bearer {KEY}"}, allow_redirects=False, timeout=30
+        )
         _judge(response, case.as_curl_command())
         checks = [not_a_server_error, status_code_conformance, response_schema_conformance]
         case.validate_response(response, checks=checks)

@@ -29,7 +29,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path
         for name, value in environment.settings(folder).items():
             patch.setenv(name, value)
         try:
-            return {name: page for pages in (of_cells(), of_widgets(), of_batches(folder)) for name, page in pages}, folder
+            return {
+                name: page for pages in (of_cells(), of_widgets(), of_batches(folder)) for name, page in pages
+            }, folder
         finally:
             session.reset()
 

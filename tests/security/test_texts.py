@@ -84,7 +84,9 @@ def test_a_hostile_snippet_is_parsed_and_never_executed(entry: Entry) -> None:
 def test_a_hostile_name_stays_a_name(entry: Entry, tmp_path: Path) -> None:
     """Of a deployment, a variant and a Start variable: kept in a catalogue and read again, as it was, in its own file."""
     name = entry.value
-    made = fh.Deployment(name, variants=[name], inputs={name: fh.text(description=name, default=name)}, description=name)
+    made = fh.Deployment(
+        name, variants=[name], inputs={name: fh.text(description=name, default=name)}, description=name
+    )
     with watching(inside=tmp_path) as seen:
         file = made.save(tmp_path / "fetchhive.yaml")
         again = read_catalog(file.read_text("utf-8"))
@@ -109,7 +111,9 @@ def test_a_runaway_pattern_ends_and_says_so() -> None:
             deployment.complete({"t": "a" * 60 + "!", "a" * 60 + "!": "x"})
 
 
-@pytest.mark.parametrize(("pattern", "text"), [("^a+$", "aa"), ("[A-Z]{2}-[0-9]+", "AB-1"), ("^(x|y)*$", "xyx"), ("(?i)AbC?", "xabx")])
+@pytest.mark.parametrize(
+    ("pattern", "text"), [("^a+$", "aa"), ("[A-Z]{2}-[0-9]+", "AB-1"), ("^(x|y)*$", "xyx"), ("(?i)AbC?", "xabx")]
+)
 def test_a_sane_pattern_is_found_as_python_finds_it(pattern: str, text: str) -> None:
     """Either way of matching says the same of the same pattern."""
     assert found(pattern, text)
@@ -126,6 +130,12 @@ def test_every_entry_says_what_must_not_happen() -> None:
     """In the words of the list, and each word is said of something."""
     from tests.security import corpus
 
-    entries = [e for name in dir(corpus) if name.isupper() for e in (getattr(corpus, name) if isinstance(getattr(corpus, name), tuple) else ()) if isinstance(e, Entry)]
+    entries = [
+        e
+        for name in dir(corpus)
+        if name.isupper()
+        for e in (getattr(corpus, name) if isinstance(getattr(corpus, name), tuple) else ())
+        if isinstance(e, Entry)
+    ]
     assert len(entries) > 120
     assert {word for entry in entries for word in entry.never} <= set(FORBIDDEN)

@@ -44,7 +44,12 @@ class Seen(list[str]):
                 self.append(f"open for writing: {os.fsdecode(where)}")
         elif event in _OF_PATHS and self._is_inside(os.fsdecode(args[0])):
             pass
-        elif event in _BAD and event not in self.ignore and not _is_import(event) and "<attrs generated" not in repr(args):
+        elif (
+            event in _BAD
+            and event not in self.ignore
+            and not _is_import(event)
+            and "<attrs generated" not in repr(args)
+        ):
             self.append(f"{event}: {args!r}"[:300])
 
     def _is_inside(self, path: str) -> bool:
