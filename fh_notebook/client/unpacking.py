@@ -1,8 +1,8 @@
 """Whether what a server packed may be unpacked at all.
 
-Rule of this file: an answer is packed once, in one of the two ways that were asked for. httpx unpacks whatever is named,
-also several times over; packed twice, ten kilobytes are ten gigabytes, and no limit that counts what comes out can stop
-that within one piece.
+Rule of this file: an answer is packed once, in one of the two ways that were asked for. httpx unpacks whatever is
+named, also several times over; packed twice, ten kilobytes are ten gigabytes, and no limit that counts what comes out
+can stop that within one piece.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ VALUES: Final = (
 def _torn(seeds: tuple[str, ...], pieces: tuple[str, ...]) -> st.SearchStrategy[str]:
     """Real texts with parts cut out, said twice, put elsewhere, and pieces that mean something put between."""
     steps = st.lists(
-        st.tuples(st.sampled_from("cut insert twice swap end".split()), st.integers(0, 2000), st.integers(0, 60),
+        st.tuples(st.sampled_from(["cut", "insert", "twice", "swap", "end"]), st.integers(0, 2000), st.integers(0, 60),
                   st.sampled_from(pieces) | st.text(max_size=4)), max_size=9)  # fmt: skip
 
     def tear(start: str, todo: list[tuple[str, int, int, str]]) -> str:

@@ -33,8 +33,10 @@ def harms(page: str) -> list[str]:
         d
         for d in found
         if not _INERT.match(d)
-        or "aria-" not in d.partition("=")[0]
-        and re.search(r" on\w+=| (?:xlink:)?(?:href|src)=(?!#)| style=.*(?:url|expression)", d)
+        or (
+            "aria-" not in d.partition("=")[0]
+            and re.search(r" on\w+=| (?:xlink:)?(?:href|src)=(?!#)| style=.*(?:url|expression)", d)
+        )
     ]
 
 
