@@ -41,6 +41,7 @@ def harms(page: str) -> list[str]:
 
 
 VARIANTS = (f"<img src=x onerror={EVIL[:20]}", '" onclick="window.evil=1')
+LIGHT = [entry for entry in OUTPUTS if "memory over a bound" not in entry.never]
 SHORT = [entry.value for entry in OUTPUTS if isinstance(entry.value, str) and len(entry.value) < 5_000]
 
 
@@ -90,9 +91,9 @@ def of_widgets() -> Iterator[tuple[str, str]]:
     for place, text in _html_of(form.widget):
         yield f"a form's {place}", text
     view = ResultsView(deployment=EVIL)
-    view.begin([EVIL, *(f"{entry} {EVIL[:40]}" for entry in OUTPUTS)])
+    view.begin([EVIL, *(f"{entry} {EVIL[:40]}" for entry in LIGHT)])
     view.show(0, run_of(None, status="failed", error=EVIL, error_code=EVIL))
-    for index, entry in enumerate(OUTPUTS, 1):
+    for index, entry in enumerate(LIGHT, 1):
         view.show(index, run_of(entry.value))
     view.stopped(EVIL)
     every = dict.fromkeys(name for column in view._columns if column._forms for _, name in column._forms.options)

@@ -26,6 +26,14 @@ CPU_S = 10.0
 """Of processor time, which other processes do not lengthen: a reader takes milliseconds of it."""
 
 
+def _tiered(entries: tuple[Entry, ...]) -> list[Any]:
+    """The large ones, which are weighed, take the long tier."""
+    return [
+        pytest.param(e, id=str(e), marks=[pytest.mark.long] if "memory over a bound" in e.never else [])
+        for e in entries
+    ]
+
+
 def _read(entry: Entry, read: Any) -> tuple[Any, str]:
     """Return what came of reading, and the words of a refusal; fail if anything happened that never may."""
     weighed = "memory over a bound" in entry.never
@@ -52,7 +60,7 @@ def _read(entry: Entry, read: Any) -> tuple[Any, str]:
     return made, words
 
 
-@pytest.mark.parametrize("entry", CATALOGUES, ids=str)
+@pytest.mark.parametrize("entry", _tiered(CATALOGUES))
 def test_a_hostile_catalogue_is_read_or_refused_and_nothing_else(entry: Entry) -> None:
     """No object is built, no program run, no memory and no time lost; a ``$ref`` fetches nothing."""
     known, words = _read(entry, read_catalog)
@@ -66,7 +74,7 @@ def test_a_hostile_catalogue_is_read_or_refused_and_nothing_else(entry: Entry) -
         assert seen == []
 
 
-@pytest.mark.parametrize("entry", SNIPPETS, ids=str)
+@pytest.mark.parametrize("entry", _tiered(SNIPPETS))
 def test_a_hostile_snippet_is_parsed_and_never_executed(entry: Entry) -> None:
     """Nothing is run, opened or asked for, and a key that stands in it is in no word of ours."""
     _read(entry, looks_like_snippet)
