@@ -41,7 +41,8 @@ class PlainLoader(yaml.SafeLoader):
     def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 - as in the base class
         """Refuse what no input needs before it is read to its end: its cost grows with the square of its depth."""
         if self.flow_level >= MAX_DEPTH:
-            raise yaml.scanner.ScannerError(None, None, f"more than {MAX_DEPTH} brackets are open", self.get_mark())
+            told = "something is nested too deep to be read"
+            raise yaml.scanner.ScannerError(None, None, told, self.get_mark())
         super().fetch_flow_collection_start(TokenClass)
 
     def compose_node(self, parent: Any, index: Any) -> Any:

@@ -99,9 +99,9 @@ STORES: dict[str, Callable[[Path], object]] = {
     "JSON of another kind": lambda p: _sql(p, "UPDATE answers SET run = '[1, 2]'"),
     "wrong kinds": lambda p: _sql(p, """UPDATE answers SET run = '{"status": 3, "output": {}, "inputs": [], "started_at": {}}'"""),
     "deep JSON": lambda p: _sql(p, f"UPDATE answers SET run = '{'[' * 50_000}'"),
-    "a trigger": lambda p: _sql(p, "CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM answers; END"),
-    "a trigger that needs an extension": lambda p: _sql(p, "CREATE TRIGGER t AFTER INSERT ON answers BEGIN SELECT load_extension('/tmp/x.so'); END"),
-    "a trigger that writes a file": lambda p: _sql(p, f"CREATE TRIGGER t AFTER INSERT ON answers BEGIN SELECT writefile('/tmp/{TOUCHED}', 'x'); END"),
+    "a trigger": lambda p: _sql(p, "CREATE TRIGGER hostile AFTER INSERT ON answers BEGIN DELETE FROM answers; END"),
+    "a trigger that needs an extension": lambda p: _sql(p, "CREATE TRIGGER hostile AFTER INSERT ON answers BEGIN SELECT load_extension('/tmp/x.so'); END"),
+    "a trigger that writes a file": lambda p: _sql(p, f"CREATE TRIGGER hostile AFTER INSERT ON answers BEGIN SELECT writefile('/tmp/{TOUCHED}', 'x'); END"),
     "a view for a table": lambda p: _sql(p, "ALTER TABLE answers RENAME TO kept", "CREATE VIEW answers AS SELECT * FROM kept"),
     "a runaway view": lambda p: _sql(
         p, "DROP TABLE answers", "CREATE VIEW answers AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 100) SELECT x AS id FROM c"),
@@ -298,3 +298,28 @@ def test_no_redirect_is_followed_with_the_key(tmp_path: Path) -> None:
                     asset.save_assets(tmp_path)
         assert other.asked == []
     assert list(tmp_path.glob("*passwd*")) == []
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_hostile_handed_over_batch_is_opened_or_refused_in_words(name: str, tmp_path: Path) -> None:
+    """A ``.fhb`` file is a stranger's store: the same corpus, opened as a person opens it."""
+    hive = fh.local.LocalHive()
+
+    @hive.workflow("d", variant="v")
+    def shout(text: str) -> str:
+        return text.upper()
+
+    file = tmp_path / "theirs.fhb"
+    fh.batch([{"text": "a"}], "d", variants=["v"], client=hive.client(), progress=False).to_fhb(file)
+    try:
+        STORES[name](file)
+    except sqlite3.Error:
+        pytest.fail(f"the corpus cannot make a .fhb with {name}")
+    with watching(inside=tmp_path) as seen:
+        try:
+            shown = fh.open_batch(file)
+            assert repr(shown)
+        except FetchHiveError as refused:
+            assert str(refused)
+    assert seen == []
+    assert not Path("/tmp", TOUCHED).exists()
