@@ -261,8 +261,17 @@ def _by_its_index(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text_of(path: Path) -> str:
-    content = path.read_bytes()
-    return (gzip.decompress(content) if path.name.lower().endswith(".gz") else content).decode("utf-8-sig")
+    if not path.name.lower().endswith(".gz"):
+        return path.read_bytes().decode("utf-8-sig")
+    with gzip.open(path) as packed:
+        content = packed.read(MAX_UNPACKED_BYTES + 1)
+    if len(content) > MAX_UNPACKED_BYTES:
+        raise InputError(f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MiB; unpack it first, if it is meant so")
+    return content.decode("utf-8-sig")
+
+
+MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
+"""A packed file of some kilobytes can be a thousand times as large as it looks."""
 
 
 def _separator(path: Path, text: str) -> str:

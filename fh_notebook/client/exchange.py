@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import httpx
 
 from fh_notebook.client.transport import user_agent
+from fh_notebook.client.unpacking import ACCEPTED, is_packed
 from fh_notebook.contract.models import Answer
 from fh_notebook.values import Secret, redact
 
@@ -164,7 +165,7 @@ def _headers_of(url: str) -> tuple[tuple[bytes, bytes], ...]:
         (b"Host", _address(url).netloc),
         (b"User-Agent", user_agent().encode("ascii")),
         (b"Accept", b"application/json"),
-        (b"Accept-Encoding", b"gzip, deflate"),
+        (b"Accept-Encoding", ACCEPTED.encode("ascii")),
     )
 
 
@@ -209,7 +210,7 @@ async def _read(response: httpx.Response, headers: dict[str, str], limit: int) -
     if declared.isdecimal() and int(declared[:20]) > limit:
         return None
     chunks, size = [], 0
-    packed = "content-encoding" in headers
+    packed = is_packed(headers.get("content-encoding", ""))
     async for chunk in response.aiter_bytes() if packed else response.stream:  # type: ignore[union-attr]  # async here
         size += len(chunk)
         if size > limit:

@@ -15,6 +15,10 @@ import yaml
 __all__ = ["PlainLoader", "compose", "name_of", "trouble_of"]
 
 
+MAX_DEPTH: Final = 500
+"""Brackets within each other: deeper ones end in a `RecursionError` anyway, and two hundred thousand took seconds."""
+
+
 class PlainLoader(yaml.SafeLoader):
     """YAML that builds only what JSON can say: the 1.2 core words, no dates, no anchors, no repeated keys."""
 
@@ -33,6 +37,13 @@ class PlainLoader(yaml.SafeLoader):
             said = "a line that begins with '%' is read by nobody; leave it out, or put the text in quotes"
             raise yaml.scanner.ScannerError(None, None, said, token.start_mark)
         return token
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 - as in the base class
+        """Refuse what no input needs before it is read to its end: its cost grows with the square of its depth."""
+        if self.flow_level >= MAX_DEPTH:
+            told = "something is nested too deep to be read"
+            raise yaml.scanner.ScannerError(None, None, told, self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Return the next node; refuse an alias, and what would take characters away from a text."""

@@ -30,7 +30,7 @@ from fh_notebook.values import Secret, redact
 __all__ = ["Snippet", "looks_like_snippet", "parse_snippet", "to_curl", "to_python"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Snippet:
     """What a pasted Code Snippet says.
 
@@ -47,6 +47,10 @@ class Snippet:
     """The address called, without any query or login; empty for a body alone."""
     ignored: tuple[str, ...] = ()
     """Fields of the body that a workflow call is not known to take, and that are not in `request`."""
+
+    def __repr__(self) -> str:
+        # A key may have slipped to anywhere in what was pasted.
+        return redact(f"Snippet({self.request!r}, {self.deployment!r}, url={self.url!r}, ignored={self.ignored!r})")
 
 
 _CURL: Final = re.compile(r"^[ \t]*(?:[$%>][ \t]+)?(?=curl(?:\.exe)?[ \t\u00a0\\^])", re.MULTILINE)
@@ -190,6 +194,8 @@ def _address(call: CurlCall) -> str:
         many = "more than one address" if call.urls else "no address"
         raise SnippetError(f"the command has {many}; paste the snippet as the dialog gives it")
     url = _bare(call.urls[0].text)
+    if redact(url) != url:
+        raise SnippetError("a key stands in the address; paste the snippet as the dialog gives it")
     for part, refusal in _OTHERS.items():
         if part in f"{url}/":
             raise SnippetError(refusal)

@@ -1,9 +1,10 @@
-"""Validation by the library `jsonschema`, imported at the first use and bent in four places.
+"""Validation by the library `jsonschema`, imported at the first use and bent in five places.
 
 - Nothing is fetched: a ``$ref`` that points outside of the schema is an error of the schema.
 - A missing and an unknown name are each an error of their own, at their own path; the library lumps them together.
 - Any mapping is an object and any tuple a list, as for the encoder that will write them.
 - ``uniqueItems`` takes linear time; the library's takes quadratic time on lists of objects.
+- A pattern is matched within a time limit (:mod:`~fh_notebook.contract.patterns`).
 
 The formats that are checked do not depend on which optional packages happen to be installed.
 """
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.explain import explain
+from fh_notebook.contract.patterns import TooSlow, keywords, unnamed
 from fh_notebook.contract.plain_schema import is_plain
 from fh_notebook.contract.spell import short
 
@@ -112,6 +114,8 @@ def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: st
 def _why(broken: Exception) -> str:
     if isinstance(broken, RecursionError):
         return "something is nested too deep, or the schema refers to itself without end"
+    if isinstance(broken, TooSlow):
+        return str(broken)
     if isinstance(broken, TypeError):
         return "a name or a value is none of JSON's"
     if isinstance(broken, ValueError | ArithmeticError):
@@ -157,18 +161,19 @@ def _bent(name: str) -> type[Validator]:
     from jsonschema import validators
 
     kind = getattr(jsonschema, name)
-    original = kind.VALIDATORS["additionalProperties"]
+    matching = keywords()
     types = {
         "array": lambda _, value: isinstance(value, list | tuple),
         "object": lambda _, value: isinstance(value, Mapping),
     }
-    keywords = {
-        "additionalProperties": lambda *args: _additional(original, *args),
+    bends = {
+        **matching,
+        "additionalProperties": lambda *args: _additional(matching["additionalProperties"], *args),
         "required": _required,
         "uniqueItems": _unique,
     }
     extend: Callable[..., type[Validator]] = validators.extend  # untyped in the stubs
-    return extend(kind, keywords, type_checker=kind.TYPE_CHECKER.redefine_many(types))
+    return extend(kind, bends, type_checker=kind.TYPE_CHECKER.redefine_many(types))
 
 
 def _required(validator: Validator, names: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -190,14 +195,7 @@ def _additional(
         return found
     if not isinstance(instance, Mapping):
         return ()
-    known = schema.get("properties", {})
-    patterns = [re.compile(p) for p in schema.get("patternProperties", {})]
-    # A name that is not a string is told by json_problems.
-    return (
-        ValidationError("", path=[name])
-        for name in instance
-        if isinstance(name, str) and name not in known and not any(p.search(name) for p in patterns)
-    )
+    return (ValidationError("", path=[name]) for name in unnamed(instance, schema))
 
 
 def _unique(validator: Validator, rule: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from fh_notebook.contract.catalog import near_name
 from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.patterns import TooSlow, found
 from fh_notebook.contract.spell import FORMATS, path_text, short
 from fh_notebook.notebook.template import braced
 
@@ -70,7 +71,10 @@ def slips_of_names(names: Iterable[str], deployment: Deployment) -> list[str]:
     given = list(names)
     patterns = deployment.inputs.get("patternProperties", {})
     left = [name for name in deployment.variable_names if name not in given]
-    strange = [n for n in given if n not in deployment.variable_names and not any(re.search(p, n) for p in patterns)]
+    try:
+        strange = [n for n in given if n not in deployment.variable_names and not any(found(p, n) for p in patterns)]
+    except TooSlow:
+        return []  # the check of the inputs says so
     near = ((name, near_name(name, left)) for name in strange)
     return [
         f"{path_text([name])}: no such variable is known; did you mean {short(close)}? "

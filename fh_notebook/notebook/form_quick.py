@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import json_problems
+from fh_notebook.contract.patterns import TooSlow, found
 from fh_notebook.notebook.form_options import same
 
 __all__ = ["surely_fits"]
@@ -67,8 +68,8 @@ def _size(kind: type[str] | type[list[Any]], compare: Callable[[int, Any], bool]
 
 def _pattern(value: Any, limit: Any, _: Any) -> bool:
     try:
-        return not isinstance(value, str) or re.search(limit, value) is not None
-    except (re.error, TypeError, RecursionError):
+        return not isinstance(value, str) or found(limit, value)
+    except (re.error, TypeError, RecursionError, TooSlow):
         return False
 
 
