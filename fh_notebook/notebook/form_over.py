@@ -267,7 +267,7 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
 
 
 _ASKED: Final = {"rows", "deployment", "variants", "inputs", "repeats", "client"}
-_HOW_IT_RUNS: Final = {"wait", "dry_run"}
+_HOW_IT_RUNS: Final = {"wait", "dry_run", "dask", "parts"}
 
 
 def _as_by_default() -> dict[str, Any]:
