@@ -120,7 +120,12 @@ def test_the_lines_for_a_shell_are_right() -> None:
     bash = "\n".join(text for kind, text in BLOCKS if kind == "bash")
     assert subprocess.run(["bash", "-n"], input=bash, text=True, capture_output=True).stderr == ""
     [table] = re.findall(r"\| extra \|.*?\n\n", README, re.DOTALL)
-    assert set(re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|$)", table, re.MULTILINE)) == extras - {"test", "lint", "docs", "fuzz"}
+    assert set(re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|$)", table, re.MULTILINE)) == extras - {
+        "test",
+        "lint",
+        "docs",
+        "fuzz",
+    }
 
 
 def test_the_picture_is_there_and_light() -> None:
