@@ -109,7 +109,7 @@ def test_holms_correction_is_that_of_statsmodels(ps: list[float]) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(PS)
 def test_holms_correction_is_that_of_statsmodels_for_many(ps: list[float]) -> None:
     """The same, of more examples."""
