@@ -6,6 +6,7 @@ was called before, unless ``fresh=True`` says so.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -39,7 +40,7 @@ class Again(Protocol):
         ...
 
 
-class ManyScores:
+class ManyScores(ABC):
     """The part of a comparison that scores. Whoever has it calls `_begin`, and gives `_take` and `_sibling`."""
 
     scorer: str
@@ -52,13 +53,13 @@ class ManyScores:
         self._scores: dict[str, Score] = {self.scorer: score}
         self._others: dict[str, Any] = {}
 
+    @abstractmethod
     def _take(self, taken: Any) -> None:
         """Show what was scored; the comparison that mixes this in says how."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sibling(self, taken: Any) -> Any:
         """Return a comparison of the same kind by another score; it, too, is the mixing class's to make."""
-        raise NotImplementedError
 
     def add_score(self, score: Any, *, name: str | None = None, version: str | int | None = None) -> Any:
         """Score the same runs by one more scorer, and return the comparison itself.
