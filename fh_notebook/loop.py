@@ -229,7 +229,8 @@ async def briefly(work: Awaitable[object], timeout_s: float) -> None:
         await work
 
     def run_work() -> None:
-        asyncio.run(all_of_it())
+        with asyncio.Runner() as runner:  # nest_asyncio's asyncio.run would never close its loop
+            runner.run(all_of_it())
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             here.call_soon_threadsafe(ended.set)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 
 import pytest
@@ -28,10 +30,30 @@ async def _fail() -> None:
 
 
 @pytest.fixture(params=["thread", "nested"])
-def door(request: pytest.FixtureRequest) -> str:
+def door(request: pytest.FixtureRequest) -> Iterator[str]:
     """Both doors: the marked subset of tests that must hold in either."""
-    fh.configure(loop=request.param)
-    return str(request.param)
+    with _asyncio_as_it_was():
+        fh.configure(loop=request.param)
+        yield str(request.param)
+
+
+@contextlib.contextmanager
+def _asyncio_as_it_was() -> Iterator[None]:
+    """Take back what the nested door changes in asyncio for the whole process: other tests run in it, too."""
+    policy, running = type(asyncio.get_event_loop_policy()), asyncio.SelectorEventLoop
+    changed = [asyncio, asyncio.tasks, asyncio.futures, asyncio.events, policy, *running.__mro__[:-1]]
+    if tornado := sys.modules.get("tornado.concurrent"):
+        changed.append(tornado)
+    before = [dict(vars(where)) for where in changed]
+    try:
+        yield
+    finally:
+        for where, names in zip(changed, before, strict=True):
+            for name in vars(where).keys() - names.keys():
+                delattr(where, name)
+            for name, value in names.items():
+                if vars(where)[name] is not value:
+                    setattr(where, name, value)
 
 
 def test_a_blocking_function_returns_what_the_coroutine_returns(door: str) -> None:
@@ -52,6 +74,38 @@ def test_a_blocking_call_works_inside_somebody_elses_running_loop(door: str) -> 
         return loop.run(_double(4))
 
     assert asyncio.run(cell()) == 8
+
+
+def test_nothing_stays_open_where_asyncio_is_patched() -> None:
+    """`nest_asyncio` replaces `asyncio.run` by one that never closes its loop; a hive's loop is closed all the same."""
+    script = """
+import gc
+try:
+    import nest_asyncio2 as nesting
+except ImportError:
+    import nest_asyncio as nesting
+from fh_notebook import loop
+from fh_notebook.local import LocalHive
+nesting.apply()
+async def work():
+    pass
+async def last_words():
+    await loop.briefly(work(), 20)
+loop.run(last_words())
+hive = LocalHive()
+@hive.workflow("echo", variant="v")
+def echo(text):
+    return text
+with hive.client() as client:
+    print(client.invoke("echo", variant="v", inputs={"text": "a"}).output)
+hive.close()
+del hive, client
+gc.collect()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
 
 
 def test_several_threads_enter_at_once() -> None:

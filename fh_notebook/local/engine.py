@@ -98,7 +98,8 @@ class Engine:
 
     def _run(self, ready: threading.Event) -> None:
         try:
-            asyncio.run(self._main(ready))
+            with asyncio.Runner() as runner:  # nest_asyncio's asyncio.run would never close its loop
+                runner.run(self._main(ready))
         finally:
             ready.set()
 
