@@ -100,6 +100,7 @@ def test_start_hands_on_the_command_with_the_notebook_as_first_page() -> None:
     assert done.stdout == expected
 
 
+@pytest.mark.long
 def test_jupyterlab_opens_the_quickstart(tmp_path: Path) -> None:
     """A JupyterLab that was started through ``start`` sends a visitor of ``/`` to the notebook."""
 

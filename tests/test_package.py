@@ -80,6 +80,7 @@ def _modules() -> list[str]:
     return [m.name for m in pkgutil.walk_packages([str(ROOM)], "fh_notebook.") if "_notebooks" not in m.name]
 
 
+@pytest.mark.long
 def test_public_functions_survive_the_import_of_every_module_in_both_orders() -> None:
     """No room hides a public function: after importing everything, in either order, each name is still callable."""
     for order in ("", "reversed"):

@@ -530,6 +530,7 @@ def test_a_missing_library_is_one_line_with_the_cure(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_more_rows_than_a_sheet_holds_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     """With what takes them; exactly as many as it holds are not."""
     source = Parts(iter, Counts(planned=1_048_576 + 5, pending=5))
@@ -569,9 +570,9 @@ def test_equal_tables_are_equal_files(tmp_path: Path, ending: str, write: Any) -
     # Parquet gathers 16 MB for a row group.
     [
         ("csv", to_csv, 200, 6),
-        ("xlsx", to_excel, 200, 6),
+        pytest.param("xlsx", to_excel, 200, 6, marks=pytest.mark.long),
         ("jsonl", to_jsonl, 200, 6),
-        ("parquet", to_parquet, 10_000, 12),
+        pytest.param("parquet", to_parquet, 10_000, 12, marks=pytest.mark.long),
     ],
 )
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, ending: str, write: Any, letters: int, few: int) -> None:

@@ -79,7 +79,7 @@ def _kept(store: Any) -> int:
     return sum(len(store.answers_of_batch(record.name)) for record in store.batches())
 
 
-@pytest.mark.parametrize("answers", [1, 40, 90])
+@pytest.mark.parametrize("answers", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 90))])
 def test_a_kill_at_any_time_costs_at_most_what_was_in_flight(tmp_path: Path, answers: int) -> None:
     """Under load, at whatever instant: 0 answers lost, 0 calls repeated, at most 8 unknown."""
     shouting = Shouting(latency_s=0.005)
@@ -134,6 +134,7 @@ def test_what_is_answered_between_the_look_and_the_start_is_not_called() -> None
     assert late.counts == Counts(planned=5, done=5, reused=5)
 
 
+@pytest.mark.long
 def test_what_another_kernel_has_out_is_waited_for_and_becomes_unknown_with_it(tmp_path: Path) -> None:
     """While the other lives its job is its own; killed, the job may have run, and is not called."""
     with Held().freed() as held, held.hive.serve() as server:

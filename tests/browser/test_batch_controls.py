@@ -114,6 +114,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, h
     assert "cancelled; what is finished is kept" in shown["text/html"]
 
 
+@pytest.mark.long
 def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, hive: PacedHive) -> None:
     """Somebody else opens the saved file: the bar has its parts and its colours, without a style sheet."""
     with hive.serve() as server:

@@ -165,6 +165,7 @@ CELLS = (
 )
 
 
+@pytest.mark.long
 def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
     """Readable in both themes, at 400 and at 1,600 pixels: what is too wide scrolls inside of the output."""
     lab.open(*CELLS)

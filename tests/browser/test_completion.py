@@ -109,6 +109,7 @@ _WARM = """async () => {
 }"""
 
 
+@pytest.mark.long
 def test_several_candidates_are_narrowed_by_typing(lab: Lab) -> None:
     """The popup stays while a word is typed, and has the types beside the words."""
     lab.open(SETUP, "%%fetchhive support-triage --▮")

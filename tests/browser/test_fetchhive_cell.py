@@ -83,6 +83,7 @@ def test_a_cell_runs_and_shows_its_answers_side_by_side(lab: Lab, hive_url: str)
     assert lab.external == []
 
 
+@pytest.mark.long
 def test_hostile_output_is_inert(lab: Lab, hive_url: str) -> None:
     """A model that answers with a script, a picture and control characters shows them as text, and runs nothing."""
     lab.open(

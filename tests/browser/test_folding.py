@@ -92,6 +92,7 @@ def test_long_outputs_are_folded_and_open_with_a_click(lab: Lab, url: str) -> No
     assert lab.external == []
 
 
+@pytest.mark.long
 def test_folds_work_in_a_saved_notebook_and_in_nbconvert(lab: Lab, url: str, tmp_path) -> None:
     """Without a kernel and without trust, JupyterLab shows the fold; nbconvert's page has it too; the text twin is short."""
     lab.open(SETUP.format(url=url), *CELLS)

@@ -209,6 +209,7 @@ def test_every_kind_of_field_has_a_name_in_chromiums_accessibility_tree(lab: Lab
     pictures(lab, "kinds", form, height=3600)
 
 
+@pytest.mark.long
 def test_a_whole_schema_that_is_true_or_false_is_a_form(lab: Lab, hive: FormHive) -> None:
     """Any JSON object, checked as it is typed; or nothing to fill in, and Run."""
     form = _form(lab, "open")
@@ -228,6 +229,7 @@ def test_a_whole_schema_that_is_true_or_false_is_a_form(lab: Lab, hive: FormHive
     assert hive.got[-1] == {}
 
 
+@pytest.mark.long
 def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive) -> None:
     """A person decides: the form says whom it waits for, and Run can be pressed again meanwhile."""
     form = _form(lab, "later")
@@ -274,6 +276,7 @@ def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive
     assert "({'at last': 40}, 40)" in _read(lab, "over-read")
 
 
+@pytest.mark.long
 def test_a_form_grows(lab: Lab, hive: FormHive) -> None:
     """From a name alone to a form that runs: a variable, then a pasted snippet."""
     form = _form(lab, "grow")
@@ -314,6 +317,7 @@ def test_no_secret_is_saved_with_the_widgets(lab: Lab, hive: FormHive) -> None:
         assert secret not in saved
 
 
+@pytest.mark.long
 def test_nbconverts_page_shows_the_last_state_offline(lab: Lab) -> None:
     """What was saved is read without a kernel, a network or a script: what was typed and what came, once."""
     from nbconvert import HTMLExporter

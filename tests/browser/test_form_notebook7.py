@@ -22,6 +22,7 @@ def hive() -> Iterator[FormHive]:
     hive.hold.set()
 
 
+@pytest.mark.long
 def test_a_form_is_run_and_cancelled(lab: Lab, hive: FormHive) -> None:
     """Typed into, run, cancelled while a cell runs; the next cell has what came."""
     lab.place = "notebooks"

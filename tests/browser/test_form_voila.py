@@ -61,6 +61,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"Voila did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
+@pytest.mark.long
 def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
     """It is typed into, run, and shows what came; the last state without widgets is not shown twice, no code is."""
     hive = FormHive()

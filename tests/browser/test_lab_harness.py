@@ -24,6 +24,7 @@ def test_cells_run_and_the_page_is_offline(lab: Lab) -> None:
     assert (lab.external, lab.errors) == ([], [])
 
 
+@pytest.mark.long
 def test_stop_ends_an_endless_cell(lab: Lab) -> None:
     """The Stop button reaches a cell that would run for ever; the next cell works."""
     lab.open("print('started', flush=True)\nwhile True: pass", "print('still here')")
@@ -34,6 +35,7 @@ def test_stop_ends_an_endless_cell(lab: Lab) -> None:
     lab.expect_text(lab.run(1), "still here")
 
 
+@pytest.mark.long
 def test_widgets_themes_and_sizes(lab: Lab) -> None:
     """A widget's click reaches the kernel; the theme and the size of the page change as told."""
     lab.open(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("ci", "code", "summary"), [("", 0, "4 skipped"), ("true", 1, "4 errors")], ids=["at home", "in CI"]
 )

@@ -15,6 +15,7 @@ from tests.lab import Lab
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
+@pytest.mark.long
 def test_in_notebook_7_while_a_cell_runs(lab: Lab) -> None:
     """Keys count while the kernel is busy with another cell, as with a batch that is waited for."""
     lab.place = "notebooks"
@@ -46,6 +47,7 @@ def test_in_notebook_7_while_a_cell_runs(lab: Lab) -> None:
     assert lab.external == []
 
 
+@pytest.mark.long
 def test_as_an_app_of_voila(browser: Browser, tmp_path: Path) -> None:
     """Its visitor rates by labels; nothing else is there, and no name."""
     notebook = tmp_path / "rate.ipynb"

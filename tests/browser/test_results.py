@@ -138,7 +138,7 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     assert lab.errors == []
 
 
-@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+@pytest.mark.parametrize("by", ["keyboard", pytest.param("mouse", marks=pytest.mark.long)])
 def test_all_of_an_output_is_copied(lab: Lab, by: str) -> None:
     """Exactly, line breaks at its beginning too; JupyterLab leaves Ctrl+A to the text."""
     begun = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'
@@ -217,6 +217,7 @@ LONGEST_TASK = """() => {
 }"""
 
 
+@pytest.mark.long
 def test_twenty_results_of_100_kb_do_not_freeze_the_page(lab: Lab) -> None:
     """No task of the page takes ten times as long as with short ones."""
     lab.open(ROOT, SETUP, MANY, SHOW_FEW, SHOW_MANY)

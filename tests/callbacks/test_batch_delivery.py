@@ -244,7 +244,7 @@ print(batch.counts, batch.frame["output"].tolist() == [f"T{{i}}" for i in range(
 """
 
 
-@pytest.mark.parametrize("second", ["callback", "direct"])
+@pytest.mark.parametrize("second", [pytest.param("callback", marks=pytest.mark.long), "direct"])
 def test_after_a_kill_the_same_cell_waits_for_what_was_submitted(tmp_path: Path, second: str) -> None:
     """A real kernel, killed with twenty runs out: the next one calls none of them again, however it would deliver."""
     go, hive, ran = threading.Semaphore(0), LocalHive(api_key=KEY), Counter[str]()

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import fh_notebook as fh
 from fh_notebook.client.receiver import CallbackReceiver
 from tests.callbacks.senders import KEY, Held
@@ -59,6 +61,7 @@ def _end_and_go_on(folder: Path, receiver: str) -> dict[str, Any]:
     return facts
 
 
+@pytest.mark.long
 def test_after_a_kill_another_kernel_waits_by_polling(tmp_path: Path) -> None:
     """Nobody waited any more; the outcomes are had, kept, and the runs are pending no more."""
     facts = _end_and_go_on(tmp_path, "None")

@@ -66,7 +66,9 @@ def _loud(shouting: Any, *words: str) -> list[str]:
 # --- what it does
 
 
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "xlsx", "parquet", "jsonl"])
+@pytest.mark.parametrize(
+    "ending", ["csv", "xlsx", *(pytest.param(e, marks=pytest.mark.long) for e in ("csv.gz", "tsv", "parquet", "jsonl"))]
+)
 def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: Any, ending: str, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     """The plan and the progress on stderr, what to read on stdout; 0 when all is completed."""
     run = partial(command, data.parent) if ending == "csv" else partial(_here, capsys)  # one in a process of its own
@@ -115,7 +117,7 @@ def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytes
     assert "correct its rows" not in told
 
 
-@pytest.mark.parametrize("delivery", ["callback", "poll", *(pytest.param(d, marks=pytest.mark.long) for d in ("direct", "auto"))])  # fmt: skip
+@pytest.mark.parametrize("delivery", ["callback", *(pytest.param(d, marks=pytest.mark.long) for d in ("poll", "direct", "auto"))])  # fmt: skip
 def test_answers_come_as_delivery_says(data: Path, shouting: Any, delivery: str) -> None:
     """In a process of its own, which ends by itself: each row once, and nothing is left pending."""
     done = command(data.parent, *_loud(shouting, "--delivery", delivery, "-o", "out.csv", "--first", "1"))

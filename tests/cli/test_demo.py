@@ -149,6 +149,7 @@ def test_a_terminal_without_japanese_is_no_obstacle(tmp_path: Path) -> None:
     assert re.search(r"^keywords +7\d\.\d% ", done.stdout, re.MULTILINE), done.stdout[-2000:]
 
 
+@pytest.mark.long
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     """``fh-notebook demo | head -1`` ends quietly."""
     demo = subprocess.Popen(

@@ -91,7 +91,7 @@ def _stop(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
     return process.returncode, err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_the_demo_is_served_until_it_is_told_to_stop(tmp_path: Path, number: int) -> None:
     """It prints the address, the deployments with their variables, a curl line that works, and ends with 0."""
     with serving(tmp_path) as (process, printed):
@@ -234,6 +234,7 @@ def test_a_latency_is_seconds_or_a_range(text: str, latency: Any) -> None:
         assert parser.parse_args(["serve", "--latency", text]).latency == latency
 
 
+@pytest.mark.long
 def test_other_than_this_machine_comes_with_a_warning(tmp_path: Path) -> None:
     """Whoever reaches it can run the workflows."""
     with serving(tmp_path, "--host", "0.0.0.0") as (process, printed):

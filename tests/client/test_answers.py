@@ -155,7 +155,7 @@ async def _exchanged(talk: Talk, *, method: str = "POST", content: bytes = b"{}"
         )
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("packed", [False, pytest.param(True, marks=pytest.mark.long)], ids=["plain", "gzip"])
 def test_fifty_megabytes_arrive_whole(packed: bool) -> None:
     """Of bytes that cannot be foreseen, so that every piece must be in its place."""
     block = hashlib.sha512(b"block").digest() * 1024

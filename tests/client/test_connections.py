@@ -252,6 +252,7 @@ def many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("many_files")
 def test_a_thousand_idle_connections_closed_at_once_cost_no_call() -> None:
     """The next thousand calls go through, over new connections, none of them twice."""

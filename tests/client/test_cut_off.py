@@ -158,7 +158,7 @@ except KeyboardInterrupt as stopped:
 """
 
 
-@pytest.mark.parametrize("door", ["thread", "nested"])
+@pytest.mark.parametrize("door", ["thread", pytest.param("nested", marks=pytest.mark.long)])
 def test_an_interrupted_blocking_call_is_kept_and_stays_an_interrupt(door: str) -> None:
     """Through both doors: one line for a notebook, Python's own exit for a script, and the run in the store."""
     with subprocess.Popen(

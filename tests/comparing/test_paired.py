@@ -99,6 +99,7 @@ def _assert_holm(ps: list[float]) -> None:
     assert holm(ps) == pytest.approx([next(theirs) if p == p else math.nan for p in ps], nan_ok=True)
 
 
+@pytest.mark.long
 @settings(max_examples=8)  # statsmodels takes 30 milliseconds for each
 @example([0.04, math.nan, 0.01, 0.03, 0.005])
 @example([0.02, 0.02, 0.9, 0.6, 1.0, 0.0])

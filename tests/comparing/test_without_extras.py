@@ -53,7 +53,10 @@ assert cmp._repr_html_()
 """
 
 
-@pytest.mark.parametrize(("hidden", "script"), [(["scipy"], WITHOUT_SCIPY), (["matplotlib", "altair"], WITHOUT_PLOTS)])
+@pytest.mark.parametrize(
+    ("hidden", "script"),
+    [(["scipy"], WITHOUT_SCIPY), pytest.param(["matplotlib", "altair"], WITHOUT_PLOTS, marks=pytest.mark.long)],
+)
 def test_what_is_not_installed_is_named_with_its_cure(tmp_path: Path, hidden: list[str], script: str) -> None:
     """A summary needs nothing; yes and no can be tested without scipy."""
     program = HIDE.format(hidden=hidden) + script

@@ -134,13 +134,12 @@ print("good")
 
 @pytest.mark.parametrize(
     "story",
-    [IDLE, IN_FLIGHT, BY_CALLBACK, LOCKS_HELD, LEFT_BEHIND],
-    ids=[
-        "an idle thread",
-        "a call in flight",
-        "a run for a callback and one in the queue",
-        "locks held",
-        "left behind",
+    [
+        pytest.param(IDLE, id="an idle thread", marks=pytest.mark.long),
+        pytest.param(IN_FLIGHT, id="a call in flight"),
+        pytest.param(BY_CALLBACK, id="a run for a callback and one in the queue", marks=pytest.mark.long),
+        pytest.param(LOCKS_HELD, id="locks held"),
+        pytest.param(LEFT_BEHIND, id="left behind", marks=pytest.mark.long),
     ],
 )
 def test_a_child_begins_with_nothing_running(tmp_path: Path, story: str) -> None:

@@ -60,6 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_no_file_has_the_key_or_the_password(folder: Path) -> None:
     """Not the notebook with its widgets' state, not its pages, not the store, nor anything else that was written."""
     saved = nbformat.read(folder / "form.ipynb", as_version=4)
@@ -69,6 +70,7 @@ def test_no_file_has_the_key_or_the_password(folder: Path) -> None:
     assert [f.name for f in files for secret in (KEY, PASSWORD) if secret.encode() in f.read_bytes()] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("state", ["with", "without"])
 def test_the_page_has_the_last_state(folder: Path, state: str) -> None:
     """Once: what was typed last and what came, escaped; also where the widgets' state was not saved."""
@@ -83,6 +85,7 @@ def test_the_page_has_the_last_state(folder: Path, state: str) -> None:
     assert "<i>." not in page.partition('<script type="application/vnd.jupyter.widget-state+json">')[0]
 
 
+@pytest.mark.long
 def test_the_notebook_has_the_last_state_as_text(folder: Path) -> None:
     """For GitHub, a terminal, a diff."""
     saved = nbformat.read(folder / "form.ipynb", as_version=4)

@@ -1,8 +1,8 @@
 """The same cells on every ipykernel that people have: Run All, Stop and Cancel.
 
-This interpreter's own ipykernel is the leg of the default tier. ``FH_KERNEL_PYTHONS`` names the interpreters of more,
-with colons between them, for the long tier (``.ci/kernels`` makes them): the first has every test, and each has those
-of `ON_EVERY_LEG`.
+This interpreter's own ipykernel is the leg of the default tier, with the tests of `ON_EVERY_LEG`. In the long tier it
+has all of them. ``FH_KERNEL_PYTHONS`` names the interpreters of more legs, with colons between them (``.ci/kernels``
+makes them): the first has every test, and each has those of `ON_EVERY_LEG`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ NAME = (
 
 
 @cache
-def _legs() -> tuple[object, ...]:
+def _legs() -> tuple[Any, ...]:
     """Return this interpreter, and then those that are named, each by its versions."""
     more = [python for python in os.environ.get("FH_KERNEL_PYTHONS", "").split(os.pathsep) if python]
     legs = []
@@ -52,7 +53,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test its legs."""
     if "leg" in metafunc.fixturenames:
         legs = _legs()
-        metafunc.parametrize("leg", legs if metafunc.function.__name__ in ON_EVERY_LEG else legs[:2], indirect=True)
+        if metafunc.function.__name__ not in ON_EVERY_LEG:
+            legs = tuple(pytest.param(*leg.values, id=leg.id, marks=pytest.mark.long) for leg in legs[:2])
+        metafunc.parametrize("leg", legs, indirect=True)
 
 
 @pytest.fixture

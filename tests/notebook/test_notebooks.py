@@ -30,6 +30,7 @@ def _all() -> list[Any]:
     return [pytest.param(f, id=f.stem, marks=() if f.stem == FIRST else pytest.mark.long) for f in NOTEBOOKS]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", _all())
 def test_a_notebook_runs_all_its_cells_queued_at_once(file: Path, kernel: Kernel) -> None:
     """Run All in a fresh kernel: no error, nothing on standard error, and what the committed outputs say is said again."""

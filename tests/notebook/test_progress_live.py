@@ -46,6 +46,7 @@ def _saved(kernel: Kernel, cell: str) -> str:
     return str(kernel.shown(cell))
 
 
+@pytest.mark.long
 def test_a_display_is_updated_at_most_five_times_a_second(loaded: Kernel, hive: PacedHive) -> None:
     """However many answers come: one message shows it, a few update it, the last one says how it ended."""
     hive.ended.set()
@@ -66,6 +67,7 @@ def test_a_display_is_updated_at_most_five_times_a_second(loaded: Kernel, hive: 
     assert 'aria-valuenow="400"' in updates[-1].content["data"]["text/html"]
 
 
+@pytest.mark.long
 def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, hive: PacedHive) -> None:
     """Whoever started something sees at once that it runs; and soon after an answer, that it came."""
     cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', max_concurrency=4)", person=True)
@@ -99,6 +101,7 @@ def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, hive: P
     loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Pause", "its end by code")
 
 
+@pytest.mark.long
 def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel, hive: PacedHive) -> None:
     """The slider's number, or one that is typed, holds at once; without one, the limit is the service's, and is shown."""
     cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', wait=False)", person=True)
@@ -123,6 +126,7 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     assert loaded.run("print(b.max_concurrency)") == "None"
 
 
+@pytest.mark.long
 def test_a_cancel_in_the_background_leaves_nothing_to_click(loaded: Kernel, hive: PacedHive) -> None:
     """No widget, no word of one; what is saved is the plan, the bar and how it ended, as HTML and as text."""
     cell = loaded.send(BACKGROUND, person=True)
@@ -154,6 +158,7 @@ def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, hive: PacedHiv
     assert loaded.reply(busy)["status"] == "ok"
 
 
+@pytest.mark.long
 def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, hive: PacedHive) -> None:
     """What is over within a second needs no button, and ipywidgets is not imported for it."""
     hive.ended.set()
@@ -164,6 +169,7 @@ def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, hive: P
     assert loaded.run("import sys; 'ipywidgets' in sys.modules") == "False"
 
 
+@pytest.mark.long
 def test_a_batch_that_a_click_began_is_shown_to_the_person(loaded: Kernel, hive: PacedHive) -> None:
     """Whoever clicks sits before a page, although a click does not say so: the display is live, and can be paused."""
     cell = loaded.send(

@@ -51,7 +51,7 @@ def _lines(cell: nbformat.NotebookNode) -> list[str]:
     return [line for output in cell.outputs for line in output.text.splitlines()]
 
 
-@pytest.mark.parametrize("runner", ["nbconvert", pytest.param("nbclient", marks=pytest.mark.long)])
+@pytest.mark.parametrize("runner", [pytest.param("nbconvert", marks=pytest.mark.long), "nbclient"])
 def test_a_cell_has_a_line_every_few_seconds_and_the_last_state(runner: str, hive: PacedHive, tmp_path: Path) -> None:
     """Plan, how far it is, end: text on standard output, and nothing of a widget or of a page in the saved notebook."""
 
@@ -74,6 +74,7 @@ def test_a_cell_has_a_line_every_few_seconds_and_the_last_state(runner: str, hiv
     assert end == "night: 8 of 8 done; 8 calls"
 
 
+@pytest.mark.long
 def test_a_batch_in_the_background_ends_in_the_cell_that_waits_for_it(hive: PacedHive, tmp_path: Path) -> None:
     """nbclient drops what is said for a cell that has ended: the last state is under the cell that runs then."""
 

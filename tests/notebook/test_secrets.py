@@ -101,7 +101,9 @@ def _variables(way: str, server: HiveServer) -> dict[str, str]:
     return {"FETCH_HIVE_BASE_URL": server.url, **({"FETCH_HIVE_API_KEY": key} if key else {})}
 
 
-@pytest.mark.parametrize("way", ["environment", pytest.param("configure", marks=pytest.mark.long), "snippet"])
+@pytest.mark.parametrize(
+    "way", ["environment", *(pytest.param(w, marks=pytest.mark.long) for w in ("configure", "snippet"))]
+)
 def test_nothing_that_a_kernel_says_or_keeps_has_the_key_in_it(way: str, tmp_path: Path) -> None:
     """No output, reply, widget, log or file: of cells that work, of our errors and of a defect, in Verbose tracebacks too."""
     hive = _hive(way)
@@ -153,7 +155,8 @@ open(sys.argv[1] + ".html", "w").write(page)
 """
 
 
-@pytest.mark.parametrize("way", ["environment", pytest.param("configure", marks=pytest.mark.long), "snippet"])
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["environment", "configure", "snippet"])
 def test_a_saved_notebook_and_its_page_have_no_key(way: str, tmp_path: Path) -> None:
     """Saved with its widgets' state, and exported; with a snippet, the cell's own source is the one place."""
     import nbformat

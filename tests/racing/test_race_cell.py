@@ -97,6 +97,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_command_races_and_the_same_command_goes_on(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two processes: the first one's budget is spent (exit code 3), the second reuses what it paid for, and decides."""
     words = ["--race", "exact:label", "--min-difference", "0.3"]

@@ -45,6 +45,7 @@ def _display(kernel: Kernel, cell: str) -> list[Message]:
     ]
 
 
+@pytest.mark.long
 def test_the_triage_variants_race_in_a_kernel(loaded: Kernel, hive: LocalHive) -> None:
     """The race ends before its rows do, its calls are those of the hive; a cell over the same rows pays for the rest
     only; the last state of the display is a picture with its words, and stays."""

@@ -25,6 +25,7 @@ def below(share: float) -> float:
     return share - (above(share) - share)
 
 
+@pytest.mark.long
 def test_without_a_difference_a_winner_is_hardly_ever_named(got: dict[str, float]) -> None:
     """Looking after every one of 200 rows: at most 5 % and the simulation's error, of 2 and of 4 equals, where naive
     peeking names one in more than 15 %; nor is one of the best dropped more often."""

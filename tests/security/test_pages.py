@@ -68,6 +68,7 @@ OPEN_ALL = """() => {
 }"""
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_a_browser_runs_no_script_of_them_and_asks_for_nothing(made: tuple[dict[str, str], Path], page: Page) -> None:
     """All of them in one page, opened, hovered and clicked; then the report, with everything in it unfolded."""
