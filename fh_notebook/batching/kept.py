@@ -18,19 +18,51 @@ from fh_notebook.batching.cells import plain
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.labels import index_of, label_of
 from fh_notebook.batching.rows import Rows, frame_of_records
+from fh_notebook.contract.spell import listed, short
+from fh_notebook.errors import SettingsError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.store import Store
 
-__all__ = ["KeptJobs", "fingerprint", "job_lines", "joined_arms", "row_lines"]
+__all__ = ["KeptJobs", "check_name", "fingerprint", "job_lines", "joined_arms", "row_lines"]
 
 ArmRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""
 
 
+def check_name(record: BatchRecord | None, arms: Sequence[Arm]) -> None:
+    """Check that a name which is kept goes on with the deployments that it was begun with.
+
+    More rows, variants and repeats extend a batch. Another deployment does not: where the variants have the same names,
+    no table would tell the answers of the two from each other.
+
+    Raises
+    ------
+    SettingsError
+        It is another one; with the cure.
+    """
+    if record is None:
+        return
+    kept = list(dict.fromkeys(deployment for _, deployment, _ in record.plan.get("arms", ())))
+    mine = list(dict.fromkeys(arm.deployment for arm in arms))
+    if kept and set(kept) != set(mine):
+        paid = ', with reuse="store" for the answers that are paid for' if set(kept) & set(mine) else ""
+        raise SettingsError(
+            f"the batch {short(record.name)} is one of {listed(kept, 'and')}, not of {listed(mine, 'and')}; "
+            f"give another name={paid}, or remove it: fh.forget({record.name!r})"
+        )
+
+
 def joined_arms(record: BatchRecord | None, arms: Sequence[Arm]) -> list[ArmRecord]:
-    """Return the arms that are kept of a batch, and behind them those of `arms` that are new: a place never changes."""
+    """Return the arms that are kept of a batch, and behind them those of `arms` that are new: a place never changes.
+
+    Raises
+    ------
+    SettingsError
+        The batch is one of another deployment.
+    """
+    check_name(record, arms)
     known: list[ArmRecord] = list(record.plan.get("arms", ())) if record is not None else []
     mine = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     return known + [arm for arm in mine if arm not in known]

@@ -18,7 +18,7 @@ from fh_notebook.batching.control import Control
 from fh_notebook.batching.delivery import checked_delivery
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.kept import KeptJobs, fingerprint, joined_arms
+from fh_notebook.batching.kept import KeptJobs, check_name, fingerprint, joined_arms
 from fh_notebook.batching.lookup import LookUp, Reuse, kept_reuse
 from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.outcomes import Outcomes
@@ -71,6 +71,8 @@ def make(
     target = known_deployment(client, deployment)
     arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
     workspace = client.workspace
+    if name is not None and store is not None:
+        check_name(store.batch(name, workspace), arms)  # before the rows are read; and again when it is kept
     planner = Planner(arms, repeats=repeats, metadata=metadata or {}, workspace=workspace)
     source: Source
     if is_stream:

@@ -97,8 +97,8 @@ def batch(
         Flat values for the service's logs. Every call is also stamped with ``fh_batch``, ``fh_row``, ``fh_variant``,
         ``fh_repeat`` and ``fh_job``.
     name : str, optional
-        Of the batch: answers are kept under it, and the same name with more rows extends it. By default the hash of
-        what is asked.
+        Of the batch: answers are kept under it, and the same name with more rows, variants or repeats extends it; with
+        another deployment it is refused. By default the hash of what is asked.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     first, sample : int, optional

@@ -11,6 +11,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.local import LocalHive
 from tests.batching.hives import Shouting, rows
 
 
@@ -135,3 +136,60 @@ def test_a_pilot_and_then_all_of_it_is_one_batch(shouting: Shouting) -> None:
     opened = fh.open_batch("mine", client=client)
     assert opened.counts == Counts(planned=10, done=10, reused=10)
     assert opened.frame["row"].tolist() == list(range(10))
+
+
+def _two_deployments() -> LocalHive:
+    hive = LocalHive(name="lasting")
+    for deployment in ("first", "second"):
+
+        @hive.workflow(deployment, variant="live")
+        def live(text: str, said: str = deployment) -> str:
+            return f"{said}: {text}"
+
+    return hive
+
+
+@pytest.mark.parametrize("how", [{}, {"dry_run": True}])
+def test_a_name_stands_for_one_deployment(how: dict[str, Any]) -> None:
+    """With another one it is refused, planned or called: before any call, with the cure, and the cure is one."""
+    hive = _two_deployments()
+    client = hive.client()
+    fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
+    with pytest.raises(fh.SettingsError) as no:
+        fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, **how)
+    assert str(no.value) == (
+        "the batch 'june' is one of 'first', not of 'second'; give another name=, or remove it: fh.forget('june')"
+    )
+    assert len(hive.calls) == 2
+    assert fh.open_batch("june", client=client).frame["output"].str.startswith("first: ").all()
+    assert fh.forget("june") == 2
+    made = fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False)
+    assert made.counts == Counts(planned=2, done=2, calls=2)
+    opened = fh.open_batch("june", client=client)
+    assert opened.frame["output"].tolist() == made.frame["output"].tolist()
+
+
+def test_a_second_deployment_beside_the_first_is_another_name() -> None:
+    """The labels of all would change; the answers that are paid for are found in the store, as the message says."""
+    hive = _two_deployments()
+    client = hive.client()
+    fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
+    both = [("first", "live"), ("second", "live")]
+    with pytest.raises(fh.SettingsError, match='another name=, with reuse="store" for the answers that are paid for'):
+        fh.batch(iter(rows(2)), "first", client=client, variants=both, name="june", progress=False)
+    made = fh.batch(rows(2), "first", client=client, variants=both, name="both", reuse="store", progress=False)
+    assert made.counts == Counts(planned=4, done=4, reused=2, calls=2)
+    # The same two, the other way round: it is the same batch.
+    again = fh.batch(rows(2), "second", client=client, variants=both[::-1], name="both", reuse="store", progress=False)
+    assert again.counts.calls == 0
+
+
+def test_a_dry_run_that_is_resumed_finds_its_name_taken() -> None:
+    """It kept nothing when it was planned; what has the name since is not joined."""
+    hive = _two_deployments()
+    client = hive.client()
+    planned = fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, dry_run=True)
+    fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
+    with pytest.raises(fh.SettingsError, match="is one of 'first', not of 'second'"):
+        planned.resume()
+    assert len(hive.calls) == 2
