@@ -150,6 +150,18 @@ class Look:
         """The buttons at the end of a row."""
         return self._layout(width="auto", flex_flow="row nowrap", overflow="visible", margin="0")
 
+    def table(self, columns: int) -> Any:
+        """Return the layout of a table of so many columns, with room for the buttons at the end of its rows."""
+        return self._layout(
+            width="100%",
+            flex="1 1 100%",
+            overflow="auto",
+            grid_gap="4px 6px",
+            align_items="center",
+            padding="2px",
+            grid_template_columns=f"repeat({columns}, minmax(64px, 1fr)) 98px",
+        )
+
     # ------------------------------------------------------------------ styles
 
     @cached_property

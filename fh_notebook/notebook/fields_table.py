@@ -157,20 +157,7 @@ class _Table:
         self._head = [field._html(html.el("div", _head(c), cls="fh-head-cell")) for c in self._columns]
         self._head.append(field._html(""))
         self.page = 0
-        width = len(self._columns)
-        self.box = GridBox(
-            (),
-            layout=field.view.look._layout(
-                width="100%",
-                flex="1 1 100%",
-                overflow="auto",
-                grid_gap="4px 6px",
-                align_items="center",
-                padding="2px",
-                grid_template_columns=f"repeat({width}, minmax(64px, 1fr)) 98px",
-            ),
-            _dom_classes=("fh-table-box",),
-        )
+        self.box = GridBox((), layout=field.view.look.table(len(self._columns)), _dom_classes=("fh-table-box",))
 
     @property
     def pages(self) -> int:
@@ -187,7 +174,7 @@ class _Table:
             self._make_row(len(self._cells))
         for place, row in enumerate(shown):
             for column, cell in zip(self._columns, self._cells[place], strict=True):
-                cell.show(row.get(column.name, UNSET), first + place)
+                cell.show(row.get(column.name, UNSET))
         made = [
             widget
             for place in range(len(shown))
@@ -242,31 +229,35 @@ class _Cell:
         name = formula_free(f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}")
         traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
         if self._options:
-            listed = [("", _NONE), *((option.label, i) for i, option in enumerate(self._options))]
-            made = Dropdown(options=listed, style=look.plain_style, **traits)
+            made = Dropdown(options=self._listed(), style=look.plain_style, **traits)
             self._field.hear(made, self._chosen)
         else:
             made = Text(continuous_update=False, style=look.text_style, **traits)
             self._field.hear(made, self._typed)
         return made
 
+    def _listed(self, strange: str | None = None) -> tuple[tuple[str, int], ...]:
+        """Return what can be chosen; `strange` is a value that stands there and is no choice."""
+        listed = (("", _NONE), *((option.label, i) for i, option in enumerate(self._options)))
+        return listed if strange is None else (*listed, (f"{strange} (not a choice)", _STRANGE))
+
     def _typed(self, text: str) -> None:
         self._field.state.set_cell(self._table.row(self._place), self._column.name, text)
 
     def _chosen(self, place: int) -> None:
+        if place == _STRANGE:  # it is what stands there already
+            return
         value = self._options[place].value if place >= 0 else UNSET
         self._field.state.set_value(self._table.row(self._place), self._column.name, value)
 
-    def show(self, value: Any, row: int) -> None:
+    def show(self, value: Any) -> None:
         """Put a value into it."""
         if not self._options:
             put(self.widget, value=self._column.text(value))
             return
-        place = next((i for i, option in enumerate(self._options) if same(option.value, value)), None)
-        listed = [("", _NONE), *((option.label, i) for i, option in enumerate(self._options))]
-        if place is None and value is not UNSET:  # a value that is no choice stands there as it is
-            listed.append((f"{self._column.text(value)} (not a choice)", _STRANGE))
-        put(self.widget, value=place if place is not None else listed[-1][1] if value is not UNSET else _NONE)
+        otherwise = _NONE if value is UNSET else _STRANGE
+        place = next((i for i, option in enumerate(self._options) if same(option.value, value)), otherwise)
+        put(self.widget, options=self._listed(self._column.text(value) if place == _STRANGE else None), value=place)
 
 
 def _options(column: Column) -> tuple[Option, ...]:

@@ -402,6 +402,27 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     assert view.model.value == {"v": [{"sku": "D-4"}]}
 
 
+def test_a_cell_shows_a_value_that_is_none_of_its_choices() -> None:
+    """A default, or what came from elsewhere: it is shown with its problem, sent as it is, and can be put right."""
+    schema = {"type": "array", "items": {"type": "object", "properties": {"k": {"enum": ["a", "b"]}}}}
+    view = _view(schema, values={"v": [{"k": "c"}, {}, {"k": "b"}]})
+    field = view.fields["v"]
+
+    def cells() -> list[Any]:
+        return [part for part in _parts(field, ipywidgets.Dropdown) if "fh-rows-way" not in part._dom_classes]
+
+    assert [cell.label for cell in cells()] == ["c (not a choice)", "", "b"]
+    assert ["not a choice" in str(cell.options) for cell in cells()] == [True, False, False]
+    assert view.model.value == {"v": [{"k": "c"}, {}, {"k": "b"}]}
+    assert "[0].k" in view.model.problems[0]
+    cells()[0].value = 0
+    assert view.model.value == {"v": [{"k": "a"}, {}, {"k": "b"}]}
+    assert [cell.label for cell in cells()] == ["a", "", "b"]
+    assert "not a choice" not in str(cells()[0].options)
+    _click(field, "fh-row-up", 2)
+    assert [cell.label for cell in cells()] == ["a", "b", ""]
+
+
 def test_a_long_table_is_shown_by_the_page() -> None:
     """All rows are sent; an edit goes to the row that is shown."""
     rows = [{"sku": f"A-{i}"} for i in range(50)]
