@@ -19,8 +19,8 @@ from fh_notebook.notebook.form_grow import (
     with_snippet,
     with_variable,
 )
+from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import LABELLED, Look, line, unheard
-from fh_notebook.notebook.form_reuse import Reused
 from fh_notebook.notebook.notices import running_shell
 from fh_notebook.store import catalog_file
 from fh_notebook.values import Secret
@@ -30,19 +30,11 @@ __all__ = ["GrowPanel"]
 _PASTE: Final = "Paste the Code Snippet (curl) of the deployment here, and leave the box."
 
 
-class GrowPanel:
-    """The widgets.
-
-    Parameters
-    ----------
-    core : Reused
-        What grows.
-    look : Look
-        The form's layouts.
-    """
+class GrowPanel(Panel):
+    """The widgets; the core is what grows."""
 
     def __init__(self, core: Reused, look: Look) -> None:
-        self._core, self._look = core, look
+        super().__init__(core, look)
         self._said = look.text(dom_class="fh-grow-said")
         self._rows = [self._naming(), self._adding(), self._pasting(), self._taking(), self._saving()]
         self.widget = look.column(*self._rows, self._said, dom_class="fh-grow")

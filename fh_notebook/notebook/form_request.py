@@ -17,8 +17,8 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_later import Later
+from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import Look, line
-from fh_notebook.notebook.form_reuse import Reused
 from fh_notebook.store.masking import masked
 
 __all__ = ["RequestPanel", "request_page"]
@@ -26,19 +26,11 @@ __all__ = ["RequestPanel", "request_page"]
 MADE_LATER: Final = "(this process's receiver: its address is made when Run is pressed, and is not shown)"
 
 
-class RequestPanel:
-    """Shows the request while it is open.
-
-    Parameters
-    ----------
-    core : Reused
-        Whose.
-    look : Look
-        The form's layouts.
-    """
+class RequestPanel(Panel):
+    """Shows the request while it is open."""
 
     def __init__(self, core: Reused, look: Look) -> None:
-        self._core = core
+        super().__init__(core, look)
         self.widget = look.text(dom_class="fh-request")
         self._later = Later(self._tell)
 

@@ -6,87 +6,30 @@ stays; and what is written out has a name or a placeholder where a secret would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
 from fh_notebook import html, session
 from fh_notebook.addresses import DEFAULT_BASE_URL
-from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Deployment, InvokeRequest
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.form_choice import Choice
-from fh_notebook.notebook.form_grow import Grown
 from fh_notebook.notebook.form_history import FormHistory
 from fh_notebook.notebook.form_later import Later
+from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import LABELLED, Look, line
 from fh_notebook.notebook.results_copy import COPY_STYLE
 
-if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-
-__all__ = ["CopyPanel", "HistoryPanel", "Reused"]
+__all__ = ["CopyPanel", "HistoryPanel"]
 
 _NONE: Final = -1
 _CHOOSE: Final = ("choose an earlier call …", _NONE)
 
 
-class Reused(Protocol):
-    """What these panels need of whose they are: of a form, or of a form over rows."""
-
-    deployment: Deployment
-    choice: Choice
-
-    @property
-    def secrets(self) -> Secrets:
-        """Which of the variables are never shown."""
-        ...
-
-    @property
-    def problems(self) -> list[str]:
-        """Everything that keeps Run from sending."""
-        ...
-
-    def requests(self) -> list[InvokeRequest]:
-        """Return what Run would send first."""
-        ...
-
-    @property
-    def copied_as(self) -> Sequence[str]:
-        """In which ways its call can be written out."""
-        ...
-
-    def written(self, way: str, base_url: str) -> str:
-        """Return the call written out in one of them; it raises `InputError` where that cannot be."""
-        ...
-
-    def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
-        """Fill in what an earlier call sent, and return the secrets that are missing now."""
-        ...
-
-    def grow(self, grown: Grown) -> None:
-        """Go on with a deployment that has grown."""
-        ...
-
-    def find_client(self) -> Client:
-        """Return whom to ask."""
-        ...
-
-
-class HistoryPanel:
-    """A dropdown of earlier calls; choosing one fills the fields with what it sent.
-
-    Parameters
-    ----------
-    core : Reused
-        Whose: a form's, or a form's over rows.
-    look : Look
-        The form's layouts.
-    """
+class HistoryPanel(Panel):
+    """A dropdown of earlier calls; choosing one fills the fields with what it sent."""
 
     def __init__(self, core: Reused, look: Look) -> None:
         from ipywidgets import Dropdown
 
-        self._core = core
+        super().__init__(core, look)
         self._history: FormHistory | None = None
         self._drop = Dropdown(
             options=[("reading …", _NONE)], description="Earlier calls", style=LABELLED, layout=look.input
@@ -124,21 +67,13 @@ class HistoryPanel:
         self._said.value = line(text, kind=kind)
 
 
-class CopyPanel:
-    """What Run would send, as a cell, as Python or as curl, to be selected by one click.
-
-    Parameters
-    ----------
-    core : Reused
-        Whose: a form's, or a form's over rows.
-    look : Look
-        The form's layouts.
-    """
+class CopyPanel(Panel):
+    """What Run would send, as a cell, as Python or as curl, to be selected by one click."""
 
     def __init__(self, core: Reused, look: Look) -> None:
         from ipywidgets import ToggleButtons
 
-        self._core = core
+        super().__init__(core, look)
         self._base_url = ""
         self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)
         self._way.add_class("fh-copy-as")

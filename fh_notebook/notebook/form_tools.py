@@ -7,29 +7,20 @@ what is typed only while it is open.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from fh_notebook.notebook.form_grow import can_grow, is_placeholder
 from fh_notebook.notebook.form_grow_view import GrowPanel
+from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import Look, hear_all
 from fh_notebook.notebook.form_request import RequestPanel
-from fh_notebook.notebook.form_reuse import CopyPanel, HistoryPanel, Reused
+from fh_notebook.notebook.form_reuse import CopyPanel, HistoryPanel
 
 __all__ = ["Tools"]
 
 _GROW: Final = ("Variables …", "Add Start variables, and save them to the catalogue")
 _ADD: Final = "Collect these inputs as a row of form.dataset, which fh.batch takes"
 _SAVE: Final = ("Catalogue …", "Save the deployment to the catalogue")
-
-
-class Panel(Protocol):
-    """Something that can be opened."""
-
-    widget: Any
-
-    def follow(self) -> None:
-        """Show the form as it is now."""
-        ...
 
 
 class Tools:
