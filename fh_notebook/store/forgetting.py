@@ -27,60 +27,30 @@ class Which:
 
     def of_answers(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``answers``."""
-        conditions: list[str] = ["1"]
-        values: list[object] = []
-        for column, value in (("answers.batch", self.batch), ("deployment", self.deployment)):
-            if value is not None:
-                conditions.append(f"{column} = ?")
-                values.append(value)
-        if self.before is not None:
-            conditions.append("kept_at < ?")
-            values.append(self.before.timestamp())
-        return " AND ".join(conditions), tuple(values)
+        return self._condition("answers.batch = ?", "deployment = ?", "kept_at < ?")
 
     def of_parts(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``parts``: files of answers of batches past one machine."""
-        conditions: list[str] = ["1"]
-        values: list[object] = []
-        if self.batch is not None:
-            conditions.append("parts.batch = ?")
-            values.append(self.batch)
-        if self.deployment is not None:
-            conditions.append(
-                "EXISTS (SELECT 1 FROM batches WHERE batches.name = parts.batch"
-                " AND batches.workspace = parts.workspace AND batches.deployment = ?)"
-            )
-            values.append(self.deployment)
-        if self.before is not None:
-            conditions.append("parts.kept_at < ?")
-            values.append(self.before.timestamp())
-        return " AND ".join(conditions), tuple(values)
+        of_deployment = (
+            "EXISTS (SELECT 1 FROM batches WHERE batches.name = parts.batch"
+            " AND batches.workspace = parts.workspace AND batches.deployment = ?)"
+        )
+        return self._condition("parts.batch = ?", of_deployment, "parts.kept_at < ?")
 
     def of_pending(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``pending``."""
-        conditions: list[str] = ["1"]
-        values: list[object] = []
-        for column, value in (("batch", self.batch), ("deployment", self.deployment)):
-            if value is not None:
-                conditions.append(f"{column} = ?")
-                values.append(value)
-        if self.before is not None:
-            conditions.append("submitted_at < ?")
-            values.append(self.before.timestamp())
-        return " AND ".join(conditions), tuple(values)
+        return self._condition("batch = ?", "deployment = ?", "submitted_at < ?")
 
     def of_batches(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
-        conditions: list[str] = ["1"]
-        values: list[object] = []
-        for column, value in (("name", self.batch), ("deployment", self.deployment)):
-            if value is not None:
-                conditions.append(f"{column} = ?")
-                values.append(value)
-        if self.before is not None:
-            conditions.append("created_at < ?")
-            values.append(self.before.timestamp())
-        return " AND ".join(conditions), tuple(values)
+        return self._condition("name = ?", "deployment = ?", "created_at < ?")
+
+    def _condition(self, of_batch: str, of_deployment: str, of_before: str) -> tuple[str, tuple[object, ...]]:
+        """Return what holds for a line of a table where all of what is given fits, and the values for its marks."""
+        before = self.before.timestamp() if self.before is not None else None
+        given = ((of_batch, self.batch), (of_deployment, self.deployment), (of_before, before))
+        asked = [(condition, value) for condition, value in given if value is not None]
+        return " AND ".join(["1", *(condition for condition, _ in asked)]), tuple(value for _, value in asked)
 
 
 def parts_of(connection: sqlite3.Connection, which: Which) -> list[tuple[str, str, str]]:
