@@ -43,7 +43,6 @@ OPTIONAL: Final = {
     "matplotlib": ("plots of a comparison", "pip install 'fh-notebook[compare]'"),
     "rapidfuzz": ("score.similarity", "pip install 'fh-notebook[score]'"),
     "sacrebleu": ("score.bleu and score.chrf", "pip install 'fh-notebook[score]'"),
-    "regex": ("score.regex", "pip install 'fh-notebook[score]'"),
     "keyring": ("the key in the system's keyring", "pip install 'fh-notebook[keyring]'"),
     "python-dotenv": ("the key in a .env file", "pip install 'fh-notebook[dotenv]'"),
     "dask": ("batches past one machine", "pip install 'fh-notebook[dask]'"),

@@ -14,7 +14,7 @@ from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, ready, spelt
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.errors import InputError
 
 __all__ = ["TIMEOUT_S", "bounded_search", "regex"]
 
@@ -29,13 +29,9 @@ def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = Fal
     ------
     InputError
         The pattern cannot be read; by the function: the text is too long, or matching takes too long.
-    SettingsError
-        The package ``regex`` is not installed.
     """
-    try:
-        import regex as bounded
-    except ImportError:
-        raise SettingsError("patterns need the package regex: pip install 'fh-notebook[score]'") from None
+    import regex as bounded
+
     try:
         compiled = bounded.compile(pattern, bounded.IGNORECASE if ignore_case else 0)
     except (bounded.error, TypeError, ValueError, OverflowError, RecursionError) as broken:
@@ -74,8 +70,6 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     ------
     InputError
         The pattern or the path cannot be read.
-    SettingsError
-        The package ``regex`` is not installed.
 
     Examples
     --------
