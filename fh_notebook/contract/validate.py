@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
-__all__ = ["problems", "schema_problems"]
+__all__ = ["formats", "problems", "root_of", "schema_problems", "validator_class", "why_not"]
 
 MAX_PROBLEMS: Final = 1_000
 """More sentences are read by nobody, and a hostile list of a million wrong items would make a million of them."""
@@ -75,7 +75,7 @@ def problems(schema: Mapping[str, Any], inputs: Any) -> list[str]:
     found = json_problems(inputs)[:MAX_PROBLEMS]
     if not set(schema) - {"type"}:
         return found  # open: there is nothing to check, and no need to import the library
-    return found + _told(_kind_of(schema), _root(schema), inputs, "inputs")
+    return found + _told(validator_class(schema), root_of(schema), inputs, "inputs")
 
 
 def schema_problems(schema: dict[str, Any]) -> list[str]:
@@ -90,7 +90,7 @@ def schema_problems(schema: dict[str, Any]) -> list[str]:
         return found
     if is_plain(schema):
         return []
-    kind = _kind_of(schema)
+    kind = validator_class(schema)
     return _told(kind, kind.META_SCHEMA, schema, "schema") or _lost_references(schema)
 
 
@@ -99,19 +99,20 @@ def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: st
     from referencing.exceptions import Unresolvable
 
     make: Callable[..., Validator] = kind
-    checker = make(schema, registry=REGISTRY, format_checker=_formats())
+    checker = make(schema, registry=REGISTRY, format_checker=formats())
     found: list[ValidationError] = []
     try:
         found.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
     except (RecursionError, ArithmeticError, TypeError, ValueError, Unresolvable) as broken:
         # A schema that refers to itself without end, a name that is not a string, an integer of more digits than
         # Python spells: none of them may end in a traceback of the library's.
-        return [*explain(found, schema), f"{what}: could not be checked to the end; {_why(broken)}"]
+        return [*explain(found, schema), f"{what}: could not be checked to the end; {why_not(broken)}"]
     told = explain(found, schema)
     return told if len(found) < MAX_PROBLEMS else [*told, f"{what}: there are more problems than these"]
 
 
-def _why(broken: Exception) -> str:
+def why_not(broken: Exception) -> str:
+    """Return in words why something could not be checked to the end."""
     if isinstance(broken, RecursionError):
         return "something is nested too deep, or the schema refers to itself without end"
     if isinstance(broken, TooSlow):
@@ -144,12 +145,14 @@ def _lost_references(schema: dict[str, Any]) -> list[str]:
     return [f"$ref: {short(x)} is not in this schema, and nothing is fetched; define it under $defs" for x in lost]
 
 
-def _root(schema: Mapping[str, Any]) -> dict[str, Any]:
+def root_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `schema` without the name of its dialect, which is told by :func:`validator_class`."""
     # The library answers a `$schema` that it meets again (by `"$ref": "#"`) with a class of its own, without our bends.
     return {name: value for name, value in schema.items() if name != "$schema"}
 
 
-def _kind_of(schema: Mapping[str, Any]) -> type[Validator]:
+def validator_class(schema: Mapping[str, Any]) -> type[Validator]:
+    """Return the library's class for the dialect of `schema`, bent as this file says."""
     named = schema.get("$schema")
     dialect = next((w for w in _DIALECTS if isinstance(named, str) and w in named), "2020-12")
     return _bent(_DIALECTS[dialect])
@@ -221,7 +224,8 @@ def _key(value: Any) -> Any:
 
 
 @cache
-def _formats() -> FormatChecker:
+def formats() -> FormatChecker:
+    """Return the formats that are checked."""
     from jsonschema import FormatChecker
 
     # These four need no optional package and no rule of ours.
