@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from fh_notebook.client.receiver import CallbackReceiver
     from fh_notebook.comparing import scorers as score
     from fh_notebook.comparing.comparison import Comparison, compare
-    from fh_notebook.contract.models import Deployment, InvokeRequest
+    from fh_notebook.contract.deployment import Deployment
+    from fh_notebook.contract.models import InvokeRequest
     from fh_notebook.contract.run import Asset, Run
     from fh_notebook.contract.signing import verify_signature
     from fh_notebook.contract.variables import (
@@ -89,7 +90,8 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.client.pending": ("PendingRun",),
     "fh_notebook.client.receiver": ("CallbackReceiver",),
     "fh_notebook.comparing.comparison": ("Comparison", "compare"),
-    "fh_notebook.contract.models": ("Deployment", "InvokeRequest"),
+    "fh_notebook.contract.deployment": ("Deployment",),
+    "fh_notebook.contract.models": ("InvokeRequest",),
     "fh_notebook.contract.run": ("Asset", "Run"),
     "fh_notebook.contract.signing": ("verify_signature",),
     "fh_notebook.contract.variables": (

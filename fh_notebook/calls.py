@@ -13,7 +13,7 @@ from fh_notebook import session
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
-    from fh_notebook.contract.models import Deployment
+    from fh_notebook.contract.deployment import Deployment
     from fh_notebook.contract.run import Run
 
 __all__ = ["ainvoke", "invoke"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fh_notebook.contract.catalog import LOCAL_SOURCE, Deployments, meant
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 
 if TYPE_CHECKING:
     from fh_notebook.local.hive import LocalHive

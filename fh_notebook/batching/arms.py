@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 

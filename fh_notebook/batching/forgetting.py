@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook import session, views
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.answers import Kept

@@ -14,8 +14,8 @@ import pandas as pd
 from fh_notebook import session, views
 from fh_notebook.batching.frames import INSTANT, TEXT
 from fh_notebook.contract.catalog import near_name
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.infer import infer
-from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError

@@ -29,7 +29,7 @@ from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.batching.running import Options
 from fh_notebook.batching.source import Source, StreamSource, TableSource
 from fh_notebook.batching.stopping import Limits, checked_concurrency
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError

@@ -22,8 +22,8 @@ import pandas as pd
 from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.rows import Rows
 from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.quick import quick_check
 from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.schema import problems as schema_problems

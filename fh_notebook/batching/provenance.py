@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.contract.canonical import canonical_json
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.values import redact
 from fh_notebook.version import __version__
 

@@ -18,7 +18,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.delivery import Delivery
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.lookup import Reuse
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.client.blocking import Client
-    from fh_notebook.contract.models import Deployment
+    from fh_notebook.contract.deployment import Deployment
     from fh_notebook.racing.race import Race
 
 __all__ = ["add_parser", "exit_code", "run"]

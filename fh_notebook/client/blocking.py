@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fh_notebook import loop
 from fh_notebook.client.client import AsyncClient, Check
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.values import Secret, as_secret
 

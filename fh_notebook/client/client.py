@@ -22,8 +22,9 @@ from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.delivered import Attempt, Delivered
 from fh_notebook.client.raising import raise_for
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Answer, Deployment, InvokeRequest
+from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short

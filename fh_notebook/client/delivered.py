@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.raising import raise_for
 from fh_notebook.contract.callbacks import trigger_body
-from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved

@@ -21,7 +21,7 @@ from fh_notebook.comparing.judge_pairs import Points, PositionBias, bias_of, giv
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, spelt
 from fh_notebook.comparing.scorer_paths import steps_of
 from fh_notebook.comparing.scoring_source import Observation
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 

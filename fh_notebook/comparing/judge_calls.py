@@ -17,7 +17,7 @@ from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.batching.start import batch
 from fh_notebook.batching.stopping import RESUME
 from fh_notebook.comparing.scoring_source import Observation
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from fh_notebook import html
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 

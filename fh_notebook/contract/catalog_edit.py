@@ -22,7 +22,7 @@ from fh_notebook.contract.catalog_read import VERSION, read_catalog
 from fh_notebook.contract.catalog_variables import fields_of, is_whole
 from fh_notebook.contract.catalog_write import HEADER, data_of, paste_of, written
 from fh_notebook.contract.catalog_yaml import block
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.plain_yaml import compose
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError

@@ -16,7 +16,7 @@ from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
 from fh_notebook.contract.catalog_trouble import trouble_in
 from fh_notebook.contract.catalog_variables import inputs_of, is_whole, lines_of, place_of, schema_said
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.plain_yaml import compose
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError

@@ -13,8 +13,8 @@ from fh_notebook.contract.catalog_read import VERSION
 from fh_notebook.contract.catalog_slips import slips_of
 from fh_notebook.contract.catalog_variables import WORDS, is_whole, schema_said
 from fh_notebook.contract.catalog_yaml import block, one_line
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import holds_secret
-from fh_notebook.contract.models import Deployment
 
 __all__ = ["HEADER", "data_of", "dump_catalog", "hidden_defaults", "paste_of", "without_secret_defaults", "written"]
 

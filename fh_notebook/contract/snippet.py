@@ -16,8 +16,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from fh_notebook.contract.curl import CurlCall, read_curl
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.infer import infer
-from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.shell_cmd import split_cmd
 from fh_notebook.contract.shell_posix import split_posix
 from fh_notebook.contract.shell_word import Word

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import httpx
     from starlette.applications import Starlette
 
-    from fh_notebook.contract.models import Deployment
+    from fh_notebook.contract.deployment import Deployment
     from fh_notebook.local.server import HiveServer
 
 __all__ = ["LocalHive"]

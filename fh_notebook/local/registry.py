@@ -14,7 +14,7 @@ from typing import Any
 
 from fh_notebook.contract import schema as _schema
 from fh_notebook.contract.canonical import canonical_json
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.codes import Refusal
 from fh_notebook.values import Secret

@@ -22,7 +22,7 @@ from typing import Final
 import yaml
 
 from fh_notebook.contract.catalog_yaml import scalar
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.plain_yaml import compose
 from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import types_of

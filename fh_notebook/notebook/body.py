@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import yaml
 
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.plain_yaml import PlainLoader, compose, trouble_of
 from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import nearest, path_text

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fh_notebook import keys, session
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet import Snippet, parse_snippet
 from fh_notebook.contract.spell import kind_text, nearest, path_text, short, types_of
 from fh_notebook.contract.validate import problems as validated

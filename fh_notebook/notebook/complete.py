@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.notebook.complete_body import complete_body
 from fh_notebook.notebook.complete_command import Commands, complete_command
 from fh_notebook.notebook.complete_expression import complete_expression

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.refs import followed
 from fh_notebook.notebook.complete_json import json_place
 from fh_notebook.notebook.complete_offer import NOTHING, Offer, joined, offer

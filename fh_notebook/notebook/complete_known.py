@@ -12,7 +12,7 @@ from typing import Any
 
 from fh_notebook import session, settings
 from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.log import log
 from fh_notebook.notebook import commands
 from fh_notebook.notebook.complete import Known

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.notebook.complete_names import columns, row_names
 from fh_notebook.notebook.complete_offer import NOTHING, Offer, joined, offer
 from fh_notebook.notebook.complete_words import Word, split_words

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.snippet_write import python_literal, to_curl
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell import read_cell

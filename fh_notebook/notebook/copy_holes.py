@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets, holds_secret
 from fh_notebook.contract.jsonable import jsonable
-from fh_notebook.contract.models import Deployment
 
 __all__ = ["Hole", "Holes", "filled"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fh_notebook.contract.catalog import near_name
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.patterns import TooSlow, found
 from fh_notebook.contract.spell import FORMATS, path_text, short
 from fh_notebook.notebook.template import braced

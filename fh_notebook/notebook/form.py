@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fh_notebook import session
 from fh_notebook.contract.catalog import meant
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import short

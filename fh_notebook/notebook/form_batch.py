@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form import Form

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError

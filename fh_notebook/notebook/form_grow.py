@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fh_notebook import keys
 from fh_notebook.contract import variables
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet import parse_snippet
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.contract.variables import Variable

@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 from itertools import groupby, islice
 from typing import Any, Final
 
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.store.answers import Inputs
 from fh_notebook.store.store import Store

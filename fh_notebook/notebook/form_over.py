@@ -19,8 +19,8 @@ from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Deployment
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_declared import hidden

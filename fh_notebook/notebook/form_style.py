@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from fh_notebook import html
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.notebook.form_display import HIDE_STATIC
 
 __all__ = ["STYLE", "head_of"]

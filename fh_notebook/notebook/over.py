@@ -15,7 +15,7 @@ from IPython.display import display
 
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.coerce import coerced
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.comparing.diff_marks import MARKS_STYLE
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.results_clock import Clock
 from fh_notebook.notebook.results_column import Column

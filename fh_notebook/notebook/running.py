@@ -17,7 +17,7 @@ from fh_notebook import keys, session
 from fh_notebook.addresses import LOCAL
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.catalog import UnknownDeployment
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook import delivering, sending

@@ -12,8 +12,9 @@ from IPython.display import display
 
 from fh_notebook import loop
 from fh_notebook.client.blocking import Client
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Deployment, InvokeRequest
+from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.cancel import CancelOffer
 from fh_notebook.notebook.dry_run import request_text

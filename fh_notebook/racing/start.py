@@ -17,7 +17,7 @@ from fh_notebook.batching.lookup import Reuse
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.batching.start import batch as begin_batch
 from fh_notebook.batching.stopping import RESUME, going_on, going_on_by
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.racing import asking
 from fh_notebook.racing.marking import check_score
 from fh_notebook.racing.race import Race

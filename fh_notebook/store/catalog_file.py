@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from fh_notebook import views
 from fh_notebook.contract.catalog import FILE_NAMES, Deployments
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.errors import InputError
 

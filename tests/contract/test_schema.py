@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fh_notebook.contract import schema as fh
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

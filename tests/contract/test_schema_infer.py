@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract import schema as fh
-from fh_notebook.contract.models import Deployment
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema import from_function, infer, problems, to_schema
 from fh_notebook.errors import InputError
 

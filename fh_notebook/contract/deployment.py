@@ -1,0 +1,224 @@
+"""`Deployment`: what can be called. A name, its variants, and the Start variables as one JSON Schema.
+
+Rule of this file: a deployment never changes after it is built, and one that cannot be meant cannot be built; what is
+on disk or on the screen is reached through `views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook import views
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.docstrings import described
+from fh_notebook.contract.infer import frame_problem
+from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.schema import fill_defaults, to_schema
+from fh_notebook.contract.schema import problems as problems_of
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.errors import InputError, SnippetError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Deployment"]
+
+
+@dataclass(frozen=True, init=False)
+class Deployment:
+    """A workflow deployment: its name, its variants, and its Start variables as one JSON Schema.
+
+    Parameters
+    ----------
+    name : str
+        The deployment's name, as the service knows it.
+    variants : str or iterable of str, optional
+        The names of its variants, in the order in which they are shown and compared.
+    inputs : mapping, function, class, DataFrame, bool or None, optional
+        The Start variables: a JSON Schema (with ``$schema`` or ``"type": "object"``), a mapping of names to
+        ``fh.text`` and its like, a function whose signature says them, a
+        pydantic model, TypedDict or dataclass whose fields are they, or a DataFrame whose columns are.
+        ``None`` says nothing: inputs are sent unchecked. ``True`` takes any JSON object, ``False`` takes no input.
+    description : str, optional
+        What the deployment does, in a sentence; without one, what the docstring of a function says first.
+
+    Raises
+    ------
+    InputError
+        The name is empty, a variant is not a string, or `inputs` is not a readable schema.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> dep = fh.Deployment("support-triage", variants=["keywords", "nearest"],
+    ...                     inputs={"ticket": fh.text(multiline=True), "max_words": fh.integer(default=120)})
+    >>> dep.inputs["required"]
+    ['ticket']
+    >>> dep.problems({"ticket": 3})
+    ['ticket: 3 is not a text']
+    """
+
+    name: str
+    variants: tuple[str, ...]
+    inputs: dict[str, Any] = field(repr=False)
+    description: str | None = field(repr=False)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        variants: str | Iterable[str] | None = (),
+        inputs: Any = None,
+        description: str | None = None,
+    ) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"a deployment needs its name as a string, not {name!r}")
+        names = (variants,) if isinstance(variants, str) else tuple(variants or ())
+        for variant in names:
+            if not isinstance(variant, str) or not variant.strip():
+                raise InputError(f"a variant is named by a string, not {variant!r}", where=name)
+        object.__setattr__(self, "name", name.strip())
+        object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
+        object.__setattr__(self, "inputs", to_schema(inputs))
+        object.__setattr__(self, "description", described(inputs) if description is None else description)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Return what a notebook shows: its variants and Start variables, and a cell to begin with."""
+        shown: dict[str, Any] = views.knock("Deployment.page", self)
+        return shown
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.variants, canonical_json(self.inputs)))
+
+    @classmethod
+    def from_snippet(cls, text: str) -> Deployment:
+        """Return the deployment that a pasted Code Snippet calls; kinds of inputs are guessed from its values.
+
+        Raises
+        ------
+        SnippetError
+            The text is not a snippet of a workflow.
+        """
+        from fh_notebook.contract.snippet import parse_snippet
+
+        if not isinstance(text, str):
+            raise SnippetError(f"a Code Snippet is a text, and this is {_kind_of(text)}; paste it as r'''...'''")
+        return parse_snippet(text).deployment
+
+    @classmethod
+    def from_frame(cls, name: str, frame: Any, *, variants: str | Iterable[str] | None = ()) -> Deployment:
+        """Return a deployment whose Start variables are the columns of a DataFrame, with the kinds that they hold.
+
+        A column whose name begins or ends with a blank is a variable of just that name; that is said, with the cure.
+
+        Raises
+        ------
+        InputError
+            A column cannot be a Start variable, or `frame` is no DataFrame: a file's name, rows, ...
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> Deployment.from_frame("triage", pd.DataFrame({"ticket": ["Late.", "Lost."]})).variable_names
+        ['ticket']
+        """
+        if (problem := frame_problem(frame)) is not None:
+            raise InputError(problem, where=name if isinstance(name, str) else "")
+        made = cls(name, variants=variants, inputs=frame)
+        if blanks := [column for column in made.variable_names if column != column.strip()]:
+            views.knock(
+                "notice",
+                f"The names of the columns {listed(blanks, 'and')} have blanks at their ends, and so have the Start "
+                "variables: frame.rename(columns=str.strip) takes them away.",
+            )
+        return made
+
+    @classmethod
+    def from_history(cls, name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
+        """Return the deployment that earlier runs in the store show: their variants, and the kinds of their inputs.
+
+        Parameters
+        ----------
+        name : str
+            The deployment's name.
+        variants : str or iterable of str, optional
+            Its variants; ``None`` takes those of the runs.
+
+        Raises
+        ------
+        InputError
+            No kept run is of this deployment.
+        """
+        found: Deployment = views.knock("Deployment.from_history", name, variants=variants)
+        return found
+
+    def save(self, path: str | PathLike[str] | None = None) -> Path:
+        """Write the deployment into the catalogue, ``fetchhive.yaml``, and return the file.
+
+        It takes the place of the one of its name, or comes after the others; everything else in the file stays as it
+        is, and what is there already is not written again. The default of a password is left out. What an earlier one
+        had and this one has not is removed, with its comments, and that is said; an earlier description stays where
+        this one has none.
+
+        Parameters
+        ----------
+        path : path, optional
+            A file, or a folder for its ``fetchhive.yaml``; ``None`` is the catalogue that is found from the working
+            folder upward, else a new one there.
+
+        Raises
+        ------
+        InputError
+            The file is broken, cannot be written, or cannot be edited without changing something else; it is as it
+            was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Deployment("triage", variants=["a"]).save(folder).name
+        'fetchhive.yaml'
+        """
+        written: Path = views.knock("Deployment.save", self, path)
+        return written
+
+    @property
+    def variable_names(self) -> list[str]:
+        """The names of the Start variables, in their declared order."""
+        return list(self.inputs.get("properties", {}))
+
+    def variant_problem(self, variants: Iterable[str]) -> str | None:
+        """Return what is wrong with the names of `variants`, where the deployment's own are known."""
+        for variant in variants:
+            if self.variants and variant not in self.variants:
+                close = nearest(variant, self.variants)
+                meant = f"did you mean {close!r}?" if close else f"it has {', '.join(self.variants)}"
+                return f"there is no variant {short(variant)}; {meant}"
+        return None
+
+    def problems(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Return one sentence for everything about `inputs` that does not fit; an empty list when they fit."""
+        return problems_of(self.inputs, jsonable(inputs))
+
+    def complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `inputs` with the declared defaults of those that are missing, checked.
+
+        A default is sent and not left to the service: whether the service knows it is unknown (CONTRACT section 5),
+        and a run should say what it ran with.
+
+        Raises
+        ------
+        InputError
+            With every problem.
+        """
+        filled = fill_defaults(self.inputs, jsonable(inputs))
+        if found := problems_of(self.inputs, filled):
+            raise InputError(found, where=self.name)
+        return filled
+
+
+def _kind_of(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
