@@ -17,7 +17,7 @@ from fh_notebook import session, views
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.store.answers import Kept
+from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
 

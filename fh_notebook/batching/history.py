@@ -19,7 +19,7 @@ from fh_notebook.contract.infer import infer
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.store.answers import Kept
+from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
 from fh_notebook.values import MASK

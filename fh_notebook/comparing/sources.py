@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,18 +26,16 @@ from fh_notebook.errors import InputError
 
 __all__ = ["Taken", "of_observations", "take"]
 
-LINE_COLUMNS: Final = (
-    *("pair", "variant", "status", "output", "seconds", "score", "score_error"),
-    *("error", "started_at", "request_id", "charged"),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What was read."""
 
     lines: pd.DataFrame
-    """One line a run: `LINE_COLUMNS`; a missing score is NaN, `charged` says whether the call may have cost money."""
+    """One line a run: pair, variant, status, output, seconds, score, score_error, error, started_at, request_id, charged.
+
+    A missing score is NaN; `charged` says whether the call may have cost money.
+    """
     scorer: str
     """Its name; empty when there is none."""
     column: Callable[[str], pd.Series[Any] | None]

@@ -6,12 +6,14 @@ a new line, and readers take the newest that serves. The workspace key and signi
 
 ::
 
-    store.py        Store: what the rooms above hold, and all that is written
+    store.py        Store: what the rooms above hold; opened, closed, copied, and answers removed
     reading.py      all that is read
+    writing.py      all that is written: answers, batches, scores, ratings, claims
     writer.py       the one thread that writes, in grouped commits
     opening.py      the open file of one process: exits and forks
     connection.py   opening, pragmas, versions; foreign errors become StoreError
     answers.py      table answers: key -> run, and the single runs
+    answer_lines.py a run as a line of it, and back (no SQL)
     answered.py     an answer with its claims, many in a few statements
     batches.py      table batches: what a name stands for
     jobs.py         table jobs: what a batch is made of

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fh_notebook.store import answers, claims
-from fh_notebook.store.answers import Line
+from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.claims import Asked, Claim
 
 __all__ = ["Answered", "write_all"]

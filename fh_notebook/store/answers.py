@@ -1,4 +1,4 @@
-"""Table ``answers``: what came of every call, as JSON. Append-only.
+"""Table ``answers``: what came of every call. Append-only; how a run is spelt in a line is in `answer_lines.py`.
 
 A line of a batch has the batch's name; a single run (a cell, a form) has none.
 """
@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from fh_notebook.contract.run import Run
 from fh_notebook.store import bulk
+from fh_notebook.store.answer_lines import Kept, Line, kept_of
 
 __all__ = [
     "CREATE",
     "WITH_CALLS",
     "Inputs",
-    "Kept",
-    "Line",
     "Seen",
     "append",
     "append_all",
@@ -33,7 +29,6 @@ __all__ = [
     "counts_of_batch",
     "deployment_names",
     "inputs_of",
-    "line_of",
     "newer",
     "newest_id",
     "of_batch",
@@ -90,84 +85,6 @@ class Inputs(NamedTuple):
     """The inputs, secrets masked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line to be written, everything encoded already: the writer's thread only writes."""
-
-    key: str
-    batch: str | None
-    workspace: str
-    deployment: str
-    variant: str | None
-    status: str
-    run: str
-    kept_at: float
-    calls: int = 1
-    """Requests that it cost, refused ones included."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """One line as it was kept. The run is decoded when it is asked for."""
-
-    id: int
-    """The number of the line: later lines have higher ones."""
-    key: str
-    batch: str | None
-    workspace: str
-    status: str
-    kept_at: datetime
-    """UTC."""
-    json: str
-
-    @cached_property
-    def run(self) -> Run:
-        """The run as it was kept."""
-        return Run.from_dict(json.loads(self.json))
-
-
-def line_of(run: Run, *, key: str, workspace: str, batch: str | None, kept_at: datetime) -> Line:
-    """Return the line that keeps `run`. Its signing secret is not in it."""
-    return Line(
-        key=key,
-        batch=batch,
-        workspace=workspace,
-        deployment=run.deployment,
-        variant=run.variant,
-        status=run.status,
-        run=_encoded(run),
-        kept_at=kept_at.timestamp(),
-        calls=run.attempts,
-    )
-
-
-def _encoded(run: Run) -> str:
-    values = run.to_dict()
-    try:
-        return _json(values)
-    except RecursionError:
-        # Nested as deep as Python reads and deeper than it writes: the answer is not kept whole, but it is kept.
-        return _json({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
-
-
-def _json(values: dict[str, object]) -> str:
-    text = _spell(values)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # A model may answer half a character (a lone surrogate): JSON can escape it, UTF-8 cannot say it.
-        return json.dumps(values, separators=(",", ":"), default=_plain)
-    return text
-
-
-def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-# Made once: `json.dumps` makes an encoder at each call that has options.
-_spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
-
-
 _COLUMNS: Final = ("key", "batch", "workspace", "deployment", "variant", "status", "run", "kept_at", "calls")
 
 
@@ -201,7 +118,7 @@ def of_batch(connection: sqlite3.Connection, batch: str, *, after_id: int = 0) -
         f"SELECT {_KEPT} FROM answers WHERE batch = ? AND id > ? ORDER BY id DESC",
         (batch, after_id),
     )
-    return map(_kept, found)
+    return map(kept_of, found)
 
 
 def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]:
@@ -209,13 +126,13 @@ def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]
     found = connection.execute(
         f"SELECT {_KEPT} FROM answers WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
-    return map(_kept, found)
+    return map(kept_of, found)
 
 
 def behind(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterator[Kept]:
     """Yield up to `limit` lines behind a number, the oldest first."""
     found = connection.execute(f"SELECT {_KEPT} FROM answers WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
-    return map(_kept, found)
+    return map(kept_of, found)
 
 
 def seen(
@@ -256,7 +173,7 @@ def newer(connection: sqlite3.Connection, batch: str, key: str, than_id: int) ->
         f"SELECT {_KEPT} FROM answers WHERE batch = ? AND key = ? AND id > ? ORDER BY id DESC LIMIT 1",
         (batch, key, than_id),
     ).fetchone()
-    return _kept(found) if found else None
+    return kept_of(found) if found else None
 
 
 def single_runs(
@@ -269,7 +186,7 @@ def single_runs(
         " ORDER BY id DESC LIMIT ?3",
         (deployment, workspace, limit),
     )
-    return map(_kept, found)
+    return map(kept_of, found)
 
 
 def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Kept]:
@@ -278,7 +195,7 @@ def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: st
         f"SELECT {_KEPT} FROM answers WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?",
         (workspace, deployment, limit),
     )
-    return map(_kept, found)
+    return map(kept_of, found)
 
 
 def inputs_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Inputs]:
@@ -328,9 +245,3 @@ def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, 
         (workspace, deployment, limit),
     )
     return [float(seconds) for (seconds,) in found if seconds]
-
-
-def _kept(line: tuple[int, str, str | None, str, str, float, str]) -> Kept:
-    number, key, batch, workspace, status, kept_at, run = line
-    when = datetime.fromtimestamp(kept_at, UTC)
-    return Kept(id=number, key=key, batch=batch, workspace=workspace, status=status, kept_at=when, json=run)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.store import answers
-from fh_notebook.store.answers import Kept
+from fh_notebook.store.answer_lines import Kept
 
 __all__ = [
     "CREATE",

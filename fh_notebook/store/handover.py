@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from fh_notebook.errors import InputError
 from fh_notebook.store import answers, batches, jobs, ratings, rows, scores
+from fh_notebook.store.answer_lines import Kept, Line, line_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.connection import APPLICATION_ID, IN_MEMORY, MIGRATIONS, explained, open_connection
 from fh_notebook.store.handover_values import check_answer, check_record, is_score, parsed
@@ -93,9 +94,7 @@ def write_batch(
     return Taken(record=record, answers=count, ratings=len(told))
 
 
-def _put_answers(
-    made: Store, record: BatchRecord, found: Sequence[answers.Kept], kept: Sequence[tuple[int, str, Any]]
-) -> None:
+def _put_answers(made: Store, record: BatchRecord, found: Sequence[Kept], kept: Sequence[tuple[int, str, Any]]) -> None:
     """Write answers under the batch's own name, and their scores under their new numbers."""
     lines = [_line(answer, record) for answer in found]
     by_answer: dict[int, list[tuple[str, Any]]] = {}
@@ -111,10 +110,10 @@ def _put_answers(
     made.put(write).result()
 
 
-def _line(answer: answers.Kept, record: BatchRecord) -> answers.Line:
+def _line(answer: Kept, record: BatchRecord) -> Line:
     run = answer.run
     return replace(
-        answers.line_of(run, key=answer.key, workspace=record.workspace, batch=record.name, kept_at=answer.kept_at),
+        line_of(run, key=answer.key, workspace=record.workspace, batch=record.name, kept_at=answer.kept_at),
         run=answer.json,
     )
 

@@ -10,7 +10,8 @@ import math
 from typing import Any
 
 from fh_notebook.contract.run import Run
-from fh_notebook.store import answers, scores
+from fh_notebook.store import scores
+from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.batches import BatchRecord
 
 __all__ = ["check_answer", "check_record", "is_score", "parsed"]
@@ -31,7 +32,7 @@ def check_record(record: BatchRecord) -> None:
             raise ValueError(f"{name} is no number")
 
 
-def check_answer(answer: answers.Kept, record: BatchRecord) -> None:
+def check_answer(answer: Kept, record: BatchRecord) -> None:
     """Raise unless an answer is a run of the batch, and can be read."""
     told = parsed(answer.json, dict)
     run = Run.from_dict(told)

@@ -22,6 +22,7 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
 from fh_notebook.store import answers, claims, pending
+from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.masking import masked
 from fh_notebook.store.owners import Owner
@@ -165,7 +166,7 @@ class PendingRuns:
 
     def answered(self, line: PendingLine, run: Run) -> Committed[int]:
         """Keep an outcome and end its line, and the claim that a batch has of it."""
-        kept = answers.line_of(
+        kept = line_of(
             replace(run, inputs=line.inputs),
             key=line.key,
             workspace=line.workspace,

@@ -6,12 +6,14 @@ Rule of this file: nothing is written here. A look-up of many jobs takes no run 
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
 from fh_notebook.store import answers, batches, claims, jobs, parts, ratings, rows, scores, scores_plain
-from fh_notebook.store.answers import Inputs, Kept, Seen
+from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.answers import Inputs, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.ratings import RatingLine
@@ -22,11 +24,11 @@ __all__ = ["Reading"]
 T = TypeVar("T")
 
 
-class Reading:
+class Reading(ABC):
     """The questions; whoever answers them has a connection."""
 
-    def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        raise NotImplementedError
+    @abstractmethod
+    def _read(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
 
     def damage(self) -> str:
         """Return what SQLite finds wrong with the file, page by page, in a line; empty when it is whole."""

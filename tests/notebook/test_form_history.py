@@ -16,7 +16,8 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.form_history import LIMIT, FormHistory
-from fh_notebook.store.answers import append, line_of
+from fh_notebook.store.answer_lines import line_of
+from fh_notebook.store.answers import append
 from fh_notebook.store.store import Store
 
 from .hostile import EVIL, INVISIBLE

@@ -1,0 +1,102 @@
+"""A run as the line that keeps it, and such a line read back. No SQL here.
+
+Rule of this file: an answer that came is never refused: what JSON or UTF-8 cannot say of it is escaped or left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+from fh_notebook.contract.run import Run
+
+__all__ = ["Kept", "Line", "kept_of", "line_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line to be written, everything encoded already: the writer's thread only writes."""
+
+    key: str
+    batch: str | None
+    workspace: str
+    deployment: str
+    variant: str | None
+    status: str
+    run: str
+    kept_at: float
+    calls: int = 1
+    """Requests that it cost, refused ones included."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One line as it was kept. The run is decoded when it is asked for."""
+
+    id: int
+    """The number of the line: later lines have higher ones."""
+    key: str
+    batch: str | None
+    workspace: str
+    status: str
+    kept_at: datetime
+    """UTC."""
+    json: str
+
+    @cached_property
+    def run(self) -> Run:
+        """The run as it was kept."""
+        return Run.from_dict(json.loads(self.json))
+
+
+def kept_of(line: tuple[int, str, str | None, str, str, float, str]) -> Kept:
+    """Return a line as it was read: id, key, batch, workspace, status, kept_at, run."""
+    number, key, batch, workspace, status, kept_at, run = line
+    when = datetime.fromtimestamp(kept_at, UTC)
+    return Kept(id=number, key=key, batch=batch, workspace=workspace, status=status, kept_at=when, json=run)
+
+
+def line_of(run: Run, *, key: str, workspace: str, batch: str | None, kept_at: datetime) -> Line:
+    """Return the line that keeps `run`. Its signing secret is not in it."""
+    return Line(
+        key=key,
+        batch=batch,
+        workspace=workspace,
+        deployment=run.deployment,
+        variant=run.variant,
+        status=run.status,
+        run=_encoded(run),
+        kept_at=kept_at.timestamp(),
+        calls=run.attempts,
+    )
+
+
+def _encoded(run: Run) -> str:
+    values = run.to_dict()
+    try:
+        return _json(values)
+    except RecursionError:
+        # Nested as deep as Python reads and deeper than it writes: the answer is not kept whole, but it is kept.
+        return _json({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
+
+
+def _json(values: dict[str, object]) -> str:
+    text = _spell(values)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # A model may answer half a character (a lone surrogate): JSON can escape it, UTF-8 cannot say it.
+        return json.dumps(values, separators=(",", ":"), default=_plain)
+    return text
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+# Made once: `json.dumps` makes an encoder at each call that has options.
+_spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode

@@ -1,0 +1,229 @@
+"""What is written into the store: every method returns a future that is done after the commit.
+
+Rule of this file: an answer that was paid for is not forgotten where the file fails; it is owed, and written before
+anything is looked up or called again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import StoreError
+from fh_notebook.store import answers, batches, claims, jobs, ratings, rows, scores, scores_plain
+from fh_notebook.store.answer_lines import line_of
+from fh_notebook.store.answered import Answered, write_all
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.claims import Asked, Claim
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.keys import job_key
+from fh_notebook.store.masking import masked
+from fh_notebook.store.opening import Opened
+from fh_notebook.store.owners import Owner
+from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.reading import Reading
+from fh_notebook.store.rows import RowLine
+from fh_notebook.store.scores import ScoreLine
+from fh_notebook.store.scores_plain import PlainScore
+from fh_notebook.store.writer import Committed
+
+__all__ = ["Writing"]
+
+T = TypeVar("T")
+
+NO_SECRETS: Final = Secrets()
+
+
+class Writing(Reading):
+    """What can be kept, claimed and given back; whoever does it has a writer."""
+
+    _now: Callable[[], datetime]
+    _owed: dict[tuple[str, str], Callable[[sqlite3.Connection], object]]
+    """Answers that could not be written, by batch and key."""
+
+    @abstractmethod
+    def _opened(self) -> Opened: ...
+
+    @abstractmethod
+    def is_alive(self, owner_name: str) -> bool:
+        """Whether the owner of a claim still runs, in whatever process."""
+
+    def put(self, function: Callable[[sqlite3.Connection], T]) -> Committed[T]:
+        """Have `function` run in the writer's next transaction.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be opened. What goes wrong later is raised by the future.
+        """
+        return self._opened().writer.put(function)
+
+    def put_alone(self, statement: str) -> Committed[None]:
+        """Have one statement run by itself, since SQLite refuses it inside of a transaction."""
+        return self._opened().writer.put_alone(statement)
+
+    # --- answers
+
+    def keep_run(self, run: Run, workspace: str, *, secrets: Secrets = NO_SECRETS) -> Committed[int]:
+        """Keep a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""
+        key = job_key(workspace, run.deployment, run.variant, run.inputs)
+        run = replace(run, inputs=masked(run.inputs, secrets))
+        line = line_of(run, key=key, workspace=workspace, batch=None, kept_at=self._now())
+        return self.put(partial(answers.append, line=line))
+
+    def keep_answer(
+        self,
+        run: Run,
+        *,
+        key: str,
+        batch: str,
+        workspace: str,
+        owner: Owner | None = None,
+        then: str | None = None,
+        seen_id: int = 0,
+    ) -> Committed[tuple[int, Claim | None]]:
+        """Keep the answer of one job of a batch, and give its claim back in the same transaction.
+
+        Where the store fails, the answer is not forgotten: :meth:`keep_owed` writes it later.
+
+        Parameters
+        ----------
+        then : str, optional
+            The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
+            waits for one commit and not for two.
+
+        Returns
+        -------
+        (int, Claim or None)
+            The number of the answer's line, and what came of asking for `then`.
+        """
+        now = self._now()
+        line = line_of(run, key=key, workspace=workspace, batch=batch, kept_at=now)
+        name = owner.name if owner is not None else ""
+
+        item = Answered(batch=batch, line=line, owner=name, then=then, seen_id=seen_id)
+
+        def note(done: Committed[Any]) -> None:
+            if isinstance(done.exception(), StoreError):
+                self._owed[batch, key] = lambda c: write_all(c, [replace(item, then=None)])
+
+        committed = self._opened().writer.put_together(write_all, item)
+        committed.add_done_callback(note)
+        return committed
+
+    def keep_owed(self) -> None:
+        """Write the answers that were paid for and could not be written, as the answers of their claims.
+
+        To be called before anything is looked up or called: their claims would else be taken for calls that a dead
+        process left behind.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written still; nothing is forgotten.
+        """
+        for place in list(self._owed):
+            write = self._owed.pop(place, None)  # taken out first: of two threads, one writes it
+            if write is None:
+                continue
+            try:
+                self.put(write).result()
+            except StoreError:
+                self._owed[place] = write
+                raise
+
+    def settle(self, run: Run, *, key: str, batch: str, workspace: str, from_owner: str) -> Committed[int]:
+        """Keep `run` as the answer of a job whose owner ended; return its line, or 0 when the claim was gone.
+
+        Of several processes that find the same claim, one settles it.
+        """
+        line = line_of(run, key=key, workspace=workspace, batch=batch, kept_at=self._now())
+
+        def write(connection: sqlite3.Connection) -> int:
+            if not claims.drop(connection, batch, key, from_owner):
+                return 0
+            return answers.append(connection, line)
+
+        return self.put(write)
+
+    # --- batches
+
+    def keep_batch(self, record: BatchRecord) -> Committed[int]:
+        """Keep what a batch's name stands for, and return its number."""
+        return self.put(partial(batches.write, record=record))
+
+    def keep_plan(self, batch_id: int, job_lines: Sequence[JobLine], row_lines: Sequence[RowLine]) -> Committed[None]:
+        """Keep jobs and rows of a batch, in the place of what stood for the same places."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows.write(connection, batch_id, row_lines)
+            jobs.write(connection, batch_id, job_lines)
+
+        return self.put(write)
+
+    # --- what was said of answers
+
+    def keep_scores(self, scorer: str, lines: Sequence[ScoreLine]) -> Committed[None]:
+        """Keep what one version of a scorer said of answers."""
+        now = self._now().timestamp()
+        return self.put(lambda c: scores.write(c, scorer, lines, now=now))
+
+    def keep_plain_scores(self, scorer: str, lines: Sequence[PlainScore]) -> Committed[None]:
+        """Keep what one version of a scorer said of lines of tables."""
+        now = self._now().timestamp()
+        return self.put(lambda c: scores_plain.write(c, scorer, lines, now=now))
+
+    def keep_ratings(self, lines: Sequence[RatingLine], undone: Sequence[str] = ()) -> Committed[None]:
+        """Keep what a person said of outputs, and take back the ratings of these uids, in one transaction."""
+        now = self._now().timestamp()
+
+        def write(connection: sqlite3.Connection) -> None:
+            ratings.write(connection, lines)
+            ratings.undo(connection, undone, now=now)
+
+        return self.put(write)
+
+    def merge_ratings(self, lines: Sequence[RatingLine]) -> Committed[tuple[int, int]]:
+        """Take ratings of another store over; the future has how many were new, and how many it took back."""
+        return self.put(lambda c: ratings.merge(c, lines))
+
+    # --- claims
+
+    def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
+        """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""
+        now = self._now().timestamp()
+        asked = Asked(batch=batch, key=key, owner=owner.name, seen_id=seen_id, now=now)
+        return self._opened().writer.put_together(claims.take_each, asked)
+
+    def begin_start(self, batch: str, owner: Owner) -> Committed[Claim]:
+        """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
+
+        What owners said that have ended since is taken back.
+        """
+        for other in self._read(lambda c: claims.starters(c, batch)):
+            if not self.is_alive(other):
+                self._drop_start(batch, other)
+        return self.claim(batch, claims.start_key(owner.name), owner, seen_id=0)
+
+    def end_start(self, batch: str, owner: Owner) -> Committed[bool]:
+        """Take back what :meth:`begin_start` said."""
+        return self._drop_start(batch, owner.name)
+
+    def _drop_start(self, batch: str, owner_name: str) -> Committed[bool]:
+        return self.put(lambda c: claims.drop(c, batch, claims.start_key(owner_name), owner_name))
+
+    def take_over(self, batch: str, key: str, *, from_owner: str, owner: Owner) -> Committed[bool]:
+        """Take a job over from an owner that has ended, and say whether it was still there."""
+        now = self._now().timestamp()
+        return self.put(lambda c: claims.replace_owner(c, batch, key, old=from_owner, new=owner.name, now=now))
+
+    def release(self, batch: str, key: str, owner: Owner) -> Committed[bool]:
+        """Give one job back that was not sent, or was refused."""
+        return self.put(lambda c: claims.drop(c, batch, key, owner.name))
