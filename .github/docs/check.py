@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import fh_notebook
 
@@ -17,6 +18,21 @@ LOADS = re.compile(
 )
 
 ROLE = re.compile(r":(?:func|class|meth|mod|attr|data|exc|obj):\s*<code>[^<]*")
+
+
+def _members(name: str) -> list[str]:
+    """Return the public methods and properties of a class that this package has written, wherever."""
+    thing = getattr(fh_notebook, name.rsplit(".", 1)[1])
+    if not isinstance(thing, type):
+        return []
+    ours = [cls for cls in thing.__mro__ if cls.__module__.split(".")[0] == fh_notebook.__name__]
+    written = {member: value for cls in reversed(ours) for member, value in vars(cls).items()}
+    return [member for member, value in written.items() if not member.startswith("_") and _is_told(value)]
+
+
+def _is_told(value: object) -> bool:
+    called = isinstance(value, FunctionType | classmethod | staticmethod | property)
+    return called and bool(getattr(value, "__doc__", None))
 
 
 def main(site: Path) -> int:
@@ -29,6 +45,8 @@ def main(site: Path) -> int:
     whole = "\n".join(pages.values())
     public = [f"{module}.{name}" for module, names in fh_notebook._HOMES.items() for name in names]
     wrong += [f"{name} has no place" for name in public if f'id="{name}"' not in whole]
+    members = [f"{name}.{member}" for name in public for member in _members(name)]
+    wrong += [f"{name} has no place" for name in members if f'id="{name}"' not in whole]
     for notebook in Path("notebooks").glob("*.ipynb"):
         if not (site / notebook.stem / "index.html").exists():
             wrong.append(f"{notebook.name} has no page")

@@ -32,10 +32,8 @@ class Taken:
     """What was read."""
 
     lines: pd.DataFrame
-    """One line a run: pair, variant, status, output, seconds, score, score_error, error, started_at, request_id, charged.
-
-    A missing score is NaN; `charged` says whether the call may have cost money.
-    """
+    """One line a run: pair, variant, status, output, seconds, score, score_error, error, started_at, request_id and
+    charged, which says whether the call may have cost money; a missing score is NaN."""
     scorer: str
     """Its name; empty when there is none."""
     column: Callable[[str], pd.Series[Any] | None]

@@ -1,0 +1,118 @@
+"""A batch written into files that others open: what a user calls for it.
+
+Rule of this file: it says what a file holds and what was changed for it; each format is written in `export*.py`, a file
+to hand over in `handover.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any
+
+import pandas as pd
+
+from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
+from fh_notebook.batching.outcomes import Counts
+
+__all__ = ["BatchFiles"]
+
+
+class BatchFiles(ABC):
+    """What can be written; whoever is written has a name, counts and lines."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Under which its answers are kept."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> Counts:
+        """How far it is."""
+
+    @property
+    @abstractmethod
+    def running(self) -> bool:
+        """Whether calls are being made."""
+
+    @property
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """Its lines."""
+
+    @abstractmethod
+    def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
+        """Yield its lines in parts."""
+
+    def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: int | None = None) -> Exported:
+        """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
+
+        A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers, lists and objects
+        are JSON; the index is not written, the column ``row`` says the same. Written in parts, and there as a whole or
+        not at all.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.csv.gz`` or ``.tsv``.
+        mark : bool
+            Begin with a byte order mark, without which Excel reads UTF-8 as something else.
+        max_cell : int, optional
+            Cut longer texts at this many characters; by default none is.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        return to_csv(self, path, mark=mark, max_cell=max_cell)
+
+    def to_excel(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as an Excel workbook, safe as :meth:`to_csv`; return what was written and changed.
+
+        Texts longer than a cell of Excel (32,767 characters) are cut and counted. Times are ISO 8601 texts, whole
+        numbers of more than 15 digits are texts. A second sheet says where the answers are from.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, there are more rows than a sheet holds (1,048,575), XlsxWriter is not installed,
+            or the batch is running.
+        """
+        return to_excel(self, path)
+
+    def to_parquet(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as Parquet, with ``frame.attrs``; return what was written.
+
+        ``pandas.read_parquet`` gives the same dtypes, except that values of several kinds are text: texts as they are,
+        everything else as JSON. So is ``output``, always. The index is there, too, where it is the source's own.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, pyarrow is not installed, or the batch is running.
+        """
+        return to_parquet(self, path)
+
+    def to_fhb(self, path: str | PathLike[str]) -> Any:
+        """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
+
+        ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;
+        ``fh.merge_ratings("triage.fhb")`` takes the ratings in it back. Inputs and outputs lie in it in plain text; no
+        key is in it, nor what a password Start variable held.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.fhb``.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        from fh_notebook.batching.handover import to_fhb
+
+        return to_fhb(self, path)
