@@ -22,10 +22,11 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook import settings
+from fh_notebook.clock import utc_now
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached, SettingsError
@@ -48,10 +49,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Gate:
@@ -79,7 +76,7 @@ class Gate:
     (1, Gate(0 of 3 in flight, 0 refused))
     """
 
-    def __init__(self, max_concurrency: int | None = None, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, max_concurrency: int | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
         self._lock = threading.Lock()
         self._waiting = Line()
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()

@@ -5,8 +5,9 @@
     what is asked     rows.py labels.py cells.py mapping.py          frames, lists and files -> plain rows -> inputs
                       frame_schema.py                                a frame's columns -> Start variables
                       arms.py planner.py job.py plan.py              rows x arms x repeats -> jobs; what they will cost
-                      making.py start.py reopen.py                   `batch`, `abatch`, `open_batch`
+                      options.py making.py start.py reopen.py        `batch`, `abatch`, `open_batch`
     what is called    source.py kept.py lookup.py feed.py agenda.py  windows of jobs: read, looked up, checked, kept
+                      windows.py                                     ... made ahead, one after the other
                       seams.py queue.py worker.py engine.py          the calls: given `attempt` and a gate, no client
                       ledger.py events.py stopping.py reach.py       claims and answers, what happens, when to stop
                       running.py control.py resolving.py             one start of a batch; what people do with it

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from fh_notebook.batching.feed import Feed, Seen
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes
 from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.running import Ahead, Options, Windows, at_once, budget_of, chained
+from fh_notebook.batching.running import budget_of
+from fh_notebook.batching.windows import Ahead, Windows, at_once, chained
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:

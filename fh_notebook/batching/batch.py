@@ -1,13 +1,14 @@
 """`Batch`: what a user holds of many runs.
 
-Rule of this file: it reads and hands on. How a batch runs is in `control.py`, how one is begun in `start.py`, and what
-it is written into in `batch_files.py`.
+Rule of this file: it reads and hands on. How a batch runs is in `control.py`, how one is begun in `start.py`, and its
+tables for others in `batch_files.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
+from os import PathLike
 from typing import Any, Final
 
 import pandas as pd
@@ -106,6 +107,27 @@ class Batch(BatchFiles):
         pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
         while part := list(islice(pairs, n)):
             yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about)
+
+    def to_fhb(self, path: str | PathLike[str]) -> Any:
+        """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
+
+        ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;
+        ``fh.merge_ratings("triage.fhb")`` takes the ratings in it back. Inputs and outputs lie in it in plain text; no
+        key is in it, nor what a password Start variable held.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.fhb``.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        from fh_notebook.batching.handover import to_fhb
+
+        return to_fhb(self, path)
 
     def plot(self, kind: str = "limits") -> Any:
         """Return the figure of how many calls the service let through at once, and when it refused some.

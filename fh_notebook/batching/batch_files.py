@@ -1,7 +1,6 @@
-"""A batch written into files that others open: what a user calls for it.
+"""A batch written as a table that others open: what a user calls for it.
 
-Rule of this file: it says what a file holds and what was changed for it; each format is written in `export*.py`, a file
-to hand over in `handover.py`.
+Rule of this file: it says what a file holds and what was changed for it; each format is written in `export*.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from os import PathLike
-from typing import Any
 
 import pandas as pd
 
@@ -95,24 +93,3 @@ class BatchFiles(ABC):
             It cannot be written there, pyarrow is not installed, or the batch is running.
         """
         return to_parquet(self, path)
-
-    def to_fhb(self, path: str | PathLike[str]) -> Any:
-        """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
-
-        ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;
-        ``fh.merge_ratings("triage.fhb")`` takes the ratings in it back. Inputs and outputs lie in it in plain text; no
-        key is in it, nor what a password Start variable held.
-
-        Parameters
-        ----------
-        path : path
-            Ends in ``.fhb``.
-
-        Raises
-        ------
-        SettingsError
-            It cannot be written there, or the batch is running.
-        """
-        from fh_notebook.batching.handover import to_fhb
-
-        return to_fhb(self, path)

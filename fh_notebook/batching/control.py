@@ -17,13 +17,15 @@ from fh_notebook import loop
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.delivery import AT_ONCE
 from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.resolving import resolved, told
-from fh_notebook.batching.running import Options, Start, Windows
+from fh_notebook.batching.running import Start
 from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on, worded
+from fh_notebook.batching.windows import Windows
 from fh_notebook.batching.wording import sentence
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.flag import Flag

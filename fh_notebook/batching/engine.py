@@ -12,7 +12,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fh_notebook.batching.events import Event, Finished, Stopped
 from fh_notebook.batching.job import Job
@@ -24,6 +24,7 @@ from fh_notebook.batching.seams import GateLike
 from fh_notebook.batching.spacing import Spacing
 from fh_notebook.batching.stopping import RESUME, Limits, rows_broke, unreached
 from fh_notebook.batching.worker import Worker
+from fh_notebook.clock import utc_now
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
@@ -32,10 +33,6 @@ from fh_notebook.errors import LimitReached, StoreError
 from fh_notebook.loop import unbroken
 
 __all__ = ["Engine"]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Engine:
@@ -80,7 +77,7 @@ class Engine:
         max_in_flight: int | None = None,
         rate: Rate | None = None,
         jitter: Callable[[], float] = random.random,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._gate = gate
         self._emit = emit

@@ -1,37 +1,32 @@
 """The arguments of `batch` -> a `Batch` that has called nothing yet.
 
-Rule of this file: what cannot be meant is told here, before anything is read, kept or called.
+Rule of this file: what cannot be meant is told here, before anything is read, kept or called. How it is started is read
+in `options.py`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import settings
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
-from fh_notebook.batching.delivery import checked_delivery
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.kept import KeptJobs, check_name, fingerprint, joined_arms
 from fh_notebook.batching.lookup import LookUp, Reuse, kept_reuse
 from fh_notebook.batching.mapping import without_secrets
+from fh_notebook.batching.options import options_of
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan, check_options, name_of, pilot
 from fh_notebook.batching.planner import Planner
 from fh_notebook.batching.provenance import provenance, schema_hashes
 from fh_notebook.batching.rows import Rows, read_rows
-from fh_notebook.batching.running import Options
 from fh_notebook.batching.source import Source, StreamSource, TableSource
-from fh_notebook.batching.stopping import Limits, checked_concurrency
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.rate import Rate
-from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
@@ -39,7 +34,7 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["known_deployment", "make", "options_of", "plan_table", "register_in"]
+__all__ = ["known_deployment", "make", "plan_table", "register_in"]
 
 
 def make(
@@ -181,77 +176,3 @@ def known_deployment(client: Client, deployment: Deployment | str) -> Deployment
     if not isinstance(deployment, str):
         raise InputError(f"deployment is a {type(deployment).__name__}; give its name, or a Deployment")
     return client.aclient.connection.find_deployment(deployment) or Deployment(deployment)
-
-
-def options_of(
-    *,
-    max_concurrency: Any,
-    max_calls: Any,
-    max_seconds: Any,
-    max_cost: Any,
-    rate: Any,
-    fail_on_error: Any,
-    fresh: bool,
-    reuse: Any,
-    retry_unknown: bool,
-    wait_for_reset: bool,
-    progress: Any,
-    on_event: Any,
-    delivery: Any,
-    receiver: Any,
-    named: bool,
-    is_stream: bool,
-) -> Options:
-    """Return how a batch is started, checked.
-
-    Raises
-    ------
-    SettingsError
-        An option that cannot be used.
-    """
-    limits = Limits(max_calls=max_calls, max_seconds=max_seconds, fail_on_error=fail_on_error)
-    if is_stream and not isinstance(fail_on_error, bool) and fail_on_error < 1:
-        raise SettingsError(
-            "fail_on_error as a fraction needs to know all rows, and an iterator does not; give a count"
-        )
-    if on_event is not None and not callable(on_event):
-        raise SettingsError(f"on_event is {short(on_event)}; give a function of an event")
-    paid = _calls_for(max_cost)
-    if paid is not None:
-        limits = Limits(
-            max_calls=paid if max_calls is None else min(paid, max_calls),
-            max_seconds=max_seconds,
-            fail_on_error=fail_on_error,
-        )
-    return Options(
-        limits=limits,
-        max_concurrency=checked_concurrency(max_concurrency),
-        rate=None if rate is None else Rate.of(rate),
-        wait_for_reset=wait_for_reset,
-        on_event=on_event,
-        progress=progress,
-        delivery=checked_delivery(delivery, receiver),
-        receiver=receiver,
-        reuse=_checked_reuse(None if fresh else reuse),
-        retry_unknown=retry_unknown,
-        named=named,
-    )
-
-
-def _calls_for(max_cost: Any) -> int | None:
-    """How many calls an amount pays for."""
-    if max_cost is None:
-        return None
-    if isinstance(max_cost, bool) or not isinstance(max_cost, int | float) or not 0 <= max_cost < math.inf:
-        raise SettingsError(f"max_cost is {max_cost!r}; give an amount from 0, in the currency of price_per_call")
-    price = settings.current().price_per_call
-    if price is None:
-        raise SettingsError("max_cost needs the price of a call: fh.configure(price_per_call=0.02)")
-    return int(max_cost / price + 1e-9)
-
-
-def _checked_reuse(value: Any) -> Reuse:
-    if value is None or isinstance(value, timedelta) or value in ("batch", "store"):
-        checked: Reuse = value
-        return checked
-    raise SettingsError(f"reuse is {value!r}; give 'batch', 'store', a timedelta or None")

@@ -12,13 +12,12 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.kept import KeptJobs
-from fh_notebook.batching.lookup import LookUp, Reuse, read_reuse
+from fh_notebook.batching.lookup import LookUp, read_reuse
+from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance
-from fh_notebook.batching.running import Options
 from fh_notebook.batching.source import KeptSource
-from fh_notebook.batching.stopping import Limits
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.batches import BatchRecord
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["batch_of", "kept_options", "open_batch"]
+__all__ = ["batch_of", "open_batch"]
 
 B = TypeVar("B", bound=Batch)
 
@@ -123,21 +122,6 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
         hashes=record.plan.get("schema_sha256", {}),
     )
     return of(control, about)
-
-
-def kept_options(reuse: Reuse) -> Options:
-    """Return how a batch is resumed that was opened by its name."""
-    return Options(
-        limits=Limits(),
-        max_concurrency=None,
-        rate=None,
-        wait_for_reset=False,
-        on_event=None,
-        progress=True,
-        reuse=reuse,
-        retry_unknown=False,
-        named=True,
-    )
 
 
 def _found(store: Store, name: str, workspace: str) -> BatchRecord:

@@ -7,24 +7,24 @@ answered is kept and what was not is pending.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from fh_notebook.batching.delivery import AT_ONCE, Deliver, Delivery
+from fh_notebook.batching.delivery import AT_ONCE, Deliver
 from fh_notebook.batching.engine import Engine
 from fh_notebook.batching.events import Event, Finished, Retried, Started, Throttled
 from fh_notebook.batching.feed import Feed, Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import StoreLedger
-from fh_notebook.batching.lookup import Reuse
+from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Budget
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.windows import Ahead, Windows, chained
 from fh_notebook.batching.worker import CUT_OFF
-from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.store.owners import Owner
@@ -32,43 +32,8 @@ from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
-    from fh_notebook.client.receiver import CallbackReceiver
 
-__all__ = ["Ahead", "Options", "Start", "Windows", "at_once", "budget_of", "chained", "said"]
-
-Windows = AsyncIterator[Seen | list[Job]]
-"""Jobs to be called, window by window: found just now, or counted already."""
-
-RESET_GRACE_S: Final = 2.0
-"""After midnight UTC by this machine's clock: the service's may be behind."""
-NAP_S: Final = 60.0
-"""The longest sleep at once: a machine that was suspended must not sleep on."""
-
-
-def utc_now() -> datetime:
-    """Return the time in UTC."""
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a batch is started, each time that it is."""
-
-    limits: Limits
-    max_concurrency: int | None
-    rate: Rate | None
-    wait_for_reset: bool
-    on_event: Callable[[Event], object] | None
-    progress: Any
-    reuse: Reuse
-    retry_unknown: bool
-    delivery: Delivery = "direct"
-    receiver: CallbackReceiver | None = None
-    """Who receives callbacks, where they come so."""
-    named: bool
-    """Whether the user named it: then the answers of other names are not offered."""
-    now: Callable[[], datetime] = utc_now
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+__all__ = ["Start", "budget_of", "said"]
 
 
 class Start:
@@ -226,8 +191,7 @@ class Start:
         self.waiting_until = next_reset(self._options.now())
         self._changed()
         try:
-            while (left_s := (self.waiting_until - self._options.now()).total_seconds() + RESET_GRACE_S) > 0:
-                await self._options.sleep(min(left_s, NAP_S))
+            await self._options.sleep_until(self.waiting_until)
         finally:
             self.waiting_until = None
             self._changed()
@@ -306,44 +270,3 @@ def budget_of(client: Client, store: Store, now: datetime) -> Budget:
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     used = store.calls_since(client.workspace, midnight)
     return Budget(price_per_call=said.price_per_call, daily_cap=said.daily_cap, used_today=used)
-
-
-async def at_once(windows: Iterable[Seen | list[Job]]) -> Windows:
-    """Yield windows that are there already."""
-    for window in windows:
-        yield window
-
-
-async def chained(*parts: Windows) -> Windows:
-    """Yield the windows of one part after the other."""
-    for part in parts:
-        async for window in part:
-            yield window
-
-
-class Ahead:
-    """Windows that are made in a thread: making one looks into the store, and may wait for the user's iterator.
-
-    A window that is being made when nobody waits for it any more is not lost: it is the next one that is given.
-
-    Parameters
-    ----------
-    windows : iterator of Seen
-        Used by one thread at a time.
-    """
-
-    def __init__(self, windows: Iterator[Seen]) -> None:
-        self._windows = windows
-        self._coming: asyncio.Future[Seen | None] | None = None
-
-    def __aiter__(self) -> Ahead:
-        return self
-
-    async def __anext__(self) -> Seen | list[Job]:
-        if self._coming is None:
-            self._coming = asyncio.ensure_future(asyncio.to_thread(next, self._windows, None))
-        window = await asyncio.shield(self._coming)  # what it raised is raised again whenever it is asked for
-        if window is None:
-            raise StopAsyncIteration
-        self._coming = None
-        return window

@@ -1,8 +1,7 @@
 """`AsyncClient`: attempt, invoke, retrieve, check.
 
 Rule of this file: `attempt` is one exchange and never retries; `invoke` is a small loop over it that does what
-`contract.retry.decide` says, with every call inside the gate. An `AsyncClient` works in whatever loop awaits it, with
-one set of connections a loop.
+`contract.retry.decide` says, with every call inside the gate. An `AsyncClient` works in whatever loop awaits it.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 from fh_notebook import views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.delivered import Attempt, Delivered
+from fh_notebook.client.per_loop import PerLoop
 from fh_notebook.client.raising import raise_for
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
@@ -29,15 +28,13 @@ from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
-from fh_notebook.errors import CallError, InputError, SettingsError
+from fh_notebook.errors import InputError
 from fh_notebook.log import log
 from fh_notebook.loop import briefly, tell_in_short, unbroken
-from fh_notebook.values import Secret, as_secret, redact
+from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
     import httpx
-
-    from fh_notebook.client.exchange import Auth
 
 __all__ = ["AsyncClient", "Check"]
 
@@ -106,8 +103,7 @@ class AsyncClient(Delivered):
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        self._transport_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport]
-        self._transport_of_loop = WeakKeyDictionary()
+        self._opened = PerLoop(connection)
         self._rng = random.Random()  # noqa: S311 - spreads retries, guards nothing
         # Seams for tests with virtual time.
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -179,7 +175,7 @@ class AsyncClient(Delivered):
             Only for what nobody foresaw; what a service or a network does is an `Exchange`.
         """
         started_at = datetime.now(UTC)
-        answer = await self._exchange("POST", "/workflow/invoke", encode_request(request))
+        answer = await self._opened.exchange("POST", "/workflow/invoke", encode_request(request))
         run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
         log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return Exchange(answer=answer, run=run)
@@ -293,51 +289,12 @@ class AsyncClient(Delivered):
         Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it may count against the
         daily cap.
         """
-        answer = await self._exchange("GET", "/public/models")
+        answer = await self._opened.exchange("GET", "/public/models")
         return check_of(answer, self.origin, self.connection.key_source)
-
-    async def _exchange(self, method: str, path: str, content: bytes | None = None, *, auth: Auth | None = None) -> Any:
-        from fh_notebook.client import exchange as edge
-
-        transport = await self._transport()
-        unforeseen = ""
-        try:
-            return await edge.exchange(
-                transport,
-                method,
-                self.connection.base_url + path,
-                auth=auth or edge.BearerAuth(self.connection.key),
-                content=content,
-                max_response_bytes=self.connection.max_response_bytes,
-                timeout_s=self.connection.timeout_s,
-                connect_timeout_s=self.connection.connect_timeout_s,
-            )
-        except Exception as broken:
-            unforeseen = redact(f"{type(broken).__name__}: {broken}")
-        # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
-        raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
-
-    async def _transport(self) -> httpx.AsyncBaseTransport:
-        """Return the transport of the running loop: connections belong to the loop that opened them."""
-        here = asyncio.get_running_loop()
-        if (held := self._transport_of_loop.get(here)) is not None:
-            return held
-        from fh_notebook.client.transport import open_for_loop
-
-        trouble = ""
-        try:
-            self._transport_of_loop[here] = opened = await open_for_loop(self.connection)
-        except (OSError, ValueError, TypeError, ImportError) as broken:
-            trouble = redact(str(broken))
-        if trouble:  # a bad proxy or CA bundle: nothing was sent
-            raise SettingsError(f"no connection can be opened with these settings: {trouble}")
-        return opened
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        transport = self._transport_of_loop.pop(asyncio.get_running_loop(), None)
-        if transport is not None:
-            await transport.aclose()
+        await self._opened.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fh_notebook import views
+from fh_notebook.clock import utc_now
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.codes import Refusal
 from fh_notebook.local.controls import Controls
@@ -45,10 +46,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _new_instance() -> str:
     return secrets.token_hex(6)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class LocalHive(Controls):
@@ -150,7 +147,7 @@ class LocalHive(Controls):
         )
         self._name = name
         self._instance = _new_instance()
-        self._service = Service(options, clock=clock or _utc_now, sleep=sleep or asyncio.sleep)
+        self._service = Service(options, clock=clock or utc_now, sleep=sleep or asyncio.sleep)
 
     # Workflows ---------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from fh_notebook import views
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import Event, Finished
 from fh_notebook.batching.progress import Progress, progress_of
-from fh_notebook.batching.running import Windows
+from fh_notebook.batching.windows import Windows
 from fh_notebook.log import log
 from fh_notebook.racing import asking
 from fh_notebook.racing.course import AT_ONCE, Course

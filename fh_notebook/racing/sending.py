@@ -14,7 +14,7 @@ from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Finished
 from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.running import Windows
+from fh_notebook.batching.windows import Windows
 from fh_notebook.batching.worker import CUT_OFF
 from fh_notebook.racing.course import MOST_AHEAD, Course
 

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from fh_notebook.batching.control import Control
+from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.running import Options, Windows, at_once, budget_of
+from fh_notebook.batching.running import budget_of
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.windows import Windows, at_once
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.rounds import Ask, Rounds

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
+from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
-from fh_notebook.batching.reopen import kept_options
-from fh_notebook.batching.running import Windows
+from fh_notebook.batching.windows import Windows
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.control import ScaledControl

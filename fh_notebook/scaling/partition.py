@@ -22,11 +22,13 @@ from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
+from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
 from fh_notebook.batching.reader import Reader
-from fh_notebook.batching.running import Options, Start, at_once
+from fh_notebook.batching.running import Start
 from fh_notebook.batching.source import TableSource
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.windows import at_once
 from fh_notebook.contract.run import Run
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling import parts

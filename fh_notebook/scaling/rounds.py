@@ -14,7 +14,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.running import NAP_S, RESET_GRACE_S, Options, said
+from fh_notebook.batching.options import Options
+from fh_notebook.batching.running import said
 from fh_notebook.batching.stopping import RESUME, Limits, cut_short
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
@@ -280,8 +281,7 @@ class Rounds:
         self.waiting_until = next_reset(self._options.now())
         self._changed()
         try:
-            while (left_s := (self.waiting_until - self._options.now()).total_seconds() + RESET_GRACE_S) > 0:
-                await self._options.sleep(min(left_s, NAP_S))
+            await self._options.sleep_until(self.waiting_until)
         finally:
             self.waiting_until = None
             self._changed()

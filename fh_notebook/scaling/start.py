@@ -23,11 +23,12 @@ import pandas as pd
 from fh_notebook import loop, settings
 from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.export_parquet import ensure_pyarrow
-from fh_notebook.batching.making import known_deployment, options_of
+from fh_notebook.batching.making import known_deployment
+from fh_notebook.batching.options import Options, options_of
 from fh_notebook.batching.plan import NAME_DIGITS, Plan, check_options
 from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.rows import read_rows
-from fh_notebook.batching.running import Options, budget_of
+from fh_notebook.batching.running import budget_of
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling import parts

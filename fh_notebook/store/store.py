@@ -10,11 +10,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet, finalize
 
+from fh_notebook.clock import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store import forgetting, owners
 from fh_notebook.store.connection import IN_MEMORY, explained
@@ -26,10 +27,6 @@ from fh_notebook.store.writing import Writing
 __all__ = ["Store"]
 
 T = TypeVar("T")
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Store(Writing):
@@ -56,7 +53,7 @@ class Store(Writing):
     """
 
     def __init__(
-        self, path: str | Path, *, busy_timeout_s: float = 10.0, now: Callable[[], datetime] = _utc_now
+        self, path: str | Path, *, busy_timeout_s: float = 10.0, now: Callable[[], datetime] = utc_now
     ) -> None:
         self.path = IN_MEMORY if Path(path) == IN_MEMORY else Path(path).expanduser().absolute()
         self._busy_timeout_s = busy_timeout_s

@@ -17,9 +17,9 @@ from fh_notebook.batching.engine import Engine
 from fh_notebook.batching.events import Event, Finished, Retried, Started, Stopped, Throttled
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Turn
-from fh_notebook.batching.running import at_once
 from fh_notebook.batching.spacing import CATCH_UP_S, OPENING_S
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.windows import at_once
 from fh_notebook.batching.worker import HELD_WAIT_S
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.rate import Rate
