@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fh_notebook import settings
+from fh_notebook import precedence
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
@@ -42,7 +42,7 @@ class Keeping:
         self._store = store
         self._find_workspace = find_workspace
         self._tell = tell
-        if settings.store_path() is not None:
+        if precedence.store_path() is not None:
             # Now, not when a call was cut off: an import on another thread at Python's end changes its exit status.
             import fh_notebook.store.store  # noqa: F401
 

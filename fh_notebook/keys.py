@@ -2,7 +2,7 @@
 
 Rule of this file: a key is a `Secret` from the first line that touches it, and a source that is missing, locked or
 broken has no key; at most it has a hint for the person. In which order they are asked stands in
-:mod:`fh_notebook.settings`.
+:mod:`fh_notebook.precedence`.
 """
 
 from __future__ import annotations

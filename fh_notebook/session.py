@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import keys, settings, views
+from fh_notebook import keys, precedence, settings, views
 from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.client import AsyncClient
@@ -95,7 +95,7 @@ def store() -> Store | None:
     StoreError
         The file cannot be used.
     """
-    path = settings.store_path()
+    path = precedence.store_path()
     if path is None:
         return None
     with _state.lock:
@@ -145,7 +145,7 @@ def connection(
     verify: Any = True,
     max_concurrency: int | None = None,
 ) -> Connection:
-    """Return the connection that a client's arguments mean, by the order in :mod:`fh_notebook.settings`.
+    """Return the connection that a client's arguments mean, by the order in :mod:`fh_notebook.precedence`.
 
     Raises
     ------
@@ -154,8 +154,8 @@ def connection(
     """
     api_key = as_secret(api_key)
     timeout_s = settings.current().timeout_s if timeout is None else settings.positive(timeout, "timeout")
-    address, chosen = settings.find_base_url(base_url)
-    key, source, hints = settings.find_key(api_key, base_url=address) if address != LOCAL else settings.Found()
+    address, chosen = precedence.find_base_url(base_url)
+    key, source, hints = precedence.find_key(api_key, base_url=address) if address != LOCAL else precedence.Found()
     if address == LOCAL or (key is None and not chosen and transport is None):
         if not chosen:
             tell_once(
@@ -266,8 +266,8 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
         return made.aclient.connection.known_deployments()
     # A look at the table (or at the names, by Tab) is no reason to make a client, to say where calls would go, or to
     # ask a keyring, which may ask the person.
-    address, chosen = settings.find_base_url(None)
-    if address == LOCAL or (not chosen and settings.find_key(base_url=address, asking=False).key is None):
+    address, chosen = precedence.find_base_url(None)
+    if address == LOCAL or (not chosen and precedence.find_key(base_url=address, asking=False).key is None):
         return known_to(local_hive())
     return in_catalogue()
 
@@ -319,7 +319,7 @@ def client_for(client: Client | AsyncClient | None = None) -> Client:
 
 def _now() -> object:
     """What the session's own client depends on, as it is now."""
-    return settings.current(), settings.key_in_environment(), os.environ.get(keys.ADDRESS_NAME)
+    return settings.current(), keys.from_environment(), os.environ.get(keys.ADDRESS_NAME)
 
 
 def _present() -> Client | None:

@@ -19,7 +19,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
 
 import fh_notebook as fh
-from fh_notebook import keys, session, settings
+from fh_notebook import keys, precedence, session, settings
 from fh_notebook.addresses import DEFAULT_BASE_URL
 from fh_notebook.errors import SettingsError
 from fh_notebook.values import Secret
@@ -65,11 +65,11 @@ class UserSecretsClient:
 FIND = """
 import json, os, sys
 import fh_notebook as fh
-from fh_notebook import settings
+from fh_notebook import settings, precedence
 given = json.loads(sys.argv[1])
 if "dotenv" in given: fh.configure(dotenv=True)
 if "configure" in given: fh.configure(api_key=given["configure"])
-key, source, hints = settings.find_key(given.get("argument"))
+key, source, hints = precedence.find_key(given.get("argument"))
 print(json.dumps([key.reveal() if key else None, source, hints, "FETCH_HIVE_API_KEY" in os.environ]))
 """
 
@@ -198,18 +198,18 @@ def test_a_dotenv_file_is_found_upward_and_read_as_it_stands(tmp_path: Path, mon
     )
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
-    assert settings.find_key() == settings.Found()
+    assert precedence.find_key() == precedence.Found()
     fh.configure(dotenv=True)
-    key, source, _ = settings.find_key()
+    key, source, _ = precedence.find_key()
     assert (key and key.reveal(), source) == ("fhk_a$HOME${PATH}", ".env")
-    assert settings.find_base_url() == ("http://127.0.0.1:9/v1", True)
+    assert precedence.find_base_url() == ("http://127.0.0.1:9/v1", True)
     assert "fhk_a" not in repr(settings.current())
     monkeypatch.setenv("FETCH_HIVE_BASE_URL", "http://127.0.0.1:8/v1")
-    assert settings.find_base_url() == ("http://127.0.0.1:8/v1", True)
+    assert precedence.find_base_url() == ("http://127.0.0.1:8/v1", True)
     monkeypatch.delenv("FETCH_HIVE_BASE_URL")
     fh.configure(dotenv=False)
-    assert settings.find_key() == settings.Found()
-    assert settings.find_base_url() == (DEFAULT_BASE_URL, False)
+    assert precedence.find_key() == precedence.Found()
+    assert precedence.find_base_url() == (DEFAULT_BASE_URL, False)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_placeholder_in_dotenv_is_unset(tmp_path: Path) -> None:
     """A copied example file is no error."""
     (tmp_path / "x.env").write_text("FETCH_HIVE_API_KEY=YOUR_API_KEY\n")
     fh.configure(dotenv=tmp_path / "x.env")
-    assert settings.find_key() == settings.Found()
+    assert precedence.find_key() == precedence.Found()
 
 
 def test_a_missing_package_is_told_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,13 +260,13 @@ def test_a_login_goes_to_its_own_service_only() -> None:
     """A key that was given for one service is not sent to another; configure() takes its place."""
     key = Secret("fhk_0123456789")
     settings.log_in(key, base_url=DEFAULT_BASE_URL, source="%fetchhive login")
-    assert settings.find_key() == (key, "%fetchhive login", ())
-    assert settings.find_key(base_url="https://other.example/v1") == settings.Found()
+    assert precedence.find_key() == (key, "%fetchhive login", ())
+    assert precedence.find_key(base_url="https://other.example/v1") == precedence.Found()
     fh.configure(api_key="fhk_another_one")
-    found, source, _ = settings.find_key()
+    found, source, _ = precedence.find_key()
     assert (found and found.reveal(), source) == ("fhk_another_one", "configure()")
     assert settings.log_out(DEFAULT_BASE_URL)
-    assert settings.find_key() == settings.Found()
+    assert precedence.find_key() == precedence.Found()
     assert not settings.log_out(DEFAULT_BASE_URL)
 
 
@@ -275,18 +275,18 @@ def test_a_logout_leaves_the_login_at_another_service() -> None:
     key = Secret("fhk_0123456789")
     settings.log_in(key, base_url=DEFAULT_BASE_URL, source="%fetchhive login")
     assert not settings.log_out("https://other.example/v1")
-    assert settings.find_key().key == key
+    assert precedence.find_key().key == key
 
 
 def test_what_has_to_be_asked_can_be_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What this process has in hand, and what was read from .env before, is found without asking; nothing is asked."""
     (tmp_path / ".env").write_text("FETCH_HIVE_API_KEY=fhk_of_dotenv\n")
     with held_keyring() as held:
-        assert settings.find_key(asking=False) == settings.Found()
+        assert precedence.find_key(asking=False) == precedence.Found()
         fh.configure(dotenv=tmp_path / ".env")
-        assert settings.find_key(asking=False).source == ".env"
+        assert precedence.find_key(asking=False).source == ".env"
         monkeypatch.setenv("FETCH_HIVE_API_KEY", "fhk_of_the_environment")
-        assert settings.find_key(asking=False).source == "FETCH_HIVE_API_KEY"
+        assert precedence.find_key(asking=False).source == "FETCH_HIVE_API_KEY"
         assert held.asked == 0
 
 
@@ -344,7 +344,7 @@ def test_a_logout_opens_no_source_that_was_closed_on_purpose(monkeypatch: pytest
     monkeypatch.setenv("FETCH_HIVE_API_KEY", "fhk_0123456789")
     fh.configure(api_key=None)
     settings.log_out(DEFAULT_BASE_URL)
-    assert settings.find_key() == settings.Found()
+    assert precedence.find_key() == precedence.Found()
 
 
 def test_check_names_the_source_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

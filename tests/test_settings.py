@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook import settings
+from fh_notebook import precedence, settings
 from fh_notebook.addresses import check_base_url
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
@@ -68,7 +68,7 @@ def test_a_key_that_was_forgotten_on_purpose_is_not_looked_for_elsewhere(monkeyp
 
 
 def _found(argument: str | None = None) -> tuple[str | None, str]:
-    key, source, _ = settings.find_key(argument)
+    key, source, _ = precedence.find_key(argument)
     return key.reveal() if key else None, source
 
 
@@ -82,7 +82,7 @@ def test_a_placeholder_is_no_key(placeholder: str | None) -> None:
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(broken: object) -> None:
     """It would be a header that no server takes; the message does not repeat it."""
     with pytest.raises(SettingsError) as caught:
-        settings.find_key(broken)  # type: ignore[arg-type]
+        precedence.find_key(broken)  # type: ignore[arg-type]
     assert str(broken) not in str(caught.value) or broken == 3
 
 
@@ -151,15 +151,15 @@ def test_configure_refuses_what_cannot_be_and_changes_nothing(wrong: dict[str, o
 def test_the_store_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """configure() before the environment before the platform's folder; None keeps nothing."""
     monkeypatch.delenv("FH_NOTEBOOK_STORE")
-    default = settings.store_path()
+    default = precedence.store_path()
     assert default is not None
     assert default.name == "answers.sqlite3"
     monkeypatch.setenv("FH_NOTEBOOK_STORE", str(tmp_path / "env.sqlite3"))
-    assert settings.store_path() == tmp_path / "env.sqlite3"
+    assert precedence.store_path() == tmp_path / "env.sqlite3"
     fh.configure(store=tmp_path / "here.sqlite3")
-    assert settings.store_path() == tmp_path / "here.sqlite3"
+    assert precedence.store_path() == tmp_path / "here.sqlite3"
     fh.configure(store=None)
-    assert settings.store_path() is None
+    assert precedence.store_path() is None
 
 
 def test_a_secret_never_shows_itself() -> None:

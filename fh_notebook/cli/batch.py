@@ -126,16 +126,16 @@ def _target(args: argparse.Namespace) -> Path | None:
 def _client(args: argparse.Namespace) -> Client:
     """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log."""
     import fh_notebook as fh
-    from fh_notebook import settings
+    from fh_notebook import precedence
     from fh_notebook.addresses import LOCAL, hostname, is_loopback
 
     if args.local:
         if args.base_url is not None:
             raise SettingsError("--local and --base-url exclude each other")
         return fh.Client(base_url=LOCAL)
-    address, _ = settings.find_base_url(args.base_url)
+    address, _ = precedence.find_base_url(args.base_url)
     if address != LOCAL and not is_loopback(hostname(address)):
-        found = settings.find_key(base_url=address)
+        found = precedence.find_key(base_url=address)
         if found.key is None:
             raise SettingsError("; ".join([f"there is no key for {hostname(address)}", *found.hints, NO_KEY]))
     return fh.Client(base_url=address)

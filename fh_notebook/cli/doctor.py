@@ -177,10 +177,10 @@ def _hive() -> Iterator[Finding]:
 
 
 def _store() -> Iterator[Finding]:
-    from fh_notebook import session, settings
+    from fh_notebook import precedence, session
     from fh_notebook.store.catalog_file import shown
 
-    path = settings.store_path()
+    path = precedence.store_path()
     if path is None:
         yield Finding(WARNING, "store", "nothing is kept", "fh.configure(store=...) or FH_NOTEBOOK_STORE names a file")
         return
@@ -226,11 +226,11 @@ def _catalogue() -> Iterator[Finding]:
 
 
 def _service(base_url: str | None, *, asked: bool) -> Iterator[Finding]:
-    from fh_notebook import settings
+    from fh_notebook import precedence
     from fh_notebook.addresses import LOCAL
 
-    address, chosen = settings.find_base_url(base_url)
-    found = settings.find_key(base_url=address) if address != LOCAL else settings.Found()
+    address, chosen = precedence.find_base_url(base_url)
+    found = precedence.find_key(base_url=address) if address != LOCAL else precedence.Found()
     if address == LOCAL or (found.key is None and not chosen):
         where = "the local hive in this process" + ("" if address == LOCAL else ", since there is no key")
     else:

@@ -9,7 +9,7 @@ import argparse
 import re
 from typing import Any, Final
 
-from fh_notebook import keys, settings
+from fh_notebook import keys, precedence, settings
 from fh_notebook.addresses import LOCAL, origin
 from fh_notebook.client.blocking import Client
 from fh_notebook.errors import AuthError, SettingsError
@@ -33,7 +33,7 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     AuthError
         With ``--check``: the service refused the key; nothing is changed then.
     """
-    address, _ = settings.find_base_url()
+    address, _ = precedence.find_base_url()
     if address == LOCAL:
         raise SettingsError("calls go to the local hive in this kernel, which needs no key; %fetchhive use live first")
     place = origin(address)
@@ -75,7 +75,7 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
 
     A login at another service is left as it is.
     """
-    address, _ = settings.find_base_url()
+    address, _ = precedence.find_base_url()
     place = origin(address)
     had = settings.log_out(address)
     deleted = address != LOCAL and keys.forget_in_keyring(place)
@@ -86,10 +86,10 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
         notice(f"The login for {other.origin} stays: %fetchhive use its address first, to forget that one.")
     if address == LOCAL:
         return
-    left = next((look for look in settings.look_for_key(base_url=address) if look.key), None)
+    left = next((look for look in precedence.look_for_key(base_url=address) if look.key), None)
     if left is not None:
         notice(f"Calls still have a key, from {left.source}: {_CURES.get(left.source, 'remove it there too')}.")
-    elif not settings.find_base_url()[1]:
+    elif not precedence.find_base_url()[1]:
         notice("Calls now go to the local hive in this process, not to Fetch Hive.")
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Final
 
-from fh_notebook import html, keys, session, settings
+from fh_notebook import html, keys, precedence, session, settings
 from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, origin
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.spell import nearest, short
@@ -53,9 +53,9 @@ def use(shell: Any, options: argparse.Namespace) -> Facts:
         if close := _slip(options.address):
             raise SettingsError(f"{short(options.address)} is not an address; did you mean {close}?")
         settings.configure(base_url=DEFAULT_BASE_URL if options.address == _LIVE else options.address)
-    address, chosen = settings.find_base_url()
+    address, chosen = precedence.find_base_url()
     here, trouble = _connection()
-    store = settings.store_path()
+    store = precedence.store_path()
     return Facts(
         [
             ("calls go to", _place(address, chosen, here)),
@@ -94,7 +94,7 @@ def _key(address: str, here: Connection | None) -> str:
         return f"{MASK} from {here.key_source}" if needed else here.key_source
     if address == LOCAL:
         return "none is needed"
-    return "; ".join([f"none: {keys.LOGIN_CURE}", *settings.find_key(base_url=address).hints])
+    return "; ".join([f"none: {keys.LOGIN_CURE}", *precedence.find_key(base_url=address).hints])
 
 
 def _catalogue() -> str:

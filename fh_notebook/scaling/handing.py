@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import session, settings
+from fh_notebook import precedence, session
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.spec import Spec
 from fh_notebook.values import MASK, Secret
@@ -105,7 +105,7 @@ def client_of(spec: Spec, gate: Any, *, ask: Callable[[], None]) -> Client:
 
 def _own(spec: Spec) -> Secret | None:
     """The key that this worker has itself, where it is that of the workspace."""
-    found = settings.find_key(base_url=spec.base_url).key
+    found = precedence.find_key(base_url=spec.base_url).key
     if found is None:
         return None
     return found if spec.is_named or _print_of(found) == spec.workspace.rpartition("#")[2] else None

@@ -18,7 +18,7 @@ from keyring import get_keyring, set_keyring
 from keyring.backend import KeyringBackend
 
 import fh_notebook as fh
-from fh_notebook import keys, session, settings
+from fh_notebook import keys, precedence, session, settings
 from fh_notebook.addresses import origin
 from fh_notebook.batching.batch import Batch
 from fh_notebook.local import LocalHive
@@ -242,7 +242,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     assert shell.run("%fetchhive use")[1].count("*** from keyring") == 1
     assert KEY not in said + more + _everywhere(shell)
     settings.log_out(str(settings.current().base_url))  # what a new kernel knows
-    assert settings.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
+    assert precedence.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
 
 
 @pytest.mark.parametrize(("options", "why"), [("", "the keyring keeps nothing"), ("--here", "--here was said")])
@@ -438,7 +438,7 @@ def test_use_says_what_is_in_use(shell: Shell, hive: LocalHive, work: Path) -> N
     assert facts["calls go to"] == settings.current().base_url
     assert facts["key"] == "*** from configure()"
     assert facts["workspace"] == session.client_for(None).workspace
-    assert facts["answers are kept in"] == str(settings.store_path())
+    assert facts["answers are kept in"] == str(precedence.store_path())
     assert facts["catalogue"] == "fetchhive.yaml"
     assert KEY not in said + result.result._repr_html_()
 
