@@ -251,14 +251,21 @@ def test_parts_with_other_columns_and_kinds_make_one_table(tmp_path: Path, endin
     assert [float(v) for v in read["out.n"] if pd.notna(v)] == [1.0, 0.5]
 
 
-def test_a_table_of_one_part_is_read_once(tmp_path: Path) -> None:
-    """And one of several twice: columns of the last one belong into the head."""
-    source = parts(*MIXED[:1])
-    to_csv(source, tmp_path / "a.csv")
-    assert source.passes == 1
-    source = parts(*MIXED)
-    to_csv(source, tmp_path / "a.csv")
-    assert source.passes == 2
+def unheld(part: pd.DataFrame) -> pd.DataFrame:
+    """Return `part` as one that no file can hold until it is written."""
+    part = part.copy()
+    part.attrs = {"made_by": lambda: None}
+    return part
+
+
+@every
+def test_a_table_is_read_once(tmp_path: Path, ending: str, write: Any) -> None:
+    """Also one of several parts: they wait in a file that leaves nothing. Where that cannot be, it is read twice."""
+    for passes, few in ((1, MIXED[:1]), (1, MIXED), (2, (*MIXED[:2], unheld(MIXED[2])))):
+        source = parts(*few)
+        write(source, path := tmp_path / f"{passes}{len(few)}.{ending}")
+        assert source.passes == passes
+    assert [len(list(tmp_path.iterdir())), path.read_bytes()] == [3, (tmp_path / f"13.{ending}").read_bytes()]
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.lists(st.integers())
@@ -377,7 +384,7 @@ def test_what_goes_wrong_in_the_middle_leaves_the_old_file_and_nothing_else(
 
     def broken() -> Iterator[pd.DataFrame]:
         yield MIXED[0]
-        yield MIXED[1]
+        yield unheld(MIXED[1])  # so that it is read a second time, while it is written
         if source.passes > 1:
             raise error("in the middle")
 
