@@ -96,7 +96,7 @@ def test_a_call_that_is_cancelled_while_nothing_is_out_leaves_nothing(where: str
             return Answer(status_code=503)
 
         if where == "before a retry":
-            core._sleep, core._exchange = sleep, exchange  # type: ignore[method-assign]
+            core._sleep, core._opened.exchange = sleep, exchange  # type: ignore[method-assign]
         else:
             core.gate.fix(1)
             slot = core.gate.slot()
