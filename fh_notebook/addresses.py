@@ -12,10 +12,21 @@ from urllib.parse import urlsplit, urlunsplit
 from fh_notebook.errors import SettingsError
 from fh_notebook.values import redact
 
-__all__ = ["DEFAULT_BASE_URL", "LOCAL", "check_base_url", "hostname", "is_loopback", "origin"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "EVERYWHERE",
+    "LOCAL",
+    "check_base_url",
+    "host_here",
+    "hostname",
+    "is_loopback",
+    "origin",
+]
 
 DEFAULT_BASE_URL: Final = "https://api.fetchhive.com/v1"
 """The official SDKs' default; it includes ``/v1`` (CONTRACT section 7)."""
+EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not listened at
+"""What a server listens at to be reached by every address of this machine, and by which one this machine does."""
 LOCAL: Final = "local"
 """As a base URL: the hive inside this process."""
 
@@ -94,3 +105,15 @@ def origin(base_url: str) -> str:
     'api.fetchhive.com'
     """
     return urlsplit(base_url).netloc.lower() if base_url != LOCAL else LOCAL
+
+
+def host_here(host: str) -> str:
+    """Return the host by which this machine reaches what listens at `host`, as a URL spells it.
+
+    Examples
+    --------
+    >>> host_here("0.0.0.0"), host_here("::"), host_here("fe80::1"), host_here("bees.local")
+    ('127.0.0.1', '[::1]', '[fe80::1]', 'bees.local')
+    """
+    named = EVERYWHERE.get(host, host)
+    return f"[{named}]" if ":" in named else named

@@ -118,6 +118,11 @@ class Gate:
 
         It holds at once: who waits is let in up to the new number, and with a lower one slots come back as their calls
         end.
+
+        Raises
+        ------
+        SettingsError
+            It is no whole number from 1.
         """
         whole = isinstance(max_concurrency, int) and not isinstance(max_concurrency, bool)
         if max_concurrency is not None and (not whole or max_concurrency < 1):

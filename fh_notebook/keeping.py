@@ -44,7 +44,7 @@ class Keeping:
         self._tell = tell
         if precedence.store_path() is not None:
             # Now, not when a call was cut off: an import on another thread at Python's end changes its exit status.
-            import fh_notebook.store.store  # noqa: F401
+            import fh_notebook.store.store  # noqa: F401 - so that it is there at the first answer
 
     async def keep(self, run: Run, secrets: Secrets) -> None:
         """Keep a run that has ended."""

@@ -191,7 +191,7 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
     try:
         from dotenv import dotenv_values
     except ImportError:
-        dotenv_values = None  # type: ignore[assignment]
+        dotenv_values = None  # type: ignore[assignment]  # it is raised outside of the block
     if dotenv_values is None:
         raise SettingsError("dotenv= needs the package python-dotenv: pip install python-dotenv")
     trouble = ""
@@ -222,13 +222,13 @@ def _nearest_dotenv() -> Path:
 
 
 def _colab() -> Any:
-    from google.colab import userdata  # type: ignore[import-not-found,unused-ignore]
+    from google.colab import userdata  # type: ignore[import-not-found,unused-ignore]  # only there
 
     return userdata
 
 
 def _kaggle() -> Any:
-    import kaggle_secrets  # type: ignore[import-not-found,unused-ignore]
+    import kaggle_secrets  # type: ignore[import-not-found,unused-ignore]  # only there
 
     return kaggle_secrets
 

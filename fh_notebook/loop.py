@@ -54,7 +54,13 @@ class ThreadDoor:
     """The default: the work runs on the background loop, and this thread waits for it."""
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for `work`; an interrupt cancels it, waits for its `finally`, and is raised again."""
+        """Wait for `work`; an interrupt cancels it, waits for its `finally`, and is raised again.
+
+        Raises
+        ------
+        FetchHiveError
+            This is the background loop's own thread, which would wait for itself.
+        """
         here = background()
         if threading.current_thread() is here.thread:
             work.close()

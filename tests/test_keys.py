@@ -139,7 +139,7 @@ def test_each_source_alone_gives_the_key(hosted: Path, only: str) -> None:
 def test_the_order_is_the_list_in_the_docstring() -> None:
     """One numbered list, in the order of the truth table."""
     words = ["argument", "configure", "environment", "keyring", ".env", "Colab", "Kaggle", "local hive"]
-    text = settings.__doc__ or ""
+    text = precedence.__doc__ or ""
     places = [text.find(word) for word in words]
     assert -1 not in places
     assert places == sorted(places)

@@ -22,7 +22,7 @@ from uuid import uuid4
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.client.submitting import address_for, is_near
 from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_callback
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
@@ -291,8 +291,6 @@ class Deliver:
         line = self._left.pop(_key_of(request), None)
         if line is None:
             return await otherwise(request)
-        from fh_notebook.contract.models import Answer
-
         first = first_run(line, self._client.origin)
         first = replace(first, inputs=request.inputs, metadata=dict(request.metadata or {}))
         answer = Answer(status_code=202)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 from weakref import finalize
 
 import pandas as pd
@@ -31,28 +33,27 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.whole = False
         """Whether all parts are in it."""
-        self._ends = 0
-        try:
+        self._held = 0
+        self._file: IO[bytes] | None = None
+        with suppress(OSError):
             self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the object
-        except OSError:
-            self._file = None
-        else:
             finalize(self, self._file.close)
 
     def through(self, parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Yield `parts`, each once it is written here; where that cannot be, they go by all the same."""
-        self.whole = self._file is not None
+        file = self._file
+        self.whole = file is not None
         for part in parts:
-            self.whole = self.whole and self._put(part)
+            self.whole = self.whole and file is not None and self._put(part, file)
             yield part
 
-    def _put(self, part: pd.DataFrame) -> bool:
+    def _put(self, part: pd.DataFrame, file: IO[bytes]) -> bool:
         try:
-            pickle.dump(part, self._file, protocol=5)  # type: ignore[arg-type]  # whole: there is a file
+            pickle.dump(part, file, protocol=5)
         except Exception:  # a full disk, or what somebody's own object raises: the table is read twice then
             log.debug("the parts of an export could not be held in a file", exc_info=True)
             return False
-        self._ends += 1
+        self._held += 1
         return True
 
     def parts(self) -> Iterator[pd.DataFrame]:
@@ -60,6 +61,6 @@ class Spool:
         if self._file is None:
             return
         self._file.seek(0)
-        for _ in range(self._ends):
+        for _ in range(self._held):
             part: pd.DataFrame = pickle.load(self._file)  # noqa: S301 - without a name: nobody else can have written it
             yield part

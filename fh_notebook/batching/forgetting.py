@@ -117,7 +117,13 @@ WINDOW: Final = 500
 
 
 def export_store(path: str | os.PathLike[str]) -> Path:
-    """Write all that is kept to a new file; see :func:`fh_notebook.store.export`."""
+    """Write all that is kept to a new file; see :func:`fh_notebook.store.export`.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As it says.
+    """
     store = session.store()
     if store is None:
         raise SettingsError("nothing is kept (store=None), so there is nothing to export")

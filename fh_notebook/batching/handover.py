@@ -122,7 +122,13 @@ class _Nobody:
 
 
 def to_fhb(batch: Batch, path: Any) -> Written:
-    """Write a batch with its answers and ratings as one file (see ``Batch.to_fhb``)."""
+    """Write a batch with its answers and ratings as one file (see ``Batch.to_fhb``).
+
+    Raises
+    ------
+    SettingsError
+        It cannot be written there, or the batch is running.
+    """
     if batch.running:
         raise SettingsError(f"{batch.name} is running; batch.wait() for it, then write it")
     target = checked_target(path, (FHB,))

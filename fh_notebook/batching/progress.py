@@ -113,7 +113,7 @@ class TextProgress:
 
     def _columns(self) -> int:
         with suppress(OSError, ValueError, AttributeError):  # no file beneath, or it has no size
-            return os.get_terminal_size(self._stream.fileno()).columns or 80  # type: ignore[union-attr]
+            return os.get_terminal_size(self._stream.fileno()).columns or 80  # type: ignore[union-attr]  # None has none
         return 80
 
     def _write(self, line: str, *, last: bool) -> None:

@@ -24,7 +24,7 @@ from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Budget
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.windows import Ahead, Windows, chained
-from fh_notebook.batching.worker import CUT_OFF
+from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.store.owners import Owner
@@ -241,7 +241,7 @@ class Start:
         elif isinstance(event, Finished):
             self.answered += not event.reused
             outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
-            self.cut += event.run.error_code == CUT_OFF
+            self.cut += event.run.error_code == CANCELLED
             self._feed.finished(event.job, event.run, line=event.line, reused=event.reused)
         self._hear(event)
 

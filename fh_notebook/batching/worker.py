@@ -21,15 +21,15 @@ from fh_notebook.batching.queue import Entry
 from fh_notebook.batching.seams import GateLike
 from fh_notebook.batching.stopping import stop_of_answer
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import CallError
 from fh_notebook.loop import unbroken
 
-__all__ = ["CUT_OFF", "HELD_WAIT_S", "Board", "Worker"]
+__all__ = ["CANCELLED", "HELD_WAIT_S", "Board", "Worker"]
 
-CUT_OFF: Final = "cancelled"
+CANCELLED: Final = "cancelled"
 """The error code of a call that was out when the batch was cancelled."""
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
@@ -181,7 +181,7 @@ class Worker:
             with call:
                 exchange = await self._attempt(entry.job.request(self._batch))
         except asyncio.CancelledError:
-            run = _unknown(entry.job, started_at, CUT_OFF, "it was cancelled while it was out; it may have run")
+            run = _unknown(entry.job, started_at, CANCELLED, CUT_OFF)
             await unbroken(self._finish(entry, run, goes_on=False))
             raise
         except CallError as unforeseen:

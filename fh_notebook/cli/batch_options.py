@@ -55,7 +55,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     variant = what.add_argument(
         "-v", "--variant", action="append", metavar="VARIANT", help="again for each; all that are known by default"
     )
-    variant.completer = variants  # type: ignore[attr-defined]
+    variant.completer = variants  # type: ignore[attr-defined]  # as above
     what.add_argument(
         "--map", action="append", type=_pair, metavar="VARIABLE=COLUMN", help="which column a Start variable takes"
     )

@@ -24,7 +24,7 @@ from fh_notebook.client.raising import raise_for
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict, decide
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
@@ -40,7 +40,6 @@ __all__ = ["AsyncClient", "Check"]
 
 KEEP_S: Final = 0.1
 """How long a cancelled call stays for the store: a person waits for Stop. What is not kept by then is kept later."""
-CUT_OFF: Final = "it was cancelled while it was out; it may have run"
 
 
 class AsyncClient(Delivered):

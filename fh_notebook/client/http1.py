@@ -207,7 +207,13 @@ class Http1(asyncio.Protocol):
             self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; trailers, which come after the head, are not kept."""
+        """Keep a header; trailers, which come after the head, are not kept.
+
+        Raises
+        ------
+        ValueError
+            There are too many of them.
+        """
         if self.status:
             return
         self._head_bytes += len(name) + len(value)

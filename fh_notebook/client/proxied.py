@@ -68,6 +68,6 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         try:
-            await self._inner.aclose()  # type: ignore[union-attr]
+            await self._inner.aclose()  # type: ignore[union-attr]  # as above
         finally:
             self._pool.give_back(self._transport)

@@ -12,7 +12,13 @@ __all__ = ["raise_for"]
 
 
 def raise_for(run: Run, decision: Decision) -> NoReturn:
-    """Raise the error that a person can act on, for an answer after which no call makes sense."""
+    """Raise the error that a person can act on, for an answer after which no call makes sense.
+
+    Raises
+    ------
+    AuthError, ConnectFailed, LimitReached
+        By the reason of `decision`.
+    """
     facts: dict[str, Any] = {
         "status_code": run.status_code,
         "error_code": run.error_code,

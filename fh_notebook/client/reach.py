@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
-from fh_notebook.addresses import is_loopback
+from fh_notebook.addresses import EVERYWHERE, host_here, is_loopback
 from fh_notebook.errors import SettingsError
 
 __all__ = ["Reach", "check_path", "check_public_url", "reach_of"]
@@ -93,8 +93,7 @@ def reach_of(*, host: str, port: int, public_url: str | None, environment: Mappi
     >>> print(reach_of(host="127.0.0.1", port=8787, public_url=None, environment={}).told)
     Only programs on this machine reach it. For Fetch Hive itself give public_url= (a tunnel, a reverse proxy); without it runs are waited for by polling.
     """  # noqa: E501 - what is printed is one line
-    spelt = f"[{host}]" if ":" in host else {"0.0.0.0": "127.0.0.1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
-    local = f"http://{spelt}:{port}"
+    local = f"http://{host_here(host)}:{port}"
     if public_url is not None:
         to_itself = is_loopback(urlsplit(public_url).hostname or "")
         told = (
@@ -106,7 +105,8 @@ def reach_of(*, host: str, port: int, public_url: str | None, environment: Mappi
     cure = "For Fetch Hive itself give public_url= (a tunnel, a reverse proxy)"
     if prefix := environment.get("JUPYTERHUB_SERVICE_PREFIX"):
         return _behind_a_hub(local, port, prefix, environment, cure)
-    who = "Only programs on this machine reach it." if is_loopback(spelt) else f"Whoever reaches {host} reaches it."
+    listening = "this machine" if host in EVERYWHERE else host
+    who = "Only programs on this machine reach it." if is_loopback(host) else f"Whoever reaches {listening} reaches it."
     return Reach(base=local, outside=False, told=f"{who} {cure}; without it runs are waited for by polling.")
 
 

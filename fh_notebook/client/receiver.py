@@ -17,7 +17,7 @@ from fh_notebook import html, loop
 from fh_notebook.client.claims import Claims, Take
 from fh_notebook.client.on_loop import on_loop
 from fh_notebook.client.reach import Reach, check_path, check_public_url, reach_of
-from fh_notebook.client.receiving import MAX_BODY_BYTES, Tally
+from fh_notebook.client.receiving import MAX_BODY_BYTES, Tally, Window
 from fh_notebook.client.secrets_known import SecretsKnown
 from fh_notebook.contract.callbacks import ids_of
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
@@ -148,7 +148,6 @@ class CallbackReceiver:
     async def _listen(self) -> None:
         await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
         from fh_notebook.client.receiver_server import BACKLOG, ReceiverServer
-        from fh_notebook.client.receiving import Window
         from fh_notebook.serving import listen
 
         sock = listen(self._host, self._port, to="receive at", backlog=BACKLOG)
@@ -339,4 +338,4 @@ class CallbackReceiver:
 
 
 def _import_server() -> None:
-    from fh_notebook.client import receiver_server  # noqa: F401
+    from fh_notebook.client import receiver_server  # noqa: F401 - only imported

@@ -38,7 +38,7 @@ class _Watched(PlainHttp, HttpToolsProtocol):
     _fh_in_head: bool = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn says only the kind that it gets
         if len(self.fh_lines) >= MAX_CONNECTIONS and not self._make_room():
             self.transport.abort()
             return

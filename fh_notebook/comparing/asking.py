@@ -98,7 +98,15 @@ def column(taken: Taken, by: Any) -> pd.Series[Any]:
 
 
 def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than: str, alpha: float) -> None:
-    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``)."""
+    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``).
+
+    Raises
+    ------
+    AssertionError
+        It is not, or the rows are too few to say so.
+    InputError
+        There is no such variant.
+    """
     check_chances(alpha=alpha)
     for name in (variant, than):
         if name not in cmp.variants:

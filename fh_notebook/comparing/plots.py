@@ -58,7 +58,13 @@ def facts_of(cmp: Comparison) -> Facts:
 
 
 def plot(cmp: Comparison, kind: str | None, *, backend: str) -> Any:
-    """Return the figure (see ``Comparison.plot``)."""
+    """Return the figure (see ``Comparison.plot``).
+
+    Raises
+    ------
+    InputError
+        There is nothing of that kind to be drawn.
+    """
     check_one_of("backend", backend, BACKENDS)
     if kind is not None:
         check_one_of("kind", kind, tuple(KINDS))

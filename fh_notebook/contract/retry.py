@@ -17,6 +17,7 @@ from typing import Any, Final
 from fh_notebook.contract.models import Answer
 
 __all__ = [
+    "CUT_OFF",
     "DEFAULT_POLICY",
     "NOT_REACHED",
     "Decision",
@@ -97,6 +98,9 @@ DEFAULT_POLICY: Final = RetryPolicy()
 
 NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
 """The reasons, and our codes, of attempts that reached nobody: nothing was sent, so they are no calls."""
+
+CUT_OFF: Final = "it was cancelled while it was out; it may have run"
+"""What is said of a call that somebody here stopped before its answer came."""
 
 _DAILY_CODE: Final = "api_rate_limit_exceeded"
 _PROVIDER_CODE: Final = "too_many_requests"

@@ -134,7 +134,7 @@ class AtWork:
 
     def _run_later(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self.engine.submit(lambda job=job: self._run_and_deliver(job))  # type: ignore[misc]
+            self.engine.submit(lambda job=job: self._run_and_deliver(job))  # type: ignore[misc]  # bound at once
 
     def _is_idle(self) -> bool:
         return not (self.limits.in_flight or self.limits.waiting or self._undelivered)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from fh_notebook.addresses import host_here
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.broken import LINE, disconnected
 from fh_notebook.serving import STOP_GRACE_S, EventServer, PlainHttp, listen
@@ -60,8 +61,7 @@ class HiveServer:
     @property
     def url(self) -> str:
         """The base URL, ending in ``/v1``, as this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}/v1"
+        return f"http://{host_here(self._host)}:{self._port}/v1"
 
     def start(self) -> HiveServer:
         """Listen, and return when calls are answered.

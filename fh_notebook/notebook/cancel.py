@@ -88,7 +88,7 @@ def hear_clicks(widget: Any) -> None:
 
 
 def _import_widgets() -> None:
-    import ipywidgets  # noqa: F401
+    import ipywidgets  # noqa: F401 - only imported
 
 
 class Offer:

@@ -33,7 +33,9 @@ def is_rows(value: object) -> bool:
     """Return whether ``--over`` can take `value`: a DataFrame, or a list of dicts."""
     if _is_frame(value):
         return True
-    return _is(value, list) and list.__len__(value) > 0 and all(_is(row, dict) for row in _first(value))  # type: ignore[arg-type]
+    # Past whatever a class of the user's makes of its length: a person is typing.
+    held: Any = value
+    return _is(held, list) and list.__len__(held) > 0 and all(_is(row, dict) for row in _first(held))
 
 
 def _first(rows: Any) -> Iterator[Any]:

@@ -181,7 +181,7 @@ def _import_the_judge() -> None:
 
 
 def _import() -> None:
-    import jsonschema  # noqa: F401
+    import jsonschema  # noqa: F401 - only imported
 
 
 def _close(widget: Any) -> None:

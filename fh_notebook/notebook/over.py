@@ -107,7 +107,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
 
         ran = race(rows, deployment, score=exact(options.race), **asked)
         if not ran.is_shown:  # lines of text have told how it went, and no table
-            display(ran)  # type: ignore[no-untyped-call]
+            display(ran)  # type: ignore[no-untyped-call]  # IPython ships some types
         return ran
     done = batch(rows, deployment, **asked)
     if options.dry_run:
@@ -252,4 +252,4 @@ def _show(done: Any, options: LineOptions) -> None:
 
         display(compare(done, score=exact(options.score)))  # type: ignore[no-untyped-call]  # IPython has no types
     else:
-        display(done)  # type: ignore[no-untyped-call]
+        display(done)  # type: ignore[no-untyped-call]  # as above

@@ -37,7 +37,13 @@ DASHED: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2
 
 
 def plot(race: Race, kind: str | None) -> Any:
-    """Return the figure (see ``Race.plot``)."""
+    """Return the figure (see ``Race.plot``).
+
+    Raises
+    ------
+    InputError
+        There is nothing of that kind to be drawn.
+    """
     if kind is not None:
         check_one_of("kind", kind, tuple(_PANELS))
     if not race.rows:

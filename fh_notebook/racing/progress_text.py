@@ -66,4 +66,4 @@ class RaceText(TextProgress):
         self._write(f"{self._race.batch.name}: {self._race.verdict}", last=True)
 
     def _draw(self, state: State) -> None:
-        super()._draw(_Line(state.name, self._race.line))  # type: ignore[arg-type]
+        super()._draw(_Line(state.name, self._race.line))  # type: ignore[arg-type]  # it has what is drawn of a state

@@ -15,7 +15,7 @@ from fh_notebook.batching.events import Finished
 from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.windows import Windows
-from fh_notebook.batching.worker import CUT_OFF
+from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.racing.course import MOST_AHEAD, Course
 
 __all__ = ["Sender"]
@@ -43,7 +43,7 @@ class Sender:
 
     def heard(self, event: Finished) -> None:
         """Note that a job has its outcome. In the loop's thread."""
-        self._course.heard(event.job, cut_off=event.run.error_code == CUT_OFF, reused=event.reused)
+        self._course.heard(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
         if self._changed is not None:
             self._changed.set()
 

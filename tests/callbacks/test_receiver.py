@@ -469,6 +469,22 @@ def test_reach_is_said_and_never_promised(
 
 
 @pytest.mark.parametrize(
+    ("host", "base", "who"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8787", "Only programs on this machine reach it."),
+        ("localhost", "http://localhost:8787", "Only programs on this machine reach it."),
+        ("0.0.0.0", "http://127.0.0.1:8787", "Whoever reaches this machine reaches it."),
+        ("::", "http://[::1]:8787", "Whoever reaches this machine reaches it."),
+        ("192.0.2.7", "http://192.0.2.7:8787", "Whoever reaches 192.0.2.7 reaches it."),
+    ],
+)
+def test_who_reaches_it_is_told_by_where_it_listens(host: str, base: str, who: str) -> None:
+    """One that listens at every address of the machine is not said to be reached by this machine alone."""
+    found = reach_of(host=host, port=8787, public_url=None, environment={})
+    assert (found.base, found.outside, found.told.startswith(who)) == (base, False, True)
+
+
+@pytest.mark.parametrize(
     ("environment", "browser"),
     [
         ({}, "(your notebook's address)/user/me/proxy/8787"),
