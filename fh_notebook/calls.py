@@ -1,6 +1,7 @@
 """`invoke` and `ainvoke`: one call by the session's own client, without naming one.
 
-Rule of this file: no logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`.
+Rule of this file: no logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`. The
+arguments are spelt out in each function, here and in `client/`, for completion and for type checkers: on purpose.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """`batch` and `abatch`: begin to run a table of rows through the variants of a deployment.
 
 Rule of this file: everything is checked and looked up before the first call, and the same cell run again goes on from
-where it was. What the arguments mean is read in `making.py`; how a batch runs is in `control.py`.
+where it was. What the arguments mean is read in `making.py`; how a batch runs is in `control.py`. Both functions spell
+their arguments out, for completion and for type checkers: on purpose.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`Client`: the sync door of `AsyncClient`.
 
-Rule of this file: no logic of its own. Every method enters the background loop and does what its async twin does.
+Rule of this file: no logic of its own. Every method enters the background loop and does what its async twin does. The
+arguments are spelt out again for completion and for type checkers: on purpose.
 """
 
 from __future__ import annotations

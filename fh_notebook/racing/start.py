@@ -1,7 +1,7 @@
 """`race` and `arace`: begin to race the variants of a deployment over rows.
 
 Rule of this file: whatever cannot be meant is told before anything is kept or called. What comes of it is a `Race`, in
-`race.py`.
+`race.py`. Both functions spell their arguments out, for completion and for type checkers: on purpose.
 """
 
 from __future__ import annotations
