@@ -14,6 +14,7 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing.diff import Difference, compare_texts, pretty
+from fh_notebook.comparing.diff_changes import changes_style, changes_table, pieces_of
 from fh_notebook.comparing.diff_json import Change, Changes
 from fh_notebook.comparing.diff_marks import MARKS_STYLE, marked
 from fh_notebook.comparing.diff_row import Answer, RowDiff, Versus
@@ -32,10 +33,8 @@ WORDS_MARKED: Final = 40
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
 STYLE: Final = html.Html(
-    f"<style>{MARKS_STYLE}"
-    ".fh table.fh-changes td{overflow-wrap:anywhere;white-space:pre-wrap}"
-    ".fh table.fh-changes td:first-child{white-space:nowrap;font-weight:600}"
-    ".fh table.fh-changes td:nth-child(2){font-family:var(--jp-code-font-family,monospace)}"
+    f"<style>{MARKS_STYLE}{changes_style('.fh')}"
+    ".fh .fh-inputs{margin:0 0 8px;overflow-wrap:anywhere}"
     ".fh .fh-against{margin:8px 0 2px;overflow-wrap:anywhere}"
     "</style>"
 )
@@ -49,7 +48,7 @@ def page(diff: RowDiff) -> html.Html:
     by_name = {part.b.variant: part for part in diff.parts}
     cards = [_card(answer, by_name.get(answer.variant), diff.has_score) for answer in diff.answers]
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
-    inputs = html.el("div", _inputs(diff), cls="fh-dim fh-foot") if diff.inputs else None
+    inputs = html.el("div", _inputs(diff), cls="fh-dim fh-inputs") if diff.inputs else None
     return html.el(
         "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
     )  # fmt: skip
@@ -99,12 +98,12 @@ def _against(part: Versus, whole: str) -> Iterator[html.Html]:
 def _table(changes: Changes) -> html.Html:
     shown = changes.listed[:CHANGES_SHOWN]
     rows = [
-        (f"{SIGNS[c.kind]} {c.kind}", c.path or "the whole value", *_both(c))
+        (f"{SIGNS[c.kind]} {c.kind}", pieces_of(c.path) or ["the whole value"], *_both(c))
         for c in shown
     ]  # fmt: skip
     left = len(changes.listed) - len(shown)
     more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has all", cls="fh-dim") if left else None
-    return html.el("div", html.table(("", "path", "before", "after"), rows, cls="fh-table fh-changes"), more)
+    return html.el("div", changes_table(rows), more)
 
 
 def _both(change: Change) -> tuple[object, object]:

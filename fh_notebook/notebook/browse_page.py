@@ -14,6 +14,7 @@ import numpy as np
 from fh_notebook import html
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing.diff import pretty
+from fh_notebook.comparing.diff_changes import pieces_of
 from fh_notebook.comparing.diff_row import STATES, Answer, Versus, versus
 from fh_notebook.comparing.diff_show import SIGNS, spelt
 from fh_notebook.comparing.view import score_text
@@ -235,16 +236,16 @@ def _marks(found: Versus, most: int) -> list[list[str]]:
     return pieces
 
 
-def _changes(found: Versus) -> list[list[str]]:
-    """Return the changes of JSON: a sign, the kind, the path, what was, what is."""
+def _changes(found: Versus) -> list[list[Any]]:
+    """Return the changes of JSON: a sign, the kind, the pieces of the path, what was, what is."""
     listed = found.changes.listed if found.changes is not None else ()
-    told = [
-        [SIGNS[c.kind], c.kind, one_line(c.path, 200) or "the whole value",
+    told: list[list[Any]] = [
+        [SIGNS[c.kind], c.kind, pieces_of(one_line(c.path, 200)) or ["the whole value"],
          "" if c.kind == "added" else spelt(c.before), "" if c.kind == "removed" else spelt(c.after)]
         for c in listed[:CHANGES]
     ]  # fmt: skip
     left = len(listed) - len(told)
-    return [*told, ["", "", f"… {left:,} more; cmp.diff(row).frame has all", "", ""]] if left else told
+    return [*told, ["", "", [f"… {left:,} more; cmp.diff(row).frame has all"], "", ""]] if left else told
 
 
 def _name(text: Any) -> str:

@@ -11,15 +11,16 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.diff_changes import changes_style, changes_table
 from fh_notebook.comparing.diff_marks import MARKS_STYLE
 from fh_notebook.comparing.diff_show import SIGNS
 
 __all__ = ["page_html", "page_text"]
 
 STYLE: Final = html.Html(
-    f"<style>{MARKS_STYLE}"
+    f"<style>{MARKS_STYLE}{changes_style('.fh')}"
     ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}"
-    ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
+    ".fh-score{display:block;font-size:11px;font-variant-numeric:tabular-nums}"
     "</style>"
 )
 _KEEP: Final = "white-space:pre-wrap;overflow-wrap:anywhere"
@@ -103,7 +104,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
     left = html.el("div", f"… {card['more']:,} more characters", cls="fh-dim") if card["more"] else None
     marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", style=_KEEP)
-    changes = html.table(("", "path", "before", "after"), [(f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"]])
+    changes = changes_table((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"])
     return html.el(
         "div",
         html.el("div", html.el("strong", name), badge, facts, cls="fh-head"),
@@ -168,8 +169,9 @@ def _marked(kind: str, text: str) -> str:
     return f"{begin}{words}{end}{text[len(words) :]}"
 
 
-def _changed(change: Sequence[str]) -> str:
-    sign, _, path, before, after = change
+def _changed(change: Sequence[Any]) -> str:
+    sign, _, pieces, before, after = change
+    path = "".join(pieces)
     if sign == SIGNS["changed"]:
         return f"{sign} {path}: {before} → {after}"
     return f"{sign} {path}: {before or after}" if sign else path
