@@ -2,7 +2,7 @@
 block a change, with the path in its first line.
 
 Rule of this file: a path breaks between its names and the words of a name, not inside of a word, unless a single word is
-wider than its place; and it is copied as it is, since a place to break at is no character.
+wider than its place; and it is copied as it is, since no character marks the places.
 """
 
 from __future__ import annotations
@@ -34,34 +34,34 @@ def changes_table(lines: Iterable[tuple[str, list[str], object, object]]) -> htm
     """Return the table of changes: sign and kind, the pieces of the path, what was, what is."""
     head = html.el("tr", *(html.el("th", name, scope="col") for name in ("", "path", *NAMES)))
     rows = (
-        html.el("tr", html.el("td", kind), html.el("td", *_broken(path)), *map(_value, NAMES, values))
+        html.el("tr", html.el("td", kind), html.el("td", *map(_piece, path)), *map(_value, NAMES, values))
         for kind, path, *values in lines
     )
     made = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-table fh-changes")
     return html.el("div", made, cls="fh-changed")
 
 
-def _broken(path: list[str]) -> Iterable[object]:
-    for number, piece in enumerate(path):
-        if number:
-            yield html.el("wbr")
-        yield piece
+def _piece(piece: str) -> html.Html:
+    return html.el("span", piece, cls="fh-piece")
 
 
 def _value(name: str, value: object) -> html.Html:
-    return html.el("td", value if value != "" else None, data_name=name)
+    return html.el("td", value, cls=f"fh-{name}")
 
 
 def changes_style(inside: str) -> str:
     """Return the style of such tables inside of what a selector finds."""
     table = f"{inside} table.fh-changes"
+    values = f"{table} td.fh-before,{table} td.fh-after"
+    labels = f"{table} td.fh-before::before,{table} td.fh-after::before"
     narrow = (
         f"{table},{table} tbody{{display:block}}{table} thead{{display:none}}"
         f"{table} tr{{display:grid;grid-template-columns:max-content minmax(0,1fr);"
         "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
         f"{table} td{{border:0;padding:2px 8px 2px 0}}"
-        f"{table} td[data-name]{{grid-column:1/-1;display:grid;grid-template-columns:4.5em minmax(0,1fr)}}"
-        f"{table} td[data-name]::before{{content:attr(data-name);color:var(--jp-ui-font-color2,inherit)}}"
+        f"{values}{{grid-column:1/-1;display:grid;grid-template-columns:4.5em minmax(0,1fr)}}"
+        f"{table} td.fh-before::before{{content:'before'}}{table} td.fh-after::before{{content:'after'}}"
+        f"{labels}{{color:var(--jp-ui-font-color2,inherit)}}"
         f"{table} td:empty{{display:none}}{table} tr>:first-child{{padding-top:6px}}"
         f"{table} tr>:nth-child(2){{padding-top:6px}}{table} tr>:last-child{{padding-bottom:6px}}"
     )
@@ -72,6 +72,7 @@ def changes_style(inside: str) -> str:
         f"{table} th:first-child{{width:7em}}{table} th:nth-child(2){{width:36%}}"
         f"{table} td:first-child{{font-weight:600;white-space:nowrap}}"
         f"{table} td:nth-child(2){{font-family:var(--jp-code-font-family,monospace)}}"
+        f"{table} .fh-piece{{display:inline-block;max-width:100%}}"
         f"{table} .fh-out{{border:0;padding:0;background:none;font-size:inherit}}"
         f"@container (max-width:620px){{{narrow}}}"
     )

@@ -124,11 +124,11 @@ function render({model, el}) {
     made.append(make(tag, {cls: kind === "gap" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
     return made;
   };
-  const broken = pieces => pieces.flatMap((said, n) => n ? [make("wbr"), said] : [said]);
   const changes = listed => make("div", {cls: "fh-changed"}, make("table", {cls: "fh-changes"},
     make("thead", {}, make("tr", {}, ...["", "path", "before", "after"].map(name => make("th", {scope: "col", text: name})))),
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
-      make("td", {}, ...broken(path)), make("td", {"data-name": "before", text: before}), make("td", {"data-name": "after", text: after}))))));
+      make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
+      make("td", {cls: "fh-before", text: before}), make("td", {cls: "fh-after", text: after}))))));
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
       said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");

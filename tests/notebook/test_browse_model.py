@@ -98,7 +98,7 @@ def test_a_page_has_only_its_rows_and_the_opened_one(finder: Finder) -> None:
     opened = page["open"]
     assert (opened["label"], opened["place"], opened["baseline"]) == ("30", 4, 1)
     assert [card["said"] for card in opened["cards"]] == ["same", "", "differs: 1 changed"]
-    assert opened["cards"][2]["changes"] == [["~", "changed", "label", '"late"', '"lost"']]
+    assert opened["cards"][2]["changes"] == [["~", "changed", ["label"], '"late"', '"lost"']]
     assert page_of(finder, View(size=2, page=99), [])["page"] == 2
 
 
