@@ -151,7 +151,7 @@ function render({model, el}) {
     const top = make("div", {cls: "fhb-bar"}, make("h3", {text: `${head.pair_on} ${row.label}`}),
       make("span", {cls: "fhb-dim", text: row.place ? `${row.place.toLocaleString("en")} of ${page.found.toLocaleString("en")}` : "not among the rows shown"}),
       button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
-      make("label", {}, "baseline", baseline), button("Close (Esc)", "Close", close));
+      button("Close (Esc)", "Close", close), make("label", {}, "baseline", baseline));
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of row.own)
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said})));

@@ -19,7 +19,18 @@ __all__ = ["page_html", "page_text"]
 
 STYLE: Final = html.Html(
     f"<style>{MARKS_STYLE}{changes_style('.fh')}"
-    ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}"
+    ".fh-browse-static{container-type:inline-size}"
+    ".fh table.fh-cells td{min-width:3em;max-width:32em;overflow-wrap:anywhere}"
+    ".fh table.fh-cells td~td{min-width:9em}"
+    ".fh table.fh-cells td:first-child{font-weight:600}"
+    "@container (max-width:620px){.fh table.fh-cells thead{display:none}"
+    ".fh table.fh-cells tbody,.fh table.fh-cells tr,.fh table.fh-cells td{display:block;max-width:none}"
+    ".fh table.fh-cells tr{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}"
+    ".fh table.fh-cells td{border:0;padding:2px 0}"
+    ".fh table.fh-cells td::before{content:attr(title);display:block;font-weight:400;font-size:12px;"
+    "color:var(--jp-ui-font-color2,inherit)}}"
+    # A widget whose kernel is gone is a text alone: "model not found". This page says all that there is.
+    ".jp-OutputArea-child:has(.fh-browse-static)+.jp-OutputArea-child .jupyter-widgets:not(:has(*)){display:none}"
     ".fh-score{display:block;font-size:11px;font-variant-numeric:tabular-nums}"
     "</style>"
 )
@@ -34,7 +45,7 @@ def page_html(head: Mapping[str, Any], page: Mapping[str, Any], *, cls: str = ""
         html.STYLE,
         STYLE,
         html.el("div", html.el("strong", title(head)), html.el("span", where(page), cls="fh-dim"), cls="fh-head"),
-        html.table(_columns(head, page), rows, cls="fh-table fh-cells") if rows else None,
+        _table(_columns(head, page), rows) if rows else None,
         _opened(head, page["open"]) if page["open"] else None,
         cls=f"fh fh-browse-static {cls}".strip(),
     )
@@ -66,6 +77,13 @@ def where(page: Mapping[str, Any]) -> str:
 def _columns(head: Mapping[str, Any], page: Mapping[str, Any]) -> list[str]:
     expected = ["expected"] if any(row["expected"] is not None for row in page["rows"]) else []
     return [head["pair_on"], *head["columns"], *expected, *head["variants"]]
+
+
+def _table(columns: list[str], rows: Sequence[Sequence[object]]) -> html.Html:
+    """A table each cell of which knows its column's name: where it is narrow, a row is a block."""
+    head = html.el("tr", *(html.el("th", name, scope="col") for name in columns))
+    body = (html.el("tr", *(html.el("td", v, title=n) for n, v in zip(columns, row, strict=True))) for row in rows)
+    return html.el("table", html.el("thead", head), html.el("tbody", *body), cls="fh-table fh-cells")
 
 
 def _row(head: Mapping[str, Any], row: Mapping[str, Any]) -> list[object]:

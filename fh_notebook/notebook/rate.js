@@ -48,7 +48,8 @@ const CSS = `
   border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));border-radius:3px;background:var(--jp-layout-color1,transparent);color:inherit}
 .fh-rate-more{display:flex;flex-wrap:wrap;gap:6px;margin-left:auto}
 .fh-rate-foot{margin-top:8px;min-height:1.5em;display:flex;flex-wrap:wrap;gap:2px 14px}
-.fh-rate-problem{color:var(--jp-error-color1,inherit);overflow-wrap:anywhere}
+.fh-rate-problem{color:color-mix(in srgb,var(--jp-error-color1,currentColor) 70%,var(--jp-ui-font-color1,currentColor));
+  overflow-wrap:anywhere}
 .fh-rate-problem:empty{display:none}
 .fh-rate-told p{margin:6px 0;font-weight:600;overflow-wrap:anywhere}
 .fh-rate:focus-within .fh-rate-hint{display:none}
