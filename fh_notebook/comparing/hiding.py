@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.comparing.scoring_source import Observation
+from fh_notebook.comparing.scoring_source import Observation, is_source
 from fh_notebook.values import MASK, redact
 
 __all__ = ["Hidden", "Masks", "hidden_of"]
@@ -20,6 +20,7 @@ SHORTEST: Final = 4
 """A password of fewer letters would mask half of every text."""
 FEW: Final = 100
 """Up to so many passwords each is looked for in every text; of more, each in the texts of its own row."""
+NOTHING: Final = frozenset[str]()
 AT_ONCE: Final = 1_000
 """So many texts are first looked at as one."""
 
@@ -73,14 +74,18 @@ class Masks:
         ['late', {'key': 'fhk_***'}, None]
         """
         found = list(values)
-        for begin in range(0, len(found), AT_ONCE):
-            places = range(begin, min(begin + AT_ONCE, len(found)))
-            texts = "\n".join(value for at in places if type(value := found[at]) is str)
-            plain = not self._values and redact(texts) == texts
-            for at in places:
-                value = found[at]
-                if value is not None and not (plain and type(value) is str):
-                    found[at] = self.value(pairs[at], value)
+        texts = [at for at, value in enumerate(found) if type(value) is str]
+        for at, value in enumerate(found):
+            if type(value) is not str:
+                found[at] = None if value is None else self.value(pairs[at], value)
+            elif self._values and (hidden := self._of(pairs[at])):
+                found[at] = _without(value, hidden)
+        for begin in range(0, len(texts), AT_ONCE):
+            places = texts[begin : begin + AT_ONCE]
+            whole = "\n".join(found[at] for at in places)
+            if redact(whole) != whole:
+                for at in places:
+                    found[at] = redact(found[at])
         return found
 
     def _of(self, pair: Any) -> frozenset[str]:
@@ -103,14 +108,25 @@ def _without(text: str, values: frozenset[str]) -> str:
     return text
 
 
-def hidden_of(found: Iterable[Observation]) -> Hidden:
-    """Return what the runs of a batch hide; of a table no Start variables are known, and so no passwords."""
-    columns, values = set[str](), dict[Any, set[str]]()
+def hidden_of(found: Iterable[Observation], names: Iterable[str]) -> Hidden:
+    """Return what the runs of a batch hide; of a table no Start variables are known, and so no passwords.
+
+    Parameters
+    ----------
+    found : iterable of Observation
+        The runs.
+    names : iterable of str
+        The columns of their rows.
+    """
+    columns, values = set[str](), dict[Any, frozenset[str]]()
+    open_names = {name for name in names if is_source(name)}
     for one in found:
-        if one.hidden:
-            columns |= {name for name, value in one.source().items() if value in one.hidden}
-            values.setdefault(one.pair, set()).update(_texts(one.hidden))
-    return Hidden(frozenset(columns), {pair: frozenset(texts) for pair, texts in values.items()})
+        if hidden := one.hidden:
+            if taken := {name for name in open_names if one.row.get(name) in hidden}:
+                open_names -= taken
+                columns |= taken
+            values[one.pair] = values.get(one.pair, NOTHING).union(_texts(hidden))
+    return Hidden(frozenset(columns), values)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -21,7 +21,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "no_column", "observations"]
+__all__ = ["Observation", "is_source", "no_column", "observations"]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -51,7 +51,12 @@ class Observation:
 
     def source(self) -> dict[str, Any]:
         """Return the columns that are the user's own: those of no run."""
-        return {n: v for n, v in self.row.items() if n not in OWN and not n.startswith("out.")}
+        return {n: v for n, v in self.row.items() if is_source(n)}
+
+
+def is_source(name: str) -> bool:
+    """Whether a column of the tidy frame is the user's own: of no run."""
+    return name not in OWN and not name.startswith("out.")
 
 
 def observations(source: Any, *, pair_on: str) -> list[Observation]:

@@ -128,7 +128,7 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
     lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
     expected = {o.pair: o.row[EXPECTED] for o in found if EXPECTED in o.row}
     names = tuple(dict.fromkeys(name for o in found for name in o.row))
-    secret = cache(lambda: hidden_of(found))
+    secret = cache(lambda: hidden_of(found, names))
     known = frozenset(names)
 
     def column(name: str) -> pd.Series[Any] | None:
