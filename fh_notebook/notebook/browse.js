@@ -4,6 +4,8 @@
 const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous opened"],
   ["b", "other baseline"], ["f", "filters"]];
 
+const ONCE = new Set(["Enter", " ", "Escape", "b", "f", "/"]);  // a key that is held down says these once
+
 const fill = (select, options, value) => {
   const said = JSON.stringify(options);
   if (select.dataset.said !== said) {
@@ -254,6 +256,7 @@ function render({model, el}) {
     const press = (target === grid ? gridKeys[event.key] : undefined) ?? keys[event.key];
     if (!press) return;
     event.preventDefault();
+    if (event.repeat && ONCE.has(event.key)) return;
     if (!leaving || target !== grid) press(); else if (waiting.length < 500) waiting.push(press);
   };
   window.addEventListener("keydown", pressed, true);

@@ -108,6 +108,12 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     keys.press("Escape")
     expect(detail).to_be_hidden()
     expect(grid).to_be_focused()
+    for _ in range(4):
+        keys.down(" ")  # held down: it opens, and does not close again
+    keys.up(" ")
+    expect(detail).to_be_visible()
+    keys.press("Escape")
+    expect(detail).to_be_hidden()
 
     # Faster than pages come: no key is taken by the page that is left.
     keys.press("Home")

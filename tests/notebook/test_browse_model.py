@@ -188,7 +188,7 @@ def test_any_view_is_a_page_that_can_be_sent_and_said(finder: Finder, view: dict
     said, shown = page_text(head, page), page_html(head, page)
     for row in page["rows"]:
         assert f"row {row['label']} " in said
-        assert f"<td>{row['label']}</td>" in shown
+        assert f'<td title="row">{row["label"]}</td>' in shown
 
 
 def test_a_hundred_rows_of_long_outputs_are_a_small_page() -> None:
