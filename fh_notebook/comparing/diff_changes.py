@@ -51,7 +51,8 @@ def _value(name: str, value: object) -> html.Html:
 
 def changes_style(inside: str) -> str:
     """Return the style of such tables inside of what a selector finds."""
-    table = f"{inside} table.fh-changes"
+    # With the wrapper: another output of the page has html.STYLE again, behind this style.
+    table = f"{inside} .fh-changed table.fh-changes"
     values = f"{table} td.fh-before,{table} td.fh-after"
     labels = f"{table} td.fh-before::before,{table} td.fh-after::before"
     narrow = (

@@ -17,21 +17,21 @@ from fh_notebook.comparing.diff_show import SIGNS
 
 __all__ = ["page_html", "page_text"]
 
+_CELLS: Final = ".fh.fh-browse-static .fh-cells"
+"""Weighs more than html.STYLE, which another output of the page has again, behind this style."""
 STYLE: Final = html.Html(
     f"<style>{MARKS_STYLE}{changes_style('.fh')}"
     ".fh-browse-static{container-type:inline-size}"
-    ".fh table.fh-cells td{min-width:3em;max-width:32em;overflow-wrap:anywhere}"
-    ".fh table.fh-cells td~td{min-width:9em}"
-    ".fh table.fh-cells td:first-child{font-weight:600}"
-    "@container (max-width:620px){.fh table.fh-cells thead{display:none}"
-    ".fh table.fh-cells tbody,.fh table.fh-cells tr,.fh table.fh-cells td{display:block;max-width:none}"
-    ".fh table.fh-cells tr{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}"
-    ".fh table.fh-cells td{border:0;padding:2px 0}"
-    ".fh table.fh-cells td::before{content:attr(title);display:block;font-weight:400;font-size:12px;"
-    "color:var(--jp-ui-font-color2,inherit)}}"
+    f"{_CELLS} td{{min-width:3em;max-width:32em;overflow-wrap:anywhere}}{_CELLS} td~td{{min-width:9em}}"
+    f"{_CELLS} td:first-child{{font-weight:600}}"
+    f"@container (max-width:620px){{{_CELLS} thead{{display:none}}"
+    f"{_CELLS} tbody,{_CELLS} tr,{_CELLS} td{{display:block;max-width:none}}"
+    f"{_CELLS} tr{{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}}"
+    f"{_CELLS} td{{border:0;padding:2px 0}}{_CELLS} td::before{{content:attr(title);display:block;font-weight:400;"
+    "font-size:12px;color:var(--jp-ui-font-color2,inherit)}}"
     # A widget whose kernel is gone is a text alone: "model not found". This page says all that there is.
     ".jp-OutputArea-child:has(.fh-browse-static)+.jp-OutputArea-child .jupyter-widgets:not(:has(*)){display:none}"
-    ".fh-score{display:block;font-size:11px;font-variant-numeric:tabular-nums}"
+    ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
     "</style>"
 )
 _KEEP: Final = "white-space:pre-wrap;overflow-wrap:anywhere"
