@@ -205,9 +205,8 @@ def badge(status: str) -> Html:
     return el("span", status, cls=f"fh-badge fh-{kind}")
 
 
-
 def _legible(name: str) -> str:
-    """Return a colour of the theme as a text's: on some grounds its own contrast is 3.8, where 4.5 is asked of a text."""
+    """Return a colour of the theme as a text's, of which a contrast of 4.5 is asked: its own is 3.8 on some grounds."""
     return f"color-mix(in srgb,var(--jp-{name},currentColor) 70%,var(--jp-ui-font-color1,currentColor))"
 
 

@@ -1,8 +1,8 @@
 """What changed in a JSON value as a table that is read at any width: in a wide place four columns, in a narrow one a
 block a change, with the path in its first line.
 
-Rule of this file: a path breaks between its names and the words of a name, not inside of a word, unless a single word is
-wider than its place; and it is copied as it is, since no character marks the places.
+Rule of this file: a path breaks between its names and the words of a name, not inside of a word, unless a single word
+is wider than its place; and it is copied as it is, since no character marks the places.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What nothing shown of a comparison may say: the values of password Start variables and API keys, whoever repeats them.
+"""What nothing shown of a comparison may say: values of password Start variables and API keys, whoever repeats them.
 
 Rule of this file: a column that a password was taken from is left out, and the password is masked in every other text:
 a service's error may repeat what it was sent, and so may an answer. Reports, differences, the browser of rows and

@@ -275,7 +275,7 @@ class Rating:
         return found
 
     def _stores(self) -> list[Store]:
-        """Where ratings are: in the session's store, those they were given in, and the file that the batch came from."""
+        """Where ratings are: in the session's store, those they were given in, and the file of the batch."""
         stores = (own_store(), *self._rated_in, getattr(self._source, "_file_store", None))
         return list(dict.fromkeys(store for store in stores if store is not None))
 

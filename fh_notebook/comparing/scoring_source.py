@@ -108,9 +108,7 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
         of_file = batch._file_store
         hidden = _hidden(job) if job.secrets.all or job.secrets.names else ()
         found.append(
-            Observation(
-                pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden
-            )
+            Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
         )
     return found
 

@@ -94,7 +94,7 @@ def _row(head: Mapping[str, Any], row: Mapping[str, Any]) -> list[object]:
 def _cell(cell: Mapping[str, Any]) -> html.Html:
     status = html.badge(cell["status"]) if cell["status"] else None
     score = html.el("span", cell_score(cell), cls="fh-score") if cell["score"] else None
-    return html.el("div", status, cell["text"], score)
+    return html.el("div", status, " " if status else None, cell["text"], score)
 
 
 def cell_score(cell: Mapping[str, Any]) -> str:

@@ -218,7 +218,7 @@ class Table:
             output if type(output) is str else str(error or "") if output is None else _json(output)
             for output, error in zip(self.output, self._error, strict=True)
         ]
-        return self._masks.many(self._cmp._frame["pair"].to_numpy(), told)
+        return self._masks.many(self._cmp._frame["pair"].tolist(), told)
 
     @cached_property
     def _masks(self) -> Masks:

@@ -223,8 +223,16 @@ def _walk(table: Locator) -> None:
 
 APP: Final = {
     "fh-diff": ("cmp.diff(2)", "cmp.diff(0)", "cmp.diff(1)", "cmp.diff(4)"),
-    "fhb": ("cmp.browse()", "cmp.browse(page_size=3).show(row=2)", "cmp.browse(page_size=3).show(search='parcel', low=0.5)"),
-    "fh-rate": ("cmp.rate(rater='a')", "cmp.rate(rater='b', scale=5)", "cmp.rate(rater='c', labels=['helpful', 'rude'])"),
+    "fhb": (
+        "cmp.browse()",
+        "cmp.browse(page_size=3).show(row=2)",
+        "cmp.browse(page_size=3).show(search='parcel', low=0.5)",
+    ),
+    "fh-rate": (
+        "cmp.rate(rater='a')",
+        "cmp.rate(rater='b', scale=5)",
+        "cmp.rate(rater='c', labels=['helpful', 'rude'])",
+    ),
 }
 """By the class of what is shown: cells that show it."""
 GROUNDS: Final = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 17, 17)"}
