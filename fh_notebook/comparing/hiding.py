@@ -75,14 +75,15 @@ class Masks:
         """
         found = list(values)
         texts = [at for at, value in enumerate(found) if type(value) is str]
-        for at, value in enumerate(found):
-            if type(value) is not str:
-                found[at] = None if value is None else self.value(pairs[at], value)
-            elif self._values and (hidden := self._of(pairs[at])):
-                found[at] = _without(value, hidden)
+        if self._values or len(texts) < len(found):
+            for at, value in enumerate(found):
+                if type(value) is not str:
+                    found[at] = None if value is None else self.value(pairs[at], value)
+                elif hidden := self._of(pairs[at]):
+                    found[at] = _without(value, hidden)
         for begin in range(0, len(texts), AT_ONCE):
             places = texts[begin : begin + AT_ONCE]
-            whole = "\n".join(found[at] for at in places)
+            whole = "\n".join([found[at] for at in places])
             if redact(whole) != whole:
                 for at in places:
                     found[at] = redact(found[at])

@@ -110,7 +110,7 @@ class Table:
     def own(self, column: str, rows: Sequence[int]) -> list[Any]:
         """Return what rows have in one of their own columns."""
         found = self._cmp._taken.cells(column, self._first[list(rows)].tolist())
-        return self._masks.many([self.label(row) for row in rows], found)
+        return self._masks.many([self._pairs[row] for row in rows], found)
 
     def differs(self, rows: Sequence[int]) -> list[bool]:
         """Return of each row whether its completed outputs are not all the same."""
@@ -219,6 +219,11 @@ class Table:
             for output, error in zip(self.output, self._error, strict=True)
         ]
         return self._masks.many(self._cmp._frame["pair"].tolist(), told)
+
+    @cached_property
+    def _pairs(self) -> list[Any]:
+        """The labels as a list, of which 100,000 take a hundredth of the time that an index takes."""
+        return list(self.labels.tolist())
 
     @cached_property
     def _masks(self) -> Masks:
