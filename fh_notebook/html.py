@@ -205,6 +205,11 @@ def badge(status: str) -> Html:
     return el("span", status, cls=f"fh-badge fh-{kind}")
 
 
+def _legible(name: str) -> str:
+    """Return a colour of the theme as a text's, of which a contrast of 4.5 is asked: its own is 3.8 on some grounds."""
+    return f"color-mix(in srgb,var(--jp-{name},currentColor) 70%,var(--jp-ui-font-color1,currentColor))"
+
+
 # One style for every object, scoped by class; a notebook holds it once an output, so it is kept short.
 # --jp-* are JupyterLab's and Notebook 7's variables in both themes; elsewhere the text's own colour serves.
 STYLE: Final = Html(
@@ -212,17 +217,17 @@ STYLE: Final = Html(
     ".fh{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;"
     "color:var(--jp-ui-font-color1,inherit);max-width:100%}"
     ".fh-head{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;margin:2px 0 6px}"
-    ".fh-dim{color:var(--jp-ui-font-color2,inherit);opacity:.85}"
+    ".fh-dim{color:var(--jp-ui-font-color2,inherit)}"
     ".fh-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-weight:600;white-space:nowrap}"
-    ".fh-error{color:var(--jp-error-color1,inherit);overflow-wrap:anywhere;margin-bottom:6px}"
+    f".fh-error{{color:{_legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
-    ".fh-completed{color:var(--jp-success-color1,inherit)}.fh-failed{color:var(--jp-error-color1,inherit)}"
-    ".fh-unknown,.fh-queued,.fh-running,.fh-other{color:var(--jp-warn-color0,inherit)}"
+    f".fh-completed{{color:{_legible('success-color1')}}}.fh-failed{{color:{_legible('error-color1')}}}"
+    f".fh-unknown,.fh-queued,.fh-running,.fh-other{{color:{_legible('warn-color0')}}}"
     ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
     "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"
     "color:inherit}"
-    ".fh-fold>summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit);opacity:.85;padding:2px 0}"
+    ".fh-fold>summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit);padding:2px 0}"
     ".fh-fold>summary:focus-visible{outline:2px solid currentColor}"
     ".fh-rest{max-height:40em;overflow:auto}"
     ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +16,6 @@ import pandas as pd
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.comparing.hiding import Hidden, hidden_of
 from fh_notebook.comparing.notes import span_note
 from fh_notebook.comparing.scoring import Observation, Score, observations
 from fh_notebook.comparing.sources import Taken, about_of, as_table, of_observations
@@ -62,12 +60,8 @@ def take_dated(
         within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
         notes += [note] if (note := span_note(taken.lines["started_at"][within], f"The answers of {name}")) else []
 
-    @cache
-    def secret() -> Hidden:
-        return Hidden.joined(hidden_of(source, pair_on=pair_on) for source in tables.values())
-
     about = {"compared": {name: about_of(source) for name, source in tables.items()}}
-    return replace(taken, notes=tuple(notes), about=about, secret=secret), which
+    return replace(taken, notes=tuple(notes), about=about), which
 
 
 def _label(name: str, variant: str, alone: bool) -> str:

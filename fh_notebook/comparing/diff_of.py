@@ -1,7 +1,7 @@
 """A comparison and a row -> its `RowDiff`.
 
 Rule of this file: an error is one line with what there is. Of repeats the first completed run is looked at, as in
-`Comparison.wide`, and the number of them is said. What a password Start variable was given is masked, whoever says it.
+`Comparison.wide`, and the number of them is said. Passwords and keys are masked, whoever says them.
 """
 
 from __future__ import annotations
@@ -108,8 +108,6 @@ def row_columns(cmp: Comparison) -> list[str]:
 
 
 def masked(answer: Answer, row: Any, masks: Masks) -> Answer:
-    """Return an answer without the passwords that it, or its error, repeats."""
-    if not masks:
-        return answer
+    """Return an answer without the passwords and keys that it, or its error, repeats."""
     error = None if answer.error is None else masks.of(row, answer.error)
     return replace(answer, output=masks.value(row, answer.output), error=error)

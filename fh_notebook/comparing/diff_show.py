@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing.diff import Difference, compare_texts, pretty
+from fh_notebook.comparing.diff_changes import changes_style, changes_table, pieces_of
 from fh_notebook.comparing.diff_json import Change, Changes
 from fh_notebook.comparing.diff_marks import MARKS_STYLE, marked
 from fh_notebook.comparing.diff_row import Answer, RowDiff, Versus
 
-__all__ = ["SIGNS", "page", "spelt", "text", "wdiff"]
+__all__ = ["EMPTY", "SIGNS", "page", "spelt", "text", "wdiff"]
 
 CHANGES_SHOWN: Final = 100
 VALUE_SHOWN: Final = 300
@@ -29,13 +31,13 @@ AROUND: Final = 80
 """Characters of what both have that stand around a difference in the text twin."""
 WORDS_MARKED: Final = 40
 """A text of a JSON value that is longer than so many characters has its words marked."""
+EMPTY: Final = "(empty)"
+"""What an answer without any text is shown as, as in rating."""
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
 STYLE: Final = html.Html(
-    f"<style>{MARKS_STYLE}"
-    ".fh table.fh-changes td{overflow-wrap:anywhere;white-space:pre-wrap}"
-    ".fh table.fh-changes td:first-child{white-space:nowrap;font-weight:600}"
-    ".fh table.fh-changes td:nth-child(2){font-family:var(--jp-code-font-family,monospace)}"
+    f"<style>{MARKS_STYLE}{changes_style('.fh')}"
+    ".fh .fh-inputs{margin:0 0 8px;overflow-wrap:anywhere}"
     ".fh .fh-against{margin:8px 0 2px;overflow-wrap:anywhere}"
     "</style>"
 )
@@ -49,7 +51,7 @@ def page(diff: RowDiff) -> html.Html:
     by_name = {part.b.variant: part for part in diff.parts}
     cards = [_card(answer, by_name.get(answer.variant), diff.has_score) for answer in diff.answers]
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
-    inputs = html.el("div", _inputs(diff), cls="fh-dim fh-foot") if diff.inputs else None
+    inputs = html.el("div", told, cls="fh-dim fh-inputs") if (told := _inputs(diff)) else None
     return html.el(
         "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
     )  # fmt: skip
@@ -62,7 +64,9 @@ def _title(diff: RowDiff) -> str:
 
 
 def _inputs(diff: RowDiff) -> str:
-    return " · ".join(f"{name}: {one_line(value, VALUE_SHOWN)}" for name, value in list(diff.inputs.items())[:8])
+    known = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
+    told = [(name, value if isinstance(value, str) else spelt(plain(value))) for name, value in known[:8]]
+    return " · ".join(f"{one_line(name)}: {one_line(value, VALUE_SHOWN)}" for name, value in told)
 
 
 def _card(answer: Answer, part: Versus | None, has_score: bool) -> html.Html:
@@ -85,6 +89,8 @@ def _facts(answer: Answer, has_score: bool) -> str:
 
 
 def _output(answer: Answer) -> str:
+    if answer.output is None or answer.output == "":
+        return EMPTY
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
 
 
@@ -99,12 +105,12 @@ def _against(part: Versus, whole: str) -> Iterator[html.Html]:
 def _table(changes: Changes) -> html.Html:
     shown = changes.listed[:CHANGES_SHOWN]
     rows = [
-        (f"{SIGNS[c.kind]} {c.kind}", c.path or "the whole value", *_both(c))
+        (f"{SIGNS[c.kind]} {c.kind}", pieces_of(c.path) or ["the whole value"], *_both(c))
         for c in shown
     ]  # fmt: skip
     left = len(changes.listed) - len(shown)
     more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has all", cls="fh-dim") if left else None
-    return html.el("div", html.table(("", "path", "before", "after"), rows, cls="fh-table fh-changes"), more)
+    return html.el("div", changes_table(rows), more)
 
 
 def _both(change: Change) -> tuple[object, object]:
@@ -155,7 +161,7 @@ def _compact(value: Any, limit: int) -> str:
 def text(diff: RowDiff) -> str:
     """Return a row's differences as text."""
     by_name = {part.b.variant: part for part in diff.parts}
-    said = [_title(diff), *([_inputs(diff)] if diff.inputs else [])]
+    said = [_title(diff), *([told] if (told := _inputs(diff)) else [])]
     for answer in diff.answers:
         facts = _facts(answer, diff.has_score)
         said.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")

@@ -1,17 +1,17 @@
-"""What nothing shown of a comparison may say: the values of password Start variables, whoever repeats them.
+"""What nothing shown of a comparison may say: values of password Start variables and API keys, whoever repeats them.
 
 Rule of this file: a column that a password was taken from is left out, and the password is masked in every other text:
-a service's error may repeat what it was sent, and so may an answer.
+a service's error may repeat what it was sent, and so may an answer. Reports, differences, the browser of rows and
+rating all mask here. The runs that were compared have the passwords: nothing is read again for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.frames import source_name
+from fh_notebook.comparing.scoring_source import Observation, is_source
 from fh_notebook.values import MASK, redact
 
 __all__ = ["Hidden", "Masks", "hidden_of"]
@@ -20,6 +20,9 @@ SHORTEST: Final = 4
 """A password of fewer letters would mask half of every text."""
 FEW: Final = 100
 """Up to so many passwords each is looked for in every text; of more, each in the texts of its own row."""
+NOTHING: Final = frozenset[str]()
+AT_ONCE: Final = 1_000
+"""So many texts are first looked at as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +32,6 @@ class Hidden:
     columns: frozenset[str] = frozenset()
     values: Mapping[Any, frozenset[str]] = field(default_factory=dict, repr=False)
     """By what a row is paired by."""
-
-    @classmethod
-    def joined(cls, parts: Iterable[Hidden]) -> Hidden:
-        """Return what several sources hide."""
-        columns, values = frozenset[str](), dict[Any, frozenset[str]]()
-        for part in parts:
-            columns |= part.columns
-            for pair, texts in part.values.items():
-                values[pair] = values.get(pair, frozenset()) | texts
-        return cls(columns, values)
 
     def masked(self, text: str) -> str:
         """Return a text that is of no row, without any of the values and without keys."""
@@ -50,7 +43,7 @@ class Hidden:
 
 
 class Masks:
-    """Masks what is said on rows. Made by :meth:`Hidden.masks`; false where there is nothing to be masked."""
+    """Masks what is said on rows. Made by :meth:`Hidden.masks`."""
 
     def __init__(self, hidden: Hidden) -> None:
         every = frozenset[str]().union(*hidden.values.values())
@@ -58,8 +51,8 @@ class Masks:
         self._values = hidden.values
 
     def of(self, pair: Any, text: str) -> str:
-        """Return a text of a row as it may be shown; keys are :func:`redact`'s to mask."""
-        return _without(text, self._of(pair)) if self._values else text
+        """Return a text of a row as it may be shown."""
+        return redact(_without(text, self._of(pair)))
 
     def value(self, pair: Any, value: Any) -> Any:
         """Return a text or a JSON value of a row as it may be shown.
@@ -67,21 +60,42 @@ class Masks:
         Examples
         --------
         >>> masks = Hidden(values={7: frozenset({"hunter2"})}).masks()
-        >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter"), bool(Hidden().masks())
-        ({'said': ['it is ***']}, 'hunter', False)
+        >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter fhk_0123456789")
+        ({'said': ['it is ***']}, 'hunter fhk_***')
         """
-        return _masked(value, self._of(pair)) if self._values else value
+        return _masked(value, self._of(pair))
+
+    def many(self, pairs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """Return :meth:`value` of many, each of its row; texts that say nothing secret cost next to nothing.
+
+        Examples
+        --------
+        >>> Hidden().masks().many([0, 1, 2], ["late", {"key": "fhk_0123456789"}, None])
+        ['late', {'key': 'fhk_***'}, None]
+        """
+        found = list(values)
+        texts = [at for at, value in enumerate(found) if type(value) is str]
+        if self._values or len(texts) < len(found):
+            for at, value in enumerate(found):
+                if type(value) is not str:
+                    found[at] = None if value is None else self.value(pairs[at], value)
+                elif hidden := self._of(pairs[at]):
+                    found[at] = _without(value, hidden)
+        for begin in range(0, len(texts), AT_ONCE):
+            places = texts[begin : begin + AT_ONCE]
+            whole = "\n".join([found[at] for at in places])
+            if redact(whole) != whole:
+                for at in places:
+                    found[at] = redact(found[at])
+        return found
 
     def _of(self, pair: Any) -> frozenset[str]:
-        return self._everywhere | self._values.get(pair, frozenset())
-
-    def __bool__(self) -> bool:
-        return bool(self._values)
+        return self._everywhere | self._values.get(pair, frozenset()) if self._values else self._everywhere
 
 
 def _masked(value: Any, hidden: frozenset[str]) -> Any:
     if isinstance(value, str):
-        return _without(value, hidden)
+        return redact(_without(value, hidden))
     if isinstance(value, Mapping):
         return {_masked(name, hidden): _masked(part, hidden) for name, part in value.items()}
     if isinstance(value, list | tuple):
@@ -95,18 +109,25 @@ def _without(text: str, values: frozenset[str]) -> str:
     return text
 
 
-def hidden_of(source: Any, *, pair_on: str) -> Hidden:
-    """Return what a batch hides; anything else has no Start variables, so that nothing is known of it."""
-    if not isinstance(source, Batch):
-        return Hidden()
-    columns, values = set[str](), dict[Any, set[str]]()
-    for job, _, row in source.entries():
-        if job.secrets.all or job.secrets.names:
-            hidden = [value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None]
-            columns |= {source_name(name) for name, value in row.items() if value in hidden}
-            pair = job.row if pair_on == "row" else {source_name(n): v for n, v in row.items()}.get(pair_on)
-            values.setdefault(pair, set()).update(_texts(hidden))
-    return Hidden(frozenset(columns), {pair: frozenset(texts) for pair, texts in values.items()})
+def hidden_of(found: Iterable[Observation], names: Iterable[str]) -> Hidden:
+    """Return what the runs of a batch hide; of a table no Start variables are known, and so no passwords.
+
+    Parameters
+    ----------
+    found : iterable of Observation
+        The runs.
+    names : iterable of str
+        The columns of their rows.
+    """
+    columns, values = set[str](), dict[Any, frozenset[str]]()
+    open_names = {name for name in names if is_source(name)}
+    for one in found:
+        if hidden := one.hidden:
+            if taken := {name for name in open_names if one.row.get(name) in hidden}:
+                open_names -= taken
+                columns |= taken
+            values[one.pair] = values.get(one.pair, NOTHING).union(_texts(hidden))
+    return Hidden(frozenset(columns), values)
 
 
 def _texts(value: Any) -> Iterator[str]:

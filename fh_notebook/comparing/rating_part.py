@@ -31,6 +31,8 @@ class Rating:
 
     _source: Any = None
     """What is compared; a batch out of a file brings ratings along."""
+    _rated_in: tuple[Store, ...] = ()
+    """The stores that pages of ratings of this comparison write to, whatever the session's is now."""
 
     @property
     def _compared(self) -> Comparison:
@@ -99,7 +101,9 @@ class Rating:
             batch=str(about.get("batch") or ""),
             workspace=str(about.get("workspace") or ""),
         )
-        return views.knock("Comparison.rate", made, items, store=own_store(), result=self._result_of(kind, who))
+        if (store := own_store()) not in self._rated_in:
+            self._rated_in = (*self._rated_in, store)
+        return views.knock("Comparison.rate", made, items, store=store, result=self._result_of(kind, who))
 
     def _result_of(self, kind: Kind, rater: str) -> Any:
         def result() -> list[str]:
@@ -163,7 +167,7 @@ class Rating:
                 raise InputError(f"there is no label {short(label)}; there are {listed(kind.answers, 'and')}")
             shared = None if kind.is_scale else label or kind.answers[0]
             made = rated_alone(self._compared, items.asked, said, kind, shared)
-        made._source = self._source
+        made._source, made._rated_in = self._source, self._rated_in
         made._begin(None, self._compared._again)
         return made
 
@@ -271,8 +275,9 @@ class Rating:
         return found
 
     def _stores(self) -> list[Store]:
-        """Where ratings are: in the session's store, and in the file that the batch came from."""
-        return [store for store in (own_store(), getattr(self._source, "_file_store", None)) if store is not None]
+        """Where ratings are: in the session's store, those they were given in, and the file of the batch."""
+        stores = (own_store(), *self._rated_in, getattr(self._source, "_file_store", None))
+        return list(dict.fromkeys(store for store in stores if store is not None))
 
     def _lines(self, items: Sequence[str]) -> list[Any]:
         """All ratings of these items, the oldest first: those of the session's store, and those that a file brought."""

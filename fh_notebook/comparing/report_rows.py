@@ -35,13 +35,13 @@ CELL_CAP: Final = 20_000
 """Characters of one text in a page; ten thousand rows of such would not open, but most are short."""
 
 
-def text_of(value: Any, mask: Callable[[str], str] = str) -> str | None:
+def text_of(value: Any, mask: Callable[[str], str] = redact) -> str | None:
     """Return a value as a text for a report: a text as it is, anything else as JSON; masked, printable, cut."""
     if is_missing(value):
         return None
     if not isinstance(value, str):
         value = json.dumps(plain(value), ensure_ascii=False, default=str)
-    return html.printable(html.clip(redact(mask(value)), CELL_CAP))
+    return html.printable(html.clip(mask(value), CELL_CAP))
 
 
 def input_names(cmp: Comparison) -> list[str]:

@@ -41,4 +41,4 @@ class Rescoring:
             self._taken = self._read(score, fresh)
             return self._taken
         after = of_observations(before.found, score, fresh=fresh)
-        return replace(after, notes=before.notes, about=before.about, secret=before.secret)
+        return replace(after, notes=before.notes, about=before.about)

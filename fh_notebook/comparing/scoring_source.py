@@ -15,12 +15,13 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.frames import COLUMNS, source_name
+from fh_notebook.batching.job import Job
 from fh_notebook.batching.plan import counted
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "no_column", "observations"]
+__all__ = ["Observation", "is_source", "no_column", "observations"]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -40,6 +41,8 @@ class Observation:
     """Of the answer in the store; 0 where it is not known: then its scores are not kept."""
     store: Any = field(default=None, repr=False, compare=False)
     """The store that the line is of; ``None`` is the session's."""
+    hidden: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    """What its password Start variables were given."""
 
     @property
     def completed(self) -> bool:
@@ -48,7 +51,12 @@ class Observation:
 
     def source(self) -> dict[str, Any]:
         """Return the columns that are the user's own: those of no run."""
-        return {n: v for n, v in self.row.items() if n not in OWN and not n.startswith("out.")}
+        return {n: v for n, v in self.row.items() if is_source(n)}
+
+
+def is_source(name: str) -> bool:
+    """Whether a column of the tidy frame is the user's own: of no run."""
+    return name not in OWN and not name.startswith("out.")
 
 
 def observations(source: Any, *, pair_on: str) -> list[Observation]:
@@ -98,8 +106,15 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
             raise InputError(no_column(pair_on, list(row), "pair_on"))
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
         of_file = batch._file_store
-        found.append(Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file))
+        hidden = _hidden(job) if job.secrets.all or job.secrets.names else ()
+        found.append(
+            Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
+        )
     return found
+
+
+def _hidden(job: Job) -> tuple[Any, ...]:
+    return tuple(value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None)
 
 
 def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:

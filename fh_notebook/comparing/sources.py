@@ -48,7 +48,7 @@ class Taken:
     found: Sequence[Observation] | None = None
     """The runs, unless a table was read as columns."""
     secret: Callable[[], Hidden] = Hidden
-    """Asks for what a password Start variable was given: only a report needs it, and it takes time."""
+    """Asks for what password Start variables were given: only what is shown row by row needs it."""
     some: Callable[[str, Sequence[int]], list[Any]] | None = None
     """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""
 
@@ -72,7 +72,7 @@ def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Tak
     if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
         return plain
     taken = of_observations(observations(source, pair_on=pair_on), score, fresh=fresh)
-    return replace(taken, about=about_of(source), secret=cache(lambda: hidden_of(source, pair_on=pair_on)))
+    return replace(taken, about=about_of(source))
 
 
 def as_table(source: Any) -> Any:
@@ -124,6 +124,7 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
     lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
     expected = {o.pair: o.row[EXPECTED] for o in found if EXPECTED in o.row}
     names = tuple(dict.fromkeys(name for o in found for name in o.row))
+    secret = cache(lambda: hidden_of(found, names))
     known = frozenset(names)
 
     def column(name: str) -> pd.Series[Any] | None:
@@ -133,8 +134,9 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
         return [found[place].row.get(name) for place in places]
 
     return Taken(
-        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found, some=some
-    )
+        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found, some=some,
+        secret=secret,
+    )  # fmt: skip
 
 
 # --- a table of numbers

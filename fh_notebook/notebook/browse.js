@@ -1,18 +1,10 @@
-// The page of a browser of rows. Rule of this file: every text is put in as text (textContent), never as HTML, so
-// nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
+// The page of a browser of rows. Rule of this file: every text is put in by `make` (of page.js), as text and never as
+// HTML, so nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
 
 const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous opened"],
   ["b", "other baseline"], ["f", "filters"]];
 
-const make = (tag, {cls, text, ...attributes} = {}, ...children) => {
-  const made = document.createElement(tag);
-  if (cls) made.className = cls;
-  if (text !== undefined) made.textContent = text;
-  for (const [name, value] of Object.entries(attributes))
-    if (value !== undefined && value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
-  made.append(...children.filter(child => child !== null && child !== undefined));
-  return made;
-};
+const ONCE = new Set(["Enter", " ", "Escape", "b", "f", "/"]);  // a key that is held down says these once
 
 const fill = (select, options, value) => {
   const said = JSON.stringify(options);
@@ -29,7 +21,7 @@ const badge = status => make("span", {cls: `fhb-badge${status === "failed" ? " f
 function render({model, el}) {
   const id = `fhb-${Math.random().toString(36).slice(2, 10)}`;
   let head = model.get("head"), page = model.get("page");
-  let at = 0;  // the row of the page that the keyboard is on
+  let at = Math.max(page.rows.findIndex(row => row.row === page.open?.row), 0);  // the row that the keyboard is on
   let leaving = null;  // a page that a key over its edge has asked for: keys behind it wait until it is there
   const waiting = [];
   let asked = page.heard || 0, toEnd = false, focusDetail = false;
@@ -49,7 +41,7 @@ function render({model, el}) {
   const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {cls: "fhb-two"}, lowName, low, "of", lowOf);
   const facetLabel = make("label", {cls: "fhb-two"}, "column", facet, value);
   const bar = make("div", {cls: "fhb-bar fhb-filters", role: "group", "aria-label": "Search, filters and order"},
-    search, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {}, "sort", sort, down), chips, clear);
+    search, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort", sort, down), chips, clear);
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
   const [first, back, on, last] = [["«", "First page"], ["‹", "Previous page"], ["›", "Next page"], ["»", "Last page"]]
     .map(([text, name]) => make("button", {type: "button", text, "aria-label": name, title: name}));
@@ -134,10 +126,11 @@ function render({model, el}) {
     made.append(make(tag, {cls: kind === "gap" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
     return made;
   };
-  const changes = listed => make("div", {cls: "fhb-changes"}, make("table", {},
+  const changes = listed => make("div", {cls: "fh-changed"}, make("table", {cls: "fh-changes"},
     make("thead", {}, make("tr", {}, ...["", "path", "before", "after"].map(name => make("th", {scope: "col", text: name})))),
-    make("tbody", {}, ...listed.map(([sign, kind, ...rest]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
-      ...rest.map(said => make("td", {text: said})))))));
+    make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
+      make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
+      make("td", {cls: "fh-before", text: before}), make("td", {cls: "fh-after", text: after}))))));
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
       said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");
@@ -160,7 +153,7 @@ function render({model, el}) {
     const top = make("div", {cls: "fhb-bar"}, make("h3", {text: `${head.pair_on} ${row.label}`}),
       make("span", {cls: "fhb-dim", text: row.place ? `${row.place.toLocaleString("en")} of ${page.found.toLocaleString("en")}` : "not among the rows shown"}),
       button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
-      make("label", {}, "baseline", baseline), button("Close (Esc)", "Close", close));
+      button("Close (Esc)", "Close", close), make("label", {}, "baseline", baseline));
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of row.own)
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said})));
@@ -263,6 +256,7 @@ function render({model, el}) {
     const press = (target === grid ? gridKeys[event.key] : undefined) ?? keys[event.key];
     if (!press) return;
     event.preventDefault();
+    if (event.repeat && ONCE.has(event.key)) return;
     if (!leaving || target !== grid) press(); else if (waiting.length < 500) waiting.push(press);
   };
   window.addEventListener("keydown", pressed, true);

@@ -49,6 +49,8 @@ def browse(cmp: Comparison, *, columns: Sequence[str] | None = None, page_size: 
     """Return the browser of a comparison (see ``Comparison.browse``)."""
     if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= LARGEST_PAGE:
         raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
+    if isinstance(columns, str):
+        raise InputError(f"columns is {short(columns)}; give a list of columns: [{short(columns)}]")
     return Browser(cmp, columns=columns, page_size=page_size)
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from fh_notebook import html
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing.diff import pretty
+from fh_notebook.comparing.diff_changes import pieces_of
 from fh_notebook.comparing.diff_row import STATES, Answer, Versus, versus
-from fh_notebook.comparing.diff_show import SIGNS, spelt
+from fh_notebook.comparing.diff_show import EMPTY, SIGNS, spelt
 from fh_notebook.comparing.view import score_text
 from fh_notebook.notebook import browse_table
 from fh_notebook.notebook.browse_find import Finder
@@ -132,8 +133,9 @@ def _row(table: Table, row: int, own: Sequence[Any], differs: bool, most: int) -
 def _cell(table: Table, row: int, place: int, best: bool, most: int) -> dict[str, Any]:
     answer = table.answer(row, place)
     text = answer.output if answer.ok else answer.error
+    said = text if isinstance(text, str) else spelt(text, most) if text is not None else ""
     return {
-        "text": one_line(text if isinstance(text, str) else spelt(text, most) if text is not None else "", most),
+        "text": one_line(said, most) or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
         "score": score_of(table, answer),
         "best": best,
@@ -205,6 +207,8 @@ def output_of(answer: Answer, most: int) -> str:
     """Return what a variant said, as text: of JSON at most about `most` characters; of a failed run its error."""
     if not answer.ok:
         return answer.error or STATES.get(answer.status, answer.status)
+    if answer.output is None or answer.output == "":
+        return EMPTY
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=most + 1)[0]
 
 
@@ -235,16 +239,16 @@ def _marks(found: Versus, most: int) -> list[list[str]]:
     return pieces
 
 
-def _changes(found: Versus) -> list[list[str]]:
-    """Return the changes of JSON: a sign, the kind, the path, what was, what is."""
+def _changes(found: Versus) -> list[list[Any]]:
+    """Return the changes of JSON: a sign, the kind, the pieces of the path, what was, what is."""
     listed = found.changes.listed if found.changes is not None else ()
-    told = [
-        [SIGNS[c.kind], c.kind, one_line(c.path, 200) or "the whole value",
+    told: list[list[Any]] = [
+        [SIGNS[c.kind], c.kind, pieces_of(one_line(c.path, 200)) or ["the whole value"],
          "" if c.kind == "added" else spelt(c.before), "" if c.kind == "removed" else spelt(c.after)]
         for c in listed[:CHANGES]
     ]  # fmt: skip
     left = len(listed) - len(told)
-    return [*told, ["", "", f"… {left:,} more; cmp.diff(row).frame has all", "", ""]] if left else told
+    return [*told, ["", "", [f"… {left:,} more; cmp.diff(row).frame has all"], "", ""]] if left else told
 
 
 def _name(text: Any) -> str:

@@ -11,14 +11,26 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.diff_changes import changes_style, changes_table
 from fh_notebook.comparing.diff_marks import MARKS_STYLE
 from fh_notebook.comparing.diff_show import SIGNS
 
 __all__ = ["page_html", "page_text"]
 
+_CELLS: Final = ".fh.fh-browse-static .fh-cells"
+"""Weighs more than html.STYLE, which another output of the page has again, behind this style."""
 STYLE: Final = html.Html(
-    f"<style>{MARKS_STYLE}"
-    ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}"
+    f"<style>{MARKS_STYLE}{changes_style('.fh')}"
+    ".fh-browse-static{container-type:inline-size}"
+    f"{_CELLS} td{{min-width:3em;max-width:32em;overflow-wrap:anywhere}}{_CELLS} td~td{{min-width:9em}}"
+    f"{_CELLS} td:first-child{{font-weight:600}}"
+    f"@container (max-width:620px){{{_CELLS} thead{{display:none}}"
+    f"{_CELLS} tbody,{_CELLS} tr,{_CELLS} td{{display:block;max-width:none}}"
+    f"{_CELLS} tr{{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}}"
+    f"{_CELLS} td{{border:0;padding:2px 0}}{_CELLS} td::before{{content:attr(title);display:block;font-weight:400;"
+    "font-size:12px;color:var(--jp-ui-font-color2,inherit)}}"
+    # A widget whose kernel is gone is a text alone: "model not found". This page says all that there is.
+    ".jp-OutputArea-child:has(.fh-browse-static)+.jp-OutputArea-child .jupyter-widgets:not(:has(*)){display:none}"
     ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
     "</style>"
 )
@@ -33,7 +45,7 @@ def page_html(head: Mapping[str, Any], page: Mapping[str, Any], *, cls: str = ""
         html.STYLE,
         STYLE,
         html.el("div", html.el("strong", title(head)), html.el("span", where(page), cls="fh-dim"), cls="fh-head"),
-        html.table(_columns(head, page), rows, cls="fh-table fh-cells") if rows else None,
+        _table(_columns(head, page), rows) if rows else None,
         _opened(head, page["open"]) if page["open"] else None,
         cls=f"fh fh-browse-static {cls}".strip(),
     )
@@ -67,6 +79,13 @@ def _columns(head: Mapping[str, Any], page: Mapping[str, Any]) -> list[str]:
     return [head["pair_on"], *head["columns"], *expected, *head["variants"]]
 
 
+def _table(columns: list[str], rows: Sequence[Sequence[object]]) -> html.Html:
+    """A table each cell of which knows its column's name: where it is narrow, a row is a block."""
+    head = html.el("tr", *(html.el("th", name, scope="col") for name in columns))
+    body = (html.el("tr", *(html.el("td", v, title=n) for n, v in zip(columns, row, strict=True))) for row in rows)
+    return html.el("table", html.el("thead", head), html.el("tbody", *body), cls="fh-table fh-cells")
+
+
 def _row(head: Mapping[str, Any], row: Mapping[str, Any]) -> list[object]:
     expected = [row["expected"]] if row["expected"] is not None else []
     return [row["label"], *row["own"], *expected, *map(_cell, row["cells"])]
@@ -75,7 +94,7 @@ def _row(head: Mapping[str, Any], row: Mapping[str, Any]) -> list[object]:
 def _cell(cell: Mapping[str, Any]) -> html.Html:
     status = html.badge(cell["status"]) if cell["status"] else None
     score = html.el("span", cell_score(cell), cls="fh-score") if cell["score"] else None
-    return html.el("div", status, cell["text"], score)
+    return html.el("div", status, " " if status else None, cell["text"], score)
 
 
 def cell_score(cell: Mapping[str, Any]) -> str:
@@ -103,7 +122,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
     left = html.el("div", f"… {card['more']:,} more characters", cls="fh-dim") if card["more"] else None
     marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", style=_KEEP)
-    changes = html.table(("", "path", "before", "after"), [(f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"]])
+    changes = changes_table((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"])
     return html.el(
         "div",
         html.el("div", html.el("strong", name), badge, facts, cls="fh-head"),
@@ -168,8 +187,9 @@ def _marked(kind: str, text: str) -> str:
     return f"{begin}{words}{end}{text[len(words) :]}"
 
 
-def _changed(change: Sequence[str]) -> str:
-    sign, _, path, before, after = change
+def _changed(change: Sequence[Any]) -> str:
+    sign, _, pieces, before, after = change
+    path = "".join(pieces)
     if sign == SIGNS["changed"]:
         return f"{sign} {path}: {before} → {after}"
     return f"{sign} {path}: {before or after}" if sign else path

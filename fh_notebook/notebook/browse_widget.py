@@ -11,9 +11,10 @@ from typing import Any
 
 import traitlets
 
+from fh_notebook.comparing.diff_changes import changes_style
 from fh_notebook.comparing.diff_marks import marks_style
 from fh_notebook.log import log
-from fh_notebook.notebook.page_widget import PageWidget, text_of_file
+from fh_notebook.notebook.page_widget import PageWidget, script, text_of_file
 
 __all__ = ["BrowseWidget"]
 
@@ -31,8 +32,8 @@ class BrowseWidget(PageWidget):
         Takes what the page says; it returns at once.
     """
 
-    _esm = text_of_file("browse.js")
-    _css = text_of_file("browse.css") + marks_style(".fhb")
+    _esm = script("browse.js")
+    _css = text_of_file("browse.css") + marks_style(".fhb") + changes_style(".fhb")
     head = traitlets.Dict().tag(sync=True)
     page = traitlets.Dict().tag(sync=True)
 

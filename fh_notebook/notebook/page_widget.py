@@ -11,12 +11,17 @@ from typing import Any
 
 import anywidget
 
-__all__ = ["PageWidget", "text_of_file"]
+__all__ = ["PageWidget", "script", "text_of_file"]
 
 
 def text_of_file(name: str) -> str:
     """Return the text of a script or a style beside this file."""
     return files("fh_notebook.notebook").joinpath(name).read_text("utf-8")
+
+
+def script(name: str) -> str:
+    """Return a page's script with what all pages share before it: one module, which needs no bundler."""
+    return text_of_file("page.js") + text_of_file(name)
 
 
 class PageWidget(anywidget.AnyWidget):

@@ -1,5 +1,5 @@
 // Blind rating by keys. Rules of this file:
-// - What a model said is set as text, never as HTML. Nothing is asked of any other machine.
+// - What a model said is set as text, never as HTML: by `make`, of page.js. Nothing is asked of any other machine.
 // - A key is an event with a number. Events wait in a queue, are sent in order, one message at a time, and leave the
 //   queue only when the kernel says that they are in the store; what it never says is sent again. The kernel takes the
 //   same event twice as one, so none is lost and none is double. The queue lies in localStorage too: when the kernel
@@ -19,13 +19,13 @@ const CSS = `
 .fh-rate:focus-within{border-color:var(--jp-brand-color1,currentColor);box-shadow:0 0 0 1px var(--jp-brand-color1,currentColor)}
 .fh-rate-head{display:flex;flex-wrap:wrap;gap:2px 14px;align-items:baseline}
 .fh-rate-head strong{font-size:14px}
-.fh-rate-dim{color:var(--jp-ui-font-color2,inherit);opacity:.9}
+.fh-rate-dim{color:var(--jp-ui-font-color2,inherit)}
 .fh-rate-count{font-variant-numeric:tabular-nums;margin-left:auto}
 .fh-rate-bar{height:4px;border-radius:2px;margin:6px 0 10px;background:var(--jp-border-color2,rgba(128,128,128,.3));overflow:hidden}
 .fh-rate-bar i{display:block;height:100%;width:0;background:var(--jp-brand-color1,currentColor)}
 .fh-rate .fh-rate-about{margin:0 0 12px;display:grid;grid-template-columns:minmax(3em,max-content) minmax(0,1fr);gap:2px 12px;
   max-height:12em;overflow:auto}
-.fh-rate .fh-rate-about dt{float:none;width:auto;padding:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit);opacity:.9;overflow-wrap:anywhere;max-width:12em}
+.fh-rate .fh-rate-about dt{float:none;width:auto;padding:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere;max-width:12em}
 .fh-rate .fh-rate-about dd{float:none;width:auto;padding:0;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
 .fh-rate kbd.fh-rate-bare{margin-right:0}
 .fh-rate-panes{min-height:8em;display:flex;flex-wrap:wrap;gap:10px;align-items:stretch}
@@ -36,7 +36,7 @@ const CSS = `
   border-right:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color2,transparent)}
 .fh-rate-text{flex:1;min-width:0;padding:8px 10px;white-space:pre-wrap;overflow-wrap:anywhere;max-height:28em;overflow:auto;
   font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)}
-.fh-rate-text:empty::before{content:'(empty)';opacity:.7}
+.fh-rate-text:empty::before{content:'(empty)';color:var(--jp-ui-font-color2,inherit)}
 .fh-rate-keys{display:flex;flex-wrap:wrap;gap:6px;margin-top:10px}
 .fh-rate button{font:inherit;color:inherit;cursor:pointer;padding:4px 10px;border-radius:4px;min-height:28px;max-width:100%;
   overflow-wrap:anywhere;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));
@@ -46,21 +46,15 @@ const CSS = `
 .fh-rate button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}
 .fh-rate kbd{font-family:var(--jp-code-font-family,monospace);font-weight:600;font-size:12px;margin-right:6px;padding:0 5px;
   border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));border-radius:3px;background:var(--jp-layout-color1,transparent);color:inherit}
-.fh-rate-gap{flex:1 0 8px}
+.fh-rate-more{display:flex;flex-wrap:wrap;gap:6px;margin-left:auto}
 .fh-rate-foot{margin-top:8px;min-height:1.5em;display:flex;flex-wrap:wrap;gap:2px 14px}
-.fh-rate-problem{color:var(--jp-error-color1,inherit);overflow-wrap:anywhere}
+.fh-rate-problem{color:color-mix(in srgb,var(--jp-error-color1,currentColor) 70%,var(--jp-ui-font-color1,currentColor));
+  overflow-wrap:anywhere}
 .fh-rate-problem:empty{display:none}
 .fh-rate-told p{margin:6px 0;font-weight:600;overflow-wrap:anywhere}
 .fh-rate:focus-within .fh-rate-hint{display:none}
 .fh-rate [hidden]{display:none!important}
 `;
-
-const make = (tag, cls, text) => {
-  const made = document.createElement(tag);
-  if (cls) made.className = cls;
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
 
 const randomName = () => {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
@@ -142,28 +136,28 @@ function render({ model, el }) {
 
   // --- what there is to see
 
-  const root = make('div', 'fh-rate');
+  const root = make('div', {cls: 'fh-rate'});
   root.tabIndex = 0;
   root.setAttribute('role', 'group');
   root.setAttribute('aria-label', 'Blind rating');
   root.setAttribute('data-lm-suppress-shortcuts', 'true'); // a key here is no command of the notebook
-  const style = make('style', '', CSS);
-  const head = make('div', 'fh-rate-head');
-  const title = make('strong', '', 'Blind rating');
-  const who = make('span', 'fh-rate-dim fh-rate-who');
-  const count = make('span', 'fh-rate-dim fh-rate-count');
+  const style = make('style', {text: CSS});
+  const head = make('div', {cls: 'fh-rate-head'});
+  const title = make('strong', {text: 'Blind rating'});
+  const who = make('span', {cls: 'fh-rate-dim fh-rate-who'});
+  const count = make('span', {cls: 'fh-rate-dim fh-rate-count'});
   head.append(title, who, count);
-  const bar = make('div', 'fh-rate-bar'), filled = make('i');
+  const bar = make('div', {cls: 'fh-rate-bar'}), filled = make('i');
   bar.append(filled);
-  const about = make('dl', 'fh-rate-about');
-  const panes = make('div', 'fh-rate-panes');
+  const about = make('dl', {cls: 'fh-rate-about'});
+  const panes = make('div', {cls: 'fh-rate-panes'});
   panes.setAttribute('aria-live', 'polite');
-  const result = make('div', 'fh-rate-told');
-  const keys = make('div', 'fh-rate-keys');
-  const foot = make('div', 'fh-rate-foot');
-  const hint = make('span', 'fh-rate-dim fh-rate-hint', 'Click here to use the keys.');
-  const saving = make('span', 'fh-rate-dim fh-rate-saving');
-  const trouble = make('span', 'fh-rate-problem');
+  const result = make('div', {cls: 'fh-rate-told'});
+  const keys = make('div', {cls: 'fh-rate-keys'});
+  const foot = make('div', {cls: 'fh-rate-foot'});
+  const hint = make('span', {cls: 'fh-rate-dim fh-rate-hint', text: 'Click here to use the keys.'});
+  const saving = make('span', {cls: 'fh-rate-dim fh-rate-saving'});
+  const trouble = make('span', {cls: 'fh-rate-problem'});
   trouble.setAttribute('role', 'alert');
   foot.append(hint, saving, trouble);
   root.append(style, head, bar, about, panes, result, keys, foot);
@@ -171,9 +165,8 @@ function render({ model, el }) {
 
   const buttons = new Map();
   const button = (choice, key, words) => {
-    const made = make('button', `fh-rate-${choice}`);
-    made.type = 'button';
-    made.append(make('kbd', words ? '' : 'fh-rate-bare', key), words);
+    const made = make('button', {cls: `fh-rate-${choice}`, type: 'button'});
+    made.append(make('kbd', {cls: words ? '' : 'fh-rate-bare', text: key}), words);
     made.addEventListener('click', () => press(choice));
     buttons.set(choice, made);
     return made;
@@ -184,15 +177,15 @@ function render({ model, el }) {
     const answers = state.answers.map((words, place) => button(String(place + 1), String(place + 1), words));
     const tie = state.pair ? [button('tie', '0', 'a tie')] : [];
     keys.replaceChildren(
-      ...answers, ...tie, make('span', 'fh-rate-gap'), button('skip', 's', 'skip'), button('undo', 'u', 'undo'),
-      button('result', 'r', 'show the result'),
+      ...answers, ...tie, make('span', {cls: 'fh-rate-more'}, button('skip', 's', 'skip'), button('undo', 'u', 'undo'),
+        button('result', 'r', 'show the result')),
     );
   }
 
   const pane = (name, text) => {
-    const made = make('section', 'fh-rate-pane');
-    if (name) made.append(make('div', 'fh-rate-name', name));
-    made.append(make('div', 'fh-rate-text', text));
+    const made = make('section', {cls: 'fh-rate-pane'});
+    if (name) made.append(make('div', {cls: 'fh-rate-name', text: name}));
+    made.append(make('div', {cls: 'fh-rate-text', text: text}));
     return made;
   };
 
@@ -209,12 +202,12 @@ function render({ model, el }) {
     count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')}${skipped}`;
     filled.style.width = `${100 * done / Math.max(1, state.total)}%`;
     const over = isOver();
-    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', '', name), make('dd', '', text)]));
+    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {text: text})]));
     about.hidden = !current || !current.about.length;
     if (current) {
       panes.replaceChildren(...current.texts.map((text, place) => pane(state.pair ? String(place + 1) : '', text)));
     } else {
-      panes.replaceChildren(make('div', over ? 'fh-rate-dim fh-rate-over' : 'fh-rate-dim', over ? 'Nothing is left to rate.' : 'loading…'));
+      panes.replaceChildren(make('div', {cls: over ? 'fh-rate-dim fh-rate-over' : 'fh-rate-dim', text: over ? 'Nothing is left to rate.' : 'loading…'}));
     }
     for (const [choice, made] of buttons) {
       made.hidden = choice === 'result' ? !over : over && choice !== 'undo';
@@ -324,7 +317,7 @@ function render({ model, el }) {
       draw();
     },
     problem(told) { problem = told.text; draw(); },
-    result(told) { result.replaceChildren(...told.lines.map(line => make('p', '', line))); },
+    result(told) { result.replaceChildren(...told.lines.map(line => make('p', {text: line}))); },
   };
   const hear = told => { if (told && (!told.to || told.to === client) && HEAR[told.kind]) HEAR[told.kind](told); };
   model.on('msg:custom', hear);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fh_notebook.notebook.page_widget import PageWidget, text_of_file
+from fh_notebook.notebook.page_widget import PageWidget, script
 
 __all__ = ["RateWidget"]
 
@@ -10,4 +10,4 @@ __all__ = ["RateWidget"]
 class RateWidget(PageWidget):
     """Everything that is told goes in messages; widget state, which a notebook may save, has the module alone."""
 
-    _esm = text_of_file("rate.js")
+    _esm = script("rate.js")

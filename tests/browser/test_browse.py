@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.contrast import faint, grounds
 from tests.browser.test_form_voila import run_voila
 from tests.lab import Lab
 
@@ -26,10 +27,11 @@ texts = ["Please restart the router; if it is still down, we call you back.", "Y
 lines = []
 for row in range(60):
     for place, variant in enumerate(("keywords", "nearest", "a rather long name")):
-        failed = row == 4 and place == 1
+        status = {(4, 1): "failed", (6, 2): "pending", (8, 2): "unknown"}.get((row, place), "completed")
+        failed = status != "completed"
         said = {"label": "late", "tags": ["a", "b"][: 1 + place % 2]} if row % 5 == 2 else texts[(row + (place and row % 3 == 0)) % 2]
         lines.append({"row": row, "variant": variant, "output": None if failed else evil + str(place) if row == 1 else said,
-            "s": (row * 7 + place * 3) % 5 / 4, "status": "failed" if failed else "completed", "elapsed_s": 0.5 + place,
+            "s": (row * 7 + place * 3) % 5 / 4, "status": status, "elapsed_s": 0.5 + place,
             "error": "502 from the provider" if failed else None, "language": ["en", "de"][row % 2],
             "ticket": evil if row == 1 else f"Ticket {row}: where is my parcel? It was to be here on Monday."})
 cmp = fh.compare(pd.DataFrame(lines), score="s")
@@ -106,6 +108,12 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     keys.press("Escape")
     expect(detail).to_be_hidden()
     expect(grid).to_be_focused()
+    for _ in range(4):
+        keys.down(" ")  # held down: it opens, and does not close again
+    keys.up(" ")
+    expect(detail).to_be_visible()
+    keys.press("Escape")
+    expect(detail).to_be_hidden()
 
     # Faster than pages come: no key is taken by the page that is left.
     keys.press("Home")
@@ -164,6 +172,10 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
 
     assert lab.page.evaluate("window.evil") is None
     assert (lab.errors, lab.external) == ([], [])
+    for theme in ("dark", "light"):
+        lab.theme(theme)
+        for shown in (table, live, diff):
+            assert faint(shown) == [], theme
     # Somebody else's notebook, without a kernel that knows the widgets: the page that was shown last.
     lab.save()
     notebook = nbformat.read(lab.server.root / lab.name, as_version=4)
@@ -209,30 +221,60 @@ def _walk(table: Locator) -> None:
     expect(table.get_by_role("treegrid")).to_be_focused()
 
 
+APP: Final = {
+    "fh-diff": ("cmp.diff(2)", "cmp.diff(0)", "cmp.diff(1)", "cmp.diff(4)"),
+    "fhb": (
+        "cmp.browse()",
+        "cmp.browse(page_size=3).show(row=2)",
+        "cmp.browse(page_size=3).show(search='parcel', low=0.5)",
+    ),
+    "fh-rate": (
+        "cmp.rate(rater='a')",
+        "cmp.rate(rater='b', scale=5)",
+        "cmp.rate(rater='c', labels=['helpful', 'rude'])",
+    ),
+}
+"""By the class of what is shown: cells that show it."""
+GROUNDS: Final = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 17, 17)"}
+"""Of Voila's page."""
+
+
 @pytest.mark.long
-def test_rows_as_an_app(browser: Browser, tmp_path: Path) -> None:
-    """Voila serves the same table; the plain page is not shown twice, nor is any code."""
+def test_rows_differences_and_ratings_as_an_app(browser: Browser, tmp_path: Path) -> None:
+    """Voila serves the same, readable in its light and its dark theme, wide and narrow; nothing twice, and no code."""
     shots = Path(os.environ.get("FH_SCREENSHOTS") or tmp_path)
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (ROWS, "cmp.browse()")])
+    cells = [ROWS, *(cell for shown in APP.values() for cell in shown)]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(made, tmp_path / "app.ipynb")
+    asked: list[str] = []
     with run_voila(tmp_path / "app.ipynb") as url:
-        asked: list[str] = []
-        page = browser.new_context(viewport={"width": 1600, "height": 1200}).new_page()
-        page.set_default_timeout(60_000)
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(url)
-        table = page.locator(".fhb")
-        expect(table.get_by_role("treegrid")).to_be_visible(timeout=60_000)
-        _walk(table)
-        expect(page.locator(".fh-browse-static")).to_be_hidden()
-        assert "cmp.browse" not in page.content()
-        assert page.evaluate("window.evil") is None
-        for width in (400, 1600):
-            page.set_viewport_size({"width": width, "height": 1200})
-            page.screenshot(path=shots / f"browse-voila-{width}.png", full_page=True)
-            assert table.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), width
-        page.context.close()
+        for theme in ("light", "dark"):
+            page = browser.new_context(viewport={"width": 1600, "height": 1200}).new_page()
+            page.set_default_timeout(60_000)
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(f"{url}/?theme={theme}")
+            for name, shown in APP.items():
+                expect(page.locator(f".{name}")).to_have_count(len(shown), timeout=90_000)
+            table = page.locator(".fhb").first
+            expect(table.get_by_role("treegrid")).to_be_visible()
+            expect(page.locator(".fh-rate-name").last).to_be_visible()
+            _walk(table)
+            table.get_by_role("button", name="Clear filters").click()
+            expect(table.locator(".fhb-failed")).to_be_visible()
+            for static in ("browse", "rate"):
+                expect(page.locator(f".fh-{static}-static:visible")).to_have_count(0)
+            assert "cmp.browse" not in page.content()
+            assert page.evaluate("window.evil") is None
+            for width in (400, 1600):
+                page.set_viewport_size({"width": width, "height": 1200})
+                for name in APP:
+                    for number, one in enumerate(page.locator(f".{name}").all()):
+                        one.screenshot(path=shots / f"voila-{name}-{number}-{theme}-{width}.png")
+                        assert grounds(one) == GROUNDS[theme]
+                        assert faint(one) == [], (name, number, theme, width)
+                assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (theme, width)
+            page.context.close()
     # Voila's own page asks for the icons of Font Awesome; nothing else leaves this machine.
     outside = [address for address in asked if not address.startswith(("http://127.0.0.1", "data:", "blob:"))]
     assert [address for address in outside if "fontawesome" not in address] == []

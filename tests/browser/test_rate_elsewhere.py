@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.rate_page import KEPT, NAMES, pictures, setup, wait_until_saved
 from tests.browser.test_form_voila import _shots, run_voila
@@ -45,6 +45,38 @@ def test_in_notebook_7_while_a_cell_runs(lab: Lab) -> None:
     assert "345123451211" in kept
     assert lab.errors == of_its_own
     assert lab.external == []
+
+
+@pytest.mark.long
+def test_a_tab_that_is_closed_loses_no_key_and_two_people_rate_at_once(lab: Lab) -> None:
+    """What a closed tab had not yet sent is sent by the next one; a second person's tab counts its own."""
+    agreement = "cmp = fh.compare(frame, score='s')\nprint(cmp.ratings().frame.groupby('rater').size().to_dict(), cmp.agreement())"
+    cells = [setup(8), "frame = pd.DataFrame(lines)\ncmp.rate(rater={rater!r})", agreement]
+
+    def opened(rater: str) -> tuple[Lab, Locator]:
+        tab = Lab(lab.page.context.new_page(), lab.server, lab.shots)
+        tab.open(*(cell.format(rater=rater) if "rater!r" in cell else cell for cell in cells))
+        tab.run(0)
+        rating = tab.run(1).locator(".fh-rate")
+        expect(rating.locator(".fh-rate-name").first).to_be_visible()
+        rating.click(position={"x": 5, "y": 5})
+        return tab, rating
+
+    first, _ = opened("dora")
+    for key in "12t":
+        first.page.keyboard.press(key)
+    first.page.close()  # at once: whether they were sent is a matter of luck
+    (tab, rating), (other, of_other) = opened("dora"), opened("emil")
+    wait_until_saved(rating, 3)
+    for key in "121":  # the two take turns
+        tab.page.keyboard.press(key)
+        other.page.keyboard.press("1")
+    wait_until_saved(rating, 6)
+    wait_until_saved(of_other, 3)
+    lab.expect_text(tab.run(2), r"'dora': 6, 'emil': 3")
+    lab.expect_text(tab.output(2), "dora.*emil")
+    for one in (tab, other):
+        assert (one.errors, one.external) == ([], [])
 
 
 @pytest.mark.long

@@ -169,6 +169,28 @@ def test_what_the_page_says_the_text_says_too(cmp: fh.Comparison) -> None:
         assert f"row {row}, against keywords" in page
 
 
+def test_what_is_empty_or_no_text_is_no_bare_python() -> None:
+    """An answer without a text says so, a missing cell is left out, and an object of the row is JSON."""
+    lines = [
+        {"row": 0, "variant": variant, "output": output, "note": None, "given": {"urgent": True}}
+        for variant, output in (("a", None), ("b", ""), ("c", "late"))
+    ]
+    diff = fh.compare(lines).diff(0)
+    for said in (str(diff), diff._repr_html_().replace("&quot;", '"')):
+        assert "(empty)" in said
+        assert 'given: {"urgent": true}' in said
+        assert not any(raw in said for raw in ("None", "null", "True"))
+
+
+def test_a_path_is_broken_between_its_names() -> None:
+    """And copied as it is: in the page, no character marks where."""
+    one, two = ({"customer": {"postalCode": code}} for code in ("75000", "75001"))
+    page = fh.compare([{"row": 0, "variant": "a", "output": one}, {"row": 0, "variant": "b", "output": two}]).diff(0)
+    pieces = '<td><span class="fh-piece">customer</span><span class="fh-piece">.postal</span><span class="fh-piece">Code</span></td>'
+    assert pieces in page._repr_html_()
+    assert '~ customer.postalCode: "75000" → "75001"' in str(page)
+
+
 def test_one_variant_is_shown_and_said_to_be_alone() -> None:
     """There is nothing to compare it to, and its answer is there all the same."""
     diff = fh.compare(pd.DataFrame({"row": [0, 1], "variant": "a", "output": ["late", "lost"]})).diff(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
@@ -58,3 +59,34 @@ def test_a_rating_masks_a_password(cmp: fh.Comparison) -> None:
     assert len(cards) == 2
     assert "for ***" in str(cards)
     assert "hunter" not in str(cards)
+
+
+KEY = "fhk_0123456789abcdef"
+
+
+def test_a_key_that_an_answer_repeats_is_masked_in_all_that_shows_rows() -> None:
+    """In texts, in JSON and its names, in errors and columns, of a table too; and a search is no way to guess it."""
+    outputs = [f"use {KEY} for it", {"keys": [KEY, {KEY: 1}]}, None]
+    lines = [
+        {"row": row, "variant": variant, "output": output, "note": f"was {KEY}", "s": row, "expected_output": KEY,
+         "status": "failed" if output is None else "completed", "error": f"401 for Bearer {KEY}"}
+        for row, output in enumerate(outputs) for variant in ("a", "b")
+    ]  # fmt: skip
+    lines[1]["output"] = f"or use {KEY}"
+    cmp = fh.compare(pd.DataFrame(lines), score="s")
+    browser, diffs = cmp.browse(columns=["note"]), [cmp.diff(row) for row in range(3)]
+    said = [f"{diff}{diff._repr_html_()}{diff.frame.to_dict()}{diff.parts!r}" for diff in diffs]
+    for row in range(3):
+        browser.show(row=row, facet="note")
+        said.append(f"{browser._now()}{browser}{browser._repr_html_()}")
+    said.append(str(cmp.rate(rater="anna")._cards(0)))
+    assert all("***" in text and KEY not in text for text in said)
+    assert browser.show(search=KEY.removeprefix("fhk_")).frame.empty
+
+
+def test_passwords_are_known_of_what_was_compared(cmp: fh.Comparison) -> None:
+    """Nothing is read again for them: they are masked also when all that was kept is forgotten."""
+    fh.forget(everything=True)
+    browser = cmp.browse(columns=["note"]).show(row=1)
+    assert "hunter" not in f"{browser}{browser._repr_html_()}{cmp.diff(0)}"
+    assert "again ***" in repr(browser)

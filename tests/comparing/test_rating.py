@@ -257,6 +257,18 @@ def test_without_a_store_ratings_last_as_long_as_the_kernel(monkeypatch: pytest.
     assert Page(cmp.rate(rater="anna")).send(kind="hello")[0]["kept"] is False
 
 
+def test_ratings_are_found_where_their_page_keeps_them_when_the_store_has_moved(tmp_path: Path) -> None:
+    """A page writes to the store that it began with, and what it said is saved counts in this comparison."""
+    cmp = compared(4)
+    page = Page(cmp.rate(rater="anna"))
+    page.press((0, "1"))
+    fh.configure(store=tmp_path / "elsewhere.sqlite3")
+    assert page.press((1, "2"))[0]["counts"]["left"] == 2
+    Page(cmp.rate(rater="ben")).press((0, "1"))
+    assert cmp.ratings().frame.groupby("rater").size().to_dict() == {"anna": 2, "ben": 1}
+    assert len(cmp.rated(rater="anna").ratings().frame) == 3
+
+
 def test_a_hostile_or_broken_message_ends_nothing() -> None:
     """It is no rating, and the next one is."""
     page = Page(compared().rate(rater="anna"))

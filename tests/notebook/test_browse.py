@@ -39,6 +39,7 @@ def test_a_cell_looks_at_the_rows_as_the_page_does() -> None:
     ("call", "told"),
     [
         (lambda cmp: cmp.browse(columns=["langage"]), "did you mean 'language'?"),
+        (lambda cmp: cmp.browse(columns="language"), "columns is 'language'; give a list of columns: ['language']"),
         (lambda cmp: cmp.browse(page_size=0), "page_size is 0; give a whole number from 1 to 100"),
         (lambda cmp: cmp.browse().show(row=99), "there is no row 99"),
         (lambda cmp: cmp.browse().show(won="d"), "won is 'd'"),

@@ -98,7 +98,7 @@ def test_a_page_has_only_its_rows_and_the_opened_one(finder: Finder) -> None:
     opened = page["open"]
     assert (opened["label"], opened["place"], opened["baseline"]) == ("30", 4, 1)
     assert [card["said"] for card in opened["cards"]] == ["same", "", "differs: 1 changed"]
-    assert opened["cards"][2]["changes"] == [["~", "changed", "label", '"late"', '"lost"']]
+    assert opened["cards"][2]["changes"] == [["~", "changed", ["label"], '"late"', '"lost"']]
     assert page_of(finder, View(size=2, page=99), [])["page"] == 2
 
 
@@ -188,7 +188,7 @@ def test_any_view_is_a_page_that_can_be_sent_and_said(finder: Finder, view: dict
     said, shown = page_text(head, page), page_html(head, page)
     for row in page["rows"]:
         assert f"row {row['label']} " in said
-        assert f"<td>{row['label']}</td>" in shown
+        assert f'<td title="row">{row["label"]}</td>' in shown
 
 
 def test_a_hundred_rows_of_long_outputs_are_a_small_page() -> None:
