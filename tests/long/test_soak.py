@@ -93,7 +93,7 @@ def test_every_job_is_accounted_for_exactly_once_through_faults() -> None:
     faulty = Faulty()
     gc.collect()
     files = _open_files()
-    with faulty.hive.serve() as server, fh.Client(base_url=server.url, api_key="k" * 10) as client:
+    with faulty.hive.serve() as server, fh.Client(base_url=server.url, api_key="fhk_soaked_0123456789") as client:
         rows = ({"number": n} for n in range(JOBS))
         batch = fh.batch(rows, "echo", variants=["plain"], client=client, max_concurrency=AT_ONCE, progress=False)
         counts = batch.counts
