@@ -58,7 +58,11 @@ _SPELLINGS: Final[dict[str, tuple[bytes, bytes]]] = {
     "hex": (b"66686", rb"(?i:66686b5f)(?:[3-7][0-9a-fA-F]){6,}"),
 }  # fmt: skip
 """A text that is always in it, which is quick to look for, and the whole."""
-_BASE64: Final = ((b"Zmhr", rb"ZmhrX[w-z0-9+/_-]", 0), (b"Zoa1", rb"[GWm2]Zoa1[89]", 1), (b"maGtf", rb"[BFJNRVZdhlptx159]maGtf", 2))
+_BASE64: Final = (
+    (b"Zmhr", rb"ZmhrX[w-z0-9+/_-]", 0),
+    (b"Zoa1", rb"[GWm2]Zoa1[89]", 1),
+    (b"maGtf", rb"[BFJNRVZdhlptx159]maGtf", 2),
+)
 """``fhk_`` after none, one or two bytes of a group of three, and how many letters of its group of four stand before it."""
 
 
@@ -91,7 +95,7 @@ def contents(name: str, raw: bytes, depth: int = 0) -> Iterator[tuple[str, bytes
         return
     try:
         parts = list(_parts(raw))
-    except Exception as damaged:  # noqa: BLE001 - the tests leave torn files on purpose, and each library has its errors
+    except Exception as damaged:  # the tests leave torn files on purpose, and each library has its errors
         print(f"left behind: {name} is not read as its kind: {type(damaged).__name__}", file=sys.stderr)
         return
     for part, inner in parts:
@@ -133,9 +137,13 @@ def _database(file: Path) -> bytes:
         connection = sqlite3.connect(copy)
         try:
             connection.text_factory = bytes
-            tables = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            tables = [
+                row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ]
             rows = (row for table in tables for row in connection.execute(f'SELECT * FROM "{table}"'))
-            return b"\n".join(value if isinstance(value, bytes) else repr(value).encode() for row in rows for value in row)
+            return b"\n".join(
+                value if isinstance(value, bytes) else repr(value).encode() for row in rows for value in row
+            )
         finally:
             connection.close()
 
@@ -181,7 +189,11 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             found += lines
     lacking = [kind for kind in asked.kinds if not kinds[kind]]
-    print(f"left behind: {kinds.total():,} files, {size / 1e6:,.0f} MB; {len(found)} places with a key", *found, sep="\n  ")
+    print(
+        f"left behind: {kinds.total():,} files, {size / 1e6:,.0f} MB; {len(found)} places with a key",
+        *found,
+        sep="\n  ",
+    )
     print("allowed:", "; ".join(f"{count} of {p} ({ALLOWED[p]})" for p, count in allowed.items()) or "none was needed")
     if lacking:
         print("left behind: there was nothing to look at of the kinds", *lacking)

@@ -47,7 +47,9 @@ def test_a_key_is_found_in_each_spelling(spelling: str, tmp_path: Path) -> None:
         assert key not in line
 
 
-@pytest.mark.parametrize("harmless", ["fhk_", "fhk_...", "YOUR_API_KEY", "fhk_ + 'key'", "Zmhr and Zoa1 and maGtf", "_khf"])
+@pytest.mark.parametrize(
+    "harmless", ["fhk_", "fhk_...", "YOUR_API_KEY", "fhk_ + 'key'", "Zmhr and Zoa1 and maGtf", "_khf"]
+)
 def test_what_is_no_key_is_not_found(harmless: str, tmp_path: Path) -> None:
     """The beginning alone, and what people write for a key that they do not show."""
     (tmp_path / "log.txt").write_text(f"{harmless} ")
@@ -89,7 +91,11 @@ def test_what_a_batch_wrote_is_read_as_its_kind(tmp_path: Path) -> None:
     batch.to_excel(tmp_path / "b.xlsx")
     batch.to_fhb(tmp_path / "b.fhb")
     pd.DataFrame({KEY: [1]}).to_parquet(tmp_path / "named.parquet")
-    found = {str(Path(line.partition(": ")[0]).name) for file in left_behind.files([tmp_path]) for line in left_behind.look(file)}
+    found = {
+        str(Path(line.partition(": ")[0]).name)
+        for file in left_behind.files([tmp_path])
+        for line in left_behind.look(file)
+    }
     assert found >= {"b.parquet", "b.csv.gz", "b.xlsx", "b.fhb", "named.parquet"}
     assert {name for name in found if name.startswith("store.sqlite3")}
 
@@ -104,7 +110,9 @@ def test_what_is_only_in_a_wal_is_found(tmp_path: Path) -> None:
     opened.commit()
     try:
         assert KEY.encode() not in (tmp_path / "kept.sqlite3").read_bytes()
-        assert [line.rpartition(": ")[0] for line in left_behind.look(tmp_path / "kept.sqlite3")] == [f"{tmp_path / 'kept.sqlite3'}: its tables"]
+        assert [line.rpartition(": ")[0] for line in left_behind.look(tmp_path / "kept.sqlite3")] == [
+            f"{tmp_path / 'kept.sqlite3'}: its tables"
+        ]
         assert left_behind.look(tmp_path / "kept.sqlite3-wal")
     finally:
         opened.close()
