@@ -31,18 +31,20 @@ async def close_with_loop(transport: httpx.AsyncBaseTransport) -> None:
         for loop in [loop for loop in list(_of_loop) if loop.is_closed()]:
             _of_loop.pop(loop, None)
         opened: WeakSet[httpx.AsyncBaseTransport] = WeakSet()
-        waiting = _until_the_end(here, opened)
+        waiting = _until_the_end(here, opened, _of_loop)
         _of_loop[here] = waiting, opened
         await anext(waiting)
     _of_loop[here][1].add(transport)
 
 
 async def _until_the_end(
-    here: asyncio.AbstractEventLoop, opened: WeakSet[httpx.AsyncBaseTransport]
+    here: asyncio.AbstractEventLoop,
+    opened: WeakSet[httpx.AsyncBaseTransport],
+    of_loop: dict[asyncio.AbstractEventLoop, _Ending],
 ) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        _of_loop.pop(here, None)
+        of_loop.pop(here, None)  # given, because where nobody closed the loop, this ends after the module's globals
         for transport in list(opened):
             await transport.aclose()

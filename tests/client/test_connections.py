@@ -431,3 +431,24 @@ def test_a_client_that_nobody_closed_is_closed_with_its_loop(loop: str, tmp_path
             assert len(server.lines) >= 2
 
     asyncio.run(main())
+
+
+NEVER_CLOSED = """
+import asyncio
+import nest_asyncio
+import fh_notebook as fh
+nest_asyncio.apply()
+hive = fh.local.LocalHive()
+hive.workflow("d", variant="v")(lambda: "x")
+server = hive.serve().__enter__()
+client = fh.AsyncClient(base_url=server.url, api_key="fhk_0123456789abcdef")
+asyncio.run(client.invoke("d", variant="v"))
+"""
+
+
+def test_a_program_whose_loop_nobody_closes_ends_without_a_word(tmp_path: Path) -> None:
+    """As nest_asyncio's own ``asyncio.run`` leaves its loop: what waits for it ends after everything else."""
+    done = subprocess.run(
+        [sys.executable, "-c", NEVER_CLOSED], capture_output=True, text=True, timeout=60, env=environment.for_process(tmp_path)
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

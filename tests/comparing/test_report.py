@@ -122,6 +122,7 @@ def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["html", "md", "xlsx"])
 def test_no_secret_is_in_a_report(tmp_path: Path, ending: str) -> None:
     """Neither a key, whoever said it, nor what a password Start variable was given."""
+    fh.configure(store=tmp_path / "answers_that_say_a_key.sqlite3")
     hive = LocalHive(api_key=SECRET)
     fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
     deployment = fh.Deployment("tell", variants=["a", "b"], inputs=fields)

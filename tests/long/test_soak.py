@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
+import re
 import sqlite3
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -40,8 +44,13 @@ def _resident_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def _open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def _open_files() -> list[str]:
+    """Return what is open, by its path or kind."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # that of the list itself
+            found.append(re.sub(r"\d+", "N", os.readlink(f"/proc/self/fd/{number}")))
+    return found
 
 
 class Faulty:
@@ -64,7 +73,7 @@ class Faulty:
                 self.hive.fail_next(**FAULTS[fault])
             if self._runs % max(1, JOBS // 10) == 0:
                 gc.collect()
-                self.seen.append((_resident_mb(), _open_files()))
+                self.seen.append((_resident_mb(), len(_open_files())))
             return f"said {number}"
 
     @staticmethod
@@ -93,7 +102,7 @@ def test_every_job_is_accounted_for_exactly_once_through_faults() -> None:
     faulty = Faulty()
     gc.collect()
     files = _open_files()
-    with faulty.hive.serve() as server, fh.Client(base_url=server.url, api_key="k" * 10) as client:
+    with faulty.hive.serve() as server, fh.Client(base_url=server.url, api_key="fhk_soaked_0123456789") as client:
         rows = ({"number": n} for n in range(JOBS))
         batch = fh.batch(rows, "echo", variants=["plain"], client=client, max_concurrency=AT_ONCE, progress=False)
         counts = batch.counts
@@ -125,8 +134,13 @@ def test_every_job_is_accounted_for_exactly_once_through_faults() -> None:
         assert max(faulty.ran) == 1
     (early_mb, _), (late_mb, _) = faulty.seen[1], faulty.seen[-1]
     assert late_mb - early_mb < GROWTH_MB
-    assert max(open_files for _, open_files in faulty.seen) <= files + 2 * AT_ONCE + 20
+    assert max(open_files for _, open_files in faulty.seen) <= len(files) + 2 * AT_ONCE + 20
     del batch, again
     session.reset()
     gc.collect()
-    assert _open_files() <= files + 3  # the background loop's own, and the store's
+    until = time.monotonic() + 20  # the server's loop closes its ends when it is given a turn
+    while len(_open_files()) > len(files) + 3 and time.monotonic() < until:
+        time.sleep(0.1)
+    left = Counter(_open_files()) - Counter(files)
+    print(f"open at the end and not at the beginning: {dict(left)}")
+    assert left.total() <= 3  # the background loop's own

@@ -165,7 +165,7 @@ def test_a_saved_notebook_and_its_page_have_no_key(way: str, tmp_path: Path) -> 
         *_cells(way),
         "import ipywidgets\nipywidgets.HBox([ipywidgets.HTML(repr(fh.Client())), ipywidgets.Label(str(vars(fh.Client().aclient)))])",
     ]
-    file = tmp_path / "notebook.ipynb"
+    file = tmp_path / ("snippet_with_a_key.ipynb" if way == "snippet" else "notebook.ipynb")
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells]), file)
     (tmp_path / "fetchhive.yaml").write_text(CATALOGUE)
     with _hive(way).serve() as server:
