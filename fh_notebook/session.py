@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -158,15 +159,7 @@ def connection(
     key, source, hints = precedence.find_key(api_key, base_url=address) if address != LOCAL else precedence.Found()
     if address == LOCAL or (key is None and not chosen and transport is None):
         if not chosen:
-            tell_once(
-                " ".join(
-                    [
-                        "No key was found, so calls go to the local hive in this process, not to Fetch Hive.",
-                        *(f"{hint}." for hint in hints),
-                        f"To connect: {_CURES}.",
-                    ]
-                )
-            )
+            _tell_of_local_hive(hints)
         return connection_of_hive(local_hive(), max_concurrency=max_concurrency, timeout_s=timeout_s)
     if key is None:
         host = hostname(address)
@@ -196,6 +189,12 @@ def connection(
         receiver=receiver,
         tell=tell_once,
     )
+
+
+def _tell_of_local_hive(hints: Iterable[str]) -> None:
+    """Say, once, that nobody chose the local hive, with what kept the key from being found."""
+    said = ["No key was found, so calls go to the local hive in this process, not to Fetch Hive."]
+    tell_once(" ".join([*said, *(f"{hint}." for hint in hints), f"To connect: {_CURES}."]))
 
 
 def _workspace_name(key: Secret) -> str:

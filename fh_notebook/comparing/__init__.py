@@ -12,10 +12,15 @@
     sources.py, dated.py      a batch, a table, a list, or several by name -> one line a run
     grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
     intervals.py, paired.py   confidence intervals, tests of paired differences (pure)
+    bootstrap.py, student.py  what both are computed by (pure)
     pairs.py, power.py        every pair of variants, and how many rows it would need (pure)
-    tables.py                 scores -> summary, leaderboard, slices, one line a row
+    tables.py, slices.py      scores -> summary, leaderboard, slices, one line a row
+    hiding.py                 what nothing shown of it may say: passwords, whoever repeats them
     verdict.py, notes.py      one sentence that claims no more than the numbers, and what must be said beside it
     view.py, plot*.py         a comparison as text, HTML and figures; limits_plot.py: what a service let through
+    diff*.py                  one row's answers against each other: words, JSON, marks
+    rating_part.py, rating_*.py, rated.py, ratings.py   blind rating by people, and a comparison by what they said
+    agreement.py, kappa.py    how far people agree, with each other and with a judge
     report*.py                one file to be sent to somebody: a page, Markdown, a workbook
     comparison.py, tabling.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
     needing.py                what the extra ``compare`` brings

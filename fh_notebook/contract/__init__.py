@@ -3,4 +3,21 @@
 Rule of this room: pure. No I/O, no clock, no randomness of its own, no pandas, no httpx; everything takes and returns
 values, so that each rule is a truth table in the tests. `../shared` documents are cited as CONTRACT in docstrings; the
 facts themselves are repeated where they are used.
+
+::
+
+    the nouns             deployment.py models.py run.py                 what can be called; one exchange; a run
+    Start variables       variables.py objects.py schema.py refs.py      one by one, several, whatever the source
+                          annotations.py signature.py limits.py          from Python's annotations
+                          docstrings.py infer.py                         from docstrings, from samples
+    checked               validate.py patterns.py plain_schema.py        by the library, within time
+                          quick.py fits.py                               a quick yes; any JSON value
+                          explain.py spell.py hidden.py                  problems in words, and what is never spelt
+                          coerce.py jsonable.py canonical.py             text and Python values as JSON, spelt once
+    on the wire           wire.py reading.py callbacks.py                request and answer; bodies read tolerantly
+                          signing.py                                     callbacks, signed
+    what to do            retry.py pacing.py rate.py                     after an answer; how many at once; how often
+    a pasted snippet      snippet.py snippet_body.py snippet_write.py    read, and written out
+                          curl.py shell_*.py                             command lines, cut into words
+    the catalogue         catalog.py catalog_*.py plain_yaml.py          `fetchhive.yaml` <-> deployments
 """

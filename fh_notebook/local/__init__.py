@@ -1,9 +1,20 @@
 """A hive on this machine: a real service that speaks the Fetch Hive contract and runs workflows written in Python.
 
 Rule of this room: it shares no codec with the client (neither ``contract.wire`` nor ``client``): both are pinned to the
-golden exchanges in ``tests/contract/golden``, each by itself. Stages, in the order in which a call meets them:
-``server`` or ``transport`` -> ``app`` -> ``bodies`` (read) -> ``service`` with ``registry``, ``faults``, ``limits``,
-``book`` -> ``runs`` (the workflow) -> ``wire_out`` (write) -> ``callbacks``.
+golden exchanges in ``tests/contract/golden``, each by itself. In the order in which a call meets them:
+
+::
+
+    hive.py controls.py options.py       `LocalHive`: what a user holds, sets and does to it while it lives
+    server.py transport.py               the ways in: a socket, and none
+    app.py bodies.py                     addresses and the key; what a caller sent, read
+    service.py registry.py codes.py      the front desk; which workflow runs; what it refuses
+    faults.py broken.py                  what calls shall meet: errors, and answers that go wrong on the line
+    limits.py atwork.py book.py          a plan's limits; runs at work or waiting; what is remembered
+    runs.py threads.py engine.py         a workflow is run: in a thread, on the hive's own loop
+    approvals.py assets.py               workflows that wait for a person; files that they made
+    wire_out.py callbacks.py             what is answered, and what is delivered later
+    demo.py triage.py                    the demo and its workflows
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
 
     start.py control.py      `fh.batch(ddf, ..., dask=client)`: checked, named, begun; what people do with it
     scaled.py lazy.py        `ScaledBatch`, and its tables as lazy Dask frames over Parquet
+    book.py                  the notebook's book of partitions: what each asks for, and which part answers it
     rounds.py tally.py       one start: partitions handed out, results kept, one count over all workers
     threads.py cluster.py    where partitions run: threads of this process, or the workers of a cluster
     spec.py                  what travels to a worker: never a key
@@ -11,6 +12,7 @@
     survey.py partition.py   on a worker: what a partition asks for, and its calls, by ``batching/engine.py``
     merging.py places.py     what a part tells of its partition; where a partition keeps what it has
     host.py gate.py budget.py sharing.py handing.py   on a worker: its client, and one budget over all workers
+    telling.py               events on their way from a worker to the notebook
     opening.py forgetting.py what a batch's name stands for, opened again; its files removed for good
     parts.py                 a partition's answers as Parquet, and read again
     comparing.py sums.py     `fh.compare` over partitions: sufficient statistics, added up

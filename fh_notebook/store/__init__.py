@@ -22,9 +22,13 @@ a new line, and readers take the newest that serves. The workspace key and signi
     scores_plain.py table plain_scores: what they said of lines of tables
     ratings.py      table ratings: what people said of outputs that they read blind
     handover.py     one batch with its answers and ratings as a file of its own, and such a file read with suspicion
+    handover_values.py   ... value by value
     claims.py       table claims: what was about to be sent, and by whom
     pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it
+    parts.py        table parts: the keys of answers that lie in Parquet files
+    bulk.py         many lines of a table in few statements
+    masking.py      inputs as they may be kept: without passwords
     forgetting.py   removing what was kept, over all tables
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)
