@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests import environment
 
-PATIENCE_MS: Final = 30_000
+PATIENCE_MS: Final = 60_000
 
 # No sandbox: CI runs as root. The rest keeps Chromium from calling anybody by itself.
 CHROMIUM_FLAGS: Final = (
