@@ -41,11 +41,11 @@ class Secret:
 
     Examples
     --------
-    >>> key = Secret("fhk_0123456789")
+    >>> key = Secret("fhk_0123")
     >>> key
     ***
     >>> f"{key}", key.reveal()
-    ('***', 'fhk_0123456789')
+    ('***', 'fhk_0123')
     """
 
     __slots__ = ("__weakref__", "_value")

@@ -51,6 +51,12 @@ def stuck() -> Iterator[Stuck]:
     stuck.go.set()
 
 
+FITS = (
+    "output => { const e = output.querySelector('.fh-race'); return e.scrollWidth <= e.parentElement.clientWidth + 1; }"
+)
+"""Asked at once: a race that runs is shown anew several times a second, and what was found before is gone."""
+
+
 def _pictures(lab: Lab, name: str, of: Locator) -> None:
     """Save pictures in both themes and two widths; what is too wide scrolls inside of the output."""
     for width in (1600, 400):
@@ -58,8 +64,7 @@ def _pictures(lab: Lab, name: str, of: Locator) -> None:
         for theme in ("light", "dark"):
             lab.theme(theme)
             of.scroll_into_view_if_needed()
-            shown = of.locator(".fh-race")
-            assert shown.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), (name, theme, width)
+            assert of.evaluate(FITS), (name, theme, width)
             lab.screenshot(f"{name}-{theme}-{width}")
     lab.resize(1200)
     lab.theme("light")
