@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
         """,
     )
     name = parser.add_argument("name", nargs="?", metavar="NAME", help="only runs of this deployment")
-    name.completer = names  # argcomplete looks for it there
+    name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
     parser.add_argument("-n", "--limit", type=int, default=LIMIT, metavar="N", help="lines (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="as a JSON list, with every column")
 
