@@ -167,10 +167,12 @@ def test_the_line_for_uv_makes_an_environment_that_works(tmp_path: Path) -> None
     subprocess.run([tool / "bin" / "pip", "install", "-q", "uv>=0.8"], check=True, timeout=300)
     env = environment.for_process(tmp_path, PATH=os.pathsep.join([str(tool / "bin"), os.environ["PATH"]]))
     del env["PYTHONPATH"]  # it must find what was installed there
-    # uv reads none of pip's settings: the index that pip is told is passed on.
-    told = subprocess.run([tool / "bin" / "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
-    if told.stdout.strip():
-        env.setdefault("UV_DEFAULT_INDEX", told.stdout.strip())
+    # uv reads none of pip's settings: the index and the certificates that pip is told of are passed on.
+    for option, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
+        asked = [tool / "bin" / "pip", "config", "get", f"global.{option}"]
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout.strip()
+        if told := told or os.environ.get(f"PIP_{option.upper().replace('-', '_')}", ""):
+            env.setdefault(variable, told)
     [line] = [line for line in SHELL if line.startswith("uv ")]
     then = (
         "source .venv/bin/activate; fh-notebook --version; jupyter lab --version; uv pip install 'fh-notebook[score]'"
