@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +128,61 @@ def test_the_lines_for_a_shell_are_right() -> None:
         "docs",
         "fuzz",
     }
+
+
+def test_the_lines_for_windows_are_those_for_bash() -> None:
+    """The same environment and extras; and each command is one that pip puts into ``Scripts``. None was run on Windows."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [windows] = [text for kind, text in BLOCKS if kind == "powershell"]
+    first, *more = [part.strip() for line in windows.splitlines() for part in line.split(";")]
+    assert first == "py -m venv .venv"
+    for part in more:
+        found = re.fullmatch(r"\.venv\\Scripts\\([\w-]+) (.*)", part)
+        assert found
+        assert found[1] in {"pip", *project["scripts"]}
+        posix = f".venv/bin/{found[1]} {found[2]}"
+        assert any(posix in line for line in SHELL), posix
+
+
+def test_its_parts_stand_in_the_order_of_a_readers_questions() -> None:
+    """The claim, a picture, a cell with its output and two commands first; the reference after what convinces."""
+    first, *rest = re.split(r"^## ", README, flags=re.MULTILINE)
+    places = [first.index(mark) for mark in ("**A Jupyter notebook as", "![", "%%fetchhive", "```bash", "fh-notebook demo", "pytest")]  # fmt: skip
+    assert places == sorted(places)
+    assert [part.split("\n", 1)[0] for part in rest] == [
+        "What it is for", "Install", "Connect", "Three journeys", "Against the alternatives", "Speed",
+        "Limits and unknowns", "Security and privacy", "The parts", "Contributing",
+    ]  # fmt: skip
+
+
+@pytest.mark.long
+def test_the_line_for_uv_makes_an_environment_that_works(tmp_path: Path) -> None:
+    """As it stands, in a copy of the repository; activated, it has both commands, and an extra is added by name."""
+    copy = tmp_path / "repository"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", ".*_cache", ".hypothesis", "site"))
+    tool = tmp_path / "tool"
+    subprocess.run([sys.executable, "-m", "venv", str(tool)], check=True, timeout=120)
+    subprocess.run([tool / "bin" / "pip", "install", "-q", "uv>=0.8"], check=True, timeout=300)
+    env = environment.for_process(tmp_path, PATH=os.pathsep.join([str(tool / "bin"), os.environ["PATH"]]))
+    del env["PYTHONPATH"]  # it must find what was installed there
+    # uv reads none of pip's settings: the index and the certificates that pip is told of are passed on.
+    for option, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
+        asked = [tool / "bin" / "pip", "config", "get", f"global.{option}"]
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout.strip()
+        if told := told or os.environ.get(f"PIP_{option.upper().replace('-', '_')}", ""):
+            env.setdefault(variable, told)
+    [line] = [line for line in SHELL if line.startswith("uv ")]
+    then = (
+        "source .venv/bin/activate; fh-notebook --version; jupyter lab --version; uv pip install 'fh-notebook[score]'"
+    )
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"{line}; {then}; python -c 'import matplotlib, sacrebleu, scipy'"],
+        cwd=copy, env=env, capture_output=True, text=True, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^fh-notebook \d.*\n\d+\.\d+", done.stdout, re.MULTILINE)
 
 
 def test_the_picture_is_there_and_light() -> None:

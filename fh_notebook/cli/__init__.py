@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fh-notebook",
         description="A Jupyter workbench for Fetch Hive workflows. Begin with: fh-notebook demo",
+        epilog="fh-notebook COMMAND --help has the options of a command, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"fh-notebook {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

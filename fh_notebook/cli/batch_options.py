@@ -11,12 +11,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.cli.batch_words import CODES
 from fh_notebook.cli.completion import names, variants
+from fh_notebook.cli.helping import add_command
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["NO_KEY", "add_parser", "given", "settings_given"]
+
+EXAMPLES: Final = """
+    # what would be called, and what it takes
+    fh-notebook batch tickets.csv -d support-triage --dry-run
+    # a pilot of 5 rows, then all of them: the pilot is not called again
+    fh-notebook batch tickets.csv -d support-triage --first 5 -o answers.csv
+    fh-notebook batch tickets.csv -d support-triage -o answers.csv
+    # two variants compared, with a report; 200 calls at most
+    fh-notebook batch tickets.csv -d support-triage -v keywords -v nearest \\
+      --max-calls 200 --compare exact --report triage.html
+    # the file's column is called "text", the Start variable "ticket"
+    fh-notebook batch mails.csv -d support-triage --map ticket=text -o a.csv
+"""
 
 NO_KEY: Final = "set FETCH_HIVE_API_KEY, or name a file that says it with --env-file"
 
@@ -34,17 +48,21 @@ class _Refused(argparse.Action):
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "batch",
         help="run a file of rows through the variants of a deployment",
-        description="Run every row of a file through every variant, keep each answer, and write them to a file.\n"
-        "The same command again goes on where it was: what is answered is not called twice.",
-        epilog=CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        about="Run every row of a file through every variant, keep each answer, and write them to a file. The same "
+        "command again goes on where it was: what is answered is not called twice.",
+        usage="DATA -d NAME [-v VARIANT]... [-o FILE] [OPTION]...",
+        examples=EXAMPLES,
+        more=CODES,
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="a .csv, .tsv, .jsonl, .json or .parquet file")
     _add_what(parser)
     _add_how(parser)
+    _add_apart(parser)
+    _add_out(parser)
     _add_where(parser)
 
 
@@ -91,6 +109,12 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "--wait-for-reset", action="store_true", default=None, help="sleep until a used-up daily cap is renewed"
     )
     how.add_argument("--retry-unknown", action="store_true", default=None, help="call again what may have run before")
+    how.add_argument("--fresh", action="store_true", default=None, help="call everything anew")
+    how.add_argument("--reuse", choices=("batch", "store", "none"), help="which kept answers count (default: batch)")
+
+
+def _add_apart(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_argument_group("by callback, or on a cluster")
     how.add_argument(
         "--delivery",
         choices=("direct", "callback", "poll", "auto"),
@@ -106,12 +130,10 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "--dask", metavar="ADDRESS", help="run on the workers of a Dask cluster: the scheduler's address (tcp://...)"
     )
     how.add_argument("--parts", metavar="FOLDER", help="with --dask: a folder that all workers share, for the answers")
-    how.add_argument("--fresh", action="store_true", default=None, help="call everything anew")
-    how.add_argument("--reuse", choices=("batch", "store", "none"), help="which kept answers count (default: batch)")
 
 
-def _add_where(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where")
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("what comes out")
     where.add_argument(
         "-o", "--out", metavar="FILE", help="write the answers to a .csv, .csv.gz, .tsv, .xlsx, .parquet or .jsonl file"
     )
@@ -140,10 +162,14 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
         "--alpha", type=float, metavar="A", help="of --race: the chance of a wrong claim (default: 0.05)"
     )
     where.add_argument("--seed", type=int, metavar="N", help="of --race: of the order of rows (default: 0)")
+    where.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where calls go")
     where.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
     where.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
     where.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")
-    where.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
     for name in ("--api-key", "--key", "--token"):
         where.add_argument(name, action=_Refused, nargs="?", help=argparse.SUPPRESS)
 

@@ -22,14 +22,18 @@ AGAIN: Final = "run the same command again"
 CODES: Final = """\
 exit codes:
   0    every row is completed
-  1    some rows failed or are unknown (also where --fail-on-error stopped it), or the file could not be written
+  1    some rows failed or are unknown (also where --fail-on-error stopped it),
+       or the file could not be written
   2    bad input or settings: nothing was called
   3    stopped by a limit: the rest is pending, run the same command again
   4    the service refused the key
-  130  interrupted (Ctrl+C or SIGTERM): what is finished is kept, run the same command again
-with --race: 0 when it is decided (a winner, or no difference that matters), 3 when it is not
+  130  interrupted (Ctrl+C or SIGTERM): what is finished is kept,
+       run the same command again
+with --race: 0 when it is decided (a winner, or no difference that matters),
+3 when it is not
 
-The key comes from FETCH_HIVE_API_KEY, the system's keyring, or the file of --env-file; it is never an option."""
+The key comes from FETCH_HIVE_API_KEY, the system's keyring, or the file of
+--env-file; it is never an option."""
 
 _PATTERNS: Final = {
     re.compile(pattern): words

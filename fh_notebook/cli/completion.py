@@ -11,26 +11,28 @@ import os
 from collections.abc import Iterable
 from typing import Any, Final
 
+from fh_notebook.cli.helping import add_command
+
 __all__ = ["add_parser", "complete", "names", "run", "variants"]
 
 SHELLS: Final = {
-    "bash": 'eval "$(fh-notebook completion bash)"   # in ~/.bashrc',
-    "zsh": 'eval "$(fh-notebook completion zsh)"   # in ~/.zshrc, after compinit',
-    "fish": "fh-notebook completion fish | source   # in ~/.config/fish/config.fish",
-    "powershell": "fh-notebook completion powershell | Out-String | Invoke-Expression   # in $PROFILE",
+    "bash": ('eval "$(fh-notebook completion bash)"', "~/.bashrc"),
+    "zsh": ('eval "$(fh-notebook completion zsh)"', "~/.zshrc, after compinit"),
+    "fish": ("fh-notebook completion fish | source", "~/.config/fish/config.fish"),
+    "powershell": ("fh-notebook completion powershell | Out-String | Invoke-Expression", "$PROFILE"),
 }
-"""What is put where, so that every new shell completes."""
+"""What is put where, so that every new shell completes: the line, and the file."""
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    lines = "\n".join(f"  {shell:<10}  {line}" for shell, line in SHELLS.items())
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "completion",
         help="print what makes Tab complete fh-notebook in your shell",
-        description="Print what makes Tab complete fh-notebook: commands, options, files, deployments and variants.",
-        epilog=f"put this into your shell's start-up file:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        about="Print what makes Tab complete fh-notebook: commands, options, files, deployments and variants. The line "
+        "of your shell below belongs into its start-up file.",
+        examples="\n".join(f"# {where}:\n{line}" for line, where in SHELLS.values()),
     )
     parser.add_argument("shell", choices=list(SHELLS), help="your shell")
 

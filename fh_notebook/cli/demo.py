@@ -11,9 +11,11 @@ import os
 import sys
 import textwrap
 from collections.abc import Hashable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width
+from fh_notebook.cli.helping import add_command
+from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, typed
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -35,8 +37,7 @@ front of one processor."""
 
 NEXT: Final = """\
 What to open next
-  fh-notebook lab        JupyterLab on the quickstart notebook; it needs
-                         pip install 'fh-notebook[lab]'
+{lab}
   %load_ext fh_notebook  in a notebook of your own, and then a cell:
 
     %%fetchhive support-triage -v keywords -v nearest
@@ -47,10 +48,13 @@ Without a key, both use a local hive like this one."""
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "demo",
         help="run the shipped support tickets through two variants, and compare them (no key, no network)",
-        description="Run the shipped support tickets through two variants on a local hive, and compare them.",
+        about="Run the shipped support tickets through two variants on a local hive, and compare them. It takes a few "
+        "seconds, needs no key and no network, and keeps nothing.",
+        examples="fh-notebook demo\nfh-notebook demo --seed 7   # other pauses, the same answers",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the made-up pauses before each answer (default: 0)")
 
@@ -89,8 +93,18 @@ def _demo(seed: int) -> int:
     _print_differences(comparison, batch, page)
     _print_failures(batch, page)
     _print_summary(comparison, page)
-    print(f"\n{NEXT}")
+    print(f"\n{NEXT.format(lab=_lab())}")
     return 0 if batch.pending.empty and comparison.summary()["n"].all() else 1
+
+
+def _lab() -> str:
+    """What opens the notebooks, as this shell finds it: in an environment that is not activated, by its path."""
+    command = f"{typed('fh-notebook')} lab"
+    if find_spec("jupyterlab") is not None:
+        return f"  {command}\n{'':25}opens JupyterLab on the quickstart notebook"
+    return (
+        f"  {typed('pip')} install 'fh-notebook[lab]'\n  {command}\n{'':25}opens JupyterLab on the quickstart notebook"
+    )
 
 
 def _run_batch(hive: LocalHive, url: str, client: Client) -> Batch:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from fh_notebook.cli import doctor_jupyter
 from fh_notebook.cli.doctor_jupyter import Said, version_of
+from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Style
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.html import printable
@@ -67,10 +68,16 @@ class Finding:
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "doctor",
         help="look whether everything is installed and works here",
-        description="Look whether everything is installed and works here. Exit code 1 when there is a problem.",
+        about="Look whether everything is installed and works here: versions, kernel, widgets, event loop, store, "
+        "catalogue, key. Below what does not work stands what to do about it. Exit code 1 when there is a problem.",
+        examples="""
+            fh-notebook doctor
+            fh-notebook doctor --check   # also asks the service whether it takes the key
+        """,
     )
     parser.add_argument("--check", action="store_true", help="ask the service whether it takes the key (runs nothing)")
     parser.add_argument("--base-url", metavar="URL", help="the service's address, in place of the one that is set")

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fh_notebook.cli.completion import names
+from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Style, shorten, table, terminal_width
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.html import printable
@@ -30,13 +31,20 @@ CAPS: Final = {False: (22, 12, 15), True: (40, 30, 30)}
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "history",
         help="show what was run before: batches and single runs, the newest first",
-        description="Show what the store of answers remembers, the newest first. Nothing is called.",
+        about="Show what the store of answers remembers, the newest first. Nothing is called. In a notebook, "
+        "fh.history() is the same as a table, and fh.open_batch(NAME) takes a batch up again.",
+        examples="""
+            fh-notebook history
+            fh-notebook history support-triage -n 50
+            fh-notebook history --json > history.json
+        """,
     )
     name = parser.add_argument("name", nargs="?", metavar="NAME", help="only runs of this deployment")
-    name.completer = names  # argcomplete looks for it there
+    name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
     parser.add_argument("-n", "--limit", type=int, default=LIMIT, metavar="N", help="lines (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="as a JSON list, with every column")
 

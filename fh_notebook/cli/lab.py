@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import fh_notebook
+from fh_notebook.cli.helping import add_command
+from fh_notebook.cli.terminal import typed
 
 __all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks"]
 
@@ -28,10 +30,19 @@ MANIFEST: Final = ".fh-notebook.json"
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "lab",
-        help="open JupyterLab on a copy of the quickstart notebook",
-        description="Open JupyterLab on a copy of the notebooks. Notebooks that you have changed are left alone.",
+        help="open JupyterLab on a copy of the notebooks that teach",
+        about="Copy the notebooks to a folder and open JupyterLab on the quickstart. Notebooks that you have changed "
+        "are left alone. It needs the extra `lab`.",
+        examples="""
+            fh-notebook lab
+            fh-notebook lab --dir ~/triage           # notebooks in a folder of their own
+            fh-notebook lab --no-browser             # on a server: prints the address
+            fh-notebook lab -- --port 9000           # what follows -- goes to JupyterLab
+            fh-notebook lab -- --allow-root          # in a container, as root
+        """,
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening a browser")
     parser.add_argument(
@@ -45,11 +56,11 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Copy the notebooks and become JupyterLab; return its exit code, or 1 when it cannot be started."""
     if find_spec("jupyterlab") is None:
-        print("JupyterLab is not installed: pip install 'fh-notebook[lab]'", file=sys.stderr)
+        print(f"JupyterLab is not installed: {typed('pip')} install 'fh-notebook[lab]'", file=sys.stderr)
         return 1
     source = shipped_notebooks()
     if source is None:
-        print("The notebooks are missing: pip install --force-reinstall fh-notebook", file=sys.stderr)
+        print("The notebooks are missing: install the package again from a copy of its repository", file=sys.stderr)
         return 1
     folder: Path = args.dir.expanduser().absolute()
     try:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.cli.helping import add_command
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.snippet import to_curl
 from fh_notebook.contract.spell import kind_text
@@ -37,10 +38,19 @@ KEY_IN_SNIPPET: Final = "'Authorization: Bearer YOUR_API_KEY'"
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "serve",
         help="run a local hive on a socket",
-        description="Run a local hive: the same HTTP contract as Fetch Hive's, on this machine, until Ctrl+C.",
+        about="Run a local hive: the same HTTP contract as Fetch Hive's, on this machine, until Ctrl+C. It prints its "
+        "address, its deployments, and a curl command that can be pasted.",
+        examples="""
+            fh-notebook serve                                 # the demo's workflows
+            fh-notebook serve --module mine.py                # the LocalHive in your file
+            fh-notebook serve --concurrency 1 --daily-cap 50  # the limits of a small plan
+            FETCH_HIVE_BASE_URL=http://127.0.0.1:8787/v1 FETCH_HIVE_API_KEY=any jupyter lab
+        """,
+        more="The last one starts notebooks that call it.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8787, help="0 takes a free one (default: %(default)s)")

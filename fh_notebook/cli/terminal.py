@@ -6,14 +6,16 @@ Rule of this file: a pipe gets plain lines, the same ones each time; nothing her
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final, TextIO
 
-__all__ = ["Progress", "Style", "shorten", "table", "terminal_width", "width"]
+__all__ = ["Progress", "Style", "shorten", "table", "terminal_width", "typed", "width"]
 
 PIPE_WIDTH: Final = 80
 """Columns where there is no terminal to ask."""
@@ -26,6 +28,20 @@ def terminal_width(stream: TextIO) -> int:
     if not stream.isatty() and not os.environ.get("COLUMNS"):
         return PIPE_WIDTH
     return max(60, shutil.get_terminal_size((PIPE_WIDTH, 24)).columns)
+
+
+def typed(command: str) -> str:
+    """Return what one types for a `command` of this environment: its name, or its path where the name is another's.
+
+    An environment that is not activated is not on the PATH: its ``pip`` would be the system's.
+    """
+    folder = Path(sys.executable).parent
+    ours, found = shutil.which(command, path=str(folder)), shutil.which(command)
+    if ours is None or (found is not None and Path(found) == Path(ours)):
+        return command
+    place = Path(ours)
+    shown = str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
+    return shlex.quote(shown) if os.name == "posix" else shown
 
 
 class Style:

@@ -72,7 +72,7 @@ def _inputs(diff: RowDiff) -> str:
 def _card(answer: Answer, part: Versus | None, has_score: bool) -> html.Html:
     facts = html.el("span", _facts(answer, has_score), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
-    head = html.el("div", html.el("strong", answer.variant), badge, facts, cls="fh-head")
+    head = html.el("div", html.el("strong", answer.variant), " ", badge, " ", facts, cls="fh-head")
     whole = "the comparison's frame has all"
     if answer.ok:
         body = html.folded(_output(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)

@@ -277,10 +277,11 @@ def rows_html(cmp: Comparison, table: pd.DataFrame) -> html.Html:
 def _answer(cmp: Comparison, line: dict[Any, Any], variant: str) -> html.Html:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
     said = _said(output) or ("no answer" if score != score else "")
-    return html.join([
+    parts = [
         html.el("span", said, cls="" if output is not None else "fh-dim"),
         html.el("span", score_text(score, cmp._grid.yes_no), cls="fh-score"),
-    ])  # fmt: skip
+    ]
+    return html.join(parts, " ")  # apart also on GitHub, which takes all style away
 
 
 def score_text(score: float, yes_no: bool) -> str:

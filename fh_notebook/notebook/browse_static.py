@@ -44,7 +44,7 @@ def page_html(head: Mapping[str, Any], page: Mapping[str, Any], *, cls: str = ""
         "div",
         html.STYLE,
         STYLE,
-        html.el("div", html.el("strong", title(head)), html.el("span", where(page), cls="fh-dim"), cls="fh-head"),
+        html.el("div", html.el("strong", title(head)), " ", html.el("span", where(page), cls="fh-dim"), cls="fh-head"),
         _table(_columns(head, page), rows) if rows else None,
         _opened(head, page["open"]) if page["open"] else None,
         cls=f"fh fh-browse-static {cls}".strip(),
@@ -94,7 +94,7 @@ def _row(head: Mapping[str, Any], row: Mapping[str, Any]) -> list[object]:
 def _cell(cell: Mapping[str, Any]) -> html.Html:
     status = html.badge(cell["status"]) if cell["status"] else None
     score = html.el("span", cell_score(cell), cls="fh-score") if cell["score"] else None
-    return html.el("div", status, " " if status else None, cell["text"], score)
+    return html.el("div", status, " " if status else None, cell["text"], " ", score)
 
 
 def cell_score(cell: Mapping[str, Any]) -> str:
@@ -125,7 +125,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     changes = changes_table((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"])
     return html.el(
         "div",
-        html.el("div", html.el("strong", name), badge, facts, cls="fh-head"),
+        html.el("div", html.el("strong", name), " ", badge, " ", facts, cls="fh-head"),
         html.folded(card["text"], whole="the comparison's frame has all"),
         left,
         html.el("div", f"To {baseline}: {card['said']}", cls="fh-dim") if card["said"] else None,

@@ -124,6 +124,44 @@ def test_tab_in_a_terminal(terminal: int) -> None:
     _until(terminal, "tickets.csv")
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is missing")
+def test_fish_completes(folder: Path) -> None:
+    """What fish itself offers for a line: a command, and a variant of the deployment on it."""
+    ask = "fh-notebook completion fish | source; complete -C 'fh-notebook doc'; echo ====; complete -C $argv[1]"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", ask, "fh-notebook batch t.csv -d triage-mine -v dr"],
+        cwd=folder, env=_env(folder), capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    command, variant = done.stdout.split("====\n")
+    assert command.split()[:1] == ["doctor"]
+    assert variant.split()[:1] == ["draft"]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is missing")
+def test_tab_in_zsh(folder: Path) -> None:
+    """A person types half a word and presses Tab, in a zsh with the line of the help in its start-up file."""
+    start = folder.parent / ".zshrc"
+    lines = ["PS1='ready> '", "autoload -Uz compinit", "compinit -u -D", 'eval "$(fh-notebook completion zsh)"']
+    start.write_text("\n".join(lines) + "\n")
+    ours, theirs = pty.openpty()
+    shell = subprocess.Popen(
+        ["zsh", "--no-globalrcs", "-i"],
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder,
+        env={**_env(folder), "TERM": "dumb", "ZDOTDIR": str(folder.parent)}, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        _until(ours, "ready> ")
+        os.write(ours, b"fh-notebook doc\t")
+        _until(ours, "tor")
+        os.write(ours, b"\x15fh-notebook batch t.csv -d triage-mine -v dr\t")
+        _until(ours, "aft")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_the_script_of_each_shell_is_one(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It names the command; the shell itself reads it without complaint, where it is installed."""

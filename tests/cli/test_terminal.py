@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, width
+from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, typed, width
 
 
 class Terminal(io.StringIO):
@@ -98,3 +100,18 @@ def test_progress_on_a_terminal_is_drawn_in_place() -> None:
     assert stream.getvalue().startswith("\r\x1b[K")
     assert stream.getvalue().count("\n") == 1
     assert "2/2 calls" in stream.getvalue().rpartition("\r")[2]
+
+
+def test_a_command_is_told_as_this_shell_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name where that is ours; the path from here where the environment is not activated."""
+    folder = tmp_path / "my env" / "bin"
+    folder.mkdir(parents=True)
+    for name in ("python", "pip"):
+        (folder / name).touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert typed("pip") == "'my env/bin/pip'"
+    monkeypatch.setenv("PATH", str(folder))
+    assert typed("pip") == "pip"
+    assert typed("not-installed") == "not-installed"

@@ -42,7 +42,7 @@ def test_a_notebook_runs_all_its_cells_queued_at_once(file: Path, kernel: Kernel
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda f: f.stem)
 def test_a_committed_notebook_is_fit_to_be_read(file: Path) -> None:
-    """It has outputs, in order; no error, no key, no path of somebody's machine, no widget without a kernel; < 1 MB."""
+    """Outputs, in order; no error, key, path of somebody's machine, raw repr or widget without a kernel; < 1 MB."""
     text = file.read_text("utf-8")
     assert len(text.encode()) < 1_000_000
     assert not re.search(r"/root/|/home/|/tmp/|/work/|C:\\\\Users|Traceback|\\u001b\[", text)
@@ -57,6 +57,8 @@ def test_a_committed_notebook_is_fit_to_be_read(file: Path) -> None:
     for output in outputs:
         if "text/html" in output.get("data", {}):
             assert output["data"]["text/plain"].strip(), "HTML without a text twin"
+    plain = [o.data["text/plain"] for o in outputs if o.output_type == "execute_result" and "text/html" not in o.data]
+    assert not [text for text in plain if re.match(r"[\[({'\"]|<|\w+\(", text)], "a raw repr: print what it says"
     fitted = copy.deepcopy(notebook)
     fit(fitted)
     assert fitted == notebook

@@ -1,0 +1,45 @@
+"""The help of every command, as somebody reads it in a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from fh_notebook.cli import COMMANDS, _parser, main
+
+
+def _help(command: str, capsys: pytest.CaptureFixture[str], columns: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit) as ended:
+        main([*filter(None, [command]), "--help"])
+    told = capsys.readouterr()
+    assert (ended.value.code, told.err) == (0, "")
+    return told.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_and_has_examples_that_work(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does, no line over 80 columns in a wide terminal too, and examples that its parser takes as they stand."""
+    text = _help(command, capsys, "200", monkeypatch)
+    assert [line for line in text.splitlines() if len(line) > 81] == []
+    head, examples = text.split("\nexamples:\n")
+    assert re.search(rf"^usage: fh-notebook {command} .*\n\n[A-Z]", head, re.MULTILINE | re.DOTALL)
+    joined = re.sub(r"\\\n\s+", "", examples)
+    lines = re.findall(rf"^  (?:\S*\$\()?.*?(fh-notebook {command}\b[^|>)\n]*)", joined, re.MULTILINE)
+    assert lines
+    for line in lines:
+        _parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_the_list_of_commands_says_what_each_is_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in its line, and where more is to be read."""
+    text = _help("", capsys, "80", monkeypatch)
+    for command in COMMANDS:
+        assert re.search(rf"^    {command}\s+[a-z]", text, re.MULTILINE)
+    assert "COMMAND --help" in text
