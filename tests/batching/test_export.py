@@ -265,7 +265,9 @@ def test_a_table_is_read_once(tmp_path: Path, ending: str, write: Any) -> None:
         source = parts(*few)
         write(source, path := tmp_path / f"{passes}{len(few)}.{ending}")
         assert source.passes == passes
-    assert [len(list(tmp_path.iterdir())), path.read_bytes()] == [3, (tmp_path / f"13.{ending}").read_bytes()]
+    assert len(list(tmp_path.iterdir())) == 3
+    if ending != "xlsx":  # a workbook says when it was made
+        assert path.read_bytes() == (tmp_path / f"13.{ending}").read_bytes()
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.lists(st.integers())
