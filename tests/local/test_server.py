@@ -139,13 +139,14 @@ def test_an_idle_connection_is_kept_and_then_closed() -> None:
 
 
 def test_answers_are_not_held_back_by_the_network_stack() -> None:
-    """Nagle's algorithm is off: head and body are two writes, and would take 40 ms."""
+    """Nagle's algorithm is off: head and body are two writes, and each of the calls would wait for 40 ms."""
     with on_socket(echo_hive()) as http_client:
-        http_client.post("/workflow/invoke", json=ask())
-        began = time.monotonic()
+        took = []
         for _ in range(20):
+            began = time.monotonic()
             http_client.post("/workflow/invoke", json=ask())
-        assert time.monotonic() - began < 20 * 0.030
+            took.append(time.monotonic() - began)
+        assert min(took) < 0.030
 
 
 def _padded(size: int) -> bytes:
