@@ -142,7 +142,7 @@ def test_a_cancel_reaches_a_blocking_batch_from_another_thread() -> None:
         batch = _batch(held, wait=True)
         thread.join()
         assert batch.counts == Counts(planned=10, unknown=3, pending=7, calls=3)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10  # a held call would be waited for until its timeout
 
 
 def test_a_cancelled_await_goes_on_and_what_was_answered_is_kept() -> None:
@@ -236,7 +236,7 @@ def test_an_interrupt_returns_the_batch_with_what_is_finished(tmp_path: Path) ->
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "returned\n"
-    assert time.monotonic() - began < 1.0  # 0.3 s where nothing else runs on the machine
+    assert time.monotonic() - began < 5  # 0.3 s where nothing else runs on the machine
     with process.stdout:
         counts, summary, resumed, ran = process.stdout.read().splitlines()
     assert process.wait(PATIENCE_S) == 0

@@ -119,7 +119,7 @@ def test_stopping_lets_calls_end_and_then_breaks_them_off(capfd: pytest.CaptureF
     held.wait_begun()
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8  # the caller itself would give up after 10
     caller.join(timeout=5)
     held.go.release()
     assert len(broken) == 1
