@@ -17,6 +17,7 @@ from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.rate import Rate
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.budget import told_of
+from fh_notebook.scaling.calm import calm
 from fh_notebook.scaling.checks import check_cluster
 from fh_notebook.scaling.handing import hand_over, key_receiver
 from fh_notebook.scaling.partition import run_partition
@@ -231,11 +232,13 @@ def _quietly(call: Callable[..., object], *arguments: Any) -> None:
 
 def _survey(frame: Any, spec: Spec, number: int) -> Found:
     check_folder(spec)
-    return survey(frame, spec, number)
+    with calm():
+        return survey(frame, spec, number)
 
 
 def _run(frame: Any, spec: Spec, task: Task) -> Done:
-    return run_partition(frame, spec, task, host_of)
+    with calm():
+        return run_partition(frame, spec, task, host_of)
 
 
 def _forget_topic(topic: str, dask_scheduler: Any = None) -> None:

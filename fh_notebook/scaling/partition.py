@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -35,11 +35,10 @@ from fh_notebook.scaling import parts
 from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
-from fh_notebook.scaling.places import part_path, remove_store, store_path
+from fh_notebook.scaling.places import opened_store, part_path, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import planned, rows_of
 from fh_notebook.scaling.telling import shown_event
-from fh_notebook.store.store import Store
 
 __all__ = ["TELL_S", "Partition", "run_partition"]
 
@@ -53,6 +52,29 @@ class _Surveyed(TableSource):
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` as they are."""
         return list(jobs)
+
+
+class _Feed(Feed):
+    """A feed that holds the answers that come: a part is made of all of them, so none is read back from the store."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.held: dict[int, Run] = {}
+
+    def finished(self, job: Job, run: Run, *, line: int, reused: bool) -> None:
+        """Count the outcome of a job, and hold its answer."""
+        super().finished(job, run, line=line, reused=reused)
+        self.held[job.number] = run
+
+    def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
+        """Return the answers of jobs, by the job's number; those that are not held are read."""
+        held, rest = {}, []
+        for job in jobs:
+            if (run := self.held.get(job.number)) is not None:
+                held[job.number] = run
+            else:
+                rest.append(job)
+        return held | super().runs_of(rest) if rest else held
 
 
 def run_partition(frame: pd.DataFrame, spec: Spec, task: Task, host_of: Callable[[Spec], Host]) -> Done:
@@ -87,7 +109,7 @@ class Partition:
         self._host = host
         self._attempt = uuid4().hex[:12]
         self._path = store_path(host.folder, spec, task)
-        self._store = Store(self._path)
+        self._store = opened_store(self._path)
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
         kind = _Surveyed if task.valid else TableSource
@@ -95,7 +117,7 @@ class Partition:
         self._outcomes = Outcomes()
         look_up = LookUp(store=self._store, batch=spec.name, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
-        self._feed = Feed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
+        self._feed = _Feed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
         self._feed.call_lost = spec.call_lost
         self._start: Start | None = None
         self._loop_task: asyncio.Task[Any] | None = None
@@ -230,6 +252,13 @@ class Partition:
 
     def _merged(self) -> Done:
         """Write the part, and return what is in it."""
+        try:
+            return self._written()
+        except RecursionError:  # an output as deep as Python reads and deeper than it writes: the store knows how
+            self._feed.held.clear()
+            return self._written()
+
+    def _written(self) -> Done:
         pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))
         counts = self._outcomes.counts()
         path = ""

@@ -14,8 +14,10 @@ from pathlib import Path
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec, Task
+from fh_notebook.store.parts import few_indices
+from fh_notebook.store.store import Store
 
-__all__ = ["check_folder", "part_path", "remove_store", "scratch", "store_name", "store_path"]
+__all__ = ["check_folder", "opened_store", "part_path", "remove_store", "scratch", "store_name", "store_path"]
 
 
 def scratch() -> str:
@@ -39,6 +41,13 @@ def store_path(folder: str, spec: Spec, task: Task) -> Path:
     # A batch that calls anew has another name of its round; one that goes on has not.
     anew = f"-{spec.run}" if spec.fresh or spec.retry else ""
     return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{anew}.sqlite3"
+
+
+def opened_store(path: Path) -> Store:
+    """Return the store of a partition."""
+    store = Store(path)
+    store.put(few_indices).result()
+    return store
 
 
 def remove_store(path: Path) -> None:
