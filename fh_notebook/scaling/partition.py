@@ -217,17 +217,17 @@ class Partition:
         elif self._spec.tells:
             self._events.append(shown_event(event))
         if time.monotonic() - self._told_at >= TELL_S:
-            self._tell()
+            self._tell(heard=self._host.heard())
 
     async def _beat(self) -> None:
         """Say how far it is, also when nothing comes: calls may take minutes."""
         while True:
             await asyncio.sleep(TELL_S)
-            self._tell()
+            self._tell(heard=self._host.heard())
             if self._host.stopped is not None:  # it may have come before there was an engine
                 self.stop(self._host.stopped)
 
-    def _tell(self, *, done: bool = False) -> None:
+    def _tell(self, *, done: bool = False, heard: Any = None) -> None:
         self._told_at = time.monotonic()
         counts = self._outcomes.counts()
         engine = self._start.engine if self._start is not None else None
@@ -245,6 +245,7 @@ class Partition:
                 "refused": counts.refused,
                 "in_flight": 0 if done or engine is None else engine.in_flight,
                 "events": events,
+                "heard": heard,
             }
         )
 

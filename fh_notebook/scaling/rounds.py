@@ -113,6 +113,12 @@ class Rounds:
         self._stopped: Stopped | None = None
         self._errors_before = 0
 
+    @property
+    def limit(self) -> int | None:
+        """How many calls may be out at once over all workers, where that is learned."""
+        shared = getattr(self._place, "shared", None)
+        return shared.limit if shared is not None else None
+
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)

@@ -52,7 +52,6 @@ ROWS_A_PARTITION: Final = 10_000
 """Of a pandas frame that is cut for the user: a partition lives for seconds at the least, and a killed worker's part
 of it is small."""
 PROBLEMS_SHOWN: Final = 30
-EACH_ADAPTS: Final = "each worker adapts its calls at once by itself, max_concurrency= holds over all"
 
 
 def scaled(
@@ -129,8 +128,6 @@ def scaled(
     label = found[0].label if found and spec.labelled else 0
     meta = meta_of(ddf._meta, label)
     plan = _plan(named, arms, book, options, client, keeper)
-    if dask is not None and options.max_concurrency is None:
-        plan = replace(plan, note=f"{plan.note}; {EACH_ADAPTS}")
     control = ScaledControl(
         plan,
         book,

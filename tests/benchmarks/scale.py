@@ -121,7 +121,7 @@ def _cluster(workers: int, folder: Path) -> Iterator[Any]:
 
     with (
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, local_directory=str(folder)
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0", local_directory=str(folder)
         ) as made,
         Client(made) as dask,
     ):
