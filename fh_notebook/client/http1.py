@@ -33,8 +33,8 @@ PIECE_BYTES: Final = 64 * 1024
 
 RECEIVED_BYTES: Final = 64 * 1024
 """What is asked of the socket at once. asyncio asks for four times as much, and an allocator whose thresholds are set
-(Dask sets them for its workers: ``MALLOC_TRIM_THRESHOLD_``) fetches 128 kB and more from the system each time, and gives
-it back: 9 µs an answer, measured."""
+(Dask sets them for its workers: ``MALLOC_TRIM_THRESHOLD_``) fetches 128 kB and more from the system each time, and
+gives it back: 9 µs an answer, measured."""
 
 
 class Http1(asyncio.Protocol):
@@ -151,7 +151,8 @@ class Http1(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hold the connection's transport."""
         self._transport = transport
-        for part in (transport, getattr(transport, "_ssl_protocol", None)):
+        parts: tuple[Any, ...] = (transport, getattr(transport, "_ssl_protocol", None))
+        for part in parts:
             if hasattr(part, "max_size"):  # asyncio's own, of sockets and of TLS; others have no such number
                 part.max_size = RECEIVED_BYTES
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook import settings
 from fh_notebook.batching.events import Stopped
@@ -23,6 +23,7 @@ from fh_notebook.scaling.announcing import Announcer
 from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.calm import calm
 from fh_notebook.scaling.checks import check_cluster
+from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.handing import hand_over, key_receiver
 from fh_notebook.scaling.pacing import SharedPace
 from fh_notebook.scaling.partition import run_partition
@@ -36,14 +37,7 @@ from fh_notebook.scaling.threads import Hear
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["Cluster", "Lost"]
-
-RETRIES: Final = 3
-"""So often a partition is given to another worker when its own one has died."""
-
-
-class Lost(Exception):
-    """The scheduler has gone, was restarted, or let go of our tasks."""
+__all__ = ["Cluster"]
 
 
 class Cluster:

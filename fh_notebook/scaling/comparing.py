@@ -28,7 +28,8 @@ from fh_notebook.comparing.sources import take
 from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS
 from fh_notebook.comparing.verdict import verdict
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.scaling.sums import Counted, PairSum, Sums, VariantSum, poisson_interval, sums_of, wilcoxon_of
+from fh_notebook.scaling.counted import Counted, poisson_interval, wilcoxon_of
+from fh_notebook.scaling.sums import PairSum, Sums, VariantSum, sums_of
 
 __all__ = ["ScaledComparison", "compare_scaled"]
 

@@ -133,7 +133,6 @@ class SharedGate:
             self._kept.clear()
             self._owed = owed_of(self._inner.in_flight, limit=limit, places=places)
 
-
     def _give_place(self) -> None:
         """Give a place back; that of a refused call not before the limit is known, else somebody is refused in it."""
         if not self._refused_now:

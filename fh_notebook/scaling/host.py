@@ -101,7 +101,7 @@ class Host:
             runner.pause(paused)
 
     def heard(self) -> dict[str, Any] | None:
-        """Return what was heard of the service since the last time, where a limit is learned. On the background loop."""
+        """Return what was heard since the last time, where a limit is learned. On the background loop."""
         return self.gate.told() if self.gate is not None else None
 
     def tell_heard(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 from fh_notebook.contract.pacing import Pace
@@ -20,7 +20,7 @@ from fh_notebook.slots import Call, clock
 __all__ = ["Report", "SharedPace", "owed_of"]
 
 QUIET_S: Final = 5.0
-"""Who was not heard of for so long has ended or died, and has nothing out: workers that call tell it 4 times a second."""
+"""Who was not heard of for so long has ended or died, and has nothing out: who calls tells it 4 times a second."""
 NUMBERS_KEPT: Final = 16
 
 
@@ -77,7 +77,7 @@ class SharedPace:
     (3, 1)
     """
 
-    _of: WeakKeyDictionary[Gate, SharedPace] = WeakKeyDictionary()
+    _of: ClassVar[WeakKeyDictionary[Gate, SharedPace]] = WeakKeyDictionary()
 
     def __init__(self, pace: Pace | None = None) -> None:
         self._pace = pace or Pace()
@@ -135,4 +135,3 @@ def owed_of(held: int, *, limit: int, places: int) -> int:
     (1, 0)
     """
     return -(-held * max(0, places - limit) // places) if places else 0
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -18,7 +18,6 @@ import pandas as pd
 
 from fh_notebook import loop
 from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
@@ -33,6 +32,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.budget import told_of
+from fh_notebook.scaling.feeding import HoldingFeed, Surveyed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
 from fh_notebook.scaling.places import opened_store, part_path, remove_store, store_path
@@ -44,37 +44,6 @@ __all__ = ["TELL_S", "Partition", "run_partition"]
 
 TELL_S: Final = 0.25
 """How often a partition says how far it is: a person sees no more."""
-
-
-class _Surveyed(TableSource):
-    """Rows whose inputs were all found to fit before the first call."""
-
-    def checked(self, jobs: Sequence[Job]) -> list[Job]:
-        """Return `jobs` as they are."""
-        return list(jobs)
-
-
-class _Feed(Feed):
-    """A feed that holds the answers that come: a part is made of all of them, so none is read back from the store."""
-
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **more)
-        self.held: dict[int, Run] = {}
-
-    def finished(self, job: Job, run: Run, *, line: int, reused: bool) -> None:
-        """Count the outcome of a job, and hold its answer."""
-        super().finished(job, run, line=line, reused=reused)
-        self.held[job.number] = run
-
-    def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
-        """Return the answers of jobs, by the job's number; those that are not held are read."""
-        held, rest = {}, []
-        for job in jobs:
-            if (run := self.held.get(job.number)) is not None:
-                held[job.number] = run
-            else:
-                rest.append(job)
-        return held | super().runs_of(rest) if rest else held
 
 
 def run_partition(frame: pd.DataFrame, spec: Spec, task: Task, host_of: Callable[[Spec], Host]) -> Done:
@@ -112,12 +81,12 @@ class Partition:
         self._store = opened_store(self._path)
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
-        kind = _Surveyed if task.valid else TableSource
+        kind = Surveyed if task.valid else TableSource
         self._source = kind(planner, by_row, without_secrets(rows, hidden))
         self._outcomes = Outcomes()
         look_up = LookUp(store=self._store, batch=spec.name, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
-        self._feed = _Feed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
+        self._feed = HoldingFeed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
         self._feed.call_lost = spec.call_lost
         self._start: Start | None = None
         self._loop_task: asyncio.Task[Any] | None = None

@@ -33,7 +33,8 @@ from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
-from fh_notebook.scaling.cluster import Cluster, Lost
+from fh_notebook.scaling.cluster import Cluster
+from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.control import ScaledControl
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
 from fh_notebook.scaling.opening import keep_record

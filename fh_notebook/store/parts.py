@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["CREATE", "KEY_BYTES", "PartLine", "calls_since", "counts", "every", "few_indices", "forget", "paths", "write"]
+__all__ = [
+    "CREATE",
+    "KEY_BYTES",
+    "PartLine",
+    "calls_since",
+    "counts",
+    "every",
+    "few_indices",
+    "forget",
+    "paths",
+    "write",
+]
 
 KEY_BYTES: Final = 32
 """Of a key: SHA-256."""
