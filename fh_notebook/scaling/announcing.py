@@ -39,7 +39,7 @@ class Announcer:
         self._places = places
         self._shared = shared
         self._changed = threading.Event()
-        self._ended = False
+        self._ended = threading.Event()
 
     def begin(self) -> None:
         """Set the places as they are known, before the first partition; then follow. Blocks for a moment."""
@@ -52,7 +52,7 @@ class Announcer:
 
     def end(self) -> None:
         """Follow it no more, and leave nothing of ours among the leases. Blocks for a moment."""
-        self._ended = True
+        self._ended.set()
         self._changed.set()
         self._set(BOUND)
 
@@ -62,11 +62,11 @@ class Announcer:
             while True:
                 self._changed.wait()
                 self._changed.clear()
-                if self._ended:
+                if self._ended.is_set():
                     return
                 limit, number = self._shared.limit, self._shared.number
                 places = self._set(limit)
-                if self._ended:
+                if self._ended.is_set():
                     self._set(BOUND)
                     return
                 if number != told:

@@ -63,7 +63,7 @@ def receive(workspace: str, handed: Handed) -> str:
 
 
 def key_receiver() -> Any:
-    """Return the worker's plugin that takes in keys, and limits. It holds no key: the scheduler keeps it for new workers."""
+    """Return the worker's plugin that takes in keys, and limits. It has no key: the scheduler keeps it."""
     from distributed import WorkerPlugin
 
     class KeyReceiver(WorkerPlugin):  # type: ignore[misc,unused-ignore]

@@ -58,16 +58,15 @@ def test_without_a_number_all_workers_learn_one_limit(tmp_path: Path) -> None:
     with cluster(4, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
         asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
         batch = fh.batch(texts(400), "shout", **asked, wait=False)
-        until(lambda: batch.counts.done >= 100)
-        assert batch._control.limit == 3
-        refused = batch.counts.refused
+        until(lambda: batch.counts.done >= 200)
+        assert 2 <= batch._control.limit <= 4  # as it is tried now and then
         batch.wait()
         assert (batch.counts.done, batch.counts.failed, batch.counts.unknown) == (400, 0, 0)
         assert set(counting.ran.values()) == {1}
         assert counting.most == 3
-        assert refused <= 8  # four workers that each learn by themselves are refused that often in a round trip
+        assert batch.counts.refused <= 30  # four workers that learn by themselves are refused in each round trip
         again = fh.batch(texts(60, "again"), "shout", **asked)
-        assert again.counts.refused <= 2
+        assert again.counts.refused <= 6
 
 
 def test_a_number_of_the_client_holds_over_all_workers(tmp_path: Path) -> None:
