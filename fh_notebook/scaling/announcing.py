@@ -1,4 +1,4 @@
-"""The notebook's side of a learned limit: as many places as it says, and workers that hold too many told so.
+"""The notebook's side of the limit: as many places as it says, and workers that hold too many told so.
 
 Rule of this file: the newest limit is what counts; one that was overtaken on the way is never told.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.pacing import BOUND
 from fh_notebook.scaling.handing import CUT
-from fh_notebook.scaling.pacing import SharedPace
+from fh_notebook.scaling.pacing import Limit
 
 __all__ = ["Announcer"]
 
@@ -29,21 +29,21 @@ class Announcer:
         The round.
     places : str
         The name of its semaphore.
-    shared : SharedPace
-        The limit.
+    limit : Limit
+        What they follow.
     """
 
-    def __init__(self, dask: Any, run: str, places: str, shared: SharedPace) -> None:
+    def __init__(self, dask: Any, run: str, places: str, limit: Limit) -> None:
         self._dask = dask
         self._run = run
         self._places = places
-        self._shared = shared
+        self._limit = limit
         self._changed = threading.Event()
         self._ended = threading.Event()
 
     def begin(self) -> None:
         """Set the places as they are known, before the first partition; then follow. Blocks for a moment."""
-        self._set(self._shared.limit)
+        self._set(self._limit.now)
         threading.Thread(target=self._follow, daemon=True, name="fh-places").start()
 
     def changed(self) -> None:
@@ -57,14 +57,14 @@ class Announcer:
         self._set(BOUND)
 
     def _follow(self) -> None:
-        told = self._shared.number
+        told = self._limit.number
         with suppress(Exception):  # the scheduler has gone, or the round has ended meanwhile
             while True:
                 self._changed.wait()
                 self._changed.clear()
                 if self._ended.is_set():
                     return
-                limit, number = self._shared.limit, self._shared.number
+                limit, number = self._limit.now, self._limit.number
                 places = self._set(limit)
                 if self._ended.is_set():
                     self._set(BOUND)

@@ -11,7 +11,6 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import settings
@@ -25,7 +24,7 @@ from fh_notebook.scaling.calm import calm
 from fh_notebook.scaling.checks import check_cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.handing import hand_over, key_receiver
-from fh_notebook.scaling.pacing import SharedPace
+from fh_notebook.scaling.pacing import Limit, SharedPace
 from fh_notebook.scaling.partition import run_partition
 from fh_notebook.scaling.permits import Feeder, drained
 from fh_notebook.scaling.places import check_folder
@@ -59,7 +58,7 @@ class Cluster:
         self._feeding: threading.Event = threading.Event()
         self._numbers: list[int] = []
         self._over_begun: set[int] = set()
-        self.shared: SharedPace | None = None
+        self.limit: Limit | None = None
         check_cluster(dask, client)
 
     # --- looking
@@ -79,11 +78,10 @@ class Cluster:
 
     def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
         """Make what the workers share; returns at once."""
-        if spec.max_concurrency is None:  # a number that holds for the client, or was configured, holds here, too
-            held = self._client.gate.fixed_at or settings.current().max_concurrency
-            spec = replace(spec, max_concurrency=held)
+        # A number that holds for the client, or was configured, holds here, too.
+        held = spec.max_concurrency or self._client.gate.fixed_at or settings.current().max_concurrency
+        self.limit = Limit(held, SharedPace.of(self._client.gate))
         self._spec, self._loop, self._hear = spec, asyncio.get_running_loop(), hear
-        self.shared = SharedPace.of(self._client.gate) if spec.max_concurrency is None else None
         self._announcer: Announcer | None = None
         self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
 
@@ -98,12 +96,11 @@ class Cluster:
             self._why = Variable(name_of(spec.run, "why"), client=dask)
             self._pause = Event(name_of(spec.run, "pause"), client=dask)
             places = name_of(spec.run, "places")
-            most = spec.max_concurrency or BOUND
-            self._places = Semaphore(most, places, scheduler_rpc=dask.scheduler, loop=dask.loop)
+            self._places = Semaphore(BOUND, places, scheduler_rpc=dask.scheduler, loop=dask.loop)
             self._places.register()
-            if self.shared is not None:
-                self._announcer = Announcer(dask, spec.run, places, self.shared)
-                self._announcer.begin()
+            assert self.limit is not None  # noqa: S101
+            self._announcer = Announcer(dask, spec.run, places, self.limit)
+            self._announcer.begin()
             self._permits = Queue(name_of(spec.run, "permits"), client=dask) if spec.metered else None
             dask.subscribe_topic(name_of(spec.run, "events"), self._heard)
 
@@ -195,6 +192,13 @@ class Cluster:
             change: Callable[[], object] = self._pause.set if paused else self._pause.clear
             threading.Thread(target=_quietly, args=(change,), daemon=True).start()
 
+    def retune(self, max_concurrency: int | None) -> None:
+        """Have another number of calls out at once over all workers; ``None`` learns it. Returns at once."""
+        if self.limit is not None:
+            self.limit.fix(max_concurrency)
+            if self._announcer is not None:
+                self._announcer.changed()
+
     async def end(self) -> int | None:
         """End the round: workers close what they hold, and the scheduler forgets it."""
         spec, self._spec = self._spec, None
@@ -236,7 +240,7 @@ class Cluster:
             self._loop.call_soon_threadsafe(self._hear, message)
 
     def _learn(self, heard: dict[str, Any]) -> None:
-        if self.shared is not None and self.shared.hear(heard, now=self._loop.time()) and self._announcer is not None:
+        if self.limit is not None and self.limit.hear(heard, now=self._loop.time()) and self._announcer is not None:
             self._announcer.changed()
 
 
@@ -247,12 +251,11 @@ def _quietly(call: Callable[..., object], *arguments: Any) -> None:
 
 def _survey(frame: Any, spec: Spec, number: int) -> Found:
     check_folder(spec)
-    with calm():
-        return survey(frame, spec, number)
+    return survey(frame, spec, number)
 
 
 def _run(frame: Any, spec: Spec, task: Task) -> Done:
-    with calm():
+    with calm(task.rows):
         return run_partition(frame, spec, task, host_of)
 
 

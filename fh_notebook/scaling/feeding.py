@@ -7,22 +7,34 @@ answers are held until their part is written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
+
+import pandas as pd
 
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.source import TableSource
 from fh_notebook.contract.run import Run
 
-__all__ = ["HoldingFeed", "Surveyed"]
+__all__ = ["HeldSource", "HoldingFeed"]
 
 
-class Surveyed(TableSource):
-    """Rows whose inputs were all found to fit before the first call."""
+class HeldSource(TableSource):
+    """The rows of a partition; they were all looked at before the first call."""
+
+    def __init__(self, *given: Any, checked: bool) -> None:
+        super().__init__(*given)
+        self._checked = checked
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
-        """Return `jobs` as they are."""
-        return list(jobs)
+        """Return `jobs` as they are, where all inputs were found to fit."""
+        return list(jobs) if self._checked else super().checked(jobs)
+
+    def let_go(self) -> None:
+        """Hold no row any more: an engine and its worker know each other, and the collector comes late."""
+        self._jobs = []
+        self._rows = replace(self._rows, labels=(), records=(), make_frame=pd.DataFrame)
 
 
 class HoldingFeed(Feed):
@@ -46,3 +58,7 @@ class HoldingFeed(Feed):
             else:
                 rest.append(job)
         return held | super().runs_of(rest) if rest else held
+
+    def let_go(self) -> None:
+        """Hold no answer any more."""
+        self.held.clear()

@@ -17,7 +17,7 @@ from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.gate import Gate
 from fh_notebook.slots import Call, clock
 
-__all__ = ["Report", "SharedPace", "owed_of"]
+__all__ = ["Limit", "Report", "SharedPace", "owed_of"]
 
 QUIET_S: Final = 5.0
 """Who was not heard of for so long has ended or died, and has nothing out: who calls tells it 4 times a second."""
@@ -124,6 +124,47 @@ class SharedPace:
             pace.refused(out=out, still_out=still_out, sent_at=number, now=after, wait_s=wait_s)
         if pace.limit < cut_before:
             self.number = after
+
+
+class Limit:
+    """How many calls may be out at once over all workers of one round: a number that somebody gave, or what is learned.
+
+    Parameters
+    ----------
+    fixed : int, optional
+        The number.
+    shared : SharedPace
+        What is learned; nothing is while there is a number.
+    """
+
+    def __init__(self, fixed: int | None, shared: SharedPace) -> None:
+        self._fixed = fixed
+        self._shared = shared
+        self._given = 0
+
+    @property
+    def now(self) -> int:
+        """The limit."""
+        return self._fixed or self._shared.limit
+
+    @property
+    def number(self) -> int:
+        """Grows whenever another limit holds that workers must know of."""
+        return self._given + self._shared.number
+
+    def fix(self, fixed: int | None) -> None:
+        """Hold it at a number; ``None`` lets it be learned."""
+        self._fixed = fixed
+        self._given += 1
+
+    def hear(self, told: Mapping[str, Any], *, now: float) -> bool:
+        """Take in what a worker tells; return whether the limit is another one."""
+        if self._fixed is not None:
+            return False
+        # Workers count every change; what is learned is told by how many of them were cuts of its own.
+        own = [(max(0, number - self._given), answers) for number, answers in told["answered"]]
+        refused = [(max(0, number - self._given), *rest) for number, *rest in told["refused"]]
+        return self._shared.hear({**told, "answered": own, "refused": refused}, now=now)
 
 
 def owed_of(held: int, *, limit: int, places: int) -> int:

@@ -25,14 +25,13 @@ from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.running import Start
-from fh_notebook.batching.source import TableSource
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.windows import at_once
 from fh_notebook.contract.run import Run
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.budget import told_of
-from fh_notebook.scaling.feeding import HoldingFeed, Surveyed
+from fh_notebook.scaling.feeding import HeldSource, HoldingFeed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
 from fh_notebook.scaling.places import opened_store, part_path, remove_store, store_path
@@ -81,8 +80,7 @@ class Partition:
         self._store = opened_store(self._path)
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
-        kind = Surveyed if task.valid else TableSource
-        self._source = kind(planner, by_row, without_secrets(rows, hidden))
+        self._source = HeldSource(planner, by_row, without_secrets(rows, hidden), checked=task.valid)
         self._outcomes = Outcomes()
         look_up = LookUp(store=self._store, batch=spec.name, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
@@ -107,6 +105,8 @@ class Partition:
             done = self._merged()
         remove_store(self._path)
         self._tell(done=True)
+        self._feed.let_go()
+        self._source.let_go()
         return done
 
     # --- what is known before

@@ -114,8 +114,7 @@ class Rounds:
     @property
     def limit(self) -> int | None:
         """How many calls may be out at once over all workers, where that is learned."""
-        shared = getattr(self._place, "shared", None)
-        return shared.limit if shared is not None else None
+        return self._place.limit.now if self._place.limit is not None else None
 
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
@@ -262,7 +261,9 @@ class Rounds:
         self._place.pause(paused)
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Change nothing while it runs: the places of a round are made with it."""
+        """Have another number of calls out at once, wherever; ``None`` learns it."""
+        self._spec = replace(self._spec, max_concurrency=max_concurrency)
+        self._place.retune(max_concurrency)
 
 
 def _spent(limits: Limits) -> Stopped:

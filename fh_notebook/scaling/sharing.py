@@ -56,9 +56,7 @@ class DaskBudget:
     def __init__(self, spec: Spec, worker: Any, client: Any) -> None:
         from distributed import Queue, Semaphore
 
-        self._places = Semaphore(
-            spec.max_concurrency or BOUND, name_of(spec.run, "places"), scheduler_rpc=worker.scheduler, loop=worker.loop
-        )
+        self._places = Semaphore(BOUND, name_of(spec.run, "places"), scheduler_rpc=worker.scheduler, loop=worker.loop)
         self._permits = Queue(name_of(spec.run, "permits"), client=client) if spec.metered else None
         self._left = 0
         self._one = asyncio.Lock()
@@ -174,14 +172,13 @@ def _made(spec: Spec) -> Host:
 
     budget = _on_loop(spec, worker, client)
     host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch())
-    learns = spec.max_concurrency is None
     host.gate = SharedGate(
-        Gate(BOUND if spec.max_concurrency is None else spec.max_concurrency),
+        Gate(BOUND),  # the places are the limit
         budget,
         host.met,
         stopped=lambda: host.stopped is not None,
         shares=True,
-        report=Report(worker.address) if learns else None,
+        report=Report(worker.address),
         urge=host.tell_heard,
     )
     host.client = handing.client_of(spec, host.gate, ask=lambda: tell({"kind": "key", "worker": worker.address}))
