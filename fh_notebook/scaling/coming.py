@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
+from fh_notebook.log import log
 from fh_notebook.scaling.spec import Done, Task
 
 __all__ = ["Coming", "Lost"]
@@ -84,5 +85,5 @@ class Coming:
         for future in wanted:
             if not future.done():
                 future.cancel()
-            elif not future.cancelled() and future.exception() is None:
-                await self._take(future.result(), self._tasks[future])
+            elif not future.cancelled() and (broken := await self._one(future)) is not None:
+                log.debug("a stopped partition did not come in: %s", type(broken).__name__)

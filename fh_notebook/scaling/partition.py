@@ -34,7 +34,7 @@ from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.feeding import HeldSource, HoldingFeed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
-from fh_notebook.scaling.places import opened_store, part_path, remove_store, store_path
+from fh_notebook.scaling.places import opened_store, part_path, parts_of_plan, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import planned, rows_of
 from fh_notebook.scaling.telling import shown_event
@@ -92,6 +92,7 @@ class Partition:
         self._told_at = 0.0
         self._stopped: Stopped | None = None
         self._cut = 0
+        self._is_cut = False
 
     def run(self) -> Done:
         """Call, and merge what was answered."""
@@ -116,7 +117,7 @@ class Partition:
         spec = self._spec
         again = {job.key for window in self._source.planned(len(self._outcomes)) for job in window if job.key}
         known: dict[str, tuple[Run, bool]] = {}
-        for path in self._task.sources:
+        for path in self._sources():
             mine = any(path.endswith(f"-{run}.parquet") for run in spec.mine)
             for key, found, was_reused in parts.runs_in(path, again):
                 if key not in known or found.status == "completed":  # an answer counts more than none
@@ -135,6 +136,17 @@ class Partition:
                 if _is_open(run, spec) and not (elsewhere and elsewhere[job.number]):
                     left.append(job)
         return list({job.key: job for job in reversed(left)}.values())[::-1]
+
+    def _sources(self) -> list[str]:
+        """Return the parts with answers: those that the notebook knows, and others of the same jobs.
+
+        A worker that had lost its notebook may have merged its part after the notebook looked. Its store goes after
+        its part has come; so whoever has opened the store and looks then finds the one or the other.
+        """
+        known = list(self._task.sources)
+        if self._spec.fresh:
+            return known
+        return [*known, *(path for path in parts_of_plan(self._spec, self._task) if path not in known)]
 
     # --- the calls
 
@@ -169,7 +181,9 @@ class Partition:
         """Start no further call; cancelled, what is out ends, too."""
         self._stopped = self._stopped or stopped
         if stopped.reason == "cancelled":
-            if self._loop_task is not None:
+            # Once: a second cancel would break what the first has begun, and what was answered would not come in.
+            if self._loop_task is not None and not self._is_cut:
+                self._is_cut = True
                 self._loop_task.cancel()
         elif self._start is not None and self._start.engine is not None:
             self._start.engine.stop(stopped)

@@ -17,7 +17,16 @@ from fh_notebook.scaling.spec import Spec, Task
 from fh_notebook.store.parts import few_indices
 from fh_notebook.store.store import Store
 
-__all__ = ["check_folder", "opened_store", "part_path", "remove_store", "scratch", "store_name", "store_path"]
+__all__ = [
+    "check_folder",
+    "opened_store",
+    "part_path",
+    "parts_of_plan",
+    "remove_store",
+    "scratch",
+    "store_name",
+    "store_path",
+]
 
 
 def scratch() -> str:
@@ -29,6 +38,11 @@ def scratch() -> str:
 def part_path(spec: Spec, task: Task) -> str:
     """Return where the part of a partition lies."""
     return f"{spec.folder}/part-{task.number:06d}-{task.plan.hex()[:16]}-{spec.run}.parquet"
+
+
+def parts_of_plan(spec: Spec, task: Task) -> list[str]:
+    """Return the parts in the folder that hold answers to the jobs of a partition, by their names."""
+    return [path for path in parts.names_in(spec.folder) if f"-{task.plan.hex()[:16]}-" in path.rsplit("/", 1)[-1]]
 
 
 def store_name(workspace: str, batch: str, plan: bytes) -> str:
