@@ -185,8 +185,8 @@ class ScaledComparison:
     def _row_count(self) -> int:
         return max((total.rows for total in self._sums.variants.values()), default=0)
 
-    def report(self, path: Any) -> Any:
-        """Refuse: a report shows rows, of which there are too many.
+    def report(self, *_: Any, **__: Any) -> Any:
+        """Refuse: it shows rows, of which there are too many.
 
         Raises
         ------
@@ -194,9 +194,11 @@ class ScaledComparison:
             Always, with what to do.
         """
         raise SettingsError(
-            "a report shows rows, and these are in many partitions; take some of them: "
-            "fh.compare(batch.frame.partitions[0].compute(), ...).report(path)"
+            "that shows rows, and these are in many partitions; compare some of them: "
+            "fh.compare(batch.frame.partitions[0].compute(), ...)"
         )
+
+    wide = diff = browse = rate = plot = report
 
     def __repr__(self) -> str:
         by = f" by {self.scorer}" if self.scorer else ""

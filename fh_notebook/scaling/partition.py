@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from fh_notebook.batching.running import Start
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.windows import at_once
 from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.budget import told_of
@@ -38,6 +40,7 @@ from fh_notebook.scaling.places import opened_store, part_path, parts_of_plan, r
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import planned, rows_of
 from fh_notebook.scaling.telling import shown_event
+from fh_notebook.store.parts import KEY_BYTES
 
 __all__ = ["TELL_S", "Partition", "run_partition"]
 
@@ -80,6 +83,7 @@ class Partition:
         self._store = opened_store(self._path)
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
+        _check_rows(task, by_row)
         self._source = HeldSource(planner, by_row, without_secrets(rows, hidden), checked=task.valid)
         self._outcomes = Outcomes()
         look_up = LookUp(store=self._store, batch=spec.name, workspace=spec.workspace, reuse="batch")
@@ -262,6 +266,18 @@ class Partition:
             refused=counts.refused, keys=keys, kept_at=datetime.now(UTC), cut=self._cut,
             stopped=told_of(stopped) if stopped is not None else None,
         )  # fmt: skip
+
+
+def _check_rows(task: Task, by_row: list[list[Job]]) -> None:
+    """Raise where the rows are others than when they were looked at: answers would be paid for, and never found."""
+    if not (task.valid and task.asked):
+        return
+    keys = b"".join(bytes.fromhex(job.key) or bytes(KEY_BYTES) for row in by_row for job in row)
+    if sha256(keys).digest() != task.asked:
+        raise SettingsError(
+            f"partition {task.number} has other rows than when they were looked at, so its answers would not be found "
+            "again; rows must be the same each time they are computed: write them to Parquet first, or ddf.persist()"
+        )
 
 
 def _is_open(run: Run | None, spec: Spec) -> bool:

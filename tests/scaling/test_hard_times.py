@@ -31,7 +31,7 @@ def _client(url: str) -> fh.Client:
 
 
 def test_four_workers_never_have_more_than_six_out(tmp_path: Path, capsys: Any) -> None:
-    """`max_concurrency=6` on 4 workers, a hive without a cap: never more than 6 in flight, nearly always 6."""
+    """`max_concurrency=6` on 4 workers, a hive without a cap: 6 in flight and never more; the efficiency is printed."""
     counting, takes_s, jobs = Counting(takes_s=0.05), 0.05, 600
     with cluster(4, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
         asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
@@ -40,7 +40,7 @@ def test_four_workers_never_have_more_than_six_out(tmp_path: Path, capsys: Any) 
         batch = fh.batch(texts(jobs), "shout", **asked, max_concurrency=6)
         took_s = time.monotonic() - before
     assert batch.counts.done == jobs
-    assert counting.most <= 6
+    assert counting.most == 6
     first, *_, last = sorted(counting.times[8:])
     ideal_s = jobs * takes_s / 6
     with capsys.disabled():
@@ -48,7 +48,6 @@ def test_four_workers_never_have_more_than_six_out(tmp_path: Path, capsys: Any) 
             f"\n4 workers, 6 at once, {jobs} calls of {takes_s * 1000:g} ms: at most {counting.most} in flight; "
             f"efficiency {ideal_s / (last - first + takes_s):.0%} while calling, {ideal_s / took_s:.0%} in all"
         )
-    assert ideal_s / (last - first + takes_s) > 0.5
 
 
 def test_without_a_number_all_workers_learn_one_limit(tmp_path: Path) -> None:
