@@ -2,8 +2,9 @@
 
 Rule of this file: rows come from Parquet, 20,000 a partition; answers come at once from a service in a process of its
 own, whose CPU is not counted. What is compared is CPU a row (user and system, of whole processes): on a machine with
-two cores the makespan of four workers says nothing. The plain engine is ``fh.batch`` of 80,000 of the same rows in one
-process, measured before and after each cluster, so that both are of the same minutes. What is paid once a process (the
+two cores the makespan of four workers says nothing. The plain engine is ``fh.batch`` of 80,000 of the same rows in as
+many processes at once as there are workers, each with its share of the calls at once (four processes on two cores
+disturb each other, Dask or not), measured before and after each cluster, so that both are of the same minutes. What is paid once a process (the
 import of ``dask.dataframe``, of pyarrow, the first connection) is not in it on either side, and told apart: a worker
 lives for many batches. Memory of a worker is what its system counts: its peak (``VmHWM``), and its resident memory in
 the second and the last fifth of the batch, of which the medians are equal where it is flat.
@@ -14,6 +15,7 @@ With ``--compare N`` it is ``fh.compare`` of N rows in two variants instead, out
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,14 +74,22 @@ def _rows(folder: Path, jobs: int, *, partition: int = PARTITION, word: str = "t
     return made
 
 
-def plain(folder: Path, rows: Path, served: Service) -> float:
-    """Return the CPU of the plain engine a row, in seconds."""
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        done = subprocess.run(
-            [sys.executable, "-c", PLAIN, str(rows), served.url, KEY, str(AT_ONCE), str(_rows(folder, 2, word="warm"))],
-            env=environment.for_process(Path(own)), capture_output=True, text=True, check=True,
+def plain(folder: Path, processes: int, served: Service) -> float:
+    """Return the CPU of the plain engine a row, in seconds, in so many processes at once."""
+    running = []
+    for number in range(processes):
+        own = folder / f"plain-{number}"
+        rows = _rows(folder, PLAIN_ROWS // processes, partition=PLAIN_ROWS // processes, word=f"plain{number}")
+        warm = _rows(folder, 2, word="warm")
+        command = [sys.executable, "-c", PLAIN, str(rows), served.url, KEY, str(AT_ONCE // processes), str(warm)]
+        (own / "home").mkdir(parents=True)
+        running.append(
+            subprocess.Popen(command, env=environment.for_process(own), stdout=subprocess.PIPE, text=True)
         )  # fmt: skip
-    return float(done.stdout) / PLAIN_ROWS
+    told = [process.communicate()[0] for process in running]
+    for number in range(processes):
+        shutil.rmtree(folder / f"plain-{number}")
+    return sum(float(seconds) for seconds in told) / PLAIN_ROWS
 
 
 def _used() -> tuple[float, float, int]:
@@ -197,15 +207,13 @@ def main(
     lines: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory() as name, service(delay_s=0.0) as served:
         folder = Path(name)
-        few = _rows(folder, PLAIN_ROWS)
-        before = plain(folder, few, served)
         for size in sizes:
             asked = _rows(folder, size)
             for number in workers:
+                before = plain(folder, number, served)
                 found = scaled(folder, asked, size, number, served)
-                after = plain(folder, few, served)
+                after = plain(folder, number, served)
                 lines.append(_line(size, number, found, (before + after) / 2))
-                before = after
                 print(lines[-1], file=sys.stderr, flush=True)
     table(HEAD, lines)
 
