@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -217,3 +219,30 @@ def test_a_scheduler_that_goes_is_told_and_the_batch_goes_on(tmp_path: Path) -> 
             assert again.counts.unknown <= 4
         with pytest.raises(fh.SettingsError, match="closed"):
             batch.resume()
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+import dask.dataframe, distributed, pandas, pyarrow.parquet
+
+def held():
+    return int(next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmRSS")).split()[1])
+
+before, there = held(), set(sys.modules)
+import fh_notebook.scaling.cluster
+from fh_notebook.scaling.partition import run_partition
+print((held() - before) // 1024)
+print([name for name in ("ipywidgets", "IPython", "matplotlib", "scipy", "starlette") if name in set(sys.modules) - there])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")
+def test_what_is_ours_is_a_small_part_of_a_worker(capsys: Any) -> None:
+    """Beside Dask, pandas and pyarrow, which a worker has anyway, our core takes some 15 MB, and nothing heavy."""
+    told = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True).stdout
+    megabytes, heavy = told.splitlines()
+    with capsys.disabled():
+        print(f"\na worker's memory grows by {megabytes} MB")
+    assert int(megabytes) < 40
+    assert heavy == "[]"
