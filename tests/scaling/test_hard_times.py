@@ -239,7 +239,7 @@ print([name for name in ("ipywidgets", "IPython", "matplotlib", "scipy", "starle
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")
 def test_what_is_ours_is_a_small_part_of_a_worker(capsys: Any) -> None:
-    """Beside Dask, pandas and pyarrow, which a worker has anyway, our core takes some 15 MB, and nothing heavy."""
+    """Beside Dask, pandas and pyarrow, which a worker has anyway, our core takes some 6 MB, and nothing heavy."""
     told = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True).stdout
     megabytes, heavy = told.splitlines()
     with capsys.disabled():
