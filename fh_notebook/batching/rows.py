@@ -111,6 +111,11 @@ def read_rows(source: Any) -> Rows:
         return _from_frame(source)
     if isinstance(source, str | PathLike):
         return _from_path(Path(source).expanduser())
+    if hasattr(source, "__dask_graph__"):
+        raise InputError(
+            f"rows are a {type(source).__name__} of Dask; fh.batch takes a dask.dataframe (Series.to_frame(), "
+            "Bag.to_dataframe(), dd.from_delayed(...)), everything else what its compute() gives"
+        )
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes | pd.Series):
         return _from_records(list(source), lambda i: f"row {i}")
     raise InputError(

@@ -138,6 +138,7 @@ class Book:
                     start=page.start,
                     rows=page.found.rows,
                     plan=page.found.plan,
+                    asked=page.found.asked,
                     sources=sources.get(n, ()),
                     skip=page.skip,
                     valid=not page.found.invalid,
@@ -158,6 +159,7 @@ class Book:
                         start=page.start,
                         rows=page.found.rows,
                         plan=page.found.plan,
+                        asked=page.found.asked,
                         sources=paths,
                         valid=not page.found.invalid,
                     )

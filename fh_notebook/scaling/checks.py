@@ -25,6 +25,8 @@ def check_cluster(dask: Any, client: Client) -> None:
     SettingsError
         With the cure.
     """
+    if isinstance(dask, str):
+        raise SettingsError(f"dask is a text; give distributed.Client({dask!r}), or None for threads here")
     if not hasattr(dask, "scheduler") or not hasattr(dask, "register_plugin"):
         raise SettingsError(f"dask is a {type(dask).__name__}; give a distributed.Client, or None for threads here")
     if dask.asynchronous:

@@ -11,14 +11,20 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from fh_notebook import settings
 from fh_notebook.batching.events import Stopped
+from fh_notebook.contract.pacing import BOUND
 from fh_notebook.contract.rate import Rate
 from fh_notebook.errors import SettingsError
+from fh_notebook.scaling.announcing import Announcer
 from fh_notebook.scaling.budget import told_of
+from fh_notebook.scaling.calm import calm
 from fh_notebook.scaling.checks import check_cluster
+from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.handing import hand_over, key_receiver
+from fh_notebook.scaling.pacing import Limit, SharedPace
 from fh_notebook.scaling.partition import run_partition
 from fh_notebook.scaling.permits import Feeder, drained
 from fh_notebook.scaling.places import check_folder
@@ -30,14 +36,7 @@ from fh_notebook.scaling.threads import Hear
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["Cluster", "Lost"]
-
-RETRIES: Final = 3
-"""So often a partition is given to another worker when its own one has died."""
-
-
-class Lost(Exception):
-    """The scheduler has gone, was restarted, or let go of our tasks."""
+__all__ = ["Cluster"]
 
 
 class Cluster:
@@ -57,7 +56,9 @@ class Cluster:
         self._spec: Spec | None = None
         self._futures: list[Any] = []
         self._feeding: threading.Event = threading.Event()
+        self._numbers: list[int] = []
         self._over_begun: set[int] = set()
+        self.limit: Limit | None = None
         check_cluster(dask, client)
 
     # --- looking
@@ -77,8 +78,11 @@ class Cluster:
 
     def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
         """Make what the workers share; returns at once."""
-        loop = asyncio.get_running_loop()
-        self._spec, self._loop, self._hear = spec, loop, hear
+        # A number that holds for the client, or was configured, holds here, too.
+        held = spec.max_concurrency or self._client.gate.fixed_at or settings.current().max_concurrency
+        self.limit = Limit(held, SharedPace.of(self._client.gate))
+        self._spec, self._loop, self._hear = spec, asyncio.get_running_loop(), hear
+        self._announcer: Announcer | None = None
         self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
 
     async def _share(self, spec: Spec) -> None:
@@ -91,12 +95,12 @@ class Cluster:
             self._stop = Event(name_of(spec.run, "stop"), client=dask)
             self._why = Variable(name_of(spec.run, "why"), client=dask)
             self._pause = Event(name_of(spec.run, "pause"), client=dask)
-            self._places = None
-            if spec.max_concurrency is not None:
-                self._places = Semaphore(
-                    spec.max_concurrency, name_of(spec.run, "places"), scheduler_rpc=dask.scheduler, loop=dask.loop
-                )
-                self._places.register()
+            places = name_of(spec.run, "places")
+            self._places = Semaphore(BOUND, places, scheduler_rpc=dask.scheduler, loop=dask.loop)
+            self._places.register()
+            assert self.limit is not None  # noqa: S101
+            self._announcer = Announcer(dask, spec.run, places, self.limit)
+            self._announcer.begin()
             self._permits = Queue(name_of(spec.run, "permits"), client=dask) if spec.metered else None
             dask.subscribe_topic(name_of(spec.run, "events"), self._heard)
 
@@ -126,6 +130,7 @@ class Cluster:
         import dask
 
         await self._share(spec)
+        self._numbers = [task.number for task in tasks]
         wanted = [
             dask.delayed(_run, pure=False)(p, spec, task, dask_key_name=f"fetchhive-{spec.run}-{task.number}")
             for p, task in zip(partitions, tasks, strict=True)
@@ -170,21 +175,29 @@ class Cluster:
             with suppress(Exception):  # the scheduler has gone: there is nobody to tell
                 self._why.set(json.dumps(told_of(stopped)))
                 self._stop.set()
-                waiting = [f for n, f in enumerate(self._futures) if n not in self._over_begun and not f.done()]
+                asked = zip(self._numbers, self._futures, strict=False)
+                waiting = [f for number, f in asked if number not in self._over_begun and not f.done()]
                 self._dask.cancel([f for f in waiting if f.status == "pending"], force=False)
 
         self._feeding.set()
         threading.Thread(target=tell, daemon=True).start()
 
-    def begun(self, place: int) -> None:
+    def begun(self, number: int) -> None:
         """Note that a partition is being called: it is not taken back, but comes in with what it has."""
-        self._over_begun.add(place)
+        self._over_begun.add(number)
 
     def pause(self, paused: bool) -> None:
         """Pause them all, or have them go on."""
         if self._spec is not None and hasattr(self, "_pause"):
             change: Callable[[], object] = self._pause.set if paused else self._pause.clear
             threading.Thread(target=_quietly, args=(change,), daemon=True).start()
+
+    def retune(self, max_concurrency: int | None) -> None:
+        """Have another number of calls out at once over all workers; ``None`` learns it. Returns at once."""
+        if self.limit is not None:
+            self.limit.fix(max_concurrency)
+            if self._announcer is not None:
+                self._announcer.changed()
 
     async def end(self) -> int | None:
         """End the round: workers close what they hold, and the scheduler forgets it."""
@@ -196,6 +209,8 @@ class Cluster:
 
     def _end(self, spec: Spec) -> int | None:
         left: int | None = None
+        if self._announcer is not None:
+            self._announcer.end()
         self._futures, self._over_begun = [], set()
         if self._dask.status != "running":
             return None
@@ -207,8 +222,7 @@ class Cluster:
                 self._permits.close()
             self._dask.unsubscribe_topic(name_of(spec.run, "events"))
             self._dask.run_on_scheduler(_forget_topic, name_of(spec.run, "events"))
-            if self._places is not None:
-                self._places.close()
+            self._places.close()
         del self._stop
         return left
 
@@ -221,7 +235,13 @@ class Cluster:
             threading.Thread(target=_quietly, args=(hand_over, *args), daemon=True).start()
             return
         with suppress(RuntimeError):
+            if (heard := message.get("heard")) is not None:
+                self._loop.call_soon_threadsafe(self._learn, heard)
             self._loop.call_soon_threadsafe(self._hear, message)
+
+    def _learn(self, heard: dict[str, Any]) -> None:
+        if self.limit is not None and self.limit.hear(heard, now=self._loop.time()) and self._announcer is not None:
+            self._announcer.changed()
 
 
 def _quietly(call: Callable[..., object], *arguments: Any) -> None:
@@ -235,7 +255,8 @@ def _survey(frame: Any, spec: Spec, number: int) -> Found:
 
 
 def _run(frame: Any, spec: Spec, task: Task) -> Done:
-    return run_partition(frame, spec, task, host_of)
+    with calm(task.rows):
+        return run_partition(frame, spec, task, host_of)
 
 
 def _forget_topic(topic: str, dask_scheduler: Any = None) -> None:

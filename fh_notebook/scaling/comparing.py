@@ -28,7 +28,8 @@ from fh_notebook.comparing.sources import take
 from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS
 from fh_notebook.comparing.verdict import verdict
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.scaling.sums import Counted, PairSum, Sums, VariantSum, poisson_interval, sums_of, wilcoxon_of
+from fh_notebook.scaling.counted import Counted, poisson_interval, wilcoxon_of
+from fh_notebook.scaling.sums import PairSum, Sums, VariantSum, sums_of
 
 __all__ = ["ScaledComparison", "compare_scaled"]
 
@@ -184,8 +185,8 @@ class ScaledComparison:
     def _row_count(self) -> int:
         return max((total.rows for total in self._sums.variants.values()), default=0)
 
-    def report(self, path: Any) -> Any:
-        """Refuse: a report shows rows, of which there are too many.
+    def report(self, *_: Any, **__: Any) -> Any:
+        """Refuse: it shows rows, of which there are too many.
 
         Raises
         ------
@@ -193,9 +194,11 @@ class ScaledComparison:
             Always, with what to do.
         """
         raise SettingsError(
-            "a report shows rows, and these are in many partitions; take some of them: "
-            "fh.compare(batch.frame.partitions[0].compute(), ...).report(path)"
+            "that shows rows, and these are in many partitions; compare some of them: "
+            "fh.compare(batch.frame.partitions[0].compute(), ...)"
         )
+
+    wide = diff = browse = rate = plot = report
 
     def __repr__(self) -> str:
         by = f" by {self.scorer}" if self.scorer else ""

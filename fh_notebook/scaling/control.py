@@ -105,8 +105,10 @@ class ScaledControl(Control):
 
     @property
     def limit(self) -> int:
-        """How many calls may be out at once over all workers, where it was said."""
-        return self._max_concurrency or max(int(self._client.gate.limit), self.in_flight)
+        """How many calls may be out at once over all workers: as it was said, or as it is learned."""
+        start: Any = self._start
+        learned = start.limit if start is not None else None
+        return self._max_concurrency or learned or max(int(self._client.gate.limit), self.in_flight)
 
     def first_windows(self) -> Windows:
         """Return nothing: partitions make their own windows. What is to be called is noted."""

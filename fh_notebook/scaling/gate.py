@@ -2,12 +2,14 @@
 
 Rule of this file: to the engine it is a gate like any other. A place among all workers is taken for a slot, not for a
 call: one call after another goes through it, so a call costs no message to the scheduler. Now and then a slot is given
-back, so that no worker waits for ever while another one has all places.
+back, so that no worker waits for ever while another one has all places. What is learned of the service's limit is
+learned for all: it is told to the notebook, which has the one policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.retry import NOT_REACHED, Decision
 from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import Budget
+from fh_notebook.scaling.pacing import Report, owed_of
 from fh_notebook.slots import Call, clock
 
 __all__ = ["TURN_S", "SharedGate"]
@@ -22,6 +25,9 @@ __all__ = ["TURN_S", "SharedGate"]
 TURN_S: Final = 0.5
 """So often one place of a process goes to whoever waits for it: with 100 places on 100 workers that is, reckoned, some
 400 messages a second for the scheduler."""
+
+KEPT_S: Final = 1.0
+"""So long at most the place of a refused call is kept: a new limit is here before."""
 
 
 class SharedGate:
@@ -39,6 +45,10 @@ class SharedGate:
         Whether it has been ended.
     shares : bool
         Whether places are shared with other processes.
+    report : Report, optional
+        Takes what is heard, where the number of places is learned from it.
+    urge : function
+        Has that told at once.
     """
 
     def __init__(
@@ -49,6 +59,8 @@ class SharedGate:
         *,
         stopped: Callable[[], bool],
         shares: bool,
+        report: Report | None = None,
+        urge: Callable[[], None] = lambda: None,
     ) -> None:
         self._inner = inner
         self._budget = budget
@@ -56,6 +68,11 @@ class SharedGate:
         self._is_stopped = stopped
         self._shares = shares
         self._turned = 0.0
+        self._report = report
+        self._urge = urge
+        self._owed = 0
+        self._refused_now = 0
+        self._kept: list[asyncio.TimerHandle] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -63,7 +80,7 @@ class SharedGate:
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
         """Hold one slot, and with it one place among all workers."""
         held = self._inner.slot(group)
-        return _Place(held, self._budget) if self._shares else held
+        return _Place(held, self._budget.take_place, self._give_place) if self._shares else held
 
     async def turn(self) -> bool:
         """Wait until a call may be sent, by this gate and by the budget of all."""
@@ -81,6 +98,9 @@ class SharedGate:
         """Whether a slot must be given back: for this gate's reasons, or since others may wait for its place."""
         if self._inner.wants_back(group):
             return True
+        if self._owed:
+            self._owed -= 1
+            return True
         if not self._shares or (now := clock()) < self._turned + TURN_S:
             return False
         self._turned = now
@@ -93,25 +113,57 @@ class SharedGate:
     def hear(self, decision: Decision, *, call: Call | None = None, left: int | None = None, **more: Any) -> None:
         """Learn from one answer; an attempt that reached nobody is no call."""
         self._inner.hear(decision, call=call, left=left, **more)
+        if self._report is not None and self._report.note(decision, call):
+            self._refused_now += 1
+            self._urge()
         if decision.reason in NOT_REACHED:
             self._budget.refund()
+
+    def told(self) -> dict[str, Any] | None:
+        """Return what was heard since the last time, for the notebook; ``None`` where nothing is learned."""
+        return None if self._report is None else self._report.take(out=self._inner.out)
+
+    def cut(self, number: int, *, limit: int, places: int) -> None:
+        """Have another limit hold: give back what is too much, as calls end. On the background loop."""
+        if self._report is not None:
+            self._report.renumber(number)
+            for timer in self._kept:
+                timer.cancel()
+                self._budget.give_place()
+            self._kept.clear()
+            self._owed = owed_of(self._inner.in_flight, limit=limit, places=places)
+
+    def _give_place(self) -> None:
+        """Give a place back; that of a refused call not before the limit is known, else somebody is refused in it."""
+        if not self._refused_now:
+            self._budget.give_place()
+            return
+        self._refused_now -= 1
+        self._kept.append(asyncio.get_running_loop().call_later(KEPT_S, self._give_kept))
+
+    def _give_kept(self) -> None:
+        self._kept.pop(0)  # they are as old as they are in order
+        self._budget.give_place()
 
 
 class _Place:
     """A slot of this process with a place among all."""
 
-    def __init__(self, held: AbstractAsyncContextManager[None], budget: Budget) -> None:
+    def __init__(
+        self, held: AbstractAsyncContextManager[None], take: Callable[[], Awaitable[None]], give: Callable[[], None]
+    ) -> None:
         self._held = held
-        self._budget = budget
+        self._take = take
+        self._give = give
 
     async def __aenter__(self) -> None:
         await self._held.__aenter__()
         try:
-            await self._budget.take_place()
+            await self._take()
         except BaseException:
             await self._held.__aexit__(None, None, None)
             raise
 
     async def __aexit__(self, *exc: Any) -> None:
-        self._budget.give_place()
+        self._give()
         await self._held.__aexit__(*exc)

@@ -20,11 +20,13 @@ from fh_notebook.values import MASK, Secret
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["OP", "Handed", "client_of", "hand_over", "key_receiver"]
+__all__ = ["CUT", "OP", "Handed", "client_of", "hand_over", "key_receiver"]
 
 OP: Final = "fh_notebook_key"
 """The name of the message."""
-PLUGIN: Final = "fh-notebook-keys"
+CUT: Final = "fh_notebook_cut"
+"""The name of the message that another limit holds."""
+PLUGIN: Final = "fh-notebook"
 WAIT_S: Final = 30.0
 """How long a worker waits for a key that it has asked for."""
 
@@ -61,7 +63,7 @@ def receive(workspace: str, handed: Handed) -> str:
 
 
 def key_receiver() -> Any:
-    """Return the worker's plugin that takes keys in. It holds none itself: the scheduler keeps it for new workers."""
+    """Return the worker's plugin that takes in keys, and limits. It has no key: the scheduler keeps it."""
     from distributed import WorkerPlugin
 
     class KeyReceiver(WorkerPlugin):  # type: ignore[misc,unused-ignore]
@@ -69,9 +71,10 @@ def key_receiver() -> Any:
         idempotent = True
 
         def setup(self, worker: Any) -> None:
-            from fh_notebook.scaling.handing import OP, receive
+            from fh_notebook.scaling import handing, host
 
-            worker.handlers[OP] = receive
+            worker.handlers[handing.OP] = handing.receive
+            worker.handlers[handing.CUT] = host.cut
 
     return KeyReceiver()
 

@@ -16,8 +16,9 @@ from fh_notebook.scaling.budget import Budget
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
+    from fh_notebook.scaling.gate import SharedGate
 
-__all__ = ["Host", "Runner", "closed", "found", "hosted"]
+__all__ = ["Host", "Runner", "closed", "cut", "found", "hosted"]
 
 
 class Runner(Protocol):
@@ -63,6 +64,8 @@ class Host:
         self.tell = tell
         self.folder = folder
         self.client: Client
+        self.gate: SharedGate | None = None
+        """What its calls go through, where processes share one budget."""
         self.stopped: Stopped | None = None
         self.paused = False
         self._spread = spread
@@ -76,6 +79,7 @@ class Host:
         """Let a partition go; what the last one had no need of is for others."""
         self._runners.discard(runner)
         if not self._runners:
+            self.tell_heard()
             await self._budget.give_back()
 
     def met(self, stopped: Stopped) -> None:
@@ -95,6 +99,20 @@ class Host:
         self.paused = paused
         for runner in list(self._runners):
             runner.pause(paused)
+
+    def heard(self) -> dict[str, Any] | None:
+        """Return what was heard since the last time, where a limit is learned. On the background loop."""
+        return self.gate.told() if self.gate is not None else None
+
+    def tell_heard(self) -> None:
+        """Tell that at once. On the background loop."""
+        if (heard := self.heard()) is not None:
+            self.tell({"kind": "heard", "heard": heard})
+
+    def cut(self, number: int, limit: int, places: int) -> None:
+        """Have another limit of calls at once hold. On the background loop."""
+        if self.gate is not None:
+            self.gate.cut(number, limit=limit, places=places)
 
     def in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         """Have something done on the background loop, from any thread."""
@@ -129,6 +147,14 @@ def hosted(run: str, make: Callable[[], Host]) -> Host:
                     closed(other.run)
             _hosts[run] = made
         return _hosts[run]
+
+
+def cut(run: str, number: int, limit: int, places: int) -> str:
+    """Take in that another limit holds: what a worker does with the message."""
+    host = _hosts.get(run)
+    if host is not None:
+        host.in_loop(host.cut, number, limit, places)
+    return "ok"
 
 
 def closed(run: str) -> None:

@@ -33,7 +33,11 @@ def meta_of(source: pd.DataFrame, label: Any) -> pd.DataFrame:
     label : int or str
         The label of a row, for its kind.
     """
-    rows = read_rows(source.iloc[:0].reset_index(drop=True))
+    source = source.iloc[:0].reset_index(drop=True)
+    for name in source.columns:
+        if not _categories_are_known(source[name]):  # they are known by partition only: values as they are
+            source = source.assign(**{name: source[name].astype("object")})
+    rows = read_rows(source)
     meta = tidy_frame([], rows, about={})
     meta["row"] = pd.Series([label]).iloc[:0].reset_index(drop=True)
     meta.attrs = {}
@@ -72,6 +76,12 @@ def pending_of(partitions: Sequence[Any], starts: Sequence[int], paths: Sequence
     made = [pending(p, start, path, spec, meta) for p, start, path in zip(partitions, starts, paths, strict=True)]
     with dask.config.set(AS_IT_IS):
         return dd.from_delayed(made, meta=meta, verify_meta=False)
+
+
+def _categories_are_known(column: Any) -> bool:
+    from dask.dataframe.utils import has_known_categories as known
+
+    return not isinstance(column.dtype, pd.CategoricalDtype) or bool(known(column))
 
 
 def _pending(frame: pd.DataFrame, start: int, path: str, spec: Spec, meta: pd.DataFrame) -> pd.DataFrame:

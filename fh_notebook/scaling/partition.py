@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
 
@@ -18,7 +19,6 @@ import pandas as pd
 
 from fh_notebook import loop
 from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
@@ -26,33 +26,26 @@ from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.running import Start
-from fh_notebook.batching.source import TableSource
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.windows import at_once
 from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.budget import told_of
+from fh_notebook.scaling.feeding import HeldSource, HoldingFeed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
-from fh_notebook.scaling.places import part_path, remove_store, store_path
+from fh_notebook.scaling.places import opened_store, part_path, parts_of_plan, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import planned, rows_of
 from fh_notebook.scaling.telling import shown_event
-from fh_notebook.store.store import Store
+from fh_notebook.store.parts import KEY_BYTES
 
 __all__ = ["TELL_S", "Partition", "run_partition"]
 
 TELL_S: Final = 0.25
 """How often a partition says how far it is: a person sees no more."""
-
-
-class _Surveyed(TableSource):
-    """Rows whose inputs were all found to fit before the first call."""
-
-    def checked(self, jobs: Sequence[Job]) -> list[Job]:
-        """Return `jobs` as they are."""
-        return list(jobs)
 
 
 def run_partition(frame: pd.DataFrame, spec: Spec, task: Task, host_of: Callable[[Spec], Host]) -> Done:
@@ -87,15 +80,15 @@ class Partition:
         self._host = host
         self._attempt = uuid4().hex[:12]
         self._path = store_path(host.folder, spec, task)
-        self._store = Store(self._path)
+        self._store = opened_store(self._path)
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
-        kind = _Surveyed if task.valid else TableSource
-        self._source = kind(planner, by_row, without_secrets(rows, hidden))
+        _check_rows(task, by_row)
+        self._source = HeldSource(planner, by_row, without_secrets(rows, hidden), checked=task.valid)
         self._outcomes = Outcomes()
         look_up = LookUp(store=self._store, batch=spec.name, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
-        self._feed = Feed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
+        self._feed = HoldingFeed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
         self._feed.call_lost = spec.call_lost
         self._start: Start | None = None
         self._loop_task: asyncio.Task[Any] | None = None
@@ -103,6 +96,7 @@ class Partition:
         self._told_at = 0.0
         self._stopped: Stopped | None = None
         self._cut = 0
+        self._is_cut = False
 
     def run(self) -> Done:
         """Call, and merge what was answered."""
@@ -116,6 +110,8 @@ class Partition:
             done = self._merged()
         remove_store(self._path)
         self._tell(done=True)
+        self._feed.let_go()
+        self._source.let_go()
         return done
 
     # --- what is known before
@@ -125,7 +121,7 @@ class Partition:
         spec = self._spec
         again = {job.key for window in self._source.planned(len(self._outcomes)) for job in window if job.key}
         known: dict[str, tuple[Run, bool]] = {}
-        for path in self._task.sources:
+        for path in self._sources():
             mine = any(path.endswith(f"-{run}.parquet") for run in spec.mine)
             for key, found, was_reused in parts.runs_in(path, again):
                 if key not in known or found.status == "completed":  # an answer counts more than none
@@ -144,6 +140,17 @@ class Partition:
                 if _is_open(run, spec) and not (elsewhere and elsewhere[job.number]):
                     left.append(job)
         return list({job.key: job for job in reversed(left)}.values())[::-1]
+
+    def _sources(self) -> list[str]:
+        """Return the parts with answers: those that the notebook knows, and others of the same jobs.
+
+        A worker that had lost its notebook may have merged its part after the notebook looked. Its store goes after
+        its part has come; so whoever has opened the store and looks then finds the one or the other.
+        """
+        known = list(self._task.sources)
+        if self._spec.fresh:
+            return known
+        return [*known, *(path for path in parts_of_plan(self._spec, self._task) if path not in known)]
 
     # --- the calls
 
@@ -178,7 +185,9 @@ class Partition:
         """Start no further call; cancelled, what is out ends, too."""
         self._stopped = self._stopped or stopped
         if stopped.reason == "cancelled":
-            if self._loop_task is not None:
+            # Once: a second cancel would break what the first has begun, and what was answered would not come in.
+            if self._loop_task is not None and not self._is_cut:
+                self._is_cut = True
                 self._loop_task.cancel()
         elif self._start is not None and self._start.engine is not None:
             self._start.engine.stop(stopped)
@@ -195,17 +204,17 @@ class Partition:
         elif self._spec.tells:
             self._events.append(shown_event(event))
         if time.monotonic() - self._told_at >= TELL_S:
-            self._tell()
+            self._tell(heard=self._host.heard())
 
     async def _beat(self) -> None:
         """Say how far it is, also when nothing comes: calls may take minutes."""
         while True:
             await asyncio.sleep(TELL_S)
-            self._tell()
+            self._tell(heard=self._host.heard())
             if self._host.stopped is not None:  # it may have come before there was an engine
                 self.stop(self._host.stopped)
 
-    def _tell(self, *, done: bool = False) -> None:
+    def _tell(self, *, done: bool = False, heard: Any = None) -> None:
         self._told_at = time.monotonic()
         counts = self._outcomes.counts()
         engine = self._start.engine if self._start is not None else None
@@ -223,6 +232,7 @@ class Partition:
                 "refused": counts.refused,
                 "in_flight": 0 if done or engine is None else engine.in_flight,
                 "events": events,
+                "heard": heard,
             }
         )
 
@@ -230,6 +240,13 @@ class Partition:
 
     def _merged(self) -> Done:
         """Write the part, and return what is in it."""
+        try:
+            return self._written()
+        except RecursionError:  # an output as deep as Python reads and deeper than it writes: the store knows how
+            self._feed.held.clear()
+            return self._written()
+
+    def _written(self) -> Done:
         pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))
         counts = self._outcomes.counts()
         path = ""
@@ -249,6 +266,18 @@ class Partition:
             refused=counts.refused, keys=keys, kept_at=datetime.now(UTC), cut=self._cut,
             stopped=told_of(stopped) if stopped is not None else None,
         )  # fmt: skip
+
+
+def _check_rows(task: Task, by_row: list[list[Job]]) -> None:
+    """Raise where the rows are others than when they were looked at: answers would be paid for, and never found."""
+    if not (task.valid and task.asked):
+        return
+    keys = b"".join(bytes.fromhex(job.key) or bytes(KEY_BYTES) for row in by_row for job in row)
+    if sha256(keys).digest() != task.asked:
+        raise SettingsError(
+            f"partition {task.number} has other rows than when they were looked at, so its answers would not be found "
+            "again; rows must be the same each time they are computed: write them to Parquet first, or ddf.persist()"
+        )
 
 
 def _is_open(run: Run | None, spec: Spec) -> bool:

@@ -14,8 +14,19 @@ from pathlib import Path
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec, Task
+from fh_notebook.store.parts import few_indices
+from fh_notebook.store.store import Store
 
-__all__ = ["check_folder", "part_path", "remove_store", "scratch", "store_name", "store_path"]
+__all__ = [
+    "check_folder",
+    "opened_store",
+    "part_path",
+    "parts_of_plan",
+    "remove_store",
+    "scratch",
+    "store_name",
+    "store_path",
+]
 
 
 def scratch() -> str:
@@ -29,6 +40,11 @@ def part_path(spec: Spec, task: Task) -> str:
     return f"{spec.folder}/part-{task.number:06d}-{task.plan.hex()[:16]}-{spec.run}.parquet"
 
 
+def parts_of_plan(spec: Spec, task: Task) -> list[str]:
+    """Return the parts in the folder that hold answers to the jobs of a partition, by their names."""
+    return [path for path in parts.names_in(spec.folder) if f"-{task.plan.hex()[:16]}-" in path.rsplit("/", 1)[-1]]
+
+
 def store_name(workspace: str, batch: str, plan: bytes) -> str:
     """Return how the names of a partition's stores begin."""
     return sha256(f"{workspace} {batch} {plan.hex()}".encode()).hexdigest()[:24]
@@ -39,6 +55,13 @@ def store_path(folder: str, spec: Spec, task: Task) -> Path:
     # A batch that calls anew has another name of its round; one that goes on has not.
     anew = f"-{spec.run}" if spec.fresh or spec.retry else ""
     return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{anew}.sqlite3"
+
+
+def opened_store(path: Path) -> Store:
+    """Return the store of a partition."""
+    store = Store(path)
+    store.put(few_indices).result()
+    return store
 
 
 def remove_store(path: Path) -> None:

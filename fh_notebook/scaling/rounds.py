@@ -22,7 +22,7 @@ from fh_notebook.errors import StoreError
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.budget import cluster_lost, stop_of
-from fh_notebook.scaling.cluster import Lost
+from fh_notebook.scaling.coming import Coming, Lost
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
 from fh_notebook.scaling.telling import event_of
@@ -31,8 +31,6 @@ from fh_notebook.store.store import Store
 
 __all__ = ["Ask", "Rounds"]
 
-COME_IN_S: Final = 30.0
-"""So long partitions that were stopped are waited for: what they hold is being merged."""
 TRIES: Final = 3
 """Rounds of a start: permits may be left over in one worker and lacking in another."""
 
@@ -113,6 +111,11 @@ class Rounds:
         self._stopped: Stopped | None = None
         self._errors_before = 0
 
+    @property
+    def limit(self) -> int | None:
+        """How many calls may be out at once over all workers, where that is learned."""
+        return self._place.limit.now if self._place.limit is not None else None
+
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)
@@ -167,12 +170,17 @@ class Rounds:
         self._place.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
         deadline = self._deadline(limits)
         partitions = [self._book.pages[task.number].partition for task in tasks]
-        coming = self._place.run(partitions, tasks)
+        coming = Coming(
+            dict(zip(self._place.run(partitions, tasks), tasks, strict=True)),
+            take=lambda done, task: self._take(done, task, spec),
+            lost=lambda: self._place.stop(cluster_lost()),
+            has_stopped=lambda: self._stopped is not None,
+        )
         try:
-            await self._collect(coming, tasks, spec)
+            await coming.collect()
         except asyncio.CancelledError:
             self._place.stop(cut_short("cancelled", self._tally.in_flight))
-            await unbroken(self._come_in(coming, tasks, spec))
+            await unbroken(coming.come_in())
             raise
         except Lost:
             self._stop(cluster_lost(), tell=False)
@@ -184,44 +192,6 @@ class Rounds:
                 self._tally.ended(task.number)
             self._changed()
         return rest if left is not None else None
-
-    async def _collect(self, coming: list[asyncio.Future[Done]], tasks: list[Task], spec: Spec) -> None:
-        """Take in what comes, as it comes; the first thing that is no result ends it."""
-        of = dict(zip(coming, tasks, strict=True))
-        waiting = set(coming)
-        lost: Exception | None = None
-        while waiting:
-            ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for future in ended:
-                broken = future.exception()
-                if broken is None:
-                    await self._take(future.result(), of[future], spec)
-                elif isinstance(broken, Lost) and self._stopped is not None:
-                    continue  # it was taken back before it began
-                elif isinstance(broken, Exception):
-                    lost = lost or broken
-            if lost is not None and waiting:
-                self._place.stop(cluster_lost())
-                _, late = await asyncio.wait(waiting, timeout=1.0 if isinstance(lost, Lost) else COME_IN_S)
-                for future in waiting - late:
-                    if not future.cancelled() and future.exception() is None:
-                        await self._take(future.result(), of[future], spec)
-                for future in late:
-                    future.cancel()
-                waiting = set()
-        if lost is not None:
-            raise lost
-
-    async def _come_in(self, coming: list[asyncio.Future[Done]], tasks: list[Task], spec: Spec) -> None:
-        """Wait for what stopped partitions merge, and note it."""
-        open_ones = [future for future in coming if not future.done()]
-        if open_ones:
-            await asyncio.wait(open_ones, timeout=COME_IN_S)
-        for future, task in zip(coming, tasks, strict=True):
-            if future.done() and not future.cancelled() and future.exception() is None:
-                await self._take(future.result(), task, spec)
-            elif not future.done():
-                future.cancel()
 
     async def _take(self, done: Done, task: Task, spec: Spec) -> None:
         """Keep the keys of a partition's part, and count it."""
@@ -291,7 +261,9 @@ class Rounds:
         self._place.pause(paused)
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Change nothing while it runs: the places of a round are made with it."""
+        """Have another number of calls out at once, wherever; ``None`` learns it."""
+        self._spec = replace(self._spec, max_concurrency=max_concurrency)
+        self._place.retune(max_concurrency)
 
 
 def _spent(limits: Limits) -> Stopped:

@@ -64,6 +64,19 @@ class ScaledBatch(Batch):
             [page.partition for page in pages], [page.start for page in pages], paths, self._control.spec, self._meta
         )
 
+    def browse(self, *_: Any, **__: Any) -> Any:
+        """Refuse: a live table shows rows, of which there are too many.
+
+        Raises
+        ------
+        SettingsError
+            Always, with what to do.
+        """
+        raise SettingsError(
+            "these rows are in many partitions; look at some of them: "
+            "fh.compare(batch.frame.partitions[0].compute()).browse()"
+        )
+
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
         """Yield :attr:`frame` in parts of at most `n` lines, as pandas frames.
 

@@ -16,12 +16,14 @@ from typing import Any, Final
 
 from fh_notebook import loop
 from fh_notebook.batching.events import Stopped
+from fh_notebook.contract.pacing import BOUND
 from fh_notebook.gate import Gate
 from fh_notebook.log import log
 from fh_notebook.scaling import handing
 from fh_notebook.scaling.budget import stop_of, told_of
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.host import Host, closed, hosted
+from fh_notebook.scaling.pacing import Report
 from fh_notebook.scaling.places import check_folder, scratch
 from fh_notebook.scaling.spec import Spec
 
@@ -54,11 +56,7 @@ class DaskBudget:
     def __init__(self, spec: Spec, worker: Any, client: Any) -> None:
         from distributed import Queue, Semaphore
 
-        self._places = None
-        if spec.max_concurrency is not None:
-            self._places = Semaphore(
-                spec.max_concurrency, name_of(spec.run, "places"), scheduler_rpc=worker.scheduler, loop=worker.loop
-            )
+        self._places = Semaphore(BOUND, name_of(spec.run, "places"), scheduler_rpc=worker.scheduler, loop=worker.loop)
         self._permits = Queue(name_of(spec.run, "permits"), client=client) if spec.metered else None
         self._left = 0
         self._one = asyncio.Lock()
@@ -66,8 +64,6 @@ class DaskBudget:
 
     async def take_place(self) -> None:
         """Wait for a lease of the semaphore."""
-        if self._places is None:
-            return
         while True:
             asked = asyncio.ensure_future(asyncio.to_thread(self._places.acquire, WAIT_S))
             try:
@@ -83,12 +79,10 @@ class DaskBudget:
 
     def give_place(self) -> None:
         """Give the lease back, without waiting for the scheduler."""
-        if self._places is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._release)
+        asyncio.get_running_loop().run_in_executor(None, self._release)
 
     def _release(self) -> None:
         with suppress(Exception):  # the scheduler has gone, or the lease: it comes back by its timeout
-            assert self._places is not None  # noqa: S101
             self._places.release()
 
     async def permit(self) -> Stopped | None:
@@ -145,10 +139,9 @@ class DaskBudget:
 
     def end(self) -> None:
         """Refresh no lease any more."""
-        if self._places is not None:
-            callback = getattr(self._places, "refresh_callback", None)
-            if callback is not None:
-                self._places.loop.add_callback(callback.stop)
+        callback = getattr(self._places, "refresh_callback", None)
+        if callback is not None:
+            self._places.loop.add_callback(callback.stop)
 
 
 def host_of(spec: Spec) -> Host:
@@ -179,11 +172,16 @@ def _made(spec: Spec) -> Host:
 
     budget = _on_loop(spec, worker, client)
     host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch())
-    gate = Gate(spec.max_concurrency)
-    shared = SharedGate(
-        gate, budget, host.met, stopped=lambda: host.stopped is not None, shares=spec.max_concurrency is not None
+    host.gate = SharedGate(
+        Gate(BOUND),  # the places are the limit
+        budget,
+        host.met,
+        stopped=lambda: host.stopped is not None,
+        shares=True,
+        report=Report(worker.address),
+        urge=host.tell_heard,
     )
-    host.client = handing.client_of(spec, shared, ask=lambda: tell({"kind": "key", "worker": worker.address}))
+    host.client = handing.client_of(spec, host.gate, ask=lambda: tell({"kind": "key", "worker": worker.address}))
     watch = threading.Thread(target=_watch, args=(host, spec, client, told, reason), daemon=True, name="fh-watch")
     watch.start()
     return host

@@ -41,7 +41,7 @@ class Spec:
     folder: str
     """Where parts lie, as every worker opens it."""
     max_concurrency: int | None = None
-    """Calls at once over all workers; ``None`` adapts, each worker for itself."""
+    """Calls at once over all workers; ``None`` adapts."""
     metered: bool = False
     """Whether each call needs a permit: there is a ceiling or a rate."""
     stop_at_error: bool = False
@@ -71,6 +71,7 @@ class Task:
     rows: int
     """How many of its rows are run: all, or those of a pilot."""
     plan: bytes
+    asked: bytes = b""
     sources: tuple[str, ...] = ()
     """Parts in which answers to some of its jobs lie."""
     skip: bytes = b""
@@ -86,7 +87,9 @@ class Found:
     rows: int
     jobs: int
     plan: bytes
-    """SHA-256 of the keys of its jobs."""
+    """SHA-256 of the keys of its jobs, and of its rows."""
+    asked: bytes = b""
+    """SHA-256 of the keys alone."""
     total: int
     """The sum of all keys: it names the batch, whatever the partitions are."""
     prefixes: bytes = field(repr=False)

@@ -33,7 +33,8 @@ from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
-from fh_notebook.scaling.cluster import Cluster, Lost
+from fh_notebook.scaling.cluster import Cluster
+from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.control import ScaledControl
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
 from fh_notebook.scaling.opening import keep_record
@@ -52,7 +53,6 @@ ROWS_A_PARTITION: Final = 10_000
 """Of a pandas frame that is cut for the user: a partition lives for seconds at the least, and a killed worker's part
 of it is small."""
 PROBLEMS_SHOWN: Final = 30
-EACH_ADAPTS: Final = "each worker adapts its calls at once by itself, max_concurrency= holds over all"
 
 
 def scaled(
@@ -129,8 +129,6 @@ def scaled(
     label = found[0].label if found and spec.labelled else 0
     meta = meta_of(ddf._meta, label)
     plan = _plan(named, arms, book, options, client, keeper)
-    if dask is not None and options.max_concurrency is None:
-        plan = replace(plan, note=f"{plan.note}; {EACH_ADAPTS}")
     control = ScaledControl(
         plan,
         book,

@@ -19,7 +19,7 @@ from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.errors import InputError
 from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
 
-__all__ = ["planned", "rows_of", "survey"]
+__all__ = ["plan_of", "planned", "rows_of", "survey"]
 
 
 def rows_of(frame: pd.DataFrame, spec: Spec, start: int) -> Rows:
@@ -62,7 +62,8 @@ def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
     return Found(
         rows=len(rows),
         jobs=len(jobs),
-        plan=sha256(keys).digest(),
+        plan=plan_of(keys, frame),
+        asked=sha256(keys).digest(),
         total=sum(int(job.key or "0", 16) for job in checked),
         prefixes=b"".join(keys[at : at + PREFIX_BYTES] for at in range(0, len(keys), 32)),
         invalid=invalid,
@@ -72,6 +73,21 @@ def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
         ordered=_grows(frame.index),
         label=ends[0] if ends else 0,
     )
+
+
+def plan_of(keys: bytes, frame: pd.DataFrame) -> bytes:
+    """Return what a partition is known by: its jobs, and all of its rows, since they stand beside the answers."""
+    digest = sha256(keys)
+    digest.update(repr([(str(name), str(dtype)) for name, dtype in frame.dtypes.items()]).encode())
+    digest.update(pd.util.hash_pandas_object(frame.index, index=False).to_numpy().tobytes())
+    for place in range(frame.shape[1]):
+        column = frame.iloc[:, place]
+        try:
+            hashed = pd.util.hash_pandas_object(column, index=False)
+        except TypeError:  # lists and dicts
+            hashed = pd.util.hash_pandas_object(column.map(repr), index=False)
+        digest.update(hashed.to_numpy().tobytes())
+    return digest.digest()
 
 
 def _nothing(rows: int, wrong: InputError) -> Found:

@@ -17,6 +17,7 @@ from fh_notebook.contract.rate import Rate
 from fh_notebook.scaling.budget import LocalBudget
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.host import Host, closed, hosted
+from fh_notebook.scaling.pacing import Limit
 from fh_notebook.scaling.partition import run_partition
 from fh_notebook.scaling.sharing import ENDED
 from fh_notebook.scaling.spec import Done, Found, Spec, Task
@@ -35,6 +36,9 @@ Hear = Callable[[dict[str, Any]], None]
 
 class Place(Protocol):
     """Where partitions run: what a round asks of it. Its methods are called on the background loop."""
+
+    limit: Limit | None
+    """How many calls may be out at once; ``None`` where the workspace's own gate says it."""
 
     async def survey(self, partitions: Sequence[Any], spec: Spec) -> list[Found]:
         """Look at every partition; nothing is called."""
@@ -56,6 +60,10 @@ class Place(Protocol):
         """Pause them all, or have them go on; returns at once."""
         ...
 
+    def retune(self, max_concurrency: int | None) -> None:
+        """Have another number of calls out at once; ``None`` learns it. Returns at once."""
+        ...
+
     async def end(self) -> int | None:
         """End the round; return how many permits are left, where they were counted."""
         ...
@@ -71,6 +79,8 @@ class Threads:
     folder : str
         Where the stores of running partitions lie.
     """
+
+    limit: Limit | None = None
 
     def __init__(self, client: Client, folder: str) -> None:
         self._client = client
@@ -111,7 +121,7 @@ class Threads:
         host.client = Client.over(AsyncClient.over(connection)) if spec.metered else self._client
         self._host = hosted(spec.run, lambda: host)
         self._spec = spec
-        self._gate_before = inner.fixed_at
+        self._gate_before, self._tuned = inner.fixed_at, spec.max_concurrency is not None
         if spec.max_concurrency is not None:
             inner.fix(spec.max_concurrency)
 
@@ -138,12 +148,18 @@ class Threads:
         if self._host is not None:
             self._host.pause(paused)
 
+    def retune(self, max_concurrency: int | None) -> None:
+        """Have another number of calls out at once."""
+        if self._host is not None:
+            self._client.gate.fix(max_concurrency)
+            self._tuned = True
+
     async def end(self) -> int | None:
         """End the round."""
         host, self._host = self._host, None
         if host is None:
             return None
-        if self._spec.max_concurrency is not None:
+        if self._tuned:
             self._client.gate.fix(self._gate_before)
         host.halt(Stopped(reason=ENDED, message=""))
         closed(host.run)

@@ -21,7 +21,8 @@ race        races on paper, by the evidence of real ones: wrong winners, rows an
 imports     what importing the package and loading the extension cost
 seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters; diffs of 10,000 words
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
-scale       a batch on 1, 2 and 4 Dask workers beside the plain engine: CPU a row, memory (a million rows with ``--full``)
+scale       a batch on 1, 2 and 4 Dask workers beside the plain engine: CPU a row, memory (``--rows 80000 1000000``, ``--workers 1 2 4``;
+            ``--compare 10000000``: `fh.compare` of so many rows on that cluster)
 =========== ==========================================================================================================
 
 ``--repeats`` is how often each measurement is repeated (medians are shown), ``--kills`` how often `kill` kills.
@@ -52,6 +53,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--kills", type=int)
     parser.add_argument("--jobs", type=int, nargs="+", help="sizes for `memory`")
     parser.add_argument("--races", type=int, help="on paper, of each kind, for `race`; 4,000 by default")
+    parser.add_argument("--rows", type=int, nargs="+", help="sizes for `scale`")
+    parser.add_argument("--workers", type=int, nargs="+", help="of `scale`; 1, 2 and 4 by default")
+    parser.add_argument("--compare", type=int, help="rows of the comparison that `scale` measures then")
     parser.add_argument("--full", action="store_const", const=True, help="`memory` with a million jobs as well")
     options = vars(parser.parse_args(arguments))
     wanted = options.pop("names") or list(NAMES)

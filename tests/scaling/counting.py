@@ -89,7 +89,7 @@ def cluster(workers: int, folder: Path, **config: Any) -> Iterator[tuple[Any, An
         _environment(environment),
         dask.config.set(settings),
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(folder)
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", local_directory=str(folder)
         ) as made,
         Client(made, timeout=120) as client,
     ):

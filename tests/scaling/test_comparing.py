@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.comparing.intervals import normal_interval
 from fh_notebook.comparing.paired import rank_biserial, wilcoxon
-from fh_notebook.scaling.sums import MOST, Counted, poisson_interval, wilcoxon_of
+from fh_notebook.scaling.counted import MOST, Counted, poisson_interval, wilcoxon_of
 from tests.scaling.counting import Counting, texts
 
 dask = pytest.importorskip("dask.dataframe")

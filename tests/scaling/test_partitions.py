@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pandas as pd
@@ -171,6 +172,96 @@ def test_what_cannot_be_meant_over_partitions_is_told() -> None:
     with pytest.raises(fh.SettingsError, match="partitions"):
         fh.batch(texts(4), "shout", variants="loud", client=client, progress=False, parts="somewhere")
     assert counting.calls == 0
+
+
+def test_a_column_that_was_added_or_changed_stands_beside_the_kept_answers() -> None:
+    """The same jobs under other rows: nothing is called, and the table is that of the rows as they are now."""
+    counting = Counting()
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False}
+    asked |= {"inputs": {"text": "text"}}
+    frame = texts(8)
+    fh.batch(_parted(frame, 2), "shout", **asked)
+    for expected in ([str(i) for i in range(8)], [f"new {i}" for i in range(8)]):
+        batch = fh.batch(_parted(frame.assign(status="mine", expected_output=expected), 2), "shout", **asked)
+        computed = batch.frame.compute()
+        assert computed["expected_output"].tolist() == expected
+        assert computed["in.status"].tolist() == ["mine"] * 8
+        assert batch.counts.calls == 0
+    assert counting.calls == 8
+
+
+def test_frames_as_dask_makes_them() -> None:
+    """Empty partitions, unknown divisions, labels that come twice, categories that are known by partition only."""
+    counting = Counting()
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False}
+    asked |= {"inputs": {"text": "text"}}
+    frame = texts(8).assign(k=range(8), kind=list("aabbccdd"))
+    none = fh.batch(_parted(frame, 4).query("k > 100"), "shout", **asked)
+    assert (none.counts.planned, len(none.frame)) == (0, 0)
+    some = fh.batch(_parted(frame, 4).query("k > 4"), "shout", **asked)
+    assert some.frame["row"].compute().tolist() == [5, 6, 7]
+    late = fh.batch(_parted(frame, 3).assign(kind=lambda d: d["kind"].astype("category")), "shout", **asked)
+    assert late.frame["kind"].compute().tolist() == list("aabbccdd")
+    twice = dask.from_pandas(frame.set_axis([1, 1, 2, 2, 3, 3, 4, 4]), npartitions=2, sort=False).clear_divisions()
+    assert fh.batch(twice, "shout", **asked).frame["row"].compute().tolist() == list(range(8))
+    assert counting.calls == 8 + 3  # of other jobs it is another batch
+
+
+def test_rows_that_change_each_time_they_are_computed_are_told_before_a_call() -> None:
+    """Their answers would be paid for, and never found again."""
+    counting, made = Counting(), iter(range(1_000))
+    rows = dask.from_map(lambda _: pd.DataFrame({"text": [f"t{next(made)}"]}), [0, 1], meta=texts(1))
+    with pytest.raises(fh.SettingsError, match=r"ddf\.persist"):
+        fh.batch(rows, "shout", variants="loud", client=counting.hive.client(), progress=False)
+    assert counting.calls == 0
+
+
+def test_what_another_attempt_merged_meanwhile_is_not_called_again(tmp_path: Any) -> None:
+    """A worker that has lost its notebook may merge its part when the next one has looked already."""
+    counting = Counting()
+    client = counting.hive.client()
+    asked: dict[str, Any] = {"variants": "loud", "client": client, "progress": False, "name": "x", "parts": tmp_path}
+    first = fh.batch(_parted(texts(8), 2), "shout", **asked)
+    parts = sorted(path for path in tmp_path.rglob("*.parquet"))
+    away = [path.rename(path.with_suffix(".away")) for path in parts]
+    late = fh.batch(_parted(texts(8), 2), "shout", **asked, max_calls=0)
+    assert late.counts.pending == 8
+    for path in away:
+        path.rename(path.with_suffix(".parquet"))
+    late.resume()
+    assert (late.counts.done, counting.calls) == (8, 8)
+    assert len(first.frame) == 8
+
+
+def test_what_a_batch_over_partitions_cannot_show_is_told() -> None:
+    """With what can be shown; and whatever else of Dask is no table of rows."""
+    counting = Counting()
+    rows = _parted(texts(4), 2)
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False}
+    batch = fh.batch(rows, "shout", **asked)
+    compared = fh.compare(batch)
+    for show in (batch.browse, compared.browse, compared.wide, compared.diff, compared.plot, compared.rate):
+        with pytest.raises(fh.SettingsError, match=r"partitions\[0\]"):
+            show()
+    for other in (rows["text"], rows.to_delayed()[0], rows.to_dask_array()):
+        with pytest.raises(fh.InputError, match=r"dask\.dataframe"):
+            fh.batch(other, "shout", **asked)
+    assert counting.calls == 4
+
+
+def test_nothing_of_a_partition_is_held_once_it_is_merged() -> None:
+    """Also before the collector comes: a worker's memory is that of the partitions that it runs."""
+    counting = Counting()
+    gc.disable()
+    try:
+        batch = fh.batch(
+            _parted(texts(300), 3), "shout", variants="loud", client=counting.hive.client(), progress=False
+        )
+        held = sum(isinstance(thing, fh.Run) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert batch.counts.done == 300
+    assert held < 100
 
 
 async def _awaited(counting: Counting) -> Any:

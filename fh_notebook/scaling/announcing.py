@@ -1,0 +1,94 @@
+"""The notebook's side of the limit: as many places as it says, and workers that hold too many told so.
+
+Rule of this file: the newest limit is what counts; one that was overtaken on the way is never told.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import Any, Final
+
+from fh_notebook.contract.pacing import BOUND
+from fh_notebook.scaling.handing import CUT
+from fh_notebook.scaling.pacing import Limit
+
+__all__ = ["Announcer"]
+
+OURS: Final = "fh-not-a-place-"
+
+
+class Announcer:
+    """Makes the places of one round follow the limit, on a thread of its own.
+
+    Parameters
+    ----------
+    dask : distributed.Client
+        Of the cluster.
+    run : str
+        The round.
+    places : str
+        The name of its semaphore.
+    limit : Limit
+        What they follow.
+    """
+
+    def __init__(self, dask: Any, run: str, places: str, limit: Limit) -> None:
+        self._dask = dask
+        self._run = run
+        self._places = places
+        self._limit = limit
+        self._changed = threading.Event()
+        self._ended = threading.Event()
+
+    def begin(self) -> None:
+        """Set the places as they are known, before the first partition; then follow. Blocks for a moment."""
+        self._set(self._limit.now)
+        threading.Thread(target=self._follow, daemon=True, name="fh-places").start()
+
+    def changed(self) -> None:
+        """Have it look at the limit; returns at once."""
+        self._changed.set()
+
+    def end(self) -> None:
+        """Follow it no more, and leave nothing of ours among the leases. Blocks for a moment."""
+        self._ended.set()
+        self._changed.set()
+        self._set(BOUND)
+
+    def _follow(self) -> None:
+        told = self._limit.number
+        with suppress(Exception):  # the scheduler has gone, or the round has ended meanwhile
+            while True:
+                self._changed.wait()
+                self._changed.clear()
+                if self._ended.is_set():
+                    return
+                limit, number = self._limit.now, self._limit.number
+                places = self._set(limit)
+                if self._ended.is_set():
+                    self._set(BOUND)
+                    return
+                if number != told:
+                    told = number
+                    message = {"op": CUT, "run": self._run, "number": number, "limit": limit, "places": places}
+                    self._dask.sync(self._dask.scheduler.broadcast, msg=message)
+
+    def _set(self, limit: int) -> int:
+        """Have so many places; return how many are held."""
+        held: int = self._dask.run_on_scheduler(_set_places, self._places, min(limit, BOUND))
+        return held
+
+
+def _set_places(name: str, limit: int, dask_scheduler: Any = None) -> int:
+    # A semaphore of Dask has a fixed number of leases: those that there are not to be are held here, and never run out.
+    semaphores = dask_scheduler.extensions["semaphores"]
+    if name not in semaphores.max_leases:
+        return 0  # the round has ended
+    leases = semaphores.leases[name]
+    for lease in [lease for lease in leases if str(lease).startswith(OURS)]:
+        del leases[lease]
+    held = len(leases)
+    leases.update({f"{OURS}{n}": float("inf") for n in range(semaphores.max_leases[name] - limit)})
+    semaphores.events[name].set()  # who waits looks again
+    return held

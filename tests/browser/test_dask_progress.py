@@ -1,0 +1,92 @@
+"""A batch on a cluster of processes in JupyterLab: one display over all workers, and its buttons reach each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.form_page import cut_off, looks
+from tests.lab import Lab
+from tests.notebook.paced_hive import PacedHive
+
+pytest.importorskip("distributed")
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+SETUP = """%load_ext fh_notebook
+import logging
+import pandas as pd
+import fh_notebook as fh
+from distributed import Client, LocalCluster
+logging.getLogger("distributed").setLevel(logging.ERROR)
+fh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef')
+cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+dask = Client(cluster)
+rows = pd.DataFrame({{'text': [('bad ' if i % 9 == 4 else '') + str(i) for i in range(80)]}})
+print(len(dask.scheduler_info(n_workers=-1)['workers']), 'workers')"""
+BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', dask=dask, wait=False, max_concurrency=4)"
+COUNTS = "c = batch.counts; print(c.done + c.failed + c.unknown, c.unknown, c.pending)"
+WAITING = "batch = fh.batch(rows.assign(text='w ' + rows.text), 'paced', variants='v', dask=dask, max_concurrency=4)"
+END = "dask.close(); cluster.close(); print('closed')"
+
+
+@pytest.fixture
+def hive() -> Iterator[PacedHive]:
+    hive = PacedHive()
+    yield hive
+    hive.ended.set()
+
+
+def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, hive: PacedHive) -> None:
+    """Counts of both workers in one bar; pause, another number at once and cancel reach them; so does Stop."""
+    with hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), BACKGROUND, COUNTS, WAITING, COUNTS, END)
+        lab.start(0)
+        lab.wait_idle(120_000)
+        lab.expect_text(lab.output(0), "2 workers")
+        lab.start(1)
+        here = lab.output(1)
+        hive.wait_for(4)
+        hive.let_go(20)
+        hive.wait_for(20)
+        lab.expect_text(here, r"20 of 80 done, \d failed.*4 of 4 in flight, 60 calls left")
+        here.locator("button.fh-pause").wait_for()
+        for look in looks(lab, height=900):
+            lab.screenshot(f"dask-running-{look}")
+            assert cut_off(here, ".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once") == [], look
+
+        here.locator("button.fh-pause").click()
+        lab.expect_text(here, r"4 still in flight.*paused")
+        hive.let_go(4)
+        lab.expect_text(here, r"56 calls left.*paused")
+        assert hive.none_begins()
+        here.locator("button.fh-pause").click()
+        hive.wait_for(4)
+
+        number = here.get_by_label("At once")
+        number.fill("6")
+        number.press("Enter")
+        lab.expect_text(here, r"6 of 6 in flight")
+        hive.wait_for(2)
+
+        here.locator("button.fh-cancel").click()
+        lab.expect_text(here, r"6 unknown.*cancelled; what is finished is kept")
+        expect(here.locator("button")).to_have_count(0)
+        lab.screenshot("dask-cancelled")
+        lab.expect_text(lab.run(2), r"30 6 50")
+        hive.let_go(6)  # those that were out end at the service, whoever hears of it
+
+        lab.start(3)
+        hive.wait_for(4)
+        hive.let_go(10)
+        hive.wait_for(10)
+        lab.expect_text(lab.output(3), r"10 of 80 done.*4 of 4 in flight")
+        lab.interrupt()
+        lab.expect_text(lab.output(3), r"4 unknown.*(interrupted|cancelled)")
+        lab.wait_idle()
+        lab.screenshot("dask-interrupted")
+        lab.expect_text(lab.run(4), r"14 4 66")
+        assert hive.none_begins()
+        lab.expect_text(lab.run(5), "closed")
+    assert lab.errors == []

@@ -1,0 +1,150 @@
+"""One learned limit over all workers, and what a worker tells for it: values, no cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+
+from fh_notebook.contract.pacing import Pace
+from fh_notebook.contract.retry import Decision, Verdict
+from fh_notebook.gate import Gate
+from fh_notebook.scaling.budget import LocalBudget
+from fh_notebook.scaling.calm import WORTH_ROWS, calm
+from fh_notebook.scaling.gate import SharedGate
+from fh_notebook.scaling.pacing import Limit, Report, SharedPace, owed_of
+
+DONE = Decision(verdict=Verdict.DONE)
+REFUSED = Decision(verdict=Verdict.THROTTLED, reason="concurrency", wait_s=0.1)
+
+
+def _told(worker: str, out: int, answered: int = 0, refused: int = 0, number: int = 0) -> dict[str, Any]:
+    return {
+        "worker": worker, "out": out, "answered": [(number, answered)] if answered else [],
+        "refused": [(number, "concurrency", out + 1, 0.1)] * refused, "took_s": 0.1 if answered else None,
+    }  # fmt: skip
+
+
+def test_the_limit_grows_by_what_all_have_out_and_holds_at_what_the_service_admits() -> None:
+    """Two workers, a service that admits 5: by the answers of both it doubles, and the first refusal ends that."""
+    shared, now, most = SharedPace(), 0.0, 0
+    for _ in range(60):
+        first = min(shared.limit, 5) // 2
+        second = min(shared.limit, 5) - first
+        over = max(0, shared.limit - 5)
+        for worker, out, refused in (("a", first, 0), ("b", second, min(1, over))):
+            now += 0.1
+            shared.hear(_told(worker, out, answered=out, refused=refused, number=shared.number), now=now)
+        most = max(most, shared.limit)
+    assert 5 <= shared.limit <= 6  # it is tried now and then
+    assert most <= 10
+
+
+def test_what_was_sent_under_an_older_limit_tells_nothing_of_the_present_one() -> None:
+    """Of many calls that were refused together the first cuts; the others, and later growth of old calls, do not."""
+    shared = SharedPace(Pace(limit=8))
+    shared.hear(_told("a", 3), now=0.0)
+    assert shared.hear(_told("b", 4, refused=1), now=0.1)
+    cut, number = shared.limit, shared.number
+    assert (cut, number) == (7, 1)
+    shared.hear(_told("b", 4, answered=50, number=0), now=0.2)
+    assert (shared.limit, shared.number) == (cut, number)
+
+
+def test_a_worker_that_is_not_heard_of_has_nothing_out() -> None:
+    """It has died; else the limit would seem to be in use for ever, and grow."""
+    shared = SharedPace(Pace(limit=4))
+    shared.hear(_told("dead", 4), now=0.0)
+    for step in range(20):
+        shared.hear(_told("alive", 1, answered=1), now=60.0 + step)
+    assert shared.limit == 4
+
+
+def test_a_number_that_was_given_holds_and_what_was_learned_comes_back_after_it() -> None:
+    """Nothing is learned while it holds; each change has a number of its own, so that workers hear of it."""
+    shared = SharedPace(Pace(limit=4))
+    limit = Limit(None, shared)
+    limit.fix(2)
+    assert (limit.now, limit.number) == (2, 1)
+    assert not limit.hear(_told("a", 4, refused=3, number=0), now=0.0)
+    limit.fix(None)
+    assert (limit.now, limit.number) == (4, 2)
+    assert limit.hear(_told("a", 3, refused=1, number=2), now=0.1)
+    assert (limit.now, limit.number) == (3, 3)
+
+
+def test_what_one_batch_has_learned_holds_for_the_next_of_the_workspace() -> None:
+    """By the gate of the workspace, and for no other."""
+    gate, other = Gate(), Gate()
+    SharedPace.of(gate).hear(_told("a", 2, answered=8), now=0.0)
+    assert SharedPace.of(gate).limit > SharedPace.of(other).limit
+
+
+def test_a_worker_tells_what_it_heard_by_the_limit_that_it_knew() -> None:
+    """Answers as numbers, each refusal by itself and at once; told once."""
+    asyncio.run(_heard())
+
+
+async def _heard() -> None:
+    urged: list[int] = []
+    report = Report("a")
+    gate = SharedGate(
+        Gate(9), LocalBudget(), lambda _: None, stopped=lambda: False, shares=True, report=report,
+        urge=lambda: urged.append(1),
+    )  # fmt: skip
+    async with gate.slot():
+        for decision in (DONE, DONE, REFUSED):
+            with gate.call() as call:
+                pass
+            gate.hear(decision, call=call)
+        gate.cut(1, limit=1, places=1)
+        with gate.call() as call:
+            pass
+        gate.hear(DONE, call=call)
+    told = gate.told()
+    assert told is not None
+    assert told["answered"] == [(0, 2), (1, 1)]
+    assert [(number, reason, out) for number, reason, out, _ in told["refused"]] == [(0, "concurrency", 1)]
+    assert urged == [1]
+    again = gate.told()
+    assert again is not None
+    assert (again["answered"], again["refused"]) == ([], [])
+
+
+def test_a_cut_takes_back_as_many_slots_as_are_too_many() -> None:
+    """Two workers with 4 places each, a limit of 6: one of each is asked for, once."""
+    asyncio.run(_cut())
+
+
+async def _cut() -> None:
+    gate = SharedGate(
+        Gate(9), LocalBudget(), lambda _: None, stopped=lambda: False, shares=True, report=Report("a")
+    )  # fmt: skip
+    held = [gate.slot() for _ in range(4)]
+    for slot in held:
+        await slot.__aenter__()
+    gate.wants_back(None)  # now and then one goes to whoever waits; that was it
+    gate.cut(1, limit=6, places=8)
+    assert [gate.wants_back(None) for _ in range(3)] == [True, False, False]
+    for slot in held:
+        await slot.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize(("held", "limit", "places", "owed"), [(4, 6, 8, 1), (1, 6, 8, 1), (0, 6, 8, 0), (4, 0, 0, 0)])
+def test_each_worker_gives_back_its_share(held: int, limit: int, places: int, owed: int) -> None:
+    """Rounded up: what was too much is taken again at once by whoever waits."""
+    assert owed_of(held, limit=limit, places=places) == owed
+
+
+def test_what_a_partition_leaves_is_collected_before_the_next() -> None:
+    """Set aside while large partitions run, also two at once, and looked at again after the last of them."""
+    before = gc.get_freeze_count()
+    with calm(WORTH_ROWS):
+        with calm(WORTH_ROWS):
+            pass
+        assert gc.get_freeze_count() > before
+    assert gc.get_freeze_count() == 0
+    with calm(WORTH_ROWS - 1):
+        assert gc.get_freeze_count() == 0
