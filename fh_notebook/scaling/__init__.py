@@ -5,17 +5,20 @@
     start.py control.py      `fh.batch(ddf, ..., dask=client)`: checked, named, begun; what people do with it
     scaled.py lazy.py        `ScaledBatch`, and its tables as lazy Dask frames over Parquet
     book.py                  the notebook's book of partitions: what each asks for, and which part answers it
-    rounds.py tally.py       one start: partitions handed out, results kept, one count over all workers
+    rounds.py coming.py      one start: partitions handed out, and coming in, also when they were stopped
+    tally.py                 one count over all workers
     threads.py cluster.py    where partitions run: threads of this process, or the workers of a cluster
     spec.py                  what travels to a worker: never a key
-    permits.py checks.py     the notebook's side of one budget; whether a cluster can be used at all
+    permits.py announcing.py the notebook's side of one budget, and of one limit that changes
+    pacing.py checks.py      one learned limit over all workers; whether a cluster can be used at all
     survey.py partition.py   on a worker: what a partition asks for, and its calls, by ``batching/engine.py``
+    feeding.py calm.py       on a worker: what a partition leaves out that was done already, and a quiet collector
     merging.py places.py     what a part tells of its partition; where a partition keeps what it has
     host.py gate.py budget.py sharing.py handing.py   on a worker: its client, and one budget over all workers
     telling.py               events on their way from a worker to the notebook
     opening.py forgetting.py what a batch's name stands for, opened again; its files removed for good
     parts.py                 a partition's answers as Parquet, and read again
-    comparing.py sums.py     `fh.compare` over partitions: sufficient statistics, added up
+    comparing.py sums.py counted.py `fh.compare` over partitions: sufficient statistics, added up
 
 Rule of this room: a partition is a small batch of its own, by the same engine and ledger as on one machine, and Dask is
 imported inside of functions only. Whatever is merged into a part is paid for once.

@@ -23,6 +23,7 @@ import pandas as pd
 from fh_notebook import loop, settings
 from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.export_parquet import ensure_pyarrow
+from fh_notebook.batching.kept import check_name
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import Options, options_of
 from fh_notebook.batching.plan import NAME_DIGITS, Plan, check_options
@@ -89,6 +90,8 @@ def scaled(
         raise SettingsError(f"delivery={options.delivery!r} is for one machine: callbacks come to one; leave it out")
     target = known_deployment(client, deployment)
     arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
+    if name is not None and store is not None:
+        check_name(store.batch(name, client.workspace), arms)
     if dask is not None:
         Cluster(dask, client)  # checked before the rows are touched
     ddf, labelled = _as_dask(rows, dask)

@@ -249,6 +249,22 @@ def test_what_a_batch_over_partitions_cannot_show_is_told() -> None:
     assert counting.calls == 4
 
 
+def test_a_name_stands_for_the_deployments_it_was_begun_with() -> None:
+    """As on one machine: another deployment is refused before any call, with the cure."""
+    counting = Counting()
+
+    @counting.hive.workflow("whisper", variant="loud")
+    def whisper(text: str) -> str:
+        return text.lower()
+
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "june"}
+    rows = _parted(texts(4), 2)
+    fh.batch(rows, "shout", **asked)
+    with pytest.raises(fh.SettingsError, match=r"'june' is one of 'shout', not of 'whisper'; give another name="):
+        fh.batch(rows, "whisper", **asked)
+    assert fh.batch(rows, "shout", **asked).counts.calls == 0
+
+
 def test_nothing_of_a_partition_is_held_once_it_is_merged() -> None:
     """Also before the collector comes: a worker's memory is that of the partitions that it runs."""
     counting = Counting()
