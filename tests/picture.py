@@ -72,7 +72,7 @@ def _down_to(lab: Lab, last: Locator) -> FloatRect:
         "x": frame["x"],
         "y": frame["y"],
         "width": frame["width"],
-        "height": end["y"] + end["height"] + 12 - frame["y"],
+        "height": end["y"] + end["height"] + 3 - frame["y"],  # the next line begins right below
     }
 
 
