@@ -22,7 +22,7 @@ from typing import Any, Final
 from fh_notebook.cli import doctor_jupyter
 from fh_notebook.cli.doctor_jupyter import Said, version_of
 from fh_notebook.cli.helping import add_command
-from fh_notebook.cli.terminal import Style
+from fh_notebook.cli.terminal import Style, typed
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.html import printable
 from fh_notebook.values import MASK, redact
@@ -121,7 +121,10 @@ def _found(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findin
 
 def _line(finding: Finding, style: Style) -> str:
     level = finding.level.ljust(len(WARNING))
-    cure = f"\n{'':9}-> {finding.cure}" if finding.cure else ""
+    told = finding.cure
+    if told.startswith("pip "):  # not the system's, where this environment is not activated
+        told = typed("pip") + told.removeprefix("pip")
+    cure = f"\n{'':9}-> {told}" if told else ""
     shown = level if finding.level == OK else style.bold(level)
     return f"{shown}  {printable(redact(f'{finding.what}: {finding.detail}'))}{redact(cure)}"
 

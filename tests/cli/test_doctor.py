@@ -222,9 +222,9 @@ def test_a_missing_package_says_what_it_is_for(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", hide], cwd=tmp_path / "work", env=environment.for_process(tmp_path), capture_output=True, text=True, timeout=60)  # fmt: skip
     assert done.returncode == 1
     for words in (
-        r"problem +packages: missing: pandas\n +-> pip install pandas",
-        r"warning +ipykernel: not installed; for kernel\n +-> pip install ipykernel",
-        r"OK +xlsxwriter: not installed; for batch\.to_excel\n +-> pip install 'fh-notebook\[excel\]'",
+        r"problem +packages: missing: pandas\n +-> (?:\S*/)?pip install pandas",
+        r"warning +ipykernel: not installed; for kernel\n +-> (?:\S*/)?pip install ipykernel",
+        r"OK +xlsxwriter: not installed; for batch\.to_excel\n +-> (?:\S*/)?pip install 'fh-notebook\[excel\]'",
     ):
         assert re.search(f"^{words}", done.stdout, re.MULTILINE), done.stdout
     assert "\n1 problem and 1 warning.\n" in done.stdout
@@ -247,8 +247,11 @@ def _as_if(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
     ("version", "words"),
     [
         ("7.4.0", r"OK +kernel: ipykernel 7\.4\.0, IPython \S+: buttons are heard while a cell runs$"),
-        ("7.2.1", r"warning +kernel: .*a click may wait for the next one\n +-> pip install 'ipykernel>=7\.4'$"),
-        ("6.31.0", r"OK +kernel: .*buttons wait for the running cell; Stop always works\n +-> pip install"),
+        (
+            "7.2.1",
+            r"warning +kernel: .*a click may wait for the next one\n +-> (?:\S*/)?pip install 'ipykernel>=7\.4'$",
+        ),
+        ("6.31.0", r"OK +kernel: .*buttons wait for the running cell; Stop always works\n +-> (?:\S*/)?pip install"),
     ],
 )
 def test_what_the_kernels_buttons_can_do(
@@ -283,7 +286,9 @@ def test_widgets_that_no_page_can_show_are_a_warning(
     """The page's part is missing, or of another age; with the cure."""
     _as_if(monkeypatch, jupyterlab_widgets=version)
     told = _doctor(capsys)[1]
-    assert re.search(rf"^warning +widgets: .*{words}.*\n +-> pip install --force-reinstall", told, re.MULTILINE), told
+    assert re.search(
+        rf"^warning +widgets: .*{words}.*\n +-> (?:\S*/)?pip install --force-reinstall", told, re.MULTILINE
+    ), told
 
 
 def test_widgets_whose_files_jupyterlab_does_not_find_are_a_warning(
@@ -305,5 +310,5 @@ def test_the_other_event_loop_mode_is_told_where_it_would_break(
     fh.configure(loop=mode)  # type: ignore[arg-type]
     told = _doctor(capsys)[1]
     assert re.search(rf"^OK +event loop: {mode} \(", told, re.MULTILINE)
-    words = rf"^{level} +event loop: loop='nested' would be refused: .*\n +-> pip install nest_asyncio2"
+    words = rf"^{level} +event loop: loop='nested' would be refused: .*\n +-> (?:\S*/)?pip install nest_asyncio2"
     assert re.search(words, told, re.MULTILINE), told
