@@ -265,15 +265,21 @@ def test_a_name_stands_for_the_deployments_it_was_begun_with() -> None:
     assert fh.batch(rows, "shout", **asked).counts.calls == 0
 
 
+def _runs() -> int:
+    return sum(isinstance(thing, fh.Run) for thing in gc.get_objects())
+
+
 def test_nothing_of_a_partition_is_held_once_it_is_merged() -> None:
     """Also before the collector comes: a worker's memory is that of the partitions that it runs."""
     counting = Counting()
+    gc.collect()
+    before = _runs()
     gc.disable()
     try:
         batch = fh.batch(
             _parted(texts(300), 3), "shout", variants="loud", client=counting.hive.client(), progress=False
         )
-        held = sum(isinstance(thing, fh.Run) for thing in gc.get_objects())
+        held = _runs() - before
     finally:
         gc.enable()
     assert batch.counts.done == 300
