@@ -17,7 +17,9 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_mapping
 
 pytestmark = pytest.mark.long
-MANY = settings(max_examples=5_000, deadline=None)
+MANY = settings(
+    max_examples=2_000, deadline=None
+)  # `tests/security/test_fuzz.py` asks the same readers, with other values each time
 
 PIECES = st.sampled_from(
     [
