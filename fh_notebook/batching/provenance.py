@@ -76,7 +76,7 @@ def provenance(
 
     Examples
     --------
-    >>> from fh_notebook.contract.models import Deployment
+    >>> from fh_notebook.contract.deployment import Deployment
     >>> about = provenance(Deployment("triage", variants=["a"]), variants="a", batch="triage-1")
     >>> about["deployments"], about["variants"], about["batch"], sorted(about["schema_sha256"])
     (['triage'], ['a'], 'triage-1', ['triage'])

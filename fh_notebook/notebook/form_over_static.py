@@ -28,7 +28,7 @@ def said_of(mapping: RowMapping, name: str) -> str:
 
     Examples
     --------
-    >>> from fh_notebook.contract.models import Deployment
+    >>> from fh_notebook.contract.deployment import Deployment
     >>> mapping = RowMapping(Deployment("d"), [{"a": 1}], {"b": "calm"})
     >>> said_of(mapping, "a"), said_of(mapping, "b")
     ("column 'a'", "'calm' in every row")
