@@ -67,6 +67,7 @@ class Cluster:
         """Look at every partition, on the workers."""
         import dask
 
+        await asyncio.to_thread(self._dask.register_plugin, key_receiver())
         asked = [dask.delayed(_survey, pure=False)(p, spec, n) for n, p in enumerate(partitions)]
         try:
             futures = self._dask.compute(asked)

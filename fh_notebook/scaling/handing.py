@@ -7,6 +7,8 @@ It goes over the cluster's own connections, so those should be TLS.
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +22,7 @@ from fh_notebook.values import MASK, Secret
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["CUT", "OP", "Handed", "client_of", "hand_over", "key_receiver"]
+__all__ = ["CUT", "OP", "Handed", "client_of", "hand_over", "key_receiver", "leave_stops_to_the_notebook"]
 
 OP: Final = "fh_notebook_key"
 """The name of the message."""
@@ -63,7 +65,7 @@ def receive(workspace: str, handed: Handed) -> str:
 
 
 def key_receiver() -> Any:
-    """Return the worker's plugin that takes in keys, and limits. It has no key: the scheduler keeps it."""
+    """Return the worker's plugin that takes in keys, limits and stops. It has no key: the scheduler keeps it."""
     from distributed import WorkerPlugin
 
     class KeyReceiver(WorkerPlugin):  # type: ignore[misc,unused-ignore]
@@ -75,8 +77,20 @@ def key_receiver() -> Any:
 
             worker.handlers[handing.OP] = handing.receive
             worker.handlers[handing.CUT] = host.cut
+            handing.leave_stops_to_the_notebook()
 
     return KeyReceiver()
+
+
+def leave_stops_to_the_notebook() -> None:
+    """Ignore SIGINT in a process that a nanny has started: the notebook itself tells workers when to stop.
+
+    Jupyter's Stop, and Ctrl+C in a terminal, go to the whole process group: the workers of a ``LocalCluster`` would die
+    of it at once, with the calls that they have out, and the cluster with them.
+    """
+    started_by_a_nanny = multiprocessing.parent_process() is not None
+    if started_by_a_nanny and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def hand_over(client: Any, worker: str, workspace: str, key: Secret) -> None:

@@ -174,13 +174,18 @@ def test_pause_cancel_and_interrupt_reach_every_worker(tmp_path: Path) -> None:
         assert counting.calls == calls
 
 
-def test_an_interrupted_cell_ends_with_what_is_finished(tmp_path: Path) -> None:
-    """Ctrl+C in the waiting cell: it ends without an error, the workers stop, the rest is pending."""
+@pytest.mark.parametrize("whom", ["this process", "its group"])
+def test_an_interrupted_cell_ends_with_what_is_finished(tmp_path: Path, whom: str) -> None:
+    """Ctrl+C in the waiting cell: it ends without an error, the workers stop, the rest is pending; also where the
+    processes of a LocalCluster hear it themselves, as at Jupyter's Stop and in a terminal."""
     counting = Counting(takes_s=0.05)
     with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        processes = client.run(os.getpid).values() if whom == "its group" else ()
 
         def interrupt() -> None:
             until(lambda: counting.calls >= 20)
+            for process in processes:
+                os.kill(process, signal.SIGINT)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
         threading.Thread(target=interrupt, daemon=True).start()
