@@ -21,11 +21,11 @@ import pandas as pd
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing.figures import figure
 from fh_notebook.comparing.kappa import Kappa, cohen, fleiss, table_of
 from fh_notebook.comparing.rating_items import Item
 from fh_notebook.comparing.rating_kinds import TIE, Kind
 from fh_notebook.comparing.ratings import Standing
-from fh_notebook.comparing.view import figure
 from fh_notebook.store.ratings import RatingLine
 
 __all__ = ["PEOPLE", "Agreement", "Preferences", "between_people", "majority", "preferences_of_scores", "with_scorer"]

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.diff_row import Answer, RowDiff, versus
-from fh_notebook.comparing.hiding import Masks
+from fh_notebook.comparing.hiding import Masks, row_columns
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["answer_of", "diff_of", "masked", "row_columns"]
+__all__ = ["answer_of", "diff_of", "masked"]
 
 MISSING: Final = "missing"
 """The status of a variant that has no run on a row, not even a planned one."""
@@ -97,14 +96,6 @@ def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Answe
         seconds=float(line["seconds"]),
         answers=len(own),
     )
-
-
-def row_columns(cmp: Comparison) -> list[str]:
-    """Return the columns that are the user's own, without those whose values must not be shown."""
-    own = (cmp.pair_on, cmp.scorer, EXPECTED, *RESERVED)
-    names = [name for name in cmp._taken.names if name not in own and not name.startswith("out.")]
-    hidden = cmp._taken.secret().columns if names else frozenset()
-    return [name for name in names if name not in hidden]
 
 
 def masked(answer: Answer, row: Any, masks: Masks) -> Answer:

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.batching.frames import RESERVED
+from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scoring_source import Observation, is_source
 from fh_notebook.values import MASK, redact
 
-__all__ = ["Hidden", "Masks", "hidden_of"]
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["Hidden", "Masks", "hidden_of", "row_columns"]
 
 SHORTEST: Final = 4
 """A password of fewer letters would mask half of every text."""
@@ -139,3 +144,11 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
     elif value is not None and not isinstance(value, bool) and len(text := str(value)) >= SHORTEST:
         yield text
+
+
+def row_columns(cmp: Comparison) -> list[str]:
+    """Return the columns that are the user's own, without those whose values must not be shown."""
+    own = (cmp.pair_on, cmp.scorer, EXPECTED, *RESERVED)
+    names = [name for name in cmp._taken.names if name not in own and not name.startswith("out.")]
+    hidden = cmp._taken.secret().columns if names else frozenset()
+    return [name for name in names if name not in hidden]

@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 
+from fh_notebook.comparing.figures import figure, seconds
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
 from fh_notebook.comparing.plots import MOST_PAIRS, OF_PAIR_SHOWN, Facts, named
 from fh_notebook.comparing.verdict import p_text
-from fh_notebook.comparing.view import figure, seconds
 
 __all__ = ["PANELS"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.figures import figure
 from fh_notebook.comparing.rating_kinds import Kind
-from fh_notebook.comparing.view import figure
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:

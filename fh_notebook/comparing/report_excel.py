@@ -16,8 +16,9 @@ import pandas as pd
 from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, without_markup
 from fh_notebook.batching.export_file import replacing
 from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care
+from fh_notebook.comparing.hiding import row_columns
 from fh_notebook.comparing.pairs import pairs_table
-from fh_notebook.comparing.report_rows import input_names, provenance_of, report_rows, settings_of
+from fh_notebook.comparing.report_rows import provenance_of, report_rows, settings_of
 from fh_notebook.errors import SettingsError
 from fh_notebook.values import redact
 
@@ -80,7 +81,7 @@ def _cells(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
 
 
 def _rows(cmp: Comparison) -> tuple[list[str], list[list[Any]]]:
-    inputs = input_names(cmp)
+    inputs = row_columns(cmp)
     parts = ("output", *(("score",) if cmp.scorer else ()), "seconds", "status", "error")
     head = [cmp.pair_on, *inputs, "expected_output", "differ"]
     head += [f"{variant}.{part}" for variant in cmp.variants for part in parts]

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing import view
-from fh_notebook.comparing.report_rows import input_names, provenance_of, report_rows, settings_of
+from fh_notebook.comparing.figures import figure
+from fh_notebook.comparing.hiding import row_columns
+from fh_notebook.comparing.report_rows import provenance_of, report_rows, settings_of
 from fh_notebook.values import redact
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def _data(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> str:
     value = {
         "pairOn": cmp.pair_on,
         "variants": [redact(variant) for variant in cmp.variants],
-        "inputs": input_names(cmp),
+        "inputs": row_columns(cmp),
         "expected": any(row["expected"] is not None for row in rows),
         "scored": bool(cmp.scorer),
         "yesNo": cmp._grid.yes_no,
@@ -140,7 +142,7 @@ def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html
         return html.join([])
     low, high = (low, high) if low == low else (mean, mean)
     left, middle, right = (min(max(100 * (x - begin) / (end - begin), 0.0), 100.0) for x in (low, mean, high))
-    told = f"{view.figure(mean)}, from {view.figure(low)} to {view.figure(high)}"
+    told = f"{figure(mean)}, from {figure(low)} to {figure(high)}"
     parts = [  # the scale, the interval, the mean
         html.el("rect", x=0, y=14, width=100, height=1, fill="currentColor"),
         html.el("rect", x=f"{left:.1f}", y=5, width=f"{right - left:.1f}", height=6, fill="currentColor", opacity=0.35),
@@ -178,7 +180,7 @@ def _select(name: str, choices: Mapping[str, str], label: str) -> html.Html:
 
 def _table(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> html.Html:
     """Return the first rows: what is there before the script takes over, or where there is none."""
-    inputs, expected = input_names(cmp), any(row["expected"] is not None for row in rows)
+    inputs, expected = row_columns(cmp), any(row["expected"] is not None for row in rows)
     head = [
         html.el("th", cmp.pair_on, cls="key", scope="col"),
         *([html.el("th", "inputs", scope="col")] if inputs else []),
@@ -203,7 +205,7 @@ def _said(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "not there"
     said = run.get("output") or run.get("error") or run["status"]
-    return f"{said}\n{view.figure(run['score'])}" if "score" in run else str(said)
+    return f"{said}\n{figure(run['score'])}" if "score" in run else str(said)
 
 
 def _list(told: Mapping[str, str]) -> html.Html:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing import view
+from fh_notebook.comparing.figures import figure, score_text
 from fh_notebook.comparing.pairs import pairs_table
 from fh_notebook.comparing.report_rows import provenance_of, settings_of
+from fh_notebook.comparing.view_rows import differing
 from fh_notebook.values import redact
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def escaped(value: Any, limit: int = CELL) -> str:
 
 def markdown(cmp: Comparison) -> str:
     """Return the whole report."""
-    about, table = view.differing(cmp, ROWS)
+    about, table = differing(cmp, ROWS)
     masked = cmp._taken.secret().masked
     parts = [
         f"# Comparison of {escaped(view.title(cmp), 300)}",
@@ -116,11 +118,11 @@ def _masked(value: Any, mask: Callable[[str], str]) -> str:
 def _answer(cmp: Comparison, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
     said = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
-    return f"{said} ({view.score_text(score, cmp._grid.yes_no)})" if score == score else said
+    return f"{said} ({score_text(score, cmp._grid.yes_no)})" if score == score else said
 
 
 def _figure(value: float) -> str:
-    return view.figure(value)
+    return figure(value)
 
 
 def _listed(told: Mapping[str, str]) -> str:

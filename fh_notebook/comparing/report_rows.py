@@ -17,9 +17,8 @@ import numpy as np
 
 from fh_notebook import html, settings
 from fh_notebook.batching.cells import is_missing, plain
-from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.plan import counted
-from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.hiding import row_columns
 from fh_notebook.comparing.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.paired import FLIPS
 from fh_notebook.comparing.pairs import ALPHA
@@ -29,7 +28,7 @@ from fh_notebook.version import __version__
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["input_names", "provenance_of", "report_rows", "settings_of", "text_of"]
+__all__ = ["provenance_of", "report_rows", "settings_of", "text_of"]
 
 CELL_CAP: Final = 20_000
 """Characters of one text in a page; ten thousand rows of such would not open, but most are short."""
@@ -44,20 +43,14 @@ def text_of(value: Any, mask: Callable[[str], str] = redact) -> str | None:
     return html.printable(html.clip(mask(value), CELL_CAP))
 
 
-def input_names(cmp: Comparison) -> list[str]:
-    """Return the columns of the rows that a report shows: the source's own, without those of passwords."""
-    hidden = {*RESERVED, EXPECTED, cmp.pair_on, cmp.scorer, *cmp._taken.secret().columns}
-    return [name for name in cmp._taken.names if name not in hidden and not name.startswith("out.")]
-
-
 def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
     """Yield one row after another.
 
-    ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, as :func:`input_names`), ``differ`` and ``runs``:
-    of every variant ``output, score, seconds, error, status,
-    repeats``. Of repeats: the first output, the means of scores and seconds.
+    ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, of
+    :func:`~fh_notebook.comparing.hiding.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
+    seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
     """
-    names = input_names(cmp)
+    names = row_columns(cmp)
     columns = [column.tolist() for name in names if (column := cmp._taken.column(name)) is not None]
     lines = cmp._frame.reset_index(drop=True)
     first: dict[Any, int] = {}

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from fh_notebook import html
 from fh_notebook.batching.plan import counted, money
-from fh_notebook.batching.wording import frame_text, one_line
+from fh_notebook.batching.wording import frame_text
+from fh_notebook.comparing.figures import figure, seconds
 from fh_notebook.comparing.pairs import pairs_table
-from fh_notebook.comparing.tables import incomplete_rows
 from fh_notebook.comparing.verdict import p_text
+from fh_notebook.comparing.view_rows import differing, rows_html
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
 __all__ = [
     "STYLE",
-    "differing",
-    "figure",
     "html_of",
     "pairs_html",
     "range_bar",
@@ -34,9 +33,6 @@ __all__ = [
     "words",
 ]
 
-ROWS_SHOWN: Final = 10
-OUTPUT_SHOWN: Final = 200
-"""Characters of an output beside the others."""
 
 # Beside html.STYLE. A bar says no more than the two numbers beside it, so it needs no colour of its own. A scroll bar
 # that a style draws stays where the system would hide its own.
@@ -182,27 +178,6 @@ def range_bar(mean: float, low: float, high: float, begin: float, end: float) ->
     )
 
 
-def figure(value: float) -> str:
-    """Return a score as it is read: three digits, missing as nothing.
-
-    Examples
-    --------
-    >>> figure(0.7512), figure(float("nan")), figure(123.456), figure(1.0)
-    ('0.751', '', '123', '1.000')
-    """
-    if value != value:
-        return ""
-    size = abs(value)
-    if size >= 1e6 or 0 < size < 0.0005:
-        return f"{value:.3g}"
-    return f"{value:,.3f}" if size < 10 else f"{value:,.1f}" if size < 100 else f"{value:,.0f}"
-
-
-def seconds(value: float) -> str:
-    """Return seconds as they are read."""
-    return "" if value != value else f"{value:.3f}" if value < 1 else f"{value:.1f}"
-
-
 # --- the pairs
 
 
@@ -235,63 +210,3 @@ TESTS: Final = {
 
 def _p(value: float) -> str:
     return "" if value != value else p_text(value).removeprefix("p ").removeprefix("= ")
-
-
-# --- the rows
-
-
-def differing(cmp: Comparison, most: int = ROWS_SHOWN) -> tuple[str, pd.DataFrame]:
-    """Return a sentence on how many rows differ, and the lines of those that differ most."""
-    if len(cmp.variants) < 2:
-        return "", pd.DataFrame()
-    by: Literal["score", "output"] = "score" if cmp.scorer else "output"
-    if by == "score":
-        found, pairs = len(cmp._differing), cmp._differing[:most]
-        rows = cmp._rows(pairs)
-        places = {pair: place for place, pair in enumerate(pairs)}
-        table = rows.iloc[sorted(range(len(rows)), key=lambda i: places[rows[cmp.pair_on].iloc[i]])]
-    else:
-        whole = cmp.disagreements(by="output")
-        found, table = len(whole), whole.head(most)
-    left = incomplete_rows(cmp._frame, cmp.variants, by)
-    lacking = f"; on {counted(left, 'row')} a variant has no {by if cmp.scorer else 'answer'}" if left else ""
-    shown = len(table)
-    cut = f"; the {shown} that differ most:" if by == "score" else f"; the first {shown}:"
-    first = "." if not shown else ":" if shown == found else cut
-    return f"The variants differ on {counted(found, 'row')}{lacking}{first}", table.reset_index(drop=True)
-
-
-def rows_html(cmp: Comparison, table: pd.DataFrame) -> html.Html:
-    """Return rows with the variants beside each other, the score under each output."""
-    expected = "expected_output" in table
-    head = [cmp.pair_on, *(["expected"] if expected else []), *cmp.variants]
-    lines = []
-    for line in table.to_dict("records"):
-        cells: list[Any] = [one_line(line[cmp.pair_on], 40)]
-        cells += [_said(line["expected_output"])] if expected else []
-        cells += [_answer(cmp, line, variant) for variant in cmp.variants]
-        lines.append(cells)
-    return html.table(head, lines, cls="fh-table fh-cells")
-
-
-def _answer(cmp: Comparison, line: dict[Any, Any], variant: str) -> html.Html:
-    output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
-    said = _said(output) or ("no answer" if score != score else "")
-    parts = [
-        html.el("span", said, cls="" if output is not None else "fh-dim"),
-        html.el("span", score_text(score, cmp._grid.yes_no), cls="fh-score"),
-    ]
-    return html.join(parts, " ")  # apart also on GitHub, which takes all style away
-
-
-def score_text(score: float, yes_no: bool) -> str:
-    """Return a score under an output: right and wrong as marks that need no colour."""
-    if score != score:
-        return "no score"
-    if yes_no and score in (0.0, 1.0):
-        return "✓ 1" if score else "✗ 0"
-    return figure(score)
-
-
-def _said(value: Any) -> str:
-    return "" if value is None or value != value else one_line(value, OUTPUT_SHOWN)

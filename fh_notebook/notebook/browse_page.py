@@ -17,7 +17,7 @@ from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.diff_changes import pieces_of
 from fh_notebook.comparing.diff_row import STATES, Answer, Versus, versus
 from fh_notebook.comparing.diff_show import EMPTY, SIGNS, spelt
-from fh_notebook.comparing.view import score_text
+from fh_notebook.comparing.figures import score_text
 from fh_notebook.notebook import browse_table
 from fh_notebook.notebook.browse_find import Finder
 from fh_notebook.notebook.browse_table import Table

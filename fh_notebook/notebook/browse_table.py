@@ -15,9 +15,9 @@ import pandas as pd
 
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.diff import pretty
-from fh_notebook.comparing.diff_of import masked, row_columns
+from fh_notebook.comparing.diff_of import masked
 from fh_notebook.comparing.diff_row import Answer
-from fh_notebook.comparing.hiding import Masks
+from fh_notebook.comparing.hiding import Masks, row_columns
 from fh_notebook.contract.canonical import canonical_json
 
 if TYPE_CHECKING:

@@ -53,6 +53,23 @@ def batch() -> fh.Batch:
     return fh.batch(ROWS, "label", client=_hive().client(), progress=False)
 
 
+def test_what_was_asked_stands_before_what_was_said(batch: fh.Batch) -> None:
+    """A row's number says nothing to a person: its first two Start variables do, or the columns of a table."""
+    cmp = fh.compare(batch)
+    assert "row  text  expected_output  first.output" in repr(cmp)
+    assert "0    a b   a                a" in repr(cmp)
+    assert '>row</th><th scope="col">text</th><th scope="col">expected</th>' in cmp._repr_html_()
+    assert "<td>0</td><td>a b</td><td>a</td>" in cmp._repr_html_()
+    assert "text" not in cmp.disagreements()
+    lines = [
+        {"row": 7, "variant": v, "output": v, "metadata.team": "x", "asked": "<i>why", "of": "whom", "third": 3}
+        for v in ("a", "b")
+    ]
+    table = fh.compare(pd.DataFrame(lines))
+    assert repr(table).splitlines()[-2:] == ["row  asked   of    a.output  b.output", "7    <i>why  whom  a         b"]
+    assert "<td>7</td><td>&lt;i&gt;why</td><td>whom</td>" in table._repr_html_()
+
+
 def test_a_batch_with_expected_outputs_is_scored_by_them(batch: fh.Batch) -> None:
     """Without `score`: a line a variant, failed runs and missing scores counted beside it, never as zeros."""
     cmp = fh.compare(batch)

@@ -12,7 +12,7 @@ from fh_notebook.local.hive import LocalHive
 
 
 @pytest.fixture
-def cmp() -> fh.Comparison:
+def batch() -> fh.Batch:
     """Three rows, each with a password of its own, which answers, objects and errors repeat."""
     hive = LocalHive()
     fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
@@ -29,6 +29,12 @@ def cmp() -> fh.Comparison:
     rows = [{**row, "expected_output": row["token"]} for row in rows]
     batch = fh.batch(rows, deployment, client=hive.client(), progress=False)
     assert "hunter0secret" in batch.frame["output"].iloc[0]
+    return batch
+
+
+@pytest.fixture
+def cmp(batch: fh.Batch) -> fh.Comparison:
+    """How they compare by what was expected."""
     return fh.compare(batch)
 
 
@@ -38,6 +44,15 @@ def test_a_difference_masks_a_password(cmp: fh.Comparison, row: int) -> None:
     diff = cmp.diff(row)
     said = f"{diff}{diff._repr_html_()}{diff.frame.to_dict()}{diff.parts!r}"
     assert "for ***" in said
+    assert "hunter" not in said
+
+
+def test_a_comparison_masks_a_password(batch: fh.Batch) -> None:
+    """In the rows on which variants differ: in outputs, and the column of the password is not there."""
+    cmp = fh.compare(batch, score=lambda output: len(str(output)))
+    said = f"{cmp}{cmp._repr_html_()}"
+    assert "for ***" in said
+    assert "token" not in said
     assert "hunter" not in said
 
 
