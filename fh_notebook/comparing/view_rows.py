@@ -1,0 +1,115 @@
+"""The rows on which the variants of a comparison differ: what was asked, what was expected, what each said.
+
+Rule of this file: what stands here is masked as everything that is shown row by row, escaped and cut; all of it is in
+`Comparison.browse`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook import html
+from fh_notebook.batching.cells import is_missing
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing.figures import score_text
+from fh_notebook.comparing.hiding import row_columns
+from fh_notebook.comparing.tables import incomplete_rows
+from fh_notebook.values import MASK
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["differing", "rows_html"]
+
+ROWS_SHOWN: Final = 10
+OUTPUT_SHOWN: Final = 200
+"""Characters of an output beside the others."""
+INPUTS_SHOWN: Final = 2
+"""So many of what a row asked stand before what was said; the rest is in `Comparison.browse`."""
+
+
+def differing(cmp: Comparison, most: int = ROWS_SHOWN) -> tuple[str, pd.DataFrame]:
+    """Return a sentence on how many rows differ, and the lines of those that differ most."""
+    if len(cmp.variants) < 2:
+        return "", pd.DataFrame()
+    by: Literal["score", "output"] = "score" if cmp.scorer else "output"
+    if by == "score":
+        found, pairs = len(cmp._differing), cmp._differing[:most]
+        rows = cmp._rows(pairs)
+        places = {pair: place for place, pair in enumerate(pairs)}
+        table = rows.iloc[sorted(range(len(rows)), key=lambda i: places[rows[cmp.pair_on].iloc[i]])]
+    else:
+        whole = cmp.disagreements(by="output")
+        found, table = len(whole), whole.head(most)
+    left = incomplete_rows(cmp._frame, cmp.variants, by)
+    lacking = f"; on {counted(left, 'row')} a variant has no {by if cmp.scorer else 'answer'}" if left else ""
+    shown = len(table)
+    cut = f"; the {shown} that differ most:" if by == "score" else f"; the first {shown}:"
+    first = "." if not shown else ":" if shown == found else cut
+    sentence = f"The variants differ on {counted(found, 'row')}{lacking}{first}"
+    return sentence, _as_shown(cmp, table.reset_index(drop=True))
+
+
+def _asked(cmp: Comparison) -> list[str]:
+    """Return the columns that say what a row asked: Start variables before other columns."""
+    names = row_columns(cmp) if len(cmp.variants) > 1 else []
+    return [n for n in names if n.startswith("in.")] or [n for n in names if not n.startswith("metadata.")]
+
+
+def _as_shown(cmp: Comparison, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines with what was asked behind what pairs them, and all of it masked."""
+    table.attrs["asked"] = []
+    if table.empty:
+        return table
+    rows = table[cmp.pair_on].tolist()
+    masks = cmp._taken.secret().masks()
+    said = [f"{variant}.output" for variant in cmp.variants]
+    for name in (*said, *(["expected_output"] if "expected_output" in table else [])):
+        table[name] = pd.Series(masks.many(rows, table[name].tolist()), dtype=object, index=table.index)
+    places: dict[Any, int] = {}
+    pairs = cmp._frame["pair"]
+    for place in np.flatnonzero(pairs.isin(rows)).tolist():
+        places.setdefault(pairs.iat[place], place)
+    asked: list[str] = []
+    for name in _asked(cmp):
+        if len(asked) == INPUTS_SHOWN:
+            break
+        head = name.removeprefix("in.")
+        cells = masks.many(rows, cmp._taken.cells(name, [places[row] for row in rows]))
+        if head not in table and set(map(str, cells)) != {MASK}:
+            table.insert(1 + len(asked), head, pd.Series(cells, dtype=object, index=table.index))
+            asked.append(head)
+    table.attrs["asked"] = asked
+    return table
+
+
+def rows_html(cmp: Comparison, table: pd.DataFrame) -> html.Html:
+    """Return rows with the variants beside each other, the score under each output."""
+    expected = "expected_output" in table
+    asked = table.attrs["asked"]
+    head = [cmp.pair_on, *asked, *(["expected"] if expected else []), *cmp.variants]
+    lines = []
+    for line in table.to_dict("records"):
+        cells: list[Any] = [one_line(line[cmp.pair_on], 40), *(_said(line[name]) for name in asked)]
+        cells += [_said(line["expected_output"])] if expected else []
+        cells += [_answer(cmp, line, variant) for variant in cmp.variants]
+        lines.append(cells)
+    return html.table(head, lines, cls="fh-table fh-cells")
+
+
+def _answer(cmp: Comparison, line: dict[Any, Any], variant: str) -> html.Html:
+    output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
+    said = _said(output) or ("no answer" if score != score else "")
+    parts = [
+        html.el("span", said, cls="" if output is not None else "fh-dim"),
+        html.el("span", score_text(score, cmp._grid.yes_no), cls="fh-score"),
+    ]
+    return html.join(parts, " ")  # apart also on GitHub, which takes all style away
+
+
+def _said(value: Any) -> str:
+    return "" if is_missing(value) else one_line(value, OUTPUT_SHOWN)
