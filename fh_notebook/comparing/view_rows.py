@@ -28,6 +28,8 @@ __all__ = ["differing", "rows_html"]
 ROWS_SHOWN: Final = 10
 OUTPUT_SHOWN: Final = 200
 """Characters of an output beside the others."""
+ASKED_SHOWN: Final = 120
+"""Characters of what was asked: enough to know the row again, and little where it is narrow."""
 INPUTS_SHOWN: Final = 2
 """So many of what a row asked stand before what was said; the rest is in `Comparison.browse`."""
 
@@ -94,7 +96,7 @@ def rows_html(cmp: Comparison, table: pd.DataFrame) -> html.Html:
     head = [cmp.pair_on, *asked, *(["expected"] if expected else []), *cmp.variants]
     lines = []
     for line in table.to_dict("records"):
-        cells: list[Any] = [one_line(line[cmp.pair_on], 40), *(_said(line[name]) for name in asked)]
+        cells: list[Any] = [one_line(line[cmp.pair_on], 40), *(_said(line[name], ASKED_SHOWN) for name in asked)]
         cells += [_said(line["expected_output"])] if expected else []
         cells += [_answer(cmp, line, variant) for variant in cmp.variants]
         lines.append(cells)
@@ -111,5 +113,5 @@ def _answer(cmp: Comparison, line: dict[Any, Any], variant: str) -> html.Html:
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away
 
 
-def _said(value: Any) -> str:
-    return "" if is_missing(value) else one_line(value, OUTPUT_SHOWN)
+def _said(value: Any, limit: int = OUTPUT_SHOWN) -> str:
+    return "" if is_missing(value) else one_line(value, limit)
