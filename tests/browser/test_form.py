@@ -317,7 +317,6 @@ def test_no_secret_is_saved_with_the_widgets(lab: Lab, hive: FormHive) -> None:
         assert secret not in saved
 
 
-@pytest.mark.long
 def test_nbconverts_page_shows_the_last_state_offline(lab: Lab) -> None:
     """What was saved is read without a kernel, a network or a script: what was typed and what came, once."""
     from nbconvert import HTMLExporter

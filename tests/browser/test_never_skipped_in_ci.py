@@ -21,7 +21,7 @@ def test_without_chromium_browser_tests_are_skipped_at_home_and_fail_in_ci(
     harness = Path(__file__).with_name("test_lab_harness.py")
     nowhere = {"PATH": str(tmp_path), "FH_CHROMIUM": "", "CI": ci}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", "-q", str(harness)],
+        [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", "-q", "-m", "", str(harness)],
         env={**os.environ, **nowhere}, cwd=harness.parents[2], capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert (done.returncode, summary in done.stdout) == (code, True), done.stdout + done.stderr
