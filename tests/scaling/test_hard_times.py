@@ -221,7 +221,8 @@ def test_a_scheduler_that_goes_is_told_and_the_batch_goes_on(tmp_path: Path) -> 
             again = fh.batch(texts(400), "shout", **asked, dask=client, max_concurrency=4)
             assert set(counting.ran.values()) == {1}
             assert again.counts.done + again.counts.unknown == 400
-            assert again.counts.unknown <= 4
+            # What was out. The scheduler begins anew with all places free, and workers that are about to go may take some.
+            assert again.counts.unknown <= counting.most <= 2 * 4
         with pytest.raises(fh.SettingsError, match="closed"):
             batch.resume()
 
