@@ -79,19 +79,18 @@ class Masks:
         ['late', {'key': 'fhk_***'}, None]
         """
         found = list(values)
-        texts = [at for at, value in enumerate(found) if type(value) is str]
-        if self._values or len(texts) < len(found):
+        texts_only = set(map(type, found)) <= {str}
+        if self._values or not texts_only:
             for at, value in enumerate(found):
                 if type(value) is not str:
                     found[at] = None if value is None else self.value(pairs[at], value)
                 elif hidden := self._of(pairs[at]):
                     found[at] = _without(value, hidden)
-        for begin in range(0, len(texts), AT_ONCE):
-            places = texts[begin : begin + AT_ONCE]
-            whole = "\n".join([found[at] for at in places])
+        for begin in range(0, len(found), AT_ONCE):
+            part = found[begin : begin + AT_ONCE]
+            whole = "\n".join(part if texts_only else [value for value in part if type(value) is str])
             if redact(whole) != whole:
-                for at in places:
-                    found[at] = redact(found[at])
+                found[begin : begin + AT_ONCE] = [redact(own) if type(own) is str else own for own in part]
         return found
 
     def _of(self, pair: Any) -> frozenset[str]:

@@ -27,7 +27,7 @@ from fh_notebook.notebook.browse_find import Finder, after, stepped
 from fh_notebook.notebook.browse_live import Live
 from fh_notebook.notebook.browse_page import head_of, page_of
 from fh_notebook.notebook.browse_static import page_html, page_text
-from fh_notebook.notebook.browse_table import Table
+from fh_notebook.notebook.browse_table import Table, table_of
 from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked
 from fh_notebook.notebook.cancel import has_person, hear_clicks
 from fh_notebook.notebook.form_display import is_closed
@@ -71,7 +71,7 @@ class Browser:
     def __init__(self, cmp: Comparison, *, columns: Sequence[str] | None = None, page_size: int = 25) -> None:
         self._lock = threading.RLock()
         self._cmp = cmp
-        self._finder = Finder(Table(cmp))
+        self._finder = Finder(table_of(cmp))
         table = self._finder.table
         for name in columns or ():
             if name not in table.columns:
@@ -216,7 +216,7 @@ class Browser:
         """Show what a batch has answered meanwhile, on the background loop's thread."""
         with self._lock:
             self._cmp = cmp
-            self._finder = Finder(Table(cmp))
+            self._finder = Finder(table_of(cmp))
             self._refresh()
 
     def _tell(self, trouble: str) -> None:

@@ -34,8 +34,9 @@ class Finder:
     def order(self, view: View) -> Any:
         """Return the rows that `view` shows, by their places in the plan, in the order in which it shows them."""
         if self._last is None or self._last[0] != view.found_by:
-            places = np.flatnonzero(self._wanted(view))
-            self._last = (view.found_by, self._sorted(places, view))
+            with self.table.making:
+                places = np.flatnonzero(self._wanted(view))
+                self._last = (view.found_by, self._sorted(places, view))
         return self._last[1]
 
     def _wanted(self, view: View) -> Any:

@@ -1,14 +1,17 @@
 """What a browser of rows knows of a comparison: rows x variants as arrays. Pure: no widget, no thread.
 
 Rule of this file: what the first page needs is made at once, in a fraction of a second for 400,000 runs; what only a
-filter needs is made when it is first asked for.
+filter needs is made when it is first asked for, or before, by :meth:`Table.warm`: once, whoever is first. All browsers
+of one comparison look at one table.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
@@ -23,7 +26,7 @@ from fh_notebook.contract.canonical import canonical_json
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["Table", "said"]
+__all__ = ["Table", "said", "table_of"]
 
 MISSING: Final = "missing"
 """The status of a variant that has no run on a row, not even a planned one."""
@@ -31,6 +34,19 @@ FOLDED: Final = 100_000_000
 """Characters of all outputs that are kept a second time, in one case, so that a search takes a tenth of the time."""
 SEARCHED: Final = 1_000_000
 """Characters of one JSON output that are searched."""
+
+_TABLES: Final = WeakValueDictionary[int, "Table"]()
+"""By the identity of its comparison, which a table holds: the number is nobody else's while the table lives."""
+_FINDING: Final = threading.Lock()
+
+
+def table_of(cmp: Comparison) -> Table:
+    """Return the table of a comparison: one, however many browsers look at it."""
+    with _FINDING:
+        found = _TABLES.get(id(cmp))
+        if found is None:
+            found = _TABLES[id(cmp)] = Table(cmp)
+        return found
 
 
 class Table:
@@ -45,6 +61,7 @@ class Table:
     def __init__(self, cmp: Comparison) -> None:
         lines = cmp._frame
         self._cmp = cmp
+        self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
         self.variants = list(cmp.variants)
         self.pair_on, self.scorer, self.lower = cmp.pair_on, cmp.scorer, cmp._lower
         row_of, labels = pd.factorize(lines["pair"])
@@ -128,10 +145,12 @@ class Table:
     # --- of all rows, made when they are first needed
 
     def warm(self) -> None:
-        """Make what a first search and the filters need, unless that is very much."""
-        if sum(len(said) if type(said) is str else 1_000 for said in self.output if said is not None) <= FOLDED:
-            self.rows_with("\n\n")
-            _ = (self.different, self.winners, self.apart)
+        """Make what a first search and the filters need, unless that is very much; who asks meanwhile goes between."""
+        if sum(len(said) if type(said) is str else 1_000 for said in self.output if said is not None) > FOLDED:
+            return
+        for make in (lambda: self.rows_with("\n\n"), lambda: self.different, lambda: (self.winners, self.apart)):
+            with self.making:
+                make()
 
     @cached_property
     def columns(self) -> list[str]:

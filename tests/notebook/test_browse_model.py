@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pandas as pd
@@ -16,7 +20,7 @@ import fh_notebook as fh
 from fh_notebook.notebook.browse_find import Finder, stepped
 from fh_notebook.notebook.browse_page import head_of, page_of
 from fh_notebook.notebook.browse_static import page_html, page_text
-from fh_notebook.notebook.browse_table import Table
+from fh_notebook.notebook.browse_table import Table, table_of
 from fh_notebook.notebook.browse_view import View, checked, heard
 from tests.notebook.browse_frames import small
 from tests.notebook.hostile import OUTPUTS, dangers
@@ -246,3 +250,39 @@ def test_what_a_search_needs_is_made_ahead_and_is_the_same() -> None:
     large = Table(fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 60_000_000] * 2})))
     large.warm()
     assert "_said" not in vars(large)
+
+
+def test_who_searches_while_a_search_is_made_ready_goes_after_it_and_not_beside_it() -> None:
+    """On one interpreter both would take twice as long, and each might make what the other makes."""
+    inside, most = [], []
+
+    class Watched(Table):
+        def rows_with(self, text: str) -> Any:
+            inside.append(text)
+            most.append(len(inside))
+            begun.set()
+            beside.wait(0.2)  # for the other thread, which must not come
+            found = super().rows_with(text)
+            inside.pop()
+            return found
+
+    begun, beside = threading.Event(), threading.Event()
+    table = Watched(fh.compare(small(), score="s"))
+    with ThreadPoolExecutor(1) as other:
+        ahead = other.submit(table.warm)
+        assert begun.wait(20)
+        assert _rows(Finder(table), search="REFUND") == [2]
+        ahead.result()
+    assert most == [1, 1]
+
+
+def test_browsers_of_one_comparison_look_at_one_table() -> None:
+    """It is there as long as one of them is."""
+    cmp, other = fh.compare(small(), score="s"), fh.compare(small(), score="s")
+    table = table_of(cmp)
+    assert table_of(cmp) is table
+    assert table_of(other) is not table
+    gone = ref(table)
+    del table
+    gc.collect()
+    assert gone() is None
