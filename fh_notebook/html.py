@@ -15,7 +15,7 @@ from typing import Final
 
 __all__ = [
     "STYLE", "TEXT_CAP", "Html", "badge", "clip", "el", "fold", "folded", "folded_text", "join", "opened",
-    "printable", "table",
+    "printable", "stacked", "table",
 ]  # fmt: skip
 
 TEXT_CAP: Final = 20_000
@@ -199,6 +199,29 @@ def table(columns: Sequence[object], rows: Iterable[Sequence[object]], *, cls: s
     return el("table", el("thead", head), el("tbody", *body), cls=cls)
 
 
+def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: str = "fh-table") -> Html:
+    """Return a table of long cells: where it is narrow a row is a block, each cell under its column's name.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Their names.
+    rows : iterable of sequences
+        Their cells; every one that is not `Html` is escaped.
+    cls : str
+        CSS classes of the table, beside its own.
+
+    Examples
+    --------
+    >>> '<td title="row">1</td><td title="said">late</td>' in stacked(["row", "said"], [[1, "late"]])
+    True
+    """
+    head = el("tr", *(el("th", name, scope="col") for name in columns))
+    body = (el("tr", *(el("td", v, title=n) for n, v in zip(columns, row, strict=True))) for row in rows)
+    made = el("table", el("thead", head), el("tbody", *body), cls=f"{cls} fh-stack")
+    return el("div", _STACKED, made, cls="fh-narrow")
+
+
 def badge(status: str) -> Html:
     """Return a run's status as a small label: its word says what its colour says."""
     kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
@@ -238,4 +261,17 @@ STYLE: Final = Html(
     ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:left;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:transparent}"
     "</style>"
+)
+
+_STACK: Final = ".fh .fh-narrow table.fh-stack"
+"""Weighs more than STYLE and a table's own style, which other outputs of the page have again, behind this one."""
+_STACKED: Final = Html(
+    "<style>.fh .fh-narrow{container-type:inline-size}"
+    f"@container (max-width:620px){{{_STACK} thead{{display:none}}"
+    f"{_STACK} tbody,{_STACK} tr,{_STACK} td{{display:block;min-width:0;max-width:none;overflow-wrap:anywhere}}"
+    f"{_STACK} tr{{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}}"
+    f"{_STACK} td{{border:0;padding:2px 0}}{_STACK} td:empty{{display:none}}"
+    f"{_STACK} td:first-child{{font-weight:600}}"
+    f"{_STACK} td::before{{content:attr(title);display:block;font-weight:400;font-size:12px;"
+    "color:var(--jp-ui-font-color2,color-mix(in srgb,currentColor 72%,transparent))}}</style>"
 )

@@ -100,7 +100,7 @@ def rows_html(cmp: Comparison, table: pd.DataFrame) -> html.Html:
         cells += [_said(line["expected_output"])] if expected else []
         cells += [_answer(cmp, line, variant) for variant in cmp.variants]
         lines.append(cells)
-    return html.table(head, lines, cls="fh-table fh-cells")
+    return html.stacked(head, lines, cls="fh-table fh-cells")
 
 
 def _answer(cmp: Comparison, line: dict[Any, Any], variant: str) -> html.Html:

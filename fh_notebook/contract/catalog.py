@@ -118,7 +118,7 @@ class Deployments(Mapping[str, Deployment]):
             return html.el("div", html.STYLE, _NONE, cls="fh")
         rows = [[html.clip(c, 500) for c in row] for row in self._rows()]
         return html.el(
-            "div", html.STYLE, html.table(_COLUMNS, rows), html.el("div", self._foot, cls="fh-foot fh-dim"), cls="fh"
+            "div", html.STYLE, html.stacked(_COLUMNS, rows), html.el("div", self._foot, cls="fh-foot fh-dim"), cls="fh"
         )
 
 

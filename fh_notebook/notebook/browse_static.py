@@ -21,14 +21,8 @@ _CELLS: Final = ".fh.fh-browse-static .fh-cells"
 """Weighs more than html.STYLE, which another output of the page has again, behind this style."""
 STYLE: Final = html.Html(
     f"<style>{MARKS_STYLE}{changes_style('.fh')}"
-    ".fh-browse-static{container-type:inline-size}"
     f"{_CELLS} td{{min-width:3em;max-width:32em;overflow-wrap:anywhere}}{_CELLS} td~td{{min-width:9em}}"
     f"{_CELLS} td:first-child{{font-weight:600}}"
-    f"@container (max-width:620px){{{_CELLS} thead{{display:none}}"
-    f"{_CELLS} tbody,{_CELLS} tr,{_CELLS} td{{display:block;max-width:none}}"
-    f"{_CELLS} tr{{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}}"
-    f"{_CELLS} td{{border:0;padding:2px 0}}{_CELLS} td::before{{content:attr(title);display:block;font-weight:400;"
-    "font-size:12px;color:var(--jp-ui-font-color2,inherit)}}"
     # A widget whose kernel is gone is a text alone: "model not found". This page says all that there is.
     ".jp-OutputArea-child:has(.fh-browse-static)+.jp-OutputArea-child .jupyter-widgets:not(:has(*)){display:none}"
     ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
@@ -45,7 +39,7 @@ def page_html(head: Mapping[str, Any], page: Mapping[str, Any], *, cls: str = ""
         html.STYLE,
         STYLE,
         html.el("div", html.el("strong", title(head)), " ", html.el("span", where(page), cls="fh-dim"), cls="fh-head"),
-        _table(_columns(head, page), rows) if rows else None,
+        html.stacked(_columns(head, page), rows, cls="fh-table fh-cells") if rows else None,
         _opened(head, page["open"]) if page["open"] else None,
         cls=f"fh fh-browse-static {cls}".strip(),
     )
@@ -77,13 +71,6 @@ def where(page: Mapping[str, Any]) -> str:
 def _columns(head: Mapping[str, Any], page: Mapping[str, Any]) -> list[str]:
     expected = ["expected"] if any(row["expected"] is not None for row in page["rows"]) else []
     return [head["pair_on"], *head["columns"], *expected, *head["variants"]]
-
-
-def _table(columns: list[str], rows: Sequence[Sequence[object]]) -> html.Html:
-    """A table each cell of which knows its column's name: where it is narrow, a row is a block."""
-    head = html.el("tr", *(html.el("th", name, scope="col") for name in columns))
-    body = (html.el("tr", *(html.el("td", v, title=n) for n, v in zip(columns, row, strict=True))) for row in rows)
-    return html.el("table", html.el("thead", head), html.el("tbody", *body), cls="fh-table fh-cells")
 
 
 def _row(head: Mapping[str, Any], row: Mapping[str, Any]) -> list[object]:

@@ -37,7 +37,11 @@ class Facts:
         return "\n".join(f"{name.ljust(width)}  {html.printable(value)}" for name, value in self.facts)
 
     def _repr_html_(self) -> str:
-        rows = (html.el("tr", html.el("th", name, scope="row"), html.el("td", value)) for name, value in self.facts)
+        wrapped = "overflow-wrap:anywhere"  # a path is one long word
+        rows = (
+            html.el("tr", html.el("th", name, scope="row"), html.el("td", value, style=wrapped))
+            for name, value in self.facts
+        )
         return html.el("div", html.STYLE, html.el("table", html.el("tbody", *rows), cls="fh-table"), cls="fh")
 
 

@@ -186,7 +186,7 @@ class Description:
             html.STYLE,
             html.el("div", html.el("strong", self.deployment.name), " ", source, cls="fh-head"),
             *(html.el("div", line) for line in self._head()),
-            html.table(columns, rows) if rows else None,
+            html.stacked(columns, rows) if rows else None,
             html.el("div", self._note(), cls="fh-dim") if self._note() else None,
             html.el("div", self.example(), cls="fh-out", style="white-space:pre-wrap"),
             cls="fh",

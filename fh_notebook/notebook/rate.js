@@ -23,7 +23,7 @@ const CSS = `
 .fh-rate-count{font-variant-numeric:tabular-nums;margin-left:auto}
 .fh-rate-bar{height:4px;border-radius:2px;margin:6px 0 10px;background:var(--jp-border-color2,rgba(128,128,128,.3));overflow:hidden}
 .fh-rate-bar i{display:block;height:100%;width:0;background:var(--jp-brand-color1,currentColor)}
-.fh-rate .fh-rate-about{margin:0 0 12px;display:grid;grid-template-columns:minmax(3em,max-content) minmax(0,1fr);gap:2px 12px;
+.fh-rate .fh-rate-about{margin:0 0 12px;display:grid;grid-template-columns:fit-content(32%) minmax(0,1fr);gap:2px 12px;
   max-height:12em;overflow:auto}
 .fh-rate .fh-rate-about dt{float:none;width:auto;padding:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere;max-width:12em}
 .fh-rate .fh-rate-about dd{float:none;width:auto;padding:0;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}

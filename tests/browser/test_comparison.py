@@ -143,6 +143,25 @@ def test_a_table_that_is_cut_says_so_and_scrolls_by_keyboard(page: Page, tmp_pat
     assert table.evaluate(moved)
 
 
+def test_rows_beside_each_other_are_blocks_where_it_is_narrow(page: Page) -> None:
+    """Nothing of them is cut at 400 pixels, each cell is under its column's name; at 1,600 they are a table."""
+    said = {"keywords": "a delivery that is late", "nearest": "billing, " * 12}
+    lines = [{"row": 1, "variant": name, "s": name == "nearest", "output": said[name]} for name in said]
+    page.set_content(f"<body>{fh.compare(pd.DataFrame(lines), score='s')._repr_html_()}</body>")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        cells, head = page.locator(".fh-cells tbody td"), page.locator(".fh-cells thead")
+        assert cells.count() == 3
+        boxes = cells.evaluate_all(
+            "all => all.map(e => [e.getBoundingClientRect().right, e.getBoundingClientRect().y])"
+        )
+        assert max(right for right, _ in boxes) <= width
+        assert len({y for _, y in boxes}) == (1 if width == 1600 else 3)
+        assert head.is_visible() == (width == 1600)
+        name = cells.nth(2).evaluate("e => getComputedStyle(e, '::before').content")
+        assert name == ("none" if width == 1600 else '"nearest"')
+
+
 def test_without_scripts_the_first_rows_are_there(browser: Browser, tmp_path: Path) -> None:
     """And it says that there are more."""
     context = browser.new_context(java_script_enabled=False)
