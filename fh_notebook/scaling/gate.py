@@ -1,9 +1,10 @@
 """The gate of one process whose calls share a budget with those of other processes.
 
 Rule of this file: to the engine it is a gate like any other. A place among all workers is taken for a slot, not for a
-call: one call after another goes through it, so a call costs no message to the scheduler. Now and then a slot is given
-back, so that no worker waits for ever while another one has all places. What is learned of the service's limit is
-learned for all: it is told to the notebook, which has the one policy.
+call: one call after another goes through it, so a call costs no message to the scheduler. Each place is given back
+after some seconds, so that no worker waits while another one has all: who holds many gives many, whoever waits takes
+them, and what workers hold becomes alike. What is learned of the service's limit is learned for all: it is told to the
+notebook, which has the one policy.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from fh_notebook.scaling.budget import Budget
 from fh_notebook.scaling.pacing import Report, owed_of
 from fh_notebook.slots import Call, clock
 
-__all__ = ["TURN_S", "SharedGate"]
+__all__ = ["SharedGate"]
 
-TURN_S: Final = 0.5
-"""So often one place of a process goes to whoever waits for it: with 100 places on 100 workers that is, reckoned, some
-400 messages a second for the scheduler."""
+HELD_S: Final = 4.0
+"""So long a place is held, about, where each has its next call at once."""
+TURN_S: Final = 0.1
+"""At the most so often a process gives a place back; as somebody takes it, that is 20 messages a second for the
+scheduler."""
 
 KEPT_S: Final = 1.0
 """So long at most the place of a refused call is kept: a new limit is here before."""
@@ -101,7 +104,7 @@ class SharedGate:
         if self._owed:
             self._owed -= 1
             return True
-        if not self._shares or (now := clock()) < self._turned + TURN_S:
+        if not self._shares or (now := clock()) < self._turned + max(TURN_S, HELD_S / max(1, self._inner.in_flight)):
             return False
         self._turned = now
         return True
