@@ -238,9 +238,13 @@ def calls_since(connection: sqlite3.Connection, workspace: str, since: datetime)
 
 
 def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> list[float]:
-    """Return how long the last completed calls of a deployment took, in seconds, the newest first."""
+    """Return how long the last completed calls of a deployment took, in seconds, the newest first.
+
+    A run that is nested deeper than SQLite reads (1,000 levels) is left out.
+    """
     found = connection.execute(
-        "SELECT json_extract(run, '$.elapsed_s') FROM answers WHERE workspace = ? AND deployment = ?"
+        "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END FROM answers"
+        " WHERE workspace = ? AND deployment = ?"
         " AND status = 'completed' ORDER BY id DESC LIMIT ?",
         (workspace, deployment, limit),
     )

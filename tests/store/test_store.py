@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from hypothesis import strategies as st
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
+from fh_notebook.store import answers
+from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.keys import job_key
@@ -84,6 +88,17 @@ def test_an_output_that_is_nested_too_deep_is_kept_without_it(store: Store) -> N
     assert "nested too deep" in (kept.run.error or "")
     while deep:  # an inner list at a time: the interpreter's own way down would be too deep
         deep = deep[0]
+
+
+def test_a_run_that_is_nested_deeper_than_sqlite_reads_hides_no_other(store: Store) -> None:
+    """Python 3.12 and later write 9,000 levels, SQLite reads 1,000: the times of the other calls are told all the same."""
+    store.keep_run(_run(elapsed_s=0.5), "w").result()
+    known = line_of(_run(elapsed_s=1.0), key="k", workspace="w", batch=None, kept_at=datetime.now(UTC))
+    deep = replace(
+        known, run=json.dumps({"output": "here", "elapsed_s": 1.0}).replace('"here"', "[" * 1_500 + "]" * 1_500)
+    )
+    store.put(partial(answers.append, line=deep)).result()
+    assert store.seconds_of("w", "d") == [0.5]
 
 
 def test_no_secret_is_written(store: Store) -> None:
