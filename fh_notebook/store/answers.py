@@ -31,7 +31,6 @@ __all__ = [
     "inputs_of",
     "newer",
     "newest_id",
-    "of_batch",
     "of_deployment",
     "seconds_of",
     "seen",
@@ -110,15 +109,6 @@ _KEPT: Final = "id, key, batch, workspace, status, kept_at, run"
 def newest_id(connection: sqlite3.Connection) -> int:
     """Return the number of the last line, 0 when there is none."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM answers").fetchone()[0])
-
-
-def of_batch(connection: sqlite3.Connection, batch: str, *, after_id: int = 0) -> Iterator[Kept]:
-    """Yield the lines of one batch that were written after line `after_id`, the newest first."""
-    found = connection.execute(
-        f"SELECT {_KEPT} FROM answers WHERE batch = ? AND id > ? ORDER BY id DESC",
-        (batch, after_id),
-    )
-    return map(kept_of, found)
 
 
 def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]:

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["CREATE", "RatingLine", "count", "forget", "merge", "of_batch", "of_items", "undo", "write"]
+__all__ = ["CREATE", "RatingLine", "forget", "merge", "of_batch", "of_items", "undo", "write"]
 
 CREATE: Final = (
     """CREATE TABLE ratings (
@@ -123,8 +123,3 @@ def forget(connection: sqlite3.Connection, batch: str | None, workspace: str | N
     return connection.execute(
         "DELETE FROM ratings WHERE (?1 IS NULL OR batch = ?1) AND (?2 IS NULL OR workspace = ?2)", (batch, workspace)
     ).rowcount
-
-
-def count(connection: sqlite3.Connection) -> int:
-    """Return how many ratings are kept, those taken back included."""
-    return int(connection.execute("SELECT count(*) FROM ratings").fetchone()[0])

@@ -61,10 +61,6 @@ class Reading(ABC):
         wanted = list(ids)
         return self._read(lambda c: {kept.id: kept for kept in answers.by_ids(c, wanted)})
 
-    def answers_of_batch(self, batch: str, *, after_id: int = 0) -> list[Kept]:
-        """Return the answers that were kept under a batch's name after line `after_id`, the newest first."""
-        return self._read(lambda c: list(answers.of_batch(c, batch, after_id=after_id)))
-
     def count_completed(self, keys: Iterable[str]) -> int:
         """Return how many of these jobs have a completed answer, of any batch or none."""
         return self._read(lambda c: answers.count_completed(c, keys))
@@ -180,10 +176,6 @@ class Reading(ABC):
         wanted = list(answer_ids)
         return self._read(lambda c: list(scores.of_answers(c, wanted)))
 
-    def count_scores(self) -> int:
-        """Return how many scores are kept, of answers and of lines of tables."""
-        return self._read(lambda c: scores.count(c) + scores_plain.count(c))
-
     # --- ratings
 
     def ratings_of(self, items: Iterable[str]) -> list[RatingLine]:
@@ -194,7 +186,3 @@ class Reading(ABC):
     def ratings_of_batch(self, batch: str | None = None, workspace: str | None = None) -> list[RatingLine]:
         """Return the ratings of one batch's outputs, or all of them, the oldest first."""
         return self._read(lambda c: list(ratings.of_batch(c, batch, workspace)))
-
-    def count_ratings(self) -> int:
-        """Return how many ratings are kept, those taken back included."""
-        return self._read(ratings.count)

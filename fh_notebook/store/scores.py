@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 
-__all__ = ["CREATE", "ScoreLine", "count", "known", "lines_of", "of_answers", "write"]
+__all__ = ["CREATE", "ScoreLine", "known", "lines_of", "of_answers", "write"]
 
 CREATE: Final = (
     """CREATE TABLE scores (
@@ -89,8 +89,3 @@ def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator
         (json.dumps(list(answers)),),
     )
     return ((line[1], line[0], ScoreLine(*line[1:])) for line in found.fetchall())
-
-
-def count(connection: sqlite3.Connection) -> int:
-    """Return how many scores are kept."""
-    return int(connection.execute("SELECT count(*) FROM scores").fetchone()[0])

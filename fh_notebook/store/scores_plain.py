@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 
-__all__ = ["CREATE", "PlainScore", "count", "forget", "known", "write"]
+__all__ = ["CREATE", "PlainScore", "forget", "known", "write"]
 
 CREATE: Final = (
     """CREATE TABLE plain_scores (
@@ -60,8 +60,3 @@ def known(
 def forget(connection: sqlite3.Connection, *, before: float | None = None) -> None:
     """Remove all of them, or those that were scored before."""
     connection.execute("DELETE FROM plain_scores WHERE ?1 IS NULL OR scored_at < ?1", (before,))
-
-
-def count(connection: sqlite3.Connection) -> int:
-    """Return how many scores of tables are kept."""
-    return int(connection.execute("SELECT count(*) FROM plain_scores").fetchone()[0])

@@ -182,8 +182,6 @@ class Writer:
         self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
-        self.commits = 0
-        """How many transactions there were."""
         self.at_work = at_work or threading.Lock()
         """Held while SQLite is: a fork waits for it."""
         self._thread = threading.Thread(target=self._serve, name="fetchhive-store", daemon=True)
@@ -290,7 +288,6 @@ class Writer:
                 with suppress(sqlite3.Error):  # a full disk has already rolled back
                     self._connection.execute("ROLLBACK")
                 raise
-            self.commits += 1
 
     def _run(self, group: list[_Write[Any]]) -> None:
         """Run the writes in their order; neighbours of one kind are one."""

@@ -19,6 +19,7 @@ from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.start import last_batch
 from fh_notebook.store.store import Store
 from tests.batching.hives import KEY, Shouting, rows
+from tests.store.kept import answers_in
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_calling_anew_keeps_the_older_answers(shouting: Shouting) -> None:
     assert ids[0] != ids[1] == ids[2]
     store = session.store()
     assert store is not None
-    assert len(store.answers_of_batch(first.name)) == 2
+    assert len(answers_in(store, first.name)) == 2
 
 
 def test_an_answer_of_a_single_run_can_be_reused(shouting: Shouting) -> None:
@@ -418,14 +419,14 @@ def test_a_paid_answer_that_could_not_be_kept_is_kept_later(shouting: Shouting, 
     store.put(lambda c: c.execute("DROP TRIGGER no")).result()
     if how == "close":
         store.close()
-        assert len(store.answers_of_batch(batch.name)) == 2
+        assert len(answers_in(store, batch.name)) == 2
     if how == "resume":
         batch.resume()
         assert batch.counts == Counts(planned=4, done=4, calls=4)
     again = _batch(shouting, rows(4), variants="loud", retry_unknown="calls" in how)
     assert (again.counts.done, again.counts.unknown) == (4, 0)
     assert shouting.calls == 4
-    assert len(store.answers_of_batch(batch.name)) == 4
+    assert len(answers_in(store, batch.name)) == 4
     assert store.claims_of_batch(batch.name) == {}
 
 

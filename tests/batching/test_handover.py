@@ -19,6 +19,7 @@ from fh_notebook import session
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store import handover
 from tests.comparing.rating import rate_by
+from tests.store.kept import scores_in
 
 SECRET = "correct-horse-battery"
 ASKED: list[str] = []
@@ -91,7 +92,7 @@ def test_it_is_opened_elsewhere_with_its_answers_scores_and_ratings(
     assert cmp.rated().pairs()["losses"].tolist() == [3]
     store = session.store()
     assert store is not None
-    assert (store.batches(), store.count_ratings(), store.count_scores()) == ([], 0, 0)
+    assert (store.batches(), len(store.ratings_of_batch()), scores_in(store)) == ([], 0, 0)
     for go_on in (batch.resume, batch.retry_failed, batch.resolve_unknown):
         with pytest.raises(SettingsError, match="came out of a file"):
             go_on()

@@ -17,6 +17,7 @@ from fh_notebook.batching import start
 from fh_notebook.batching.outcomes import Counts
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, rows, until
+from tests.store.kept import answers_in
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 
@@ -76,7 +77,7 @@ def test_a_kill_loses_no_answer_and_repeats_no_call(tmp_path: Path) -> None:
 
 
 def _kept(store: Any) -> int:
-    return sum(len(store.answers_of_batch(record.name)) for record in store.batches())
+    return sum(len(answers_in(store, record.name)) for record in store.batches())
 
 
 @pytest.mark.parametrize("answers", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 90))])

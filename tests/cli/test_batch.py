@@ -25,6 +25,7 @@ from fh_notebook.cli.batch import exit_code
 from fh_notebook.cli.batch_words import as_options
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, until
+from tests.store.kept import answers_in
 
 MAIN = [sys.executable, "-W", "error", "-c", "import sys; from fh_notebook.cli import main; sys.exit(main())", "batch"]
 
@@ -437,7 +438,7 @@ def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: 
         held.wait_for(4)
         store = session.store()
         assert store is not None
-        until(lambda: sum(len(store.answers_of_batch(record.name)) for record in store.batches()) == 4)
+        until(lambda: sum(len(answers_in(store, record.name)) for record in store.batches()) == 4)
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 130, err

@@ -22,6 +22,7 @@ from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.scores_plain import PlainScore
 from fh_notebook.store.store import Store
 from tests.batching.hives import Shouting, rows
+from tests.store.kept import scores_in
 
 CALLS: list[str] = []
 
@@ -70,11 +71,11 @@ def test_a_function_without_a_version_is_not_kept(client: fh.Client) -> None:
     batch = _run(client)
     shelf = object()
     fh.compare(batch, score=lambda run: shelf is not None)
-    assert _store().count_scores() == 0
+    assert scores_in(_store()) == 0
     fh.compare(batch, score=lambda run: len(run.text))
-    assert _store().count_scores() == 8
+    assert scores_in(_store()) == 8
     fh.compare(batch, score=fh.score.similarity("text"))
-    assert _store().count_scores() == 16
+    assert scores_in(_store()) == 16
 
 
 READY = {
@@ -101,9 +102,9 @@ def test_the_scores_of_every_ready_scorer_are_kept(client: fh.Client, name: str)
     given = [{"text": f"t{i}", "n": i, "object": {"a": i}} for i in range(3)]
     batch = fh.batch(given, "shout", variants="loud", inputs={"text": "text"}, client=client, name="b", progress=False)
     first = fh.compare(batch, score=READY[name]())
-    assert _store().count_scores() == 3
+    assert scores_in(_store()) == 3
     plain = fh.compare(batch.frame, score=READY[name]())
-    assert _store().count_scores() == 6
+    assert scores_in(_store()) == 6
     _bend_kept()
     for source, before in ((batch, first), (batch.frame, plain)):
         again = fh.compare(source, score=READY[name]())
@@ -111,7 +112,7 @@ def test_the_scores_of_every_ready_scorer_are_kept(client: fh.Client, name: str)
         assert again.parts().columns.tolist() == before.parts().columns.tolist()
         fresh = fh.compare(source, score=READY[name]()).rescore(fresh=True)
         assert fresh._frame["score"].equals(before._frame["score"])
-    assert _store().count_scores() == 6
+    assert scores_in(_store()) == 6
 
 
 def _bend_kept() -> None:
@@ -140,7 +141,7 @@ def test_other_options_are_another_version(client: fh.Client) -> None:
         start=1,
     ):
         fh.compare(batch, score=one)
-        assert _store().count_scores() == 2 * number
+        assert scores_in(_store()) == 2 * number
 
 
 def test_a_line_of_a_table_is_known_by_what_is_read_of_it(client: fh.Client) -> None:
@@ -161,15 +162,15 @@ def test_a_line_of_a_table_is_known_by_what_is_read_of_it(client: fh.Client) -> 
     ):
         fh.compare(source, score=own)
         assert len(CALLS) == calls
-    before = _store().count_scores()
+    before = scores_in(_store())
     for source, more in ((table, 2), (table.assign(row=[5, 6], other=1), 2), (table.assign(output=["x", "q"]), 3)):
         fh.compare(source, score=fh.score.exact("want"))
-        assert _store().count_scores() == before + more
+        assert scores_in(_store()) == before + more
     fh.compare(_run(client, 2, variants="loud"), score=fh.score.length())
     fh.forget("b")
-    assert _store().count_scores() == before + 3
+    assert scores_in(_store()) == before + 3
     fh.forget(everything=True)
-    assert _store().count_scores() == 0
+    assert scores_in(_store()) == 0
 
 
 def test_scores_of_tables_leave_by_retention() -> None:
@@ -181,10 +182,10 @@ def test_scores_of_tables_leave_by_retention() -> None:
         store.keep_plain_scores("s 1", [PlainScore("x", 1.0, None)]).result()
     session.reset()
     fh.configure(retention_days=50)
-    assert _store().count_scores() == 1
+    assert scores_in(_store()) == 1
     session.reset()
     fh.configure(retention_days=30)
-    assert _store().count_scores() == 0
+    assert scores_in(_store()) == 0
 
 
 def test_a_store_that_cannot_be_used_costs_no_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -342,7 +343,7 @@ def test_what_was_scored_before_an_interrupt_is_kept(client: fh.Client) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         fh.compare(batch, score=interrupted)
-    assert _store().count_scores() == 3
+    assert scores_in(_store()) == 3
     fh.compare(batch, score=interrupted)
     assert len(CALLS) == 4 + 3
 
@@ -353,9 +354,9 @@ def test_scores_leave_with_their_answers(client: fh.Client) -> None:
     path = precedence.store_path()
     assert path is not None
     assert b"secret about Ada" in _bytes(path)
-    assert _store().count_scores() == 8
+    assert scores_in(_store()) == 8
     fh.forget("b")
-    assert _store().count_scores() == 0
+    assert scores_in(_store()) == 0
     assert b"secret about Ada" not in _bytes(path)
 
 
@@ -371,10 +372,10 @@ def test_scores_leave_by_retention(client: fh.Client) -> None:
     with Store(path, now=lambda: old).closing() as store:
         line = store.keep_run(Run(status="completed", output="old", deployment="d"), "w").result()
         store.keep_scores("s 1", [ScoreLine(line, "x", 1.0, None)]).result()
-        assert store.count_scores() == 1
+        assert scores_in(store) == 1
     session.reset()
     fh.configure(retention_days=30)
-    assert _store().count_scores() == 0
+    assert scores_in(_store()) == 0
 
 
 def test_a_line_that_is_numbered_anew_has_not_the_scores_of_the_one_before(client: fh.Client) -> None:
@@ -383,7 +384,7 @@ def test_a_line_that_is_numbered_anew_has_not_the_scores_of_the_one_before(clien
     fh.compare(batch, score=counted)
     fh.forget(everything=True)
     _store().keep_scores("counted 1", [ScoreLine(1, "x", 9.0, None)]).result()
-    assert _store().count_scores() == 0
+    assert scores_in(_store()) == 0
     again = fh.batch([{"text": "other"}], "shout", variants="loud", client=client, name="c", progress=False)
     assert fh.compare(again, score=counted).summary()["mean"].tolist() == [5.0]
 
@@ -398,7 +399,7 @@ def test_an_export_has_the_scores(client: fh.Client, tmp_path: Path) -> None:
     wanted = [{"scorer": "f 1", "score": 1.0, "parts": {"score": 1.0, "why": "x"}}]
     assert [line["scores"] for line in lines] == [wanted] * 2
     with Store(fh.store.export(tmp_path / "copy.sqlite3")).closing() as copy:
-        assert copy.count_scores() == 2
+        assert scores_in(copy) == 2
     client.invoke("shout", variant="soft", inputs={"text": "single"})
     last = fh.store.export(tmp_path / "y.jsonl").read_text().splitlines()[-1]
     assert "scores" not in json.loads(last)

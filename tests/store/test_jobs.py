@@ -18,6 +18,7 @@ from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import Committed
+from tests.store.kept import answers_in
 
 RUN = Run(status="completed", output="hi", deployment="d")
 
@@ -90,8 +91,8 @@ def test_a_store_in_memory_writes_nothing_anywhere(tmp_path: Path) -> None:
             store.keep_answer(RUN, key="k", batch="b", workspace="w", owner=owner).result()
             owner.end()
             assert not store.is_alive(owner.name)
-            assert [kept.run.output for kept in store.answers_of_batch("b")] == ["hi"]
-            assert other.answers_of_batch("b") == []
+            assert [kept.run.output for kept in answers_in(store, "b")] == ["hi"]
+            assert answers_in(other, "b") == []
             threads = [threading.Thread(target=store.newest_id) for _ in range(5)]
             for thread in threads:
                 thread.start()

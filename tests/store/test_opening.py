@@ -20,6 +20,7 @@ from fh_notebook.errors import StoreError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.connection import APPLICATION_ID, MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
+from tests.store.kept import answers_in
 
 RUN = Run(status="completed", output="hi", deployment="d", variant="v", inputs={"x": 1})
 
@@ -139,7 +140,7 @@ def test_a_store_of_the_first_version_keeps_its_batches_and_answers(path: Path) 
             ("second", 2, {"rows": 2}),
             ("first", 1, {"rows": 2}),
         ]
-        assert [kept.run.output for kept in store.answers_of_batch("first")] == [1]
+        assert [kept.run.output for kept in answers_in(store, "first")] == [1]
         assert store.calls_since("w", datetime.fromtimestamp(0, UTC)) == 1
         again = store.keep_batch(BatchRecord(**{**_fields(store.batches()[0]), "plan": {"rows": 3}})).result()
         assert again == 2

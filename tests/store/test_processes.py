@@ -14,6 +14,7 @@ import pytest
 from fh_notebook.contract.run import Run
 from fh_notebook.store.store import Store
 from tests import environment
+from tests.store.kept import answers_in
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="fork and SIGKILL are POSIX")
 
@@ -47,7 +48,7 @@ def test_several_processes_write_into_one_store(tmp_path: Path) -> None:
         process.communicate(timeout=60)
     assert [process.returncode for process in writing] == [0] * 4
     with Store(path).closing() as store:
-        assert {kept.key for kept in store.answers_of_batch("b")} == {f"{n}-{i}" for n in "abcd" for i in range(100)}
+        assert {kept.key for kept in answers_in(store, "b")} == {f"{n}-{i}" for n in "abcd" for i in range(100)}
 
 
 def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> 
     process.communicate()
     acknowledged = int(rest[-1]) if rest else 200
     with Store(path).closing() as store:
-        kept = {int(kept.run.output) for kept in store.answers_of_batch("b")}
+        kept = {int(kept.run.output) for kept in answers_in(store, "b")}
         assert store.put(lambda c: c.execute("PRAGMA integrity_check").fetchone()[0]).result() == "ok"
     assert set(range(acknowledged + 1)) <= kept
     assert len(kept) <= acknowledged + 2
@@ -142,7 +143,7 @@ def test_an_owner_lives_as_long_as_its_process_and_no_longer(tmp_path: Path) -> 
         settled = [store.settle(lost, key="k", batch="b", workspace="w", from_owner=name).result() for _ in range(2)]
         assert settled == [True, False]
         assert store.claims_of_batch("b") == {}
-        assert [kept.status for kept in store.answers_of_batch("b")] == ["unknown"]
+        assert [kept.status for kept in answers_in(store, "b")] == ["unknown"]
         owner.end()
 
 

@@ -13,6 +13,7 @@ from fh_notebook.store.connection import MIGRATIONS
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.store import Store
+from tests.store.kept import answers_in
 
 VERSION_4 = Path(__file__).with_name("version_4.sqlite3.gz")
 """A store that the release before ratings wrote: a batch of 3 rows and 2 variants, and a single run."""
@@ -40,10 +41,10 @@ def test_a_file_of_the_version_before_is_brought_up_and_keeps_what_it_has(tmp_pa
         assert old.execute("PRAGMA user_version").fetchone() == (4,)
     with Store(path).closing() as opened:
         assert [kept.run.output for kept in opened.runs()] == ["SINGLE"]
-        assert len(opened.answers_of_batch("shouts")) == 6
+        assert len(answers_in(opened, "shouts")) == 6
         assert opened.count_jobs(opened.batches_named("shouts")[0].id) == 6
         opened.keep_ratings([line("u1")]).result()
-        assert opened.count_ratings() == 1
+        assert len(opened.ratings_of_batch()) == 1
     with closing(sqlite3.connect(path)) as new:
         assert new.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
@@ -90,4 +91,4 @@ def test_forgetting_a_batch_forgets_what_people_said_of_it(tmp_path: Path) -> No
             "of a batch of that name elsewhere, and of a table"
         )
         opened.forget(Which())
-        assert opened.count_ratings() == 0
+        assert len(opened.ratings_of_batch()) == 0

@@ -31,6 +31,7 @@ from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
 from fh_notebook.values import Secret
 from tests import environment
+from tests.store.kept import answers_in
 
 
 def _run(**values: Any) -> Run:
@@ -118,7 +119,7 @@ def test_answers_are_never_overwritten_and_come_newest_first(store: Store) -> No
     """A paid answer stays, also when the same job was called anew."""
     for output in ("first", "second"):
         store.keep_answer(_run(output=output), key="k", batch="b", workspace="w").result()
-    assert [kept.run.output for kept in store.answers_of_batch("b")] == ["second", "first"]
+    assert [kept.run.output for kept in answers_in(store, "b")] == ["second", "first"]
     assert _outputs(store, store.seen(["k", "unknown"], batch=None)) == ["second", "first"]
 
 
@@ -129,8 +130,7 @@ def test_a_batch_has_only_its_own_answers(store: Store) -> None:
     store.keep_answer(_run(output="other"), key="k", batch="c", workspace="w").result()
     store.keep_answer(_run(output="again"), key="k", batch="b", workspace="w").result()
     store.keep_run(_run(output="single"), "w").result()
-    assert [kept.run.output for kept in store.answers_of_batch("b")] == ["again", "mine"]
-    assert [kept.run.output for kept in store.answers_of_batch("b", after_id=seen)] == ["again"]
+    assert [kept.run.output for kept in answers_in(store, "b")] == ["again", "mine"]
     assert _outputs(store, store.seen(["k"], batch=None)) == ["again", "other", "mine"]
     assert _outputs(store, store.seen(["k"], batch="b")) == ["again", "mine"]
     assert _outputs(store, store.seen(["k"], batch="b", after_id=seen)) == ["again"]
@@ -265,5 +265,5 @@ def test_an_answer_that_could_not_be_kept_is_owed_until_it_is(store: Store) -> N
     owner.end()
     for _ in range(2):
         store.keep_owed()
-        assert [kept.run.output for kept in store.answers_of_batch("b")] == ["paid"]
+        assert [kept.run.output for kept in answers_in(store, "b")] == ["paid"]
         assert store.claims_of_batch("b") == {}
