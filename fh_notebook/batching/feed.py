@@ -123,15 +123,29 @@ class Feed:
             wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
             if error_code is not None:
                 runs = self.runs_of(wanted)
-                wanted = [job for job in wanted if runs[job.number].error_code == error_code]
-            yield list({job.key: job for job in reversed(wanted)}.values())[::-1]
+                wanted = [job for job in wanted if job.number in runs and runs[job.number].error_code == error_code]
+            yield self._one_a_key(wanted)
 
     def unknown(self) -> Iterator[list[tuple[Job, Run]]]:
         """Yield the jobs that may have run, with what is known of them, one a key."""
         for window in self.source.planned(len(self._outcomes)):
             wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
             runs = self.runs_of(wanted)
-            yield list({job.key: (job, runs[job.number]) for job in wanted if job.number in runs}.values())
+            yield [(job, runs[job.number]) for job in self._one_a_key([job for job in wanted if job.number in runs])]
+
+    def _one_a_key(self, jobs: list[Job]) -> list[Job]:
+        """Return the first job of each key; what comes of it comes of the others that have it, too."""
+        times = Counter(job.key for job in jobs)
+        for job in jobs:
+            if times[job.key] > 1:
+                self._pair(job)
+        return list({job.key: job for job in reversed(jobs)}.values())[::-1]
+
+    def _pair(self, job: Job) -> None:
+        """Note that a job shares its call with others."""
+        numbers = self._twins.setdefault(job.key, [])
+        if job.number not in numbers:
+            numbers.append(job.number)
 
     def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
         """Return the answers of jobs, by the job's number; what was forgotten since is left out."""
@@ -188,9 +202,7 @@ class Feed:
             elif known is not None:
                 outcomes.put(job.number, known.kind, line=known.line, reused=known.reused or job.key in first)
             elif times[job.key] > 1:
-                self._twins.setdefault(job.key, [])
-                if job.number not in self._twins[job.key]:
-                    self._twins[job.key].append(job.number)
+                self._pair(job)
             first.add(job.key)
         return seen.to_call()
 
@@ -198,7 +210,7 @@ class Feed:
         """Count the outcome of a job that was called, and of those that are the same."""
         kind = CODE_OF[kind_of(run)]
         held = None if line else run
-        for number in self._twins.get(job.key, ()) or (job.number,):
+        for number in dict.fromkeys((job.number, *self._twins.get(job.key, ()))):
             self._outcomes.put(number, kind, line=line, reused=reused or number != job.number, run=held)
         if kind == DONE:
             self._twins.pop(job.key, None)

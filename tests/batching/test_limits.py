@@ -211,6 +211,30 @@ def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not() ->
     assert _batch(client, rows(3)).counts.reused == 3
 
 
+def test_rows_that_are_the_same_fail_and_are_called_again_as_one() -> None:
+    """One call a time, and its outcome is that of each of them, also in the next kernel's batch."""
+    shouting = Shouting()
+    client = shouting.hive.client()
+    twins = [{"text": "a"}, {"text": "b"}, {"text": "a"}]
+    shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
+    _batch(client, twins, max_concurrency=1)
+    batch = _batch(client, twins)
+    assert batch.counts == Counts(planned=3, failed=3, reused=3)
+    batch.retry_failed("model_deprecated")
+    assert batch.counts == Counts(planned=3, done=3, reused=1, calls=2)
+    assert batch.frame["output"].tolist() == ["A", "B", "A"]
+
+
+def test_what_was_forgotten_failed_with_no_code_that_is_known() -> None:
+    """It is called again with the others, and left out where only one kind of failure is."""
+    shouting = Shouting()
+    shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
+    batch = _batch(shouting.hive.client(), rows(2), max_concurrency=1)
+    fh.forget(batch.name)
+    assert batch.retry_failed("model_deprecated").counts == Counts(planned=2, failed=2, calls=2)
+    assert batch.retry_failed().counts == Counts(planned=2, done=2, calls=4)
+
+
 def test_limits_of_ones_own_leave_the_rest_pending() -> None:
     """So many calls and no more; running the cell again goes on."""
     shouting = Shouting()

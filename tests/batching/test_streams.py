@@ -71,6 +71,17 @@ def test_a_stopped_stream_goes_on_with_what_it_read_and_then_with_the_rest() -> 
     assert batch.frame["row"].tolist() == list(range(2_500))
 
 
+def test_a_row_far_behind_those_that_it_is_the_same_as_has_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where those shared a call that may have run: whether their answer is its own, or it is called for itself."""
+    monkeypatch.setattr("fh_notebook.batching.source.WINDOW", 2)
+    shouting = Shouting()
+    shouting.hive.fail_next(status=500)
+    texts = ({"text": text} for text in "aabcdea")
+    batch = _batch(shouting.hive.client(), texts, max_concurrency=1, retry_unknown=True)
+    assert batch.counts.pending == 0
+    assert batch.frame["row"].tolist() == list(range(7))
+
+
 def test_the_same_iterator_again_calls_nothing_and_more_of_it_goes_on() -> None:
     """It is named by its first window, so that an identical cell finds its answers."""
     shouting = Shouting()
