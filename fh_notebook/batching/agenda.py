@@ -133,6 +133,7 @@ class Agenda:
 
     def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
         """Return the failed jobs that are to be called again."""
+        self._register()
         self._store.keep_owed()
         self.feed.begin()
         return self._counted([job for window in self.feed.failed(error_code) for job in window], most_at_once)

@@ -208,6 +208,9 @@ class Batch(BatchFiles):
 
     async def aresume(self, *, retry_unknown: bool = False) -> Batch:
         """Await :meth:`resume`."""
+        if self.running and self.paused:
+            self._control.unpause()
+            return await self
         await self._control.astart(self._control.open_windows(retry_unknown=retry_unknown))
         return self
 

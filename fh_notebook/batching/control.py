@@ -175,8 +175,9 @@ class Control:
 
     def start(self, windows: Windows, *, wait: bool) -> None:
         """Call the jobs of `windows`, on the background loop."""
+        progress = progress_of(self._options.progress)  # before it counts as running: it may be none
         self._begin(blocks=wait)
-        work = self._go(windows, progress_of(self._options.progress))
+        work = self._go(windows, progress)
         if not wait:
             self._job = loop.background().submit(work)
             return
@@ -186,15 +187,25 @@ class Control:
             # Milliseconds; longer only where the machine or the disk is busy. What was out is being kept as unknown.
             self._ended.wait(self.settle_s)
             self._stop(cut_short("interrupted", self._cut + self.in_flight))
+            self._end_unbegun()
         except Exception:
-            if self._start is None:  # it was refused before it began
-                self._active = False
+            self._end_unbegun()
             raise
 
     async def astart(self, windows: Windows) -> None:
         """Await :meth:`start`, from any running loop."""
+        progress = progress_of(self._options.progress)
         self._begin(blocks=True)
-        await loop.bridge(self._go(windows, progress_of(self._options.progress)))
+        try:
+            await loop.bridge(self._go(windows, progress))
+        except BaseException:
+            self._end_unbegun()
+            raise
+
+    def _end_unbegun(self) -> None:
+        """Have a start that was refused or cut short before its first step be over: nobody else would say so."""
+        if self._start is None:
+            self._active = False
 
     def _begin(self, *, blocks: bool) -> None:
         self.refuse_while_running()

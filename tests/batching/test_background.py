@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook import loop
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.start import last_batch
 from tests import environment
@@ -56,6 +57,33 @@ def test_a_running_batch_is_not_started_twice() -> None:
                 start()
         held.let_go()
         batch.wait()
+
+
+def test_a_start_that_never_began_is_over() -> None:
+    """Cut short before its first step, or refused for its progress: the batch can be started again."""
+    shouting = Shouting()
+    client = shouting.hive.client()
+    with pytest.raises(fh.SettingsError, match="progress is 'loud'"):
+        fh.batch(rows(2), "shout", client=client, variants="loud", progress="loud")
+    refused = last_batch()
+    assert refused is not None
+    assert not refused.running
+    batch = fh.batch(rows(2), "shout", client=client, variants="loud", progress=False, dry_run=True)
+    busy = threading.Event()
+
+    async def main() -> None:
+        loop.background().loop.call_soon_threadsafe(busy.wait)  # so that nothing begins there meanwhile
+        resuming = asyncio.create_task(batch.aresume())
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.05, busy.set)
+        resuming.cancel()
+        await resuming
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    assert not batch.running
+    assert shouting.calls == 0
+    assert batch.resume().counts.done == 2
 
 
 def test_a_batch_in_the_background_can_be_awaited() -> None:

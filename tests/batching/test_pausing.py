@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -36,6 +37,18 @@ def test_a_paused_batch_starts_nothing_and_goes_on() -> None:
         batch.resume()
         assert batch.counts == Counts(planned=10, done=10, calls=10)
         assert (batch.paused, batch.running) == (False, False)
+
+
+def test_a_paused_batch_that_is_awaited_goes_on_too() -> None:
+    """The async twin of `resume` is the same one."""
+    with Held().freed() as held:
+        batch = _held(held, 4)
+        held.wait_for(2)
+        batch.pause()
+        until(lambda: batch._control._start is not None and batch._control._start.paused)
+        held.let_go()
+        assert asyncio.run(batch.aresume()) is batch
+        assert batch.counts == Counts(planned=4, done=4, calls=4)
 
 
 def test_a_paused_batch_can_be_cancelled() -> None:
@@ -102,6 +115,17 @@ def test_a_dry_run_sends_and_keeps_nothing_and_can_be_resumed() -> None:
         fh.batch([{"text": 1}], fh.Deployment("shout", inputs={"text": fh.text()}), variants="loud", dry_run=True)
     assert batch.resume().counts == Counts(planned=3, done=3, calls=3)
     assert fh.open_batch("mine", client=client).counts.done == 3
+
+
+def test_a_dry_run_of_failures_is_on_record_once_they_are_called_again() -> None:
+    """Answers that came of `retry_failed` are found again by the batch's own name."""
+    shouting = Shouting(name="lasting")
+    shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
+    asked: dict[str, Any] = {"variants": "loud", "client": shouting.hive.client(), "progress": False}
+    fh.batch(rows(2), "shout", name="first", max_concurrency=1, **asked)
+    batch = fh.batch(rows(2), "shout", name="mine", reuse="store", dry_run=True, **asked)
+    assert batch.retry_failed().counts.done == 2
+    assert fh.open_batch("mine", client=asked["client"]).counts == Counts(planned=2, done=2, reused=2)
 
 
 def test_a_rate_paces_the_calls() -> None:
