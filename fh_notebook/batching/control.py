@@ -1,7 +1,7 @@
 """Starting, waiting for, pausing, cancelling and going on with a batch: what people do, from any thread.
 
 Rule of this file: nothing that was paid for is lost, whoever ends it; what may have run is called again only when the
-user says so. One start on the background loop is in `running.py`.
+user says so. How a batch stands is in `standing.py`, one start on the background loop in `running.py`.
 """
 
 from __future__ import annotations
@@ -10,27 +10,21 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop
 from fh_notebook.batching.agenda import Agenda
-from fh_notebook.batching.delivery import AT_ONCE
 from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.options import Options
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
-from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.resolving import resolved, told
 from fh_notebook.batching.running import Start
+from fh_notebook.batching.standing import Standing
 from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on, worded
 from fh_notebook.batching.windows import Windows
-from fh_notebook.batching.wording import sentence
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.flag import Flag
 from fh_notebook.log import log
-from fh_notebook.moments import Moment
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -42,7 +36,7 @@ SETTLE_S: Final = 2.0
 """How long an interrupted start is waited for after the door's own grace; a second interrupt ends that, too."""
 
 
-class Control:
+class Control(Standing):
     """The running side of one batch object.
 
     Parameters
@@ -60,84 +54,18 @@ class Control:
     settle_s = SETTLE_S
 
     def __init__(self, agenda: Agenda, *, client: Client, store: Store, options: Options) -> None:
-        self.name = agenda.plan.name
-        self.agenda = agenda
-        self.feed = agenda.feed
-        self.reader = Reader(agenda.feed, agenda.outcomes)
-        self.stopped: Stopped | None = None
+        super().__init__(agenda, client=client, options=options)
         self.blocks = True  # whether somebody waits for the present start
-        self._outcomes = agenda.outcomes
-        self._client = client
         self._store = store
-        self._options = options
         self._job: loop.Job[None] | None = None
-        self._start: Start | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
-        self._active = False
         self._cancel_asked = False
         self._cut = 0
-        self._calls_before = 0
         self._paused = False
-        self._max_concurrency = options.max_concurrency
         self._ended = Flag()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
         self._going_on = going_on()
-
-    # --- what progress and people see
-
-    @property
-    def counts(self) -> Counts:
-        """How far it is; a value of this moment."""
-        return self._outcomes.counts()
-
-    @property
-    def in_flight(self) -> int:
-        """Calls that are out at this moment."""
-        start = self._start
-        return start.engine.in_flight if start is not None and start.engine is not None else 0
-
-    @property
-    def running(self) -> bool:
-        """Whether calls are being made, or about to be."""
-        return self._active
-
-    @property
-    def limit(self) -> int:
-        """How many calls may be out at once now."""
-        start = self._start
-        if start is not None and start.gate is not None:
-            return int(start.gate.limit)
-        return AT_ONCE if self._options.delivery in ("callback", "poll") else int(self._client.gate.limit)
-
-    @property
-    def moments(self) -> tuple[Moment, ...]:
-        """What the workspace's gate remembers of its limit, in this process."""
-        moments: tuple[Moment, ...] = self._client.gate.memory.moments()
-        return moments
-
-    @property
-    def calls_left(self) -> int | None:
-        """How many calls this start still has to make; ``None`` where the rows are not known."""
-        if self.agenda.plan.rows is None:
-            return None
-        counts, most = self.counts, self.agenda.plan.max_calls
-        left = counts.pending
-        return left if most is None else min(left, max(0, most - (counts.calls - self._calls_before)))
-
-    @property
-    def waiting_until(self) -> datetime | None:
-        """Until when it sleeps for the daily cap's renewal, UTC."""
-        start = self._start
-        return start.waiting_until if start is not None else None
-
-    def plan(self) -> Plan:
-        """What the last start was going to do."""
-        return self.agenda.plan
-
-    def summary(self) -> str:
-        """How far it is in one line, and why it stopped if it did."""
-        return sentence(self.name, self.counts, running=self.running, stopped=self.stopped)
 
     # --- what is to be called
 
@@ -154,11 +82,6 @@ class Control:
         """Return the failed jobs that are to be called again."""
         self.refuse_while_running()
         return self.agenda.failed_windows(error_code, most_at_once=self.expected_concurrency)
-
-    @property
-    def expected_concurrency(self) -> int:
-        """How many calls will be out at once, as far as that is known."""
-        return self._max_concurrency or self.limit
 
     # --- starting and ending
 
