@@ -8,7 +8,8 @@
                       options.py making.py start.py reopen.py        `batch`, `abatch`, `open_batch`
     what is called    source.py kept.py lookup.py feed.py agenda.py  windows of jobs: read, looked up, checked, kept
                       windows.py                                     ... made ahead, one after the other
-                      seams.py queue.py worker.py engine.py          the calls: given `attempt` and a gate, no client
+                      seams.py queue.py choosing.py                  which job is called next, and whether any
+                      worker.py engine.py                            the calls: given `attempt` and a gate, no client
                       ledger.py events.py stopping.py reach.py       claims and answers, what happens, when to stop
                       delivery.py spacing.py                         how answers come; how far apart calls go out
                       running.py resolving.py                        one start of a batch
