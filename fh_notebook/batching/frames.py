@@ -21,7 +21,17 @@ from fh_notebook.batching.sheet_safe import without_halves
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run
 
-__all__ = ["COLUMNS", "Column", "frame_of_runs", "source_name", "tidy_frame"]
+__all__ = [
+    "COLUMNS",
+    "INSTANT",
+    "RESERVED",
+    "TEXT",
+    "Column",
+    "frame_of_runs",
+    "series_of",
+    "source_name",
+    "tidy_frame",
+]
 
 PENDING: Final = "pending"
 """The status of a job without an outcome."""
@@ -130,15 +140,17 @@ def _of_jobs(pairs: Sequence[tuple[Job, Outcome | None]], batch: str) -> dict[st
 
 
 def _series(column: Column, pairs: Sequence[tuple[Job, Outcome | None]]) -> pd.Series[Any]:
-    values = [column.value(job, outcome) for job, outcome in pairs]
-    if column.dtype is None:
+    return series_of([column.value(job, outcome) for job, outcome in pairs], column.dtype)
+
+
+def series_of(values: list[Any], dtype: str | None) -> pd.Series[Any]:
+    """Return a column of a dtype, the same whatever the values; ``None`` is pandas' own, of no values ``int64``."""
+    if dtype is None:
         return pd.Series(values, dtype=None if values else "int64")
-    if column.dtype == INSTANT:
+    if dtype == INSTANT:
         # By way of to_datetime: a column of nothing but None has no time zone to convert from.
-        return pd.to_datetime(pd.Series(values, dtype="object"), utc=True).astype("datetime64[ns, UTC]")
-    if column.dtype == "object":
-        return object_series(values)
-    return pd.Series(values, dtype=column.dtype)
+        return pd.to_datetime(pd.Series(values, dtype="object"), utc=True).astype(INSTANT)
+    return object_series(values) if dtype == "object" else pd.Series(values, dtype=dtype)
 
 
 def _output_columns(outputs: Sequence[Any]) -> dict[str, pd.Series[Any]]:
@@ -156,9 +168,10 @@ def _narrowed(values: Sequence[Any]) -> pd.Series[Any]:
     kinds = {type(value) for value in values if value is not None}
     if kinds == {bool}:
         return pd.Series(values, dtype="boolean")
-    if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
+    narrow = all(abs(value) < 2**63 for value in values if type(value) is int)  # a model may count as far as it likes
+    if kinds == {int} and narrow:
         return pd.Series(values, dtype="Int64")
-    if kinds <= {int, float} and float in kinds:
+    if kinds <= {int, float} and float in kinds and narrow:
         return pd.Series([None if v is None else float(v) for v in values], dtype="Float64")
     if kinds == {str}:
         return pd.Series(values, dtype=TEXT)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook import session, views
-from fh_notebook.batching.frames import INSTANT, TEXT
+from fh_notebook.batching.frames import INSTANT, TEXT, series_of
 from fh_notebook.contract.catalog import near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.infer import infer
@@ -150,13 +150,7 @@ def _line_of_batch(store: Store, record: BatchRecord, last_at: Any) -> dict[str,
 
 def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
     columns = {name: [line.get(name) for line in lines] for name in COLUMNS}
-    return pd.DataFrame({name: _series(columns[name], dtype) for name, dtype in COLUMNS.items()})
-
-
-def _series(values: list[Any], dtype: str) -> pd.Series[Any]:
-    if dtype == INSTANT:  # by way of to_datetime: a column of nothing has no time zone to convert from
-        return pd.to_datetime(pd.Series(values, dtype="object"), utc=True).astype("datetime64[ns, UTC]")
-    return pd.Series(values, dtype=dtype)
+    return pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
 
 
 def _tell_nearest(store: Store, name: str) -> None:

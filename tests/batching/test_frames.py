@@ -156,6 +156,7 @@ def test_no_two_source_columns_ever_meet(names: set[str]) -> None:
         ([[1], {"a": 1}], "object"),
         ([None, None], "object"),
         ([2**70, 1], "object"),
+        ([10**400, 0.5], "object"),
     ],
 )
 def test_outputs_that_are_objects_become_columns_that_hold_what_they_held(values: list[Any], dtype: str) -> None:
