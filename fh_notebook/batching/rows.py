@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -91,13 +92,15 @@ def read_rows(source: Any) -> Rows:
     Parameters
     ----------
     source : DataFrame, iterable of mappings, or path
-        A path ends in ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json`` or ``.parquet``. Cells of a CSV are text,
-        empty cells are missing.
+        A path ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json`` or ``.parquet``. Cells of a
+        CSV are text, empty cells are missing.
 
     Raises
     ------
     InputError
         The source cannot be read as rows; the place is named.
+    SettingsError
+        It is a Parquet file, and neither pyarrow nor fastparquet is installed.
 
     Examples
     --------
@@ -208,7 +211,8 @@ def _series(values: list[Any]) -> pd.Series[Any]:
 
 def _from_path(path: Path) -> Rows:
     name = path.name.lower()
-    kind = next((k for k in _READERS if name.removesuffix(".gz" if ".csv" in name else "").endswith(k)), None)
+    unpacked = name.removesuffix(".gz") if name.endswith(".csv.gz") else name
+    kind = next((k for k in _READERS if unpacked.endswith(k)), None)
     if kind is None:
         raise InputError(f"{path.name}: rows are read from {', '.join(_READERS)}; read it yourself and give the frame")
     problems: tuple[str, ...] = ()
@@ -227,7 +231,9 @@ def _from_path(path: Path) -> Rows:
             f"it is not UTF-8 text ({broken.reason} at byte {broken.start:,}); save it as UTF-8, or read it yourself "
             "with pandas.read_csv(..., encoding=...) and give the frame",
         )
-    except (OSError, EOFError, ValueError) as broken:
+    except RecursionError:
+        problems = ("it cannot be read: something in it is nested too deep",)
+    except (OSError, EOFError, ValueError, zlib.error) as broken:
         problems = (f"it cannot be read: {broken}",)
     # Outside of the block: IPython would show the context too.
     raise InputError(problems, where=str(path))
@@ -281,7 +287,7 @@ MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 
 def _separator(path: Path, text: str) -> str:
     """Return the CSV's separator: a comma, unless the header has none and has the other that spreadsheets write."""
-    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
+    if path.name.lower().endswith(".tsv"):
         return "\t"
     header = text.partition("\n")[0]
     if "," in header:

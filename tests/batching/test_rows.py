@@ -110,6 +110,9 @@ lines, and a ""quote""",NA,other,fr
 '''
 
 
+PACKED = gzip.compress(CSV.encode() * 20, mtime=0)
+
+
 def _is_the_csv(rows: Rows) -> None:
     assert rows.columns == ("ticket", "n", "expected_output", "metadata.lang")
     assert rows.plain_columns == ["ticket", "n"]
@@ -212,6 +215,10 @@ def test_parquet_keeps_its_kinds_and_its_index(tmp_path: Path) -> None:
         ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2 is not JSON"),
         ("a.jsonl", b'{"a": 1}\n\n3\n', "line 3: 3 is not a dict"),
         ("a.json", b'{"a": 1}', "give a list of objects"),
+        ("a.json", b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
+        ("a.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], "cannot be read"),
+        ("a.csv.gz", PACKED[:-12], "cannot be read"),
+        ("a.csv.jsonl.gz", PACKED, "rows are read from .csv"),
         ("a.parquet", b"no parquet", "cannot be read"),
         ("a.xlsx", b"", "rows are read from .csv"),
         ("a", b"", "rows are read from .csv"),
