@@ -106,7 +106,10 @@ class Limits:
         if seconds is not None and not (_is_number(seconds) and seconds > 0 and math.isfinite(seconds)):
             raise SettingsError(f"max_seconds is {seconds!r}; give a finite number above 0, or None for no limit")
         rule = self.fail_on_error
-        if not isinstance(rule, bool) and (not _is_number(rule) or not rule > 0 or (rule > 1 and rule != int(rule))):
+        is_meant = isinstance(rule, bool) or (
+            _is_number(rule) and 0 < rule < math.inf and (rule < 1 or rule == int(rule))
+        )
+        if not is_meant:
             raise SettingsError(f"fail_on_error is {rule!r}; give True, False, a fraction below 1, or a count")
 
     @property
@@ -176,7 +179,7 @@ def _stopped(reason: str, message: str) -> Stopped:
 
 def stop_of_answer(reason: str, run: Run) -> Stopped:
     """Return the stop that the service's own answer means: `reason` is that of the decision."""
-    said = f" ({run.error.rstrip('.')})" if run.error else ""
+    said = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
     words = {
         "daily_cap": f"the daily cap of calls is used up{said}; it is renewed at 00:00 UTC; then {RESUME}",
         "credits": f"the credits are used up{said}; add some, then {RESUME}",

@@ -66,6 +66,7 @@ def test_one_call_is_said_as_one() -> None:
         {"fail_on_error": 0},
         {"fail_on_error": -0.5},
         {"fail_on_error": 1.5},
+        {"fail_on_error": float("inf")},
         {"fail_on_error": "yes"},
     ],
 )
@@ -86,3 +87,9 @@ def test_a_stop_of_the_services_says_what_to_do_next(reason: str, cure: str) -> 
     assert cure in stopped.message
     assert "(No more today)" in stopped.message
     assert stopped.run is not None
+
+
+def test_a_service_that_says_more_than_a_line_is_told_in_one() -> None:
+    """Nothing in it reaches the terminal as a control character."""
+    stopped = stop_of_answer("auth", Run(status="failed", error="No.\n\x1b[2JGone"))
+    assert stopped.message.startswith("the service refused the key (No. \\x1b[2JGone)")
