@@ -12,7 +12,7 @@
                       worker.py engine.py                            the calls: given `attempt` and a gate, no client
                       ledger.py events.py stopping.py reach.py       claims and answers, what happens, when to stop
                       delivery.py spacing.py                         how answers come; how far apart calls go out
-                      running.py resolving.py                        one start of a batch
+                      running.py resolving.py                        one start of a batch; what became of the unknown
                       standing.py control.py                         how it stands, and what people do with it
     what came of it   outcomes.py reader.py batch*.py                counts, answers read back, `Batch`
                       frames.py provenance.py                        jobs and runs -> tidy DataFrame, its provenance

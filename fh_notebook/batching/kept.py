@@ -177,6 +177,8 @@ class KeptJobs:
                 number += 1
             if window:
                 yield window
+            if most is not None and number >= most:
+                return
 
     def _job(self, line: JobLine, row: RowLine | None, number: int) -> Job:
         label, deployment, variant = self._arms[line.arm]

@@ -101,12 +101,13 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     look_up = LookUp(store=store, batch=record.name, workspace=record.workspace, reuse=reuse)
     feed = Feed(source, outcomes, store, look_up, skip_invalid=True, where=record.deployment)
     jobs = store.count_jobs(record.id)
+    repeats = record.plan.get("repeats", 1)
     plan = Plan(
         name=record.name,
         deployment=record.deployment,
         variants=tuple(label for label, _, _ in arms),
-        rows=record.plan.get("rows") or -(-jobs // max(1, len(arms))),
-        repeats=record.plan.get("repeats", 1),
+        rows=record.plan.get("rows") or -(-jobs // max(1, len(arms) * repeats)),
+        repeats=repeats,
         jobs=jobs,
     )
     options = kept_options(reuse)

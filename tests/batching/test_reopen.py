@@ -84,6 +84,14 @@ def test_a_streamed_batch_is_opened_too(shouting: Shouting) -> None:
     assert opened.frame["text"].tolist() == [f"t{i}" for i in range(1_100)]
 
 
+def test_the_rows_of_a_streamed_batch_are_counted_without_its_repeats(shouting: Shouting) -> None:
+    """Nobody knew how many there were when it was begun; they are told by the jobs."""
+    client = shouting.hive.client()
+    fh.batch(iter(rows(3)), "shout", client=client, repeats=2, name="twice", progress=False)
+    plan = fh.open_batch("twice", client=client).plan()
+    assert (plan.rows, plan.repeats, plan.jobs) == (3, 2, 12)
+
+
 def test_inputs_with_a_password_are_read_and_not_sent() -> None:
     """They are kept masked, so the rows are asked for."""
     dep = fh.Deployment("shout", variants="loud", inputs={"text": fh.text(secret=True)})
