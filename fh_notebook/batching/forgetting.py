@@ -140,7 +140,6 @@ def export_store(path: str | os.PathLike[str]) -> Path:
             store.copy_to(part)
         else:
             _write_lines(store, part, is_zipped=target.name.lower().endswith(".gz"))
-        part.chmod(0o600)
         os.replace(part, target)
     except OSError as broken:
         raise InputError(f"{target} cannot be written ({broken.strerror or broken}); nothing is left of it") from broken

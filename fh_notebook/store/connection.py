@@ -20,7 +20,7 @@ from typing import Final
 from fh_notebook.errors import StoreError
 from fh_notebook.store import answers, batches, claims, jobs, parts, pending, ratings, rows, scores, scores_plain
 
-__all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "open_connection"]
+__all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "make_private_file", "open_connection"]
 
 APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
@@ -65,7 +65,7 @@ def open_connection(
     """
     with explained(path):
         if path != IN_MEMORY:
-            _make_private_file(path)
+            make_private_file(path)
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
             _prepare(connection, path, migrations, busy_timeout_s)
@@ -75,7 +75,8 @@ def open_connection(
     return connection
 
 
-def _make_private_file(path: Path) -> None:
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner can read, and its folder, where they are not there."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileExistsError):
         # Before SQLite makes it with everybody's mode. A file that is there keeps the mode that its owner gave it.

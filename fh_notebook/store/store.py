@@ -18,7 +18,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.clock import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store import forgetting, owners
-from fh_notebook.store.connection import IN_MEMORY, explained
+from fh_notebook.store.connection import IN_MEMORY, explained, make_private_file
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
@@ -89,7 +89,7 @@ class Store(Writing):
         return gone
 
     def copy_to(self, path: Path) -> None:
-        """Write a copy of the whole store to a new file.
+        """Write a copy of the whole store to a new file, which only its owner can read from its first byte on.
 
         Raises
         ------
@@ -97,6 +97,7 @@ class Store(Writing):
             It cannot be written.
         """
         with explained(path):
+            make_private_file(path)  # SQLite fills a file that is there and empty
             self._read(lambda c: c.execute("VACUUM INTO ?", (str(path),)))
 
     # --- owners of claims

@@ -50,6 +50,16 @@ def test_the_files_are_for_their_owner_only(path: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
+def test_a_copy_is_for_its_owner_only(path: Path, tmp_path: Path) -> None:
+    """From its first byte on, and not only once it is written."""
+    with Store(path).closing() as store:
+        store.keep_run(RUN, "w").result()
+        store.copy_to(tmp_path / "copy.sqlite3")
+    assert stat.S_IMODE((tmp_path / "copy.sqlite3").stat().st_mode) == 0o600
+    with Store(tmp_path / "copy.sqlite3").closing() as copy:
+        assert [kept.run.output for kept in copy.runs()] == ["hi"]
+
+
 def test_it_keeps_in_wal_mode_and_says_whose_file_it_is(path: Path) -> None:
     """A killed process loses nothing that was committed; another program is told that the file is not its own."""
     connection = open_connection(path)
