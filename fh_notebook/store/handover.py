@@ -24,7 +24,7 @@ from fh_notebook.store import answers, batches, jobs, ratings, rows, scores
 from fh_notebook.store.answer_lines import Kept, Line, line_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.connection import APPLICATION_ID, IN_MEMORY, MIGRATIONS, explained, open_connection
-from fh_notebook.store.handover_values import check_answer, check_record, is_score, parsed
+from fh_notebook.store.handover_values import check_answer, check_record, check_score, parsed
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.store import Store
 
@@ -247,7 +247,9 @@ def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int
     while part := list(answers.behind(there, number, WINDOW)):
         for answer in part:
             check_answer(answer, record)
-        kept = [line for line in scores.lines_of(there, [answer.id for answer in part]) if is_score(line[2])]
+        kept = list(scores.lines_of(there, [answer.id for answer in part]))
+        for _, _, score in kept:
+            check_score(score)
         _put_answers(store, record, part, kept)
         number, count = part[-1].id, count + len(part)
     return count

@@ -14,7 +14,7 @@ from fh_notebook.store import scores
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.batches import BatchRecord
 
-__all__ = ["check_answer", "check_record", "is_score", "parsed"]
+__all__ = ["check_answer", "check_record", "check_score", "parsed"]
 
 
 def check_record(record: BatchRecord) -> None:
@@ -45,13 +45,12 @@ def check_answer(answer: Kept, record: BatchRecord) -> None:
     _ = (run.text, run.summary(), run.may_have_run, run.elapsed_s + 0.0, run.attempts + 0, run.to_dict())
 
 
-def is_score(line: scores.ScoreLine) -> bool:
+def check_score(line: scores.ScoreLine) -> None:
     """Raise unless a line is a score."""
     if line.score is not None and math.isinf(line.score):
         raise ValueError("a score without end")
     if line.parts is not None:
         parsed(line.parts, object)
-    return True
 
 
 def parsed(text: str, kind: type) -> Any:

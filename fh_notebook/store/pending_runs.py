@@ -10,13 +10,15 @@ import os
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
 
+from fh_notebook.clock import utc_now
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
@@ -63,7 +65,7 @@ def first_run(line: PendingLine, origin: str) -> Run:
         status_code=202,
         attempts=max(1, line.calls),
         started_at=line.submitted_at,
-        elapsed_s=max(0.0, (datetime.now(UTC) - line.submitted_at).total_seconds()),
+        elapsed_s=max(0.0, (utc_now() - line.submitted_at).total_seconds()),
         deployment=line.deployment,
         variant=line.variant,
         inputs=line.inputs,
@@ -110,7 +112,7 @@ class PendingRuns:
         workspace: str,
         *,
         tell: Callable[[str], None] = lambda text: None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
         self.workspace = workspace
@@ -222,5 +224,6 @@ class PendingTicket:
 
     def let_go(self) -> None:
         """Say that this process waits for it no more."""
-        name = self._book.owner.name
-        self._book.put(partial(pending.let_go, id=self.line.id, owner=name))
+        with suppress(StoreError):  # then its owner's end says so
+            name = self._book.owner.name
+            self._book.put(partial(pending.let_go, id=self.line.id, owner=name))

@@ -217,7 +217,7 @@ class Writer:
         return write.future
 
     def put_alone(self, statement: str) -> Committed[None]:
-        """Have a statement run outside of any transaction, after what was put before it.
+        """Have a statement run outside of any transaction, before the next one: what is in that comes after it.
 
         Raises
         ------
