@@ -6,6 +6,7 @@ Rule of this file: a key must not travel in the clear, and a typing error must n
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -47,20 +48,20 @@ def check_base_url(url: str) -> str:
     url = str(url).strip()
     if url == LOCAL:
         return url
+    if "@" in url.split("://", 1)[-1].partition("/")[0]:  # first: no other message may repeat it
+        raise SettingsError("base_url has a user name or password in it; give the key as api_key")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as broken:
-        raise SettingsError(f"base_url {redact(str(url))!r} is not an address ({broken})") from None
-    if parts.username or parts.password:
-        raise SettingsError("base_url has a user name or password in it; give the key as api_key")
+        raise SettingsError(f"base_url {redact(url)!r} is not an address ({broken})") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"base_url {redact(str(url))!r} is not an address; {_cure(url)}")
+        raise SettingsError(f"base_url {redact(url)!r} is not an address; {_cure(url)}")
     if parts.query or parts.fragment:
-        raise SettingsError(f"base_url {redact(str(url))!r} has a query; it ends in /v1")
+        raise SettingsError(f"base_url {redact(url)!r} has a query; it ends in /v1")
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
-            f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
+            f"base_url {redact(url)!r} would send the key in the clear; use https:// (http only to this machine)"
         )
     if not parts.path.rstrip("/").endswith("/v1"):
         raise SettingsError(
@@ -74,7 +75,9 @@ def check_base_url(url: str) -> str:
 
 def _cure(url: str) -> str:
     """Say what to write in place of an address that lacks its beginning."""
-    host = hostname(f"//{url}")
+    host = ""
+    with suppress(ValueError):  # a bracket of an IPv6 address that is not closed
+        host = hostname(f"//{url}")
     if "://" in url or ("." not in host and host != "localhost"):
         return "it begins with https:// and ends in /v1"
     scheme = "http" if is_loopback(host) else "https"

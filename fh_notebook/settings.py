@@ -87,7 +87,7 @@ def configure(
     base_url : str
         The service's address, ending in ``/v1``, or ``"local"`` for the hive inside this process.
     workspace : str
-        A name for the workspace in the keys of kept answers.
+        A name for the workspace in the keys of kept answers; an empty one is the key's own.
     store : path or None
         The SQLite file of kept answers; ``None`` keeps nothing.
     timeout : float
@@ -137,15 +137,15 @@ def configure(
             raise SettingsError(f"store is a {type(store).__name__}; give a path, or None to keep nothing")
         changed["store"] = Path(store).expanduser() if store is not None else None
     if workspace is not UNSET:
-        changed["workspace"] = str(workspace)
+        if not isinstance(workspace, str):  # str(None) would be another workspace, whose answers are paid for again
+            raise SettingsError(f"workspace is a {type(workspace).__name__}; give a text, or '' for the key's own")
+        changed["workspace"] = workspace
     if timeout is not UNSET:
         changed["timeout_s"] = positive(timeout, "timeout")
     if max_response_bytes is not UNSET:
         changed["max_response_bytes"] = int(positive(max_response_bytes, "max_response_bytes"))
     if max_concurrency is not UNSET:
-        changed["max_concurrency"] = (
-            None if max_concurrency is None else int(positive(max_concurrency, "max_concurrency"))
-        )
+        changed["max_concurrency"] = None if max_concurrency is None else whole(max_concurrency, "max_concurrency")
     if daily_cap is not UNSET:
         changed["daily_cap"] = None if daily_cap is None else whole(daily_cap, "daily_cap")
     if price_per_call is not UNSET:

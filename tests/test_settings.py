@@ -118,6 +118,7 @@ def test_addresses_that_are_taken(url: str, kept: str) -> None:
         "https://host/v2",
         "http://127.0.0.1:8000",
         "https://[::1/v1",
+        "api[.fetchhive.com/v1",
         "",
     ],
 )
@@ -134,8 +135,10 @@ def test_addresses_that_are_refused(url: str) -> None:
         {"timeout": "soon"},
         {"timeout": True},
         {"max_concurrency": 0},
+        {"max_concurrency": 0.5},
         {"max_response_bytes": -1},
         {"loop": "kernel"},
+        {"workspace": None},
         {"tracebacks": "long"},
         {"base_url": "http://x/v1"},
     ],
@@ -144,7 +147,7 @@ def test_configure_refuses_what_cannot_be_and_changes_nothing(wrong: dict[str, o
     """All or nothing: a call with one bad value leaves every setting as it was."""
     before = settings.current()
     with pytest.raises(SettingsError):
-        fh.configure(workspace="other", **wrong)  # type: ignore[arg-type]
+        fh.configure(**{"workspace": "other", **wrong})  # type: ignore[arg-type]
     assert settings.current() is before
 
 
@@ -197,6 +200,20 @@ def test_a_logged_traceback_is_redacted_too(caplog: pytest.LogCaptureFixture) ->
     room = Path(fh.__file__).parent
     loggers = [f for f in room.rglob("*.py") if "getLogger(" in f.read_text("utf-8")]
     assert loggers == [room / "log.py"]
+
+
+@pytest.mark.parametrize("url", ["https://bee:hunter2@host/v1", "bee:hunter2@host/v1", "https://bee:hunter2@[::1/v1"])
+def test_a_password_in_an_address_is_not_repeated(url: str) -> None:
+    """Whatever else is wrong with the address."""
+    with pytest.raises(SettingsError, match="has a user name or password in it") as caught:
+        check_base_url(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_that_begins_as_another_does_is_masked_to_its_end() -> None:
+    """Whichever of the two came first."""
+    secrets = [Secret("tokens-are-long"), Secret("tokens-are-longer"), Secret("tokens-are")]
+    assert [redact(f"<{secret.reveal()}>") for secret in secrets] == ["<***>"] * 3
 
 
 @given(st.text())
