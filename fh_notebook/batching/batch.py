@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
 from os import PathLike
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -24,6 +24,10 @@ from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.wording import digest, frame_html, frame_text
 from fh_notebook.errors import SettingsError
 
+if TYPE_CHECKING:
+    from fh_notebook.batching.handover import Written
+    from fh_notebook.store.store import Store
+
 __all__ = ["Batch"]
 
 SHOWN: Final = ("row", "variant", "status", "output", "error", "elapsed_s", "reused")
@@ -37,7 +41,7 @@ class Batch(BatchFiles):
     It can be awaited while it runs in the background (``wait=False``).
     """
 
-    _file_store: Any = None
+    _file_store: Store | None = None
     """Of a batch out of a file: the store in memory that its answers are in."""
 
     def __init__(self, control: Control, about: Mapping[str, Any] | None = None) -> None:
@@ -108,7 +112,7 @@ class Batch(BatchFiles):
         while part := list(islice(pairs, n)):
             yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about)
 
-    def to_fhb(self, path: str | PathLike[str]) -> Any:
+    def to_fhb(self, path: str | PathLike[str]) -> Written:
         """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
 
         ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;

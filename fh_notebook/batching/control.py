@@ -67,6 +67,11 @@ class Control(Standing):
         self._on_event = options.on_event
         self._going_on = going_on()
 
+    @property
+    def store(self) -> Store:
+        """Where its answers are kept."""
+        return self._store
+
     # --- what is to be called
 
     def first_windows(self) -> Windows:

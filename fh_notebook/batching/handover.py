@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn, TypeGuard, cast
 from uuid import uuid4
 
 from fh_notebook import session
@@ -18,12 +18,12 @@ from fh_notebook.batching.export_file import checked_target, suffix_of
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.reopen import batch_of
 from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.catalog_file import shown
 from fh_notebook.store.handover import read_batch, read_ratings, write_batch
 from fh_notebook.store.ratings import RatingLine
 
-__all__ = ["FHB", "HandedOver", "Merged", "Written", "merge_ratings", "open_file", "to_fhb"]
+__all__ = ["FHB", "HandedOver", "Merged", "Written", "is_file_name", "merge_ratings", "open_file", "to_fhb"]
 
 FHB: Final = ".fhb"
 STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
@@ -132,7 +132,7 @@ def to_fhb(batch: Batch, path: Any) -> Written:
     if batch.running:
         raise SettingsError(f"{batch.name} is running; batch.wait() for it, then write it")
     target = checked_target(path, (FHB,))
-    store, workspace = batch._control._store, batch._control._client.workspace
+    store, workspace = batch._control.store, batch._control.workspace
     record = store.batch(batch.name, workspace)
     if record is None:
         raise SettingsError(f"nothing of {batch.name} is kept yet; run it first")
@@ -144,6 +144,11 @@ def to_fhb(batch: Batch, path: Any) -> Written:
         os.replace(beside, target)
     except OSError as broken:
         trouble = f"{target} cannot be written: {broken.strerror or broken}"
+    except StoreError as broken:
+        if str(beside) not in str(broken):  # of the store that the batch is in: it says itself what to do
+            raise
+        why = broken.__cause__
+        trouble = f"{target} cannot be written: {why.strerror if isinstance(why, OSError) else why}"
     finally:
         for ends in ("", "-wal", "-shm", "-journal"):
             Path(f"{beside}{ends}").unlink(missing_ok=True)
@@ -155,7 +160,7 @@ def to_fhb(batch: Batch, path: Any) -> Written:
 
 def _ratings_on(batch: Batch, workspace: str) -> list[RatingLine]:
     found: dict[str, RatingLine] = {}
-    for store in (session.store(), batch._control._store):
+    for store in (session.store(), batch._control.store):
         for line in store.ratings_of_batch(batch.name, workspace) if store is not None else ():
             if line.uid not in found or found[line.uid].undone_at is None:
                 found[line.uid] = line
@@ -219,6 +224,6 @@ def _there(path: Any) -> Path:
     return found
 
 
-def is_file_name(name: Any) -> bool:
+def is_file_name(name: Any) -> TypeGuard[str | os.PathLike[str]]:
     """Whether a batch is named by a file."""
     return isinstance(name, os.PathLike) or (isinstance(name, str) and name.lower().endswith(FHB))

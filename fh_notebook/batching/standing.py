@@ -53,6 +53,11 @@ class Standing:
         self._max_concurrency = options.max_concurrency
 
     @property
+    def workspace(self) -> str:
+        """Whose its answers are."""
+        return self._client.workspace
+
+    @property
     def counts(self) -> Counts:
         """How far it is; a value of this moment."""
         return self._outcomes.counts()

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -212,6 +213,9 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
         batch.to_csv(tmp_path / "triage.fhb")
     with pytest.raises(SettingsError, match="no folder"):
         batch.to_fhb(tmp_path / "nowhere" / "triage.fhb")
+    if sys.platform == "linux":  # where nobody makes a file, not even root
+        with pytest.raises(SettingsError, match=r"^/proc/triage\.fhb cannot be written: "):
+            batch.to_fhb("/proc/triage.fhb")
     written = batch.to_fhb(tmp_path / "triage.fhb")
     assert batch.to_fhb(tmp_path / "triage.fhb").path == written.path, "an earlier one is replaced"
     assert json.dumps([p.name for p in tmp_path.iterdir() if "part" in p.name]) == "[]"
