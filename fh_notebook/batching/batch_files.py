@@ -76,8 +76,8 @@ class BatchFiles(ABC):
         Raises
         ------
         SettingsError
-            It cannot be written there, there are more rows than a sheet holds (1,048,575), XlsxWriter is not installed,
-            or the batch is running.
+            It cannot be written there, there are more rows or columns than a sheet holds (1,048,575 and 16,384),
+            XlsxWriter is not installed, or the batch is running.
         """
         return to_excel(self, path)
 

@@ -48,17 +48,19 @@ class Exported:
     neutralised: int = 0
     """Cells that a spreadsheet would have taken for a formula, and that have an apostrophe now."""
     cut: int = 0
-    """Cells that were longer than a spreadsheet's may be; they end with ``…`` now."""
+    """Cells that were longer than `most`; they end with ``…`` now."""
     cleaned: int = 0
     """Cells that had control characters, which are gone, or half characters, in whose place is ``\\ufffd`` now."""
     places: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Where the first few of each were."""
+    most: int = EXCEL_CELL
+    """Characters that a cell may have: what Excel holds, or ``max_cell``."""
 
     def __repr__(self) -> str:
         named = dict(self.places)
         changes = {
             "neutralised": (self.neutralised, "neutralised (a formula would begin so)"),
-            "cut": (self.cut, f"cut at {EXCEL_CELL:,} characters"),
+            "cut": (self.cut, f"cut at {self.most:,} characters"),
             "cleaned": (self.cleaned, "cleaned of control characters"),
         }
         told = [
@@ -112,7 +114,8 @@ def to_excel(source: Source, path: Any) -> Exported:
     Raises
     ------
     SettingsError
-        It cannot be written there, has more lines or columns than a sheet, or XlsxWriter is not installed.
+        It cannot be written there, has more lines or columns than a sheet, XlsxWriter is not installed, or the batch is
+        running.
     """
     ensure_xlsxwriter()
     target = _checked(source, path, EXCEL)
@@ -145,7 +148,7 @@ def to_parquet(source: Source, path: Any) -> Exported:
     Raises
     ------
     SettingsError
-        It cannot be written there, or pyarrow is not installed.
+        It cannot be written there, pyarrow is not installed, or the batch is running.
     """
     ensure_pyarrow()
     target = _checked(source, path, PARQUET)
@@ -174,7 +177,7 @@ def to_jsonl(source: Source, path: Any) -> Exported:
     Raises
     ------
     SettingsError
-        It cannot be written there.
+        It cannot be written there, or the batch is running.
     """
     target = _checked(source, path, JSONL)
     survey = Survey.of(source, target.parent)
@@ -222,7 +225,7 @@ def export(source: Source, path: Any) -> Exported:
     Raises
     ------
     SettingsError
-        It cannot be written there.
+        It cannot be written there, or the batch is running.
     """
     return WRITERS[suffix_of(checked_target(path, tuple(WRITERS)))](source, path)
 
@@ -282,4 +285,5 @@ def _exported(target: Path, rows: int, names: list[str], care: Care) -> Exported
         cut=care.cut,
         cleaned=care.cleaned,
         places=tuple((what, tuple(where)) for what, where in care.places.items()),
+        most=care.most or EXCEL_CELL,
     )

@@ -180,7 +180,9 @@ def test_long_texts_are_cut_for_excel_and_counted_and_whole_elsewhere(tmp_path: 
     assert "2 cells cut at 32,767 characters: row 'q' 'output', row 'r' 'output'" in repr(done)
     assert to_csv(source, tmp_path / "a.csv").cut == 0
     assert len(lines_of(tmp_path / "a.csv")[2]["output"]) == 20_000
-    assert to_csv(source, tmp_path / "b.csv", max_cell=10).cut == 3
+    short = to_csv(source, tmp_path / "b.csv", max_cell=10)
+    assert short.cut == 3
+    assert "3 cells cut at 10 characters" in repr(short)
 
 
 @pytest.mark.parametrize(("ending", "write"), [("csv", to_csv), ("xlsx", to_excel)])
