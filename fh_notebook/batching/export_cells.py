@@ -17,7 +17,7 @@ from pandas.api import types
 from fh_notebook.batching.export_columns import text_of
 from fh_notebook.batching.sheet_safe import Care
 
-__all__ = ["csv_lines", "header", "sheet_cells"]
+__all__ = ["csv_lines", "excel_cell", "header", "sheet_cells"]
 
 WHOLE_DIGITS: Final = 10**15
 """Excel calculates with 15 digits and shows zeros for all further ones: an order's number would be another's."""

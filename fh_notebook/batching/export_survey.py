@@ -1,6 +1,6 @@
 """What an export needs of a batch, and a first look at all of it.
 
-Rule of this file: no more than two parts are held at once.
+Rule of this file: no more than three parts are held at once, the first two and the one that is looked at.
 """
 
 from __future__ import annotations

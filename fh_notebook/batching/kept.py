@@ -25,7 +25,7 @@ from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.store import Store
 
-__all__ = ["KeptJobs", "check_name", "fingerprint", "job_lines", "joined_arms", "row_lines"]
+__all__ = ["ArmRecord", "KeptJobs", "check_name", "fingerprint", "job_lines", "joined_arms", "row_lines"]
 
 ArmRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""

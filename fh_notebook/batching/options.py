@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,11 +95,7 @@ def options_of(
         raise SettingsError(f"on_event is {short(on_event)}; give a function of an event")
     paid = _calls_for(max_cost)
     if paid is not None:
-        limits = Limits(
-            max_calls=paid if max_calls is None else min(paid, max_calls),
-            max_seconds=max_seconds,
-            fail_on_error=fail_on_error,
-        )
+        limits = replace(limits, max_calls=paid if max_calls is None else min(paid, max_calls))
     return Options(
         limits=limits,
         max_concurrency=checked_concurrency(max_concurrency),

@@ -9,13 +9,25 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from fh_notebook.batching.job import Job
 from fh_notebook.contract.run import Run
 
-__all__ = ["INVALID_INPUT", "Counts", "Outcome", "Outcomes", "is_reusable", "kind_of"]
+__all__ = [
+    "CODE_OF",
+    "DONE",
+    "FAILED",
+    "INVALID_INPUT",
+    "PENDING",
+    "UNKNOWN",
+    "Counts",
+    "Outcome",
+    "Outcomes",
+    "is_reusable",
+    "kind_of",
+    "run_of_invalid",
+]
 
 INVALID_INPUT: Final = "invalid_input"
 """The error code of a row whose inputs do not fit (``on_invalid="skip"``): ours, no call was made."""
@@ -28,8 +40,6 @@ class Outcome:
     run: Run
     reused: bool = False
     """Whether no call of this batch object brought it."""
-    kept_at: datetime | None = None
-    """When a reused answer was kept, UTC."""
     line: int = 0
     """Of the answer in the store; 0 where it has none."""
 

@@ -19,7 +19,7 @@ from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 
-__all__ = ["Budget", "Plan", "check_options", "counted", "duration", "name_of", "pilot"]
+__all__ = ["Budget", "Plan", "check_options", "counted", "duration", "money", "name_of", "pilot"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,13 @@
-"""`open_batch`: a batch of this or an earlier kernel, by its name, with nothing but what is kept."""
+"""`open_batch`: a batch of this or an earlier kernel, by its name, with nothing but what is kept.
+
+Rule of this file: nothing is called; what is not kept (a password, rows over partitions) is asked for by `resume`.
+"""
 
 from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fh_notebook import session, views
 from fh_notebook.batching.agenda import Agenda
@@ -70,7 +73,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     """
     from fh_notebook.batching.handover import is_file_name, open_file
 
-    if isinstance(name, os.PathLike) or is_file_name(name):
+    if is_file_name(name):
         return open_file(name)
     store = session.store()
     if store is None:
@@ -125,7 +128,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     return of(control, about)
 
 
-def _found(store: Store, name: str, workspace: str) -> BatchRecord:
+def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
     if not isinstance(name, str):
         raise InputError(f"a batch is opened by its name, a text, not {short(name)}; fh.history() lists them")
     if (record := store.batch(name, workspace)) is not None:

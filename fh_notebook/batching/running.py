@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fh_notebook import settings
 from fh_notebook.batching.delivery import AT_ONCE, Deliver
 from fh_notebook.batching.engine import Engine
 from fh_notebook.batching.events import Event, Finished, Retried, Started, Throttled
@@ -262,11 +263,9 @@ async def said(store: Store, batch: str) -> AsyncIterator[Owner]:
 
 def budget_of(client: Client, store: Store, now: datetime) -> Budget:
     """Return what is configured of costs, and what was used of it today."""
-    from fh_notebook import settings
-
-    said = settings.current()
-    if said.daily_cap is None:
-        return Budget(price_per_call=said.price_per_call)
+    told = settings.current()
+    if told.daily_cap is None:
+        return Budget(price_per_call=told.price_per_call)
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     used = store.calls_since(client.workspace, midnight)
-    return Budget(price_per_call=said.price_per_call, daily_cap=said.daily_cap, used_today=used)
+    return Budget(price_per_call=told.price_per_call, daily_cap=told.daily_cap, used_today=used)

@@ -192,7 +192,7 @@ class StreamSource:
 
 
 def _read(records: list[Any], start: int) -> Rows:
-    """Read a window; a problem names the row by its place in the whole."""
+    """Read a window; a problem says at which row of the whole the window begins, from which it counts."""
     try:
         return read_rows(records)
     except InputError as found:

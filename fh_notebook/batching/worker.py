@@ -33,7 +33,8 @@ CANCELLED: Final = "cancelled"
 """The error code of a call that was out when the batch was cancelled."""
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
-"""How often a job that another kernel is calling is asked for again; it doubles up to the second."""
+"""How long until a job that another kernel is calling is asked for again: at first the one, then twice as long each
+time, up to the other."""
 
 Next = tuple[Entry | None, Turn | None]
 """The job that comes next in a slot, and its turn where it is claimed already."""
