@@ -96,7 +96,10 @@ def forget(connection: sqlite3.Connection, which: Which) -> int:
     for number, name, workspace in emptied:
         for table in ("jobs", "rows"):
             connection.execute(f"DELETE FROM {table} WHERE batch = ?", (number,))
-        connection.execute("DELETE FROM claims WHERE batch = ?", (name,))
         ratings.forget(connection, name, workspace)
         connection.execute("DELETE FROM batches WHERE id = ?", (number,))
+        # Claims know no workspace: those of a batch of the same name elsewhere may have run, and are not forgotten.
+        connection.execute(
+            "DELETE FROM claims WHERE batch = ?1 AND NOT EXISTS (SELECT 1 FROM batches WHERE name = ?1)", (name,)
+        )
     return int(gone)

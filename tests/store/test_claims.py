@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from fh_notebook.contract.run import Run
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
 
 RUN = Run(status="completed", output="hi", deployment="d")
@@ -75,6 +78,22 @@ def test_one_of_two_takes_a_dead_owners_job_over(store: Store) -> None:
     assert store.claims_of_batch("batch") == {"k": a.name}
     a.end()
     b.end()
+
+
+def test_forgetting_a_batch_forgets_no_claim_of_another_workspaces(store: Store) -> None:
+    """Both have the name; what may have run there would else be called, and paid for, again."""
+    for workspace, deployment in (("here", "one"), ("there", "two")):
+        record = BatchRecord(
+            name="n", workspace=workspace, deployment=deployment, variants=(), created_at=datetime.now(UTC)
+        )
+        store.keep_batch(record).result()
+    dead = store.new_owner()
+    store.claim("n", "k", dead, seen_id=0).result()
+    dead.end()
+    store.forget(Which(deployment="one"))
+    assert store.claims_of_batch("n") == {"k": dead.name}
+    store.forget(Which(batch="n"))
+    assert store.claims_of_batch("n") == {}
 
 
 def test_an_owner_that_ended_leaves_no_file(store: Store) -> None:
