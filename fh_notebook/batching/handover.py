@@ -17,6 +17,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export_file import checked_target, suffix_of
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.reopen import batch_of
+from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.catalog_file import shown
@@ -56,7 +57,7 @@ class Merged:
     raters: tuple[str, ...]
 
     def __repr__(self) -> str:
-        by = f" by {', '.join(self.raters)}" if self.raters else ""
+        by = f" by {', '.join(one_line(rater, 40) for rater in self.raters)}" if self.raters else ""
         undone = f", {self.undone:,} taken back" if self.undone else ""
         said = f"{counted(self.new, 'new rating')}, {self.known:,} known already{undone}"
         return f"{counted(self.files, 'file')}{by}: {said}"
@@ -67,8 +68,8 @@ class HandedOver(Batch):
 
     def _refuse(self) -> NoReturn:
         raise SettingsError(
-            f"{self.name} came out of a file, so it calls nothing; run its cell, or fh.open_batch({self.name!r}) where "
-            "it was run"
+            f"{one_line(self.name)} came out of a file, so it calls nothing; run its cell, or "
+            f"fh.open_batch({self.name!r}) where it was run"
         )
 
     def resume(self, *, retry_unknown: bool = False, wait: bool = True) -> Batch:

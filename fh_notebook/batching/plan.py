@@ -12,6 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
+from fh_notebook import html
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.person import RETRY, REUSE, persons
@@ -105,7 +106,7 @@ class Plan:
         factors = [rows, counted(len(self.variants), "variant")]
         factors += [counted(self.repeats, "repeat")] if self.repeats > 1 else []
         jobs = "" if self.rows is None else f" = {counted(self.jobs, 'job')}"
-        return f"{self.deployment}: {' x '.join(factors)}{jobs}"
+        return f"{html.printable(self.deployment)}: {' x '.join(factors)}{jobs}"
 
     def _known(self) -> list[str]:
         parts = []

@@ -12,6 +12,7 @@ from typing import Final
 
 from fh_notebook import html
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.plan import counted
 
 __all__ = ["State", "duration", "rate_in_words", "refusing"]
 
@@ -78,7 +79,7 @@ class State:
 
     def _calls(self) -> str:
         left = self.calls_left
-        left_in_words = f"{left:,} call{'' if left == 1 else 's'} left" if left else ""
+        left_in_words = f"{counted(left, 'call')} left" if left else ""
         # What is out during a pause is waited for, whatever the limit: "of" would be no more than a riddle.
         out = f"{self.in_flight:,} still in flight" if self.rests else f"{self.in_flight:,} of {self.limit:,} in flight"
         return ", ".join(part for part in (out if self.in_flight or not self.rests else "", left_in_words) if part)

@@ -104,7 +104,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     look_up = LookUp(store=store, batch=record.name, workspace=record.workspace, reuse=reuse)
     feed = Feed(source, outcomes, store, look_up, skip_invalid=True, where=record.deployment)
     jobs = store.count_jobs(record.id)
-    repeats = record.plan.get("repeats", 1)
+    repeats = record.plan.get("repeats") or 1
     plan = Plan(
         name=record.name,
         deployment=record.deployment,

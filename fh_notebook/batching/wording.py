@@ -21,6 +21,7 @@ from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.person import RETRY, persons
 from fh_notebook.batching.plan import counted
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import one_line as line_of_text
 
 __all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "sentence"]
 
@@ -37,8 +38,7 @@ def one_line(value: Any, limit: int = TEXT_SHOWN) -> str:
     >>> one_line("two\nlines"), one_line("x" * 9, 5), one_line({"label": "other"})
     ('two lines', 'xxxx…', '{"label": "other"}')
     """
-    text = html.printable(" ".join(_spelt(value)[: limit * 4].split()))
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return line_of_text(_spelt(value)[: limit * 4], limit)
 
 
 def _spelt(value: Any) -> str:
@@ -66,7 +66,7 @@ def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopp
     spent = [f"{counts.reused:,} reused"] if counts.reused else []
     spent += [counted(counts.calls, "call")]
     spent += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
-    text = f"{name}: {', '.join(parts)}; {', '.join(spent)}"
+    text = f"{html.printable(name)}: {', '.join(parts)}; {', '.join(spent)}"
     text += "; running" if running else ""
     return f"{text}. Stopped: {stopped.message}" if stopped else text
 

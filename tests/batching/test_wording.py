@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.handover import Merged
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.person import in_a_cell
+from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.wording import digest, frame_html, frame_text, sentence
 from fh_notebook.contract.run import Run
 
@@ -48,6 +50,15 @@ def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_o
     assert len(said) < 300
     assert digest([Run(status="completed")]) == ""
     assert digest([Run(status="failed")]) == "1 failed: 1 x no reason given"
+
+
+def test_a_name_out_of_somebodys_file_is_printable() -> None:
+    """It tells a terminal nothing."""
+    name = "b\x1b[2J\u202e"
+    assert sentence(name, Counts(planned=1, done=1, calls=1)) == "b\\x1b[2J\\u202e: 1 of 1 done; 1 call"
+    assert str(Plan(name=name, deployment=name, variants=("v",), rows=1, repeats=1, jobs=1)).startswith("b\\x1b[2J")
+    merged = Merged(files=1, new=1, known=0, undone=0, raters=(name,))
+    assert repr(merged) == "1 file by b\\x1b[2J\\u202e: 1 new rating, 0 known already"
 
 
 HOSTILE = ["<script>alert(1)</script>", "a\nb\x1b[31m", "\u202eevil", '"><img src=x onerror=alert(1)>', "x" * 100_000]
