@@ -6,7 +6,7 @@ reach for the same run, one has it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop, session
 from fh_notebook.client.pending import PendingRun
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["areattach", "pending", "reattach"]
 
-COLUMNS = ("submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch", "workspace")
+COLUMNS: Final = ("submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch", "workspace")
 
 
 def pending() -> Any:

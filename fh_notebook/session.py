@@ -30,7 +30,19 @@ if TYPE_CHECKING:
     from fh_notebook.local.hive import LocalHive
     from fh_notebook.store.store import Store
 
-__all__ = ["client_for", "client_of_hive", "connection", "deployments", "gate", "local_hive", "receiver", "store"]
+__all__ = [
+    "client_for",
+    "client_of_hive",
+    "connection",
+    "connection_of_hive",
+    "deployments",
+    "gate",
+    "local_hive",
+    "receiver",
+    "reset",
+    "store",
+    "tell_once",
+]
 
 LOCAL_URL: Final = "http://local/v1"
 """The address of a hive in process: nothing listens there, the transport is the hive itself."""

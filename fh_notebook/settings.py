@@ -18,7 +18,7 @@ from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.keys import usable_key
 from fh_notebook.values import UNSET, Secret, Unset, as_secret
 
-__all__ = ["Login", "Settings", "configure", "current"]
+__all__ = ["Login", "Settings", "configure", "current", "log_in", "log_out", "positive", "reset", "whole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,8 +54,11 @@ class Committed(Generic[T]):
     def _call(self) -> None:
         # Taking one out of a list is a single step: of two threads that come here, one has it.
         while self._calls:
-            with suppress(IndexError):
-                self._calls.pop(0)(self)
+            try:
+                call = self._calls.pop(0)
+            except IndexError:
+                return
+            call(self)
 
     def add_done_callback(self, call: Callable[[Committed[T]], object]) -> None:
         """Have `call` called once it is done, in the writer's thread; at once when it is already."""
