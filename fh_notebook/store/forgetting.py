@@ -6,6 +6,7 @@ text. A batch that somebody is running is not touched.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ class Which:
     deployment: str | None = None
     before: datetime | None = None
     """Answers that were kept earlier, UTC."""
+    spared: tuple[str, ...] = ()
+    """The batches that are left alone."""
 
     def of_answers(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``answers``."""
-        return self._condition("answers.batch = ?", "deployment = ?", "kept_at < ?")
+        return self._condition("answers.batch", "deployment = ?", "kept_at < ?")
 
     def of_parts(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``parts``: files of answers of batches past one machine."""
@@ -35,20 +38,26 @@ class Which:
             "EXISTS (SELECT 1 FROM batches WHERE batches.name = parts.batch"
             " AND batches.workspace = parts.workspace AND batches.deployment = ?)"
         )
-        return self._condition("parts.batch = ?", of_deployment, "parts.kept_at < ?")
+        return self._condition("parts.batch", of_deployment, "parts.kept_at < ?")
 
     def of_pending(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``pending``."""
-        return self._condition("batch = ?", "deployment = ?", "submitted_at < ?")
+        return self._condition("batch", "deployment = ?", "submitted_at < ?")
 
     def of_batches(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
-        return self._condition("name = ?", "deployment = ?", "created_at < ?")
+        return self._condition("name", "deployment = ?", "created_at < ?")
 
-    def _condition(self, of_batch: str, of_deployment: str, of_before: str) -> tuple[str, tuple[object, ...]]:
+    def _condition(self, batch: str, of_deployment: str, of_before: str) -> tuple[str, tuple[object, ...]]:
         """Return what holds for a line of a table where all of what is given fits, and the values for its marks."""
         before = self.before.timestamp() if self.before is not None else None
-        given = ((of_batch, self.batch), (of_deployment, self.deployment), (of_before, before))
+        spared = json.dumps(self.spared) if self.spared else None
+        given = (
+            (f"{batch} = ?", self.batch),
+            (of_deployment, self.deployment),
+            (of_before, before),
+            (f"coalesce({batch}, '') NOT IN (SELECT value FROM json_each(?))", spared),
+        )
         asked = [(condition, value) for condition, value in given if value is not None]
         return " AND ".join(["1", *(condition for condition, _ in asked)]), tuple(value for _, value in asked)
 

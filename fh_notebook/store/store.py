@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,12 +80,15 @@ class Store(Writing):
     def forget(self, which: Which) -> int:
         """Remove answers for good, with the batches of which none is left; return how many answers there were.
 
+        A batch that somebody who lives is running is left as it is.
+
         Raises
         ------
         StoreError
             The file cannot be written; nothing is removed then.
         """
-        gone = self.put(lambda c: forgetting.forget(c, which)).result()
+        spared = replace(which, spared=(*which.spared, *self.running(which)))
+        gone = self.put(lambda c: forgetting.forget(c, spared)).result()
         self.put_alone("PRAGMA wal_checkpoint(TRUNCATE)").result()  # the log holds the removed text until then
         return gone
 

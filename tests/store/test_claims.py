@@ -96,6 +96,24 @@ def test_forgetting_a_batch_forgets_no_claim_of_another_workspaces(store: Store)
     assert store.claims_of_batch("n") == {}
 
 
+def test_what_somebody_is_running_is_not_removed_for_its_age(store: Store) -> None:
+    """Neither its answers nor its claims: it would be called, and paid for, by two at once."""
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    for name in ("runs", "rests"):
+        record = BatchRecord(name=name, workspace="w", deployment="d", variants=(), created_at=began)
+        store.keep_batch(record).result()
+        store.keep_answer(RUN, key="a", batch=name, workspace="w").result()
+    owner = store.new_owner()
+    store.claim("runs", "b", owner, seen_id=0).result()
+    assert store.forget(Which(before=datetime.now(UTC))) == 1
+    assert [record.name for record in store.batches()] == ["runs"]
+    assert [kept.batch for kept in store.every_answer()] == ["runs"]
+    assert store.claims_of_batch("runs") == {"b": owner.name}
+    owner.end()
+    assert store.forget(Which(before=datetime.now(UTC))) == 1
+    assert store.batches() == []
+
+
 def test_an_owner_that_ended_leaves_no_file(store: Store) -> None:
     """And one that was never there is not alive."""
     owner = store.new_owner()
