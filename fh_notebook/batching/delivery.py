@@ -184,7 +184,8 @@ class Deliver:
         """Take out of the book what is kept as answered."""
         self._write()
         if self._delivery != "direct" or self._left:
-            self._book.prune(self._batch)
+            with suppress(StoreError):  # it is taken out when somebody looks
+                self._book.prune(self._batch)
 
     # --- one call
 
