@@ -142,6 +142,8 @@ class KeptJobs:
         Of this batch object; all by default.
     index_names : sequence, optional
         Of the source's own index, level by level; without it there was none.
+    columns : sequence of str
+        All of the source: a cell that is missing is in no kept row, nor is a column of nothing else.
     """
 
     def __init__(
@@ -153,8 +155,10 @@ class KeptJobs:
         mine: Iterable[str] | None = None,
         repeats: int | None = None,
         index_names: Sequence[Any] | None = None,
+        columns: Sequence[str] = (),
     ) -> None:
         self._store = store
+        self._columns = dict.fromkeys(columns)
         self._index_names = index_names
         self._batch_id = batch_id
         self._arms = list(arms)
@@ -198,13 +202,13 @@ class KeptJobs:
         )
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
-        """Return the rows at `positions` as JSON values, by column."""
-        return [record for _, record in self._rows_at(positions)]
+        """Return the rows at `positions` as JSON values, by column, a missing cell as ``None``."""
+        return [{**self._columns, **record} for _, record in self._rows_at(positions)]
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
         rows = self._rows_at(positions)
-        columns = dict.fromkeys(name for _, record in rows for name in record)
+        columns = self._columns | dict.fromkeys(name for _, record in rows for name in record)
         taken = frame_of_records([{name: plain(v) for name, v in record.items()} for _, record in rows], columns)
         return taken.set_axis(index_of([label for label, _ in rows], self._index_names), axis=0)
 

@@ -150,6 +150,7 @@ def register_in(
                 "arms": kept,
                 "fingerprint": print_of,
                 "index": table[1].index_names if table is not None else None,
+                "columns": table[1].columns if table is not None else None,
                 "reuse": kept_reuse(reuse, datetime.now(UTC)),
                 "schema_sha256": known_hashes | schema_hashes(arm.target.deployment for arm in arms),
             },

@@ -97,7 +97,8 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     arms = [list(arm) for arm in record.plan.get("arms", ())]
     if not arms:
         raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=record.name)
-    kept = KeptJobs(store, record.id, arms, index_names=record.plan.get("index"))
+    told = record.plan
+    kept = KeptJobs(store, record.id, arms, index_names=told.get("index"), columns=told.get("columns") or ())
     source = KeptSource(kept, record.plan.get("rows"))
     outcomes = Outcomes()
     reuse = read_reuse(record.plan.get("reuse"), datetime.now(UTC))

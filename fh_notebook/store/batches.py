@@ -52,7 +52,7 @@ class BatchRecord:
     created_at: datetime
     """UTC; of the first start under this name."""
     plan: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values: how many rows and jobs, and the arms: ``[label, deployment, variant]`` each."""
+    """JSON values: how many rows and jobs, the columns, and the arms: ``[label, deployment, variant]`` each."""
     id: int = 0
     """Its number in the store; 0 while it is not there."""
 
@@ -72,7 +72,7 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
             record.deployment,
             json.dumps(record.variants),
             record.created_at.timestamp(),
-            json.dumps(dict(record.plan), ensure_ascii=False),
+            json.dumps(dict(record.plan)),  # half a character in a column's name can be escaped, and not be UTF-8
         ),
     )
     return int(written.fetchone()[0])

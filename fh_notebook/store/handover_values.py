@@ -30,6 +30,9 @@ def check_record(record: BatchRecord) -> None:
         value = plan.get(name)
         if value is not None and (type(value) is not int or not 0 <= value < 2**31):
             raise ValueError(f"{name} is no number")
+    for name in plan.get("columns") or ():
+        if not isinstance(name, str):
+            raise TypeError("a column is named by a text")
 
 
 def check_answer(answer: Kept, record: BatchRecord) -> None:

@@ -149,6 +149,7 @@ HOSTILE = {
     "a run that is none": ('UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'', "cannot be read"),
     "an arm that is none": ("UPDATE jobs SET arm = 7 WHERE position = 1 AND arm = 1", "cannot be read"),
     "arms that are none": ("UPDATE batches SET plan = '{\"arms\": [[1, 2, 3]]}'", "cannot be read"),
+    "columns that are none": ("UPDATE batches SET plan = json_set(plan, '$.columns', json('[[1]]'))", "cannot be read"),
     "another status": ("UPDATE answers SET status = 'failed'", "cannot be read"),
     "an endless rating": ("UPDATE ratings SET seconds = 9e999", "cannot be read"),
     "a long name": ("UPDATE ratings SET rater = hex(zeroblob(9000))", "cannot be read"),

@@ -84,6 +84,27 @@ def test_a_streamed_batch_is_opened_too(shouting: Shouting) -> None:
     assert opened.frame["text"].tolist() == [f"t{i}" for i in range(1_100)]
 
 
+def test_a_cell_that_is_missing_is_there_and_empty_when_the_batch_is_opened(shouting: Shouting) -> None:
+    """So that a scorer reads the same rows, and what it said of them once is found again."""
+    client = shouting.hive.client()
+    asked: list[Any] = []
+
+    @fh.score.scorer(version=1)
+    def hits(run: fh.Run, row: dict[str, Any]) -> bool | None:
+        asked.append(row["note"])
+        return None if row["expected_output"] is None else run.text == row["expected_output"]
+
+    table = pd.DataFrame({"text": ["a", "b"], "expected_output": ["A", None], "note": [None, None]})
+    made = fh.batch(table, "shout", client=client, variants="loud", name="gaps", progress=False)
+    told = fh.compare(made, score=hits).summary()
+    opened = fh.open_batch("gaps", client=client)
+    assert [row for *_, row in opened.entries()] == [row for *_, row in made.entries()]
+    assert opened.frame.columns.tolist() == made.frame.columns.tolist()
+    assert opened.frame["note"].isna().all()
+    assert fh.compare(opened, score=hits).summary()["mean"].tolist() == told["mean"].tolist() == [1.0]
+    assert asked == [None, None]
+
+
 def test_the_rows_of_a_streamed_batch_are_counted_without_its_repeats(shouting: Shouting) -> None:
     """Nobody knew how many there were when it was begun; they are told by the jobs."""
     client = shouting.hive.client()
