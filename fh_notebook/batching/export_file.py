@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, Final
 from uuid import uuid4
 
 from fh_notebook.contract.spell import listed, short
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
 
-__all__ = ["checked_target", "replacing", "suffix_of"]
+__all__ = ["checked_target", "reason_of", "replacing", "suffix_of"]
 
 NAME_CAP: Final = 100
 """Characters of the target's name in that of the file beside it: file systems take 255 bytes."""
@@ -118,6 +118,12 @@ def _put(beside: Path, target: Path, replace: Callable[[Path, Path], object]) ->
     except PermissionError:
         return f"{target} is open in another program, or may not be replaced; close it there, or give another name"
     return ""
+
+
+def reason_of(broken: StoreError) -> str:
+    """Return why a file that is a store could not be written, without the cure for one's own."""
+    why = broken.__cause__
+    return _why(why) if isinstance(why, OSError) else str(why or broken)
 
 
 def _why(broken: OSError) -> str:

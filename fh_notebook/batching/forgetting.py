@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook import session, views
+from fh_notebook.batching.export_file import reason_of
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import nearest, short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
@@ -135,6 +136,7 @@ def export_store(path: str | os.PathLike[str]) -> Path:
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}; make it, or give another path")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    trouble = ""
     try:
         if target.name.lower().endswith(COPIES):
             store.copy_to(part)
@@ -142,9 +144,15 @@ def export_store(path: str | os.PathLike[str]) -> Path:
             _write_lines(store, part, is_zipped=target.name.lower().endswith(".gz"))
         os.replace(part, target)
     except OSError as broken:
-        raise InputError(f"{target} cannot be written ({broken.strerror or broken}); nothing is left of it") from broken
+        trouble = broken.strerror or str(broken)
+    except StoreError as broken:
+        if str(part) not in str(broken):  # of one's own store: it says itself what to do
+            raise
+        trouble = reason_of(broken)
     finally:
         part.unlink(missing_ok=True)
+    if trouble:
+        raise InputError(f"{target} cannot be written ({trouble}); nothing is left of it")
     return target
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from fh_notebook import session
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.export_file import checked_target, suffix_of
+from fh_notebook.batching.export_file import checked_target, reason_of, suffix_of
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.reopen import batch_of
 from fh_notebook.contract.run import one_line
@@ -148,8 +148,7 @@ def to_fhb(batch: Batch, path: Any) -> Written:
     except StoreError as broken:
         if str(beside) not in str(broken):  # of the store that the batch is in: it says itself what to do
             raise
-        why = broken.__cause__
-        trouble = f"{target} cannot be written: {why.strerror if isinstance(why, OSError) else why}"
+        trouble = f"{target} cannot be written: {reason_of(broken)}"
     finally:
         for ends in ("", "-wal", "-shm", "-journal"):
             Path(f"{beside}{ends}").unlink(missing_ok=True)

@@ -100,9 +100,10 @@ class Store(Writing):
         StoreError
             It cannot be written.
         """
-        with explained(path):
+        here = self._opened()
+        with here.lock, explained(path):
             make_private_file(path)  # SQLite fills a file that is there and empty
-            self._read(lambda c: c.execute("VACUUM INTO ?", (str(path),)))
+            here.reading.execute("VACUUM INTO ?", (str(path),))
 
     # --- owners of claims
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import sqlite3
 import stat
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,9 @@ def test_an_export_never_overwrites_and_leaves_nothing_half_written(client: fh.C
         with pytest.raises(fh.InputError, match=said):
             fh.store.export(path)
     assert there.read_text() == "mine"
+    for name in ("x.sqlite3", "x.jsonl") if sys.platform == "linux" else ():  # where nobody makes a file, not even root
+        with pytest.raises(fh.InputError, match=rf"^/proc/{name} cannot be written \(.+\); nothing is left of it"):
+            fh.store.export(f"/proc/{name}")
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".part"] == []
     fh.configure(store=None)
     with pytest.raises(fh.SettingsError, match="nothing is kept"):
