@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
@@ -23,6 +23,7 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
+from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
 __all__ = ["ArmRecord", "KeptJobs", "check_name", "fingerprint", "job_lines", "joined_arms", "row_lines"]
@@ -71,26 +72,26 @@ def joined_arms(record: BatchRecord | None, arms: Sequence[Arm]) -> list[ArmReco
 def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:
     """Return `jobs` as they are kept; what jobs of a row share is spelt once."""
     places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
-    spelt: dict[int, str] = {}
+    texts: dict[int, str] = {}
     whole: dict[int, int] = {}
     lines = []
     for job in jobs:
         inputs, metadata = id(job.inputs), id(job.metadata)
-        if inputs not in spelt:
+        if inputs not in texts:
             shown = job.shown_inputs
             whole[inputs] = int(shown is job.inputs)
-            spelt[inputs] = job.spelt if job.spelt and whole[inputs] else _json(shown)
-        if metadata not in spelt:
-            spelt[metadata] = _json(job.metadata)
+            texts[inputs] = job.spelt if job.spelt and whole[inputs] else spelt(shown)
+        if metadata not in texts:
+            texts[metadata] = spelt(job.metadata)
         lines.append(
             JobLine(
                 position=job.position,
                 repeat=job.repeat,
                 arm=places[job.label, job.deployment, job.variant],
                 key=job.key,
-                inputs=spelt[inputs],
-                metadata=spelt[metadata],
-                problems=_json(job.problems) if job.problems else "[]",
+                inputs=texts[inputs],
+                metadata=texts[metadata],
+                problems=spelt(job.problems) if job.problems else "[]",
                 whole=whole[inputs],
             )
         )
@@ -101,28 +102,15 @@ def row_lines(rows: Rows, positions: Iterable[tuple[int, int]]) -> list[RowLine]
     """Return rows as they are kept: each place in the batch with its place in `rows`."""
     labels = rows.kept_labels
     return [
-        RowLine(position=place, label=_json(labels[here]), record=_json(rows.records[here]))
+        RowLine(position=place, label=spelt(labels[here]), record=spelt(rows.records[here]))
         for place, here in positions
     ]
-
-
-def _json(value: Any) -> str:
-    text = _spell(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a character: JSON can escape it
-        return json.dumps(value, separators=(",", ":"), default=str)
-    return text
-
-
-# Made once: `json.dumps` makes an encoder at each call that has options.
-_spell: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
 
 
 def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
     told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
-    return sha256(_json([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
+    return sha256(spelt([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
 
 
 class KeptJobs:

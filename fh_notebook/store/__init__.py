@@ -29,6 +29,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     parts.py        table parts: the keys of answers that lie in Parquet files
     bulk.py         many lines of a table in few statements
     masking.py      inputs as they may be kept: without passwords
+    spelling.py     JSON as it is kept (no SQL)
     forgetting.py   removing what was kept, over all tables
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)

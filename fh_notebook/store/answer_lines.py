@@ -1,18 +1,17 @@
 """A run as the line that keeps it, and such a line read back. No SQL here.
 
-Rule of this file: an answer that came is never refused: what JSON or UTF-8 cannot say of it is escaped or left out.
+Rule of this file: an answer that came is never refused: what is nested too deep to be kept of it is left out.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
 
 from fh_notebook.contract.run import Run
+from fh_notebook.store.spelling import spelt
 
 __all__ = ["Kept", "Line", "kept_of", "line_of"]
 
@@ -78,25 +77,7 @@ def line_of(run: Run, *, key: str, workspace: str, batch: str | None, kept_at: d
 def _encoded(run: Run) -> str:
     values = run.to_dict()
     try:
-        return _json(values)
+        return spelt(values)
     except RecursionError:
         # Nested as deep as Python reads and deeper than it writes: the answer is not kept whole, but it is kept.
-        return _json({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
-
-
-def _json(values: dict[str, object]) -> str:
-    text = _spell(values)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # A model may answer half a character (a lone surrogate): JSON can escape it, UTF-8 cannot say it.
-        return json.dumps(values, separators=(",", ":"), default=_plain)
-    return text
-
-
-def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-# Made once: `json.dumps` makes an encoder at each call that has options.
-_spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+        return spelt({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from fh_notebook.store.spelling import spelt
+
 __all__ = ["CREATE", "WITH_ID", "BatchRecord", "every", "find", "named", "newest", "write"]
 
 CREATE: Final = (
@@ -72,7 +74,7 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
             record.deployment,
             json.dumps(record.variants),
             record.created_at.timestamp(),
-            json.dumps(dict(record.plan)),  # half a character in a column's name can be escaped, and not be UTF-8
+            spelt(record.plan),
         ),
     )
     return int(written.fetchone()[0])

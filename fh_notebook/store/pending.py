@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from fh_notebook.store.spelling import spelt
+
 __all__ = ["CREATE", "PendingLine", "accept", "add", "add_all", "drop", "every", "let_go", "prune", "take_over"]
 
 CREATE: Final = (
@@ -83,23 +85,14 @@ def add_all(connection: sqlite3.Connection, lines: Sequence[PendingLine]) -> lis
         f"INSERT OR REPLACE INTO pending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})",
         [
             [
-                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, _json(line.inputs),
-                _json(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
+                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, spelt(line.inputs),
+                spelt(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
                 line.owner, line.submitted_at.timestamp(),
             ]
             for line in lines
         ],
     )  # fmt: skip
     return [None] * len(lines)
-
-
-def _json(values: Mapping[str, Any]) -> str:
-    text = json.dumps(dict(values), ensure_ascii=False, default=str)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a character: JSON can escape it, UTF-8 cannot say it
-        return json.dumps(dict(values), default=str)
-    return text
 
 
 def accept(connection: sqlite3.Connection, line: PendingLine) -> None:
