@@ -61,26 +61,14 @@ def make(
         As :func:`fh_notebook.batch` says.
     """
     check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
-    is_stream = isinstance(rows, Iterator)
-    options = options_of(**how, named=name is not None, is_stream=is_stream)
+    options = options_of(**how, named=name is not None, is_stream=isinstance(rows, Iterator))
     target = known_deployment(client, deployment)
     arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
     workspace = client.workspace
     if name is not None and store is not None:
         check_name(store.batch(name, workspace), arms)  # before the rows are read; and again when it is kept
     planner = Planner(arms, repeats=repeats, metadata=metadata or {}, workspace=workspace)
-    source: Source
-    if is_stream:
-        if sample is not None:
-            raise SettingsError("sample= needs to know all rows, and an iterator does not; give first=, or a list")
-        source = StreamSource(rows, planner, first=first)
-        name = name or name_of(target.name, arms, source.peek())
-        note = ""
-    else:
-        read = read_rows(rows)
-        name, by_row, hidden = plan_table(read, planner, target.name, name=name, first=first, sample=sample)
-        source = TableSource(planner, by_row, without_secrets(read, hidden))
-        note = read.note
+    name, source, note = _named_source(rows, planner, target.name, name=name, first=first, sample=sample)
     keeper = store if store is not None else Store.in_memory()
     outcomes = Outcomes()
     # A batch that calls anew must not find the answers that were there before it.
@@ -107,6 +95,20 @@ def make(
     )
     about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
     return Batch(Control(agenda, client=client, store=keeper, options=options), about)
+
+
+def _named_source(
+    rows: Any, planner: Planner, deployment: str, *, name: str | None, first: int | None, sample: int | None
+) -> tuple[str, Source, str]:
+    """Return the batch's name, where its jobs come from, and what a person should know of how the rows were read."""
+    if isinstance(rows, Iterator):
+        if sample is not None:
+            raise SettingsError("sample= needs to know all rows, and an iterator does not; give first=, or a list")
+        stream = StreamSource(rows, planner, first=first)
+        return name or name_of(deployment, planner.arms, stream.peek()), stream, ""
+    read = read_rows(rows)
+    named, by_row, hidden = plan_table(read, planner, deployment, name=name, first=first, sample=sample)
+    return named, TableSource(planner, by_row, without_secrets(read, hidden)), read.note
 
 
 def plan_table(
