@@ -127,7 +127,7 @@ class Batch(BatchFiles):
         Raises
         ------
         SettingsError
-            It cannot be written there, or the batch is running.
+            It cannot be written there, or the batch is running or was run over partitions.
         """
         from fh_notebook.batching.handover import to_fhb
 

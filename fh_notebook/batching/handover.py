@@ -128,7 +128,7 @@ def to_fhb(batch: Batch, path: Any) -> Written:
     Raises
     ------
     SettingsError
-        It cannot be written there, or the batch is running.
+        It cannot be written there, or the batch is running or was run over partitions.
     """
     if batch.running:
         raise SettingsError(f"{batch.name} is running; batch.wait() for it, then write it")
@@ -137,6 +137,8 @@ def to_fhb(batch: Batch, path: Any) -> Written:
     record = store.batch(batch.name, workspace)
     if record is None:
         raise SettingsError(f"nothing of {batch.name} is kept yet; run it first")
+    if "parts" in record.plan:
+        raise SettingsError(f"{batch.name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
     beside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:8]}.part")
     trouble = ""
     try:

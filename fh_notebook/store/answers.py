@@ -234,8 +234,7 @@ def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, 
     """
     found = connection.execute(
         "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END FROM answers"
-        " WHERE workspace = ? AND deployment = ?"
-        " AND status = 'completed' ORDER BY id DESC LIMIT ?",
+        " WHERE workspace = ? AND deployment = ? AND status = 'completed' ORDER BY id DESC LIMIT ?",
         (workspace, deployment, limit),
     )
     return [float(seconds) for (seconds,) in found if seconds]

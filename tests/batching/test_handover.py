@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,4 +220,12 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
             batch.to_fhb("/proc/triage.fhb")
     written = batch.to_fhb(tmp_path / "triage.fhb")
     assert batch.to_fhb(tmp_path / "triage.fhb").path == written.path, "an earlier one is replaced"
+    store = session.store()
+    assert store is not None
+    [record] = store.batches()
+    store.keep_batch(replace(record, plan={**record.plan, "parts": {"folder": "far"}})).result()
+    with pytest.raises(
+        SettingsError, match=r"over partitions, so its answers lie in files; batch.to_parquet\(\.\.\.\)"
+    ):
+        batch.to_fhb(tmp_path / "triage.fhb")
     assert json.dumps([p.name for p in tmp_path.iterdir() if "part" in p.name]) == "[]"
