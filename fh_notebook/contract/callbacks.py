@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.retry import code_of
+from fh_notebook.contract.reading import code_of, object_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
@@ -56,12 +56,7 @@ def needs_callback(answer: Answer) -> bool:
     """
     if answer.status_code not in (400, 405, 409, 422):
         return False
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(body, Mapping):
-        return False
+    body = object_of(answer.body)
     if code_of(body) in _ASYNC_CODES:
         return True
     said = f"{body.get('error') or ''} {body.get('message') or ''}".lower()

@@ -17,7 +17,9 @@ from fh_notebook import html, views
 from fh_notebook.errors import AuthError, CallError, LimitReached, RunFailed
 from fh_notebook.values import Secret
 
-__all__ = ["FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line"]
+__all__ = [
+    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line",
+]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
 """The words that a run's status is known to take; ``unknown`` is ours, for a call that may or may not have run.
@@ -26,6 +28,9 @@ A word of the service that is not listed here is kept as it is."""
 FINAL_STATUSES: Final = frozenset({"completed", "failed", "unknown"})
 """The statuses after which nothing more will come by itself."""
 
+DAILY_CODE: Final = "api_rate_limit_exceeded"
+CREDIT_CODES: Final = frozenset({"insufficient_hosted_llm_credits", "account_credit_cap_reached"})
+"""The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
 
 WHOLE: Final = "run.text has all"
 WHOLE_ERROR: Final = "run.error has all"
@@ -167,7 +172,7 @@ class Run:
         kind: type[CallError] = RunFailed
         if self.status_code in (401, 403):
             kind = AuthError
-        elif self.error_code in LIMIT_CODES:
+        elif self.error_code in {DAILY_CODE, *CREDIT_CODES}:
             kind = LimitReached
         raise kind(
             self.summary(),
@@ -258,12 +263,6 @@ class Run:
         if kept.get("started_at"):
             kept["started_at"] = datetime.fromisoformat(kept["started_at"])
         return cls(**kept)
-
-
-LIMIT_CODES: Final = frozenset(
-    {"api_rate_limit_exceeded", "insufficient_hosted_llm_credits", "account_credit_cap_reached"}
-)
-"""The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
 
 
 def one_line(text: str, limit: int = 120) -> str:

@@ -330,7 +330,9 @@ def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending()
 def test_a_look_up_over_the_daily_cap_pauses_till_midnight() -> None:
     """And one over another limit for some seconds."""
     daily = httpx.Response(429, json={"error": "x", "error_code": "api_rate_limit_exceeded"})
-    for answer, least, most in ((daily, 0.0, 86_400.0), (httpx.Response(429, json={"error": "x"}), 5.0, 5.0)):
+    busy = httpx.Response(429, json={"error": "x"})
+    crowded = httpx.Response(429, json={"error": "x", "error_code": "concurrency_limit", "limit": 5, "current": 5})
+    for answer, least, most in ((daily, 0.0, 86_400.0), (busy, 5.0, 5.0), (crowded, 5.0, 5.0)):
         with _service(answer) as client:
             pending = client.submit("d", variant="v")
             pause_s = loop.run(pending.look())
