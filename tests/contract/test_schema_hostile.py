@@ -191,6 +191,22 @@ def test_a_reference_that_only_shows_when_it_is_followed_is_a_problem_and_no_exc
     assert problems(schema, {"x": 1}) == ["inputs: could not be checked to the end; a $ref of the schema leads nowhere"]
 
 
+@pytest.mark.parametrize(
+    ("part", "value", "told"),
+    [
+        ({"pattern": "("}, "x", "a pattern of the schema cannot be read"),
+        ({"patternProperties": {"(": {}}}, {"x": 1}, "a pattern of the schema cannot be read"),
+        ({"type": "whole"}, 1, "a $ref of the schema leads to what is no schema"),
+        ({"properties": [1]}, {"x": 1}, "a $ref of the schema leads to what is no schema"),
+        ("a text", 1, "a $ref of the schema leads to what is no schema"),
+    ],
+)
+def test_what_no_meta_schema_has_seen_is_a_problem_and_no_exception(part: Any, value: Any, told: str) -> None:
+    """Under a keyword that JSON Schema does not know there may be anything, and a ``$ref`` may lead there."""
+    schema = to_schema({"type": "object", "properties": {"x": {"$ref": "#/shared/x"}}, "shared": {"x": part}})
+    assert problems(schema, {"x": value}) == [f"inputs: could not be checked to the end; {told}"]
+
+
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates(),
     lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text() | st.integers(), inner),
