@@ -64,13 +64,7 @@ class SecretsKnown:
         """Take one that the service told; ``None``: it told none."""
         if secret is None or not secret:
             return
-        with self._lock:
-            if secret in self._learned:
-                return
-            self._learned[secret] = None
-            while len(self._learned) > MAX_SECRETS:
-                self._learned.popitem(last=False)
-        if self._keyring and name:
+        if self._take(secret) and self._keyring and name:
             kept, why = keys.keep_in_keyring(f"{name}#signing", secret)
             if not kept:
                 log.info("a signing secret was not kept: %s", why)
@@ -79,9 +73,18 @@ class SecretsKnown:
         """Take the one that the keyring has under `name`, and say whether it has one."""
         found = keys.from_keyring(f"{name}#signing") if self._keyring else None
         if found is not None:
-            with self._lock:
-                self._learned[found] = None
+            self._take(found)
         return found is not None
+
+    def _take(self, secret: Secret) -> bool:
+        """Take a secret, and say whether it was not there yet."""
+        with self._lock:
+            if secret in self._learned:
+                return False
+            self._learned[secret] = None
+            while len(self._learned) > MAX_SECRETS:
+                self._learned.popitem(last=False)
+            return True
 
     @contextmanager
     def testing(self) -> Iterator[Secret]:

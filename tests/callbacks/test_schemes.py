@@ -133,12 +133,16 @@ def test_a_learned_secret_is_kept_in_the_keyring_only_where_that_is_asked_for(mo
     assert later._secrets()[0].reveal() == SECRET
 
 
-def test_learned_secrets_are_bounded_and_the_newest_stay() -> None:
-    """However often a service tells another one."""
-    receiver = fh.CallbackReceiver(secrets=SECRET)
-    for number in range(200):
-        receiver.learn(fh.Secret(f"whsec_{number}"))
-        receiver.learn(fh.Secret(f"whsec_{number}"))
+@pytest.mark.parametrize("way", ["told", "found in the keyring"])
+def test_learned_secrets_are_bounded_and_the_newest_stay(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a service tells another one, and however many deployments the keyring has one of."""
+    monkeypatch.setattr(keys, "from_keyring", lambda name: fh.Secret(f"whsec_{name.removesuffix('#signing')}"))
+    receiver = fh.CallbackReceiver(secrets=SECRET, keyring=way != "told")
+    for number in sorted([*range(200), *range(200)]):
+        if way == "told":
+            receiver.learn(fh.Secret(f"whsec_{number}"))
+        else:
+            assert receiver.recall(str(number))
     known = [secret.reveal() for secret in receiver._secrets()]
     assert known[0] == "whsec_199"
     assert SECRET in known
