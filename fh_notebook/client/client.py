@@ -172,6 +172,8 @@ class AsyncClient(Delivered):
         ------
         CallError
             Only for what nobody foresaw; what a service or a network does is an `Exchange`.
+        SettingsError
+            No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
         started_at = datetime.now(UTC)
         answer = await self._opened.exchange("POST", "/workflow/invoke", encode_request(request))
@@ -225,6 +227,8 @@ class AsyncClient(Delivered):
             The service was not reached in 3 attempts and 5 s; nothing was sent.
         LimitReached
             The daily cap or the credits are used up.
+        SettingsError
+            No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
         request = self.request(
             deployment,

@@ -12,6 +12,7 @@ import secrets as random_secrets
 from collections.abc import Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from fh_notebook import html, loop
 from fh_notebook.client.claims import Claims, Take
@@ -59,6 +60,8 @@ class CallbackReceiver:
         How deliveries are signed; :data:`fh_notebook.contract.signing.CALLBACKS` by default.
     keyring : bool
         Keep learned secrets in the system's keyring, and find them there again in a new kernel.
+    max_body_bytes : int
+        A larger delivery is answered 413 and not read to its end.
 
     Raises
     ------
@@ -235,8 +238,6 @@ class CallbackReceiver:
         own = f"/{self._name}"
         if self._public_url is None:
             return (own,)
-        from urllib.parse import urlsplit
-
         return (own, urlsplit(self._public_url).path + own)  # a proxy may pass its own path on
 
     # --- secrets

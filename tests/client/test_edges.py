@@ -152,6 +152,7 @@ def test_connecting_takes_at_most_five_seconds() -> None:
         (says(200, b'{"models": []}'), "good", "takes the key"),
         (says(200, b"<html>hotel wifi login</html>"), "unreachable", "something else than JSON"),
         (says(404, b"{}"), "unreachable", "HTTP 404: check base_url"),
+        (says(503, b"{}"), "unreachable", "HTTP 503: try again later"),
         (says(429, b'{"error": "busy"}'), "limited", "busy"),
         (says(429, b'{"error_code": "api_rate_limit_exceeded"}'), "limited", "daily cap"),
         (says(401, b"{}"), "bad", "refused the key"),
