@@ -13,7 +13,7 @@ import enum
 import types
 import typing
 from collections import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.limits import limits_of
 from fh_notebook.contract.objects import Variable, closed, plain
-from fh_notebook.contract.spell import KIND_OF_TYPE
+from fh_notebook.contract.spell import KIND_OF_TYPE, types_of
 
 __all__ = ["Reader", "union"]
 
@@ -169,18 +169,13 @@ def _choices(values: tuple[Any, ...]) -> dict[str, Any]:
     return {**({"type": kind} if kind else {}), "enum": kept}
 
 
-def _types(schema: Mapping[str, Any]) -> list[str]:
-    named = schema.get("type", [])
-    return [named] if isinstance(named, str) else list(named)
-
-
 def union(schemas: list[dict[str, Any]]) -> dict[str, Any]:
     """Return "one of these": several types of one schema where at most one has more to say, else ``anyOf``."""
     if not all(schemas):
         return {}
     telling = [s for s in schemas if set(s) - {"type"}]
     if len(telling) <= 1 and all("type" in s for s in schemas) and not any("enum" in s for s in telling):
-        named = list(dict.fromkeys(t for s in schemas for t in _types(s)))
+        named = list(dict.fromkeys(t for s in schemas for t in types_of(s["type"])))
         return {**(telling[0] if telling else {}), "type": named[0] if len(named) == 1 else named}
     choices = [s.get("enum", [None]) for s in schemas if "enum" in s or s == {"type": "null"}]
     if len(choices) == len(schemas):

@@ -150,7 +150,7 @@ def listed(values: Sequence[Any], last: str = "or") -> str:
     spelt = [short(v, 40) for v in values[:CHOICES_CAP]]
     if len(values) > CHOICES_CAP:
         return f"{', '.join(spelt)} and {len(values) - CHOICES_CAP:,} more"
-    return f" {last} ".join(x for x in (", ".join(spelt[:-1]), spelt[-1] if spelt else "") if x)
+    return in_words(spelt, last)
 
 
 def nearest(word: Any, words: Iterable[Any]) -> str | None:
@@ -190,15 +190,14 @@ def kind_text(schema: Any) -> str:
     if types == ["array"] and isinstance(item, str) and item in KINDS:
         return f"a list, each item {KINDS[item]}"
     if types:
-        return in_words([KINDS.get(t, t) for t in types])
+        return in_words(list(dict.fromkeys(KINDS.get(t, t) for t in types)))
     named = schema.get("title") or str(schema.get("$ref", "")).rpartition("/")[2]
     return short(named) if named else "a value of another kind"
 
 
-def in_words(kinds: Sequence[str]) -> str:
-    """Return ``a, b or c``, each once."""
-    kinds = list(dict.fromkeys(kinds))
-    return " or ".join(x for x in (", ".join(kinds[:-1]), kinds[-1]) if x)
+def in_words(words: Sequence[str], last: str = "or") -> str:
+    """Return ``a, b or c``."""
+    return f" {last} ".join(x for x in (", ".join(words[:-1]), *words[-1:]) if x)
 
 
 def types_of(limit: Any) -> list[str]:

@@ -14,8 +14,9 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.catalog import Deployments, meant, near_name
 from fh_notebook.contract.catalog_read import MAX_BYTES, read_catalog
-from fh_notebook.contract.catalog_write import dump_catalog
 from fh_notebook.contract.infer import infer
+
+from .catalogues import dump_catalog
 
 WHOLE = """\
 # yaml-language-server: $schema=fetchhive.schema.json
