@@ -78,6 +78,14 @@ def test_the_value_of_a_secret_is_never_shown(declared: Any, value: Any) -> None
     assert SECRET not in " ".join(found)
 
 
+def test_a_secret_is_not_shown_by_a_pattern_that_takes_too_long() -> None:
+    """The check ends there, and says of the text only how long it is."""
+    secret = SECRET + "a" * 60 + "!"
+    found = problems(to_schema({"pw": fh.text(secret=True, pattern="(a|aa)+$")}), {"pw": secret})
+    assert "takes too long" in found[0]
+    assert SECRET not in found[0]
+
+
 def test_a_secret_hides_no_other_variable() -> None:
     """The other sentences stay as helpful as they are."""
     found = problems(to_schema({"pw": PASSWORD, "n": fh.integer()}), {"pw": 3, "n": "x"})
