@@ -59,7 +59,7 @@ class Reader:
             return _choices(arguments)
         if origin in (typing.Union, types.UnionType):
             return union([self.schema(a) for a in arguments])
-        # NewType has a supertype, `type Name = ...` a value, `InitVar[...]` a type.
+        # A NewType has a supertype, `type Name = ...` a value, `InitVar[...]` a type.
         for inner in ("__supertype__", "__value__"):
             if not isinstance(hint, type) and hasattr(hint, inner):
                 return self.schema(getattr(hint, inner))

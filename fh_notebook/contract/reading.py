@@ -109,9 +109,14 @@ def text_of_page(answer: Answer, body: Any) -> str:
     if isinstance(body, str):
         title = _TITLE.search(body[:20_000])
         if title:
-            return f"{name} with a web page in place of JSON: {printable(' '.join(title[1].split()))!r}"
-        return f"{name} with text in place of JSON: {printable(redact(' '.join(body[:200].split())))!r}"
+            return f"{name} with a web page in place of JSON: {_shown(title[1])!r}"
+        return f"{name} with text in place of JSON: {_shown(body[:1_000])!r}"
     return f"{name} without a message"
+
+
+def _shown(text: str) -> str:
+    # Redacted before it is cut: half of a key does not look like one.
+    return printable(redact(" ".join(text.split()))[:200])
 
 
 def parse(body: bytes) -> Any:

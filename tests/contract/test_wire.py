@@ -177,6 +177,7 @@ def test_secrets_are_masked_wherever_a_body_has_them() -> None:
         answered(200, b"<html>Bearer fhk_0123456789, secret=whsec_very_secret</html>"),
         parse_event(json.dumps([body]).encode()),
         parse_event(b"Bearer fhk_0123456789, secret=whsec_very_secret"),
+        answered(502, b"<title>who is fhk_0123456789?</title>"),
     ):
         kept = json.dumps(run.to_dict())
         assert "0123456789" not in kept
