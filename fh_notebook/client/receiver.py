@@ -98,7 +98,8 @@ class CallbackReceiver:
         self._host, self._port = host, port
         self._public_url = None if public_url is None else check_public_url(public_url)
         self._name = check_path(path) if path is not None else random_secrets.token_urlsafe(32)
-        self._scheme = scheme
+        self.scheme = scheme
+        """How deliveries are signed."""
         self._max_body_bytes = max_body_bytes
         self.claims = Claims(self.tally)
         self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
@@ -157,7 +158,7 @@ class CallbackReceiver:
         self._port = sock.getsockname()[1]
         self._window = Window(
             paths=self._paths,
-            scheme=self._scheme,
+            scheme=self.scheme,
             secrets=self._secrets,
             take=self._take,
             tally=self.tally,

@@ -5,6 +5,7 @@ Rule of this file: they are in memory only, unless the keyring is asked for; no 
 
 from __future__ import annotations
 
+import base64
 import secrets as random_secrets
 import threading
 from collections import OrderedDict
@@ -39,7 +40,8 @@ class SecretsKnown:
         self._given = tuple(Secret(one) for one in listed)
         self._keyring = keyring
         self._learned: OrderedDict[Secret, None] = OrderedDict()
-        self._own = Secret(random_secrets.token_urlsafe(32))
+        # As Standard Webhooks spell one: other schemes take any text.
+        self._own = Secret("whsec_" + base64.b64encode(random_secrets.token_bytes(32)).decode())
         self._testing = 0
         self._lock = threading.Lock()
 
