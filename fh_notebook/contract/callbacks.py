@@ -118,11 +118,11 @@ def waits_for(run: Run) -> str:
     >>> waits_for(Run(status="awaiting_approval", raw={"data": {"waiting_for": "finance", "question": "Refund?"}}))
     'finance: Refund?'
     """
-    return ": ".join(part for part in asked_of(run) if part)
+    return ": ".join(one_line(part) for part in asked_of(run) if part)
 
 
 def asked_of(run: Run) -> tuple[str, str]:
-    """Return who a paused run waits for, and what they are asked; each empty where the service does not say."""
+    """Return who a paused run waits for, and what they are asked, whole; each empty where the service does not say."""
     if run.status != "awaiting_approval":
         return "", ""
     places = [run.raw] if isinstance(run.raw, Mapping) else []
@@ -138,7 +138,7 @@ def _first(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> str:
             if isinstance(value, list):
                 value = ", ".join(str(one) for one in value)
             if isinstance(value, str) and value.strip():
-                return one_line(value)
+                return value.strip()
     return ""
 
 

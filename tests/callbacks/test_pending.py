@@ -532,6 +532,19 @@ def test_which_refusals_ask_for_callback_delivery(status: int | None, body: byte
     assert needs_callback(Answer(status_code=status, body=body)) is asks
 
 
+def test_a_long_question_is_whole_in_the_card_and_one_line_elsewhere() -> None:
+    """Who decides must be able to read it to its end."""
+    question = "Refund 120?\n" + "The parcel was late. " * 40 + "Her third letter."
+    said = {"status": "awaiting_approval", "data": {"waiting_for": "finance", "question": question}}
+    with _service(said) as client:
+        pending = client.submit("d", variant="v")
+        pending.refresh()
+        assert "Her third letter." in pending._repr_html_()
+        assert pending.waits_for.startswith("finance: Refund 120? The parcel")
+        assert len(pending.waits_for) < 140
+        pending.cancel_waiting()
+
+
 def test_who_a_run_waits_for_is_read_wherever_it_stands() -> None:
     """At the top, in `data`, in an approval; nothing where it is not said."""
     places = (
