@@ -1,4 +1,7 @@
-"""Whether a service is reached and takes the key, read from one look-up that runs nothing."""
+"""Whether a service is reached and takes the key, read from one look-up that runs nothing.
+
+Rule of this file: the answer is judged by the one table (`contract.retry`); the sentence says where to look.
+"""
 
 from __future__ import annotations
 

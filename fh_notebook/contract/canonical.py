@@ -1,4 +1,7 @@
-"""One spelling of a JSON value, for keys and comparisons, and what of Python JSON cannot say."""
+"""One spelling of a JSON value, for keys and comparisons, and what of Python JSON cannot say.
+
+Rule of this file: equal values have one text, and what has none is told by its path and never changed to fit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What saving a deployment over another one takes away or changes, in one sentence. Pure."""
+"""What saving a deployment over another one takes away or changes, in one sentence. Pure.
+
+Rule of this file: what somebody wrote and will not find again is named; what is only new goes without saying.
+"""
 
 from __future__ import annotations
 

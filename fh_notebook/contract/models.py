@@ -78,7 +78,7 @@ class InvokeRequest:
             "metadata": metadata,
             "secrets": secrets,
         }
-        for name in ("deployment", "variant", "inputs", "metadata", "callback_url", "user", "tool_approval", "secrets"):
+        for name in cls.__slots__:
             object.__setattr__(request, name, given.get(name))
         return request
 

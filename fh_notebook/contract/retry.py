@@ -160,7 +160,7 @@ def decide(
     # call takes, and so is what made it unavailable.
     typical_s = typical_s if reason == "concurrency" else None
     wait_s = policy.backoff(attempt, jitter, typical_s=typical_s)
-    asked_s = parse_retry_after(answer.headers.get("retry-after"), now or _date_of(answer))
+    asked_s = parse_retry_after(answer.headers.get("retry-after"), now or _instant(answer.headers.get("date", "")))
     if asked_s is not None:
         # The jitter comes on top: everybody who was refused in this second was given the same number.
         wait_s = min(asked_s, policy.max_retry_after_s) + jitter * policy.base_s
@@ -245,28 +245,18 @@ def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        return _seconds_until(text, now)
+        then = _instant(text)
+        return None if then is None or now is None else max(0.0, (then - now).total_seconds())
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _seconds_until(date: str, now: datetime | None) -> float | None:
+def _instant(date: str) -> datetime | None:
+    """Return the moment that an HTTP date says; ``None`` when it is none."""
     try:
-        then = parsedate_to_datetime(date)
+        then = parsedate_to_datetime(date[:64])
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if now is None:
-        return None
-    if then.tzinfo is None:  # "-0000" means UTC without saying so (RFC 5322, section 3.3)
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - now).total_seconds())
-
-
-def _date_of(answer: Answer) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(answer.headers.get("date", "")[:64])
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return then if then.tzinfo else then.replace(tzinfo=UTC)  # "-0000": UTC without saying so (RFC 5322, section 3.3)
 
 
 def next_reset(now: datetime) -> datetime:
