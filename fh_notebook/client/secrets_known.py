@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from fh_notebook import keys
 from fh_notebook.errors import SettingsError
@@ -36,8 +36,12 @@ class SecretsKnown:
     """
 
     def __init__(self, given: str | Secret | Iterable[str | Secret], *, keyring: bool) -> None:
-        listed = [given] if isinstance(given, str | Secret) else list(given)
-        self._given = tuple(Secret(one) for one in listed)
+        held: Any = given  # somebody gives what an environment variable is that is not there: None
+        is_one = isinstance(held, str | bytes | Secret) or not isinstance(held, Iterable)
+        listed = [held] if is_one else list(held)
+        self._given = tuple(Secret(one) for one in listed if isinstance(one, str | Secret))
+        odd = (one for one in listed if not isinstance(one, str | Secret))
+        self._odd = next((f"a {type(one).__name__}" if one is not None else "None" for one in odd), "")
         self._keyring = keyring
         self._learned: OrderedDict[Secret, None] = OrderedDict()
         # As Standard Webhooks spell one: other schemes take any text.
@@ -57,8 +61,10 @@ class SecretsKnown:
         Raises
         ------
         SettingsError
-            One of them is empty.
+            One of them is no text, or an empty one.
         """
+        if self._odd:
+            raise SettingsError(f"secrets are texts, and {self._odd} is none; give signing secrets, or leave it out")
         if not all(self._given):
             raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
 

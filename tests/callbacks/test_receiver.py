@@ -469,6 +469,13 @@ def test_a_port_that_is_taken_is_told_with_the_cure(receiver: fh.CallbackReceive
         fh.CallbackReceiver(port=receiver.port).start()
 
 
+@pytest.mark.parametrize("given", [None, [None], b"whsec_0123456789", 3, [SECRET, 3]])
+def test_a_secret_that_is_no_text_is_refused_with_the_cure(given: Any) -> None:
+    """As of an environment variable that is not there."""
+    with pytest.raises(fh.SettingsError, match="secrets are texts, and .* is none; give signing secrets"):
+        fh.CallbackReceiver(secrets=given)
+
+
 def test_an_empty_secret_is_refused() -> None:
     """Such a signature would prove nothing."""
     with pytest.raises(fh.SettingsError, match="empty"):
