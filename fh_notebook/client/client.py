@@ -26,7 +26,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
+from fh_notebook.contract.spell import short, type_text
 from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
 from fh_notebook.errors import InputError
 from fh_notebook.log import log
@@ -153,7 +153,7 @@ class AsyncClient(Delivered):
         if variant is not None and (problem := dep.variant_problem([variant])):
             raise InputError(problem, where=dep.name)
         if inputs is not None and not isinstance(inputs, Mapping):
-            raise InputError(f"inputs is a {type(inputs).__name__}; give a mapping of names to values", where=dep.name)
+            raise InputError(f"inputs is {type_text(inputs)}; give a mapping of names to values", where=dep.name)
         return InvokeRequest(
             deployment=dep.name,
             variant=variant or (dep.variants[0] if len(dep.variants) == 1 else None),

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from fh_notebook import keys
+from fh_notebook.contract.spell import type_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
 from fh_notebook.values import Secret
@@ -40,8 +41,7 @@ class SecretsKnown:
         is_one = isinstance(held, str | bytes | Secret) or not isinstance(held, Iterable)
         listed = [held] if is_one else list(held)
         self._given = tuple(Secret(one) for one in listed if isinstance(one, str | Secret))
-        odd = (one for one in listed if not isinstance(one, str | Secret))
-        self._odd = next((f"a {type(one).__name__}" if one is not None else "None" for one in odd), "")
+        self._odd = next((type_text(one) for one in listed if not isinstance(one, str | Secret)), "")
         self._keyring = keyring
         self._learned: OrderedDict[Secret, None] = OrderedDict()
         # As Standard Webhooks spell one: other schemes take any text.

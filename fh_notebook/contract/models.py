@@ -13,6 +13,7 @@ from typing import Any
 from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.spell import type_text
 from fh_notebook.errors import InputError
 
 __all__ = ["Answer", "InvokeRequest", "metadata_problems"]
@@ -128,7 +129,7 @@ def _name_problems(request: InvokeRequest) -> list[str]:
 
 
 def _mapping_problems(name: str, value: object) -> list[str]:
-    return [] if isinstance(value, Mapping) else [f"{name}: is a {type(value).__name__}; give names with values"]
+    return [] if isinstance(value, Mapping) else [f"{name}: is {type_text(value)}; give names with values"]
 
 
 def metadata_problems(metadata: Mapping[str, Any]) -> list[str]:

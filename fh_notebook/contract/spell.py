@@ -25,6 +25,7 @@ __all__ = [
     "nearest",
     "path_text",
     "short",
+    "type_text",
     "types_of",
 ]
 
@@ -95,7 +96,19 @@ def _spell(value: Any, depth: int) -> str:
         return _spell_mapping(value, depth)
     if isinstance(value, list | tuple):
         return _spell_list(value, depth)
-    return f"a {type(value).__name__}"
+    return type_text(value)
+
+
+def type_text(value: object) -> str:
+    """Return what a value of a wrong kind is, by its Python type: ``an int``, ``a list``; ``None`` as it is.
+
+    Examples
+    --------
+    >>> type_text(3), type_text([]), type_text(None)
+    ('an int', 'a list', 'None')
+    """
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:
