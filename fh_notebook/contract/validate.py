@@ -102,14 +102,14 @@ def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: st
     found: list[ValidationError] = []
     try:
         found.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
-    except (*library_errors(), ValueError, re.error) as broken:
+    except library_errors(ValueError) as broken:
         return [*explain(found, schema), f"{what}: could not be checked to the end; {why_not(broken)}"]
     told = explain(found, schema)
     return told if len(found) < MAX_PROBLEMS else [*told, f"{what}: there are more problems than these"]
 
 
-def library_errors() -> tuple[type[Exception], ...]:
-    """Return what the library may raise in the middle of a check; none of it may end in a traceback.
+def library_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what the library may raise in the middle of a check, and `more`; none of it may end in a traceback.
 
     A schema that refers to itself without end, a name that is not a string, an integer of more digits than Python
     spells; and what is no schema at all, where only a ``$ref`` leads to it: no meta-schema has judged that.
@@ -117,7 +117,7 @@ def library_errors() -> tuple[type[Exception], ...]:
     from jsonschema.exceptions import UnknownType
     from referencing.exceptions import Unresolvable
 
-    return RecursionError, ArithmeticError, TypeError, AttributeError, UnknownType, Unresolvable
+    return RecursionError, ArithmeticError, TypeError, AttributeError, re.error, UnknownType, Unresolvable, *more
 
 
 def why_not(broken: Exception) -> str:

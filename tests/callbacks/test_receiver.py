@@ -303,7 +303,8 @@ def test_a_callback_that_comes_before_it_is_claimed_is_kept(receiver: fh.Callbac
 
 def test_a_callback_with_two_ids_is_one(receiver: fh.CallbackReceiver) -> None:
     """Claimed by both, it is taken once; and it does not count as its own repetition."""
-    body, taken = event("req_both", run_id="run_both"), []
+    body = event("req_both", run_id="run_both")
+    taken: list[fh.Run] = []
 
     def take(run: fh.Run) -> None:
         taken.append(run)
@@ -378,15 +379,17 @@ def test_a_secret_that_is_learned_during_the_look_is_not_missed() -> None:
             return is_signed
 
     async def deliver_once() -> int:
+        tally = receiving.Tally()
         window = receiving.Window(
             paths=lambda: ("/here",),
             scheme=Learning(),
             secrets=lambda: tuple(known),
             take=taken.append,
-            tally=(tally := receiving.Tally()),
+            tally=tally,
             hold_s=PATIENCE_S,
         )
-        body, sent = event("req_1"), []
+        body = event("req_1")
+        sent: list[Any] = []
         signature = (b"x-fetch-hive-signature", sign(body, "a new secret").encode())
 
         async def receive() -> dict[str, Any]:
