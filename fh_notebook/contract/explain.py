@@ -264,7 +264,7 @@ _TELL: Final[Mapping[str, Callable[[_Case], str]]] = {
     "uniqueItems": _unique,
     "dependentRequired": _depends,
     "items": _too_many,
-    "contains": lambda c: f"{c.value} has no item that is {kind_text(c.limit)}",
+    "contains": lambda c: f"{c.value} has no item that is {'wanted' if c.hidden else kind_text(c.limit)}",
     "not": lambda c: f"{c.brief} is not allowed here",
 }
 

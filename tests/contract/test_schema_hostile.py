@@ -96,6 +96,8 @@ def test_the_choices_of_a_secret_are_secret_too() -> None:
     """Neither a wrong nor a missing one lists what would be right."""
     schema = to_schema({"pw": {"type": "string", "enum": [SECRET], "format": "password"}})
     assert SECRET not in " ".join([*problems(schema, {"pw": "x"}), *problems(schema, {})])
+    several = to_schema({"pws": {"type": "array", "contains": {"const": SECRET}, "writeOnly": True}})
+    assert problems(several, {"pws": ["x"]}) == ["pws: the value has no item that is wanted"]
 
 
 @pytest.mark.parametrize(
