@@ -129,7 +129,7 @@ async def submit(
                 receiver.learn(run.webhook_secret, f"{client.workspace}/{request.deployment}")
         if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
             raise_for(run, decision)
-    except BaseException:  # it was not sent, or was cut off and is kept as unknown
+    except BaseException:  # it was not sent, or was cut off, and is kept as unknown
         await unbroken(ticket.drop())
         raise
     pending = PendingRun(

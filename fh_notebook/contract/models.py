@@ -166,7 +166,7 @@ class Answer:
     elapsed_s: float = 0.0
     """From just before sending to the last byte; waiting for a slot is not in it."""
     broke: str | None = None
-    """How it broke off: one of the keys of ``wire.BROKEN_TEXTS``, or ``cancelled``, by somebody here."""
+    """How it broke off: one of the keys of ``wire.BROKEN_TEXTS``, or ``cancelled`` or ``unforeseen``, here."""
     detail: str = ""
     """The transport's own words, redacted."""
     sent: bool = True
