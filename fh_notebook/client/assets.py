@@ -10,7 +10,7 @@ import os
 import re
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -70,7 +70,7 @@ def _why(broken: httpx.HTTPError) -> str:
     return redact(str(broken)) or type(broken).__name__
 
 
-async def _fetch(http: httpx.AsyncClient, url: str, file: object) -> None:
+async def _fetch(http: httpx.AsyncClient, url: str, file: BinaryIO) -> None:
     """Write what `url` has to `file`, redirects followed by hand so that each address is looked at."""
     for _ in range(http.max_redirects):
         async with http.stream("GET", url) as response:
@@ -85,7 +85,7 @@ async def _fetch(http: httpx.AsyncClient, url: str, file: object) -> None:
                 size += len(chunk)
                 if size > MAX_ASSET_BYTES:
                     raise CallError(f"an asset is larger than {MAX_ASSET_BYTES // 2**20} MiB; it was not kept")
-                file.write(chunk)  # type: ignore[attr-defined]  # a binary file
+                file.write(chunk)
             return
     raise CallError("an asset's address redirects too often")
 

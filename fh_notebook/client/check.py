@@ -1,4 +1,7 @@
-"""Whether a service is reached and takes the key, read from one look-up that runs nothing."""
+"""Whether a service is reached and takes the key, read from one look-up that runs nothing.
+
+Rule of this file: the answer is judged by the one table (`contract.retry`); the sentence says where to look.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +56,8 @@ def check_of(answer: Answer, origin: str, key_source: str) -> Check:
         return Check(status="limited", detail="the daily cap is used up; it is renewed at 00:00 UTC")
     if decision.verdict is Verdict.THROTTLED:
         return Check(status="limited", detail=f"{origin} is busy; the key could not be tried now")
+    if answer.status_code is not None and answer.status_code >= 500:
+        return Check(status="unreachable", detail=f"{origin} answered HTTP {answer.status_code}: try again later")
     if answer.status_code is not None:
         what = "something else than JSON" if decision.verdict is Verdict.DONE else f"HTTP {answer.status_code}"
         return Check(status="unreachable", detail=f"{origin} answered {what}: check base_url, it ends in /v1")

@@ -54,7 +54,8 @@ class Claims:
             for name in ids:
                 if (kept := self._unclaimed.pop(name, None)) is not None:
                     self._unclaimed_bytes -= kept[1]
-                    came.append(kept[0])
+                    if all(kept[0] is not run for run in came):  # one that has two ids is kept under both
+                        came.append(kept[0])
                 self._takers[name] = take
         for run in came:
             self.hand(run)

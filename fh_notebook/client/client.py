@@ -26,9 +26,9 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
+from fh_notebook.contract.spell import short, type_text
 from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
-from fh_notebook.errors import InputError
+from fh_notebook.errors import CallError, InputError
 from fh_notebook.log import log
 from fh_notebook.loop import briefly, tell_in_short, unbroken
 from fh_notebook.values import Secret, as_secret
@@ -153,7 +153,7 @@ class AsyncClient(Delivered):
         if variant is not None and (problem := dep.variant_problem([variant])):
             raise InputError(problem, where=dep.name)
         if inputs is not None and not isinstance(inputs, Mapping):
-            raise InputError(f"inputs is a {type(inputs).__name__}; give a mapping of names to values", where=dep.name)
+            raise InputError(f"inputs is {type_text(inputs)}; give a mapping of names to values", where=dep.name)
         return InvokeRequest(
             deployment=dep.name,
             variant=variant or (dep.variants[0] if len(dep.variants) == 1 else None),
@@ -172,6 +172,8 @@ class AsyncClient(Delivered):
         ------
         CallError
             Only for what nobody foresaw; what a service or a network does is an `Exchange`.
+        SettingsError
+            No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
         started_at = datetime.now(UTC)
         answer = await self._opened.exchange("POST", "/workflow/invoke", encode_request(request))
@@ -225,6 +227,8 @@ class AsyncClient(Delivered):
             The service was not reached in 3 attempts and 5 s; nothing was sent.
         LimitReached
             The daily cap or the credits are used up.
+        SettingsError
+            No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
         request = self.request(
             deployment,
@@ -246,7 +250,7 @@ class AsyncClient(Delivered):
         return run
 
     async def drive(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, Decision]:
-        """Attempt, inside the gate, until `decide` says that it is enough; nothing is kept, but a call cut off."""
+        """Attempt, inside the gate, until `decide` says that it is enough; only a call that was cut off is kept."""
         begun: float | None = None
         for attempt in count(1):
             async with self.connection.gate.slot():
@@ -270,16 +274,23 @@ class AsyncClient(Delivered):
         return replace(exchange.run, attempts=attempt), decision
 
     async def _attempt_or_keep(self, request: InvokeRequest, attempt_once: Attempt, attempt: int) -> Exchange:
-        """Attempt once. A call that is cancelled while it is out may have run, and is kept as such."""
+        """Attempt once. A call that ends otherwise than by an exchange may have run, and is kept as such."""
         started_at, begun = datetime.now(UTC), time.perf_counter()
+
+        def unknown(broke: str, why: str) -> Run:
+            answer = Answer(broke=broke, elapsed_s=time.perf_counter() - begun)
+            run = decode_answer(answer, request, started_at=started_at, origin=self.origin, attempts=attempt)
+            return replace(run, error=why)
+
         try:
             return await attempt_once(request)
         except asyncio.CancelledError as cancelled:
-            answer = Answer(broke="cancelled", elapsed_s=time.perf_counter() - begun)
-            run = decode_answer(answer, request, started_at=started_at, origin=self.origin, attempts=attempt)
-            run = replace(run, error=CUT_OFF)
+            run = unknown("cancelled", CUT_OFF)
             await unbroken(briefly(self.connection.keep(run, request.secrets), KEEP_S))
             tell_in_short(cancelled, "the call was out and may have run at the service all the same")
+            raise
+        except CallError as unforeseen:
+            await self.connection.keep(unknown("unforeseen", str(unforeseen)), request.secrets)
             raise
 
     async def check(self) -> Check:

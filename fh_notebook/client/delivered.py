@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.raising import raise_for
@@ -162,6 +163,8 @@ class Delivered:
 
         Raises
         ------
+        InputError
+            There is no request id.
         AuthError
             The service refused the key.
         """
@@ -193,6 +196,4 @@ class Delivered:
 
 
 def _path_safe(identifier: str) -> str:
-    from urllib.parse import quote
-
     return quote(identifier, safe="")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from fh_notebook.contract.callbacks import with_final_status
-from fh_notebook.contract.retry import next_reset
+from fh_notebook.contract.retry import is_daily_cap, next_reset
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.errors import AuthError
 
@@ -121,7 +121,7 @@ class Looking:
 def _pause_of(refused: Run) -> float:
     """Return for how long nobody asks after a look-up was refused: till midnight, UTC, where the day is used up."""
     body = refused.raw if isinstance(refused.raw, Mapping) else {}
-    if refused.error_code == "api_rate_limit_exceeded" or ("limit" in body and "current" in body):
+    if is_daily_cap(body):
         now = datetime.now(UTC)
         return (next_reset(now) - now).total_seconds()
     return BUSY_PAUSE_S

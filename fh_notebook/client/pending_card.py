@@ -46,5 +46,5 @@ def card_of(pending: PendingRun) -> html.Html:
 def _asked(pending: PendingRun) -> list[html.Html]:
     """Who decides, to be seen at a glance, and what they are asked, as long as it may be."""
     who, question = asked_of(pending.run)
-    parts = [html.el("div", "Waits for ", html.el("strong", who))] if who else []
-    return parts + ([html.folded(question, whole="pending.waits_for has all")] if question else [])
+    parts = [html.el("div", "Waits for ", html.el("strong", one_line(who)))] if who else []
+    return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])

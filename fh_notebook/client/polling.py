@@ -13,7 +13,6 @@ import asyncio
 import heapq
 import os
 import random
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,8 +80,6 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self._not_before = 0.0
-        self.looks = 0
-        """Look-ups so far."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -130,7 +127,6 @@ class Poller:
 
     def _begin(self, entry: _Entry) -> None:
         self._not_before = asyncio.get_running_loop().time() + (EVERY_S if self._every_s is None else self._every_s)
-        self.looks += 1
         task = asyncio.get_running_loop().create_task(self._look(entry))
         self._looking.add(task)
         task.add_done_callback(self._looked)
@@ -158,13 +154,13 @@ class Poller:
 
 # --- the one of this process, on the background loop
 
-_lock = threading.Lock()
 _of_loop: tuple[asyncio.AbstractEventLoop, Poller] | None = None
+"""Set on that loop alone; whoever reads it elsewhere has the pair as it was set."""
 
 
 def _after_fork() -> None:
-    global _lock, _of_loop
-    _lock, _of_loop = threading.Lock(), None
+    global _of_loop
+    _of_loop = None
 
 
 if hasattr(os, "register_at_fork"):
@@ -186,8 +182,6 @@ def watch(watched: Watched, *, first_s: float = FIRST_S, soon: bool = False) -> 
 
 def forget(watched: Watched) -> None:
     """Have this process's poller ask for a run no more, from any thread."""
-    with _lock:
-        known = _of_loop
-    if known is not None:
+    if (known := _of_loop) is not None:
         here, poller = known
         on_loop(here, lambda: poller.forget(watched))

@@ -1,4 +1,7 @@
-"""The errors that a person can act on, for an answer after which no call makes sense."""
+"""The errors that a person can act on, for an answer after which no call makes sense.
+
+Rule of this file: nothing has run, and the error says so; the service's own words are in it, in one line.
+"""
 
 from __future__ import annotations
 

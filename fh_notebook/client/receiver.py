@@ -12,6 +12,7 @@ import secrets as random_secrets
 from collections.abc import Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from fh_notebook import html, loop
 from fh_notebook.client.claims import Claims, Take
@@ -59,6 +60,8 @@ class CallbackReceiver:
         How deliveries are signed; :data:`fh_notebook.contract.signing.CALLBACKS` by default.
     keyring : bool
         Keep learned secrets in the system's keyring, and find them there again in a new kernel.
+    max_body_bytes : int
+        A larger delivery is answered 413 and not read to its end.
 
     Raises
     ------
@@ -95,7 +98,8 @@ class CallbackReceiver:
         self._host, self._port = host, port
         self._public_url = None if public_url is None else check_public_url(public_url)
         self._name = check_path(path) if path is not None else random_secrets.token_urlsafe(32)
-        self._scheme = scheme
+        self.scheme = scheme
+        """How deliveries are signed."""
         self._max_body_bytes = max_body_bytes
         self.claims = Claims(self.tally)
         self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
@@ -154,7 +158,7 @@ class CallbackReceiver:
         self._port = sock.getsockname()[1]
         self._window = Window(
             paths=self._paths,
-            scheme=self._scheme,
+            scheme=self.scheme,
             secrets=self._secrets,
             take=self._take,
             tally=self.tally,
@@ -235,8 +239,6 @@ class CallbackReceiver:
         own = f"/{self._name}"
         if self._public_url is None:
             return (own,)
-        from urllib.parse import urlsplit
-
         return (own, urlsplit(self._public_url).path + own)  # a proxy may pass its own path on
 
     # --- secrets

@@ -93,6 +93,8 @@ class Window:
         Given each verified body, after its answer.
     tally : Tally
         Counts.
+    max_body_bytes, body_s, hold_s
+        In place of :data:`MAX_BODY_BYTES`, :data:`BODY_S` and :data:`HOLD_S`.
     clock : function
         Seconds since 1970.
     """
@@ -204,7 +206,10 @@ class Window:
             self._unverified -= size
 
     async def _verified(self, body: bytes, headers: Mapping[str, bytes]) -> tuple[int, bytes]:
-        if self._is_signed(body, headers) or (self._answers_due > 0 and await self._held_is_signed(body, headers)):
+        known = self._secrets()  # before the look: a call on another loop may tell another one while that lasts
+        if self._is_signed(body, headers) or (
+            self._answers_due > 0 and await self._held_is_signed(body, headers, known)
+        ):
             self._tally.verified += 1
             return 200, body
         self._tally.forged += 1
@@ -213,8 +218,8 @@ class Window:
     def _is_signed(self, body: bytes, headers: Mapping[str, bytes]) -> bool:
         return self._scheme.accepts_request(body, headers, self._secrets(), now_s=self._clock())
 
-    async def _held_is_signed(self, body: bytes, headers: Mapping[str, bytes]) -> bool:
-        """Hold an unparsed delivery while an answer that may tell its secret is due."""
+    async def _held_is_signed(self, body: bytes, headers: Mapping[str, bytes], known: tuple[Secret, ...]) -> bool:
+        """Hold an unparsed delivery, which none of `known` signed, while an answer that may tell its secret is due."""
         if self._held >= MAX_HELD:
             return False
         self._held += 1
@@ -222,9 +227,9 @@ class Window:
         try:
             async with asyncio.timeout(self._hold_s):
                 while self._answers_due > 0:
-                    known = self._secrets()
                     await self._learned.wait()
-                    if self._secrets() != known and self._is_signed(body, headers):
+                    before, known = known, self._secrets()
+                    if known != before and self._is_signed(body, headers):
                         return True
         except TimeoutError:
             pass

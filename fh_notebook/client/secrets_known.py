@@ -5,14 +5,16 @@ Rule of this file: they are in memory only, unless the keyring is asked for; no 
 
 from __future__ import annotations
 
+import base64
 import secrets as random_secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from fh_notebook import keys
+from fh_notebook.contract.spell import type_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
 from fh_notebook.values import Secret
@@ -35,11 +37,15 @@ class SecretsKnown:
     """
 
     def __init__(self, given: str | Secret | Iterable[str | Secret], *, keyring: bool) -> None:
-        listed = [given] if isinstance(given, str | Secret) else list(given)
-        self._given = tuple(Secret(one) for one in listed)
+        held: Any = given  # somebody gives what an environment variable is that is not there: None
+        is_one = isinstance(held, str | bytes | Secret) or not isinstance(held, Iterable)
+        listed = [held] if is_one else list(held)
+        self._given = tuple(Secret(one) for one in listed if isinstance(one, str | Secret))
+        self._odd = next((type_text(one) for one in listed if not isinstance(one, str | Secret)), "")
         self._keyring = keyring
         self._learned: OrderedDict[Secret, None] = OrderedDict()
-        self._own = Secret(random_secrets.token_urlsafe(32))
+        # As Standard Webhooks spell one: other schemes take any text.
+        self._own = Secret("whsec_" + base64.b64encode(random_secrets.token_bytes(32)).decode())
         self._testing = 0
         self._lock = threading.Lock()
 
@@ -55,8 +61,10 @@ class SecretsKnown:
         Raises
         ------
         SettingsError
-            One of them is empty.
+            One of them is no text, or an empty one.
         """
+        if self._odd:
+            raise SettingsError(f"secrets are texts, and {self._odd} is none; give signing secrets, or leave it out")
         if not all(self._given):
             raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
 
@@ -64,13 +72,7 @@ class SecretsKnown:
         """Take one that the service told; ``None``: it told none."""
         if secret is None or not secret:
             return
-        with self._lock:
-            if secret in self._learned:
-                return
-            self._learned[secret] = None
-            while len(self._learned) > MAX_SECRETS:
-                self._learned.popitem(last=False)
-        if self._keyring and name:
+        if self._take(secret) and self._keyring and name:
             kept, why = keys.keep_in_keyring(f"{name}#signing", secret)
             if not kept:
                 log.info("a signing secret was not kept: %s", why)
@@ -79,9 +81,18 @@ class SecretsKnown:
         """Take the one that the keyring has under `name`, and say whether it has one."""
         found = keys.from_keyring(f"{name}#signing") if self._keyring else None
         if found is not None:
-            with self._lock:
-                self._learned[found] = None
+            self._take(found)
         return found is not None
+
+    def _take(self, secret: Secret) -> bool:
+        """Take a secret, and say whether it was not there yet."""
+        with self._lock:
+            if secret in self._learned:
+                return False
+            self._learned[secret] = None
+            while len(self._learned) > MAX_SECRETS:
+                self._learned.popitem(last=False)
+            return True
 
     @contextmanager
     def testing(self) -> Iterator[Secret]:

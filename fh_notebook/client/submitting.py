@@ -20,6 +20,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import NOT_REACHED, Verdict
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import type_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.loop import unbroken
 
@@ -83,7 +84,7 @@ async def address_for(
             return None, NOWHERE
     if not isinstance(callback, CallbackReceiver):
         raise SettingsError(
-            f"callback is a {type(callback).__name__}; give fh.CallbackReceiver(), a URL, or None to be asked for"
+            f"callback is {type_text(callback)}; give fh.CallbackReceiver(), a URL, or None to be asked for"
         )
     await callback.astart()
     if not is_near(client) and is_loopback(urlsplit(callback.url_now).hostname or ""):
@@ -128,7 +129,7 @@ async def submit(
                 receiver.learn(run.webhook_secret, f"{client.workspace}/{request.deployment}")
         if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
             raise_for(run, decision)
-    except BaseException:  # it was not sent, or was cut off and is kept as unknown
+    except BaseException:  # it was not sent, or was cut off, and is kept as unknown
         await unbroken(ticket.drop())
         raise
     pending = PendingRun(

@@ -13,15 +13,15 @@ import enum
 import types
 import typing
 from collections import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.limits import limits_of
-from fh_notebook.contract.objects import Variable, closed, plain
-from fh_notebook.contract.spell import KIND_OF_TYPE
+from fh_notebook.contract.objects import Variable, choices, closed, plain
+from fh_notebook.contract.spell import KIND_OF_TYPE, types_of
 
 __all__ = ["Reader", "union"]
 
@@ -59,7 +59,7 @@ class Reader:
             return _choices(arguments)
         if origin in (typing.Union, types.UnionType):
             return union([self.schema(a) for a in arguments])
-        # NewType has a supertype, `type Name = ...` a value, `InitVar[...]` a type.
+        # A NewType has a supertype, `type Name = ...` a value, `InitVar[...]` a type.
         for inner in ("__supertype__", "__value__"):
             if not isinstance(hint, type) and hasattr(hint, inner):
                 return self.schema(getattr(hint, inner))
@@ -162,16 +162,7 @@ def _words(extra: Any) -> str | None:
 
 def _choices(values: tuple[Any, ...]) -> dict[str, Any]:
     kept = jsonable(values)  # an Enum's member as its value
-    if json_problems(kept):
-        return {}
-    kinds = {KIND_OF_TYPE.get(type(v)) for v in kept}
-    kind = kinds.pop() if len(kinds) == 1 else None
-    return {**({"type": kind} if kind else {}), "enum": kept}
-
-
-def _types(schema: Mapping[str, Any]) -> list[str]:
-    named = schema.get("type", [])
-    return [named] if isinstance(named, str) else list(named)
+    return {} if json_problems(kept) else choices(kept)
 
 
 def union(schemas: list[dict[str, Any]]) -> dict[str, Any]:
@@ -180,10 +171,10 @@ def union(schemas: list[dict[str, Any]]) -> dict[str, Any]:
         return {}
     telling = [s for s in schemas if set(s) - {"type"}]
     if len(telling) <= 1 and all("type" in s for s in schemas) and not any("enum" in s for s in telling):
-        named = list(dict.fromkeys(t for s in schemas for t in _types(s)))
+        named = list(dict.fromkeys(t for s in schemas for t in types_of(s["type"])))
         return {**(telling[0] if telling else {}), "type": named[0] if len(named) == 1 else named}
-    choices = [s.get("enum", [None]) for s in schemas if "enum" in s or s == {"type": "null"}]
-    if len(choices) == len(schemas):
-        values = [value for group in choices for value in group]
+    groups = [s.get("enum", [None]) for s in schemas if "enum" in s or s == {"type": "null"}]
+    if len(groups) == len(schemas):
+        values = [value for group in groups for value in group]
         return {"enum": [value for place, value in enumerate(values) if value not in values[:place]]}
     return {"anyOf": schemas}

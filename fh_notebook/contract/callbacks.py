@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.retry import code_of
+from fh_notebook.contract.reading import code_of, object_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
@@ -56,12 +56,7 @@ def needs_callback(answer: Answer) -> bool:
     """
     if answer.status_code not in (400, 405, 409, 422):
         return False
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(body, Mapping):
-        return False
+    body = object_of(answer.body)
     if code_of(body) in _ASYNC_CODES:
         return True
     said = f"{body.get('error') or ''} {body.get('message') or ''}".lower()
@@ -123,11 +118,11 @@ def waits_for(run: Run) -> str:
     >>> waits_for(Run(status="awaiting_approval", raw={"data": {"waiting_for": "finance", "question": "Refund?"}}))
     'finance: Refund?'
     """
-    return ": ".join(part for part in asked_of(run) if part)
+    return ": ".join(one_line(part) for part in asked_of(run) if part)
 
 
 def asked_of(run: Run) -> tuple[str, str]:
-    """Return who a paused run waits for, and what they are asked; each empty where the service does not say."""
+    """Return who a paused run waits for, and what they are asked, whole; each empty where the service does not say."""
     if run.status != "awaiting_approval":
         return "", ""
     places = [run.raw] if isinstance(run.raw, Mapping) else []
@@ -143,7 +138,7 @@ def _first(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> str:
             if isinstance(value, list):
                 value = ", ".join(str(one) for one in value)
             if isinstance(value, str) and value.strip():
-                return one_line(value)
+                return value.strip()
     return ""
 
 

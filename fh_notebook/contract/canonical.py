@@ -1,4 +1,7 @@
-"""One spelling of a JSON value, for keys and comparisons, and what of Python JSON cannot say."""
+"""One spelling of a JSON value, for keys and comparisons, and what of Python JSON cannot say.
+
+Rule of this file: equal values have one text, and what has none is told by its path and never changed to fit.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from fh_notebook.contract.jsonable import MAX_DEPTH, is_missing
+from fh_notebook.contract.spell import type_text
 
 __all__ = ["canonical_json", "json_problems"]
 
@@ -62,9 +66,7 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
         return [p for i, item in enumerate(value) for p in json_problems(item, f"{path}[{i}]", depth + 1)]
     if is_missing(value):
         return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
-    kind = type(value).__name__
-    article = "an" if kind[:1] in "aeiouAEIOU" else "a"
-    return [f"{path or 'value'}: {article} {kind} has no JSON form{_cure(value)}"]
+    return [f"{path or 'value'}: {type_text(value)} has no JSON form{_cure(value)}"]
 
 
 def _cure(value: Any) -> str:

@@ -17,10 +17,13 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
-__all__ = ["FILE_NAMES", "Deployments", "UnknownDeployment", "meant", "near_name", "same"]
+__all__ = ["FILE_NAMES", "LOCAL_SOURCE", "Deployments", "UnknownDeployment", "meant", "near_name", "same"]
 
 FILE_NAMES: Final = ("fetchhive.yaml", "fetchhive.yml")
 """What the catalogue's file is called; the first one wins."""
+
+LOCAL_SOURCE: Final = "local hive"
+"""The source of the deployments of a hive in this process."""
 
 ROWS_CAP: Final = 200
 """Rows of the table that are shown: more are looked up by name, not read."""
@@ -205,7 +208,3 @@ def meant(name: str, known: Deployments) -> UnknownDeployment | None:
         f"there is no deployment {short(name)} in {place}; did you mean "
         f"{short(close)}? (to call it all the same, add it to the catalogue, or give fh.Deployment({short(name)}))"
     )
-
-
-LOCAL_SOURCE: Final = "local hive"
-"""The source of the deployments of a hive in this process."""

@@ -1,11 +1,14 @@
-"""What saving a deployment over another one takes away or changes, in one sentence. Pure."""
+"""What saving a deployment over another one takes away or changes, in one sentence. Pure.
+
+Rule of this file: what somebody wrote and will not find again is named; what is only new goes without saying.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.spell import path_text, short
+from fh_notebook.contract.spell import in_words, path_text, short
 
 __all__ = ["changes_of", "kept"]
 
@@ -46,7 +49,7 @@ def changes_of(old: Deployment, new: Deployment, comments: Sequence[str] = ()) -
         changed.append("the order of the variants")
     if not changed and _rest(old) != _rest(new):
         changed.append("which other variables are taken")
-    parts = [f"{did} {_and(words)}" for did, words in (("removed", gone), ("changed", changed)) if words]
+    parts = [f"{did} {in_words(words, 'and')}" for did, words in (("removed", gone), ("changed", changed)) if words]
     return "; ".join(parts)
 
 
@@ -59,8 +62,4 @@ def _named(noun: str, names: Iterable[str]) -> list[str]:
     if not given:
         return []
     shown = given[:SHOWN] if len(given) <= SHOWN else [*given[:SHOWN], f"{len(given) - SHOWN} more"]
-    return [f"the {noun}{'s' if len(given) > 1 else ''} {_and(shown)}"]
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(x for x in (", ".join(words[:-1]), *words[-1:]) if x)
+    return [f"the {noun}{'s' if len(given) > 1 else ''} {in_words(shown, 'and')}"]

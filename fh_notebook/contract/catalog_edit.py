@@ -210,8 +210,8 @@ def _variable_edits(
     data = data_of(new)["inputs"]
     column = node.start_mark.column
     entries = _entries(node)
-    kept = [name for name in entries if name in data]
-    if not kept or list(data)[: len(kept)] != kept:  # the order counts: it is that of the form
+    staying = [name for name in entries if name in data]
+    if not staying or list(data)[: len(staying)] != staying:  # the order counts: it is that of the form
         lines = block(key.value, data, key.start_mark.column, step=step, open_levels=1)
         yield layout.replaced(key, node, lines, _gone(node, "inputs", new))
         return
@@ -222,6 +222,6 @@ def _variable_edits(
             yield layout.removed(name_key, value)
         elif before.get(name) != after[name]:
             yield layout.replaced(name_key, value, block(name, data[name], column, step=step))
-    added = [line for name in list(data)[len(kept) :] for line in block(name, data[name], column, step=step)]
+    added = [line for name in list(data)[len(staying) :] for line in block(name, data[name], column, step=step)]
     if added:
         yield layout.appended(node, added)

@@ -16,7 +16,7 @@ from fh_notebook.contract.catalog_trouble import glued
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["Entries", "Reading", "kind_of", "line_of"]
+__all__ = ["Reading", "kind_of", "line_of"]
 
 MAX_TOLD: Final = 100
 """Problems that are told: more are not read, and most of them come from one."""

@@ -17,7 +17,7 @@ from fh_notebook.contract.catalog_slips import slips_of
 from fh_notebook.contract.objects import Variable, object_schema
 from fh_notebook.contract.spell import KINDS, nearest, path_text, short
 
-__all__ = ["WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of", "schema_said"]
+__all__ = ["OF_SCHEMAS", "WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of", "schema_said"]
 
 WORDS: Final[dict[str, dict[str, Any]]] = {
     "text": {"type": "string"},
@@ -41,8 +41,9 @@ _TYPE_SLIPS: Final = {word: kind for word, schema in WORDS.items() if (kind := s
     slip: WORDS[word]["type"] for slip, word in _WORD_SLIPS.items()
 }
 
-# JSON Schema 2020-12 and what earlier dialects and OpenAPI add; one list a keyword's value decides how to go on.
-_OF_SCHEMAS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+# JSON Schema 2020-12, and what earlier dialects and OpenAPI add, by what a keyword's value is.
+OF_SCHEMAS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+"""Keywords whose value is names with a schema each."""
 _SCHEMAS: Final = (
     *("items", "additionalItems", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else"),
     *("unevaluatedItems", "unevaluatedProperties", "contentSchema", "allOf", "anyOf", "oneOf", "prefixItems"),
@@ -54,7 +55,7 @@ _KEYWORDS: Final = (
     *("dependentRequired", "dependencies", "readOnly", "writeOnly", "deprecated", "contentEncoding"),
     *("contentMediaType", "$ref", "$schema", "$id", "$anchor", "$comment", "$vocabulary", "$dynamicRef"),
     *("$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "id", "example", "nullable", "discriminator", "xml"),
-    *("externalDocs", "enumNames", *_OF_SCHEMAS, *_SCHEMAS),
+    *("externalDocs", "enumNames", *OF_SCHEMAS, *_SCHEMAS),
 )
 _KEYWORD_SLIPS: Final = {
     "min": "minimum",
@@ -181,7 +182,7 @@ def _check_keywords(reading: Reading, what: str, node: yaml.MappingNode, *, is_v
             _check_type(reading, what, value)
         elif word == "required" and is_variable:
             _check_required(reading, what, value)
-        elif word in _OF_SCHEMAS and isinstance(value, yaml.MappingNode):
+        elif word in OF_SCHEMAS and isinstance(value, yaml.MappingNode):
             for name, schema in value.value:
                 _go_on(reading, f"{what}.{path_text([str(name.value)])}", schema)
         elif word in _SCHEMAS:

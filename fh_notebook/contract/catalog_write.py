@@ -6,39 +6,21 @@ reader of YAML 1.1 or 1.2; and a secret is never written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.catalog_read import VERSION
 from fh_notebook.contract.catalog_slips import slips_of
-from fh_notebook.contract.catalog_variables import WORDS, is_whole, schema_said
-from fh_notebook.contract.catalog_yaml import block, one_line
+from fh_notebook.contract.catalog_variables import OF_SCHEMAS, WORDS, is_whole, schema_said
+from fh_notebook.contract.catalog_yaml import one_line
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import holds_secret
 
-__all__ = ["HEADER", "data_of", "dump_catalog", "hidden_defaults", "paste_of", "without_secret_defaults", "written"]
+__all__ = ["HEADER", "data_of", "hidden_defaults", "paste_of", "without_secret_defaults", "written"]
 
 HEADER: Final = """\
 # The catalogue of Fetch Hive deployments, for fh_notebook: their variants and Start variables.
 # Read by %%fetchhive cells, fh.batch and fh.Client in this folder and below; written by Deployment.save().
 """
-
-
-def dump_catalog(deployments: Iterable[Deployment] | Mapping[str, Deployment]) -> str:
-    r"""Return the text of a catalogue with these deployments, in their order.
-
-    Examples
-    --------
-    >>> dep = Deployment("triage", variants=["a", "b"], inputs={"ticket": {"type": "string", "minLength": 1}})
-    >>> print(dump_catalog([dep]).partition("deployments:")[2].strip("\n"))
-      triage:
-        variants: [a, b]
-        inputs:
-          ticket: {type: string, minLength: 1}
-    """
-    listed = deployments.values() if isinstance(deployments, Mapping) else deployments
-    entries = {d.name: data_of(d) for d in listed}
-    return "\n".join([f"{HEADER}version: {VERSION}", *block("deployments", entries or {}, open_levels=3), ""])
 
 
 def paste_of(deployment: Deployment) -> str:
@@ -113,7 +95,6 @@ def hidden_defaults(deployment: Deployment) -> list[str]:
     return [name for name, schema in declared.items() if cleaned.get(name) != schema]
 
 
-_MAPS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _DATA: Final = ("enum", "const", "required", "dependentRequired")
 
 
@@ -139,7 +120,7 @@ def _cleaned(schema: Any, *, refs: bool) -> Any:
     for word, value in schema.items():
         if word in hides:
             continue
-        if word in _MAPS and isinstance(value, Mapping):
+        if word in OF_SCHEMAS and isinstance(value, Mapping):
             cleaned[word] = {name: _cleaned(item, refs=refs) for name, item in value.items()}
         elif word in _DATA or word in ("default", "examples", "example"):
             cleaned[word] = value

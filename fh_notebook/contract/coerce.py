@@ -34,8 +34,8 @@ def coerced(value: Any, schema: Any, root: Mapping[str, Any] | None = None) -> A
     Parameters
     ----------
     value : object
-        A JSON value: text from a CSV or a cell's body, a number that pandas made a float for want of another missing,
-        or a list or an object of such.
+        A JSON value: text from a CSV or a cell's body, a whole number that pandas made a float because another one in
+        its column is missing, or a list or an object of such.
     schema : mapping
         The JSON Schema of the Start variable, or of all of them. One that takes text, or says no type, leaves every
         value as it is. Properties, items, local references, "this or null", ``enum`` and ``const`` are followed.

@@ -18,7 +18,7 @@ from fh_notebook.contract.infer import frame_problem
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
-from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.contract.spell import listed, nearest, short, type_text
 from fh_notebook.errors import InputError, SnippetError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Deployment:
         from fh_notebook.contract.snippet import parse_snippet
 
         if not isinstance(text, str):
-            raise SnippetError(f"a Code Snippet is a text, and this is {_kind_of(text)}; paste it as r'''...'''")
+            raise SnippetError(f"a Code Snippet is a text, and this is {type_text(text)}; paste it as r'''...'''")
         return parse_snippet(text).deployment
 
     @classmethod
@@ -218,7 +218,3 @@ class Deployment:
         if found := problems_of(self.inputs, filled):
             raise InputError(found, where=self.name)
         return filled
-
-
-def _kind_of(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"

@@ -31,7 +31,7 @@ def described(func: Any) -> str | None:
     """
     if isinstance(func, type) or not callable(func) or hasattr(func, "model_json_schema"):
         return None
-    first = next((text for text in _docstrings(func)), "")
+    first = next(iter(_docstrings(func)), "")
     if "\n" not in first:
         return first or None
     read = _read(first)

@@ -182,12 +182,12 @@ def _enum(case: _Case) -> str:
     return f"{case.brief} is not one of {listed(case.limit)}{cure}"
 
 
-_MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.{0,40}", re.ASCII)
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.{0,40}", re.ASCII)
 
 
 def _day(case: _Case) -> str:
     """The cure for a moment in place of a day, as a Timestamp gives it."""
-    found = _MIDNIGHT.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
+    found = _MOMENT.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
     return f"; give its day, '{found[1]}'" if found and case.limit == "date" and not case.hidden else ""
 
 
@@ -204,10 +204,10 @@ def _length(case: _Case) -> str:
 
 
 def _pattern(case: _Case) -> str:
-    return f"{case.brief} does not match the pattern {printable_pattern(case.limit)}"
+    return f"{case.brief} does not match the pattern {_as_written(case.limit)}"
 
 
-def printable_pattern(pattern: Any) -> str:
+def _as_written(pattern: Any) -> str:
     """Return a regular expression as it was written, shortened and printable."""
     return short(pattern)[1:-1].replace("\\\\", "\\")
 
@@ -264,7 +264,7 @@ _TELL: Final[Mapping[str, Callable[[_Case], str]]] = {
     "uniqueItems": _unique,
     "dependentRequired": _depends,
     "items": _too_many,
-    "contains": lambda c: f"{c.value} has no item that is {kind_text(c.limit)}",
+    "contains": lambda c: f"{c.value} has no item that is {'wanted' if c.hidden else kind_text(c.limit)}",
     "not": lambda c: f"{c.brief} is not allowed here",
 }
 
@@ -278,17 +278,17 @@ def _alternatives(case: _Case) -> list[str]:
     if not case.error.context:
         return [f"{case.where}: {case.value} fits more than one of the kinds allowed; it must be clear which is meant"]
     of_kind = [b for b in branches.values() if not any(_is_other(e, "type", None) for e in b)]
-    meant = [b for b in of_kind if not any(_is_other(e, "const", "enum") for e in b)] or of_kind
-    if len(meant) > 1:  # a tagged union: the branch with the right tag
-        meant = [b for b in meant if not any(_keyword(e) in ("const", "enum") for e in b)] or meant
-    if len(meant) == 1:
-        return [sentence for error in meant[0] for sentence in _sentences(error, case.secrets, case.root)]
+    likely = [b for b in of_kind if not any(_is_other(e, "const", "enum") for e in b)] or of_kind
+    if len(likely) > 1:  # a tagged union: the branch with the right tag
+        likely = [b for b in likely if not any(_keyword(e) in ("const", "enum") for e in b)] or likely
+    if len(likely) == 1:
+        return [sentence for error in likely[0] for sentence in _sentences(error, case.secrets, case.root)]
     limit = case.limit if isinstance(case.limit, list) else []
     kinds = list(dict.fromkeys(kind_text(s) for s in limit[:10]))
     if case.hidden or not kinds:
         return [f"{case.where}: {case.value} is not of a kind that is allowed"]
     told = f"{case.where}: {case.value} is {'not' if len(kinds) == 1 else 'neither'} {' nor '.join(kinds)}"
-    closest = min(meant, key=len, default=[])
+    closest = min(likely, key=len, default=[])
     if closest and _keyword(closest[0]) not in ("const", "enum"):
         told += f" (nearest: {'; '.join(_sentences(closest[0], case.secrets, case.root)[:1])})"
     return [told]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook.contract.patterns import keywords
-from fh_notebook.contract.validate import formats, root_of, validator_class, why_not
+from fh_notebook.contract.validate import formats, library_errors, root_of, validator_class, why_not
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,12 +34,11 @@ def fits(schema: Mapping[str, Any], value: Any, *, search: Callable[[str, str], 
     """
     from jsonschema import validators
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # ships no types; fetches nothing
-    from referencing.exceptions import Unresolvable
 
     extend: Callable[..., Callable[..., Validator]] = validators.extend
     make = extend(validator_class(schema), keywords(search))
     try:
         checker = make(root_of(schema), registry=REGISTRY, format_checker=formats())
         return next(iter(checker.iter_errors(value)), None) is None
-    except (RecursionError, ArithmeticError, TypeError, Unresolvable) as broken:
+    except library_errors() as broken:
         raise InputError(f"it could not be checked to the end; {why_not(broken)}") from None

@@ -13,6 +13,7 @@ from typing import Any
 from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.spell import type_text
 from fh_notebook.errors import InputError
 
 __all__ = ["Answer", "InvokeRequest", "metadata_problems"]
@@ -78,7 +79,7 @@ class InvokeRequest:
             "metadata": metadata,
             "secrets": secrets,
         }
-        for name in ("deployment", "variant", "inputs", "metadata", "callback_url", "user", "tool_approval", "secrets"):
+        for name in cls.__slots__:
             object.__setattr__(request, name, given.get(name))
         return request
 
@@ -128,7 +129,7 @@ def _name_problems(request: InvokeRequest) -> list[str]:
 
 
 def _mapping_problems(name: str, value: object) -> list[str]:
-    return [] if isinstance(value, Mapping) else [f"{name}: is a {type(value).__name__}; give names with values"]
+    return [] if isinstance(value, Mapping) else [f"{name}: is {type_text(value)}; give names with values"]
 
 
 def metadata_problems(metadata: Mapping[str, Any]) -> list[str]:
@@ -165,7 +166,7 @@ class Answer:
     elapsed_s: float = 0.0
     """From just before sending to the last byte; waiting for a slot is not in it."""
     broke: str | None = None
-    """How it broke off: ``connect``, ``tls``, ``proxy``, ``read_timeout``, ``reset``, ``cut``, ``too_large``."""
+    """How it broke off: one of the keys of ``wire.BROKEN_TEXTS``, or ``cancelled`` or ``unforeseen``, here."""
     detail: str = ""
     """The transport's own words, redacted."""
     sent: bool = True

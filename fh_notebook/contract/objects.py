@@ -1,4 +1,8 @@
-"""A `Variable`, and several of them as one JSON Schema of an object."""
+"""A `Variable`, and several of them as one JSON Schema of an object.
+
+Rule of this file: a declaration is copied into JSON's own kinds, so that nothing of the user's is shared or changed;
+whether its words make sense is judged later (`validate`).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.spell import path_text, short
+from fh_notebook.contract.spell import KIND_OF_TYPE, path_text, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Variable", "closed", "object_schema", "plain", "schema_of"]
+__all__ = ["Variable", "choices", "closed", "object_schema", "plain", "schema_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,19 @@ class Variable:
 
     schema: Mapping[str, Any]
     required: bool = True
+
+
+def choices(values: list[Any]) -> dict[str, Any]:
+    """Return the JSON Schema of "one of these JSON values", with their kind where it is one.
+
+    Examples
+    --------
+    >>> choices(["calm", "brief"]), choices([1, "many"])
+    ({'type': 'string', 'enum': ['calm', 'brief']}, {'enum': [1, 'many']})
+    """
+    kinds = {KIND_OF_TYPE.get(type(value)) for value in values}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return {**({"type": kind} if kind else {}), "enum": values}
 
 
 def closed(schema: Mapping[str, Any]) -> dict[str, Any]:

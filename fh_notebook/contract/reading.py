@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.models import Answer
-from fh_notebook.contract.retry import code_of
 from fh_notebook.html import printable
 from fh_notebook.values import MASK, Secret, redact, shared_secret
 
 __all__ = [
+    "code_of",
     "error_of",
     "ids_of_body",
     "masked_body",
+    "object_of",
     "output_of",
     "parse",
     "sayable",
@@ -50,6 +51,17 @@ def output_of(body: Mapping[str, Any]) -> Any:
         if place.get(name) is not None:
             return place[name]
     return data if isinstance(data, str) and data else None
+
+
+def code_of(body: Mapping[str, Any]) -> str | None:
+    """The stable code of an error body: ``error_code``, or ``code`` in older ones, also inside ``error``."""
+    inner = body.get("error")
+    for place in (body, inner if isinstance(inner, Mapping) else {}):
+        for name in ("error_code", "code"):
+            value = place.get(name)
+            if isinstance(value, str) and value:
+                return value
+    return None
 
 
 def error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]:
@@ -97,9 +109,14 @@ def text_of_page(answer: Answer, body: Any) -> str:
     if isinstance(body, str):
         title = _TITLE.search(body[:20_000])
         if title:
-            return f"{name} with a web page in place of JSON: {printable(' '.join(title[1].split()))!r}"
-        return f"{name} with text in place of JSON: {printable(redact(' '.join(body[:200].split())))!r}"
+            return f"{name} with a web page in place of JSON: {_shown(title[1])!r}"
+        return f"{name} with text in place of JSON: {_shown(body[:1_000])!r}"
     return f"{name} without a message"
+
+
+def _shown(text: str) -> str:
+    # Redacted before it is cut: half of a key does not look like one.
+    return printable(redact(" ".join(text.split()))[:200])
 
 
 def parse(body: bytes) -> Any:
@@ -112,6 +129,12 @@ def parse(body: bytes) -> Any:
         return _read_odd(text)
     except (ValueError, RecursionError):
         return text
+
+
+def object_of(body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object that `body` is, read as tolerantly as a run is; an empty one when it is none."""
+    value = parse(body)
+    return value if isinstance(value, dict) else {}
 
 
 def _whole(digits: str) -> int | str:

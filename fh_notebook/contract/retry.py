@@ -6,7 +6,6 @@ the gate hears every decision. Nothing that may have run is ever called again fr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,8 @@ from enum import Enum
 from typing import Any, Final
 
 from fh_notebook.contract.models import Answer
+from fh_notebook.contract.reading import code_of, object_of
+from fh_notebook.contract.run import CREDIT_CODES, DAILY_CODE
 
 __all__ = [
     "CUT_OFF",
@@ -24,6 +25,8 @@ __all__ = [
     "RetryPolicy",
     "Verdict",
     "decide",
+    "is_daily_cap",
+    "may_have_run",
     "next_reset",
     "parse_retry_after",
 ]
@@ -102,9 +105,7 @@ NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
 CUT_OFF: Final = "it was cancelled while it was out; it may have run"
 """What is said of a call that somebody here stopped before its answer came."""
 
-_DAILY_CODE: Final = "api_rate_limit_exceeded"
 _PROVIDER_CODE: Final = "too_many_requests"
-_CREDIT_CODES: Final = frozenset({"insufficient_hosted_llm_credits", "account_credit_cap_reached"})
 _ROW_402_CODES: Final = frozenset(
     {
         "workflow_step_limit_reached",
@@ -159,7 +160,7 @@ def decide(
     # call takes, and so is what made it unavailable.
     typical_s = typical_s if reason == "concurrency" else None
     wait_s = policy.backoff(attempt, jitter, typical_s=typical_s)
-    asked_s = parse_retry_after(answer.headers.get("retry-after"), now or _date_of(answer))
+    asked_s = parse_retry_after(answer.headers.get("retry-after"), now or _instant(answer.headers.get("date", "")))
     if asked_s is not None:
         # The jitter comes on top: everybody who was refused in this second was given the same number.
         wait_s = min(asked_s, policy.max_retry_after_s) + jitter * policy.base_s
@@ -170,6 +171,11 @@ def decide(
     return Decision(verdict=Verdict.FAILED if given_up else verdict, reason=reason, wait_s=0.0 if given_up else wait_s)
 
 
+def may_have_run(answer: Answer) -> bool:
+    """Whether a workflow may have run whose call brought this, where it is no 2xx: by the same table."""
+    return _judge(answer)[0] is Verdict.UNKNOWN
+
+
 def _judge(answer: Answer) -> tuple[Verdict, str]:
     """The table, without counts and waits."""
     status = answer.status_code
@@ -177,13 +183,13 @@ def _judge(answer: Answer) -> tuple[Verdict, str]:
         return _judge_broken(answer)
     if 200 <= status < 300:
         return Verdict.DONE, ""
-    body = _body_of(answer)
+    body = object_of(answer.body)
     code = code_of(body)
     if status in (401, 403):
         return Verdict.STOP, "auth"
     if status == 429:
         return _judge_429(body, code)
-    if code in _CREDIT_CODES or (status == 402 and code not in _ROW_402_CODES):
+    if code in CREDIT_CODES or (status == 402 and code not in _ROW_402_CODES):
         return Verdict.STOP, "credits"
     if status == 503:
         return Verdict.RETRY, "unavailable"
@@ -202,33 +208,18 @@ def _judge_broken(answer: Answer) -> tuple[Verdict, str]:
 
 
 def _judge_429(body: Mapping[str, Any], code: str | None) -> tuple[Verdict, str]:
-    """The two 429s need opposite handling; told apart by code, else by `limit` and `current` in the body."""
-    if code == _DAILY_CODE:
+    if is_daily_cap(body):
         return Verdict.STOP, "daily_cap"
-    if code == _PROVIDER_CODE:
-        return Verdict.THROTTLED, "provider"
-    if code is None and "limit" in body and "current" in body:
-        return Verdict.STOP, "daily_cap"
-    return Verdict.THROTTLED, "concurrency"
+    return Verdict.THROTTLED, "provider" if code == _PROVIDER_CODE else "concurrency"
 
 
-def code_of(body: Mapping[str, Any]) -> str | None:
-    """Return the stable code of an error body: ``error_code``, or ``code`` in older ones, also inside ``error``."""
-    inner = body.get("error")
-    for place in (body, inner if isinstance(inner, Mapping) else {}):
-        for name in ("error_code", "code"):
-            value = place.get(name)
-            if isinstance(value, str) and value:
-                return value
-    return None
+def is_daily_cap(body: Mapping[str, Any]) -> bool:
+    """Whether the body of a 429 is of the day's cap, which wants the opposite of what the other 429s want.
 
-
-def _body_of(answer: Answer) -> Mapping[str, Any]:
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
+    Told by its code; without any, by `limit` and `current` beside each other.
+    """
+    code = code_of(body)
+    return code == DAILY_CODE or (code is None and "limit" in body and "current" in body)
 
 
 def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
@@ -254,28 +245,18 @@ def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        return _seconds_until(text, now)
+        then = _instant(text)
+        return None if then is None or now is None else max(0.0, (then - now).total_seconds())
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _seconds_until(date: str, now: datetime | None) -> float | None:
+def _instant(date: str) -> datetime | None:
+    """Return the moment that an HTTP date says; ``None`` when it is none."""
     try:
-        then = parsedate_to_datetime(date)
+        then = parsedate_to_datetime(date[:64])
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if now is None:
-        return None
-    if then.tzinfo is None:  # "-0000" means UTC without saying so (RFC 5322, section 3.3)
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - now).total_seconds())
-
-
-def _date_of(answer: Answer) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(answer.headers.get("date", "")[:64])
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return then if then.tzinfo else then.replace(tzinfo=UTC)  # "-0000": UTC without saying so (RFC 5322, section 3.3)
 
 
 def next_reset(now: datetime) -> datetime:

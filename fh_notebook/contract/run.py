@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,9 @@ from fh_notebook import html, views
 from fh_notebook.errors import AuthError, CallError, LimitReached, RunFailed
 from fh_notebook.values import Secret
 
-__all__ = ["FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line"]
+__all__ = [
+    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line",
+]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
 """The words that a run's status is known to take; ``unknown`` is ours, for a call that may or may not have run.
@@ -26,6 +29,9 @@ A word of the service that is not listed here is kept as it is."""
 FINAL_STATUSES: Final = frozenset({"completed", "failed", "unknown"})
 """The statuses after which nothing more will come by itself."""
 
+DAILY_CODE: Final = "api_rate_limit_exceeded"
+CREDIT_CODES: Final = frozenset({"insufficient_hosted_llm_credits", "account_credit_cap_reached"})
+"""The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
 
 WHOLE: Final = "run.text has all"
 WHOLE_ERROR: Final = "run.error has all"
@@ -116,7 +122,7 @@ class Run:
             return ""
         if isinstance(self.output, str):
             return self.output
-        return json.dumps(self.output, ensure_ascii=False, indent=2)
+        return _spelt(self.output, 2, None)
 
     def json(self) -> Any:
         """Return the output as a JSON value; a text is parsed, also from inside a ```` ```json ```` fence.
@@ -124,7 +130,7 @@ class Run:
         Raises
         ------
         ValueError
-            The output is text that is not JSON, or there is none.
+            The output is text that is not JSON, or is nested too deeply; or there is none.
         """
         if not isinstance(self.output, str):
             if self.output is None:
@@ -134,6 +140,8 @@ class Run:
             return json.loads(_unfenced(self.output))
         except ValueError as broken:
             raise ValueError(f"the output is not JSON ({broken}); it is in .text") from None
+        except RecursionError:
+            raise ValueError("the output is nested too deeply to be read as JSON; it is in .text") from None
 
     @property
     def assets(self) -> tuple[Asset, ...]:
@@ -167,7 +175,7 @@ class Run:
         kind: type[CallError] = RunFailed
         if self.status_code in (401, 403):
             kind = AuthError
-        elif self.error_code in LIMIT_CODES:
+        elif self.error_code in {DAILY_CODE, *CREDIT_CODES}:
             kind = LimitReached
         raise kind(
             self.summary(),
@@ -197,7 +205,7 @@ class Run:
         if self.error or self.error_code:
             shown.append(f"error={one_line(self.error or self.error_code or '')!r}")
         elif self.output is not None:
-            text = self.output if isinstance(self.output, str) else json.dumps(self.output, ensure_ascii=False)
+            text = self.output if isinstance(self.output, str) else _spelt(self.output, None)
             shown.append(f"output={one_line(text)}")
         return f"Run({', '.join(s for s in shown if s)})"
 
@@ -260,16 +268,18 @@ class Run:
         return cls(**kept)
 
 
-LIMIT_CODES: Final = frozenset(
-    {"api_rate_limit_exceeded", "insufficient_hosted_llm_credits", "account_credit_cap_reached"}
-)
-"""The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
-
-
 def one_line(text: str, limit: int = 120) -> str:
     """Return somebody's `text` as one printable line of at most `limit` characters: for errors, reprs and logs."""
     line = html.printable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _spelt(output: Any, *indents: int | None) -> str:
+    """Return `output` as JSON, by the first of `indents` at which Python follows its depth: flat, it goes deeper."""
+    for indent in indents:
+        with suppress(RecursionError):
+            return json.dumps(output, ensure_ascii=False, indent=indent)
+    return "(nested too deeply to be written out; run.output has all)"
 
 
 def _unfenced(text: str) -> str:

@@ -25,7 +25,7 @@ from fh_notebook.contract.objects import Variable
 from fh_notebook.contract.spell import types_of
 from fh_notebook.errors import InputError
 
-__all__ = ["from_annotation", "from_function"]
+__all__ = ["from_function"]
 
 
 def from_function(func: Callable[..., Any]) -> dict[str, Any]:
@@ -65,21 +65,6 @@ def from_function(func: Callable[..., Any]) -> dict[str, Any]:
     if "$ref" in schema:  # a class that is inside of itself
         schema = reader.definitions[schema["$ref"].rpartition("/")[2]]
     return reader.with_definitions(schema)
-
-
-def from_annotation(hint: Any) -> dict[str, Any]:
-    """Return the JSON Schema of what an annotation takes; ``{}``, any value, for what is not JSON's.
-
-    Examples
-    --------
-    >>> from typing import Literal, Optional
-    >>> from_annotation(list[str]), from_annotation(Optional[int])
-    ({'type': 'array', 'items': {'type': 'string'}}, {'type': ['integer', 'null']})
-    >>> from_annotation(Literal["a", "b"])
-    {'type': 'string', 'enum': ['a', 'b']}
-    """
-    reader = Reader(_fields)
-    return reader.with_definitions(reader.schema(hint))
 
 
 def _has_fields(kind: Any) -> bool:

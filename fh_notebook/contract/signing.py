@@ -90,6 +90,10 @@ class RequestScheme(Protocol):
         """Whether one of `secrets` signed it; `now_s` is the time, in seconds since 1970."""
         ...
 
+    def signed_headers(self, body: bytes, secret: Secret, *, now_s: float) -> dict[str, str]:
+        """Return the headers of such a request, as the service would send them: a receiver tests itself with them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedHeader:
@@ -119,6 +123,14 @@ class SignedHeader:
         # All are tried, so that the time does not tell which one it was.
         return sum(verify_signature(signed, given, secret, scheme=self.scheme) for secret in secrets) > 0
 
+    def signed_headers(self, body: bytes, secret: Secret, *, now_s: float) -> dict[str, str]:
+        """Return the header with the signature, and that with the time where there is one."""
+        if self.timestamp_header is None:
+            return {self.header: self.scheme.sign(body, _key(secret) or b"")}
+        stamp = f"{now_s:.0f}"
+        signed = f"{stamp}.".encode() + body
+        return {self.header: self.scheme.sign(signed, _key(secret) or b""), self.timestamp_header: stamp}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandardWebhooks:
@@ -143,9 +155,15 @@ class StandardWebhooks:
         found = 0
         for secret in secrets:
             if (key := _standard_key(secret)) is not None:
-                spelt = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+                spelt = base64.b64encode(hmac.digest(key, signed, "sha256"))
                 found += sum(hmac.compare_digest(one, spelt) for one in given)
         return found > 0
+
+    def signed_headers(self, body: bytes, secret: Secret, *, now_s: float) -> dict[str, str]:
+        """Return the three headers; the id is made of the body."""
+        name, stamp = f"msg_{hashlib.sha256(body).hexdigest()[:24]}", f"{now_s:.0f}"
+        signature = hmac.digest(_standard_key(secret) or b"", f"{name}.{stamp}.".encode() + body, "sha256")
+        return dict(zip(self.needs, (name, stamp, f"v1,{base64.b64encode(signature).decode()}"), strict=True))
 
 
 CALLBACKS: Final[RequestScheme] = SignedHeader()

@@ -111,25 +111,29 @@ def parse_snippet(text: str) -> Snippet:
     (Deployment(name='brief', variants=('a',)), {'topic': 'AI'}, None)
     """
     text = _unfenced(text.replace("\r\n", "\n").removeprefix("\ufeff"))
-    if text.lstrip().startswith("{"):
-        return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
+    try:
+        if text.lstrip().startswith("{"):
+            return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
+        return _of_command(text)
+    except SnippetError as broken:
+        raise SnippetError([redact(p) for p in broken.problems]) from None
+
+
+def _of_command(text: str) -> Snippet:
     start = _CURL.search(text)
     if start is None:
         raise SnippetError(_what_else(text))
     call = read_curl(_words(text, start.end()))
-    key = _key(call)
-    try:
-        url = _address(call)
-        if call.body is None:
-            raise SnippetError("the command has no body; paste the snippet with its --data-raw")
-        if call.body.filled_in:
-            raise SnippetError(
-                f"the body has {short(call.body.filled_in)}, which a shell would fill in and a notebook cannot;"
-                " write its value, or put the body in single quotes"
-            )
-        return _snippet(read_body(call.body, text), key, url)
-    except SnippetError as broken:
-        raise SnippetError([redact(p) for p in broken.problems]) from None
+    key = _key(call)  # before anything is refused: what is redacted then knows it
+    url = _address(call)
+    if call.body is None:
+        raise SnippetError("the command has no body; paste the snippet with its --data-raw")
+    if call.body.filled_in:
+        raise SnippetError(
+            f"the body has {short(call.body.filled_in)}, which a shell would fill in and a notebook cannot;"
+            " write its value, or put the body in single quotes"
+        )
+    return _snippet(read_body(call.body, text), key, url)
 
 
 def _unfenced(text: str) -> str:

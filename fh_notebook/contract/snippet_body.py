@@ -16,6 +16,7 @@ from fh_notebook.contract.shell_word import Word, line_and_column
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import SnippetError
 from fh_notebook.html import printable
+from fh_notebook.values import redact
 
 __all__ = ["read_body", "read_fields"]
 
@@ -87,8 +88,9 @@ def _broken(error: json.JSONDecodeError, word: Word, pasted: str) -> str:
         why = f"this blank is no blank of JSON's ({unicodedata.name(here, 'unnamed').lower()}); write a plain one"
     elif here and here in "‘’“”":
         why = "this quote was made typographic on the way; copy the snippet from the dialog itself"
-    before = " ".join(word.text[max(0, error.pos - SPOT) : error.pos].split())
-    after = " ".join(word.text[error.pos : error.pos + SPOT].split())
+    # Redacted before it is cut: the tail of a key alone does not look like one.
+    before = " ".join(redact(word.text[: error.pos])[-SPOT:].split())
+    after = " ".join(redact(word.text[error.pos :])[:SPOT].split())
     return f"the body is broken in line {line}, column {column}: {why}; at {printable(f'{before} ▸ {after}').strip()}"
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "nearest",
     "path_text",
     "short",
+    "type_text",
     "types_of",
 ]
 
@@ -95,7 +96,19 @@ def _spell(value: Any, depth: int) -> str:
         return _spell_mapping(value, depth)
     if isinstance(value, list | tuple):
         return _spell_list(value, depth)
-    return f"a {type(value).__name__}"
+    return type_text(value)
+
+
+def type_text(value: object) -> str:
+    """Return what a value of a wrong kind is, by its Python type: ``an int``, ``a list``; ``None`` as it is.
+
+    Examples
+    --------
+    >>> type_text(3), type_text([]), type_text(None)
+    ('an int', 'a list', 'None')
+    """
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:
@@ -150,7 +163,7 @@ def listed(values: Sequence[Any], last: str = "or") -> str:
     spelt = [short(v, 40) for v in values[:CHOICES_CAP]]
     if len(values) > CHOICES_CAP:
         return f"{', '.join(spelt)} and {len(values) - CHOICES_CAP:,} more"
-    return f" {last} ".join(x for x in (", ".join(spelt[:-1]), spelt[-1] if spelt else "") if x)
+    return in_words(spelt, last)
 
 
 def nearest(word: Any, words: Iterable[Any]) -> str | None:
@@ -190,15 +203,14 @@ def kind_text(schema: Any) -> str:
     if types == ["array"] and isinstance(item, str) and item in KINDS:
         return f"a list, each item {KINDS[item]}"
     if types:
-        return in_words([KINDS.get(t, t) for t in types])
+        return in_words(list(dict.fromkeys(KINDS.get(t, t) for t in types)))
     named = schema.get("title") or str(schema.get("$ref", "")).rpartition("/")[2]
     return short(named) if named else "a value of another kind"
 
 
-def in_words(kinds: Sequence[str]) -> str:
-    """Return ``a, b or c``, each once."""
-    kinds = list(dict.fromkeys(kinds))
-    return " or ".join(x for x in (", ".join(kinds[:-1]), kinds[-1]) if x)
+def in_words(words: Sequence[str], last: str = "or") -> str:
+    """Return ``a, b or c``."""
+    return f" {last} ".join(x for x in (", ".join(words[:-1]), *words[-1:]) if x)
 
 
 def types_of(limit: Any) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
-__all__ = ["formats", "problems", "root_of", "schema_problems", "validator_class", "why_not"]
+__all__ = ["formats", "library_errors", "problems", "root_of", "schema_problems", "validator_class", "why_not"]
 
 MAX_PROBLEMS: Final = 1_000
 """More sentences are read by nobody, and a hostile list of a million wrong items would make a million of them."""
@@ -96,23 +96,34 @@ def schema_problems(schema: dict[str, Any]) -> list[str]:
 
 def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: str) -> list[str]:
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # ships no types; fetches nothing
-    from referencing.exceptions import Unresolvable
 
     make: Callable[..., Validator] = kind
     checker = make(schema, registry=REGISTRY, format_checker=formats())
     found: list[ValidationError] = []
     try:
         found.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
-    except (RecursionError, ArithmeticError, TypeError, ValueError, Unresolvable) as broken:
-        # A schema that refers to itself without end, a name that is not a string, an integer of more digits than
-        # Python spells: none of them may end in a traceback of the library's.
+    except library_errors(ValueError) as broken:
         return [*explain(found, schema), f"{what}: could not be checked to the end; {why_not(broken)}"]
     told = explain(found, schema)
     return told if len(found) < MAX_PROBLEMS else [*told, f"{what}: there are more problems than these"]
 
 
+def library_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what the library may raise in the middle of a check, and `more`; none of it may end in a traceback.
+
+    A schema that refers to itself without end, a name that is not a string, an integer of more digits than Python
+    spells; and what is no schema at all, where only a ``$ref`` leads to it: no meta-schema has judged that.
+    """
+    from jsonschema.exceptions import UnknownType
+    from referencing.exceptions import Unresolvable
+
+    return RecursionError, ArithmeticError, TypeError, AttributeError, re.error, UnknownType, Unresolvable, *more
+
+
 def why_not(broken: Exception) -> str:
     """Return in words why something could not be checked to the end."""
+    from referencing.exceptions import Unresolvable
+
     if isinstance(broken, RecursionError):
         return "something is nested too deep, or the schema refers to itself without end"
     if isinstance(broken, TooSlow):
@@ -121,7 +132,9 @@ def why_not(broken: Exception) -> str:
         return "a name or a value is none of JSON's"
     if isinstance(broken, ValueError | ArithmeticError):
         return "a number is too large; give it as a text"
-    return "a $ref of the schema leads nowhere"
+    if isinstance(broken, re.error):
+        return "a pattern of the schema cannot be read"
+    return f"a $ref of the schema leads {'nowhere' if isinstance(broken, Unresolvable) else 'to what is no schema'}"
 
 
 def _lost_references(schema: dict[str, Any]) -> list[str]:

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.objects import Variable, object_schema, plain, schema_of
-from fh_notebook.contract.spell import KIND_OF_TYPE
+from fh_notebook.contract.objects import Variable, choices, object_schema, plain, schema_of
 from fh_notebook.errors import InputError
 from fh_notebook.values import UNSET
 
@@ -153,9 +152,7 @@ def choice(
         raise InputError(found)
     # 1 and True are equal in Python and different in JSON.
     kept = list({(type(v).__name__, repr(v)): plain(v) for v in values}.values())
-    types = {KIND_OF_TYPE.get(type(v)) for v in kept}
-    kind = types.pop() if len(types) == 1 else None
-    return _variable({**({"type": kind} if kind else {}), "enum": kept}, default, description, required)
+    return _variable(choices(kept), default, description, required)
 
 
 def array(

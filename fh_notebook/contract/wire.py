@@ -25,6 +25,7 @@ from fh_notebook.contract.reading import (
     status_of,
     text_of_page,
 )
+from fh_notebook.contract.retry import may_have_run
 from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.html import printable
 from fh_notebook.values import redact
@@ -115,7 +116,7 @@ def _broken_run(answer: Answer, asked: dict[str, Any]) -> Run:
     broke = answer.broke or "reset"
     detail = f" ({printable(redact(answer.detail))[:300]})" if answer.detail else ""
     return Run(
-        status="failed" if broke == "too_large" or not answer.sent else "unknown",
+        status="unknown" if may_have_run(answer) else "failed",
         error=f"{BROKEN_TEXTS.get(broke, broke)}{detail}",
         error_code="response_too_large" if broke == "too_large" else broke,
         **asked,
@@ -130,7 +131,7 @@ def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
             status="unknown",
             error=f"the service answered {status_code} with {what}; the workflow may have run",
             error_code="empty_body" if body in ("", None) else "not_json",
-            raw=body,
+            raw=masked_body(body),
             **asked,
         )
     status = status_of(body, status_code)
@@ -149,18 +150,15 @@ def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
 def _refused_run(answer: Answer, body: Any, request: InvokeRequest, asked: dict[str, Any]) -> Run:
     status_code = answer.status_code or 0
     message, code = error_of(body)
-    if not message:
-        message = text_of_page(answer, body)
+    message = message or text_of_page(answer, body)
     if status_code == 404 and PLACEHOLDERS & {request.deployment, request.variant}:
         message += "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: put your own names"
     if not request.by_callback and needs_callback(answer):
-        message = f"{(message or '').rstrip('.')}; {BY_CALLBACK}"
+        message = f"{message.rstrip('.')}; {BY_CALLBACK}"
     if 300 <= status_code < 400:
         message = f"the service answered {status_code}, a redirect; it is not followed with a key: check base_url"
-    # What a 5xx says of itself is not proof that it did not run; a 503, and a 502 with a code, are (the one table).
-    may_have_run = status_code >= 500 and not (status_code == 503 or (status_code == 502 and code))
     return Run(
-        status="unknown" if may_have_run else "failed",
+        status="unknown" if may_have_run(answer) else "failed",
         error=message,
         error_code=code or f"http_{status_code}",
         raw=masked_body(body),
@@ -241,7 +239,8 @@ def parse_event(body: bytes) -> Run:
     """
     event = parse(body)
     if not isinstance(event, Mapping):
-        return Run(status="unknown", error="the callback's body is not a JSON object", error_code="not_json", raw=event)
+        said = "the callback's body is not a JSON object"
+        return Run(status="unknown", error=said, error_code="not_json", raw=masked_body(event))
     data = event.get("data")
     inner = data if isinstance(data, Mapping) else {}
     suffix = sayable(str(event.get("event_type") or "").rpartition(".")[2])

@@ -330,7 +330,9 @@ def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending()
 def test_a_look_up_over_the_daily_cap_pauses_till_midnight() -> None:
     """And one over another limit for some seconds."""
     daily = httpx.Response(429, json={"error": "x", "error_code": "api_rate_limit_exceeded"})
-    for answer, least, most in ((daily, 0.0, 86_400.0), (httpx.Response(429, json={"error": "x"}), 5.0, 5.0)):
+    busy = httpx.Response(429, json={"error": "x"})
+    crowded = httpx.Response(429, json={"error": "x", "error_code": "concurrency_limit", "limit": 5, "current": 5})
+    for answer, least, most in ((daily, 0.0, 86_400.0), (busy, 5.0, 5.0), (crowded, 5.0, 5.0)):
         with _service(answer) as client:
             pending = client.submit("d", variant="v")
             pause_s = loop.run(pending.look())
@@ -528,6 +530,19 @@ def test_a_trigger_starts_a_run_without_the_key(held: Held, receiver: fh.Callbac
 def test_which_refusals_ask_for_callback_delivery(status: int | None, body: bytes, asks: bool) -> None:
     """By code, and where that is not known by words; never the concurrency cap's."""
     assert needs_callback(Answer(status_code=status, body=body)) is asks
+
+
+def test_a_long_question_is_whole_in_the_card_and_one_line_elsewhere() -> None:
+    """Who decides must be able to read it to its end."""
+    question = "Refund 120?\n" + "The parcel was late. " * 40 + "Her third letter."
+    said = {"status": "awaiting_approval", "data": {"waiting_for": "finance", "question": question}}
+    with _service(said) as client:
+        pending = client.submit("d", variant="v")
+        pending.refresh()
+        assert "Her third letter." in pending._repr_html_()
+        assert pending.waits_for.startswith("finance: Refund 120? The parcel")
+        assert len(pending.waits_for) < 140
+        pending.cancel_waiting()
 
 
 def test_who_a_run_waits_for_is_read_wherever_it_stands() -> None:

@@ -27,7 +27,7 @@ from fh_notebook import loop
 from fh_notebook.client import claims, receiver_server, receiving
 from fh_notebook.client.reach import reach_of
 from fh_notebook.client.receiver_server import MAX_CONNECTIONS, MAX_HEAD_BYTES
-from fh_notebook.contract.signing import sign, verify_signature
+from fh_notebook.contract.signing import SignedHeader, sign, verify_signature
 from tests.callbacks.senders import (
     PATIENCE_S,
     SECRET,
@@ -301,6 +301,21 @@ def test_a_callback_that_comes_before_it_is_claimed_is_kept(receiver: fh.Callbac
     assert Waiting(receiver, "run_early").wait().output == "hi"
 
 
+def test_a_callback_with_two_ids_is_one(receiver: fh.CallbackReceiver) -> None:
+    """Claimed by both, it is taken once; and it does not count as its own repetition."""
+    body = event("req_both", run_id="run_both")
+    taken: list[fh.Run] = []
+
+    def take(run: fh.Run) -> None:
+        taken.append(run)
+        receiver.disclaim(["req_both", "run_both"], ended=True)
+
+    assert deliver(receiver, body, signed(body)) == 200
+    until(lambda: receiver.tally.unclaimed == 1)
+    receiver.claim(["req_both", "run_both"], take)
+    assert (len(taken), receiver.tally.repeated) == (1, 0)
+
+
 def test_what_nobody_claims_is_bounded(monkeypatch: pytest.MonkeyPatch, receiver: fh.CallbackReceiver) -> None:
     """The oldest leave first, by number and by size."""
     monkeypatch.setattr(claims, "MAX_UNCLAIMED", 3)
@@ -348,6 +363,51 @@ def test_a_delivery_by_an_unknown_secret_is_held_while_an_answer_is_due(receiver
     assert waiting.wait().ok
     assert learned.wait(PATIENCE_S)
     job.result()
+
+
+def test_a_secret_that_is_learned_during_the_look_is_not_missed() -> None:
+    """A call on another loop learns it while the delivery is looked at: when its answer is here, it is verified anew."""
+    known: list[fh.Secret] = []
+    taken: list[bytes] = []
+
+    class Learning(SignedHeader):
+        """Signs as the service does; the secret is learned at the end of the first look."""
+
+        def accepts_request(self, *given: Any, **more: Any) -> bool:
+            is_signed = super().accepts_request(*given, **more)
+            known[:] = [fh.Secret("a new secret")]
+            return is_signed
+
+    async def deliver_once() -> int:
+        tally = receiving.Tally()
+        window = receiving.Window(
+            paths=lambda: ("/here",),
+            scheme=Learning(),
+            secrets=lambda: tuple(known),
+            take=taken.append,
+            tally=tally,
+            hold_s=PATIENCE_S,
+        )
+        body = event("req_1")
+        sent: list[Any] = []
+        signature = (b"x-fetch-hive-signature", sign(body, "a new secret").encode())
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        window.call_out()
+        scope = {"path": "/here", "method": "POST", "headers": [signature]}
+        answering = asyncio.create_task(window(scope, receive, send))
+        await until_async(lambda: tally.held)
+        window.call_answered()
+        await answering
+        return int(sent[0]["status"])
+
+    assert asyncio.run(deliver_once()) == 200
+    assert taken == [event("req_1")]
 
 
 def test_a_forged_delivery_while_an_answer_is_due_is_refused_when_it_is_here(receiver: fh.CallbackReceiver) -> None:
@@ -410,6 +470,13 @@ def test_a_port_that_is_taken_is_told_with_the_cure(receiver: fh.CallbackReceive
     """In one line."""
     with pytest.raises(fh.SettingsError, match=r"cannot receive at 127.0.0.1:\d+: .*port=0"):
         fh.CallbackReceiver(port=receiver.port).start()
+
+
+@pytest.mark.parametrize("given", [None, [None], b"whsec_0123456789", 3, [SECRET, 3]])
+def test_a_secret_that_is_no_text_is_refused_with_the_cure(given: Any) -> None:
+    """As of an environment variable that is not there."""
+    with pytest.raises(fh.SettingsError, match="secrets are texts, and .* is none; give signing secrets"):
+        fh.CallbackReceiver(secrets=given)
 
 
 def test_an_empty_secret_is_refused() -> None:

@@ -118,6 +118,36 @@ def test_a_receiver_takes_another_scheme() -> None:
         assert deliver(receiver, body, *(f"{name}: {value.decode()}" for name, value in old.items())) == 401
 
 
+@pytest.mark.parametrize("scheme", [STAMPED, StandardWebhooks()], ids=["a signed timestamp", "Standard Webhooks"])
+def test_a_receiver_tests_itself_in_its_own_scheme(scheme: Any) -> None:
+    """What it sends itself is signed as it wants deliveries to be: taken, and refused when it is forged."""
+    with fh.CallbackReceiver(scheme=scheme) as receiver:
+        assert receiver.self_test().local
+
+
+def test_a_scheme_that_cannot_sign_is_told() -> None:
+    """Nothing is sent, and nothing is said to work."""
+
+    class Verifying:
+        """All that a receiver needs for deliveries."""
+
+        needs = STAMPED.needs
+        accepts_request = STAMPED.accepts_request
+
+    with fh.CallbackReceiver(scheme=Verifying()) as receiver:  # type: ignore[arg-type]  # that is the case
+        tested = receiver.self_test()
+        assert receiver.tally.refused == 0
+    assert not tested.ok
+    assert "its scheme has no signed_headers()" in str(tested)
+
+
+def test_what_standard_webhooks_sign_their_own_library_takes() -> None:
+    """Any body of text; the library knows the time itself."""
+    now_s = datetime.now(UTC).timestamp()
+    headers = StandardWebhooks().signed_headers(b'{"a": 1}', fh.Secret(STANDARD_SECRET), now_s=now_s)
+    assert standardwebhooks.Webhook(STANDARD_SECRET).verify('{"a": 1}', headers) == {"a": 1}
+
+
 def test_a_learned_secret_is_kept_in_the_keyring_only_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """And found there by the receiver of a new kernel."""
     kept: dict[str, fh.Secret] = {}
@@ -133,12 +163,16 @@ def test_a_learned_secret_is_kept_in_the_keyring_only_where_that_is_asked_for(mo
     assert later._secrets()[0].reveal() == SECRET
 
 
-def test_learned_secrets_are_bounded_and_the_newest_stay() -> None:
-    """However often a service tells another one."""
-    receiver = fh.CallbackReceiver(secrets=SECRET)
-    for number in range(200):
-        receiver.learn(fh.Secret(f"whsec_{number}"))
-        receiver.learn(fh.Secret(f"whsec_{number}"))
+@pytest.mark.parametrize("way", ["told", "found in the keyring"])
+def test_learned_secrets_are_bounded_and_the_newest_stay(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a service tells another one, and however many deployments the keyring has one of."""
+    monkeypatch.setattr(keys, "from_keyring", lambda name: fh.Secret(f"whsec_{name.removesuffix('#signing')}"))
+    receiver = fh.CallbackReceiver(secrets=SECRET, keyring=way != "told")
+    for number in sorted([*range(200), *range(200)]):
+        if way == "told":
+            receiver.learn(fh.Secret(f"whsec_{number}"))
+        else:
+            assert receiver.recall(str(number))
     known = [secret.reveal() for secret in receiver._secrets()]
     assert known[0] == "whsec_199"
     assert SECRET in known

@@ -55,6 +55,23 @@ def test_an_answer_that_no_store_can_take_is_returned_all_the_same() -> None:
     assert repr(run)
 
 
+@pytest.mark.parametrize("way", ["invoke", "submit"])
+def test_a_call_that_broke_in_a_way_that_nobody_foresaw_is_kept_as_unknown(way: str) -> None:
+    """It is raised, and may have run: history says so, as of a row of a batch."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError("of a transport that somebody brought")
+
+    transport = httpx.MockTransport(answer)
+    client = fh.Client(base_url="https://hive.example/v1", api_key=KEY, transport=transport)
+    with client, pytest.raises(fh.CallError, match="unforeseen"):
+        getattr(client, way)("d", variant="v", inputs={"n": 1})
+    [kept] = session.store().runs()  # type: ignore[union-attr]
+    assert (kept.run.status, kept.run.error_code, kept.run.inputs) == ("unknown", "unforeseen", {"n": 1})
+    assert "of a transport that somebody brought" in (kept.run.error or "")
+    assert len(fh.pending()) == 0
+
+
 def test_the_services_words_are_one_printable_line_in_errors_and_reprs() -> None:
     """A refusal of many lines with control characters is one line; so is a run with a hostile status."""
     words = "no\x1b[2J\n" * 400
@@ -152,6 +169,7 @@ def test_connecting_takes_at_most_five_seconds() -> None:
         (says(200, b'{"models": []}'), "good", "takes the key"),
         (says(200, b"<html>hotel wifi login</html>"), "unreachable", "something else than JSON"),
         (says(404, b"{}"), "unreachable", "HTTP 404: check base_url"),
+        (says(503, b"{}"), "unreachable", "HTTP 503: try again later"),
         (says(429, b'{"error": "busy"}'), "limited", "busy"),
         (says(429, b'{"error_code": "api_rate_limit_exceeded"}'), "limited", "daily cap"),
         (says(401, b"{}"), "bad", "refused the key"),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.contract.catalog_read import VERSION
+from fh_notebook.contract.catalog_write import HEADER, data_of
+from fh_notebook.contract.catalog_yaml import block
+
+
+def dump_catalog(deployments: Iterable[fh.Deployment]) -> str:
+    """Return the text of a new catalogue with these deployments, by what `Deployment.save` writes of each."""
+    entries = {d.name: data_of(d) for d in deployments}
+    return "\n".join([f"{HEADER}version: {VERSION}", *block("deployments", entries, open_levels=3), ""])
+
 
 _LETTERS = st.characters(exclude_categories=("Cs",))
 _ODD = (

@@ -14,8 +14,9 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.catalog import Deployments, meant, near_name
 from fh_notebook.contract.catalog_read import MAX_BYTES, read_catalog
-from fh_notebook.contract.catalog_write import dump_catalog
 from fh_notebook.contract.infer import infer
+
+from .catalogues import dump_catalog
 
 WHOLE = """\
 # yaml-language-server: $schema=fetchhive.schema.json
@@ -436,7 +437,7 @@ def test_the_table_shows_name_variants_variables_and_source_as_text_and_as_html(
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) < 250
     html = known._repr_html_()
-    assert "<td>ticket*, tone, tags, topic*</td>" in html
+    assert ">ticket*, tone, tags, topic*</td>" in html
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
     assert "<b>" not in html

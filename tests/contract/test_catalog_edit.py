@@ -16,9 +16,9 @@ from fh_notebook.contract.catalog_edit import edited as edit
 from fh_notebook.contract.catalog_edit import put
 from fh_notebook.contract.catalog_places import comments_of
 from fh_notebook.contract.catalog_read import read_catalog
-from fh_notebook.contract.catalog_write import HEADER, dump_catalog, written
+from fh_notebook.contract.catalog_write import HEADER, written
 
-from .catalogues import DEPLOYMENTS, SEVERAL
+from .catalogues import DEPLOYMENTS, SEVERAL, dump_catalog
 
 THEIRS = """\
 # top

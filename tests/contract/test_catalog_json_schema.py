@@ -14,10 +14,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 import fh_notebook as fh
 from fh_notebook.contract.catalog_read import read_catalog
 from fh_notebook.contract.catalog_variables import _KEYWORD_SLIPS, WORDS
-from fh_notebook.contract.catalog_write import dump_catalog
 from fh_notebook.contract.plain_yaml import PlainLoader
 
-from .catalogues import SEVERAL
+from .catalogues import SEVERAL, dump_catalog
 from .test_catalog import WHOLE, WRONG
 
 SCHEMA: dict[str, Any] = json.loads(files("fh_notebook.contract").joinpath("fetchhive.schema.json").read_text("utf-8"))

@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 import fh_notebook as fh
 from fh_notebook.contract.catalog import same
 from fh_notebook.contract.catalog_read import read_catalog
-from fh_notebook.contract.catalog_write import HEADER, dump_catalog, paste_of, without_secret_defaults, written
+from fh_notebook.contract.catalog_write import HEADER, paste_of, without_secret_defaults, written
 
-from .catalogues import DEPLOYMENTS, SEVERAL
+from .catalogues import DEPLOYMENTS, SEVERAL, dump_catalog
 
 
 @given(SEVERAL)

@@ -46,6 +46,15 @@ CONCURRENCY = "You've reached your concurrency limit. Try again later or use asy
         (answer(429, code="api_rate_limit_exceeded"), Verdict.STOP, "daily_cap"),
         (answer(429, error={"code": "api_rate_limit_exceeded"}), Verdict.STOP, "daily_cap"),
         (answer(429, error="Daily API rate limit reached", limit=50, current=50), Verdict.STOP, "daily_cap"),
+        (answer(429, error_code="concurrency_limit", limit=5, current=5), Verdict.THROTTLED, "concurrency"),
+        (
+            Answer(
+                status_code=429,
+                body='{"error": "Tägliche Grenze", "code": "api_rate_limit_exceeded"}'.encode("latin-1"),
+            ),
+            Verdict.STOP,
+            "daily_cap",
+        ),
         (answer(402, error_code="insufficient_hosted_llm_credits"), Verdict.STOP, "credits"),
         (answer(422, error_code="account_credit_cap_reached"), Verdict.STOP, "credits"),
         (answer(402, error="pay"), Verdict.STOP, "credits"),

@@ -58,6 +58,19 @@ def test_the_output_is_text_and_json(output: object, text: str, value: object) -
         assert run.json() == value
 
 
+def test_an_output_of_any_depth_is_shown_and_its_text_is_json_or_said_to_be_none() -> None:
+    """Deeper than Python follows: nothing but `json()` raises, and that the error that it always raises."""
+    deep: list[object] = []
+    for _ in range(50_000):
+        deep = [deep]
+    run = dataclasses.replace(RUN, output=deep)
+    assert "run.output has all" in run.text
+    assert "nested too deeply" in repr(run)
+    assert "nested too deeply" in run._repr_html_()
+    with pytest.raises(ValueError, match="nested too deeply"):
+        dataclasses.replace(RUN, output="[" * 200_000).json()
+
+
 @pytest.mark.parametrize(
     ("status", "status_code", "error_code", "kind", "may_have_run"),
     [

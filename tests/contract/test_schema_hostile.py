@@ -78,6 +78,14 @@ def test_the_value_of_a_secret_is_never_shown(declared: Any, value: Any) -> None
     assert SECRET not in " ".join(found)
 
 
+def test_a_secret_is_not_shown_by_a_pattern_that_takes_too_long() -> None:
+    """The check ends there, and says of the text only how long it is."""
+    secret = SECRET + "a" * 60 + "!"
+    found = problems(to_schema({"pw": fh.text(secret=True, pattern="(a|aa)+$")}), {"pw": secret})
+    assert "takes too long" in found[0]
+    assert SECRET not in found[0]
+
+
 def test_a_secret_hides_no_other_variable() -> None:
     """The other sentences stay as helpful as they are."""
     found = problems(to_schema({"pw": PASSWORD, "n": fh.integer()}), {"pw": 3, "n": "x"})
@@ -88,6 +96,8 @@ def test_the_choices_of_a_secret_are_secret_too() -> None:
     """Neither a wrong nor a missing one lists what would be right."""
     schema = to_schema({"pw": {"type": "string", "enum": [SECRET], "format": "password"}})
     assert SECRET not in " ".join([*problems(schema, {"pw": "x"}), *problems(schema, {})])
+    several = to_schema({"pws": {"type": "array", "contains": {"const": SECRET}, "writeOnly": True}})
+    assert problems(several, {"pws": ["x"]}) == ["pws: the value has no item that is wanted"]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +199,22 @@ def test_a_reference_that_only_shows_when_it_is_followed_is_a_problem_and_no_exc
     """A ``$dynamicRef`` to nowhere is found at the first check."""
     schema = to_schema({"type": "object", "properties": {"x": {"$dynamicRef": "#nowhere"}}})
     assert problems(schema, {"x": 1}) == ["inputs: could not be checked to the end; a $ref of the schema leads nowhere"]
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "told"),
+    [
+        ({"pattern": "("}, "x", "a pattern of the schema cannot be read"),
+        ({"patternProperties": {"(": {}}}, {"x": 1}, "a pattern of the schema cannot be read"),
+        ({"type": "whole"}, 1, "a $ref of the schema leads to what is no schema"),
+        ({"properties": [1]}, {"x": 1}, "a $ref of the schema leads to what is no schema"),
+        ("a text", 1, "a $ref of the schema leads to what is no schema"),
+    ],
+)
+def test_what_no_meta_schema_has_seen_is_a_problem_and_no_exception(part: Any, value: Any, told: str) -> None:
+    """Under a keyword that JSON Schema does not know there may be anything, and a ``$ref`` may lead there."""
+    schema = to_schema({"type": "object", "properties": {"x": {"$ref": "#/shared/x"}}, "shared": {"x": part}})
+    assert problems(schema, {"x": value}) == [f"inputs: could not be checked to the end; {told}"]
 
 
 json_like = st.recursive(

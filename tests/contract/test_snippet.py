@@ -179,6 +179,17 @@ def test_no_error_shows_a_key(rest: str, key: str) -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("frame", ["{body}", "curl {url} -d '{body}'"])
+@pytest.mark.parametrize("tail", ['" "inputs": {}}', '", ]', "\n"])
+def test_no_error_shows_the_tail_of_a_key(frame: str, tail: str) -> None:
+    """The spot that is shown of a broken body is cut out of it after the key is masked, also of a body alone."""
+    body = f'{{"deployment": "d", "user": "fhk_{"0123456789" * 4}abcdef{tail}'
+    with pytest.raises(SnippetError, match="the body is broken") as caught:
+        parse_snippet(frame.replace("{url}", URL).replace("{body}", body))
+    assert "abcdef" not in str(caught.value)
+    assert "0123" not in str(caught.value)
+
+
 REFUSED = [
     ("hello", "not a Code Snippet"),
     ("", "not a Code Snippet"),

@@ -102,6 +102,7 @@ def test_both_spellings_of_an_answer_are_read(status: int, body: object, want: t
         (502, {"error": "p", "error_code": "provider_error"}, "failed", "provider_error", "p"),
         (502, b"<html><head><title>502 Bad Gateway</title></head></html>", "unknown", "http_502", "502 Bad Gateway"),
         (503, b"", "failed", "http_503", "empty body"),
+        (500, {"error_code": "account_credit_cap_reached"}, "failed", "account_credit_cap_reached", "HTTP 500"),
         (504, b"upstream timed out", "unknown", "http_504", "upstream timed out"),
         (418, b"[1]", "failed", "http_418", "without a message"),
         (302, b"", "failed", "http_302", "redirect"),
@@ -161,7 +162,7 @@ def test_the_signing_secret_is_taken_out_of_the_raw_body() -> None:
 
 
 def test_secrets_are_masked_wherever_a_body_has_them() -> None:
-    """Nested, in lists, and a key that an error repeats back: none of it is kept or shown."""
+    """Nested, in lists, in what is no object, and a key that an error repeats back: none of it is kept or shown."""
     body = {
         "error": "bad key fhk_0123456789",
         "debug": [{"authorization": "Bearer fhk_0123456789"}, {"webhook_secret": "whsec_very_secret"}],
@@ -172,6 +173,11 @@ def test_secrets_are_masked_wherever_a_body_has_them() -> None:
         answered(200, {**body, "status": "completed"}),
         decode_retrieved(Answer(status_code=200, body=json.dumps(body).encode()), request_id="r"),
         parse_event(json.dumps(body).encode()),
+        answered(200, [body]),
+        answered(200, b"<html>Bearer fhk_0123456789, secret=whsec_very_secret</html>"),
+        parse_event(json.dumps([body]).encode()),
+        parse_event(b"Bearer fhk_0123456789, secret=whsec_very_secret"),
+        answered(502, b"<title>who is fhk_0123456789?</title>"),
     ):
         kept = json.dumps(run.to_dict())
         assert "0123456789" not in kept
