@@ -21,7 +21,7 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["answer_of", "diff_of", "masked"]
+__all__ = ["MISSING", "answer_of", "diff_of", "masked"]
 
 MISSING: Final = "missing"
 """The status of a variant that has no run on a row, not even a planned one."""

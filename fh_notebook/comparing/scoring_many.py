@@ -61,6 +61,12 @@ class ManyScores(ABC):
     def _sibling(self, taken: Any) -> Any:
         """Return a comparison of the same kind by another score; it, too, is the mixing class's to make."""
 
+    def _beside(self, taken: Any, score: Score, again: Again) -> Any:
+        """Return the sibling of what was taken, ready to be scored again."""
+        sibling = self._sibling(taken)
+        sibling._begin(score, again)
+        return sibling
+
     def add_score(self, score: Any, *, name: str | None = None, version: str | int | None = None) -> Any:
         """Score the same runs by one more scorer, and return the comparison itself.
 
@@ -151,9 +157,7 @@ class ManyScores(ABC):
             close = nearest(name, list(self._scores)) if isinstance(name, str) else None
             meant = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._scores))}"
             raise InputError(f"there is no score {short(name)}; {meant}")
-        sibling = self._sibling(self._others[name])
-        sibling._begin(self._scores[name], self._again)
-        return sibling
+        return self._beside(self._others[name], self._scores[name], self._again)
 
     def scores(self) -> pd.DataFrame:
         """Return all scores, one line a run: the pair, ``variant``, then a column a score; a missing one is NaN."""

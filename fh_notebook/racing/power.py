@@ -20,6 +20,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing.asking import check_chances, check_difference
 from fh_notebook.comparing.comparison import Comparison, compare
+from fh_notebook.comparing.inside import grid_of, is_lower
 from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.contract.spell import short
@@ -195,8 +196,8 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
     cmp = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
     if not cmp.scorer:
         raise InputError("the pilot has no score; give score=, as in fh.compare")
-    scale = Scale.of(bounds, lower=cmp._lower)
-    grid = cmp._grid
+    scale = Scale.of(bounds, lower=is_lower(cmp))
+    grid = grid_of(cmp)
     known = grid.means[~np.isnan(grid.means).any(axis=1)]
     if grid.means.shape[1] < 2 or len(known) < FEWEST:
         raise InputError(
