@@ -471,7 +471,7 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 1, 1, 1, 0, 0, 1, 1],
             [1, 0, 0, 1, 1, 0, 1, 0],
-            "a is ahead of b by 0.25 (95% CI -0.34 to 0.84, p = 0.62 after Holm, 8 rows), but there are not enough rows "
+            "a is ahead of b by 0.25 (95% CI -0.34 to 0.84, p = 0.62, 8 rows), but there are not enough rows "
             "to tell: about 53 more at this difference.",
         ),
         (
