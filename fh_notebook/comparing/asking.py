@@ -21,7 +21,16 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["assert_better", "check_chances", "check_difference", "check_failed", "check_one_of", "check_zero", "column"]
+__all__ = [
+    "assert_better",
+    "check_chances",
+    "check_difference",
+    "check_failed",
+    "check_one_of",
+    "check_zero",
+    "column",
+    "column_named",
+]
 
 
 def check_failed(failed: Any) -> None:
@@ -88,13 +97,27 @@ def column(taken: Taken, by: Any) -> pd.Series[Any]:
     InputError
         There is none.
     """
+    values = taken.column(column_named(taken, by, "to slice by"))
+    if values is None:
+        raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
+    return values.set_axis(taken.lines.index)
+
+
+def column_named(taken: Taken, by: Any, what_for: str) -> str:
+    """Return the whole name of a column of the rows that is told by its name, or by what stands behind the dot of it.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
     names = [by, f"metadata.{by}", f"in.{by}"] if isinstance(by, str) else []
     for name in names:
-        if (values := taken.column(name)) is not None:
-            return values.set_axis(taken.lines.index)
+        if name in taken.names:
+            return name
     close = nearest(by, [*taken.names, *(name.partition(".")[2] for name in taken.names)])
     hint = f"did you mean {close!r}?" if close else f"the columns are {listed(taken.names, 'and')}"
-    raise InputError(f"there is no column {short(by)} to slice by; {hint}")
+    raise InputError(f"there is no column {short(by)} {what_for}; {hint}")
 
 
 def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than: str, alpha: float) -> None:

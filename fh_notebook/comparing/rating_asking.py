@@ -91,9 +91,7 @@ def checked_show(cmp: Comparison, show: Any) -> list[str] | None:
         return None
     if isinstance(show, str) or not isinstance(show, Sequence):
         raise InputError(f"show is {short(show)}; give a list of columns")
-    for name in show:
-        asking.column(cmp._taken, name)
-    return list(show)
+    return [asking.column_named(cmp._taken, name, "to show") for name in show]
 
 
 def why_nothing(kind: Kind, found: Items, variants: Sequence[str]) -> str:

@@ -63,6 +63,24 @@ def test_the_page_is_told_texts_and_numbers_and_no_name_before_the_end() -> None
     assert "preferred" in result["lines"][0]
 
 
+def test_columns_may_be_named_by_what_stands_behind_the_dot() -> None:
+    """As in `slice`; one that is not there is told with the nearest name."""
+    lines = [{"row": row, "variant": name, "output": f"{name} {row}", "metadata.case": f"case {row}", "other": row}
+             for row in range(2) for name in ("x", "y")]  # fmt: skip
+    cmp = fh.compare(pd.DataFrame(lines))
+    (state,) = Page(cmp.rate(rater="anna", show=["case"])).send(kind="hello")
+    assert [name for item in state["items"] for name, _ in item["about"]] == ["metadata.case"] * 2
+    with pytest.raises(InputError, match="there is no column 'cas' to show; did you mean 'case'"):
+        cmp.rate(rater="anna", show=["cas"])
+
+
+def test_an_item_is_the_same_whichever_of_its_lines_comes_first() -> None:
+    """Also where a column says something on one of them only: it is of that run, and no part of the question."""
+    lines = pd.DataFrame({"row": 0, "variant": ["x", "y"], "output": ["one", "two"], "judged": [0.5, None]})
+    there, back = (fh.compare(frame).rate(rater="anna").session.items for frame in (lines, lines[::-1]))
+    assert [item.id for item in there] == [item.id for item in back]
+
+
 def test_another_kernel_goes_on_and_somebody_else_begins() -> None:
     """What was rated is not asked again; the last ratings can be taken back there."""
     page = Page(compared().rate(rater="anna"))
