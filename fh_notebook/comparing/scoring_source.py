@@ -49,6 +49,19 @@ class Observation:
         """Whether there is an answer to be scored."""
         return self.run is not None and self.run.ok
 
+    @property
+    def answer(self) -> Run:
+        """The run of one that :attr:`completed`.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        if self.run is None:
+            raise ValueError(f"{self.variant} has no answer yet")
+        return self.run
+
     def source(self) -> dict[str, Any]:
         """Return the columns that are the user's own: those of no run."""
         return {n: v for n, v in self.row.items() if is_source(n)}
