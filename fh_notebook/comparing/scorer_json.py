@@ -28,7 +28,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     """Return a scorer that asks whether the output fits a JSON Schema.
 
     An output of text is read as JSON, also from inside a code fence. Patterns in the schema have the time limit of
-    :func:`regex`, and need its package.
+    :func:`regex`.
 
     Parameters
     ----------
@@ -40,9 +40,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     Raises
     ------
     InputError
-        The schema or the path cannot be read.
-    SettingsError
-        It has patterns, and the package ``regex`` is not installed.
+        The schema, a pattern in it, or the path cannot be read.
 
     Examples
     --------

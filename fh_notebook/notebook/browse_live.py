@@ -133,7 +133,7 @@ class _Kept:
             if status == "completed":
                 self._had.setdefault((pair, variant), deque()).append(score)
 
-    def score_all(self, found: Sequence[Any], ask: Any) -> list[Result]:
+    def score_all(self, found: Sequence[Any], *, fresh: bool) -> list[Result]:
         """Return the scores that there were."""
         had = {key: deque(scores) for key, scores in self._had.items()}
         return [self._of(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in found]

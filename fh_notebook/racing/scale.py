@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.racing.bets import Numbers
 
 __all__ = ["RANKS", "Bounds", "Scale"]
 
-Numbers = NDArray[np.float64]
 RANKS: Final = "ranks"
 Bounds = tuple[float, float] | Literal["ranks"] | None
 

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fh_notebook.racing.bets import BETS, excludes, interval
+from fh_notebook.racing.bets import BETS, Numbers, excludes, interval
 from fh_notebook.racing.evidence import Evidence
 from fh_notebook.racing.scale import Scale
 
 __all__ = ["NO_DIFFERENCE", "PATIENCE", "WINNER", "PairStanding", "Tally"]
-
-Numbers = NDArray[np.float64]
 
 WINNER: Final = "winner"
 NO_DIFFERENCE: Final = "no difference"
