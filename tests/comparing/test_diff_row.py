@@ -99,6 +99,30 @@ def test_of_two_dates_each_variant_is_compared_to_itself() -> None:
     assert all("monday" in a and "today" in b for a, b in pairs)
 
 
+def test_of_three_dates_the_last_is_shown_against_both_before_it() -> None:
+    """One difference under the other, each with what it is to; in the page and in its text twin."""
+    dates = {name: pd.DataFrame({"row": [0], "variant": "live", "output": name}) for name in ("one", "two", "three")}
+    found = fh.compare(dates).diff(0)
+    assert len(found.parts) == 3
+    assert [line.strip() for line in str(found).splitlines()[-4:]] == [
+        "to one: differs: 1 word only here, 1 word only there",
+        "[-one-]{+three+}",
+        "to two: differs: 1 word only here, 1 word only there",
+        "[-two-]{+three+}",
+    ]
+    page = found._repr_html_()
+    assert all(page.count(f"To {name}: differs") == times for name, times in (("one", 2), ("two", 1)))
+
+
+def test_a_value_that_holds_itself_is_cut_and_breaks_nothing() -> None:
+    """A frame of one's own may have such."""
+    ring: list[Any] = ["x"]
+    ring.append(ring)
+    found = fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": [ring, "x"]})).diff(0)
+    assert '"x"' in str(found)
+    assert "x" in found._repr_html_()
+
+
 def test_of_repeats_the_first_completed_one_is_taken_and_it_is_said() -> None:
     """A failed one only where none completed."""
     frame = pd.DataFrame({
