@@ -21,7 +21,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "is_source", "no_column", "observations"]
+__all__ = ["Observation", "cell_of", "is_source", "no_column", "observations"]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -109,7 +109,7 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
     shown: dict[str, str] = {}  # a batch has as many names of columns as one row
     found = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
-        row = {name: _cell(value(job, outcome)) for name, value in own}
+        row = {name: cell_of(value(job, outcome)) for name, value in own}
         for name, value in source.items():
             row[shown.get(name) or shown.setdefault(name, source_name(name))] = value
         if parts_of:
@@ -139,14 +139,15 @@ def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
             raise InputError(no_column(needed, columns, "compare needs it"))
     found = []
     for values in frame.itertuples(index=False, name=None):
-        row = dict(zip(columns, map(_cell, values), strict=True))
+        row = dict(zip(columns, map(cell_of, values), strict=True))
         found.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
     if nameless := sum(o.row["variant"] is None for o in found):
         raise InputError(f"{_lines_have(nameless)} no variant; name it, or leave them out")
     return found
 
 
-def _cell(value: Any) -> Any:
+def cell_of(value: Any) -> Any:
+    """Return what a cell holds as a scorer sees it: a plain value, ``None`` where there is nothing."""
     kind = type(value)
     if value is None or kind is str or kind is int or kind is bool:  # most cells, of which there may be millions
         return value

@@ -103,7 +103,7 @@ def interval(differences: Numbers, alpha: float) -> tuple[float, float]:
     bar = math.log(1 / alpha)
 
     def is_out(m: float) -> bool:
-        return bool(np.logaddexp(_at_once(values, counts, m), _at_once(-values, counts, -m)) - math.log(2) >= bar)
+        return _hedged_at_once(values, counts, m) >= bar
 
     return _end(is_out, middle, -1.0), _end(is_out, middle, 1.0)
 
@@ -113,12 +113,16 @@ def excludes(differences: Numbers, at: float, alpha: float) -> bool:
     values, counts = np.unique(differences[~np.isnan(differences)], return_counts=True)
     if not len(values):
         return False
-    wealth = np.logaddexp(_at_once(values, counts, at), _at_once(-values, counts, -at)) - math.log(2)
-    return bool(wealth >= math.log(1 / alpha))
+    return _hedged_at_once(values, counts, at) >= math.log(1 / alpha)
+
+
+def _hedged_at_once(values: Numbers, counts: Any, at: float) -> float:
+    """Return `hedged` after all rows, each value as often as it was seen."""
+    return float(np.logaddexp(_at_once(values, counts, at), _at_once(-values, counts, -at)) - math.log(2))
 
 
 def _at_once(values: Numbers, counts: Any, at: float) -> float:
-    """Return the log wealth after all rows, each value as often as it was seen."""
+    """Return `capital` after all rows, each value as often as it was seen."""
     steps = (values - at) / (1 + at)
     return float(_log_sum(counts @ np.log1p(np.outer(steps, BETS)) + _LOG_SPLIT))
 

@@ -14,14 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.frames import COLUMNS, source_name
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.rows import EXPECTED, Rows
 from fh_notebook.comparing.scorer_base import Scorer
 from fh_notebook.comparing.scoring import LOWER, Score, scored
-from fh_notebook.comparing.scoring_source import Observation, no_column
+from fh_notebook.comparing.scoring_source import Observation, cell_of, no_column
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 
@@ -158,7 +157,7 @@ class Marker:
 
 def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score: Any) -> Observation:
     output = outcome.run.output
-    row = {column.name: _cell(column.value(job, outcome)) for column in COLUMNS}
+    row = {column.name: cell_of(column.value(job, outcome)) for column in COLUMNS}
     row |= {source_name(name): value for name, value in source.items()}
     if isinstance(score, str) and score.startswith(OUT):
         row[score] = None  # of an output without this part
@@ -166,7 +165,3 @@ def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score
         row |= {f"{OUT}{name}": value for name, value in output.items()}
     # Paired by its place: two rows may have the same label.
     return Observation(pair=job.position, variant=job.label, run=outcome.run, row=row, line=outcome.line)
-
-
-def _cell(value: Any) -> Any:
-    return None if is_missing(value) else plain(value)

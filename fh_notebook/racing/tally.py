@@ -104,7 +104,7 @@ class Tally:
         """Rows taken."""
         self._table: Numbers = np.full((ROOM, len(self.variants)), np.nan)
         self._paths: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
-        self._least = None if min_difference is None else scale.unit_of(min_difference)
+        self._least = None if min_difference is None else scale.unit_of(min_difference, "min_difference")
         self._within: dict[tuple[int, int], set[float]] = {}
 
     @property
