@@ -78,8 +78,9 @@ def _draw(axes: Axes, at: Sequence[float], seen: Sequence[Moment]) -> None:
         axes.plot(
             *zip(*refused, strict=True), "x", color=WORSE, markersize=6, markeredgewidth=1.8, label="refused (429)"
         )
-    for x in (x for x, moment in zip(at, seen, strict=True) if moment.event == "closed"):
-        axes.axvline(x, color=WORSE, linestyle=(0, (4, 3)), label="daily cap used up")
+    closed = [x for x, moment in zip(at, seen, strict=True) if moment.event == "closed"]
+    for number, x in enumerate(closed):  # named once in the legend
+        axes.axvline(x, color=WORSE, linestyle=(0, (4, 3)), label=None if number else "daily cap used up")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, max(at[-1], 1e-3))
     axes.set_xlabel("seconds")

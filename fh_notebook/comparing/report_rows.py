@@ -21,6 +21,7 @@ from fh_notebook.comparing.hiding import row_columns
 from fh_notebook.comparing.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.paired import FLIPS
 from fh_notebook.comparing.pairs import ALPHA, tested_in
+from fh_notebook.comparing.scorer_base import number_of
 from fh_notebook.values import redact
 from fh_notebook.version import __version__
 
@@ -74,7 +75,8 @@ def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+    """Whether a label is a number that JSON has: any but infinity."""
+    return number_of(value) is not None and not isinstance(value, bool | np.bool_)
 
 
 def _run(

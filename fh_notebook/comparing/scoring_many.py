@@ -101,8 +101,8 @@ class ManyScores(ABC):
         if named in self._scores and self.scorer:
             raise InputError(f"there is a score {short(named)} already; give name=, or score it again by cmp.rescore()")
         if not self.scorer:
-            self._scores = {named: given}
             self._take(_renamed(taken, named))
+            self._scores = {named: given}
             self._forget_computed()
             return self
         self._scores[named] = given
@@ -132,9 +132,9 @@ class ManyScores(ABC):
             given = _with_version(score, None, version)
             taken = self._again(given, fresh=fresh, anew=True)
             kept = {name: one for name, one in self._scores.items() if name not in (self.scorer, taken.scorer)}
+            self._take(taken)
             self._scores = {taken.scorer: given, **kept}
             self._others.pop(taken.scorer, None)
-            self._take(taken)
         else:
             own = self._scores.get(self.scorer)
             self._take(_renamed(self._again(own, fresh=fresh, anew=True), self.scorer))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -344,6 +345,42 @@ def test_none_is_no_score_and_no_error(batch: fh.Batch) -> None:
     cmp = fh.compare(batch, score=lambda run: None if run.output == "e" else 1)
     assert cmp.summary()["missing"].tolist() == [1, 1]
     assert cmp.score_errors().empty
+
+
+def test_a_score_that_cannot_be_used_leaves_the_comparison_as_it_was() -> None:
+    """Of seconds less is better, and a failed run that counts as 0 would be the best."""
+    frame = pd.DataFrame(
+        {
+            "row": [0, 0, 1, 1],
+            "variant": ["a", "b"] * 2,
+            "s": 1.0,
+            "elapsed_s": 2.0,
+            "status": ["failed", *["completed"] * 3],
+        }
+    )
+    cmp = fh.compare(frame, score="s", failed="zero")
+    before = cmp.summary()
+    for change in (lambda: cmp.rescore("elapsed_s"), lambda: cmp.add_score("elapsed_s").by("elapsed_s")):
+        with pytest.raises(fh.InputError, match="lower is better, so failed='zero'"):
+            change()
+        assert cmp.scorer == "s"
+        pd.testing.assert_frame_equal(cmp.summary(), before)
+    assert cmp.rescore().scorer == "s"
+
+
+def test_outputs_that_are_nested_too_deep_are_compared_by_what_they_begin_with() -> None:
+    """A model may answer so; nothing ends by it."""
+    deep: Any = []
+    for _ in range(50_000):
+        deep = [deep]
+    frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": [deep, ["x", deep]]})
+    assert fh.compare(frame).wide()["outputs_differ"].tolist() == [True]
+
+
+def test_a_row_may_be_called_infinity(tmp_path: Path) -> None:
+    """JSON has no such number, so a report has it as a text."""
+    frame = pd.DataFrame({"row": [float("inf")] * 2, "variant": ["a", "b"], "s": [0, 1]})
+    assert "Infinity" in fh.compare(frame, score="s").report(tmp_path / "x.html").read_text("utf-8")
 
 
 def test_a_plain_frame_needs_no_batch() -> None:
