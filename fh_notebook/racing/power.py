@@ -202,7 +202,9 @@ def _of_rates(rates: Any, difference: float | None) -> _Asked:
 
 
 def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference: float | None) -> _Asked:
-    cmp = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
+    cmp: Any = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
+    if not isinstance(cmp, Comparison):
+        raise InputError("rows are drawn from the pilot, so it must be in memory; give a sample of the rows that is")
     if not cmp.scorer:
         raise InputError("the pilot has no score; give score=, as in fh.compare")
     scale = Scale.of(bounds, lower=is_lower(cmp))

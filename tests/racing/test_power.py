@@ -96,6 +96,15 @@ def test_numbers_and_ranks_have_their_plans_too() -> None:
     assert three.variants[0] == "c"
 
 
+@pytest.mark.long
+def test_a_pilot_over_partitions_is_refused_with_the_cure() -> None:
+    """Its rows are elsewhere, and a race on paper draws from them."""
+    frames = pytest.importorskip("dask.dataframe")
+    pilot = frames.from_pandas(frame_of(np.tile([[0.0, 1.0], [1.0, 1.0]], (6, 1))), npartitions=2)
+    with pytest.raises(InputError, match="it must be in memory; give a sample of the rows that is"):
+        fh.power(pilot, score="score")
+
+
 def test_no_difference_needs_no_number() -> None:
     """Then no number of rows is enough, and it is said."""
     assert "there is no difference" in str(fh.power(rates=[0.5, 0.5], races=20))
