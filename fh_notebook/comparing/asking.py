@@ -5,7 +5,7 @@ Rule of this file: an error is one line with the value, what there is, and the n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -30,6 +30,7 @@ __all__ = [
     "check_zero",
     "column",
     "column_named",
+    "no_variant",
 ]
 
 
@@ -120,6 +121,14 @@ def column_named(taken: Taken, by: Any, what_for: str) -> str:
     raise InputError(f"there is no column {short(by)} {what_for}; {hint}")
 
 
+def no_variant(name: Any, there: Iterable[Any]) -> str:
+    """Return that there is no such variant, with the nearest name."""
+    variants = list(there)
+    close = nearest(name, variants)
+    hint = f"did you mean {close!r}?" if close else f"there are {listed(variants, 'and')}"
+    return f"there is no variant {short(name)}; {hint}"
+
+
 def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than: str, alpha: float) -> None:
     """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``).
 
@@ -133,9 +142,7 @@ def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than:
     check_chances(alpha=alpha)
     for name in (variant, than):
         if name not in cmp.variants:
-            close = nearest(name, cmp.variants)
-            hint = f"did you mean {close!r}?" if close else f"there are {listed(cmp.variants, 'and')}"
-            raise InputError(f"there is no variant {short(name)}; {hint}")
+            raise InputError(no_variant(name, cmp.variants))
     if not cmp.scorer:
         raise InputError(cmp.verdict)
     found = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)

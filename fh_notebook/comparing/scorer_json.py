@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, ready, spelt
+from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, ready, spelt, spelt_to
 from fh_notebook.comparing.scorer_combined import Combined
 from fh_notebook.comparing.scorer_equal import is_equal, is_same
 from fh_notebook.comparing.scorer_function import scorer
@@ -213,9 +213,9 @@ def json_fields(
         told = {("score_" if name == "score" else name): value for name, value in found.items()}
         return {**told, "score": sum(known) / len(known) if known else None}
 
-    name = spelt(
+    name = spelt_to(
         "json_fields",
-        *([expected] if expected != "expected_output" else []),
+        expected,
         path=(path, None),
         fields=(list(fields) if fields else None, None),
         compare=({n: w.name for n, w in ways.items()}, {}),

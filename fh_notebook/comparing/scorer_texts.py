@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
-from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, ready, spelt
+from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, ready, spelt_to
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
@@ -264,7 +264,6 @@ def _of_texts(
                 raise InputError(f"{whose} has {len(one):,} characters, and {name} reads {MAX_CHARS:,} at most")
         return measure(text, wanted)
 
-    given = [expected] if expected != "expected_output" else []
     asked = {key: value for key, (value, _) in options.items()}
-    spelling = spelt(name, *given, path=(path, None), **options)
+    spelling = spelt_to(name, expected, path=(path, None), **options)
     return ready(spelling, score, reads=expected, path=path, library=library, options=asked)
