@@ -40,10 +40,10 @@ _FINDING: Final = threading.Lock()
 
 
 def table_of(cmp: Comparison) -> Table:
-    """Return the table of a comparison: one, however many browsers look at it."""
+    """Return the table of a comparison: one, however many browsers look at it, until it is scored again."""
     with _FINDING:
         found = _TABLES.get(id(cmp))
-        if found is None:
+        if found is None or found._taken is not taken_of(cmp):
             found = _TABLES[id(cmp)] = Table(cmp)
         return found
 
