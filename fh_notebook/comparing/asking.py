@@ -35,7 +35,13 @@ __all__ = [
 
 
 def check_failed(failed: Any) -> None:
-    """Raise unless `failed` is known."""
+    """Raise unless `failed` is known.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
     check_one_of("failed", failed, FAILED)
 
 

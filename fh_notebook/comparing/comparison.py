@@ -67,9 +67,8 @@ def compare(
     """
     asking.check_failed(failed)
     if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
-        many: Comparison = views.knock(
-            "compare.scaled", batch_or_frame, score=score, pair_on=pair_on, failed=failed
-        )  # of the same tables, without any row
+        # It has the same tables, and no row: those stay where they are.
+        many: Comparison = views.knock("compare.scaled", batch_or_frame, score=score, pair_on=pair_on, failed=failed)
         return many
     which = None
 

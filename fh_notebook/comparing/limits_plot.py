@@ -35,7 +35,7 @@ def plot_limits(batch: Batch, kind: str, moments: Sequence[Moment]) -> Any:
     Raises
     ------
     SettingsError
-        There is nothing to draw, or matplotlib is not installed.
+        `kind` is something else, there is nothing to draw, or matplotlib is not installed.
     """
     if kind != "limits":
         raise SettingsError(f"kind is {short(kind)}; a batch plots 'limits', fh.compare(batch).plot() its scores")

@@ -38,7 +38,7 @@ class Observation:
     row: Mapping[str, Any] = field(repr=False)
     """By the names of the tidy frame, whether it came out of a batch or of a frame."""
     line: int = 0
-    """Of the answer in the store; 0 where it is not known: then its scores are not kept."""
+    """Of the answer in the store; 0 of a line of a table, whose scores are kept by what stands in it."""
     store: Any = field(default=None, repr=False, compare=False)
     """The store that the line is of; ``None`` is the session's."""
     hidden: tuple[Any, ...] = field(default=(), repr=False, compare=False)

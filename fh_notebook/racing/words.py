@@ -133,8 +133,9 @@ def notes_of(
     """Return what must be said beside the numbers."""
     said = []
     if failed:
-        counts = "count as 0" if rule == "zero" else "have no score; failed='zero' would count them as 0"
-        said.append(f"{counted(failed, 'failed run')}: they {counts}.")
+        counts, have, them = ("counts", "has", "it") if failed == 1 else ("count", "have", "them")
+        dropped = f"{have} no score; failed='zero' would count {them} as 0"
+        said.append(f"{counted(failed, 'failed run')} {f'{counts} as 0' if rule == 'zero' else dropped}.")
     if missing:
         said.append(f"{counted(missing, 'run')} without a score{f': {error}' if error else ''}.")
     if beyond:
