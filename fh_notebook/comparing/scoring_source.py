@@ -21,7 +21,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "cell_of", "is_source", "no_column", "observations"]
+__all__ = ["Observation", "cell_of", "hidden_in", "is_source", "no_column", "observations"]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -119,14 +119,17 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
             raise InputError(no_column(pair_on, list(row), "pair_on"))
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
         of_file = batch._file_store
-        hidden = _hidden(job) if job.secrets.all or job.secrets.names else ()
+        hidden = hidden_in(job)
         found.append(
             Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
         )
     return found
 
 
-def _hidden(job: Job) -> tuple[Any, ...]:
+def hidden_in(job: Job) -> tuple[Any, ...]:
+    """Return what the password Start variables of a job were given."""
+    if not (job.secrets.all or job.secrets.names):
+        return ()
     return tuple(value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None)
 
 
