@@ -13,6 +13,7 @@ from scipy import stats
 import fh_notebook as fh
 from fh_notebook.comparing.paired import holm, mcnemar_exact
 from fh_notebook.comparing.report_rows import settings_of
+from fh_notebook.comparing.verdict import verdict
 from tests.comparing.frames import scores, tall
 
 COLUMNS = ["a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses", "test", "p", "p_holm", "effect"]  # fmt: skip
@@ -139,9 +140,12 @@ def test_a_pair_that_is_too_few_rows_to_be_tested_is_none_that_holm_corrects_for
 
 
 def test_without_a_row_in_common_the_better_one_is_told_where_lower_is_better() -> None:
-    """As of higher ones: by its mean."""
+    """Over partitions no pair may have been seen; then the means are told, and of seconds the lowest is the best."""
     frame = pd.DataFrame({"row": range(4), "variant": ["a", "a", "b", "b"], "elapsed_s": [3.0, 3.0, 1.0, 1.0]})
-    assert fh.compare(frame, score="elapsed_s").verdict.startswith("b scores best by elapsed_s; no two variants")
+    summary = fh.compare(frame, score="elapsed_s").summary()
+    for lower, best in ((True, "b"), (False, "a")):
+        said = verdict(summary, [], scorer="elapsed_s", lower=lower)
+        assert said == f"{best} scores best by elapsed_s; no two variants have a row in common."
 
 
 def test_what_is_not_sure_says_how_many_rows_are_lacking() -> None:

@@ -103,7 +103,7 @@ def test_the_wealth_after_rows_does_not_hang_on_their_order(differences: list[fl
     """The same rows in another order end at the same wealth: only the moment of a decision hangs on the order."""
     other = list(differences)
     random.shuffle(other)  # type: ignore[attr-defined]
-    a, b = (capital(np.array(d))[-1] for d in (differences, other))
+    a, b = (capital(np.array(d), np.ones(len(d))) for d in (differences, other))
     assert a == pytest.approx(b, abs=1e-6)
 
 
@@ -114,7 +114,8 @@ def test_a_better_row_never_means_less_evidence(differences: list[float], place:
     place %= len(differences)
     raised = list(differences)
     raised[place] = min(1.0, raised[place] + more)
-    assert capital(np.array(raised))[-1] >= capital(np.array(differences))[-1] - 1e-9
+    each = np.ones(len(differences))
+    assert capital(np.array(raised), each) >= capital(np.array(differences), each) - 1e-9
     assert interval(np.array(raised), 0.05)[0] >= interval(np.array(differences), 0.05)[0] - 1e-6
     assert interval(np.array(raised), 0.05)[1] >= interval(np.array(differences), 0.05)[1] - 1e-6
 
