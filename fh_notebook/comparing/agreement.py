@@ -21,17 +21,25 @@ import pandas as pd
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import one_line
-from fh_notebook.comparing.figures import figure
+from fh_notebook.comparing.figures import figure, percent
 from fh_notebook.comparing.kappa import Kappa, cohen, fleiss, table_of
 from fh_notebook.comparing.rating_items import Item
-from fh_notebook.comparing.rating_kinds import TIE, Kind
+from fh_notebook.comparing.rating_kinds import SIDES, TIE, Kind, turned
 from fh_notebook.comparing.ratings import Standing
 from fh_notebook.store.ratings import RatingLine
 
-__all__ = ["PEOPLE", "Agreement", "Preferences", "between_people", "majority", "preferences_of_scores", "with_scorer"]
+__all__ = [
+    "PEOPLE",
+    "Agreement",
+    "Preferences",
+    "between_people",
+    "majority",
+    "preferences_of_people",
+    "preferences_of_scores",
+    "with_scorer",
+]
 
 PEOPLE: Final = "people"
-SIDES: Final = ("a", "b", TIE)
 NAME_SHOWN: Final = 60
 
 Preferences = dict[tuple[int, int], str]
@@ -93,7 +101,7 @@ class Agreement:
         head = ("who", "with", "items", "agree", "kappa", "95% interval", "method")
         cells = [
             (
-                one_line(x.who, NAME_SHOWN), one_line(x.others, NAME_SHOWN), f"{x.found.n:,}", _percent(x.found.agree),
+                one_line(x.who, NAME_SHOWN), one_line(x.others, NAME_SHOWN), f"{x.found.n:,}", percent(x.found.agree),
                 figure(x.found.kappa), _interval(x.found), METHODS[x.method],
             )
             for x in self._lines
@@ -112,20 +120,16 @@ METHODS: Final = {
 def _sentence(line: Line) -> str:
     found, who = line.found, one_line(line.who, NAME_SHOWN)
     all_of_them = line.method == "fleiss"
-    two = f"{who}" if all_of_them else f"{who} and {one_line(line.others, NAME_SHOWN)}"
+    two = who if all_of_them else f"{who} and {one_line(line.others, NAME_SHOWN)}"
     if not found.n:
         return f"{two} have rated no {line.what[:-1]} in common."
     kappa = f"kappa {found.kappa:.2f}" if not math.isnan(found.kappa) else "kappa is not defined: all said the same"
-    told = f"{_percent(found.agree)} of {counted(found.n, line.what[:-1])}, {kappa}{_in_brackets(found)}"
+    told = f"{percent(found.agree)} of {counted(found.n, line.what[:-1])}, {kappa}{_in_brackets(found)}"
     if line.others == PEOPLE:
         return f"{who} agrees with people in {told}."
     if line.method == "cohen, weighted":
         return f"{two}, weighted by how far apart they are, agree in {told}."
     return f"{two} agree in {told}."
-
-
-def _percent(share: float) -> str:
-    return "" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
 def _interval(found: Kappa) -> str:
@@ -143,17 +147,15 @@ def between_people(said: Standing, kind: Kind) -> list[Line]:
     """Return how far every two agree, and all of them where there are more than two."""
     what = "pairs" if kind.is_pair else "outputs"
     method = "cohen, weighted" if kind.is_scale else "cohen"
-    answers = SIDES if kind.is_pair else kind.answers
     lines = []
     for (one, of_one), (other, of_other) in combinations(said.items(), 2):
         both = [item for item in of_one if item in of_other]
         first = [of_one[item].choice for item in both]
         second = [_as_in(of_other[item], of_one[item]) for item in both]
-        known = [(x, y) for x, y in zip(first, second, strict=True) if x in answers and y in answers]
-        counts = table_of([x for x, _ in known], [y for _, y in known], answers)
+        counts = table_of(first, second, kind.choices)
         lines.append(Line(who=one, others=other, what=what, method=method, found=cohen(counts, ordered=kind.is_scale)))
     if len(said) > 2:
-        lines.append(_all_of_them(said, answers, what))
+        lines.append(_all_of_them(said, kind.choices, what))
     return lines
 
 
@@ -168,9 +170,9 @@ def _all_of_them(said: Standing, answers: Sequence[str], what: str) -> Line:
     return Line(who=who, others="", what=what, method="fleiss", found=fleiss(counts))
 
 
-def _as_in(line: RatingLine, other: RatingLine) -> str:
-    """What was said, by the names that another rating has for the two."""
-    return line.choice if line.a == other.a else {"a": "b", "b": "a"}.get(line.choice, line.choice)
+def _as_in(line: RatingLine, other: RatingLine | Item) -> str:
+    """What was said, by the names that another rating, or the item, has for the two."""
+    return line.choice if line.a == other.a else turned(line.choice)
 
 
 def majority(choices: Iterable[str]) -> str:
@@ -192,8 +194,7 @@ def preferences_of_people(said: Standing, items: Sequence[Item], kind: Kind) -> 
         for item in items:
             given = [of[item.id] for of in said.values() if item.id in of]
             if given and item.place_b is not None:
-                turned = [x.choice if x.a == item.a else {"a": "b", "b": "a"}.get(x.choice, x.choice) for x in given]
-                found[item.place_a, item.place_b] = majority(turned)
+                found[item.place_a, item.place_b] = majority(_as_in(x, item) for x in given)
         return found
     means = {
         item.place_a: fmean(numbers)

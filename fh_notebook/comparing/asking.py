@@ -5,7 +5,7 @@ Rule of this file: an error is one line with the value, what there is, and the n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,11 +21,27 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["assert_better", "check_chances", "check_difference", "check_failed", "check_one_of", "check_zero", "column"]
+__all__ = [
+    "assert_better",
+    "check_chances",
+    "check_difference",
+    "check_failed",
+    "check_one_of",
+    "check_zero",
+    "column",
+    "column_named",
+    "no_variant",
+]
 
 
 def check_failed(failed: Any) -> None:
-    """Raise unless `failed` is known."""
+    """Raise unless `failed` is known.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
     check_one_of("failed", failed, FAILED)
 
 
@@ -88,13 +104,35 @@ def column(taken: Taken, by: Any) -> pd.Series[Any]:
     InputError
         There is none.
     """
+    values = taken.column(column_named(taken, by, "to slice by"))
+    if values is None:
+        raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
+    return values.set_axis(taken.lines.index)
+
+
+def column_named(taken: Taken, by: Any, what_for: str) -> str:
+    """Return the whole name of a column of the rows that is told by its name, or by what stands behind the dot of it.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
     names = [by, f"metadata.{by}", f"in.{by}"] if isinstance(by, str) else []
     for name in names:
-        if (values := taken.column(name)) is not None:
-            return values.set_axis(taken.lines.index)
+        if name in taken.names:
+            return name
     close = nearest(by, [*taken.names, *(name.partition(".")[2] for name in taken.names)])
     hint = f"did you mean {close!r}?" if close else f"the columns are {listed(taken.names, 'and')}"
-    raise InputError(f"there is no column {short(by)} to slice by; {hint}")
+    raise InputError(f"there is no column {short(by)} {what_for}; {hint}")
+
+
+def no_variant(name: Any, there: Iterable[Any]) -> str:
+    """Return that there is no such variant, with the nearest name."""
+    variants = list(there)
+    close = nearest(name, variants)
+    hint = f"did you mean {close!r}?" if close else f"there are {listed(variants, 'and')}"
+    return f"there is no variant {short(name)}; {hint}"
 
 
 def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than: str, alpha: float) -> None:
@@ -110,9 +148,7 @@ def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than:
     check_chances(alpha=alpha)
     for name in (variant, than):
         if name not in cmp.variants:
-            close = nearest(name, cmp.variants)
-            hint = f"did you mean {close!r}?" if close else f"there are {listed(cmp.variants, 'and')}"
-            raise InputError(f"there is no variant {short(name)}; {hint}")
+            raise InputError(no_variant(name, cmp.variants))
     if not cmp.scorer:
         raise InputError(cmp.verdict)
     found = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)

@@ -67,9 +67,8 @@ def compare(
     """
     asking.check_failed(failed)
     if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
-        many: Comparison = views.knock(
-            "compare.scaled", batch_or_frame, score=score, pair_on=pair_on, failed=failed
-        )  # of the same tables, without any row
+        # It has the same tables, and no row: those stay where they are.
+        many: Comparison = views.knock("compare.scaled", batch_or_frame, score=score, pair_on=pair_on, failed=failed)
         return many
     which = None
 
@@ -110,12 +109,18 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
         self._take(taken)
 
     def _take(self, taken: Taken) -> None:
-        """Show what was scored."""
+        """Show what was scored.
+
+        Raises
+        ------
+        InputError
+            By this score a failed run would be the best; what is shown stays as it was.
+        """
+        asking.check_zero(self.failed, taken.scorer, lower=taken.is_lower)
         self.scorer = taken.scorer
         self.variants: list[str] = list(dict.fromkeys(taken.lines["variant"]))
         self._taken = taken
         self._frame = taken.lines
-        asking.check_zero(self.failed, self.scorer, lower=self._lower)
         if self.failed == "zero" and taken.scorer:
             zeros = self._frame["score"].where(self._frame["status"] != "failed", 0.0)
             self._frame = self._frame.assign(score=zeros)

@@ -41,10 +41,12 @@ def take_dated(
     Raises
     ------
     InputError
-        There is only one, or they have no variant in common.
+        There is only one, two names read the same, or they have no variant in common.
     """
     if len(sources) < 2:
         raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; there is {len(sources)}")
+    if len({str(name) for name in sources}) < len(sources):
+        raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
     found = {name: observations(source, pair_on=pair_on) for name, source in tables.items()}
     of_name = {name: list(dict.fromkeys(o.variant for o in part)) for name, part in found.items()}

@@ -154,8 +154,8 @@ def text_to_compare(run: Run) -> tuple[str, bool]:
     return pretty(value, limit=PRETTY_LIMIT, sort=True)
 
 
-def pretty(value: Any, *, limit: int, sort: bool = False) -> tuple[str, bool]:
-    r"""Return a JSON value as indented text, at most `limit` characters of it, and whether that is all.
+def pretty(value: Any, *, limit: int, sort: bool = False, indent: int | None = 2) -> tuple[str, bool]:
+    r"""Return a JSON value as text, at most `limit` characters of it, and whether that is all.
 
     The text of a value of many megabytes is not made to be cut.
 
@@ -166,13 +166,13 @@ def pretty(value: Any, *, limit: int, sort: bool = False) -> tuple[str, bool]:
     """
     parts, length = [], 0
     try:
-        for part in json.JSONEncoder(ensure_ascii=False, indent=2, sort_keys=sort, default=str).iterencode(value):
+        for part in json.JSONEncoder(ensure_ascii=False, indent=indent, sort_keys=sort, default=str).iterencode(value):
             parts.append(part)
             length += len(part)
             if length > limit:
                 return "".join(parts)[:limit], False
-    except (RecursionError, TypeError):  # nested deeper than Python writes, or names that cannot be sorted
-        return ("".join(parts), False) if not sort else pretty(value, limit=limit)
+    except (RecursionError, TypeError, ValueError):  # nested too deep, or in itself; or names that cannot be sorted
+        return ("".join(parts), False) if not sort else pretty(value, limit=limit, indent=indent)
     return "".join(parts), True
 
 

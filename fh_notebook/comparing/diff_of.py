@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.asking import no_variant
 from fh_notebook.comparing.diff_row import Answer, RowDiff, versus
 from fh_notebook.comparing.hiding import Masks, row_columns
 from fh_notebook.contract.spell import listed, nearest, short
@@ -21,7 +22,7 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["answer_of", "diff_of", "masked"]
+__all__ = ["MISSING", "answer_of", "diff_of", "masked"]
 
 MISSING: Final = "missing"
 """The status of a variant that has no run on a row, not even a planned one."""
@@ -63,11 +64,9 @@ def _pairs(cmp: Comparison, a: str | None, b: str | Sequence[str] | None) -> lis
 
 
 def _one_of(variant: Any, answers: dict[str, Answer]) -> Answer:
-    if variant in answers:
-        return answers[variant]
-    close = nearest(variant, answers)
-    hint = f"did you mean {close!r}?" if close else f"there are {listed(list(answers), 'and')}"
-    raise InputError(f"there is no variant {short(variant)}; {hint}")
+    if variant not in answers:
+        raise InputError(no_variant(variant, answers))
+    return answers[variant]
 
 
 def _no_row(row: Any, cmp: Comparison) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fh_notebook import html
@@ -48,13 +48,21 @@ STYLE: Final = html.Html(
 
 def page(diff: RowDiff) -> html.Html:
     """Return a row's answers beside each other, with what is different under each."""
-    by_name = {part.b.variant: part for part in diff.parts}
-    cards = [_card(answer, by_name.get(answer.variant), diff.has_score) for answer in diff.answers]
+    by_name = _by_variant(diff)
+    cards = [_card(answer, by_name.get(answer.variant, ()), diff.has_score) for answer in diff.answers]
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
     inputs = html.el("div", told, cls="fh-dim fh-inputs") if (told := _inputs(diff)) else None
     return html.el(
         "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
     )  # fmt: skip
+
+
+def _by_variant(diff: RowDiff) -> dict[str, list[Versus]]:
+    """Return what each variant is compared to: of three dates the last one to both before it."""
+    found: dict[str, list[Versus]] = {}
+    for part in diff.parts:
+        found.setdefault(part.b.variant, []).append(part)
+    return found
 
 
 def _title(diff: RowDiff) -> str:
@@ -69,7 +77,7 @@ def _inputs(diff: RowDiff) -> str:
     return " · ".join(f"{one_line(name)}: {one_line(value, VALUE_SHOWN)}" for name, value in told)
 
 
-def _card(answer: Answer, part: Versus | None, has_score: bool) -> html.Html:
+def _card(answer: Answer, parts: Sequence[Versus], has_score: bool) -> html.Html:
     facts = html.el("span", _facts(answer, has_score), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
     head = html.el("div", html.el("strong", answer.variant), " ", badge, " ", facts, cls="fh-head")
@@ -78,7 +86,7 @@ def _card(answer: Answer, part: Versus | None, has_score: bool) -> html.Html:
         body = html.folded(_output(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)
     else:
         body = html.el("div", html.clip(answer.error or str(answer.status)), cls="fh-error")
-    return html.el("div", head, body, *(_against(part, whole) if part else ()), cls="fh-card")
+    return html.el("div", head, body, *(told for part in parts for told in _against(part, whole)), cls="fh-card")
 
 
 def _facts(answer: Answer, has_score: bool) -> str:
@@ -138,21 +146,8 @@ def spelt(value: Any, limit: int = VALUE_SHOWN) -> str:
     """
     if isinstance(value, str):
         return one_line(json.dumps(value[: limit * 2], ensure_ascii=False), limit)
-    return one_line(_compact(value, limit * 4), limit)
-
-
-def _compact(value: Any, limit: int) -> str:
-    """Return the beginning of a JSON value's text: of one of many megabytes no more is made."""
-    parts, length = [], 0
-    try:
-        for part in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(value):
-            parts.append(part)
-            length += len(part)
-            if length > limit:
-                break
-    except (RecursionError, TypeError, ValueError):  # nested deeper than Python writes, or in itself
-        parts.append("…")
-    return "".join(parts)
+    told, is_whole = pretty(value, limit=limit * 4, indent=None)
+    return one_line(told if is_whole else f"{told}…", limit)
 
 
 # --- text
@@ -160,16 +155,17 @@ def _compact(value: Any, limit: int) -> str:
 
 def text(diff: RowDiff) -> str:
     """Return a row's differences as text."""
-    by_name = {part.b.variant: part for part in diff.parts}
+    by_name = _by_variant(diff)
     said = [_title(diff), *([told] if (told := _inputs(diff)) else [])]
     for answer in diff.answers:
         facts = _facts(answer, diff.has_score)
         said.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
-        if (part := by_name.get(answer.variant)) is None:
+        if not (parts := by_name.get(answer.variant, ())):
             shown = _output(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
             said.append(_indented(html.folded_text(shown, whole="the comparison's frame has all")))
-        else:
-            said += [f"  {part}", *_told(part)]
+        for part in parts:
+            to = f"to {one_line(part.a.variant)}: " if len(parts) > 1 else ""
+            said += [f"  {to}{part}", *_told(part)]
     return "\n".join(said)
 
 

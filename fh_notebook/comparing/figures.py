@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["figure", "score_text", "seconds"]
+__all__ = ["figure", "percent", "score_text", "seconds"]
 
 
 def figure(value: float) -> str:
@@ -24,6 +24,11 @@ def figure(value: float) -> str:
 def seconds(value: float) -> str:
     """Return seconds as they are read."""
     return "" if value != value else f"{value:.3f}" if value < 1 else f"{value:.1f}"
+
+
+def percent(share: float) -> str:
+    """Return a share as it is read: missing as nothing."""
+    return "" if share != share else f"{100 * share:.0f} %"
 
 
 def score_text(score: float, yes_no: bool) -> str:

@@ -36,7 +36,6 @@ __all__ = [
     "Interval",
     "Numbers",
     "bca_interval",
-    "interval_of_difference",
     "interval_of_mean",
     "interval_of_share",
     "intervals_of_differences",
@@ -49,8 +48,8 @@ __all__ = [
 
 FEW_ROWS: Final = 40
 """Below it, BCa covers too seldom: it has no notion of the degrees of freedom. Of 95 % intervals, 72 % of three rows
-held the mean, 86 % of six, 91 % of twelve (normal scores); `interval_of_mean` then widens it, `interval_of_difference`
-takes Student's."""
+held the mean, 86 % of six, 91 % of twelve (normal scores); `intervals_of_means` then widens it, and
+`intervals_of_differences` takes Student's."""
 
 
 class Interval(NamedTuple):
@@ -162,17 +161,6 @@ def intervals_of_differences(samples: Sequence[Numbers], level: float = LEVEL) -
                 limits = mean_interval(values.tolist(), level) if few else normal_interval(values, level)
                 found[place] = Interval(*limits, "t" if few else "normal")
     return found
-
-
-def interval_of_difference(values: Numbers, level: float = LEVEL) -> Interval:
-    """Return the interval of one mean difference, see :func:`intervals_of_differences`.
-
-    Examples
-    --------
-    >>> interval_of_difference(np.array([0.0, 1.0, 1.0])).rule
-    't'
-    """
-    return intervals_of_differences([values], level)[0]
 
 
 def _by_size(samples: Sequence[Numbers]) -> dict[int, list[int]]:

@@ -170,9 +170,8 @@ class Judge:
         """
         return pd.DataFrame(self._answers)
 
-    def score_all(self, found: Sequence[Observation], ask: Callable[..., list[Result]]) -> list[Result]:
+    def score_all(self, found: Sequence[Observation], *, fresh: bool) -> list[Result]:
         """Return the results of all runs; those that did not complete are not judged."""
-        fresh = bool(getattr(ask, "keywords", {}).get("fresh"))
         self._answers, self.notes, self.batch, self.bias = [], [], None, None
         return self._in_pairs(found, fresh) if self.pairwise else self._one_by_one(found, fresh)
 
@@ -227,8 +226,7 @@ class Judge:
         return [Said(error=error) if (error := why_none(run, question.stopped)) else read(run) for run in question.runs]
 
     def _note(self, pair: Any, who: Mapping[str, Any], result: Result, reason: str, question: Question) -> None:
-        ids = [run.request_id for run in question.runs if run is not None and run.request_id]
-        facts = {"said": result.score, "reason": reason, "error": result.error, "request_id": ids[0] if ids else None}
+        facts = {"said": result.score, "reason": reason, "error": result.error, "request_id": question.request_id}
         self._answers.append({"pair": pair, **who, **facts})
 
     def _note_verdict(
@@ -237,7 +235,6 @@ class Judge:
         names = {"a": found[first].variant, "b": found[second].variant, "tie": "tie"}
         told = [names[h.value] for h in heard if h.value is not None]
         error = next((h.error for h in heard if h.error), None)
-        ids = [run.request_id for run in question.runs if run is not None and run.request_id]
         self._answers.append(
             {
                 "pair": found[first].pair,
@@ -246,7 +243,7 @@ class Judge:
                 "said": ", ".join(told) or None,
                 "reason": next((h.reason for h in heard if h.reason), ""),
                 "error": error,
-                "request_id": ids[0] if ids else None,
+                "request_id": question.request_id,
             }
         )
 

@@ -83,6 +83,11 @@ class Question:
     stopped: str = ""
     """Why those were not asked."""
 
+    @property
+    def request_id(self) -> str | None:
+        """Of the first run that has one."""
+        return next((run.request_id for run in self.runs if run is not None and run.request_id), None)
+
 
 def answers_of(asked: Batch, number: int) -> list[Question]:
     """Return what came of each of the `number` rows that were asked about."""

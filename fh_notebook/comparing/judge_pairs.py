@@ -1,4 +1,4 @@
-"""Two answers side by side, in both orders. Pure, but for the questions that are asked in between.
+"""Two answers side by side, in both orders. Pure: `judge.py` asks the questions.
 
 Rule of this file: no verdict on one order alone. Judges prefer a place, often the first (P. Wang et al., "Large
 Language Models are not Fair Evaluators", ACL 2024), so each pair is asked twice with the order swapped, a verdict that
@@ -93,8 +93,7 @@ class PositionBias:
         return (
             f"Position bias: {self.turned} of {self.pairs} pairs turned with the order and count as ties, "
             f"{self.to_first} towards the first place and {self.to_second} towards the second{chance}; of "
-            f"{2 * self.pairs} answers "
-            f"{self.first} preferred the first, {self.second} the second, {self.ties} neither."
+            f"{2 * self.pairs} answers {self.first} preferred the first, {self.second} the second, {self.ties} neither."
         )
 
 

@@ -35,7 +35,7 @@ def plot_limits(batch: Batch, kind: str, moments: Sequence[Moment]) -> Any:
     Raises
     ------
     SettingsError
-        There is nothing to draw, or matplotlib is not installed.
+        `kind` is something else, there is nothing to draw, or matplotlib is not installed.
     """
     if kind != "limits":
         raise SettingsError(f"kind is {short(kind)}; a batch plots 'limits', fh.compare(batch).plot() its scores")
@@ -78,8 +78,9 @@ def _draw(axes: Axes, at: Sequence[float], seen: Sequence[Moment]) -> None:
         axes.plot(
             *zip(*refused, strict=True), "x", color=WORSE, markersize=6, markeredgewidth=1.8, label="refused (429)"
         )
-    for x in (x for x, moment in zip(at, seen, strict=True) if moment.event == "closed"):
-        axes.axvline(x, color=WORSE, linestyle=(0, (4, 3)), label="daily cap used up")
+    closed = [x for x, moment in zip(at, seen, strict=True) if moment.event == "closed"]
+    for number, x in enumerate(closed):  # named once in the legend
+        axes.axvline(x, color=WORSE, linestyle=(0, (4, 3)), label=None if number else "daily cap used up")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, max(at[-1], 1e-3))
     axes.set_xlabel("seconds")

@@ -58,6 +58,6 @@ def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
         return ""
     days = (last - first) / timedelta(days=1)
     return (
-        f"{of} were taken over {days:.1f} days ({first:%-d %b %H:%M} to {last:%-d %b %H:%M} UTC): "
+        f"{of} were taken over {days:.1f} days ({first.day} {first:%b %H:%M} to {last.day} {last:%b %H:%M} UTC): "
         "a live variant may have changed meanwhile."
     )

@@ -17,7 +17,7 @@ from fh_notebook.comparing.grid import Grid, without_noise
 from fh_notebook.comparing.intervals import NAN, Interval, Numbers, intervals_of_differences
 from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, ps_permutation, rank_biserial, wilcoxon
 
-__all__ = ["ALPHA", "PAIR_COLUMNS", "Pair", "all_pairs", "compared", "pairs_table"]
+__all__ = ["ALPHA", "PAIR_COLUMNS", "Pair", "all_pairs", "compared", "pairs_table", "tested_in"]
 
 ALPHA: Final = 0.05
 
@@ -174,6 +174,11 @@ def all_pairs(
 
 def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
     return [replace(pair, p_holm=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
+
+
+def tested_in(pairs: Sequence[Pair]) -> int:
+    """Return how many were tested: it is for so many that Holm corrects."""
+    return sum(pair.tested for pair in pairs)
 
 
 def pairs_table(pairs: Sequence[Pair]) -> pd.DataFrame:

@@ -18,15 +18,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
 
 from fh_notebook import html
+from fh_notebook.comparing.plots import BETTER, GREY, INK, WORSE
 
 __all__ = ["BETTER", "GREY", "INK", "WORSE", "Panel", "Plot", "inline"]
-
-INK: Final = "#7a7d85"
-"""4.1 to 1 on white, 4.6 to 1 on JupyterLab's black (WCAG 2.2 asks 3 to 1 of figures)."""
-BETTER: Final = "#2e86ab"
-WORSE: Final = "#d1603d"
-"""Blue and vermilion: told apart by everybody who tells colours apart at all, 3 to 1 on white and on black."""
-GREY: Final = "#9a9da5"
 
 _RC: Final[dict[str, Any]] = {
     "svg.fonttype": "path",  # the same in every browser, and no style that a content policy would refuse

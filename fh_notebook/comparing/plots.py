@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.comparing.plot_svg import Panel
 
-__all__ = ["KINDS", "Facts", "facts_of", "plot"]
+__all__ = ["BETTER", "GREY", "INK", "KINDS", "WORSE", "Facts", "facts_of", "named", "panels", "plot"]
+
+INK: Final = "#7a7d85"
+"""4.1 to 1 on white, 4.6 to 1 on JupyterLab's black (WCAG 2.2 asks 3 to 1 of figures)."""
+BETTER: Final = "#2e86ab"
+WORSE: Final = "#d1603d"
+"""Blue and vermilion: told apart by everybody who tells colours apart at all, 3 to 1 on white and on black."""
+GREY: Final = "#9a9da5"
 
 BACKENDS: Final = ("matplotlib", "altair")
 NAME_SHOWN: Final = 28
@@ -71,9 +78,7 @@ def plot(cmp: Comparison, kind: str | None, *, backend: str) -> Any:
     facts = facts_of(cmp)
     kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
-        raise InputError(
-            f"there is nothing to draw {f'of {kind}' if kind else ''}: {_why(facts, kind)}".replace(" :", ":")
-        )
+        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
     if backend == "altair":
         ensure_altair()
         from fh_notebook.comparing.plots_altair import chart

@@ -13,22 +13,18 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fh_notebook.comparing.plots import Facts, panels
+from fh_notebook.comparing.plots import BETTER, GREY, INK, WORSE, Facts
+from fh_notebook.comparing.plots_words import WORDS
 
 __all__ = ["chart"]
 
-INK: Final = "#7a7d85"
-BETTER: Final = "#2e86ab"
 WIDTH: Final = 340
-COLOURS: Final = {"won": "#2e86ab", "tied": "#9a9da5", "lost": "#d1603d"}
+COLOURS: Final = {"won": BETTER, "tied": GREY, "lost": WORSE}
 
 
 def chart(facts: Facts, kinds: Sequence[str]) -> Any:
     """Return the chart of these kinds, one under the other, with what it shows in words as its description."""
-    parts = [
-        _PARTS[kind](facts).properties(width=WIDTH, description=panel.alt)
-        for kind, panel in zip(kinds, panels(facts, kinds), strict=True)
-    ]
+    parts = [_PARTS[kind](facts).properties(width=WIDTH, description=WORDS[kind](facts).alt) for kind in kinds]
     joined = parts[0] if len(parts) == 1 else alt.vconcat(*parts, description=" ".join(p.description for p in parts))
     return (
         joined.configure(background="transparent")

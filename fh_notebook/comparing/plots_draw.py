@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from fh_notebook.comparing.figures import figure, seconds
-from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
-from fh_notebook.comparing.plots import MOST_PAIRS, OF_PAIR_SHOWN, Facts, named
+from fh_notebook.comparing.plots import OF_PAIR_SHOWN, Facts, named
+from fh_notebook.comparing.plots_words import WORDS, Words, marks_of, most_told, scored_lines
 from fh_notebook.comparing.verdict import p_text
 
 __all__ = ["PANELS"]
@@ -27,7 +26,7 @@ IN_A_BAR: Final[dict[str, Any]] = {"ha": "center", "va": "center", "fontweight":
 
 
 def _scores(facts: Facts) -> Panel:
-    lines = [line for line in facts.summary.to_dict("records") if line["n"]]
+    lines = scored_lines(facts)
 
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
@@ -37,20 +36,11 @@ def _scores(facts: Facts) -> Panel:
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
 
-    told = (
-        f"{line['variant']} {figure(line['mean'])} ({figure(line['ci_low'])} to {figure(line['ci_high'])})"
-        for line in lines
-    )
-    return Panel(
-        draw,
-        title=f"Score by {named(facts.scorer)}, 95% interval",
-        alt=f"Mean score with 95% interval: {', '.join(told)}.",
-        rows=len(lines),
-    )
+    return _panel(draw, WORDS["scores"](facts))
 
 
 def _differences(facts: Facts) -> Panel:
-    pairs = _most_told(facts.pairs)
+    pairs = most_told(facts.pairs)
 
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -60,21 +50,11 @@ def _differences(facts: Facts) -> Panel:
         _names(axes, [f"{_short(pair.b)} − {_short(pair.a)}" for pair in pairs])
         _figures(axes, [f"{pair.difference:+.3f}{f'  {p_text(pair.p_holm)}' if pair.tested else ''}" for pair in pairs])
 
-    told = (
-        f"{p.b} minus {p.a} {p.difference:+.3f} ({figure(p.ci_low)} to {figure(p.ci_high)}"
-        f"{f', {p_text(p.p_holm)} after Holm' if p.tested else ', not tested'})"
-        for p in pairs
-    )
-    return Panel(
-        draw,
-        title="Differences, 95% interval, p after Holm",
-        alt=f"Paired differences: {', '.join(told)}.",
-        rows=len(pairs),
-    )
+    return _panel(draw, WORDS["differences"](facts))
 
 
 def _wins(facts: Facts) -> Panel:
-    pairs = _most_told(facts.pairs)
+    pairs = most_told(facts.pairs)
 
     def draw(axes: Axes) -> None:
         for y, pair in enumerate(pairs):
@@ -90,13 +70,11 @@ def _wins(facts: Facts) -> Panel:
         _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
         axes.set_xlim(0, max(pair.n for pair in pairs))
 
-    told = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in pairs)
-    return Panel(draw, title="Rows won / tied / lost", alt=f"Rows: {', '.join(told)}.", rows=len(pairs))
+    return _panel(draw, WORDS["wins"](facts))
 
 
 def _seconds(facts: Facts) -> Panel:
-    known = {name: values for name, values in facts.seconds.items() if len(values)}
-    marks = {name: np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]) for name, values in known.items()}
+    marks = marks_of(facts)
 
     def draw(axes: Axes) -> None:
         for y, (low, quarter, middle, three, high) in enumerate(marks.values()):
@@ -107,13 +85,7 @@ def _seconds(facts: Facts) -> Panel:
         _figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
 
-    told = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
-    return Panel(
-        draw,
-        title="Seconds: median, quarters, 5% to 95%",
-        alt=f"Seconds of completed runs: {', '.join(told)}.",
-        rows=len(marks),
-    )
+    return _panel(draw, WORDS["seconds"](facts))
 
 
 PANELS: Final[dict[str, Callable[[Facts], Panel]]] = {
@@ -124,12 +96,8 @@ PANELS: Final[dict[str, Callable[[Facts], Panel]]] = {
 }
 
 
-def _most_told(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs that are drawn: where there are too many, those whose p is least."""
-    if len(pairs) <= MOST_PAIRS:
-        return list(pairs)
-    told = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
-    return [pair for pair in pairs if pair in told]
+def _panel(draw: Callable[[Axes], None], words: Words) -> Panel:
+    return Panel(draw, title=words.title, alt=words.alt, rows=words.rows)
 
 
 def _short(name: str) -> str:

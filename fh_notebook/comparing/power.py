@@ -15,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from fh_notebook.comparing.intervals import NAN
-from fh_notebook.comparing.pairs import ALPHA, Pair
+from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
 
 __all__ = ["POWER", "POWER_COLUMNS", "Needs", "needs_of", "power_table"]
 
@@ -127,7 +127,7 @@ def power_table(
     pairs: Sequence[Pair], *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA
 ) -> pd.DataFrame:
     """Return one line a pair: `POWER_COLUMNS`. `alpha` is divided by the number of pairs, as Holm's first step does."""
-    share = alpha / max(1, sum(pair.tested for pair in pairs))
+    share = alpha / max(1, tested_in(pairs))
     lines = []
     for pair in pairs:
         needs = needs_of(pair, difference=difference, power=power, alpha=share) if pair.n else None

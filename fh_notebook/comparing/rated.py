@@ -22,9 +22,11 @@ from fh_notebook.comparing.intervals import NAN, Numbers, interval_of_share
 from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, p_permutation
 from fh_notebook.comparing.pairs import Pair, all_pairs, pairs_table
 from fh_notebook.comparing.rating_items import Item
-from fh_notebook.comparing.rating_kinds import TIE, Kind
+from fh_notebook.comparing.rating_kinds import TIE, turned
 from fh_notebook.comparing.ratings import Standing
+from fh_notebook.comparing.sources import Taken
 from fh_notebook.errors import InputError
+from fh_notebook.store.ratings import RatingLine
 
 __all__ = ["RatedComparison", "rated_alone", "rated_pairs"]
 
@@ -105,8 +107,7 @@ def rated_pairs(cmp: Comparison, items: Sequence[Item], said: Standing) -> Rated
     rows: dict[tuple[str, str], dict[Any, list[float]]] = {}
     points: dict[int, list[float]] = {}
     for item in items:
-        told = [x.choice if x.a == item.a else _turned(x.choice) for x in _of(said, item)]
-        given = [_POINTS[choice] for choice in told if choice in _POINTS]
+        given = [_POINTS[x.choice if x.a == item.a else turned(x.choice)] for x in _of(said, item)]
         if given and item.b is not None and item.place_b is not None:
             share = fmean(given)
             rows.setdefault((item.a, item.b), {}).setdefault(item.row, []).append(share)
@@ -117,7 +118,7 @@ def rated_pairs(cmp: Comparison, items: Sequence[Item], said: Standing) -> Rated
     return made
 
 
-def rated_alone(cmp: Comparison, items: Sequence[Item], said: Standing, kind: Kind, label: str | None) -> Comparison:
+def rated_alone(cmp: Comparison, items: Sequence[Item], said: Standing, label: str | None) -> Comparison:
     """Return the comparison by the numbers that people gave, or by the share of them that gave a label."""
     points: dict[int, list[float]] = {}
     for item in items:
@@ -129,13 +130,8 @@ def rated_alone(cmp: Comparison, items: Sequence[Item], said: Standing, kind: Ki
     return Comparison(taken, pair_on=cmp.pair_on, which=cmp._which)
 
 
-def _of(said: Standing, item: Item) -> list[Any]:
+def _of(said: Standing, item: Item) -> list[RatingLine]:
     return [of[item.id] for of in said.values() if item.id in of]
-
-
-def _turned(choice: str) -> str:
-    """What was said of `a` and `b` by somebody who compared them in the other order."""
-    return {"a": "b", "b": "a"}.get(choice, choice)
 
 
 def _who(said: Standing, what: str) -> str:
@@ -143,7 +139,7 @@ def _who(said: Standing, what: str) -> str:
     return f"Rated blind by {by}."
 
 
-def _scored(cmp: Comparison, points: Mapping[int, Sequence[float]], notes: list[str], *, scorer: str = SCORER) -> Any:
+def _scored(cmp: Comparison, points: Mapping[int, Sequence[float]], notes: list[str], *, scorer: str = SCORER) -> Taken:
     lines = cmp._taken.lines
     scores = [fmean(points[place]) if place in points else NAN for place in range(len(lines))]
     again = lines.drop(columns=["parts"], errors="ignore").assign(

@@ -13,7 +13,7 @@ from fh_notebook import session
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.rating_items import Items
 from fh_notebook.comparing.rating_kinds import Kind
-from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ def checked_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
         raise InputError(f"pair is {short(pair)}; give two variants, such as {tuple(variants[:2])}")
     for name in pair:
         if name not in variants:
-            close = nearest(name, variants) if isinstance(name, str) else None
-            hint = f"did you mean {close!r}?" if close else f"there are {listed(variants, 'and')}"
-            raise InputError(f"there is no variant {short(name)}; {hint}")
+            raise InputError(asking.no_variant(name, variants))
     first, second = sorted(pair, key=list(variants).index)
     if first == second:
         raise InputError(f"pair is {short(tuple(pair))}; give two variants")
@@ -91,9 +89,7 @@ def checked_show(cmp: Comparison, show: Any) -> list[str] | None:
         return None
     if isinstance(show, str) or not isinstance(show, Sequence):
         raise InputError(f"show is {short(show)}; give a list of columns")
-    for name in show:
-        asking.column(cmp._taken, name)
-    return list(show)
+    return [asking.column_named(cmp._taken, name, "to show") for name in show]
 
 
 def why_nothing(kind: Kind, found: Items, variants: Sequence[str]) -> str:

@@ -101,15 +101,13 @@ def items_of(
             break
         if wanted is not None and not wanted(row):
             continue
-        of, before = rows[row], len(asked)
-        if kind.is_pair:
-            found = [(x, y, i, j) for x, y in pairs for i, j in zip(of.get(x, ()), of.get(y, ()), strict=False)]
-        else:
-            found = [(x, None, i, None) for x in variants for i in of.get(x, ())]  # type: ignore[misc]  # one, or two
-        for a, b, i, j in found:
-            read = [digest(a, i), *([digest(b, j)] if b is not None and j is not None else [])]
-            item = Item(id=_hash(row, read), row=row, a=a, b=b, place_a=i, place_b=j)
-            alike = b is not None and texts.of(i).strip() == texts.of(j).strip()
+        before = len(asked)
+        for those in _runs_of(rows[row], kind, pairs, variants):
+            a, i = those[0]
+            b, j = those[1] if len(those) == 2 else (None, None)
+            item_id = _hash(row, [digest(variant, place) for variant, place in those])
+            item = Item(id=item_id, row=row, a=a, b=b, place_a=i, place_b=j)
+            alike = len(those) == 2 and len({texts.of(place).strip() for _, place in those}) == 1
             (same if alike else asked).setdefault(item.id, item)
         with_any += len(asked) > before
     masks, of_place = taken.secret().masks(), taken.lines["pair"].tolist()
@@ -120,6 +118,17 @@ def items_of(
         text=lambda place: masks.of(of_place[place], texts.of(place)),
         about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
     )
+
+
+def _runs_of(
+    places: dict[str, list[int]], kind: Kind, pairs: Sequence[tuple[str, str]], variants: Sequence[str]
+) -> Iterator[tuple[tuple[str, int], ...]]:
+    """Yield what is asked together of one row, each run by its variant and line: two runs, or one."""
+    if kind.is_pair:
+        for a, b in pairs:
+            yield from (((a, i), (b, j)) for i, j in zip(places.get(a, ()), places.get(b, ()), strict=False))
+    else:
+        yield from (((variant, place),) for variant in variants for place in places.get(variant, ()))
 
 
 def places_by_row(taken: Taken) -> dict[Any, dict[str, list[int]]]:
@@ -226,7 +235,7 @@ def _of_rows(taken: Taken, names: Sequence[str]) -> Iterator[tuple[str, list[Any
 
 def _is_same(one: Any, two: Any) -> bool:
     try:
-        return one is two or bool(one == two) or bool(two != two)
+        return one is two or bool(one == two) or bool(one != one and two != two)
     except (ValueError, TypeError, RecursionError):  # an array
         return _spelt(plain(one)) == _spelt(plain(two))
 

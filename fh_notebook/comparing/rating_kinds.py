@@ -13,10 +13,12 @@ from typing import Any, Final
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["PAIR", "SKIP", "TIE", "Kind", "kind_named", "kind_of"]
+__all__ = ["PAIR", "SIDES", "SKIP", "TIE", "Kind", "kind_named", "kind_of", "turned"]
 
 SKIP: Final = "skip"
 TIE: Final = "tie"
+SIDES: Final = ("a", "b", TIE)
+"""What may be said of two: the first one, the second one, neither."""
 MOST: Final = 9
 """Answers that the keys 1 to 9 stand for."""
 LABEL_CAP: Final = 60
@@ -41,6 +43,11 @@ class Kind:
     def is_scale(self) -> bool:
         """Whether the answers are numbers."""
         return self.name.startswith("scale ")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be said, as it is kept; a skip says nothing."""
+        return SIDES if self.is_pair else self.answers
 
     @property
     def in_words(self) -> str:
@@ -71,6 +78,11 @@ class Kind:
             return None
         place = int(key) - 1
         return "ab"[place ^ swapped] if self.is_pair else self.answers[place]
+
+
+def turned(choice: str) -> str:
+    """Return what was said of two by somebody who has them in the other order."""
+    return {"a": "b", "b": "a"}.get(choice, choice)
 
 
 PAIR: Final = Kind("pair", ("1", "2"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fh_notebook.batching.plan import counted
-from fh_notebook.comparing.figures import figure
+from fh_notebook.comparing.figures import figure, percent
 from fh_notebook.comparing.rating_kinds import Kind
 from fh_notebook.errors import InputError
 
@@ -33,15 +33,13 @@ def result_of(cmp: Comparison, kind: Kind, rater: str) -> list[str]:
         rate, low, high = line["win_rate"], line["win_low"], line["win_high"]
         if ahead == "a":
             rate, low, high = 1 - rate, 1 - high, 1 - low
+        level = f"{line[ahead]} and {line[behind]} are level: {line[ahead]} is preferred"
+        head = level if rate == 0.5 else f"{line[ahead]} is preferred to {line[behind]}"
         p = f", sign test p = {line['p']:.2g}" if line["test"] == "sign" else ""
         wins, losses = (line["wins"], line["losses"]) if ahead == "b" else (line["losses"], line["wins"])
         told.append(
-            f"{line[ahead]} is preferred to {line[behind]} on {_percent(rate)} of {counted(line['n'], 'row')} "
-            f"(95 % interval {_percent(low)} to {_percent(high)}): {wins:,} won, "
+            f"{head} on {percent(rate)} of {counted(line['n'], 'row')} "
+            f"(95 % interval {percent(low)} to {percent(high)}): {wins:,} won, "
             f"{line['ties']:,} ties, {losses:,} lost{p}."
         )
     return told
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

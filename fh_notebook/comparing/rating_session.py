@@ -7,7 +7,6 @@ what was planned is committed.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.comparing.rating_items import Item, label_of
 from fh_notebook.comparing.rating_kinds import SKIP, Kind
+from fh_notebook.comparing.scorer_base import number_of
 from fh_notebook.store.ratings import RatingLine
 
 __all__ = ["Change", "Event", "RatingSession", "drawn"]
@@ -59,8 +59,7 @@ class Event:
             return None
         if type(seq) is not int or type(n) is not int or not 0 < seq < 2**53:
             return None
-        told_s = told.get("seconds")
-        seconds = float(told_s) if isinstance(told_s, int | float) and math.isfinite(told_s) else 0.0
+        seconds = number_of(told.get("seconds")) or 0.0
         return cls(
             client=client, seq=seq, n=n, choice=choice, of=of if isinstance(of, str) else "",
             seconds=min(max(seconds, 0.0), A_DAY_S),

@@ -22,7 +22,7 @@ from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.wording import frame_html, frame_text
-from fh_notebook.comparing.rating_kinds import SKIP, TIE, Kind, kind_named
+from fh_notebook.comparing.rating_kinds import TIE, Kind, kind_named
 from fh_notebook.store.ratings import RatingLine
 
 __all__ = ["Ratings", "Standing", "standing_of"]
@@ -47,12 +47,15 @@ Standing = dict[str, dict[str, RatingLine]]
 
 
 def standing_of(lines: Sequence[RatingLine], kind: Kind) -> Standing:
-    """Return the newest rating of each person and item that was not taken back; skipped ones are none."""
+    """Return the newest rating of each person and item that was not taken back; skipped ones are none.
+
+    Nor is what the question has no answer for: ratings also come out of somebody else's file.
+    """
     found: Standing = {}
     for line in sorted(lines, key=lambda line: line.rated_at):
         if line.kind == kind.name and line.undone_at is None:
             found.setdefault(line.rater, {})[line.item] = line
-    counting = {rater: {i: x for i, x in of.items() if x.choice != SKIP} for rater, of in found.items()}
+    counting = {rater: {i: x for i, x in of.items() if x.choice in kind.choices} for rater, of in found.items()}
     return {rater: of for rater, of in counting.items() if of}
 
 

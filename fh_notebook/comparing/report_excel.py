@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.export_cells import WHOLE_DIGITS
 from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, without_markup
 from fh_notebook.batching.export_file import replacing
 from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care
@@ -102,7 +103,7 @@ def _write(sheet: Any, at: int, place: int, value: Any, care: Care, column: str)
         return
     if isinstance(value, bool):
         sheet.write_boolean(at, place, value)
-    elif isinstance(value, int | float):
+    elif isinstance(value, float) or (isinstance(value, int) and abs(value) < WHOLE_DIGITS):
         sheet.write_number(at, place, value)
     else:
         sheet.write_string(at, place, care.of(redact(str(value)), at - 1, column))

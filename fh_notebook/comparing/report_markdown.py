@@ -75,9 +75,9 @@ def _summary(cmp: Comparison) -> str:
     summary = cmp.summary()
     rules = summary.attrs["interval"]
     lines = [
-        [escaped(line["variant"]), *map(_figure, (line["mean"], line["ci_low"], line["ci_high"])),
-         rules[line["variant"]], _figure(line["median"]), *map(str, (line["n"], line["missing"], line["failed"])),
-         _figure(line["p50_s"]), _figure(line["p95_s"]), *([f"{line['cost']:.2f}"] if "cost" in line else [])]
+        [escaped(line["variant"]), *map(figure, (line["mean"], line["ci_low"], line["ci_high"])),
+         rules[line["variant"]], figure(line["median"]), *map(str, (line["n"], line["missing"], line["failed"])),
+         figure(line["p50_s"]), figure(line["p95_s"]), *([f"{line['cost']:.2f}"] if "cost" in line else [])]
         for line in summary.to_dict("records")
     ]  # fmt: skip
     head = ["variant", "mean", "95% from", "to", "interval", "median", "runs", "missing", "failed", "median s", "p95 s"]
@@ -88,7 +88,7 @@ def _pairs(cmp: Comparison) -> str:
     table = pairs_table(cmp._pairs)
     head = list(table.columns)
     lines = [
-        [escaped(v) if isinstance(v, str) else _figure(v) if isinstance(v, float) else str(v) for v in line]
+        [escaped(v) if isinstance(v, str) else figure(v) if isinstance(v, float) else str(v) for v in line]
         for line in table.itertuples(index=False, name=None)
     ]
     return _table(
@@ -119,10 +119,6 @@ def _answer(cmp: Comparison, line: Mapping[Any, Any], variant: str, mask: Callab
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
     said = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
     return f"{said} ({score_text(score, cmp._grid.yes_no)})" if score == score else said
-
-
-def _figure(value: float) -> str:
-    return figure(value)
 
 
 def _listed(told: Mapping[str, str]) -> str:

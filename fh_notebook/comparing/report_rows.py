@@ -17,11 +17,11 @@ import numpy as np
 
 from fh_notebook import html, settings
 from fh_notebook.batching.cells import is_missing, plain
-from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.hiding import row_columns
 from fh_notebook.comparing.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.paired import FLIPS
-from fh_notebook.comparing.pairs import ALPHA
+from fh_notebook.comparing.pairs import ALPHA, tested_in
+from fh_notebook.comparing.scorer_base import number_of
 from fh_notebook.values import redact
 from fh_notebook.version import __version__
 
@@ -75,7 +75,8 @@ def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+    """Whether a label is a number that JSON has: any but infinity."""
+    return number_of(value) is not None and not isinstance(value, bool | np.bool_)
 
 
 def _run(
@@ -117,15 +118,15 @@ def _flat(value: Any) -> str:
 
 def settings_of(cmp: Comparison) -> dict[str, str]:
     """Return by which settings the numbers were found: enough to find them again, and no secret."""
-    price = settings.current().price_per_call
+    price, tested = settings.current().price_per_call, tested_in(cmp._pairs)
     told = {
         "scorer": cmp.scorer or "none",
         "paired on": cmp.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[cmp.failed],
         "intervals": f"{LEVEL:.0%}; shares: Wilson; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
         f"rows, analytic above {MANY_ROWS:,}; differences: t below {FEW_ROWS}, BCa to {MANY_ROWS:,}, normal above",
-        "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; Holm over "
-        f"{counted(len(cmp._pairs), 'pair')}; alpha {ALPHA:g}",
+        "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; "
+        f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}",
         "seed": str(SEED),
     }
     return told | ({"price per call": f"{price:g}"} if price is not None else {})

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import listed, nearest, short
@@ -31,6 +32,7 @@ __all__ = [
     "ready",
     "result_of",
     "spelt",
+    "spelt_to",
 ]
 
 MAX_CHARS: Final = 100_000
@@ -106,6 +108,17 @@ def spelt(name: str, *given: object, **options: tuple[object, object]) -> str:
     told = [short(g) for g in given]
     told += [f"{key}={short(value)}" for key, (value, default) in options.items() if value != default]
     return f"{name}({', '.join(told)})"
+
+
+def spelt_to(name: str, expected: str, **options: tuple[object, object]) -> str:
+    """Return how a scorer is written that compares with a column: the column is left out where it is the usual one.
+
+    Examples
+    --------
+    >>> spelt_to("exact", "expected_output"), spelt_to("exact", "label", path=("a", None))
+    ('exact()', "exact('label', path='a')")
+    """
+    return spelt(name, *([expected] if expected != EXPECTED else []), **options)
 
 
 def ready(name: str, function: Callable[[Run, Mapping[str, Any]], Any], *, reads: str | None, **said: Any) -> Scorer:

@@ -119,7 +119,8 @@ def _made(
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # of its class, not whether it has one
+    """Whether it is ``async def``, or an object whose class has an async ``__call__``."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def _takes_row(score: Callable[..., Any]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, ready, spelt
+from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, ready, spelt, spelt_to
 from fh_notebook.comparing.scorer_combined import Combined
 from fh_notebook.comparing.scorer_equal import is_equal, is_same
 from fh_notebook.comparing.scorer_function import scorer
@@ -28,7 +28,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     """Return a scorer that asks whether the output fits a JSON Schema.
 
     An output of text is read as JSON, also from inside a code fence. Patterns in the schema have the time limit of
-    :func:`regex`, and need its package.
+    :func:`regex`.
 
     Parameters
     ----------
@@ -40,9 +40,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     Raises
     ------
     InputError
-        The schema or the path cannot be read.
-    SettingsError
-        It has patterns, and the package ``regex`` is not installed.
+        The schema, a pattern in it, or the path cannot be read.
 
     Examples
     --------
@@ -215,9 +213,9 @@ def json_fields(
         told = {("score_" if name == "score" else name): value for name, value in found.items()}
         return {**told, "score": sum(known) / len(known) if known else None}
 
-    name = spelt(
+    name = spelt_to(
         "json_fields",
-        *([expected] if expected != "expected_output" else []),
+        expected,
         path=(path, None),
         fields=(list(fields) if fields else None, None),
         compare=({n: w.name for n, w in ways.items()}, {}),

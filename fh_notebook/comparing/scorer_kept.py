@@ -42,6 +42,8 @@ class Keeper:
         self._version = scorer.version or ""
         self._columns = scorer.columns
         self._writing: list[Committed[None]] = []
+        self._is_broken = False
+        """Whether the store could not be read: then it is not asked again, which may wait for a lock at each window."""
         try:
             self._own: Store | None = session.store()
         except StoreError as broken:
@@ -54,7 +56,7 @@ class Keeper:
         # A batch out of a file has a store of its own, whose lines have other numbers than the session's.
         of_file = next((o.store for o in found if o.store is not None), None)
         self._store = self._own if of_file is None else of_file
-        if self._store is None:
+        if self._store is None or self._is_broken:
             return [None] * len(found)
         return [self._mark(o) if o.store is of_file else None for o in found]
 
@@ -79,8 +81,7 @@ class Keeper:
 
     def _spelt_plain(self, observation: Observation) -> str:
         """Spell all that may be read of a line of a table."""
-        run = observation.run
-        assert run is not None  # noqa: S101  # only completed runs come here
+        run = observation.answer
         if self._columns is not None:
             output = _typed(run.output)
             return f"{run.elapsed_s!r} {len(output)} {output} {self._cell(observation.row)}"
@@ -93,25 +94,24 @@ class Keeper:
 
     def known(self, marks: Sequence[Mark | None]) -> list[Result | None]:
         """Return the kept scores."""
-        if self._store is None:
+        if self._store is None or self._is_broken:
             return [None] * len(marks)
         try:
-            found = self._found([mark for mark in marks if mark is not None])
+            found = self._found(self._store, [mark for mark in marks if mark is not None])
         except StoreError as broken:
             session.tell_once(f"Scores are not kept: {broken}")
-            self._store = None  # nor asked again for every window
+            self._is_broken = True
             return [None] * len(marks)
         return [mark and found.get(mark) for mark in marks]
 
-    def _found(self, marks: Sequence[Mark]) -> dict[Mark, Result]:
+    def _found(self, store: Store, marks: Sequence[Mark]) -> dict[Mark, Result]:
         """Return the kept scores of `marks`, those that are alike as one object."""
         found: dict[Mark, Result] = {}
-        assert self._store is not None  # noqa: S101  # `known` has looked
         if lines := {line for line, _ in marks if line}:
-            for those, score, parts in self._store.scores_by(self._version, lines):
+            for those, score, parts in store.scores_by(self._version, lines):
                 found |= dict.fromkeys(those, _result(score, parts))
         if contents := {of for line, of in marks if not line}:
-            for hashes, score, parts in self._store.plain_scores_by(self._version, contents):
+            for hashes, score, parts in store.plain_scores_by(self._version, contents):
                 found |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))
         return found
 
@@ -127,9 +127,11 @@ class Keeper:
                     lines.append(ScoreLine(line, of, score, parts))
                 else:
                     plain.append(PlainScore(of, score, parts))
-        if self._store is not None and lines:
+        if self._store is None or self._is_broken:
+            return
+        if lines:
             self._write(self._store.keep_scores, lines)
-        if self._store is not None and plain:
+        if plain:
             self._write(self._store.keep_plain_scores, plain)
 
     def _write(self, keep: Any, lines: Sequence[Any]) -> None:

@@ -36,6 +36,7 @@ def steps_of(path: str | None) -> tuple[str | int, ...]:
     """
     if path is None:
         return ()
+    _check_text(path)
     steps: list[str | int] = []
     at = 0
     while at < len(path):
@@ -47,6 +48,11 @@ def steps_of(path: str | None) -> tuple[str | int, ...]:
     if not steps:
         raise InputError("path is empty; leave it out to take the whole output")
     return tuple(steps)
+
+
+def _check_text(path: Any) -> None:
+    if not isinstance(path, str):
+        raise InputError(f"path is {short(path)}; give a text, such as 'label' or 'items[0].name'")
 
 
 def part_of(run: Run, steps: tuple[str | int, ...]) -> Any:
@@ -84,7 +90,7 @@ class Step(NamedTuple):
 
 
 _QUERY_STEP: Final = re.compile(
-    r"""(?P<below>\.\.(?=[^.\[]|\[))?  # two dots, before a name or a bracket
+    r"""(?P<below>\.\.(?=[^.]))?  # two dots, before a name or a bracket
         (?:
           \[\s*(?: (?P<each>\*) | (?P<place>-?\d{1,9}) | (?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") )\s*\]
         | (?P<dot>\.)?(?: (?P<star>\*) | (?P<name>[^.\[\]*'"]+) )
@@ -106,6 +112,7 @@ def query_of(path: str) -> tuple[Step, ...]:
     >>> [step.kind for step in query_of("$.items[*]..name")]
     ['name', 'each', 'below', 'name']
     """
+    _check_text(path)
     at = 1 if path.startswith("$") else 0
     steps: list[Step] = []
     while at < len(path):

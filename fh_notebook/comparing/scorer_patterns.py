@@ -62,7 +62,7 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     path : str, optional
         A path into the output, such as ``label``.
     ignore_case : bool
-        Whether case counts.
+        Whether ``late`` finds ``Late``.
     whole : bool
         Whether all of the text must match.
 

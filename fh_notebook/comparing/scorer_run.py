@@ -6,9 +6,9 @@ async scorer runs on the background loop, so many runs at once as it says.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Iterator, Sequence
-from functools import partial
 from typing import Any, Final
 
 from fh_notebook import loop
@@ -30,7 +30,7 @@ def results(scorer: Any, found: Sequence[Observation], *, fresh: bool = False) -
     Parameters
     ----------
     scorer : Scorer, Combined, judge, or name of a column
-        What scores. One that scores all runs together has ``score_all(found, ask)``.
+        What scores. One that scores all runs together has ``score_all(found, fresh=...)``.
     found : list of Observation
         The runs.
     fresh : bool
@@ -47,7 +47,7 @@ def results(scorer: Any, found: Sequence[Observation], *, fresh: bool = False) -
             for o, parts in zip(found, zip(*columns, strict=True), strict=True)
         ]
     if hasattr(scorer, "score_all"):
-        whole: list[Result] = scorer.score_all(found, partial(results, fresh=fresh))
+        whole: list[Result] = scorer.score_all(found, fresh=fresh)
         return whole
     return _of_each(scorer, found, fresh)
 
@@ -112,10 +112,8 @@ def _compute(
 
 
 def _called(scorer: Scorer, observation: Observation) -> Any:
-    run = observation.run
-    assert run is not None  # noqa: S101  # only completed runs come here
     try:
-        return scorer.function(run, observation.row)
+        return scorer.function(observation.answer, observation.row)
     except Exception as broken:  # somebody else's function may raise anything
         return error_result(broken)
 
@@ -136,7 +134,6 @@ async def _gather(
     first: tuple[int, Awaitable[Any]] | None = None,
 ) -> None:
     """Score with so many workers as the scorer admits; a cancel ends them all."""
-    import asyncio
 
     async def settle(place: int, value: Any) -> None:
         try:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, ready, spelt
+from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, ready, spelt_to
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
@@ -18,19 +18,10 @@ from fh_notebook.errors import InputError, SettingsError
 
 __all__ = ["bleu", "chrf", "common_subsequence", "rouge_l", "similarity"]
 
-METHODS: Final = (
-    "ratio",
-    "partial_ratio",
-    "token_sort_ratio",
-    "token_set_ratio",
-    "levenshtein",
-    "jaro_winkler",
-)
 Options = dict[str, tuple[object, object]]
 """What was given, and what it is by default."""
 Method = Literal["ratio", "partial_ratio", "token_sort_ratio", "token_set_ratio", "levenshtein", "jaro_winkler"]
-
-
+METHODS: Final[tuple[str, ...]] = get_args(Method)
 MAX_PLACES: Final = 4_000_000
 """The product of both lengths for ``partial_ratio``, whose time grows with its square: 5 seconds at 16 million."""
 
@@ -52,11 +43,10 @@ def similarity(
         A path into the output.
     method : str
         ``ratio`` (insertions and deletions), ``partial_ratio`` (the best place in the longer text; up to 2,000 letters
-        in 2,000),
-        ``token_sort_ratio`` and ``token_set_ratio`` (in any order of words), ``levenshtein`` (replacements, too), or
-        ``jaro_winkler`` (for names).
+        in 2,000), ``token_sort_ratio`` and ``token_set_ratio`` (in any order of words), ``levenshtein`` (replacements,
+        too), or ``jaro_winkler`` (for names).
     ignore_case : bool
-        Whether case counts.
+        Whether ``Late`` and ``late`` are the same.
 
     Raises
     ------
@@ -182,7 +172,7 @@ def bleu(
     tokenize : str
         As in sacrebleu: ``char`` or ``zh`` for languages without blanks.
     lowercase : bool
-        Whether case counts.
+        Whether both texts are taken in lower case.
 
     Raises
     ------
@@ -220,7 +210,7 @@ def chrf(
     word_order : int
         The longest word n-grams that count as well.
     lowercase : bool
-        Whether case counts.
+        Whether both texts are taken in lower case.
 
     Raises
     ------
@@ -274,7 +264,6 @@ def _of_texts(
                 raise InputError(f"{whose} has {len(one):,} characters, and {name} reads {MAX_CHARS:,} at most")
         return measure(text, wanted)
 
-    given = [expected] if expected != "expected_output" else []
     asked = {key: value for key, (value, _) in options.items()}
-    spelling = spelt(name, *given, path=(path, None), **options)
+    spelling = spelt_to(name, expected, path=(path, None), **options)
     return ready(spelling, score, reads=expected, path=path, library=library, options=asked)

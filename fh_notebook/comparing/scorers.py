@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fh_notebook.comparing.judge import judge
-from fh_notebook.comparing.scorer_base import Scorer, expected_in, ready, spelt
+from fh_notebook.comparing.scorer_base import Scorer, expected_in, ready, spelt_to
 from fh_notebook.comparing.scorer_combined import all_of, any_of, not_, weighted
 from fh_notebook.comparing.scorer_equal import is_same
 from fh_notebook.comparing.scorer_function import scorer
@@ -101,7 +101,7 @@ def exact(expected: str = "expected_output", *, path: str | None = None) -> Scor
         wanted = expected_in(row, expected)
         return None if wanted is None else is_same(part_of(run, steps), wanted)
 
-    return ready(_name("exact", expected, path=(path, None)), score, reads=expected, path=path)
+    return ready(spelt_to("exact", expected, path=(path, None)), score, reads=expected, path=path)
 
 
 def contains(expected: str = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
@@ -135,7 +135,7 @@ def contains(expected: str = "expected_output", *, path: str | None = None, igno
         text, part = text_of(part_of(run, steps)), text_of(wanted).strip()
         return part.casefold() in text.casefold() if ignore_case else part in text
 
-    name = _name("contains", expected, path=(path, None), ignore_case=(ignore_case, False))
+    name = spelt_to("contains", expected, path=(path, None), ignore_case=(ignore_case, False))
     return ready(name, score, reads=expected, path=path, ignore_case=ignore_case)
 
 
@@ -158,7 +158,3 @@ def json_valid() -> Scorer:
         return not (is_suspect and json_problems(value))
 
     return ready("json_valid()", score, reads=None)
-
-
-def _name(name: str, expected: str, **options: tuple[object, object]) -> str:
-    return spelt(name, *([expected] if expected != "expected_output" else []), **options)

@@ -130,6 +130,6 @@ class ColumnScorer:
         if values and all(number_of(v) is None for v in values):
             raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
 
-    def score_all(self, found: Sequence[Observation], ask: Any) -> list[Result]:
+    def score_all(self, found: Sequence[Observation], *, fresh: bool) -> list[Result]:
         """Return the column's scores of completed runs."""
         return [result_of(o.row.get(self.name)) if o.completed else NO_SCORE for o in found]

@@ -61,6 +61,12 @@ class ManyScores(ABC):
     def _sibling(self, taken: Any) -> Any:
         """Return a comparison of the same kind by another score; it, too, is the mixing class's to make."""
 
+    def _beside(self, taken: Any, score: Score, again: Again) -> Any:
+        """Return the sibling of what was taken, ready to be scored again."""
+        sibling = self._sibling(taken)
+        sibling._begin(score, again)
+        return sibling
+
     def add_score(self, score: Any, *, name: str | None = None, version: str | int | None = None) -> Any:
         """Score the same runs by one more scorer, and return the comparison itself.
 
@@ -95,8 +101,8 @@ class ManyScores(ABC):
         if named in self._scores and self.scorer:
             raise InputError(f"there is a score {short(named)} already; give name=, or score it again by cmp.rescore()")
         if not self.scorer:
-            self._scores = {named: given}
             self._take(_renamed(taken, named))
+            self._scores = {named: given}
             self._forget_computed()
             return self
         self._scores[named] = given
@@ -126,9 +132,9 @@ class ManyScores(ABC):
             given = _with_version(score, None, version)
             taken = self._again(given, fresh=fresh, anew=True)
             kept = {name: one for name, one in self._scores.items() if name not in (self.scorer, taken.scorer)}
+            self._take(taken)
             self._scores = {taken.scorer: given, **kept}
             self._others.pop(taken.scorer, None)
-            self._take(taken)
         else:
             own = self._scores.get(self.scorer)
             self._take(_renamed(self._again(own, fresh=fresh, anew=True), self.scorer))
@@ -151,9 +157,7 @@ class ManyScores(ABC):
             close = nearest(name, list(self._scores)) if isinstance(name, str) else None
             meant = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._scores))}"
             raise InputError(f"there is no score {short(name)}; {meant}")
-        sibling = self._sibling(self._others[name])
-        sibling._begin(self._scores[name], self._again)
-        return sibling
+        return self._beside(self._others[name], self._scores[name], self._again)
 
     def scores(self) -> pd.DataFrame:
         """Return all scores, one line a run: the pair, ``variant``, then a column a score; a missing one is NaN."""

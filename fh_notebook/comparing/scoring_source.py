@@ -21,7 +21,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "is_source", "no_column", "observations"]
+__all__ = ["Observation", "cell_of", "hidden_in", "is_source", "no_column", "observations"]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -38,7 +38,7 @@ class Observation:
     row: Mapping[str, Any] = field(repr=False)
     """By the names of the tidy frame, whether it came out of a batch or of a frame."""
     line: int = 0
-    """Of the answer in the store; 0 where it is not known: then its scores are not kept."""
+    """Of the answer in the store; 0 of a line of a table, whose scores are kept by what stands in it."""
     store: Any = field(default=None, repr=False, compare=False)
     """The store that the line is of; ``None`` is the session's."""
     hidden: tuple[Any, ...] = field(default=(), repr=False, compare=False)
@@ -48,6 +48,19 @@ class Observation:
     def completed(self) -> bool:
         """Whether there is an answer to be scored."""
         return self.run is not None and self.run.ok
+
+    @property
+    def answer(self) -> Run:
+        """The run of one that :attr:`completed`.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        if self.run is None:
+            raise ValueError(f"{self.variant} has no answer yet")
+        return self.run
 
     def source(self) -> dict[str, Any]:
         """Return the columns that are the user's own: those of no run."""
@@ -96,7 +109,7 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
     shown: dict[str, str] = {}  # a batch has as many names of columns as one row
     found = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
-        row = {name: _cell(value(job, outcome)) for name, value in own}
+        row = {name: cell_of(value(job, outcome)) for name, value in own}
         for name, value in source.items():
             row[shown.get(name) or shown.setdefault(name, source_name(name))] = value
         if parts_of:
@@ -106,14 +119,17 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
             raise InputError(no_column(pair_on, list(row), "pair_on"))
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
         of_file = batch._file_store
-        hidden = _hidden(job) if job.secrets.all or job.secrets.names else ()
+        hidden = hidden_in(job)
         found.append(
             Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
         )
     return found
 
 
-def _hidden(job: Job) -> tuple[Any, ...]:
+def hidden_in(job: Job) -> tuple[Any, ...]:
+    """Return what the password Start variables of a job were given."""
+    if not (job.secrets.all or job.secrets.names):
+        return ()
     return tuple(value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None)
 
 
@@ -126,14 +142,15 @@ def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
             raise InputError(no_column(needed, columns, "compare needs it"))
     found = []
     for values in frame.itertuples(index=False, name=None):
-        row = dict(zip(columns, map(_cell, values), strict=True))
+        row = dict(zip(columns, map(cell_of, values), strict=True))
         found.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
     if nameless := sum(o.row["variant"] is None for o in found):
         raise InputError(f"{_lines_have(nameless)} no variant; name it, or leave them out")
     return found
 
 
-def _cell(value: Any) -> Any:
+def cell_of(value: Any) -> Any:
+    """Return what a cell holds as a scorer sees it: a plain value, ``None`` where there is nothing."""
     kind = type(value)
     if value is None or kind is str or kind is int or kind is bool:  # most cells, of which there may be millions
         return value

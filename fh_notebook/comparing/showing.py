@@ -158,7 +158,7 @@ class Showing:
         """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.
 
         The page needs no network and runs nothing of a model's; all rows are in it. No key is, nor are the values of
-        password Start variables; what a workflow answers, its errors too, is there as it came.
+        password Start variables: where an answer or an error repeats one, it is masked.
 
         Raises
         ------

@@ -24,7 +24,7 @@ from fh_notebook.comparing.scoring import LOWER, Observation, Score, observation
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 
-__all__ = ["Taken", "of_observations", "take"]
+__all__ = ["Taken", "about_of", "as_table", "of_observations", "take"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,11 @@ class Taken:
     """Asks for what password Start variables were given: only what is shown row by row needs it."""
     some: Callable[[str, Sequence[int]], list[Any]] | None = None
     """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""
+
+    @property
+    def is_lower(self) -> bool:
+        """Whether a lower score is the better one: the scorer says so."""
+        return bool(self.lines.attrs.get("lower_is_better", False))
 
     def cells(self, name: str, places: Sequence[int]) -> list[Any]:
         """Return what is in a column at some places; ``None`` where there is nothing."""

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
+from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.grid import Grid, without_noise
 from fh_notebook.comparing.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
 from fh_notebook.comparing.pairs import Pair
@@ -42,6 +43,8 @@ SUMMARY_COLUMNS: Final = (
     "p95_s",
 )
 COUNTS: Final = ("n", "missing", "failed")
+DEEP_SHOWN: Final = 10_000
+"""Characters by which outputs that are nested deeper than Python writes are told apart."""
 
 
 def summary_table(lines: pd.DataFrame, grid: Grid, *, price: float | None = None) -> pd.DataFrame:
@@ -222,3 +225,5 @@ def spelt(output: Any) -> str:
         return canonical_json(output)
     except (TypeError, ValueError):
         return repr(output)
+    except RecursionError:  # nested deeper than Python writes: by what it begins with
+        return pretty(output, limit=DEEP_SHOWN, sort=True)[0]

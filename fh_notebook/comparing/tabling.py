@@ -167,8 +167,7 @@ class Tabling:
 
     @property
     def _lower(self) -> bool:
-        """Whether a lower score is the better one: the scorer says so."""
-        return bool(self._frame.attrs.get("lower_is_better", False))
+        return self._taken.is_lower
 
     @cached_property
     def _grid(self) -> Grid:

@@ -15,10 +15,10 @@ import pandas as pd
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.needing import CURE
 from fh_notebook.comparing.paired import FEWEST_PAIRS
-from fh_notebook.comparing.pairs import ALPHA, Pair
+from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
 from fh_notebook.comparing.power import needs_of
 
-__all__ = ["of_pair", "p_text", "verdict"]
+__all__ = ["about", "after_holm", "names_in_words", "of_pair", "p_text", "size_text", "verdict"]
 
 MANY_TIMES: Final = 1_000
 """A difference that needs so many times the rows is none that anybody will look for."""
@@ -65,19 +65,19 @@ def verdict(
         first = known.iloc[0]
         runs = counted(int(first["n"]), "run")
         others = [name for name in summary["variant"] if name != names[0]]
-        lacking = f"{_listed(others)} {'has' if len(others) == 1 else 'have'} no score" if others else ""
+        lacking = f"{names_in_words(others)} {'has' if len(others) == 1 else 'have'} no score" if others else ""
         said = f"{names[0]} scores {size_text(first['mean'])} by {scorer} on {runs}"
         return f"{said}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_ahead(pair), pairs) for pair in pairs)
     told = _pair_of_best(names, pairs)
     if told is None:
-        return f"{names[0]} scores highest by {scorer}; no two variants have a row in common."
+        return f"{names[0]} scores best by {scorer}; no two variants have a row in common."
     best = _ahead(told)
     others = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
     beaten = [turned.a for pair in others if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
     too = " too" if best.is_better() else ""
-    more = f" {best.b} beats {_listed(beaten)}{too}." if beaten else ""
+    more = f" {best.b} beats {names_in_words(beaten)}{too}." if beaten else ""
     return f"{'Of the two best: ' if len(names) > 2 else ''}{of_pair(best, pairs)}{more}"
 
 
@@ -114,14 +114,15 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
             f"{size_text(pair.lead)}, {interval}); whether that is more than chance is not tested: "
             f"that needs scipy ({CURE})."
         )
-    facts = f"{interval}, {p_text(pair.p_holm)} after Holm, {rows}{', lower is better' if pair.lower else ''}"
+    p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"
+    facts = f"{interval}, {p}, {rows}{', lower is better' if pair.lower else ''}"
     if pair.is_better(alpha):
         return f"{b} beats {a} by {size_text(pair.lead)} ({facts})."
     if pair.p_holm < alpha:
         wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
         return (
             f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
-            f"({interval}, {p_text(pair.p_holm)} after Holm): test and mean do not say the same."
+            f"({interval}, {p}): test and mean do not say the same."
         )
     lacking = _lacking(pair, pairs, alpha)
     if pair.lead == 0:
@@ -130,19 +131,30 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
 
 
 def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
-    share = alpha / max(1, sum(p.tested for p in pairs))
+    share = alpha / max(1, tested_in(pairs))
     more = needs_of(pair, alpha=share).rows_more
     if not math.isfinite(more) or more > MANY_TIMES * pair.n:
         return "not enough rows to tell, and hardly ever would be at this difference"
     if more < 1:
         return "not enough rows to tell: about as many as now should do at this difference, and were unlucky"
-    return f"not enough rows to tell: about {_about(more):,} more at this difference"
+    return f"not enough rows to tell: about {about(more):,} more at this difference"
 
 
-def _about(number: float) -> int:
-    """Two digits are as many as such an estimate has."""
-    unit: int = 10 ** max(0, int(math.log10(number)) - 1)
+def about(number: float) -> int:
+    """Return an estimated number of rows, rounded up to two digits: it has no more.
+
+    Examples
+    --------
+    >>> about(0.3), about(98.2), about(1_234)
+    (1, 99, 1300)
+    """
+    unit: int = 10 ** max(0, int(math.log10(max(number, 1))) - 1)
     return math.ceil(number / unit) * unit
+
+
+def after_holm(pairs: Sequence[Pair]) -> str:
+    """Return what is said behind a p of one of `pairs`: of a single one there was nothing to correct."""
+    return " after Holm" if tested_in(pairs) > 1 else ""
 
 
 def p_text(p: float) -> str:
@@ -169,5 +181,12 @@ def size_text(value: float) -> str:
     return f"{value:,.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def names_in_words(names: Sequence[str]) -> str:
+    """Return names as a list in words.
+
+    Examples
+    --------
+    >>> names_in_words(["a"]), names_in_words(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -70,23 +70,25 @@ def text(cmp: Comparison) -> str:
 
 def words(cmp: Comparison) -> str:
     """Return the summary and the sentences as text, without any row."""
-    summary = cmp.summary()
+    summary, masked = cmp.summary(), cmp._taken.secret().masked
     head = f"Comparison of {title(cmp)}"
-    return "\n".join([head, frame_text(summary, list(summary.columns)), cmp.verdict, *cmp.notes])
+    said = map(masked, (cmp.verdict, *cmp.notes))  # a scorer's error may repeat what a run was sent
+    return "\n".join([head, frame_text(summary, list(summary.columns)), *said])
 
 
 def html_of(cmp: Comparison) -> html.Html:
     """Return a comparison as HTML."""
     about, table = differing(cmp)
-    pairs = pairs_html(cmp)
+    pairs, masked = pairs_html(cmp), cmp._taken.secret().masked
+    notes = [html.el("li", masked(note)) for note in cmp.notes]
     return html.el(
         "div",
         html.STYLE,
         STYLE,
         html.el("div", html.el("strong", f"Comparison of {title(cmp)}"), cls="fh-head"),
         summary_html(cmp),
-        html.el("p", cmp.verdict, cls="fh-say"),
-        html.el("ul", *(html.el("li", note) for note in cmp.notes), cls="fh-notes fh-dim") if cmp.notes else None,
+        html.el("p", masked(cmp.verdict), cls="fh-say"),
+        html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
         html.fold(f"{counted(len(cmp._pairs), 'pair')}, with tests", pairs) if pairs else None,
         html.el("p", about, cls="fh-dim") if about else None,
         rows_html(cmp, table) if len(table) else None,

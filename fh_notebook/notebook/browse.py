@@ -18,6 +18,7 @@ from uuid import uuid4
 import pandas as pd
 
 from fh_notebook import html, loop
+from fh_notebook.comparing.inside import rows_of
 from fh_notebook.comparing.scoring_source import no_column
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
@@ -104,7 +105,7 @@ class Browser:
         with self._lock:
             table = self._finder.table
             labels = [table.label(int(row)) for row in self._finder.order(self._view)]
-        wide = self._cmp._rows(labels)
+        wide = rows_of(self._cmp, labels)
         places = {label: place for place, label in enumerate(labels)}
         order = sorted(range(len(wide)), key=lambda at: places[wide[self._cmp.pair_on].iloc[at]])
         return wide.iloc[order].reset_index(drop=True)

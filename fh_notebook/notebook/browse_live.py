@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop
 from fh_notebook.batching.batch import Batch
+from fh_notebook.comparing.inside import again_of, is_lower, lines_of, own_score_of, sibling_of, source_of
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result
 from fh_notebook.log import log
 
@@ -42,9 +43,9 @@ class Live:
 
     def __init__(self, cmp: Comparison, renewed: Callable[[Comparison], object]) -> None:
         self._cmp = cmp
-        self._again: Any = cmp._again.apart() if hasattr(cmp._again, "apart") else cmp._again
+        self._again = again_of(cmp)
         self._renewed = renewed
-        self._batches = _batches_of(cmp._source)
+        self._batches = _batches_of(source_of(cmp))
         self._lock = threading.Lock()
         self._following = False
         self._seen = self._counts()
@@ -77,14 +78,13 @@ class Live:
         self._seen = self._counts()
         score = self._score
         taken = self._again(_Kept(self._cmp) if _asks(score) else score, anew=True)
-        found = self._cmp._sibling(taken)
-        found._begin(score, self._again)
+        found = sibling_of(self._cmp, taken, score, self._again)
         self._cmp = found
         self._renewed(found)
 
     @property
     def _score(self) -> Any:
-        return self._cmp._scores.get(self._cmp.scorer)
+        return own_score_of(self._cmp)
 
     def _counts(self) -> list[Any]:
         counts = [(batch.counts, batch.running) for batch in self._batches]
@@ -124,16 +124,16 @@ class _Kept:
 
     def __init__(self, cmp: Comparison) -> None:
         self.name = cmp.scorer
-        self.lower_is_better = cmp._lower
+        self.lower_is_better = is_lower(cmp)
         self._had: dict[Any, deque[float]] = {}
-        lines = cmp._frame
+        lines = lines_of(cmp)
         for pair, variant, score, status in zip(
             lines["pair"], lines["variant"], lines["score"], lines["status"], strict=True
         ):
             if status == "completed":
                 self._had.setdefault((pair, variant), deque()).append(score)
 
-    def score_all(self, found: Sequence[Any], ask: Any) -> list[Result]:
+    def score_all(self, found: Sequence[Any], *, fresh: bool) -> list[Result]:
         """Return the scores that there were."""
         had = {key: deque(scores) for key, scores in self._had.items()}
         return [self._of(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in found]

@@ -146,7 +146,7 @@ def score_of(table: Table, answer: Answer) -> str:
     """Return a score as it is read; nothing where nothing is scored, or there is no answer."""
     if not table.scorer or (not answer.ok and answer.score != answer.score):
         return ""
-    return score_text(answer.score, table._cmp._grid.yes_no)
+    return score_text(answer.score, table.yes_no)
 
 
 def _values(table: Table, column: str) -> list[list[Any]]:

@@ -18,9 +18,10 @@ import pandas as pd
 
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.diff import pretty
-from fh_notebook.comparing.diff_of import masked
+from fh_notebook.comparing.diff_of import MISSING, masked
 from fh_notebook.comparing.diff_row import Answer
 from fh_notebook.comparing.hiding import Masks, row_columns
+from fh_notebook.comparing.inside import grid_of, is_lower, lines_of, taken_of
 from fh_notebook.contract.canonical import canonical_json
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "said", "table_of"]
 
-MISSING: Final = "missing"
-"""The status of a variant that has no run on a row, not even a planned one."""
 FOLDED: Final = 100_000_000
 """Characters of all outputs that are kept a second time, in one case, so that a search takes a tenth of the time."""
 SEARCHED: Final = 1_000_000
@@ -41,10 +40,10 @@ _FINDING: Final = threading.Lock()
 
 
 def table_of(cmp: Comparison) -> Table:
-    """Return the table of a comparison: one, however many browsers look at it."""
+    """Return the table of a comparison: one, however many browsers look at it, until it is scored again."""
     with _FINDING:
         found = _TABLES.get(id(cmp))
-        if found is None:
+        if found is None or found._taken is not taken_of(cmp):
             found = _TABLES[id(cmp)] = Table(cmp)
         return found
 
@@ -59,11 +58,11 @@ class Table:
     """
 
     def __init__(self, cmp: Comparison) -> None:
-        lines = cmp._frame
-        self._cmp = cmp
+        lines = lines_of(cmp)
+        self._cmp, self._taken = cmp, taken_of(cmp)
         self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
         self.variants = list(cmp.variants)
-        self.pair_on, self.scorer, self.lower = cmp.pair_on, cmp.scorer, cmp._lower
+        self.pair_on, self.scorer, self.lower = cmp.pair_on, cmp.scorer, is_lower(cmp)
         row_of, labels = pd.factorize(lines["pair"])
         self.labels: Any = labels
         self.rows = len(labels)
@@ -116,17 +115,17 @@ class Table:
 
     def expected(self, row: int) -> Any:
         """Return what was expected; ``None`` where nothing was."""
-        known = self._cmp._taken.expected
+        known = self._taken.expected
         return None if known is None else self._masks.value(self.label(row), known.get(self.label(row)))
 
     @property
     def has_expected(self) -> bool:
         """Whether anything was expected of any row."""
-        return self._cmp._taken.expected is not None
+        return self._taken.expected is not None
 
     def own(self, column: str, rows: Sequence[int]) -> list[Any]:
         """Return what rows have in one of their own columns."""
-        found = self._cmp._taken.cells(column, self._first[list(rows)].tolist())
+        found = self._taken.cells(column, self._first[list(rows)].tolist())
         return self._masks.many([self._pairs[row] for row in rows], found)
 
     def differs(self, rows: Sequence[int]) -> list[bool]:
@@ -160,7 +159,12 @@ class Table:
     @cached_property
     def scores(self) -> Any:
         """Rows x variants; the mean of repeats, NaN where there is none."""
-        return self._cmp._grid.means
+        return grid_of(self._cmp).means
+
+    @property
+    def yes_no(self) -> bool:
+        """Whether all scores are true or false."""
+        return grid_of(self._cmp).yes_no
 
     @cached_property
     def seconds(self) -> Any:
@@ -237,7 +241,7 @@ class Table:
             output if type(output) is str else str(error or "") if output is None else _json(output)
             for output, error in zip(self.output, self._error, strict=True)
         ]
-        return self._masks.many(self._cmp._frame["pair"].tolist(), told)
+        return self._masks.many(lines_of(self._cmp)["pair"].tolist(), told)
 
     @cached_property
     def _pairs(self) -> list[Any]:
@@ -246,7 +250,7 @@ class Table:
 
     @cached_property
     def _masks(self) -> Masks:
-        return self._cmp._taken.secret().masks()
+        return self._taken.secret().masks()
 
     @cached_property
     def _folded(self) -> list[str] | None:

@@ -46,37 +46,40 @@ STEPS: Final = 24
 """Halvings of an interval's end: seven digits."""
 
 
-def capital(differences: Numbers, at: float = 0.0) -> Numbers:
-    """Return the log wealth after each row of who bets that the mean difference is above `at`.
+def capital(values: Numbers, counts: NDArray[Any], at: float = 0.0) -> float:
+    """Return the log wealth, after some rows, of who bets that the mean difference is above `at`.
 
-    With ``at=m`` the bet is ``1 + b * (d - m) / (1 + m)``: as ``d >= -1`` it is never below 0, and it is not expected
-    to grow where the mean is at most m.
+    With ``at=m`` the bet on a row is ``1 + b * (d - m) / (1 + m)``: as ``d >= -1`` it is never below 0, and it is not
+    expected to grow where the mean is at most m.
 
     Parameters
     ----------
-    differences : array
-        Rows along the last axis, each in [-1, 1]; NaN where a row says nothing.
+    values : array
+        The differences that were seen, each in [-1, 1].
+    counts : array
+        How often each was: in which order makes no difference to the wealth.
     at : float
         Between -1 and 1.
 
     Examples
     --------
-    >>> np.exp(capital(np.array([1.0, 1.0, -1.0]))).round(3).tolist()
-    [1.5, 2.3, 1.0]
+    >>> [round(math.exp(capital(np.array([1.0]), np.array([rows]))), 3) for rows in (1, 2)]
+    [1.5, 2.3]
     """
-    steps = (np.nan_to_num(differences, nan=at) - at) / (1 + at)
-    logs = np.log1p(BETS * steps[..., None]).cumsum(axis=-2) + _LOG_SPLIT
-    return _log_sum(logs)
+    steps = (values - at) / (1 + at)
+    logs = counts @ np.log1p(np.outer(steps, BETS)) + _LOG_SPLIT
+    most = logs.max()
+    return float(most + np.log(np.exp(logs - most).sum()))
 
 
-def hedged(differences: Numbers, at: float) -> Numbers:
-    """Return the log of the mean of two wealths after each row: one bets on more than `at`, the other one on less.
+def hedged(values: Numbers, counts: NDArray[Any], at: float) -> float:
+    """Return the log of the mean of two wealths: one bets on more than `at`, the other one on less.
 
     Where the mean difference *is* `at`, this is a supermartingale, so it ever reaches 1/alpha with a chance of at most
     alpha: the hedged capital process of Waudby-Smith and Ramdas (2024, section 4), with their mean in place of the
     larger one.
     """
-    return np.asarray(np.logaddexp(capital(differences, at), capital(-differences, -at)) - math.log(2))
+    return float(np.logaddexp(capital(values, counts, at), capital(-values, counts, -at)) - math.log(2))
 
 
 def interval(differences: Numbers, alpha: float) -> tuple[float, float]:
@@ -103,7 +106,7 @@ def interval(differences: Numbers, alpha: float) -> tuple[float, float]:
     bar = math.log(1 / alpha)
 
     def is_out(m: float) -> bool:
-        return bool(np.logaddexp(_at_once(values, counts, m), _at_once(-values, counts, -m)) - math.log(2) >= bar)
+        return hedged(values, counts, m) >= bar
 
     return _end(is_out, middle, -1.0), _end(is_out, middle, 1.0)
 
@@ -113,14 +116,7 @@ def excludes(differences: Numbers, at: float, alpha: float) -> bool:
     values, counts = np.unique(differences[~np.isnan(differences)], return_counts=True)
     if not len(values):
         return False
-    wealth = np.logaddexp(_at_once(values, counts, at), _at_once(-values, counts, -at)) - math.log(2)
-    return bool(wealth >= math.log(1 / alpha))
-
-
-def _at_once(values: Numbers, counts: Any, at: float) -> float:
-    """Return the log wealth after all rows, each value as often as it was seen."""
-    steps = (values - at) / (1 + at)
-    return float(_log_sum(counts @ np.log1p(np.outer(steps, BETS)) + _LOG_SPLIT))
+    return hedged(values, counts, at) >= math.log(1 / alpha)
 
 
 def _end(is_out: Any, inside: float, outside: float) -> float:
@@ -132,8 +128,3 @@ def _end(is_out: Any, inside: float, outside: float) -> float:
         middle = (inside + outside) / 2
         inside, outside = (inside, middle) if is_out(middle) else (middle, outside)
     return outside  # the wider one of the two
-
-
-def _log_sum(logs: Numbers) -> Numbers:
-    most = logs.max(axis=-1)
-    return np.asarray(most + np.log(np.exp(logs - most[..., None]).sum(axis=-1)))

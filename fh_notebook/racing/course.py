@@ -186,6 +186,8 @@ class Course:
 
     def _check_scored(self) -> None:
         """Raise where all further calls would be wasted."""
+        if self.tally.rows not in (TRIED, LOST):
+            return
         scored = dict(zip(self.tally.variants, self.tally.scored(), strict=True))
         if self.tally.rows == TRIED and not any(scored.values()) and (why := self._says_nothing()):
             raise InputError(

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.frames import COLUMNS, source_name
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.rows import EXPECTED, Rows
+from fh_notebook.comparing.hiding import hidden_of
 from fh_notebook.comparing.scorer_base import Scorer
 from fh_notebook.comparing.scoring import LOWER, Score, scored
-from fh_notebook.comparing.scoring_source import Observation, no_column
+from fh_notebook.comparing.scoring_source import Observation, cell_of, hidden_in, no_column
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 
@@ -128,13 +128,14 @@ class Marker:
             The scorer cannot be used.
         """
         found = [_observation(*entry, score=self._score) for row in rows for entry in row]
+        masked = hidden_of(found, ()).masked  # an error may repeat what a run was sent
         for seen in found:
-            if seen.run is not None and seen.run.status == "failed":
-                self.failures.setdefault(seen.variant, seen.run.error or "its runs failed")
+            if seen.run is not None and seen.run.status == "failed" and seen.variant not in self.failures:
+                self.failures[seen.variant] = masked(seen.run.error or "its runs failed")
         if not found:
             return [self._of_row(pd.DataFrame()) for _ in rows]
         lines, self.name = scored(found, self._score)
-        self.error = self.error or next((error for error in lines["score_error"] if error), "")
+        self.error = self.error or masked(next((error for error in lines["score_error"] if error), ""))
         ends = np.cumsum([len(row) for row in rows])
         return [self._of_row(lines.iloc[end - len(row) : end]) for row, end in zip(rows, ends, strict=True)]
 
@@ -158,15 +159,13 @@ class Marker:
 
 def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score: Any) -> Observation:
     output = outcome.run.output
-    row = {column.name: _cell(column.value(job, outcome)) for column in COLUMNS}
+    row = {column.name: cell_of(column.value(job, outcome)) for column in COLUMNS}
     row |= {source_name(name): value for name, value in source.items()}
     if isinstance(score, str) and score.startswith(OUT):
         row[score] = None  # of an output without this part
     if isinstance(output, Mapping):
         row |= {f"{OUT}{name}": value for name, value in output.items()}
     # Paired by its place: two rows may have the same label.
-    return Observation(pair=job.position, variant=job.label, run=outcome.run, row=row, line=outcome.line)
-
-
-def _cell(value: Any) -> Any:
-    return None if is_missing(value) else plain(value)
+    return Observation(
+        pair=job.position, variant=job.label, run=outcome.run, row=row, line=outcome.line, hidden=hidden_in(job)
+    )

@@ -20,6 +20,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing.asking import check_chances, check_difference
 from fh_notebook.comparing.comparison import Comparison, compare
+from fh_notebook.comparing.inside import grid_of, is_lower
 from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.contract.spell import short
@@ -57,7 +58,9 @@ class Power:
     race_calls: float
     """Mean, without lookahead; races that were not decided count with all that they had."""
     found_by_plan: float
-    """The chance that a race has named the best by the fixed comparison's number of rows."""
+    """The chance that a race has named the best by the fixed comparison's number of rows, or by those it was played."""
+    rows_played: int
+    """Rows after which a race on paper was given up."""
 
     @property
     def fixed_calls(self) -> float:
@@ -79,9 +82,11 @@ class Power:
             return f"{best}, no number of rows is enough: there is no difference."
         chance = f"{100 * self.power:g}% chance"
         fixed = f"{counted(int(self.fixed_rows), 'row')} ({counted(int(self.fixed_calls), 'call')}) for a {chance}"
-        by_plan = f"By {int(self.fixed_rows):,} rows a race has found it in {100 * self.found_by_plan:.0f}%."
+        by_then = min(int(self.fixed_rows), self.rows_played)
+        by_plan = f"By {counted(by_then, 'row')} a race has found it in {100 * self.found_by_plan:.0f}%."
         if not math.isfinite(self.race_rows):
-            return f"{best}, a fixed comparison needs {fixed}; half of the races are not decided by then. {by_plan}"
+            undecided = f"half of the races are not decided after {counted(self.rows_played, 'row')}"
+            return f"{best}, a fixed comparison needs {fixed}; {undecided}. {by_plan}"
         high = (
             f"{self.race_rows_high:,.0f} rows" if math.isfinite(self.race_rows_high) else "more rows than were played"
         )
@@ -140,6 +145,8 @@ def power(
     ------
     InputError
         There is neither pilot nor rates, or they cannot be used.
+    SettingsError
+        `bounds` or `difference` cannot be meant.
 
     Examples
     --------
@@ -149,6 +156,8 @@ def power(
     """
     check_chances(power=power, alpha=alpha)
     check_difference(difference)
+    if isinstance(races, bool) or not isinstance(races, int) or races < 1:
+        raise InputError(f"races is {short(races)}; give a whole number from 1")
     names, draw, apart, unit, by_rank = (
         _of_rates(rates, difference) if pilot is None else _of_pilot(pilot, score, failed, bounds, difference)
     )
@@ -168,6 +177,7 @@ def power(
         race_rows_high=float(taken[min(races - 1, math.ceil(power * races) - 1)]),
         race_calls=float(raced.calls.mean()),
         found_by_plan=float((right & (raced.rows <= fixed)).mean()),
+        rows_played=rows,
     )
 
 
@@ -192,11 +202,13 @@ def _of_rates(rates: Any, difference: float | None) -> _Asked:
 
 
 def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference: float | None) -> _Asked:
-    cmp = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
+    cmp: Any = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
+    if not isinstance(cmp, Comparison):
+        raise InputError("rows are drawn from the pilot, so it must be in memory; give a sample of the rows that is")
     if not cmp.scorer:
         raise InputError("the pilot has no score; give score=, as in fh.compare")
-    scale = Scale.of(bounds, lower=cmp._lower)
-    grid = cmp._grid
+    scale = Scale.of(bounds, lower=is_lower(cmp))
+    grid = grid_of(cmp)
     known = grid.means[~np.isnan(grid.means).any(axis=1)]
     if grid.means.shape[1] < 2 or len(known) < FEWEST:
         raise InputError(
@@ -211,7 +223,7 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
     apart = np.sign(scores[:, 0] - scores[:, 1]) if scale.by_rank else scores[:, 0] - scores[:, 1]
     draw = resampled(scores)
     if difference is not None:
-        apart = _moved(apart, scale.unit_of(abs(difference)) if difference else 0.0)
+        apart = _moved(apart, scale.unit_of(abs(difference), "difference") if difference else 0.0)
         names, draw = names[:2], resampled(np.column_stack([np.maximum(apart, 0), np.maximum(-apart, 0)]))
     yes_no = bool(np.isin(apart, (-1.0, 0.0, 1.0)).all())
     won, lost = float((apart > 0).mean()), float((apart < 0).mean())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from fh_notebook.batching.progress import Progress, TextProgress
+from fh_notebook.batching.progress import Output, Progress, TextProgress
 from fh_notebook.batching.progress_line import State
 from fh_notebook.batching.snapshot import Snapshot
 
@@ -48,8 +48,8 @@ class RaceText(TextProgress):
 
     shows_all = False
 
-    def __init__(self, race: Race, stream: object | None = None) -> None:
-        super().__init__(stream)  # type: ignore[arg-type]  # as TextProgress takes it
+    def __init__(self, race: Race, stream: Output | None = None) -> None:
+        super().__init__(stream)
         self._race = race
 
     def begin(self, batch: Snapshot) -> None:

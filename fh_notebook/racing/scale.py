@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.racing.bets import Numbers
 
 __all__ = ["RANKS", "Bounds", "Scale"]
 
-Numbers = NDArray[np.float64]
 RANKS: Final = "ranks"
 Bounds = tuple[float, float] | Literal["ranks"] | None
 
@@ -95,18 +94,18 @@ class Scale:
         """Return how much better one is, in the unit of the score; by rank it stays a share of rows."""
         return lead if self.by_rank else lead * (self.high - self.low)
 
-    def unit_of(self, difference: float) -> float:
+    def unit_of(self, difference: float, name: str) -> float:
         """Return a difference in the unit of the score as one of what is compared.
 
         Raises
         ------
         SettingsError
-            It is none that could be.
+            It is none that could be; with the `name` of the option.
         """
         unit = difference if self.by_rank else difference / (self.high - self.low)
         if not 0 < unit < 1:
             most = "1" if self.by_rank else f"{self.high - self.low:g}"
-            raise SettingsError(f"min_difference is {difference!r}; give a number above 0 and below {most}")
+            raise SettingsError(f"{name} is {difference!r}; give a number above 0 and below {most}")
         return unit
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fh_notebook.racing.bets import Numbers
 from fh_notebook.racing.evidence import Evidence
 
 __all__ = ["Draw", "Raced", "independent", "resampled", "simulate"]
 
-Numbers = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Numbers]
 """Gives the scores of one row of so many races: races x variants, in [0, 1]."""
 
@@ -36,7 +36,14 @@ class Raced:
 
 
 def simulate(
-    draw: Draw, variants: int, *, rows: int, races: int, alpha: float, by_rank: bool = False, seed: object = 0
+    draw: Draw,
+    variants: int,
+    *,
+    rows: int,
+    races: int,
+    alpha: float,
+    by_rank: bool = False,
+    seed: int | Sequence[int] = 0,
 ) -> Raced:
     """Return what came of `races` races over at most `rows` rows each.
 
@@ -53,7 +60,7 @@ def simulate(
     >>> float(np.median(raced.rows)) < 20, set(raced.winner.tolist())
     (True, {1})
     """
-    rng = np.random.default_rng(seed)  # type: ignore[arg-type]  # whatever it takes
+    rng = np.random.default_rng(seed)
     evidence = Evidence(variants, alpha=alpha, by_rank=by_rank, races=(races,))
     ended, calls = np.full(races, rows), np.zeros(races, dtype=np.int64)
     racing = np.ones((races, variants), dtype=bool)

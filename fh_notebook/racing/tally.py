@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fh_notebook.racing.bets import BETS, excludes, interval
+from fh_notebook.racing.bets import BETS, Numbers, excludes, interval
 from fh_notebook.racing.evidence import Evidence
 from fh_notebook.racing.scale import Scale
 
 __all__ = ["NO_DIFFERENCE", "PATIENCE", "WINNER", "PairStanding", "Tally"]
-
-Numbers = NDArray[np.float64]
 
 WINNER: Final = "winner"
 NO_DIFFERENCE: Final = "no difference"
@@ -107,7 +104,7 @@ class Tally:
         """Rows taken."""
         self._table: Numbers = np.full((ROOM, len(self.variants)), np.nan)
         self._paths: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
-        self._least = None if min_difference is None else scale.unit_of(min_difference)
+        self._least = None if min_difference is None else scale.unit_of(min_difference, "min_difference")
         self._within: dict[tuple[int, int], set[float]] = {}
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.wording import frame_text, one_line
+from fh_notebook.comparing.plots import BETTER, WORSE
 from fh_notebook.comparing.verdict import size_text
 
 if TYPE_CHECKING:
@@ -22,13 +23,14 @@ __all__ = ["html_of", "live_html", "live_text", "text"]
 NAME_SHOWN: Final = 40
 _TRACK: Final = (
     "position:relative;display:block;height:8px;width:100%;min-width:90px;max-width:220px;margin:5px 0 2px;"
-    "border-radius:4px;"
-    "background-color:rgba(128,128,128,0.3)"
+    "border-radius:4px;background-color:rgba(128,128,128,0.3)"
 )
-_FILLED: Final = "display:block;height:8px;border-radius:4px;max-width:100%;background-color:#2e86ab"
-_LINE: Final = "position:absolute;top:3px;height:2px;background-color:#2e86ab"
-_OUT: Final = "#d1603d"
-"""Of bars that have reached the threshold: blue and vermilion, as in the figures."""
+_FILLED: Final = f"display:block;height:8px;border-radius:4px;max-width:100%;background-color:{BETTER}"
+_LINE: Final = f"position:absolute;top:3px;height:2px;background-color:{BETTER}"
+_OUT: Final = WORSE
+"""Of bars that have reached the threshold."""
+_SAID: Final = "font-weight:600;margin:4px 0;max-width:62em"
+"""Of the sentence."""
 
 
 def text(race: Race) -> str:
@@ -40,7 +42,7 @@ def text(race: Race) -> str:
 
 def html_of(race: Race) -> html.Html:
     """Return a race as HTML."""
-    return _page(race, html.el("p", race.verdict, style="font-weight:600;margin:4px 0;max-width:62em"))
+    return _page(race, html.el("p", race.verdict, style=_SAID))
 
 
 def live_html(race: Race, *, last: bool = False) -> html.Html:
@@ -52,7 +54,7 @@ def live_html(race: Race, *, last: bool = False) -> html.Html:
     return _page(
         race,
         html.el("div", race.plan_line, cls="fh-dim"),
-        html.el("p", race.verdict, style="font-weight:600;margin:4px 0;max-width:62em"),
+        html.el("p", race.verdict, style=_SAID),
         figure=_figure(race),
     )
 
@@ -118,7 +120,7 @@ def _range(low: float, high: float, lead: float, width: float) -> html.Html:
         return 50 + 50 * max(-1.0, min(1.0, value / width))
 
     line = f"{_LINE};left:{at(low):.2f}%;width:{at(high) - at(low):.2f}%"
-    dot = f"position:absolute;top:0;height:8px;width:3px;background-color:#2e86ab;left:{at(lead):.2f}%"
+    dot = f"position:absolute;top:0;height:8px;width:3px;background-color:{BETTER};left:{at(lead):.2f}%"
     middle = "position:absolute;top:-2px;height:12px;width:1px;background-color:currentColor;left:50%"
     parts = [html.el("span", style=line), html.el("span", style=middle)]
     parts += [html.el("span", style=dot)] if lead == lead else []

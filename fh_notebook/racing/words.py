@@ -7,12 +7,11 @@ where the confidence sequences say so, and everything else is undecided, with it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.batching.plan import counted
-from fh_notebook.comparing.verdict import size_text
+from fh_notebook.comparing.verdict import about, names_in_words, size_text
 from fh_notebook.racing.tally import NO_DIFFERENCE, WINNER, PairStanding, Tally
 
 __all__ = ["BUDGET_SPENT", "INTERRUPTED", "Spent", "notes_of", "running_line", "verdict", "wider_intervals"]
@@ -48,10 +47,10 @@ def verdict(tally: Tally, *, ending: str, why: str, spent: Spent) -> str:
     if not ending:
         return f"{'Racing' if tally.rows else 'Not begun'}: {_so_far(tally)} ({cost})."
     begin = "Interrupted" if ending == INTERRUPTED else "Undecided"
-    return f"{begin}: {_so_far(tally)} ({cost}). {_capital(why)}."
+    return f"{begin}: {_so_far(tally)} ({cost}). {_stopped(why)}."
 
 
-def _capital(why: str) -> str:
+def _stopped(why: str) -> str:
     return f"Stopped: {why.rstrip('.')}" if why else "Stopped"
 
 
@@ -65,10 +64,10 @@ def _beaten(tally: Tally) -> str:
 
 def _alike(tally: Tally) -> str:
     least = size_text(tally.min_difference or 0.0)
-    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
+    out = f"; dropped: {names_in_words(tuple(tally.dropped))}" if tally.dropped else ""
     pairs = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
     inside = "; ".join(f"{pair.b} against {pair.a} {_interval(pair, tally)}" for pair in pairs)
-    return f"No difference larger than {least} between {_listed(tally.racing)}: {inside}{out}"
+    return f"No difference larger than {least} between {names_in_words(tally.racing)}: {inside}{out}"
 
 
 def _so_far(tally: Tally) -> str:
@@ -78,7 +77,7 @@ def _so_far(tally: Tally) -> str:
     if not rivals:  # somebody looks at the very moment of a drop
         return f"{tally.racing[0]} is left"
     hardest = rivals[0]
-    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
+    out = f"; dropped: {names_in_words(tuple(tally.dropped))}" if tally.dropped else ""
     if not hardest.n:
         return f"no row has a score of both {hardest.b} and {hardest.a}{out}"
     if hardest.lead <= 0:
@@ -102,17 +101,7 @@ def _lacking(pair: PairStanding) -> str:
     more = pair.rows_more
     if not math.isfinite(more) or more > MANY_TIMES * max(pair.n, 1):
         return "at this difference it would hardly ever be decided"
-    return f"about {counted(max(1, _about(more)), 'more row')} would decide it at this difference"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
-
-
-def _about(number: float) -> int:
-    """Two digits are as many as such an estimate has."""
-    unit: int = 10 ** max(0, int(math.log10(max(number, 1))) - 1)
-    return math.ceil(number / unit) * unit
+    return f"about {counted(max(1, about(more)), 'more row')} would decide it at this difference"
 
 
 def running_line(tally: Tally, spent: Spent) -> str:
@@ -120,7 +109,7 @@ def running_line(tally: Tally, spent: Spent) -> str:
     bar = 1 / tally.alpha
     evidence = dict(zip(tally.variants, tally.evidence.adjusted.tolist(), strict=True))
     against = ", ".join(f"{name} {evidence[name]:.2g}" for name in tally.racing)
-    out = f"; dropped: {_listed(tuple(tally.dropped))}" if tally.dropped else ""
+    out = f"; dropped: {names_in_words(tuple(tally.dropped))}" if tally.dropped else ""
     return (
         f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
         f"evidence against (out at {bar:g}): {against}{out}"
@@ -144,8 +133,9 @@ def notes_of(
     """Return what must be said beside the numbers."""
     said = []
     if failed:
-        counts = "count as 0" if rule == "zero" else "have no score; failed='zero' would count them as 0"
-        said.append(f"{counted(failed, 'failed run')}: they {counts}.")
+        counts, have, them = ("counts", "has", "it") if failed == 1 else ("count", "have", "them")
+        dropped = f"{have} no score; failed='zero' would count {them} as 0"
+        said.append(f"{counted(failed, 'failed run')} {f'{counts} as 0' if rule == 'zero' else dropped}.")
     if missing:
         said.append(f"{counted(missing, 'run')} without a score{f': {error}' if error else ''}.")
     if beyond:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.paired import mcnemar_exact
-from fh_notebook.racing.bets import BETS, SPLIT, capital
+from fh_notebook.racing.bets import BETS, SPLIT
 from fh_notebook.racing.fixed_plan import rows_of_mcnemar
 from fh_notebook.racing.simulating import Raced, independent, simulate
 from tests.benchmarks.measuring import table
@@ -49,9 +49,17 @@ def peeking(rate: float, *, rows: int, races: int = RACES, seed: int = 0) -> flo
     return float((p[won, lost] < ALPHA).any(axis=1).mean())
 
 
+def course_of(apart: NDArray[np.float64], at: float) -> NDArray[np.float64]:
+    """Return `capital` after each row of each line at once."""
+    steps = (apart - at) / (1 + at)
+    logs = np.log1p(BETS * steps[..., None]).cumsum(axis=-2) + np.log(SPLIT)
+    most = logs.max(axis=-1)
+    return np.asarray(most + np.log(np.exp(logs - most[..., None]).sum(axis=-1)))
+
+
 def covered(apart: NDArray[np.float64], truth: float) -> float:
     """Return in how many lines the confidence sequence holds the true mean difference at every row at once."""
-    wealth = np.logaddexp(capital(apart, truth), capital(-apart, -truth)) - np.log(2)
+    wealth = np.logaddexp(course_of(apart, truth), course_of(-apart, -truth)) - np.log(2)
     return float((wealth < np.log(1 / ALPHA)).all(axis=-1).mean())
 
 

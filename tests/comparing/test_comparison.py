@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_what_was_asked_stands_before_what_was_said(batch: fh.Batch) -> None:
     assert "row  text  expected_output  first.output" in repr(cmp)
     assert "0    a b   a                a" in repr(cmp)
     assert '>row</th><th scope="col">text</th><th scope="col">expected</th>' in cmp._repr_html_()
-    assert "<td>0</td><td>a b</td><td>a</td>" in cmp._repr_html_()
+    assert '<td title="row">0</td><td title="text">a b</td><td title="expected">a</td>' in cmp._repr_html_()
     assert "text" not in cmp.disagreements()
     lines = [
         {"row": 7, "variant": v, "output": v, "metadata.team": "x", "asked": "<i>why", "of": "whom", "third": 3}
@@ -67,7 +68,7 @@ def test_what_was_asked_stands_before_what_was_said(batch: fh.Batch) -> None:
     ]
     table = fh.compare(pd.DataFrame(lines))
     assert repr(table).splitlines()[-2:] == ["row  asked   of    a.output  b.output", "7    <i>why  whom  a         b"]
-    assert "<td>7</td><td>&lt;i&gt;why</td><td>whom</td>" in table._repr_html_()
+    assert '<td title="row">7</td><td title="asked">&lt;i&gt;why</td><td title="of">whom</td>' in table._repr_html_()
 
 
 def test_a_batch_with_expected_outputs_is_scored_by_them(batch: fh.Batch) -> None:
@@ -346,6 +347,42 @@ def test_none_is_no_score_and_no_error(batch: fh.Batch) -> None:
     assert cmp.score_errors().empty
 
 
+def test_a_score_that_cannot_be_used_leaves_the_comparison_as_it_was() -> None:
+    """Of seconds less is better, and a failed run that counts as 0 would be the best."""
+    frame = pd.DataFrame(
+        {
+            "row": [0, 0, 1, 1],
+            "variant": ["a", "b"] * 2,
+            "s": 1.0,
+            "elapsed_s": 2.0,
+            "status": ["failed", *["completed"] * 3],
+        }
+    )
+    cmp = fh.compare(frame, score="s", failed="zero")
+    before = cmp.summary()
+    for change in (lambda: cmp.rescore("elapsed_s"), lambda: cmp.add_score("elapsed_s").by("elapsed_s")):
+        with pytest.raises(fh.InputError, match="lower is better, so failed='zero'"):
+            change()
+        assert cmp.scorer == "s"
+        pd.testing.assert_frame_equal(cmp.summary(), before)
+    assert cmp.rescore().scorer == "s"
+
+
+def test_outputs_that_are_nested_too_deep_are_compared_by_what_they_begin_with() -> None:
+    """A model may answer so; nothing ends by it."""
+    deep: Any = []
+    for _ in range(50_000):
+        deep = [deep]
+    frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": [deep, ["x", deep]]})
+    assert fh.compare(frame).wide()["outputs_differ"].tolist() == [True]
+
+
+def test_a_row_may_be_called_infinity(tmp_path: Path) -> None:
+    """JSON has no such number, so a report has it as a text."""
+    frame = pd.DataFrame({"row": [float("inf")] * 2, "variant": ["a", "b"], "s": [0, 1]})
+    assert "Infinity" in fh.compare(frame, score="s").report(tmp_path / "x.html").read_text("utf-8")
+
+
 def test_a_plain_frame_needs_no_batch() -> None:
     """A row, a variant and a score column: no more."""
     frame = pd.DataFrame(
@@ -471,7 +508,7 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 1, 1, 1, 0, 0, 1, 1],
             [1, 0, 0, 1, 1, 0, 1, 0],
-            "a is ahead of b by 0.25 (95% CI -0.34 to 0.84, p = 0.62 after Holm, 8 rows), but there are not enough rows "
+            "a is ahead of b by 0.25 (95% CI -0.34 to 0.84, p = 0.62, 8 rows), but there are not enough rows "
             "to tell: about 53 more at this difference.",
         ),
         (
@@ -550,7 +587,7 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     assert "<script>" not in shown
     assert "<b>a" not in shown
     assert "&lt;script&gt;" in shown
-    assert len(shown) < 6000
+    assert len(shown) < 6_500
     for part in ("Comparison of 2 variants on 1 row by s", "The variants differ on 1 row", "Not enough to tell"):
         assert part in repr(hostile)
         assert part in shown.replace("&lt;b&gt;a&lt;/b&gt;", "<b>a</b>")

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.comparing.diff import pretty
+from fh_notebook.comparing.diff_show import spelt
 from tests.notebook.hostile import OUTPUTS, Page, dangers
 
 ANSWERS: dict[str, list[Any]] = {
@@ -97,6 +99,32 @@ def test_of_two_dates_each_variant_is_compared_to_itself() -> None:
     pairs = [(p.a.variant, p.b.variant) for p in cmp.diff(0).parts]
     assert len(pairs) == 3
     assert all("monday" in a and "today" in b for a, b in pairs)
+
+
+def test_of_three_dates_the_last_is_shown_against_both_before_it() -> None:
+    """One difference under the other, each with what it is to; in the page and in its text twin."""
+    dates = {name: pd.DataFrame({"row": [0], "variant": "live", "output": name}) for name in ("one", "two", "three")}
+    found = fh.compare(dates).diff(0)
+    assert len(found.parts) == 3
+    assert [line.strip() for line in str(found).splitlines()[-4:]] == [
+        "to one: differs: 1 word only here, 1 word only there",
+        "[-one-]{+three+}",
+        "to two: differs: 1 word only here, 1 word only there",
+        "[-two-]{+three+}",
+    ]
+    page = found._repr_html_()
+    assert all(page.count(f"To {name}: differs") == times for name, times in (("one", 2), ("two", 1)))
+
+
+def test_a_value_that_holds_itself_is_cut_and_breaks_nothing() -> None:
+    """JSON cannot say it; what it begins with can be read."""
+    ring: list[Any] = ["x"]
+    ring.append(ring)
+    told, is_whole = pretty(ring, limit=1_000, sort=True)
+    assert told.startswith('[\n  "x"')
+    assert not is_whole
+    assert spelt(ring).startswith('["x"')
+    assert spelt(ring).endswith("…")
 
 
 def test_of_repeats_the_first_completed_one_is_taken_and_it_is_said() -> None:

@@ -56,6 +56,19 @@ def test_a_comparison_masks_a_password(batch: fh.Batch) -> None:
     assert "hunter" not in said
 
 
+def test_a_sentence_that_repeats_what_a_scorer_raised_masks_a_password(batch: fh.Batch) -> None:
+    """As a report does; `verdict` itself has what was said."""
+
+    def score(run: fh.Run) -> float:
+        raise ValueError(f"cannot read {run.text}")
+
+    cmp = fh.compare(batch, score=score)
+    assert "hunter" in cmp.verdict
+    said = f"{cmp}{cmp._repr_html_()}"
+    assert "cannot read" in said
+    assert "hunter" not in said
+
+
 def test_a_browser_of_rows_masks_a_password_and_does_not_find_it(cmp: fh.Comparison) -> None:
     """On the page, in an opened row, in the values of columns; a search must not be a way to guess it."""
     browser = cmp.browse(columns=["note"])

@@ -16,9 +16,9 @@ from statsmodels.stats.proportion import proportion_confint
 from fh_notebook.comparing.bootstrap import analytic_bca, bca_intervals
 from fh_notebook.comparing.intervals import (
     bca_interval,
-    interval_of_difference,
     interval_of_mean,
     interval_of_share,
+    intervals_of_differences,
     mean_interval,
     normal_interval,
     t_quantile,
@@ -143,7 +143,7 @@ def test_a_bootstrap_interval_is_the_same_at_each_display() -> None:
 def test_the_rule_of_a_difference_follows_from_the_number_of_pairs_and_is_named(n: int, rule: str) -> None:
     """Student's below 40, BCa to 5,000, the normal distribution's above."""
     values = np.random.default_rng(n).normal(size=n)
-    found = interval_of_difference(values)
+    (found,) = intervals_of_differences([values])
     named = {"t": mean_interval(values.tolist()), "bca": bca_interval(values), "normal": normal_interval(values)}
     assert found.rule == rule
     assert tuple(found[:2]) == named[rule]

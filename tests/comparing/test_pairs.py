@@ -12,6 +12,8 @@ from scipy import stats
 
 import fh_notebook as fh
 from fh_notebook.comparing.paired import holm, mcnemar_exact
+from fh_notebook.comparing.report_rows import settings_of
+from fh_notebook.comparing.verdict import verdict
 from tests.comparing.frames import scores, tall
 
 COLUMNS = ["a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses", "test", "p", "p_holm", "effect"]  # fmt: skip
@@ -110,10 +112,40 @@ def test_what_is_better_beats_the_other_in_one_sentence() -> None:
     cmp = fh.compare(scores(keywords=0.0, nearest=1.0), score="s")
     (line,) = cmp.pairs().to_dict("records")
     assert re.fullmatch(
-        r"nearest beats keywords by \d\.\d\d \(95% CI 0\.\d\d to \d\.\d\d, p < 0\.001 after Holm, 60 rows\)\.",
+        r"nearest beats keywords by \d\.\d\d \(95% CI 0\.\d\d to \d\.\d\d, p < 0\.001, 60 rows\)\.",
         cmp.verdict,
     )
     assert f"by {line['difference']:.2f} (95% CI {line['ci_low']:.2f} to {line['ci_high']:.2f}" in cmp.verdict
+
+
+def test_holm_is_named_only_where_there_is_something_to_correct() -> None:
+    """Of two variants there is one p, and it stands as it is; of three all are corrected, and it is said."""
+    two, three = (
+        fh.compare(scores(**shift), score="s") for shift in ({"a": 0.0, "b": 1.0}, {"a": 0.0, "b": 1.0, "c": 0.0})
+    )
+    for said in (two.verdict, two.plot("differences").alt, settings_of(two)["tests"]):
+        assert "Holm" not in said
+    assert " after Holm" in three.verdict
+    assert " after Holm" in three.plot("differences").alt
+    assert "Holm over 3 pairs" in settings_of(three)["tests"]
+
+
+def test_a_pair_that_is_too_few_rows_to_be_tested_is_none_that_holm_corrects_for() -> None:
+    """The third variant has a score of five rows only."""
+    columns = {"a": np.arange(9.0), "b": np.arange(9.0) + np.tile([1.0, 1.1, 1.2], 3), "c": [9.0] * 5 + [None] * 4}
+    cmp = fh.compare(tall(columns), score="s")
+    with pytest.raises(AssertionError) as told:
+        cmp.assert_better("a", than="b")
+    assert "Holm" not in str(told.value)
+
+
+def test_without_a_row_in_common_the_better_one_is_told_where_lower_is_better() -> None:
+    """Over partitions no pair may have been seen; then the means are told, and of seconds the lowest is the best."""
+    frame = pd.DataFrame({"row": range(4), "variant": ["a", "a", "b", "b"], "elapsed_s": [3.0, 3.0, 1.0, 1.0]})
+    summary = fh.compare(frame, score="elapsed_s").summary()
+    for lower, best in ((True, "b"), (False, "a")):
+        said = verdict(summary, [], scorer="elapsed_s", lower=lower)
+        assert said == f"{best} scores best by elapsed_s; no two variants have a row in common."
 
 
 def test_what_is_not_sure_says_how_many_rows_are_lacking() -> None:

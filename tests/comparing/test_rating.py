@@ -13,6 +13,8 @@ from scipy.stats import binomtest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.comparing.rating_items import Item
+from fh_notebook.comparing.rating_kinds import PAIR
+from fh_notebook.comparing.rating_result import result_of
 from fh_notebook.errors import InputError
 from fh_notebook.store.store import Store
 from tests.comparing.rating import Page, compared, rate_by
@@ -61,6 +63,24 @@ def test_the_page_is_told_texts_and_numbers_and_no_name_before_the_end() -> None
     (result,) = page.send(kind="result")
     assert "larkspur" in result["lines"][0]
     assert "preferred" in result["lines"][0]
+
+
+def test_columns_may_be_named_by_what_stands_behind_the_dot() -> None:
+    """As in `slice`; one that is not there is told with the nearest name."""
+    lines = [{"row": row, "variant": name, "output": f"{name} {row}", "metadata.case": f"case {row}", "other": row}
+             for row in range(2) for name in ("x", "y")]  # fmt: skip
+    cmp = fh.compare(pd.DataFrame(lines))
+    (state,) = Page(cmp.rate(rater="anna", show=["case"])).send(kind="hello")
+    assert [name for item in state["items"] for name, _ in item["about"]] == ["metadata.case"] * 2
+    with pytest.raises(InputError, match="there is no column 'cas' to show; did you mean 'case'"):
+        cmp.rate(rater="anna", show=["cas"])
+
+
+def test_an_item_is_the_same_whichever_of_its_lines_comes_first() -> None:
+    """Also where a column says something on one of them only: it is of that run, and no part of the question."""
+    lines = pd.DataFrame({"row": 0, "variant": ["x", "y"], "output": ["one", "two"], "judged": [0.5, None]})
+    there, back = (fh.compare(frame).rate(rater="anna").session.items for frame in (lines, lines[::-1]))
+    assert [item.id for item in there] == [item.id for item in back]
 
 
 def test_another_kernel_goes_on_and_somebody_else_begins() -> None:
@@ -267,6 +287,26 @@ def test_ratings_are_found_where_their_page_keeps_them_when_the_store_has_moved(
     Page(cmp.rate(rater="ben")).press((0, "1"))
     assert cmp.ratings().frame.groupby("rater").size().to_dict() == {"anna": 2, "ben": 1}
     assert len(cmp.rated(rater="anna").ratings().frame) == 3
+
+
+def test_what_a_question_has_no_answer_for_counts_for_nothing() -> None:
+    """It may stand in somebody else's file; the others still agree."""
+    cmp = compared(3)
+    for rater in ("anna", "ben", "eve"):
+        Page(cmp.rate(rater=rater, scale=5)).press((0, "1"), (1, "4"), (2, "4"))
+    strange = [line._replace(uid=f"{line.uid}-x", rater="zoe", choice="12") for line in cmp.ratings(rater="eve").lines]
+    _store().merge_ratings(strange).result()
+    assert "zoe" in cmp.ratings().frame["rater"].tolist()
+    assert "zoe" not in str(cmp.agreement(scale=5))
+    assert "zoe" not in cmp.rated(scale=5).notes[0]
+
+
+def test_two_that_are_level_are_told_so() -> None:
+    """Nobody is preferred on half of the rows."""
+    cmp = compared(2)
+    rate_by(cmp, "anna", lambda item: "a" if item.row else "b")
+    (told,) = result_of(cmp, PAIR, "anna")
+    assert told.startswith("foxglove and larkspur are level: foxglove is preferred on 50 % of 2 rows (95 % interval")
 
 
 def test_a_hostile_or_broken_message_ends_nothing() -> None:

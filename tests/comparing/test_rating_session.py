@@ -77,6 +77,16 @@ def test_what_is_no_key_comes_to_nothing() -> None:
     assert slow.seconds == 86_400
 
 
+@pytest.mark.parametrize(
+    ("told", "seconds"), [(10**400, 0.0), (float("nan"), 0.0), ("3", 0.0), (1e9, 86_400.0), (2.5, 2.5)]
+)
+def test_seconds_that_cannot_be_meant_are_none(told: Any, seconds: float) -> None:
+    """The rating itself counts."""
+    event = Event.read({"client": "a" * 32, "seq": 1, "n": 0, "choice": "1", "seconds": told})
+    assert event is not None
+    assert event.seconds == seconds
+
+
 def test_undo_takes_back_the_rating_that_it_names_and_no_other() -> None:
     """Said twice, or of a rating that was replaced since, it comes to nothing."""
     session = _session(3)

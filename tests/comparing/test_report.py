@@ -222,6 +222,14 @@ def test_a_workbook_has_sheets_of_values_and_no_formula(hostile: fh.Comparison, 
     assert hostile.verdict in (about["verdict"], about["verdict"].removeprefix("'"))
 
 
+def test_a_long_number_of_a_row_keeps_its_digits_in_a_workbook(tmp_path: Path) -> None:
+    """As a text: a sheet would round it, and two rows would be one."""
+    ids = [12_345_678_901_234_567, 12_345_678_901_234_568]
+    cmp = fh.compare(pd.DataFrame({"row": ids * 2, "variant": [*"aabb"], "s": [0, 1, 1, 1]}), score="s")
+    sheet = openpyxl.load_workbook(cmp.report(tmp_path / "x.xlsx"))["rows"]
+    assert [line[0].value for line in sheet.iter_rows(min_row=2)] == [str(number) for number in ids]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("x.pdf", "x.pdf ends in .pdf; it must end in '.html', '.md' or '.xlsx'"), ("", "is a folder"), ("no/x.md", "there is no folder")],

@@ -146,3 +146,11 @@ def test_a_scorer_says_what_it_does() -> None:
     assert repr(exact("label", path="a.b")) == "exact('label', path='a.b')"
     assert repr(json_valid()) == "json_valid()"
     assert fh.score.exact is exact
+
+
+@pytest.mark.parametrize("path", [3, ["label"], b"label"])
+@pytest.mark.parametrize("make", [lambda path: fh.score.exact(path=path), fh.score.json_path])
+def test_a_path_that_is_no_text_is_told(make: Any, path: Any) -> None:
+    """When the scorer is made, with what a path is like."""
+    with pytest.raises(fh.InputError, match="path is .*; give a text, such as 'label' or"):
+        make(path)

@@ -16,6 +16,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import precedence, session
+from fh_notebook.comparing.scorer_kept import Keeper
+from fh_notebook.comparing.scoring_source import Observation
 from fh_notebook.contract.run import Run
 from fh_notebook.store.connection import MIGRATIONS, open_connection
 from fh_notebook.store.scores import ScoreLine
@@ -196,6 +198,21 @@ def test_a_store_that_cannot_be_used_costs_no_scores(tmp_path: Path, capsys: pyt
     assert fh.compare(table).summary()["mean"].tolist() == [0.5]
     said = capsys.readouterr()
     assert "Scores are not kept" in said.out + said.err
+
+
+def test_a_store_that_breaks_is_not_asked_again_for_the_next_runs(tmp_path: Path) -> None:
+    """Each of some windows of runs would wait for it once more, and hear the same."""
+    store = Store(tmp_path / "broken.sqlite3")
+    store.keep_plain_scores("v 1", []).result()
+    with sqlite3.connect(store.path) as raw:
+        raw.execute("DROP TABLE plain_scores")
+    run = Run(status="completed", output="x", variant="a")
+    found = [Observation(pair=0, variant="a", run=run, row={}, store=store)]
+    keeper = Keeper(fh.score.length())
+    (mark,) = keeper.marks_of(found)
+    assert mark is not None
+    assert keeper.known([mark]) == [None]
+    assert keeper.marks_of(found) == [None]
 
 
 def test_a_function_that_counts_its_calls_is_scored_once(client: fh.Client) -> None:

@@ -52,10 +52,19 @@ assert cmp.verdict in open("x.md").read().replace("\\\\", "")
 assert cmp._repr_html_()
 """
 
+WITHOUT_MATPLOTLIB = """
+cmp = fh.compare(answers, score="s")
+assert cmp.plot("wins", backend="altair").to_dict()["description"] == "Rows: b against a 6 won, 6 tied, 0 lost."
+"""
+
 
 @pytest.mark.parametrize(
     ("hidden", "script"),
-    [(["scipy"], WITHOUT_SCIPY), pytest.param(["matplotlib", "altair"], WITHOUT_PLOTS, marks=pytest.mark.long)],
+    [
+        (["scipy"], WITHOUT_SCIPY),
+        pytest.param(["matplotlib", "altair"], WITHOUT_PLOTS, marks=pytest.mark.long),
+        pytest.param(["matplotlib"], WITHOUT_MATPLOTLIB, marks=pytest.mark.long),
+    ],
 )
 def test_what_is_not_installed_is_named_with_its_cure(tmp_path: Path, hidden: list[str], script: str) -> None:
     """A summary needs nothing; yes and no can be tested without scipy."""

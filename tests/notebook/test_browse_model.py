@@ -286,3 +286,15 @@ def test_browsers_of_one_comparison_look_at_one_table() -> None:
     del table
     gc.collect()
     assert gone() is None
+
+
+def test_a_comparison_that_is_scored_again_is_looked_at_anew() -> None:
+    """Also while a browser of what was scored before is still there."""
+    cmp = fh.compare(small(), score="s")
+    before = table_of(cmp)
+    cmp.rescore("elapsed_s")
+    after = table_of(cmp)
+    assert after is not before
+    assert after.scorer == "elapsed_s"
+    np.testing.assert_array_equal(after.scores, after.seconds)
+    assert table_of(cmp) is after

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fh_notebook.racing.bets import SPLIT, capital, excludes, hedged, interval
+from fh_notebook.racing.bets import BETS, SPLIT, capital, excludes, hedged, interval
 from fh_notebook.racing.evidence import Evidence, adjusted
 
 D = (-1.0, 0.0, 1.0)
@@ -37,7 +37,7 @@ def test_the_wealth_of_a_bet_is_expected_not_to_grow_where_it_is_wrong(
     for rows in range(1, 7):
         after = {}
         for course, wealth in before.items():
-            grown = [float(np.exp(capital(np.array([*course, d]), at)[-1])) for d in D]
+            grown = [math.exp(capital(np.array([*course, d]), np.ones(rows), at)) for d in D]
             after |= {(*course, d): w for d, w in zip(D, grown, strict=True)}
             assert min(grown) >= 0
             expected = sum(p * w for p, w in zip(chances, grown, strict=True))
@@ -55,8 +55,20 @@ def test_the_hedged_wealth_is_expected_to_stay_at_the_true_mean(chances: tuple[f
     mean = chances[2] - chances[0]
     courses = np.array(list(itertools.product(D, repeat=7)))
     weights = np.prod(np.array(chances)[(courses + 1).astype(int)], axis=1)
-    expected = weights @ np.exp(hedged(courses, mean))
-    np.testing.assert_allclose(expected, 1.0, rtol=1e-9)
+    for rows in range(1, 8):
+        expected = weights @ [math.exp(hedged(course[:rows], np.ones(rows), mean)) for course in courses]
+        assert expected == pytest.approx(1.0, rel=1e-9)
+
+
+@some
+@given(scores, st.floats(-0.9, 0.9))
+def test_the_wealth_is_that_of_the_bets_row_by_row(differences: list[float], at: float) -> None:
+    """Whichever values come how often: the parts of the wealth, multiplied after each row and added at the end."""
+    wealth = SPLIT.copy()
+    for d in differences:
+        wealth = wealth * (1 + BETS * (d - at) / (1 + at))
+    values, counts = np.unique(differences, return_counts=True)
+    assert capital(values, counts, at) == pytest.approx(math.log(wealth.sum()), abs=1e-9)
 
 
 def test_a_set_of_equals_is_rarely_broken_by_exact_enumeration() -> None:
@@ -91,7 +103,7 @@ def test_the_wealth_after_rows_does_not_hang_on_their_order(differences: list[fl
     """The same rows in another order end at the same wealth: only the moment of a decision hangs on the order."""
     other = list(differences)
     random.shuffle(other)  # type: ignore[attr-defined]
-    a, b = (capital(np.array(d))[-1] for d in (differences, other))
+    a, b = (capital(np.array(d), np.ones(len(d))) for d in (differences, other))
     assert a == pytest.approx(b, abs=1e-6)
 
 
@@ -102,7 +114,8 @@ def test_a_better_row_never_means_less_evidence(differences: list[float], place:
     place %= len(differences)
     raised = list(differences)
     raised[place] = min(1.0, raised[place] + more)
-    assert capital(np.array(raised))[-1] >= capital(np.array(differences))[-1] - 1e-9
+    each = np.ones(len(differences))
+    assert capital(np.array(raised), each) >= capital(np.array(differences), each) - 1e-9
     assert interval(np.array(raised), 0.05)[0] >= interval(np.array(differences), 0.05)[0] - 1e-6
     assert interval(np.array(raised), 0.05)[1] >= interval(np.array(differences), 0.05)[1] - 1e-6
 

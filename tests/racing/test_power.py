@@ -64,6 +64,23 @@ def test_a_pilot_batch_tells_what_a_race_like_it_needs() -> None:
     assert smaller.fixed_rows > 2 * needs.fixed_rows
 
 
+def test_what_was_not_played_is_not_claimed() -> None:
+    """A difference so small that the plan has more rows than a race on paper is played."""
+    needs = fh.power(rates=[0.5, 0.51], races=20)
+    assert needs.rows_played == 3_000 < needs.fixed_rows
+    assert "half of the races are not decided after 3,000 rows. By 3,000 rows a race has found it in" in str(needs)
+
+
+def test_a_slip_is_told_by_the_name_of_its_option() -> None:
+    """Not by that of a race's."""
+    pilot = frame_of(np.tile([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (4, 1)))
+    with pytest.raises(fh.SettingsError, match=r"^difference is 3\.0; give a number above 0 and below 1"):
+        fh.power(pilot, score="score", difference=3.0)
+    for races in (0, 2.5, True):
+        with pytest.raises(InputError, match=f"races is {races}; give a whole number from 1"):
+            fh.power(rates=[0.6, 0.8], races=races)  # type: ignore[arg-type]  # on purpose
+
+
 def test_numbers_and_ranks_have_their_plans_too() -> None:
     """Scores between 0 and 1 by their spread; of anything else, who is ahead."""
     rng = np.random.default_rng(0)
@@ -77,6 +94,15 @@ def test_numbers_and_ranks_have_their_plans_too() -> None:
     assert math.isfinite(ranked.fixed_rows)
     three = fh.power(frame_of(np.clip(rng.normal((0.2, 0.3, 0.6), 0.2, (60, 3)), 0, 1)), score="score", races=60)
     assert three.variants[0] == "c"
+
+
+@pytest.mark.long
+def test_a_pilot_over_partitions_is_refused_with_the_cure() -> None:
+    """Its rows are elsewhere, and a race on paper draws from them."""
+    frames = pytest.importorskip("dask.dataframe")
+    pilot = frames.from_pandas(frame_of(np.tile([[0.0, 1.0], [1.0, 1.0]], (6, 1))), npartitions=2)
+    with pytest.raises(InputError, match="it must be in memory; give a sample of the rows that is"):
+        fh.power(pilot, score="score")
 
 
 def test_no_difference_needs_no_number() -> None:

@@ -12,6 +12,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.events import Finished, Started
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.local.hive import LocalHive
 from fh_notebook.racing.course import in_order
 from tests.racing.quiz import Quiz, questions
 
@@ -251,6 +252,26 @@ def test_a_failed_run_is_what_the_rule_says(failed: Any) -> None:
     assert any("failed run" in note for note in race.notes)
     if failed == "drop":
         assert race.pairs().iloc[0]["n"] < 60
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_why_there_is_no_score_masks_a_password(fails: bool) -> None:
+    """A service's error, or a scorer's, may repeat what a run was sent."""
+    hive = LocalHive()
+    inputs = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
+
+    def telling(text: str, token: str) -> str:
+        if fails:
+            raise RuntimeError(f"no such user {token}, said the database")
+        return f"for {token}"
+
+    hive.workflow("tell", variant="a")(telling)
+    hive.workflow("tell", variant="b")(lambda text, token: text)
+    rows = [{"text": f"{i}", "token": f"hunter{i}secret", "expected_output": f"{i}"} for i in range(12)]
+    deployment = fh.Deployment("tell", variants=["a", "b"], inputs=inputs)
+    with pytest.raises(InputError, match=r"\*\*\*") as told:
+        fh.race(rows, deployment, score=lambda run: 0 * int(run.text), client=hive.client(), progress=False)
+    assert "hunter" not in str(told.value)
 
 
 def test_a_variant_that_never_has_a_score_ends_a_race_early() -> None:

@@ -13,6 +13,7 @@ from fh_notebook.comparing.verdict import size_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.race_progress import RaceView
 from fh_notebook.racing.progress_text import RaceText
+from fh_notebook.racing.words import notes_of
 from tests.racing.quiz import Quiz, questions
 
 HOSTILE = "<img src=x onerror=alert(1)>$\\frac$"
@@ -97,3 +98,17 @@ def test_a_race_that_is_run_on_as_a_batch_shows_a_batch(capsys: pytest.CaptureFi
     told = capsys.readouterr().err
     assert "120 of 120 done" in told
     assert "wins" not in told
+
+
+@pytest.mark.parametrize(
+    ("failed", "rule", "said"),
+    [
+        (1, "drop", "1 failed run has no score; failed='zero' would count it as 0."),
+        (3, "drop", "3 failed runs have no score; failed='zero' would count them as 0."),
+        (1, "zero", "1 failed run counts as 0."),
+        (3, "zero", "3 failed runs count as 0."),
+    ],
+)
+def test_failed_runs_are_told_as_they_are_many(failed: int, rule: str, said: str) -> None:
+    """In one sentence, with the cure."""
+    assert notes_of(failed=failed, missing=0, beyond=0, copies=0, rule=rule, error="", bounds=(0, 1)) == [said]
