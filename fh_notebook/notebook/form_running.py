@@ -190,6 +190,7 @@ class Runner:
             self._out.append(made)
             made._job = loop.background().submit(self._drive(made, delivery))
             self._tell(self._watcher.began, made)
+            made._job.call_at_end(lambda: self._never_began(made))
         return made
 
     def cancel(self) -> None:
@@ -220,12 +221,24 @@ class Runner:
             for pending in submission.waits.values():
                 pending.cancel_waiting()
         finally:
+            self._close(submission)
+
+    def _never_began(self, submission: Submission) -> None:
+        """Close what was cancelled at once: the loop never came to its first line, and so not to its last."""
+        if submission.running:
+            submission.stopped = "cancelled before anything was sent"
+            self._close(submission)
+
+    def _close(self, submission: Submission) -> None:
+        """Note and tell that nothing more will come, once."""
+        with self._lock:
+            if submission not in self._out:
+                return
+            self._out.remove(submission)
             submission._ended = time.monotonic()
-            with self._lock:
-                self._out.remove(submission)
-            if submission._waits:
-                self._tell_waited()
-            self._tell(self._watcher.ended, submission)
+        if submission._waits:
+            self._tell_waited()
+        self._tell(self._watcher.ended, submission)
 
     async def _send_all(self, submission: Submission, delivery: str) -> None:
         try:
