@@ -32,7 +32,7 @@ from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked
 from fh_notebook.notebook.cancel import has_person, hear_clicks
 from fh_notebook.notebook.form_display import is_closed
 from fh_notebook.notebook.form_later import Later
-from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.notices import running_kernel
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -159,7 +159,7 @@ class Browser:
     def _ipython_display_(self) -> None:
         self._display.show(self._made)
         self._live.follow()
-        if has_person(getattr(running_shell(), "kernel", None)):
+        if has_person(running_kernel()):
             loop.background().submit(_warm(self._finder.table))
 
     def _repr_html_(self) -> str:

@@ -1,13 +1,19 @@
-"""One line to the person: in a notebook as a quiet display, elsewhere on standard error."""
+"""One line to the person: in a notebook as a quiet display, elsewhere on standard error; and where that is.
+
+Rule of this file: to ask where this runs imports nothing: a program without IPython is none the slower for it.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook import html
 
-__all__ = ["notice", "running_shell"]
+__all__ = ["WIDGET_VIEW", "new_handle", "notice", "running_kernel", "running_shell"]
+
+WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+"""The media type by which a page knows a widget."""
 
 
 class _Notice:
@@ -41,3 +47,15 @@ def running_shell() -> Any:
     from IPython.core.getipython import get_ipython
 
     return get_ipython()
+
+
+def running_kernel() -> Any:
+    """Return the kernel that this runs in; ``None`` in a terminal, and in a program."""
+    return getattr(running_shell(), "kernel", None)
+
+
+def new_handle() -> Any:
+    """Return the handle of a new display, which can be updated later."""
+    from IPython.display import DisplayHandle
+
+    return DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
