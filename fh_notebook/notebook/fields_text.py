@@ -10,7 +10,7 @@ import math
 from typing import Any, Final
 
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_kinds import Kind
 
 __all__ = ["NumberField", "PasswordField", "TextAreaField", "TextField"]

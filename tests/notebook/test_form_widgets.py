@@ -102,6 +102,23 @@ def _open(form: fh.Form, name: str) -> None:
 # --- the row that runs it
 
 
+def test_a_click_on_another_thread_counts_while_a_cell_shows_the_form(hive: FormHive) -> None:
+    """A kernel with subshells: what a person does meanwhile is none of what the cell puts in."""
+    form = fh.form(REPLY, client=hive.client())
+    repeats, clicked = _of(form, "fh-repeats"), []
+
+    def click(_: Any) -> None:
+        if not clicked:
+            thread = threading.Thread(target=setattr, args=(repeats, "value", 5), name="subshell")
+            clicked.append(thread)
+            thread.start()
+            thread.join(PATIENCE_S)
+
+    _of(form, "fh-run").observe(click, "description")
+    form.variants = ["plain"]  # shown on this thread, in the midst of which the other one is heard
+    assert (form.repeats, _of(form, "fh-run").description) == (5, "Run 5 calls")
+
+
 def test_each_variant_has_a_box(hive: FormHive) -> None:
     """What is checked is what runs, in its order; Run says how many calls that is."""
     form = fh.form(REPLY, client=hive.client())
@@ -394,6 +411,16 @@ def test_a_variable_takes_a_column_a_constant_or_nothing(over: fh.Form) -> None:
     assert over.value["tone"].value == "calm"
     _line(over, "tone").value = ("nothing", "")
     assert "calm" not in _of(over, "fh-preview").value
+
+
+def test_a_column_that_is_not_there_is_told_and_breaks_no_widget(over: fh.Form) -> None:
+    """A cell gave it a name of its own: nothing is chosen in the page then, until there is one."""
+    ticket = _line(over, "ticket")
+    over.fields["ticket"].column = "text"
+    assert ticket.value is None
+    assert any("text" in problem for problem in over.problems)
+    over.fields["ticket"].column = "body"
+    assert (ticket.value, over.problems) == (("column", "body"), [])
 
 
 def test_a_constant_password_leaves_its_box_at_once(over: fh.Form) -> None:
