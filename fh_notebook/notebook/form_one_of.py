@@ -50,11 +50,12 @@ class OneOfState(HoldingState):
         return self._on and self._raw is UNSET and self.index is not None
 
     def _branch(self, index: int) -> FieldState:
-        if index not in self._branches:
-            within = self._place.within | self.marks
-            place = Place(self.name, self.path, required=True, parent=self, within=within)
-            self._branches[index] = field_state(self._model, place, self.shape.branches[index].schema)
-        return self._branches[index]
+        with self._model.lock:  # as the fields of a group
+            if index not in self._branches:
+                within = self._place.within | self.marks
+                place = Place(self.name, self.path, required=True, parent=self, within=within)
+                self._branches[index] = field_state(self._model, place, self.shape.branches[index].schema)
+            return self._branches[index]
 
     def choose(self, index: int | None) -> None:
         """Choose a branch by its place among the labels; ``None`` leaves the field out."""
