@@ -43,7 +43,7 @@ class FormView(Listener):
     """
 
     def __init__(self, core: FormCore) -> None:
-        self._core = core
+        self._core, self._fields = core, core.fields
         self._look = look = Look()
         self._refused = False
         """Whether a person is told why nothing was sent."""
@@ -158,8 +158,9 @@ class FormView(Listener):
     def grown(self) -> None:
         """Show other fields; what was typed is in them."""
         self._head.value = head_of(self._core.deployment)
-        head, gone, *rest = self.widget.children
+        head, _, *rest = self.widget.children
         self.widget.children = (head, self._core.fields.widget, *rest)
+        gone, self._fields = self._fields, self._core.fields
         gone.close()
         self._bar.follow()
         self.edited()

@@ -15,7 +15,7 @@ from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.run import Asset, one_line
 from fh_notebook.notebook.cancel import hear_clicks
 
-__all__ = ["close_files", "file_line", "files_widget", "host_of", "is_picture", "picture"]
+__all__ = ["file_line", "files_widget", "host_of", "is_picture", "picture"]
 
 FILES_SHOWN: Final = 24
 """Files of one run that have a line; the run has all."""
@@ -109,13 +109,6 @@ def _button(box: Any, asset: Asset, host: str, looks: dict[str, dict[str, Any]])
     button.add_class("fh-show-file")
     hear_clicks(button)
     return button
-
-
-def close_files(widget: Any) -> None:
-    """Take the widget of an older run's files off the page; what it shares with others stays."""
-    for child in getattr(widget, "children", ()):
-        close_files(child)
-    widget.close()
 
 
 def _size(size: int | None) -> str:

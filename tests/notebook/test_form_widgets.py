@@ -343,13 +343,16 @@ def test_a_form_grows_and_keeps_what_was_typed(hive: FormHive, tmp_path: Path, m
     """New fields come, the typed value stays, and one click saves the deployment."""
     monkeypatch.chdir(tmp_path)
     form = fh.form(fh.Deployment("reply"), variants="plain", client=hive.client())
+    before = []
     for name, kind in (("ticket", "text"), ("max_words", "whole number")):
+        before += list(_all(form.widget.children[1]))
         _of(form, "fh-new-name").value, _of(form, "fh-new-kind").value = name, kind
         _of(form, "fh-add-variable").click()
         if name == "ticket":
             form.fields["ticket"].value = "Late."
     assert form.value == {"ticket": "Late."}
     assert form.deployment.variable_names == ["ticket", "max_words"]
+    assert not [widget for widget in before if widget.comm is not None]  # the fields before are closed, each of them
     _of(form, "fh-add-variable").click()
     assert "the new variable needs a name" in _of(form, "fh-grow-said").value
     _of(form, "fh-save").click()
