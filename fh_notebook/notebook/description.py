@@ -7,6 +7,7 @@ text, printable and cut.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -134,7 +135,7 @@ class Description:
 
     def example(self) -> str:
         """Return a cell that runs it, with something to fill in for each variable that must be given."""
-        options = " ".join(f"-v {_word(v)}" for v in self.deployment.variants) or "-v VARIANT"
+        options = " ".join(f"-v {shlex.quote(v)}" for v in self.deployment.variants) or "-v VARIANT"
         needed = self.deployment.inputs.get("required") or self.deployment.variable_names[:1]
         kinds = {line.name: line.kind for line in self.lines}
         # Empty, so that the cell is refused until it is filled in: an unchanged copy must not be a paid call.
@@ -144,7 +145,7 @@ class Description:
             if isinstance(name, str)
         )
         body = body or ("{}" if self._takes_none() else "name: value")
-        return f"%%fetchhive {_word(self.deployment.name)} {options}\n{body}"
+        return f"%%fetchhive {shlex.quote(self.deployment.name)} {options}\n{body}"
 
     def _head(self) -> list[str]:
         about = self.deployment
@@ -209,11 +210,6 @@ def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     shown = [list(columns), *([one_line(cell, TEXT_CAP // 3) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in shown) for i in range(len(columns))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in shown)
-
-
-def _word(text: str) -> str:
-    """A name as the line's shell rules want it."""
-    return text if text and all(c.isalnum() or c in "-_./:" for c in text) else json.dumps(text, ensure_ascii=False)
 
 
 def _yaml_name(name: str) -> str:

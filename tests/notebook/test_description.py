@@ -83,7 +83,7 @@ def test_hostile_text_is_escaped_and_quoted() -> None:
     assert "<script>" not in page
     assert "<img" not in page
     assert "<b>" not in page
-    assert Description(deployment).example() == '%%fetchhive "my <script>" -v "a b"\n"on":  # a choice'
+    assert Description(deployment).example() == "%%fetchhive 'my <script>' -v 'a b'\n\"on\":  # a choice"
 
 
 @pytest.mark.parametrize(
