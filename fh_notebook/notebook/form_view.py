@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from fh_notebook.addresses import LOCAL
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
@@ -180,4 +181,4 @@ def _sentence(text: str) -> str:
 
 
 def _place(origin: str) -> str:
-    return "the local hive in this process" if origin == "local" else origin
+    return "the local hive in this process" if origin == LOCAL else origin
