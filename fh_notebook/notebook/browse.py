@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook import html, loop
@@ -101,13 +102,13 @@ class Browser:
     @property
     def frame(self) -> pd.DataFrame:
         """The rows that the filters leave, in the order shown, as ``cmp.wide()`` has them."""
-        with self._lock:
-            table = self._finder.table
+        with self._lock:  # both of one moment: a batch that runs is read anew meanwhile
+            cmp, table = self._cmp, self._finder.table
             labels = [table.label(int(row)) for row in self._finder.order(self._view)]
-        wide = self._cmp._rows(labels)
+        wide = cmp._rows(labels)
         places = {label: place for place, label in enumerate(labels)}
-        order = sorted(range(len(wide)), key=lambda at: places[wide[self._cmp.pair_on].iloc[at]])
-        return wide.iloc[order].reset_index(drop=True)
+        found = [places[label] for label in wide[cmp.pair_on]]
+        return wide.iloc[np.argsort(found, kind="stable")].reset_index(drop=True)
 
     def show(self, *, row: Any = None, **view: Any) -> Browser:
         """Look at the table in another way, and return the browser; the page follows.
