@@ -6,7 +6,6 @@ a page saves with a notebook is what the box holds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,7 +15,8 @@ from fh_notebook.notebook.fields_put import Showing
 from fh_notebook.notebook.form_batch_core import BatchCore
 from fh_notebook.notebook.form_over import From
 from fh_notebook.notebook.form_parts import LABELLED, Look, hear_all, unheard
-from fh_notebook.values import Secret
+from fh_notebook.notebook.form_reading import json_line
+from fh_notebook.values import MASK, Secret
 
 __all__ = ["SourceLine"]
 
@@ -59,7 +59,7 @@ class SourceLine:
             self._offer_constant(source.kind is From.CONSTANT)
             if self._constant is not None and not self._is_secret and source.kind is From.CONSTANT:
                 value = source.value
-                self._constant.value = value if isinstance(value, str) else html.printable(_json(value))
+                self._constant.value = value if isinstance(value, str) else html.printable(json_line(value))
 
     @property
     def _is_secret(self) -> bool:
@@ -124,9 +124,6 @@ class SourceLine:
 
 def _left_out(core: BatchCore, name: str) -> str:
     schema = core.mapping.schema_of(name)
-    has_default = isinstance(schema, dict) and "default" in schema and not core.mapping.is_secret(name)
-    return f"default: {_json(schema['default'])[:60]}" if has_default else "not sent"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=repr)
+    if not isinstance(schema, dict) or "default" not in schema:
+        return "not sent"
+    return f"default: {MASK if core.mapping.is_secret(name) else json_line(schema['default'])[:60]}"
