@@ -53,7 +53,7 @@ class FormView(Listener):
         self._head = look.text(head_of(core.deployment))
         acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell("edited"))
         self._bar = RunBar(look, core.choice, acts)
-        self._results = ResultsView(deployment=core.deployment)
+        self._results = ResultsView()
         self._pending = look.text(dom_class="fh-pending")
         self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
         self.widget = look.column(

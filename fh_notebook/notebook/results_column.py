@@ -99,9 +99,7 @@ class Column:
         run = call.run
         if run is None:
             if call.said:
-                yield html.el(
-                    "div", one_line(call.said, 2_000), cls="fh-error" if call.state == "refused" else "fh-dim"
-                )
+                yield html.el("div", one_line(call.said, 2_000), cls="fh-dim")
             return
         if not run.ok or run.error:
             yield error_of(run)
