@@ -18,7 +18,7 @@ from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.line import CELL_HELP, HelpShown, parser, whole_from_1, words_of
 from fh_notebook.notebook.masked import Masked
-from fh_notebook.notebook.panel import Stopped
+from fh_notebook.notebook.notices import Stopped
 from fh_notebook.values import redact
 
 __all__ = ["COMMANDS", "command_parser", "is_snippet_cell", "refuse_key", "run_command"]

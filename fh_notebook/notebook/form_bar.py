@@ -97,7 +97,7 @@ class RunBar:
         hear_all(self.widget)
 
     def cancelling(self) -> None:
-        """Show that the click was heard."""
+        """Show that the click was heard: a second one would do no more."""
         self._cancel.disabled = True
 
     # --- variants

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fh_notebook import html
 
-__all__ = ["WIDGET_VIEW", "new_handle", "notice", "running_kernel", "running_shell"]
+__all__ = ["WIDGET_VIEW", "Stopped", "new_handle", "notice", "running_kernel", "running_shell"]
 
 WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 """The media type by which a page knows a widget."""
@@ -38,6 +38,13 @@ def notice(text: str) -> None:
     from IPython.display import display
 
     display(_Notice(text))  # type: ignore[no-untyped-call]  # IPython's display has no types
+
+
+class Stopped(KeyboardInterrupt):
+    """An interrupt that a notebook shows as one line; the cell still counts as interrupted, so Run All stops."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Stopped: {self}"]
 
 
 def running_shell() -> Any:

@@ -26,9 +26,8 @@ from fh_notebook.notebook.commands import COMMANDS, refuse_key
 from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import HelpShown, LineOptions, read_line
 from fh_notebook.notebook.masked import Masked, holds_key, masked_if_shown
-from fh_notebook.notebook.notices import notice
+from fh_notebook.notebook.notices import Stopped, notice
 from fh_notebook.notebook.over import run_over
-from fh_notebook.notebook.panel import Stopped
 
 __all__ = ["run_magic"]
 

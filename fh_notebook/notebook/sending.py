@@ -18,8 +18,8 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.cancel import CancelOffer
 from fh_notebook.notebook.dry_run import request_text
-from fh_notebook.notebook.notices import notice
-from fh_notebook.notebook.panel import Shown, SideBySide, Stopped
+from fh_notebook.notebook.notices import Stopped, notice
+from fh_notebook.notebook.panel import Shown, SideBySide
 from fh_notebook.store.masking import masked
 
 __all__ = ["Sent", "dry_run_text", "send_all"]
