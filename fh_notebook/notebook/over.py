@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from fh_notebook.batching.rows import Rows
 
 __all__ = ["Row", "dry_run_text", "run_over"]
+
+COLUMNS_TOLD: Final = 20
+"""Columns that a message names: more are not read by anybody."""
 
 
 class Row:
@@ -157,7 +160,7 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
     if names and columns and not set(names) & set(columns):
         raise InputError(
             f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
-            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; the columns are {", ".join(columns[:20])}',
+            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_told(columns)}',
             where=deployment.name,
         )
 
@@ -176,9 +179,12 @@ def _not_given(name: str, columns: Sequence[str]) -> str:
 def no_column(name: str, columns: Sequence[str]) -> str:
     """Say that there is no such column, with the nearest one."""
     close = nearest(name, columns)
-    return f"there is no column {name!r}; " + (
-        f"did you mean {close!r}?" if close else f"the columns are {', '.join(columns)}"
-    )
+    return f"there is no column {name!r}; " + (f"did you mean {close!r}?" if close else _columns_told(columns))
+
+
+def _columns_told(columns: Sequence[str]) -> str:
+    more = f" and {len(columns) - COLUMNS_TOLD:,} more" if len(columns) > COLUMNS_TOLD else ""
+    return f"the columns are {', '.join(columns[:COLUMNS_TOLD])}{more}"
 
 
 def dry_run_text(client: Client, done: Batch) -> str:

@@ -576,3 +576,21 @@ def test_what_cannot_be_looked_up_is_told() -> None:
     later.do(lambda: "fine", lambda text: (told.append(text), came.release()))
     assert came.acquire(timeout=PATIENCE_S)
     assert told[-1] == "fine"
+
+
+def test_trouble_that_cannot_be_shown_keeps_nothing_from_being_looked_up() -> None:
+    """The page is gone, say; what is asked for next is done."""
+    came = threading.Semaphore(0)
+
+    def tell(_: str) -> None:
+        came.release()
+        raise RuntimeError("the page is gone")
+
+    def refuse() -> None:
+        raise InputError("no such thing")
+
+    later, found = Later(tell), threading.Event()
+    later.do(refuse, lambda _: None)
+    assert came.acquire(timeout=PATIENCE_S)
+    later.do(found.set, lambda _: None)
+    assert found.wait(PATIENCE_S)
