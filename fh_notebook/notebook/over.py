@@ -75,27 +75,17 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
-    from fh_notebook.batching.rows import read_rows
     from fh_notebook.batching.start import batch
 
     if not options.name:
         raise InputError("--over needs the deployment's name on the line")
-    if options.over is None or options.over not in names:
-        close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
-        meant = f"; did you mean {close!r}?" if close else ""
-        raise InputError(f"--over {options.over}: there is no variable of this name{meant}", where=options.name)
+    rows = _rows_of(options, names)
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
     if looks_like_snippet(body):
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
-    rows = read_rows(names[options.over])
-    columns = rows.columns
-    for option, column in (("--score", options.score), ("--race", options.race)):
-        if column and column not in columns:
-            raise InputError(f"{option}: {no_column(column, columns)}", where=options.name)
-    inputs = _inputs_of(body, deployment, rows, names)
     asked: dict[str, Any] = {
+        "inputs": _inputs_of(body, deployment, rows, names) or None,
         "variants": list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
-        "inputs": inputs or None,
         "repeats": options.repeats,
         "metadata": options.metadata or None,
         "max_calls": options.max_calls,
@@ -118,6 +108,21 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         return None
     _show(done, options)
     return done
+
+
+def _rows_of(options: LineOptions, names: Mapping[str, Any]) -> Rows:
+    """The rows that the line names, which have the columns that it names."""
+    from fh_notebook.batching.rows import read_rows
+
+    if options.over is None or options.over not in names:
+        close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
+        meant = f"; did you mean {close!r}?" if close else ""
+        raise InputError(f"--over {options.over}: there is no variable of this name{meant}", where=options.name or "")
+    rows = read_rows(names[options.over])
+    for option, column in (("--score", options.score), ("--race", options.race)):
+        if column and column not in rows.columns:
+            raise InputError(f"{option}: {no_column(column, rows.columns)}", where=options.name or "")
+    return rows
 
 
 def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import html
 import subprocess
 import sys
+from typing import Any
 
 import pandas as pd
 import pytest
