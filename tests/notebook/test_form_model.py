@@ -250,6 +250,14 @@ def test_more_rows_than_a_value_takes_are_told_and_none_is_dropped_in_silence() 
     assert field.paste("sku\n" + "A-1\n" * 10_000) == 10_000
 
 
+def test_a_choice_that_is_one_of_its_own_kinds_is_looked_at_once() -> None:
+    """No check can judge it, and the form shows it all the same."""
+    kinds = {"N": {"oneOf": [{"type": "integer"}, {"$ref": "#/$defs/N"}]}}
+    model = FormModel({"properties": {"x": {"$ref": "#/$defs/N"}}, "$defs": kinds}, {"x": 3})
+    assert model.value == {"x": 3}
+    assert model.fields["x"].is_set
+
+
 def test_two_threads_that_ask_first_for_the_fields_of_a_group_get_the_same() -> None:
     """What one of them sets would else be in a field that nobody sends."""
     model = FormModel(whole({"type": "object", "properties": {"a": {"type": "string"}}}, required=False))
