@@ -108,6 +108,6 @@ def _last_state(core: FormCore) -> LastState | None:
     for index, run in submission.came.items():
         submit.answer(index, as_shown(run, core.secrets))
     if submission.stopped:
-        submit.stop()
+        submit.stop(was_sent=submission.was_sent)
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))
     return LastState(submit.calls, core.deployment.name, line)

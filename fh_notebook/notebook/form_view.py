@@ -144,7 +144,7 @@ class FormView(Listener):
     def ended(self, submission: Submission) -> None:
         """Show that no more will come."""
         if submission.stopped:
-            self._results.stopped(submission.stopped, submit=self._submit)
+            self._results.stopped(submission.stopped, was_sent=submission.was_sent, submit=self._submit)
         self._bar.running(bool(self._core.waited_for))
         self._bar.say(f"Calls go to {_place(self._core.place)}." if self._core.place else "")
         self._tools.ran()

@@ -126,11 +126,11 @@ class ResultsView:
                 self._submit.answer(index, run)
                 self._draw(only=index)
 
-    def stopped(self, said: str = "", *, submit: int | None = None) -> None:
-        """Show that nothing more is waited for, and why, in one line."""
+    def stopped(self, said: str = "", *, was_sent: bool = True, submit: int | None = None) -> None:
+        """Show that nothing more is waited for, and why, in one line; `was_sent` is whether calls may have run."""
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
-                self._submit.stop(one_line(said, 2_000))
+                self._submit.stop(one_line(said, 2_000), was_sent=was_sent)
                 self._draw()
 
     def tick(self) -> None:

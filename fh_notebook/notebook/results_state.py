@@ -45,6 +45,7 @@ class Asked:
 
 
 GOES_ON: Final = "it is not waited for here any more, and goes on at the service"
+NEVER_SENT: Final = "it was not sent"
 MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
 
 
@@ -110,11 +111,11 @@ class Submit:
         """Note what came; an answer that comes after a stop is an answer."""
         self.calls[index] = replace(self.calls[index], state="answered", run=run, said="", word="")
 
-    def stop(self, said: str = "") -> None:
-        """Note that nothing more is waited for, and why."""
+    def stop(self, said: str = "", *, was_sent: bool = True) -> None:
+        """Note that nothing more is waited for, and why; `was_sent` is whether calls may have run."""
         for index, call in enumerate(self.calls):
             if not call.over:
-                why = GOES_ON if call.state == "later" else MAY_HAVE_RUN
+                why = GOES_ON if call.state == "later" else MAY_HAVE_RUN if was_sent else NEVER_SENT
                 self.calls[index] = replace(call, state="stopped", said=why, word="")
         self.said = said
 

@@ -156,16 +156,19 @@ def test_a_cancel_at_once_ends_the_submit_too(hive: SlowHive, runner: Runner, wa
 
 def test_a_cancel_before_the_first_byte_calls_nothing(watcher: Watcher, hive: SlowHive) -> None:
     """While the client is still being looked for, somebody may think better of it."""
-    go, client = threading.Event(), hive.client()
+    looking, go, client = threading.Event(), threading.Event(), hive.client()
 
     def find() -> fh.Client:
+        looking.set()
         assert go.wait(PATIENCE_S)
         return client
 
     runner = Runner(find, watcher)
     submission = runner.submit(_requests("a", "plain"))
+    assert looking.wait(PATIENCE_S)
     runner.cancel()
     assert submission.wait() == ()
+    assert (submission.stopped, submission.was_sent) == ("cancelled before anything was sent", False)
     go.set()
     assert _kept() == []
 

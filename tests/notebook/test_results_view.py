@@ -120,6 +120,9 @@ def test_what_ended_without_an_answer_is_one_line_with_the_cure() -> None:
     assert "1 of 3 completed, 1 failed, 1 cancelled" in _text(view.widget)
     assert "cancelled: 1 of 3 answers came before" in _text(view.widget)
     assert len(view.runs) == 2
+    view.begin(["a"])
+    view.stopped("cancelled before anything was sent", was_sent=False)
+    assert "it was not sent" in _text(view.widget)
 
 
 def test_an_answer_after_a_cancel_is_shown() -> None:
