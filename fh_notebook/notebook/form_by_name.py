@@ -34,4 +34,4 @@ class ByName(dict[str, Any]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise InputError("fields are not added or taken away; set their values: form.fields[NAME].value = ...")
 
-    __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]  # all refused
+    __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
