@@ -16,7 +16,7 @@ from typing import Any
 from IPython.core.error import StdinNotImplementedError
 
 from fh_notebook.errors import SettingsError
-from fh_notebook.notebook.panel import Stopped
+from fh_notebook.notebook.notices import Stopped
 from fh_notebook.values import Secret
 
 __all__ = ["ask_hidden", "ask_lines", "has_page"]

@@ -44,26 +44,23 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         It is no mapping, and not the text of a deployment with one text variable.
     """
     text = template.text
-    if (
-        problem := _assignment(text, deployment, lines=1)
-        or _dash(text, deployment)
-        or _colon(text, deployment, lines=1)
-    ):
+    problem = _assignment(text, deployment, lines=1) or _dash(text, deployment) or _colon(text, deployment, lines=1)
+    if problem:
         raise InputError(template.untoken(problem), where=deployment.name)
     trouble: InputError
     try:
-        inputs = read_mapping(as_written(template.text, deployment), where=deployment.name)
+        inputs = read_mapping(as_written(text, deployment), where=deployment.name)
     except InputError as broken:
         trouble = broken
     else:
         single = single_text(deployment)
         if single and _is_prose(inputs, deployment):
-            return {single: template.text.strip()}
+            return {single: text.strip()}
         if _is_closed(deployment) and (told := _strange(inputs, template, deployment)):
             raise InputError(told, where=deployment.name)
         return inputs
-    if (single := single_text(deployment)) and not _names_a_variable(template.text, deployment):
-        return {single: template.text.strip()}
+    if (single := single_text(deployment)) and not _names_a_variable(text, deployment):
+        return {single: text.strip()}
     told = _assignment(text, deployment) or _colon(text, deployment)
     raise InputError(told or [template.untoken(p) for p in trouble.problems], where=trouble.where)
 

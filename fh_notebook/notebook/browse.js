@@ -118,7 +118,7 @@ function render({model, el}) {
   const close = () => { look({open: null}); grid.focus(); };
 
   // --- the opened row
-  const more = left => left ? make("div", {cls: "fhb-dim", text: `… ${left.toLocaleString("en")} more characters`}) : null;
+  const more = left => left ? make("div", {cls: "fhb-dim", text: left}) : null;
   const piece = ([kind, said]) => {
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
     const name = {here: "only in this one", there: "only in the baseline"}[kind];

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook import html, loop
@@ -33,7 +34,7 @@ from fh_notebook.notebook.browse_view import LARGEST_PAGE, View, checked
 from fh_notebook.notebook.cancel import has_person, hear_clicks
 from fh_notebook.notebook.form_display import is_closed
 from fh_notebook.notebook.form_later import Later
-from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.notices import running_kernel
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -102,13 +103,13 @@ class Browser:
     @property
     def frame(self) -> pd.DataFrame:
         """The rows that the filters leave, in the order shown, as ``cmp.wide()`` has them."""
-        with self._lock:
-            table = self._finder.table
+        with self._lock:  # both of one moment: a batch that runs is read anew meanwhile
+            cmp, table = self._cmp, self._finder.table
             labels = [table.label(int(row)) for row in self._finder.order(self._view)]
-        wide = rows_of(self._cmp, labels)
+        wide = rows_of(cmp, labels)
         places = {label: place for place, label in enumerate(labels)}
-        order = sorted(range(len(wide)), key=lambda at: places[wide[self._cmp.pair_on].iloc[at]])
-        return wide.iloc[order].reset_index(drop=True)
+        found = [places[label] for label in wide[cmp.pair_on]]
+        return wide.iloc[np.argsort(found, kind="stable")].reset_index(drop=True)
 
     def show(self, *, row: Any = None, **view: Any) -> Browser:
         """Look at the table in another way, and return the browser; the page follows.
@@ -160,7 +161,7 @@ class Browser:
     def _ipython_display_(self) -> None:
         self._display.show(self._made)
         self._live.follow()
-        if has_person(getattr(running_shell(), "kernel", None)):
+        if has_person(running_kernel()):
             loop.background().submit(_warm(self._finder.table))
 
     def _repr_html_(self) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fh_notebook.notebook.form_display import _VIEW, FormDisplay, _new_handle, bundle
-from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.form_display import FormDisplay
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel
 
 __all__ = ["BrowseDisplay"]
 
@@ -20,12 +20,9 @@ class BrowseDisplay(FormDisplay):
 
     def show(self, make_widget: Callable[[], Any]) -> None:
         """Show the page under the running cell, then the widget; in a terminal, the page's text."""
-        if getattr(running_shell(), "kernel", None) is None:
+        if running_kernel() is None:
             print(self._text())  # noqa: T201 - the value of a cell, in a terminal
             return
-        handle = _new_handle()
-        self._said = str(page := self._page())
-        handle.display(bundle(page, self._text()), raw=True)
-        self._handles.append(handle)
+        self._show_page()
         view = make_widget()._repr_mimebundle_()
-        _new_handle().display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)
+        new_handle().display({WIDGET_VIEW: view[WIDGET_VIEW], "text/plain": ""}, raw=True)

@@ -115,7 +115,7 @@ def _batches_of(source: Any) -> list[Batch]:
 
 
 def _asks(score: Any) -> bool:
-    """Whether a scorer may call the service, or a user's own one: it is async, or one of its members is."""
+    """Whether scoring may call the service, or code of the user's that waits: it, or one of its parts, is async."""
     return bool(getattr(score, "is_async", False)) or any(_asks(one) for one in getattr(score, "members", ()))
 
 

@@ -188,7 +188,10 @@ def _opened(table: Table, view: View, order: Any) -> dict[str, Any] | None:
 
 
 def _card(table: Table, answer: Answer, found: Versus | None, most: int, best: bool) -> dict[str, Any]:
-    text, more = _cut(output_of(answer, most), most)
+    said = output_of(answer, most)
+    text, more = _cut(said, most)
+    is_text = not answer.ok or isinstance(answer.output, str)
+    left = f"… {more:,} more characters" if is_text else "… the rest is not shown"  # of JSON, no more is spelt out
     return {
         "status": one_line(answer.status, 40),
         "score": score_of(table, answer),
@@ -196,7 +199,7 @@ def _card(table: Table, answer: Answer, found: Versus | None, most: int, best: b
         "answers": answer.answers,
         "best": best,
         "text": text,
-        "more": more,
+        "more": left if more else "",
         "said": "" if found is None else html.printable(str(found)),
         "marks": [] if found is None else _marks(found, most),
         "changes": [] if found is None else _changes(found),
@@ -204,7 +207,7 @@ def _card(table: Table, answer: Answer, found: Versus | None, most: int, best: b
 
 
 def output_of(answer: Answer, most: int) -> str:
-    """Return what a variant said, as text: of JSON at most about `most` characters; of a failed run its error."""
+    """Return what a variant said, as text; of a failed run its error; of JSON at most a character more than `most`."""
     if not answer.ok:
         return answer.error or STATES.get(answer.status, answer.status)
     if answer.output is None or answer.output == "":

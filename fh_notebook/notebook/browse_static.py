@@ -107,7 +107,7 @@ def _own(name: str, text: str, more: int) -> html.Html:
 def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     badge = html.badge(card["status"]) if card["status"] != "completed" else None
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
-    left = html.el("div", f"… {card['more']:,} more characters", cls="fh-dim") if card["more"] else None
+    left = html.el("div", card["more"], cls="fh-dim") if card["more"] else None
     marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", style=_KEEP)
     changes = changes_table((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"])
     return html.el(

@@ -1,7 +1,7 @@
 """How a table of rows is looked at: what is searched, filtered, sorted and opened. Pure values.
 
 Rule of this file: a page may say anything, and an old page something old, so what does not fit is left as it was; a
-person in a cell is told what there is. A filter goes back to the first page, a page closes no row.
+person in a cell is told what there is. A filter goes back to the first page; to turn the page closes no row.
 """
 
 from __future__ import annotations
@@ -64,11 +64,6 @@ class View:
     def found_by(self) -> tuple[Any, ...]:
         """What decides which rows there are, and in which order."""
         return (self.search, self.only, self.won, self.low, self.low_of, self.where, self.sort, self.down)
-
-    @property
-    def filtered(self) -> bool:
-        """Whether some rows may be left out."""
-        return bool(self.search or self.only or self.won or self.low is not None or self.where)
 
 
 def sorts(variants: Sequence[str], columns: Sequence[str], *, scored: bool, seconds: bool) -> dict[str, str]:

@@ -24,7 +24,7 @@ from enum import Enum
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel
 
 __all__ = ["DELAY_S", "USE_STOP", "CancelOffer", "Offer", "Way", "has_person", "hear_clicks", "way_to_cancel"]
 
@@ -33,7 +33,6 @@ DELAY_S: Final = 1.0
 
 USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
 
-_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 _NOTHING: Final = {"text/plain": ""}
 """What is left of the display. An empty bundle would be shorter, but nbconvert warns of one."""
 
@@ -111,7 +110,7 @@ class Offer:
 
     def begin(self) -> None:
         """Make the offer, in a while, in the cell that this was called for."""
-        kernel = getattr(running_shell(), "kernel", None)
+        kernel = running_kernel()
         way = way_to_cancel(kernel, blocks=self._blocks)
         if way is not Way.NONE:
             if not (self._blocks or _has_subshells(kernel)):
@@ -143,16 +142,14 @@ class Offer:
         shown = {"text/plain": self._text, "text/html": str(line)}
         if way is Way.BUTTON:
             self._widget = self._make()
-            shown[_VIEW] = self._widget._repr_mimebundle_()[_VIEW]
+            shown[WIDGET_VIEW] = self._widget._repr_mimebundle_()[WIDGET_VIEW]
         self._display(shown)
 
     def _display(self, shown: Mapping[str, Any]) -> None:
-        from IPython.display import DisplayHandle
-
         if self._handle is not None:
             self._handle.update(shown, raw=True)
             return
-        self._handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
+        self._handle = new_handle()
         self._handle.display(shown, raw=True)
 
     def _make(self) -> Any:

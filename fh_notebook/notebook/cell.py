@@ -235,5 +235,5 @@ def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]
         return tuple(dict.fromkeys(variants))
     if len(deployment.variants) == 1:
         return deployment.variants
-    known = " or ".join(f"-v {v}" for v in deployment.variants) or "-v NAME"
+    known = " or ".join(f"-v {shlex.quote(v)}" for v in deployment.variants) or "-v NAME"
     raise InputError(f"which variant? Say {known}", where=deployment.name)

@@ -19,6 +19,7 @@ from fh_notebook.contract.spell import kind_text, nearest, path_text, short, typ
 from fh_notebook.contract.validate import problems as validated
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.asking import ask_hidden, ask_lines, has_page
+from fh_notebook.notebook.form_grow import is_placeholder
 from fh_notebook.notebook.notices import notice
 from fh_notebook.store.catalog_file import shown
 
@@ -171,7 +172,7 @@ def _tell(pasted: Snippet, known: Deployment | None, saved: Deployment, path: st
         _tell_variables(known, pasted)
     elif saved.variable_names:
         notice(f"Guessed from the snippet's values, to be corrected there: {_kinds(saved.inputs['properties'])}.")
-    if placeholders := [n for n in (saved.name, *new) if n.upper().startswith("YOUR_")]:
+    if placeholders := [n for n in (saved.name, *new) if is_placeholder(n)]:
         notice(f"{' and '.join(placeholders)} stands for a name of yours: correct it there.")
     if pasted.key is not None:
         left = f", but {where} still has it: delete it there" if where else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -17,12 +16,12 @@ from IPython.core.error import UsageError
 from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.line import CELL_HELP, HelpShown, parser
+from fh_notebook.notebook.line import CELL_HELP, HelpShown, parser, whole_from_1, words_of
 from fh_notebook.notebook.masked import Masked
-from fh_notebook.notebook.panel import Stopped
+from fh_notebook.notebook.notices import Stopped
 from fh_notebook.values import redact
 
-__all__ = ["COMMANDS", "is_snippet_cell", "refuse_key", "run_command"]
+__all__ = ["COMMANDS", "command_parser", "is_snippet_cell", "refuse_key", "run_command"]
 
 COMMANDS: Final[Mapping[str, str]] = {
     "login": "ask for the workspace key, without showing it; kept in the system's keyring, or in this kernel only",
@@ -130,7 +129,7 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
 
 
 def _run(shell: Any, line: str, cell: str | None) -> Any:
-    words = _words(line)
+    words = words_of(line, "%fetchhive")
     if not words or words[0] in ("-h", "--help"):
         return _help(argparse.Namespace(command=None))
     name, *rest = words
@@ -144,21 +143,12 @@ def _run(shell: Any, line: str, cell: str | None) -> Any:
 
 def _options(name: str, rest: list[str]) -> argparse.Namespace:
     try:
-        return _parser(name).parse_args(rest)
+        return command_parser(name).parse_args(rest)
     except UsageError:
         if name != "login":
             raise
     # What is wrong after `login` may be a key: neither argparse's words nor its error, which repeat it, go on.
     _refuse("%fetchhive login")
-
-
-def _words(line: str) -> list[str]:
-    trouble = ""
-    try:
-        return shlex.split(line)
-    except ValueError as broken:
-        trouble = str(broken)
-    raise UsageError(f"%fetchhive: the line cannot be read ({trouble}); quotes come in pairs")
 
 
 def _unknown(name: str, rest: list[str]) -> str:
@@ -210,7 +200,8 @@ class _CommandParser(argparse.ArgumentParser):
         raise HelpShown
 
 
-def _parser(name: str) -> argparse.ArgumentParser:
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of what follows a command; completion reads its options too."""
     made = _CommandParser(
         prog=f"%fetchhive {name}",
         description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
@@ -236,16 +227,10 @@ def _parser(name: str) -> argparse.ArgumentParser:
         made.set_defaults(cell=None)
     elif name == "history":
         add("name", nargs="?", metavar="NAME", help="only runs of this deployment")
-        add("-n", type=_count, default=100, metavar="N", dest="limit", help="at most N lines (100)")
+        add("-n", type=whole_from_1, default=100, metavar="N", dest="limit", help="at most N lines (100)")
     elif name == "help":
         add("command", nargs="?", metavar="COMMAND", help="one of them, or cell: the options of %%%%fetchhive")
     return made
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text[:9]) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text[:9])
 
 
 def _help(options: argparse.Namespace) -> None:
@@ -258,7 +243,7 @@ def _help(options: argparse.Namespace) -> None:
         return
     if name not in COMMANDS:
         raise UsageError(redact(_unknown(name, [])))
-    _parser(name).print_help()
+    command_parser(name).print_help()
 
 
 def _all_help() -> str:

@@ -42,7 +42,7 @@ def _commands() -> Commands:
     configured = settings.current().base_url
     own = [configured] if isinstance(configured, str) and configured != DEFAULT_BASE_URL else []
     addresses = dict.fromkeys([LOCAL, "live", *own])
-    return Commands(help=commands.COMMANDS, parser=commands._parser, addresses=tuple(addresses))
+    return Commands(help=commands.COMMANDS, parser=commands.command_parser, addresses=tuple(addresses))
 
 
 def deployments() -> Mapping[str, Deployment]:

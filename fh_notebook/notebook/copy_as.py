@@ -21,20 +21,7 @@ from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell import read_cell
 from fh_notebook.notebook.copy_holes import Holes, filled
 
-__all__ = ["as_cell", "as_curl", "as_python", "body_of", "line_of", "variables_of"]
-
-
-def variables_of(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]:
-    """Return the names of the variables that stand for secrets in what is written, in order.
-
-    Examples
-    --------
-    >>> import fh_notebook as fh
-    >>> login = fh.Deployment("login", inputs={"user": fh.text(), "pin": {"type": "string", "format": "password"}})
-    >>> variables_of(login, {"user": "ada", "pin": "1234"})
-    ['pin']
-    """
-    return Holes(deployment).names_in(inputs)
+__all__ = ["as_cell", "as_curl", "as_python", "body_of", "line_of"]
 
 
 def as_cell(
@@ -107,14 +94,11 @@ def as_python(
     lines = [*holes.asked_for(inputs), f"inputs = {python_literal(held)}"]
     send = "fh.invoke" if delivery == "direct" else "hive.submit"
     lines += ["hive = fh.Client()"] if delivery != "direct" else []
-    call = f"{send}({deployment.name!r}, variant={{}}, inputs=inputs)"
-    again = f" for _ in range({repeats})" if repeats > 1 else ""
-    if len(variants) == 1 and not again:
-        lines.append(f"run = {call.format(repr(variants[0]))}")
-    elif len(variants) == 1:
-        lines.append(f"runs = [{call.format(repr(variants[0]))}{again}]")
-    else:
-        lines.append(f"runs = [{call.format('variant')} for variant in {list(variants)!r}{again}]")
+    variant = repr(variants[0]) if len(variants) == 1 else "variant"
+    call = f"{send}({deployment.name!r}, variant={variant}, inputs=inputs)"
+    again = f" for variant in {list(variants)!r}" if len(variants) != 1 else ""
+    again += f" for _ in range({repeats})" if repeats > 1 else ""
+    lines.append(f"runs = [{call}{again}]" if again else f"run = {call}")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
@@ -28,16 +28,33 @@ class Hole:
 
 
 class Holes:
-    """Puts names into the places of secrets, by what the schema says; where it cannot be told, into more of them."""
+    """Puts names into the places of secrets, by what the schema says; where it cannot be told, into more of them.
 
-    def __init__(self, deployment: Deployment) -> None:
+    Parameters
+    ----------
+    deployment : Deployment
+        Whose variables.
+    taken : collection of str
+        Names that stand for something else in what is written, beside those that the code itself uses.
+    """
+
+    def __init__(self, deployment: Deployment, *, taken: Collection[str] = ()) -> None:
+        self._taken = _TAKEN.union(taken)
         self._schema = deployment.inputs
         self._secrets = Secrets.of(deployment.inputs)
         self._are_texts: dict[str, bool] = {}
         """The names, and of each whether a text is in its place."""
 
     def names_in(self, inputs: Mapping[str, Any]) -> list[str]:
-        """Return the names that stand for secrets, in order."""
+        """Return the names that stand for secrets, in order.
+
+        Examples
+        --------
+        >>> import fh_notebook as fh
+        >>> login = fh.Deployment("login", inputs={"user": fh.text(), "pin": fh.text(secret=True)})
+        >>> Holes(login).names_in({"user": "ada", "pin": "1234"})
+        ['pin']
+        """
         self.in_place(inputs)
         return list(self._are_texts)
 
@@ -81,7 +98,7 @@ class Holes:
     def _hole(self, path: str, value: Any) -> Hole:
         name = re.sub(r"\W+", "_", path, flags=re.ASCII).strip("_")
         name = name if name.isidentifier() else f"secret_{name}".strip("_")
-        while name in self._are_texts or name in _TAKEN:
+        while name in self._are_texts or name in self._taken:
             name += "_"
         self._are_texts[name] = isinstance(value, str)
         return Hole(name)

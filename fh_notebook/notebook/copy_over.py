@@ -14,6 +14,7 @@ from fh_notebook.contract.snippet_write import python_literal
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.copy_as import body_of, line_of
 from fh_notebook.notebook.copy_holes import Hole, Holes
+from fh_notebook.notebook.doubts import row_of
 from fh_notebook.notebook.form_over import From, RowMapping
 
 __all__ = ["as_cell_over", "as_python_over"]
@@ -40,7 +41,7 @@ def as_cell_over(
     """
     deployment = mapping.deployment
     columns = {name: Hole(f"fhcolumn{n}x") for n, name in enumerate(_by_column(mapping))}
-    held = _in_order(mapping, {**Holes(deployment).in_place(_constants(mapping)), **columns})
+    held = _in_order(mapping, {**Holes(deployment, taken={rows}).in_place(_constants(mapping)), **columns})
     body = body_of(deployment, held)
     for name, hole in columns.items():
         expression = json.dumps(_row_of(mapping.sources[name].column))[1:-1]
@@ -67,7 +68,7 @@ def as_python_over(
     }
     batch = fh.batch(tickets, 'triage', variants=['a'], inputs=inputs)
     """
-    holes = Holes(mapping.deployment)
+    holes = Holes(mapping.deployment, taken={rows})
     constants = _constants(mapping)
     held: dict[str, Any] = {name: _Const(value) for name, value in holes.in_place(constants).items()}
     held.update({name: mapping.sources[name].column for name in _by_column(mapping)})
@@ -120,4 +121,4 @@ def _in_order(mapping: RowMapping, held: Mapping[str, Any]) -> dict[str, Any]:
 def _row_of(column: str) -> str:
     if "{" in column or "}" in column:
         raise InputError(f"the column {column!r} cannot be named in a cell; copy it as Python")
-    return f"row.{column}" if column.isidentifier() and not column.startswith("_") else f"row[{column!r}]"
+    return row_of(column)

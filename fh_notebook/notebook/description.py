@@ -7,8 +7,10 @@ text, printable and cut.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from fh_notebook import html
@@ -25,6 +27,7 @@ COLUMNS: Final = ("name", "kind", "required", "default", "choices", "description
 DEPTH: Final = 3
 """Groups within groups that are spelt out; deeper ones are "an object with named values"."""
 LINES_CAP: Final = 200
+"""Lines of the table; where there are more, it says so."""
 TEXT_CAP: Final = 300
 """Characters of a description on a page; in plain text it is a third of that."""
 
@@ -48,6 +51,8 @@ class VariableLine:
 def variable_lines(schema: Mapping[str, Any]) -> list[VariableLine]:
     """Return the Start variables that a JSON Schema declares, each followed by the fields of its group.
 
+    At most one line more than are shown, by which whoever shows them knows that there are more.
+
     Examples
     --------
     >>> from fh_notebook.contract.variables import choice, integer
@@ -55,8 +60,7 @@ def variable_lines(schema: Mapping[str, Any]) -> list[VariableLine]:
     >>> [line.cells()[:5] for line in variable_lines(deployment.inputs)]
     [('tone', 'a choice', 'yes', '', "'calm' or 'brief'"), ('n', 'a whole number, at least 1', '', '3', '')]
     """
-    secrets = Secrets.of(schema)
-    return list(_lines(schema, schema, secrets, ()))[:LINES_CAP]
+    return list(islice(_lines(schema, schema, Secrets.of(schema), ()), LINES_CAP + 1))
 
 
 def _lines(
@@ -134,7 +138,7 @@ class Description:
 
     def example(self) -> str:
         """Return a cell that runs it, with something to fill in for each variable that must be given."""
-        options = " ".join(f"-v {_word(v)}" for v in self.deployment.variants) or "-v VARIANT"
+        options = " ".join(f"-v {shlex.quote(v)}" for v in self.deployment.variants) or "-v VARIANT"
         needed = self.deployment.inputs.get("required") or self.deployment.variable_names[:1]
         kinds = {line.name: line.kind for line in self.lines}
         # Empty, so that the cell is refused until it is filled in: an unchanged copy must not be a paid call.
@@ -144,7 +148,7 @@ class Description:
             if isinstance(name, str)
         )
         body = body or ("{}" if self._takes_none() else "name: value")
-        return f"%%fetchhive {_word(self.deployment.name)} {options}\n{body}"
+        return f"%%fetchhive {shlex.quote(self.deployment.name)} {options}\n{body}"
 
     def _head(self) -> list[str]:
         about = self.deployment
@@ -159,13 +163,14 @@ class Description:
             return "It takes no Start variables."
         if not self.lines:
             return "Its Start variables are not known: inputs are sent unchecked."
+        said = ["There are more; Deployment.inputs has all of them."] if len(self.lines) > LINES_CAP else []
         if self.deployment.inputs.get("additionalProperties") is not False:
-            return "There may be others: what is not declared is sent unchecked."
-        return ""
+            said.append("There may be others: what is not declared is sent unchecked.")
+        return " ".join(said)
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """The columns that say anything, and their cells."""
-        cells = [line.cells() for line in self.lines]
+        cells = [line.cells() for line in self.lines[:LINES_CAP]]
         wanted = [i for i, name in enumerate(COLUMNS) if name in ("name", "kind") or any(line[i] for line in cells)]
         return [COLUMNS[i] for i in wanted], [[line[i] for i in wanted] for line in cells]
 
@@ -209,11 +214,6 @@ def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     shown = [list(columns), *([one_line(cell, TEXT_CAP // 3) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in shown) for i in range(len(columns))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in shown)
-
-
-def _word(text: str) -> str:
-    """A name as the line's shell rules want it."""
-    return text if text and all(c.isalnum() or c in "-_./:" for c in text) else json.dumps(text, ensure_ascii=False)
 
 
 def _yaml_name(name: str) -> str:

@@ -54,10 +54,11 @@ def row_of(column: str) -> str:
 
     Examples
     --------
-    >>> row_of("ticket"), row_of("Ticket Text")
-    ('row.ticket', "row['Ticket Text']")
+    >>> row_of("ticket"), row_of("Ticket Text"), row_of("class"), row_of("__doc__")
+    ('row.ticket', "row['Ticket Text']", "row['class']", "row['__doc__']")
     """
-    return f"row.{column}" if column.isidentifier() and not keyword.iskeyword(column) else f"row[{column!r}]"
+    is_plain = column.isidentifier() and not keyword.iskeyword(column) and not column.startswith("_")
+    return f"row.{column}" if is_plain else f"row[{column!r}]"
 
 
 def doubts_in(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[Doubt]:

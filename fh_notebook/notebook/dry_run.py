@@ -1,4 +1,4 @@
-"""A request as a dry run shows it: exact, but for the key, secret inputs, and the middle of what is long. Pure."""
+"""A request in full, for who wants to see it first: exact, but for the key, secret inputs, and what is long. Pure."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ def shortened(value: Any) -> Any:
     return value
 
 
-def request_text(base_url: str, key: object, request: InvokeRequest, secrets: Secrets | None = None) -> str:
-    """Return one request as text.
+def request_text(
+    base_url: str, key: object, request: InvokeRequest, secrets: Secrets | None = None, *, whole: bool = False
+) -> str:
+    """Return one request as text, as it would be sent.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def request_text(base_url: str, key: object, request: InvokeRequest, secrets: Se
         What would be sent.
     secrets : Secrets, optional
         Which inputs are shown as ``***``.
+    whole : bool
+        Whether long texts and lists are shown to their end.
 
     Examples
     --------
@@ -69,5 +73,5 @@ def request_text(base_url: str, key: object, request: InvokeRequest, secrets: Se
     """
     body = request.body()
     body["inputs"] = dict(masked(request.inputs, secrets or Secrets()))
-    spelt = json.dumps(shortened(body), ensure_ascii=False, indent=2)
+    spelt = json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2)
     return f"POST {base_url}/workflow/invoke\nAuthorization: Bearer {key}\n{spelt}"

@@ -168,7 +168,9 @@ class FieldsView:
     def close(self) -> None:
         """Take all widgets out of the page."""
         if self._widget is not None:
-            _close(self._widget)
+            from fh_notebook.notebook.form_parts import close_all
+
+            close_all(self._widget)
             self.look.close()
 
 
@@ -182,9 +184,3 @@ def _import_the_judge() -> None:
 
 def _import() -> None:
     import jsonschema  # noqa: F401 - only imported
-
-
-def _close(widget: Any) -> None:
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()

@@ -10,13 +10,13 @@ Rules of this file:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import html
 from fh_notebook.contract.spell import path_text
-from fh_notebook.notebook.fields_switch import made_switch, put, show_switch
+from fh_notebook.notebook.fields_put import Showing, put
+from fh_notebook.notebook.fields_switch import made_switch, show_switch
 from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_state import FieldState
@@ -56,8 +56,7 @@ class Field:
         """What went wrong with the last thing that was done here and left the value as it was."""
         self._said = ""
         """The problems as they are shown."""
-        self._showing = 0
-        """The thread that puts values into the widgets just now."""
+        self._showing = Showing()
 
     def __repr__(self) -> str:
         return f"<Field {repr(self.state)[1:]}"
@@ -106,13 +105,9 @@ class Field:
 
     def refresh(self) -> None:
         """Show the state again."""
-        if self._widget is None:
-            return
-        before, self._showing = self._showing, threading.get_ident()
-        try:
-            self._refresh()
-        finally:
-            self._showing = before
+        if self._widget is not None:
+            with self._showing:
+                self._refresh()
 
     def _refresh(self) -> None:
         as_json = not self.state.can_show
@@ -130,12 +125,9 @@ class Field:
     def refresh_problems(self) -> None:
         """Show its problems again: another field may have made or mended them."""
         if self._widget is not None:
-            before, self._showing = self._showing, threading.get_ident()
-            try:
+            with self._showing:
                 self._show_problem()
                 self._arrange(self._json if not self.state.can_show and self._json is not None else self._control)
-            finally:
-                self._showing = before
 
     def _arrange(self, control: Any) -> None:
         below = (self._help, self._problem_line(), self._empty_button())
@@ -171,7 +163,7 @@ class Field:
         """Call `handler` with what a person has put into `widget`."""
 
         def heard(change: Any) -> None:
-            if self._showing != threading.get_ident():
+            if not self._showing:
                 self._notice = ""
                 handler(change["new"])
                 self.view.changed(self)

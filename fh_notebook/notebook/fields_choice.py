@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.spell import short
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_options import Option, option_label, same
 from fh_notebook.values import UNSET

@@ -10,7 +10,7 @@ from typing import Any
 
 from fh_notebook import html
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_files import MAX_BYTES, FileTrouble, encoding_of, file_text, size_text, what_is_sent
 
 __all__ = ["FileField"]

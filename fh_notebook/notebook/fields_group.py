@@ -12,7 +12,7 @@ from typing import Any
 from fh_notebook import html
 from fh_notebook.contract.spell import listed
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_group import GroupState
 from fh_notebook.notebook.form_one_of import OneOfState
 

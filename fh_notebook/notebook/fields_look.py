@@ -255,7 +255,6 @@ CSS: Final = html.Html(
     "{border-color:var(--jp-error-color1,currentColor)!important}"
     ".fh-form .fh-title{font-weight:600;color:var(--jp-ui-font-color1,inherit);line-height:1.5;overflow-wrap:anywhere}"
     ".fh-form .fh-note{font-size:12px;color:var(--jp-ui-font-color2,inherit);line-height:1.4;overflow-wrap:anywhere}"
-    ".fh-form .fh-scroll{overflow-x:auto}"
     ".fh-form .fh-head-cell{font-size:12px;font-weight:600;color:var(--jp-ui-font-color2,inherit);"
     "overflow-wrap:anywhere}"
     ".fh-form .widget-checkbox{width:auto}.fh-form .widget-html-content{line-height:1.4}"

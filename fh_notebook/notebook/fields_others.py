@@ -6,15 +6,15 @@ Rule of this file: as a field, it shows what the model holds and hears on commit
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.notebook.fields_look import Look
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import Showing, put
 from fh_notebook.notebook.form_model import FormModel
 
 __all__ = ["Others"]
 
-ROWS = 5
+ROWS: Final = 5
 
 
 class Others:
@@ -34,7 +34,7 @@ class Others:
         from ipywidgets import Box, Textarea
 
         self._model, self._changed = model, changed
-        self._follows = False
+        self._showing = Showing()
         self._box = Textarea(
             description="Other inputs, as JSON" if model.fields else "Inputs, as JSON",
             placeholder='{"name": "value"}',
@@ -50,13 +50,10 @@ class Others:
 
     def refresh(self) -> None:
         """Show what the model holds."""
-        self._follows = True
-        try:
+        with self._showing:
             put(self._box, value=self._model.others_text)
-        finally:
-            self._follows = False
 
     def _typed(self, change: Any) -> None:
-        if not self._follows:
+        if not self._showing:
             self._model.set_others_text(change["new"])
             self._changed()

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_state import FieldState
 
 if TYPE_CHECKING:
     from fh_notebook.notebook.fields_base import Field
 
-__all__ = ["made_switch", "put", "show_switch"]
+__all__ = ["made_switch", "show_switch"]
 
 NULL_SWITCH: Final = {"unset": "not set", "null": "null", "value": "a value"}
 """The choices of a switch that knows null, and how they are called."""
-
-
-def put(widget: Any, **traits: Any) -> None:
-    """Set the traits that have another value: each one that is set is a message to the page."""
-    for name, value in traits.items():
-        if getattr(widget, name) != value:
-            setattr(widget, name, value)
 
 
 def made_switch(field: Field) -> Any:

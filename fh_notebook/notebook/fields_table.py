@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_hints import formula_free
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_options import Option, same
-from fh_notebook.notebook.form_rows import Column, RowsState
+from fh_notebook.notebook.form_rows import Column, RowsState, TooManyRows
 from fh_notebook.values import UNSET
 
 __all__ = ["TableField"]
@@ -137,7 +137,12 @@ class TableField(Field):
         self._paste = Box([self._pasted, add], layout=look.row)
 
     def _paste_rows(self) -> None:
-        if not self.state.paste(self._pasted.value):
+        try:
+            added = self.state.paste(self._pasted.value)
+        except TooManyRows as told:
+            self._notice = str(told)
+            return
+        if not added:
             self._notice = "there are no rows in what was pasted"
             return
         self._paste = None

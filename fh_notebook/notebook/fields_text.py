@@ -10,7 +10,7 @@ import math
 from typing import Any, Final
 
 from fh_notebook.notebook.fields_base import Field
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_kinds import Kind
 
 __all__ = ["NumberField", "PasswordField", "TextAreaField", "TextField"]
@@ -133,8 +133,12 @@ class PasswordField(Field):
     """A secret: typed unseen, taken out of the page at once, and never shown again."""
 
     def _make(self) -> Any:
+        from ipywidgets import Password
+
+        from fh_notebook.notebook.form_parts import unheard
+
         look = self.view.look
-        control = _quiet_password()(
+        control = unheard(Password)(
             description=self.label,
             continuous_update=False,
             layout=look.control,
@@ -156,20 +160,3 @@ class PasswordField(Field):
 
     def _show(self) -> None:
         put(self._control, value="", placeholder=self._hidden())
-
-
-def _quiet_password() -> type[Any]:
-    """Return ipywidgets' Password, without the echo that would tell the value to every page that is open."""
-    global _password
-    if _password is None:
-        from ipywidgets import Password
-        from traitlets import Unicode
-
-        class QuietPassword(Password):  # type: ignore[misc]  # ipywidgets ships no types
-            value = Unicode("").tag(sync=True, echo_update=False)
-
-        _password = QuietPassword
-    return _password
-
-
-_password: type[Any] | None = None

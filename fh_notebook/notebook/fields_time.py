@@ -10,7 +10,7 @@ import re
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
-from fh_notebook.notebook.fields_switch import put
+from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.fields_text import TextField
 from fh_notebook.notebook.form_kinds import Kind
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fh_notebook.notebook.fields_put import Showing
 from fh_notebook.notebook.form_choice import MOST_REPEATS, Choice
 from fh_notebook.notebook.form_parts import LABELLED, Look, hear_all, line
 
@@ -46,8 +47,7 @@ class RunBar:
         from ipywidgets import BoundedIntText, Checkbox, Layout
 
         self._look, self._choice, self._acts = look, choice, acts
-        self._follows = False
-        """Whether widgets are put to what is chosen: what they say then is no click."""
+        self._showing = Showing()
         self._variants = look.row(dom_class="fh-variants")
         self._run = look.button("Run", "", "fh-run", acts.run, button_style="primary", icon="play")
         self._cancel = look.button("Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel)
@@ -74,15 +74,12 @@ class RunBar:
 
     def follow(self) -> None:
         """Show the choice as it is."""
-        self._follows = True
-        try:
+        with self._showing:
             self._offer()
             self._repeats.value = self._choice.repeats
             self._callback.value = self._choice.delivery != "direct"
             self.show_calls(self._choice.calls)
             self._run.tooltip = f"Send it ({self._choice})"
-        finally:
-            self._follows = False
 
     def show_calls(self, number: int | None) -> None:
         """Show on Run how many calls it makes; ``None`` while that is not known."""
@@ -100,7 +97,7 @@ class RunBar:
         hear_all(self.widget)
 
     def cancelling(self) -> None:
-        """Show that the click was heard."""
+        """Show that the click was heard: a second one would do no more."""
         self._cancel.disabled = True
 
     # --- variants
@@ -109,7 +106,6 @@ class RunBar:
         from ipywidgets import HTML
 
         offered = self._choice.offered
-        known = [getattr(box, "description", "") for box in self._variants.children[1:]]
         if not offered:
             if not self._is_typed():
                 self._variants.children = (self._typing(),)
@@ -118,6 +114,7 @@ class RunBar:
         elif len(offered) > CHECKED_MOST:
             self._choose_in_list(offered)
         else:
+            known = [getattr(box, "description", "") for box in self._variants.children[1:]]
             if known != list(offered):
                 label = HTML("Variants", layout=self._look.input)
                 self._variants.children = (label, *(self._box(name) for name in offered))
@@ -136,7 +133,7 @@ class RunBar:
         return box
 
     def _checked(self) -> None:
-        if not self._follows:
+        if not self._showing:
             self._choice.choose([box.description for box in self._variants.children[1:] if box.value])
             self._changed()
 
@@ -154,7 +151,7 @@ class RunBar:
         listed.value = self._choice.chosen
 
     def _selected(self, change: Any) -> None:
-        if not self._follows:
+        if not self._showing:
             self._choice.choose(change["new"])
             self._changed()
 
@@ -170,17 +167,17 @@ class RunBar:
         return typed
 
     def _named(self, change: Any) -> None:
-        if not self._follows:
+        if not self._showing:
             self._choice.name_them(change["new"])
             self._changed()
 
     def _repeated(self, change: Any) -> None:
-        if not self._follows:
+        if not self._showing:
             self._choice.repeats = int(change["new"])
             self._changed()
 
     def _delivered(self, change: Any) -> None:
-        if not self._follows:
+        if not self._showing:
             self._choice.delivery = "callback" if change["new"] else "direct"
             self._changed()
 

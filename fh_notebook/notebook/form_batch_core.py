@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
 from fh_notebook.batching.batch import Batch
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchCore"]
 
-GO_ON = "press Run again, or form.batch.resume()"
+GO_ON: Final = "press Run again, or form.batch.resume()"
 
 
 class BatchCore:

@@ -30,3 +30,8 @@ class ByName(dict[str, Any]):
 
     def __setitem__(self, name: str, value: object) -> NoReturn:
         raise InputError(f"a field is not replaced; set its value: form.fields[{short(name)}].value = {short(value)}")
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise InputError("fields are not added or taken away; set their values: form.fields[NAME].value = ...")
+
+    __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse

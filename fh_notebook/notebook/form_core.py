@@ -143,7 +143,8 @@ class FormCore:
         with self.lock:
             records = list(self._collected)
         names = dict.fromkeys([*self.model.fields, *(name for record in records for name in record)])
-        return frame_of_records(records, [name for name in names if not self.secrets.cover([name])])
+        secrets = self.secrets
+        return frame_of_records(records, [name for name in names if not secrets.cover([name])])
 
     @property
     def collected(self) -> int:

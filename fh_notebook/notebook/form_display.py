@@ -15,11 +15,9 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.notebook.form_listener import Listener
-from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel
 
 __all__ = ["HIDE_STATIC", "FormDisplay", "Redraw", "bundle", "is_closed"]
-
-_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 HIDE_STATIC: Final = html.Html("<style>.fh-form-static{display:none}</style>")
 """Put into the widgets, so that it is in a page just as long as they are."""
@@ -33,7 +31,7 @@ def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
     """Return what a form is for every kind of front end; the richest that it knows is taken."""
     made: dict[str, Any] = {"text/plain": text, "text/html": str(page)}
     if widget is not None:
-        made[_VIEW] = widget._repr_mimebundle_()[_VIEW]
+        made[WIDGET_VIEW] = widget._repr_mimebundle_()[WIDGET_VIEW]
     return made
 
 
@@ -58,13 +56,17 @@ class FormDisplay:
 
     def show(self, make_widget: Callable[[], Any]) -> None:
         """Show the form under the running cell; in a terminal, its text."""
-        if getattr(running_shell(), "kernel", None) is None:
+        if running_kernel() is None:
             print(self._text())  # noqa: T201 - the value of a cell, in a terminal
             return
         view = make_widget()._repr_mimebundle_()
         # Without the HTML: where the widgets are not known, the display below has it.
-        _new_handle().display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)
-        handle = _new_handle()
+        new_handle().display({WIDGET_VIEW: view[WIDGET_VIEW], "text/plain": ""}, raw=True)
+        self._show_page()
+
+    def _show_page(self) -> None:
+        """Show the last state in a place of its own, which is kept up to date."""
+        handle = new_handle()
         self._said = str(page := self._page())
         handle.display(bundle(page, self._text()), raw=True)
         self._handles.append(handle)
@@ -78,7 +80,7 @@ class FormDisplay:
             return
         self._said = str(page)
         shown = bundle(page, self._text())
-        for handle in self._handles:
+        for handle in tuple(self._handles):  # a cell may be run anew meanwhile, on another thread
             with suppress(Exception):  # a page that has gone ends nothing
                 handle.update(shown, raw=True)
 
@@ -99,9 +101,3 @@ class Redraw(Listener):
         self._display.update()
 
     changed = edited = began = waits = ended = refused = grown = _update
-
-
-def _new_handle() -> Any:
-    from IPython.display import DisplayHandle
-
-    return DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types

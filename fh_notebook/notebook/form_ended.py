@@ -5,14 +5,16 @@ Rule of this file: one line, with the cure; whether the call may have run is alw
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import CallError, FetchHiveError
 from fh_notebook.values import redact
 
-__all__ = ["run_of_error", "stopped_text"]
+__all__ = ["NOTHING_SENT", "run_of_error", "stopped_text"]
+
+NOTHING_SENT: Final = "cancelled before anything was sent"
 
 
 def run_of_error(error: Exception, request: InvokeRequest) -> Run:

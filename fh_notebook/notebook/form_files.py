@@ -82,11 +82,11 @@ def size_text(size: int) -> str:
     Examples
     --------
     >>> size_text(12), size_text(12_300), size_text(5_000_000)
-    ('12 bytes', '12.3 KB', '5.0 MB')
+    ('12 bytes', '12.3 kB', '5.0 MB')
     """
     if size < 1_000:
         return f"{size} bytes"
-    return f"{size / 1_000:.1f} KB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+    return f"{size / 1_000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
 
 
 def what_is_sent(value: Any, shape: Shape) -> str:

@@ -45,10 +45,10 @@ class GroupState(HoldingState):
     @property
     def fields(self) -> dict[str, FieldState]:
         """Its fields by name."""
-        if self._fields is None:
-            with self._model.lock:
+        with self._model.lock:  # two threads that ask first get the same ones: what is set in others would be lost
+            if self._fields is None:
                 self._fields = self._made()
-        return self._fields
+            return self._fields
 
     def _made(self) -> dict[str, FieldState]:
         within = self._place.within | self.marks

@@ -94,7 +94,7 @@ def with_variable(deployment: Deployment, name: str, kind: str, *, required: boo
     if required:
         inputs["required"] = [*deployment.inputs.get("required", ()), name]
     needed = "required" if required else "may be left out"
-    return Grown(deployment=_with_inputs(deployment, inputs), told=f"{short(name)} was added: {kind}, {needed}.")
+    return Grown(deployment=_copy(deployment, inputs=inputs), told=f"{short(name)} was added: {kind}, {needed}.")
 
 
 def with_snippet(deployment: Deployment, text: str) -> Grown:
@@ -113,9 +113,9 @@ def with_snippet(deployment: Deployment, text: str) -> Grown:
         raise InputError("nothing was pasted; copy the Code Snippet of the deployment, and paste it here")
     pasted = parse_snippet(unfolded(text))
     if is_placeholder(pasted.deployment.name):
-        guessed = _named(pasted.deployment, deployment.name)
+        guessed = _copy(pasted.deployment, name=deployment.name)
     elif is_placeholder(deployment.name):
-        guessed, deployment = pasted.deployment, _named(deployment, pasted.deployment.name)
+        guessed, deployment = pasted.deployment, _copy(deployment, name=pasted.deployment.name)
     elif pasted.deployment.name != deployment.name:
         raise InputError(
             f"this snippet calls {short(pasted.deployment.name)}, and the form {short(deployment.name)}; "
@@ -155,7 +155,7 @@ def renamed(deployment: Deployment, name: str) -> Deployment:
     """
     if not name.strip():
         raise InputError("give the deployment's name, as the service knows it")
-    return _named(deployment, name.strip())
+    return _copy(deployment, name=name.strip())
 
 
 def _told_of(before: Deployment, guessed: Deployment, source: str) -> str:
@@ -165,11 +165,10 @@ def _told_of(before: Deployment, guessed: Deployment, source: str) -> str:
     return f"Added from {source}: {listed(new, 'and')}."
 
 
-def _named(deployment: Deployment, name: str) -> Deployment:
-    return Deployment(name, variants=deployment.variants, inputs=deployment.inputs, description=deployment.description)
-
-
-def _with_inputs(deployment: Deployment, inputs: Mapping[str, Any]) -> Deployment:
+def _copy(of: Deployment, *, name: str = "", inputs: Mapping[str, Any] | None = None) -> Deployment:
     return Deployment(
-        deployment.name, variants=deployment.variants, inputs=dict(inputs), description=deployment.description
+        name or of.name,
+        variants=of.variants,
+        inputs=of.inputs if inputs is None else inputs,
+        description=of.description,
     )

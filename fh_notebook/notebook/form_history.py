@@ -7,13 +7,12 @@ three stars are never sent as a password.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby, islice
 from typing import Any, Final
 
-from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.store.answers import Inputs
 from fh_notebook.store.store import Store
@@ -42,6 +41,11 @@ class Past:
     masked: tuple[str, ...] = ()
     """The variables that were secrets: they are not in `inputs`."""
 
+    def again(self) -> dict[str, Any]:
+        """Return the inputs to fill in once more, a copy of their own; what was masked is not among them."""
+        copied: dict[str, Any] = json.loads(json.dumps(self.inputs))
+        return copied
+
     def label(self, *, zone: tzinfo | None = None) -> str:
         """Return one line: the time of day where the person is, variants, how it ended, a look at the inputs."""
         when = self.at.astimezone(zone).strftime("%d %b %H:%M")
@@ -56,10 +60,10 @@ class FormHistory:
 
     Parameters
     ----------
-    deployment : Deployment or str
-        Whose calls.
+    deployment : str
+        The name of the one whose calls they are.
     workspace : str
-        Where: ``client.aclient.connection.workspace``, or what finds it.
+        Where: ``client.workspace``.
     store : Store or None
         Where answers are kept (``session.store()``); without one there is no history.
     limit : int
@@ -72,20 +76,21 @@ class FormHistory:
     >>> run = fh.Run(status="completed", deployment="triage", variant="a", inputs={"ticket": "Late."})
     >>> _ = store.keep_run(run, "here").result()
     >>> history = FormHistory("triage", workspace="here", store=store)
-    >>> len(history.options()), history.pick(0)
-    (1, {'ticket': 'Late.'})
+    >>> [(_, past)] = history.options()
+    >>> past.again()
+    {'ticket': 'Late.'}
     """
 
     def __init__(
         self,
-        deployment: Deployment | str,
+        deployment: str,
         *,
-        workspace: str | Callable[[], str],
+        workspace: str,
         store: Store | None,
         limit: int = LIMIT,
         zone: tzinfo | None = None,
     ) -> None:
-        self._name = deployment.name if isinstance(deployment, Deployment) else deployment
+        self._name = deployment
         self._workspace = workspace
         self._store = store
         self._limit = limit
@@ -105,14 +110,12 @@ class FormHistory:
         StoreError
             The file of kept answers cannot be read.
         """
-        if self._store is None:
-            return
-        workspace = self._workspace if isinstance(self._workspace, str) else self._workspace()
-        calls = self._store.inputs_of_deployment(workspace, self._name, READ)
-        self._past = tuple(islice(_grouped(calls), self._limit))
+        if self._store is not None:
+            calls = self._store.inputs_of_deployment(self._workspace, self._name, READ)
+            self._past = tuple(islice(_grouped(calls), self._limit))
 
-    def options(self) -> list[tuple[str, int]]:
-        """Read anew, and return a label and a number for each entry: the options of a dropdown.
+    def options(self) -> list[tuple[str, Past]]:
+        """Read anew, and return each entry with its label: the options of a dropdown.
 
         Raises
         ------
@@ -120,12 +123,7 @@ class FormHistory:
             The file of kept answers cannot be read.
         """
         self.refresh()
-        return [(past.label(zone=self._zone), number) for number, past in enumerate(self._past)]
-
-    def pick(self, number: int) -> dict[str, Any]:
-        """Return the inputs of an entry, a copy of its own; what was masked is not among them."""
-        copied: dict[str, Any] = json.loads(json.dumps(self._past[number].inputs))
-        return copied
+        return [(past.label(zone=self._zone), past) for past in self._past]
 
 
 def _grouped(calls: Sequence[Inputs]) -> Iterator[Past]:

@@ -57,7 +57,13 @@ class Later:
                 if self._next is None:
                     then(found)
             except FetchHiveError as told:
-                self._tell(str(told))
+                self._told(str(told))
             except Exception as defect:
                 log.warning("a form could not look up what it shows", exc_info=True)
-                self._tell(redact(f"{type(defect).__name__}: {defect}"))
+                self._told(redact(f"{type(defect).__name__}: {defect}"))
+
+    def _told(self, trouble: str) -> None:
+        try:
+            self._tell(trouble)
+        except Exception:  # else nothing would ever be looked up again
+            log.warning("it could not be shown that %s", trouble, exc_info=True)

@@ -222,11 +222,6 @@ class FormModel:
         """Note that a value has changed."""
         self._version += 1
 
-    @property
-    def version(self) -> int:
-        """A number that is another one after every change."""
-        return self._version
-
     def walk(self) -> Iterator[FieldState]:
         """Yield every field that was made so far, those inside of others too."""
         for state in self.fields.values():

@@ -50,11 +50,12 @@ class OneOfState(HoldingState):
         return self._on and self._raw is UNSET and self.index is not None
 
     def _branch(self, index: int) -> FieldState:
-        if index not in self._branches:
-            within = self._place.within | self.marks
-            place = Place(self.name, self.path, required=True, parent=self, within=within)
-            self._branches[index] = field_state(self._model, place, self.shape.branches[index].schema)
-        return self._branches[index]
+        with self._model.lock:  # as the fields of a group
+            if index not in self._branches:
+                within = self._place.within | self.marks
+                place = Place(self.name, self.path, required=True, parent=self, within=within)
+                self._branches[index] = field_state(self._model, place, self.shape.branches[index].schema)
+            return self._branches[index]
 
     def choose(self, index: int | None) -> None:
         """Choose a branch by its place among the labels; ``None`` leaves the field out."""
@@ -109,8 +110,10 @@ class OneOfState(HoldingState):
             yield from branch.walk()
 
 
-def likeness(value: Any, schema: Any, root: Mapping[str, Any]) -> int:
+def likeness(value: Any, schema: Any, root: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> int:
     """Return how much `value` looks like what `schema` describes: 0 for another kind, more the nearer it is.
+
+    `seen` has the references on the way here: a choice that is one of its own kinds is looked at once.
 
     Examples
     --------
@@ -120,14 +123,14 @@ def likeness(value: Any, schema: Any, root: Mapping[str, Any]) -> int:
     [1, 7]
     """
     shape = shape_of(schema, root)
-    if shape.kind is Kind.NOTHING:
+    if shape.kind is Kind.NOTHING or (shape.branches and shape.refs & seen):
         return 0
     if shape.kind is Kind.CONST:
         return 8 if same(value, shape.says.get("const")) else 0
     if shape.options and shape.kind is Kind.CHOICE:
         return 8 if any(same(value, option.value) for option in shape.options) else 0
     if shape.branches:
-        return max(likeness(value, branch.schema, root) for branch in shape.branches)
+        return max(likeness(value, branch.schema, root, seen | shape.refs) for branch in shape.branches)
     if value is None:
         return 1 if shape.nullable or shape.kind is Kind.JSON else 0
     if isinstance(value, Mapping) and shape.kind is Kind.GROUP:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,7 +33,8 @@ def options_of(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Option
     """Return the values to choose from: an ``enum``, or alternatives that are constants, by their titles."""
     values = says.get("enum")
     if isinstance(values, list) and values:
-        return tuple(Option(value, option_label(value, values)) for value in _each_once(values))
+        taken = _labels_of_others(values)
+        return tuple(Option(value, option_label(value, taken)) for value in _each_once(values))
     parts = says.get("oneOf") or says.get("anyOf")
     if not isinstance(parts, list) or not parts:
         return ()
@@ -42,18 +43,29 @@ def options_of(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Option
         return ()
     values = [part.get("const") for part in found]
     titles = [part.get("title") for part in found]
+    taken = _labels_of_others(values)
     return tuple(
-        Option(value, short(title, 80)[1:-1] if isinstance(title, str) and title else option_label(value, values))
+        Option(value, short(title, 80)[1:-1] if isinstance(title, str) and title else option_label(value, taken))
         for value, title in zip(values, titles, strict=True)
     )
 
 
 def _each_once(values: Sequence[Any]) -> Iterator[Any]:
     seen: list[Any] = []
+    texts: set[str] = set()  # most are texts, and a list of cities has thousands
     for value in values:
-        if not any(same(value, other) for other in seen):
+        if isinstance(value, str):
+            if value not in texts:
+                texts.add(value)
+                yield value
+        elif not any(same(value, other) for other in seen):
             seen.append(value)
             yield value
+
+
+def _labels_of_others(values: Sequence[Any]) -> frozenset[str]:
+    """Return how those that are no texts are called."""
+    return frozenset(option_label(value) for value in values if not isinstance(value, str))
 
 
 def same(one: Any, other: Any) -> bool:
@@ -71,19 +83,21 @@ def same(one: Any, other: Any) -> bool:
     return isinstance(one, type(other)) and isinstance(other, type(one)) and bool(one == other)
 
 
-def option_label(value: Any, among: Sequence[Any] = ()) -> str:
+def option_label(value: Any, taken: Collection[str] = ()) -> str:
     """Return how a value is called in a list of choices; a text that another kind's value looks like is quoted.
+
+    `taken` has the labels of the values that are no texts.
 
     Examples
     --------
-    >>> [option_label(v, ["calm", 1, "1", None, "", True]) for v in ("calm", 1, "1", None, "", True)]
+    >>> [option_label(v, {"1", "null", "true"}) for v in ("calm", 1, "1", None, "", True)]
     ['calm', '1', "'1'", 'null', "''", 'true']
     """
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if not isinstance(value, str):
         return short(value, 80)
-    looks_so = value.strip() != value or value in {option_label(v) for v in among if not isinstance(v, str)}
+    looks_so = value.strip() != value or value in taken
     return short(value, 80) if looks_so or not value else short(value, 80)[1:-1].replace("\\'", "'")
 
 

@@ -6,16 +6,17 @@ a page saves with a notebook is what the box holds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.contract.spell import path_text
+from fh_notebook.notebook.fields_put import Showing
 from fh_notebook.notebook.form_batch_core import BatchCore
 from fh_notebook.notebook.form_over import From
 from fh_notebook.notebook.form_parts import LABELLED, Look, hear_all, unheard
-from fh_notebook.values import Secret
+from fh_notebook.notebook.form_reading import json_line
+from fh_notebook.values import MASK, Secret
 
 __all__ = ["SourceLine"]
 
@@ -31,7 +32,7 @@ class SourceLine:
 
         self._core, self._name, self._look, self._edited = core, name, look, edited
         mapping = core.mapping
-        self._follows = False
+        self._showing = Showing()
         self._constant: Any = None
         needed = "*" if mapping.is_required(name) else ""
         columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
@@ -47,19 +48,18 @@ class SourceLine:
 
     def follow(self) -> None:
         """Show what the variable takes."""
-        self._follows = True
-        try:
-            source = self._core.mapping.sources[self._name]
+        source = self._core.mapping.sources[self._name]
+        with self._showing:
             if source.kind is From.COLUMN:
-                self._from.value = ("column", source.column)
+                column = ("column", source.column)
+                # A column that a program gave and that is not there: the mapping's problem names it.
+                self._from.value = column if source.column in self._core.mapping.rows.columns else None
             else:
                 self._from.value = _CONSTANT if source.kind is From.CONSTANT else _NOTHING
             self._offer_constant(source.kind is From.CONSTANT)
             if self._constant is not None and not self._is_secret and source.kind is From.CONSTANT:
                 value = source.value
-                self._constant.value = value if isinstance(value, str) else html.printable(_json(value))
-        finally:
-            self._follows = False
+                self._constant.value = value if isinstance(value, str) else html.printable(json_line(value))
 
     @property
     def _is_secret(self) -> bool:
@@ -94,7 +94,7 @@ class SourceLine:
         return made
 
     def _chosen(self, change: Any) -> None:
-        if self._follows or change["new"] is None:
+        if self._showing or change["new"] is None:
             return
         kind, column = change["new"]
         mapping = self._core.mapping
@@ -108,7 +108,7 @@ class SourceLine:
         self._edited()
 
     def _typed(self, change: Any) -> None:
-        if self._follows:
+        if self._showing:
             return
         typed = Secret(change["new"]) if self._is_secret else change["new"]
         if isinstance(typed, Secret):
@@ -124,9 +124,6 @@ class SourceLine:
 
 def _left_out(core: BatchCore, name: str) -> str:
     schema = core.mapping.schema_of(name)
-    has_default = isinstance(schema, dict) and "default" in schema and not core.mapping.is_secret(name)
-    return f"default: {_json(schema['default'])[:60]}" if has_default else "not sent"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=repr)
+    if not isinstance(schema, dict) or "default" not in schema:
+        return "not sent"
+    return f"default: {MASK if core.mapping.is_secret(name) else json_line(schema['default'])[:60]}"

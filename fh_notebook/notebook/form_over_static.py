@@ -5,13 +5,13 @@ Rule of this file: pure of widgets; a constant of a password is only said to be 
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_over import From, Preview, RowMapping
+from fh_notebook.notebook.form_reading import json_line
 from fh_notebook.values import MASK
 
 if TYPE_CHECKING:
@@ -32,14 +32,19 @@ def said_of(mapping: RowMapping, name: str) -> str:
     >>> mapping = RowMapping(Deployment("d"), [{"a": 1}], {"b": "calm"})
     >>> said_of(mapping, "a"), said_of(mapping, "b")
     ("column 'a'", "'calm' in every row")
+    >>> pin = {"type": "string", "format": "password", "default": "1234"}
+    >>> said_of(RowMapping(Deployment("d", inputs={"type": "object", "properties": {"pin": pin}}), [{"a": 1}]), "pin")
+    'not taken from a row; the default *** is sent'
     """
     source, schema = mapping.sources[name], mapping.schema_of(name)
     if source.kind is From.COLUMN:
         return f"column {source.column!r}"
     if source.kind is From.CONSTANT:
         return f"{MASK if mapping.is_secret(name) else _cut(repr(source.value))} in every row"
-    default = schema.get("default") if isinstance(schema, dict) and not mapping.is_secret(name) else None
-    return f"not taken from a row; the default {_cut(repr(default))} is sent" if default is not None else "not sent"
+    if not isinstance(schema, dict) or "default" not in schema:
+        return "not sent"
+    default = MASK if mapping.is_secret(name) else _cut(repr(schema["default"]))
+    return f"not taken from a row; the default {default} is sent"
 
 
 def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:
@@ -60,7 +65,7 @@ def _cell(inputs: Any, name: str) -> object:
     if name not in inputs:
         return html.el("span", "not sent", cls="fh-dim")
     value = inputs[name]
-    return _cut(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr))
+    return _cut(value if isinstance(value, str) else json_line(value))
 
 
 def _cut(text: str) -> str:
@@ -75,7 +80,6 @@ def over_page(core: BatchCore) -> html.Html:
         html.el("tr", html.el("th", path_text([name]), scope="row"), html.el("td", said_of(mapping, name)))
         for name in mapping.sources
     ]
-    ran = core.batch is not None
     return html.el(
         "div",
         html.STYLE,
@@ -83,7 +87,7 @@ def over_page(core: BatchCore) -> html.Html:
         html.el("table", html.el("tbody", *rows), cls="fh-table"),
         preview_page(mapping, preview),
         *(html.el("div", problem, cls="fh-error") for problem in preview.problems),
-        html.el("div", html.el("strong", core.batch.summary()), cls="fh-head") if ran and core.batch else None,
+        html.el("div", html.el("strong", core.batch.summary()), cls="fh-head") if core.batch is not None else None,
         cls="fh fh-form-static",
     )
 

@@ -19,7 +19,7 @@ from fh_notebook.log import log
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.values import redact
 
-__all__ = ["LABELLED", "Look", "hear_all", "line", "problems_list", "unheard"]
+__all__ = ["LABELLED", "Look", "close_all", "hear_all", "line", "problems_list", "unheard"]
 
 LABELLED: Final = {"description_width": "initial"}
 """A style under which a label has the room that it needs: a cut label names nothing."""
@@ -100,6 +100,13 @@ def unheard(kind: type[Any]) -> type[Any]:
         value = Unicode("").tag(sync=True, echo_update=False)
 
     return Unheard
+
+
+def close_all(widget: Any) -> None:
+    """Take a widget and all in it off the page; the layouts and styles that it shares with others stay."""
+    for child in getattr(widget, "children", ()):
+        close_all(child)
+    widget.close()
 
 
 def hear_all(widget: Any) -> None:

@@ -31,6 +31,8 @@ def surely_fits(value: Any, says: Any) -> bool:
     (True, False)
     >>> surely_fits(3, {"oneOf": [{"type": "integer"}]})  # not judged here
     False
+    >>> surely_fits({}, {"required": True}), surely_fits("x", {"format": ["date"]})  # no schema of this century
+    (False, False)
     """
     return not json_problems(value) and _fits(value, says)
 
@@ -74,8 +76,9 @@ def _pattern(value: Any, limit: Any, _: Any) -> bool:
 
 
 def _format(value: Any, limit: Any, _: Any) -> bool:
-    if limit in _FREE_FORMATS or not isinstance(value, str):
-        return limit in _FREE_FORMATS
+    is_free = isinstance(limit, str) and limit in _FREE_FORMATS
+    if is_free or not isinstance(value, str):
+        return is_free
     if limit != "date" or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
         return False
     try:
@@ -89,6 +92,10 @@ def _properties(value: Any, limit: Any, says: Mapping[str, Any]) -> bool:
     if not isinstance(value, dict) or not isinstance(limit, Mapping):
         return False
     return all(name in limit and _fits(item, limit[name]) for name, item in value.items())
+
+
+def _required(value: Any, limit: Any, _: Any) -> bool:
+    return isinstance(value, dict) and isinstance(limit, list) and all(name in value for name in limit)
 
 
 _RULES: Final[Mapping[str, Callable[[Any, Any, Any], bool]]] = {
@@ -109,6 +116,6 @@ _RULES: Final[Mapping[str, Callable[[Any, Any, Any], bool]]] = {
     "contentMediaType": lambda *_: True,
     "items": lambda value, limit, _: isinstance(value, list) and all(_fits(item, limit) for item in value),
     "properties": _properties,
-    "required": lambda value, limit, _: isinstance(value, dict) and all(name in value for name in limit),
+    "required": _required,
     "additionalProperties": lambda _value, limit, says: isinstance(limit, bool) and "properties" in says,
 }

@@ -27,6 +27,7 @@ __all__ = [
     "Read",
     "can_show",
     "is_endless",
+    "json_line",
     "json_text",
     "read_json",
     "read_text",
@@ -227,6 +228,11 @@ def _place(value: Any, shape: Shape) -> int:
 
 HALF: Final = re.compile("[\ud800-\udfff]")
 """Half a character, which has no UTF-8."""
+
+
+def json_line(value: Any) -> str:
+    """Return `value` as JSON in one line; what of it has no JSON form is spelt as Python does."""
+    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:

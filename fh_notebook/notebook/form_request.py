@@ -6,9 +6,8 @@ what is longer than a page bears is folded, with its length.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from fh_notebook import html
 from fh_notebook.client.connection import Connection
@@ -16,10 +15,10 @@ from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.dry_run import request_text
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import Look, line
-from fh_notebook.store.masking import masked
 
 __all__ = ["RequestPanel", "request_page"]
 
@@ -62,9 +61,8 @@ def request_page(
     """Return the page: of the first variant all, of the others that they differ in its name alone."""
     if not requests:
         return html.el("div", problems[0] if problems else "nothing to send", cls="fh fh-error")
-    first = requests[0]
+    said = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
     variants = list(dict.fromkeys(request.variant for request in requests))
-    head = f"POST {connection.base_url}/workflow/invoke\nAuthorization: Bearer {connection.key}\n"
     notes = [f"{len(requests):,} calls" if len(requests) > 1 else "1 call"]
     if len(variants) > 1:
         others = "the other is" if len(requests) == 2 else "the others are"
@@ -74,12 +72,6 @@ def request_page(
         "div",
         html.el("div", "; ".join(notes), cls="fh-dim"),
         refused,
-        html.folded(head + _spelt(first, secrets), whole="form.value has all inputs", cap=4 * html.TEXT_CAP),
+        html.folded(said, whole="form.value has all inputs", cap=4 * html.TEXT_CAP),
         cls="fh",
     )
-
-
-def _spelt(request: InvokeRequest, secrets: Secrets) -> str:
-    body: dict[str, Any] = request.body()
-    body["inputs"] = dict(masked(request.inputs, secrets))
-    return json.dumps(body, ensure_ascii=False, indent=2)

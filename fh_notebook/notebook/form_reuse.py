@@ -11,7 +11,7 @@ from typing import Any, Final
 from fh_notebook import html, session
 from fh_notebook.addresses import DEFAULT_BASE_URL
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.form_history import FormHistory
+from fh_notebook.notebook.form_history import FormHistory, Past
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import LABELLED, Look, line
@@ -19,8 +19,7 @@ from fh_notebook.notebook.results_copy import COPY_STYLE
 
 __all__ = ["CopyPanel", "HistoryPanel"]
 
-_NONE: Final = -1
-_CHOOSE: Final = ("choose an earlier call …", _NONE)
+_CHOOSE: Final = ("choose an earlier call …", "")
 
 
 class HistoryPanel(Panel):
@@ -30,9 +29,8 @@ class HistoryPanel(Panel):
         from ipywidgets import Dropdown
 
         super().__init__(core, look)
-        self._history: FormHistory | None = None
         self._drop = Dropdown(
-            options=[("reading …", _NONE)], description="Earlier calls", style=LABELLED, layout=look.input
+            options=[("reading …", "")], description="Earlier calls", style=LABELLED, layout=look.input
         )
         self._drop.add_class("fh-history")
         self._drop.observe(self._picked, "value")
@@ -47,20 +45,21 @@ class HistoryPanel(Panel):
         """Read anew what was called before."""
         self._later.do(self._read, self._show)
 
-    def _read(self) -> list[tuple[str, int]]:
+    def _read(self) -> list[tuple[str, Past]]:
         client = self._core.find_client()
-        self._history = FormHistory(self._core.deployment, workspace=lambda: client.workspace, store=session.store())
-        return self._history.options()
+        name = self._core.deployment.name
+        return FormHistory(name, workspace=client.workspace, store=session.store()).options()
 
-    def _show(self, options: list[tuple[str, int]]) -> None:
-        self._drop.options = [_CHOOSE, *options] if options else [("no call of this deployment is kept", _NONE)]
-        self._drop.value = _NONE
+    def _show(self, options: list[tuple[str, Past]]) -> None:
+        self._drop.options = [_CHOOSE, *options] if options else [("no call of this deployment is kept", "")]
 
     def _picked(self, change: Any) -> None:
-        number = change["new"]
-        if number in (None, _NONE) or self._history is None:
-            return
-        left = self._core.take_past(self._history.pick(number), self._history.past[number].masked)
+        past = change["new"]
+        if isinstance(past, Past):  # and not one of the lines that say something else
+            self._look.safely(lambda: self._fill(past), self._tell)()
+
+    def _fill(self, past: Past) -> None:
+        left = self._core.take_past(past.again(), past.masked)
         self._tell(f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim")
 
     def _tell(self, text: str, kind: str = "error") -> None:

@@ -18,10 +18,14 @@ from fh_notebook.notebook.form_reading import HALF, JSON_KINDS, json_text, read_
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET
 
-__all__ = ["Column", "RowsState"]
+__all__ = ["Column", "RowsState", "TooManyRows"]
 
 MAX_PASTED_ROWS: Final = 10_000
 """More rows are a batch's, not a value's."""
+
+
+class TooManyRows(ValueError):
+    """More rows than a field takes at once; its text is one line with the cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +132,24 @@ class RowsState(FieldState):
         -------
         int
             How many rows were added.
+
+        Raises
+        ------
+        TooManyRows
+            None was added: a part of them would be sent as if it were all.
         """
-        lines = [line for line in _cells(text) if any(cell.strip() for cell in line)][: MAX_PASTED_ROWS + 1]
+        lines = [line for line in _cells(text) if any(cell.strip() for cell in line)]
         columns = self.columns
         names = _head(lines, columns)
-        added = [self._row(line, names or columns) for line in (lines[1:] if names else lines)]
-        if added:
-            self.set([*self.rows, *added])
-        return len(added)
+        rows = lines[1:] if names else lines
+        if len(rows) > MAX_PASTED_ROWS:
+            raise TooManyRows(
+                f"{len(rows):,} rows were pasted, and none was added: paste at most {MAX_PASTED_ROWS:,} at a time, or "
+                "run them as a batch, with fh.batch"
+            )
+        if rows:
+            self.set([*self.rows, *(self._row(line, names or columns) for line in rows)])
+        return len(rows)
 
     def _row(self, cells: Sequence[str], columns: Sequence[Column | None]) -> dict[str, Any]:
         pairs = zip(columns, cells, strict=False)

@@ -22,7 +22,7 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.log import log
-from fh_notebook.notebook.form_ended import run_of_error, stopped_text
+from fh_notebook.notebook.form_ended import NOTHING_SENT, run_of_error, stopped_text
 from fh_notebook.notebook.form_listener import Watcher
 
 __all__ = ["Runner", "Submission"]
@@ -53,6 +53,8 @@ class Submission:
         self.problems = tuple(problems)
         self.stopped = ""
         """What to tell of calls that a person ended; empty while none was."""
+        self.was_sent = False
+        """Whether calls may have gone out: not while it is still looked for whom to ask."""
         self.errors: list[Exception] = []
         """What was raised for calls, in the order in which it was."""
         self._came: dict[int, Run] = {}
@@ -190,6 +192,7 @@ class Runner:
             self._out.append(made)
             made._job = loop.background().submit(self._drive(made, delivery))
             self._tell(self._watcher.began, made)
+            made._job.call_at_end(lambda: self._never_began(made))
         return made
 
     def cancel(self) -> None:
@@ -214,18 +217,32 @@ class Runner:
         try:
             await self._send_all(submission, delivery)
         except asyncio.CancelledError:
-            submission.stopped = stopped_text(
-                len(submission.requests), came=len(submission.came), waits=len(submission.waits)
-            )
+            if submission.was_sent:
+                asked, came, waits = len(submission.requests), len(submission.came), len(submission.waits)
+                submission.stopped = stopped_text(asked, came=came, waits=waits)
+            else:
+                submission.stopped = NOTHING_SENT
             for pending in submission.waits.values():
                 pending.cancel_waiting()
         finally:
+            self._close(submission)
+
+    def _never_began(self, submission: Submission) -> None:
+        """Close what was cancelled at once: the loop never came to its first line, and so not to its last."""
+        if submission.running:
+            submission.stopped = NOTHING_SENT
+            self._close(submission)
+
+    def _close(self, submission: Submission) -> None:
+        """Note and tell that nothing more will come, once."""
+        with self._lock:
+            if submission not in self._out:
+                return
+            self._out.remove(submission)
             submission._ended = time.monotonic()
-            with self._lock:
-                self._out.remove(submission)
-            if submission._waits:
-                self._tell_waited()
-            self._tell(self._watcher.ended, submission)
+        if submission._waits:
+            self._tell_waited()
+        self._tell(self._watcher.ended, submission)
 
     async def _send_all(self, submission: Submission, delivery: str) -> None:
         try:
@@ -235,6 +252,7 @@ class Runner:
                 self._take_error(submission, index, missing)
             return
         self.place = client.origin
+        submission.was_sent = True
 
         async def send(index: int, request: InvokeRequest) -> None:
             try:

@@ -6,13 +6,13 @@ as if it could be.
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from fh_notebook import html
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_pending import waited_text
+from fh_notebook.notebook.form_reading import json_line
 from fh_notebook.notebook.form_repeated import as_shown
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.notebook.results_state import Submit
@@ -76,7 +76,7 @@ def _shown(state: FieldState) -> object:
     value = state.value
     if value is UNSET or state.secret:
         return html.el("span", state.noted, cls="fh-dim")
-    said = state.text if isinstance(value, str) else _json(value)
+    said = state.text if isinstance(value, str) else json_line(value)
     return html.folded(said, whole="form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4)
 
 
@@ -84,12 +84,8 @@ def _in_a_line(state: FieldState) -> str:
     value = state.value
     if value is UNSET or state.secret:
         return state.noted
-    said = " ".join((value if isinstance(value, str) else _json(value)).split())
+    said = " ".join((value if isinstance(value, str) else json_line(value)).split())
     return said if len(said) <= IN_A_LINE else f"{said[: IN_A_LINE - 1]}…"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def _told(core: FormCore) -> list[str]:
@@ -112,6 +108,6 @@ def _last_state(core: FormCore) -> LastState | None:
     for index, run in submission.came.items():
         submit.answer(index, as_shown(run, core.secrets))
     if submission.stopped:
-        submit.stop()
+        submit.stop(was_sent=submission.was_sent)
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))
     return LastState(submit.calls, core.deployment.name, line)

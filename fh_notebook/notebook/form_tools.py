@@ -28,10 +28,8 @@ class Tools:
 
     Parameters
     ----------
-    core : Reused
-        Whose: a form's, or a form's over rows.
-    look : Look
-        The form's layouts.
+    core, look
+        As of a :class:`Panel`.
     say : callable
         Shows one line beside Run.
     collect : callable, optional

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from fh_notebook.addresses import LOCAL
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
@@ -43,7 +44,7 @@ class FormView(Listener):
     """
 
     def __init__(self, core: FormCore) -> None:
-        self._core = core
+        self._core, self._fields = core, core.fields
         self._look = look = Look()
         self._refused = False
         """Whether a person is told why nothing was sent."""
@@ -52,7 +53,7 @@ class FormView(Listener):
         self._head = look.text(head_of(core.deployment))
         acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell("edited"))
         self._bar = RunBar(look, core.choice, acts)
-        self._results = ResultsView(deployment=core.deployment)
+        self._results = ResultsView()
         self._pending = look.text(dom_class="fh-pending")
         self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
         self.widget = look.column(
@@ -143,7 +144,7 @@ class FormView(Listener):
     def ended(self, submission: Submission) -> None:
         """Show that no more will come."""
         if submission.stopped:
-            self._results.stopped(submission.stopped, submit=self._submit)
+            self._results.stopped(submission.stopped, was_sent=submission.was_sent, submit=self._submit)
         self._bar.running(bool(self._core.waited_for))
         self._bar.say(f"Calls go to {_place(self._core.place)}." if self._core.place else "")
         self._tools.ran()
@@ -158,8 +159,9 @@ class FormView(Listener):
     def grown(self) -> None:
         """Show other fields; what was typed is in them."""
         self._head.value = head_of(self._core.deployment)
-        head, gone, *rest = self.widget.children
+        head, _, *rest = self.widget.children
         self.widget.children = (head, self._core.fields.widget, *rest)
+        gone, self._fields = self._fields, self._core.fields
         gone.close()
         self._bar.follow()
         self.edited()
@@ -179,4 +181,4 @@ def _sentence(text: str) -> str:
 
 
 def _place(origin: str) -> str:
-    return "the local hive in this process" if origin == "local" else origin
+    return "the local hive in this process" if origin == LOCAL else origin

@@ -25,7 +25,7 @@ from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.values import redact
 
-__all__ = ["CELL_HELP", "SHOW", "HelpShown", "LineOptions", "parser", "read_line"]
+__all__ = ["CELL_HELP", "SHOW", "HelpShown", "LineOptions", "parser", "read_line", "whole_from_1", "words_of"]
 
 CELL_HELP: Final = "%fetchhive help cell"
 """What shows all options of a cell, whether there is a cell or not."""
@@ -47,7 +47,8 @@ expression. With one text variable, a body that is not a mapping is that text.
   %%fetchhive support-triage --all-variants --over tickets --race exact:expected_output --max-calls 50
   ticket: "{{ row.ticket }}"
 
-the result is in VAR and in _ : a Run, a DataFrame when there are several, or a Race."""
+the result is in VAR and in _ : a Run, a DataFrame when there are several, a Race, or what is waited for where answers
+come later."""
 
 
 class HelpShown(Exception):
@@ -129,7 +130,8 @@ def _scalar(text: str) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else text
 
 
-def _count(text: str) -> int:
+def whole_from_1(text: str) -> int:
+    """Return the whole number that a word of a line is; argparse tells what is none."""
     if not text.isdecimal() or int(text[:9]) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text[:9])
@@ -179,8 +181,8 @@ def parser() -> argparse.ArgumentParser:
         help="a value for the service's logs; may be said several times")  # fmt: skip
     add("--over", type=_table, metavar="FRAME",
         help="run the body once for each row of a DataFrame or list; {{ row.column }} takes a cell")  # fmt: skip
-    add("--repeats", type=_count, default=1, metavar="N", help="run each call N times")
-    add("--max-calls", type=_count, metavar="N", help="refuse, or with --over stop, at more calls than this")
+    add("--repeats", type=whole_from_1, default=1, metavar="N", help="run each call N times")
+    add("--max-calls", type=whole_from_1, metavar="N", help="refuse, or with --over stop, at more calls than this")
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
     add("--race", type=_score, metavar="exact:COLUMN",
@@ -216,6 +218,22 @@ def _meant(unknown: str, reader: argparse.ArgumentParser) -> str:
     return f"; did you mean --{close}?" if close else ""
 
 
+def words_of(line: str, magic: str) -> list[str]:
+    """Return the words of a `magic`'s line, by a shell's rules of quoting.
+
+    Raises
+    ------
+    UsageError
+        A quote is not closed, or a backslash is the last sign.
+    """
+    trouble = ""
+    try:
+        return shlex.split(line)
+    except ValueError as broken:
+        trouble = str(broken)
+    raise UsageError(f"{magic}: the line cannot be read ({trouble}); quotes come in pairs")
+
+
 def read_line(line: str) -> LineOptions:
     """Return what `line` says.
 
@@ -226,16 +244,8 @@ def read_line(line: str) -> LineOptions:
     HelpShown
         ``--help`` was printed.
     """
-    trouble = ""
-    words: list[str] = []
-    try:
-        words = shlex.split(line)
-    except ValueError as broken:
-        trouble = str(broken)
-    if trouble:
-        raise UsageError(f"%%fetchhive: the line cannot be read ({trouble}); quotes come in pairs")
     reader = parser()
-    parsed, left = reader.parse_known_args(words)
+    parsed, left = reader.parse_known_args(words_of(line, "%%fetchhive"))
     if left:
         reader.error(redact(_unknown(left, reader)))
     read = vars(parsed)

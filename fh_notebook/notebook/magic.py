@@ -57,14 +57,15 @@ class FetchHiveMagics(Magics):
         ::
 
             %%fetchhive [NAME] [-v VARIANT]... [--all-variants] [--out VAR] [--metadata NAME=VALUE]... [--over FRAME]
-                        [--repeats N] [--max-calls N] [--score exact:COLUMN] [--show text|markdown|json|table]
-                        [--dry-run]
+                        [--repeats N] [--max-calls N] [--score exact:COLUMN | --race exact:COLUMN]
+                        [--show text|markdown|json|table] [--delivery direct|callback|poll|auto] [--dry-run]
 
         The body is a YAML or JSON mapping of inputs, or a pasted Code Snippet (its host and key are not used: calls go
         where the client is configured). ``{{ expression }}`` takes the value of a notebook expression with its type.
         With one text variable, a body that is not a mapping is that text. ``--over`` runs the body once for each row.
-        The result is in VAR and in ``_``: a ``Run``, or a DataFrame when there are several. What each option does:
-        ``%fetchhive help cell``. ``%fetchhive`` (with one %) has commands around it: login, deployments, history, ...
+        The result is in VAR and in ``_``: a ``Run``, a DataFrame when there are several, a ``Race``, or what is waited
+        for where answers come later. What each option does: ``%fetchhive help cell``. ``%fetchhive`` (with one %) has
+        commands around it: login, deployments, history, ...
 
         Examples
         --------

@@ -1,13 +1,19 @@
-"""One line to the person: in a notebook as a quiet display, elsewhere on standard error."""
+"""One line to the person: in a notebook as a quiet display, elsewhere on standard error; and where that is.
+
+Rule of this file: to ask where this runs imports nothing: a program without IPython is none the slower for it.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook import html
 
-__all__ = ["notice", "running_shell"]
+__all__ = ["WIDGET_VIEW", "Stopped", "new_handle", "notice", "running_kernel", "running_shell"]
+
+WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+"""The media type by which a page knows a widget."""
 
 
 class _Notice:
@@ -34,6 +40,13 @@ def notice(text: str) -> None:
     display(_Notice(text))  # type: ignore[no-untyped-call]  # IPython's display has no types
 
 
+class Stopped(KeyboardInterrupt):
+    """An interrupt that a notebook shows as one line; the cell still counts as interrupted, so Run All stops."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Stopped: {self}"]
+
+
 def running_shell() -> Any:
     """Return the running IPython shell; a program that never imported IPython has none, and does not import it now."""
     if "IPython" not in sys.modules:
@@ -41,3 +54,15 @@ def running_shell() -> Any:
     from IPython.core.getipython import get_ipython
 
     return get_ipython()
+
+
+def running_kernel() -> Any:
+    """Return the kernel that this runs in; ``None`` in a terminal, and in a program."""
+    return getattr(running_shell(), "kernel", None)
+
+
+def new_handle() -> Any:
+    """Return the handle of a new display, which can be updated later."""
+    from IPython.display import DisplayHandle
+
+    return DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from fh_notebook.batching.rows import Rows
 
 __all__ = ["Row", "dry_run_text", "run_over"]
+
+COLUMNS_TOLD: Final = 20
+"""Columns that a message names: more are not read by anybody."""
 
 
 class Row:
@@ -72,27 +75,17 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
-    from fh_notebook.batching.rows import read_rows
     from fh_notebook.batching.start import batch
 
     if not options.name:
         raise InputError("--over needs the deployment's name on the line")
-    if options.over is None or options.over not in names:
-        close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
-        meant = f"; did you mean {close!r}?" if close else ""
-        raise InputError(f"--over {options.over}: there is no variable of this name{meant}", where=options.name)
+    rows = _rows_of(options, names)
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
     if looks_like_snippet(body):
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
-    rows = read_rows(names[options.over])
-    columns = rows.columns
-    for option, column in (("--score", options.score), ("--race", options.race)):
-        if column and column not in columns:
-            raise InputError(f"{option}: {no_column(column, columns)}", where=options.name)
-    inputs = _inputs_of(body, deployment, rows, names)
     asked: dict[str, Any] = {
+        "inputs": _inputs_of(body, deployment, rows, names) or None,
         "variants": list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
-        "inputs": inputs or None,
         "repeats": options.repeats,
         "metadata": options.metadata or None,
         "max_calls": options.max_calls,
@@ -115,6 +108,21 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         return None
     _show(done, options)
     return done
+
+
+def _rows_of(options: LineOptions, names: Mapping[str, Any]) -> Rows:
+    """The rows that the line names, which have the columns that it names."""
+    from fh_notebook.batching.rows import read_rows
+
+    if options.over is None or options.over not in names:
+        close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
+        meant = f"; did you mean {close!r}?" if close else ""
+        raise InputError(f"--over {options.over}: there is no variable of this name{meant}", where=options.name or "")
+    rows = read_rows(names[options.over])
+    for option, column in (("--score", options.score), ("--race", options.race)):
+        if column and column not in rows.columns:
+            raise InputError(f"{option}: {no_column(column, rows.columns)}", where=options.name or "")
+    return rows
 
 
 def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +165,7 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
     if names and columns and not set(names) & set(columns):
         raise InputError(
             f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
-            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; the columns are {", ".join(columns[:20])}',
+            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_told(columns)}',
             where=deployment.name,
         )
 
@@ -176,9 +184,12 @@ def _not_given(name: str, columns: Sequence[str]) -> str:
 def no_column(name: str, columns: Sequence[str]) -> str:
     """Say that there is no such column, with the nearest one."""
     close = nearest(name, columns)
-    return f"there is no column {name!r}; " + (
-        f"did you mean {close!r}?" if close else f"the columns are {', '.join(columns)}"
-    )
+    return f"there is no column {name!r}; " + (f"did you mean {close!r}?" if close else _columns_told(columns))
+
+
+def _columns_told(columns: Sequence[str]) -> str:
+    more = f" and {len(columns) - COLUMNS_TOLD:,} more" if len(columns) > COLUMNS_TOLD else ""
+    return f"the columns are {', '.join(columns[:COLUMNS_TOLD])}{more}"
 
 
 def dry_run_text(client: Client, done: Batch) -> str:

@@ -16,7 +16,7 @@ from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.notebook.markdown_view import markdown
 from fh_notebook.notebook.table_view import table_of
 
-__all__ = ["Shown", "SideBySide", "Stopped"]
+__all__ = ["Shown", "SideBySide"]
 
 RUNS_OPEN: Final = 12
 RUNS_SHOWN: Final = 100
@@ -141,10 +141,3 @@ def _json_of(run: Run) -> Any:
         return run.json()
     except ValueError:
         return None
-
-
-class Stopped(KeyboardInterrupt):
-    """An interrupt that a notebook shows as one line; the cell still counts as interrupted, so Run All stops."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"Stopped: {self}"]

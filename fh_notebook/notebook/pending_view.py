@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from fh_notebook.notebook.notices import new_handle
+
 __all__ = ["show"]
 
 
@@ -31,20 +33,20 @@ class _Card:
     """What is shown of it at one moment."""
 
     def __init__(self, shown: Changing) -> None:
-        self._html, self._text = shown._repr_html_(), repr(shown)
+        self.said = shown._repr_html_(), repr(shown)
 
     def __repr__(self) -> str:
-        return self._text
+        return self.said[1]
 
     def _repr_html_(self) -> str:
-        return self._html
+        return self.said[0]
 
 
 def show(shown: Changing) -> None:
     """Display `shown`, and follow it until nothing more will come."""
-    from IPython.display import DisplayHandle
-
-    handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
-    handle.display(_Card(shown))
+    handle = new_handle()
+    handle.display(card := _Card(shown))
     if shown.waiting:
         shown.on_change(lambda changed: handle.update(_Card(changed)))
+    if (now := _Card(shown)).said != card.said:  # it changed while it was put on the page, and nobody listened yet
+        handle.update(now)

@@ -16,7 +16,7 @@ from fh_notebook.batching.progress_line import State
 from fh_notebook.batching.snapshot import Snapshot
 from fh_notebook.notebook.batch_controls import BatchControls
 from fh_notebook.notebook.cancel import CancelOffer, Offer, has_person
-from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.notices import new_handle, running_kernel
 from fh_notebook.notebook.progress_view import ProgressView
 
 __all__ = ["CellOutput", "LiveProgress", "PlainProgress", "live_progress"]
@@ -24,7 +24,7 @@ __all__ = ["CellOutput", "LiveProgress", "PlainProgress", "live_progress"]
 
 def live_progress() -> Progress | None:
     """Return a display for the kernel that this runs in; ``None`` where there is none: a terminal has its own line."""
-    kernel = getattr(running_shell(), "kernel", None)
+    kernel = running_kernel()
     if kernel is None:
         return None
     return PlainProgress() if has_person(kernel) is False else LiveProgress()
@@ -42,11 +42,9 @@ class LiveProgress:
 
     def begin(self, batch: Snapshot) -> None:
         """Show the plan and an empty bar, and in a while a way to cancel."""
-        from IPython.display import DisplayHandle
-
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
-        self._handle = DisplayHandle()  # type: ignore[no-untyped-call]  # IPython's display has no types
+        self._handle = new_handle()
         self._handle.display(self._view(self._pacer.state()))
         self._offer = CancelOffer(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
         self._offer.begin()

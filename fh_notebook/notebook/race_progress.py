@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fh_notebook.batching.progress_line import State
 from fh_notebook.notebook.cancel import has_person
-from fh_notebook.notebook.notices import running_shell
+from fh_notebook.notebook.notices import running_kernel
 from fh_notebook.notebook.progress import CellOutput, LiveProgress
 from fh_notebook.racing import view
 from fh_notebook.racing.progress_text import RaceDisplay, RaceText
@@ -22,7 +22,7 @@ __all__ = ["LiveRace", "RaceView", "live_race"]
 
 def live_race(race: Race) -> RaceDisplay | None:
     """Return a display for the kernel that this runs in; ``None`` where there is none."""
-    kernel = getattr(running_shell(), "kernel", None)
+    kernel = running_kernel()
     if kernel is None:
         return None
     return PlainRace(race) if has_person(kernel) is False else LiveRace(race)

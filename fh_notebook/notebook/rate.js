@@ -78,16 +78,21 @@ class Outbox {
     const prefix = `${KEPT}${fingerprint}:`;
     this.slot = prefix + this.client;
     const left = [];
-    try {
-      for (const key of Object.keys(localStorage)) {
-        if (!key.startsWith(prefix) || key === this.slot) continue;
+    for (const key of this.others(prefix)) {
+      try {
         left.push(...JSON.parse(localStorage.getItem(key)));
-        localStorage.removeItem(key); // they are this page's now, and kept below
-      }
-    } catch { /* a page without storage has no memory, and works */ }
+      } catch { /* what cannot be read keeps nobody from the rest */ }
+      localStorage.removeItem(key); // they are this page's now, and kept below
+    }
     this.events = [...left.filter(event => event && typeof event === 'object'), ...this.events];
     this.keep();
     this.flush();
+  }
+
+  others(prefix) {
+    try {
+      return Object.keys(localStorage).filter(key => key.startsWith(prefix) && key !== this.slot);
+    } catch { return []; } // a page without storage has no memory, and works
   }
 
   add(event) {
@@ -255,8 +260,8 @@ function render({ model, el }) {
   const KEYS = { 0: 'tie', t: 'tie', s: 'skip', u: 'undo', r: 'result' };
 
   function press(choice) {
-    if (!state) { if (choice === 'undo') early.pop(); else early.push(choice); return; }
     if (choice === 'result') { if (isOver()) send({ kind: 'result', client }); return; }
+    if (!state) { if (choice === 'undo') early.pop(); else early.push(choice); return; }
     if (!buttons.has(choice)) return;
     if (choice === 'undo') { undo(); return; }
     if (current) rate(choice);
@@ -312,8 +317,7 @@ function render({ model, el }) {
       if (told.client === client) { outbox.acknowledged(told.message); problem = ''; }
       const elsewhere = told.client === client ? new Set(told.foreign) : new Set(told.changed);
       for (let i = queue.length - 1; i >= 0; i--) if (elsewhere.has(queue[i].n)) queue.splice(i, 1);
-      if (current && elsewhere.has(current.n)) next();
-      else if (!current) next();
+      if (!current || elsewhere.has(current.n)) next();
       draw();
     },
     problem(told) { problem = told.text; draw(); },

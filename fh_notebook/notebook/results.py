@@ -13,14 +13,12 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.comparing.diff_marks import MARKS_STYLE
-from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.results_clock import Clock
 from fh_notebook.notebook.results_column import Column
 from fh_notebook.notebook.results_copy import COPY_STYLE
 from fh_notebook.notebook.results_state import Submit, columns_of
 from fh_notebook.notebook.results_tree import TREE_STYLE
-from fh_notebook.notebook.results_twin import LastState
 
 __all__ = ["ResultsView"]
 
@@ -48,12 +46,6 @@ class ResultsView:
 
     Parameters
     ----------
-    variants : sequence of str
-        Those that the form offers first; :meth:`begin` names those of a submit.
-    repeats : int
-        Calls of each variant.
-    deployment : Deployment or str
-        What is run.
     clock : callable
         Seconds that only grow.
 
@@ -64,29 +56,16 @@ class ResultsView:
 
     Examples
     --------
-    >>> view = ResultsView(["a", "b"], deployment="triage", clock=lambda: 0.0)
-    >>> submit = view.begin(["a", "b"], 1)
+    >>> view = ResultsView()
+    >>> submit = view.begin(["a", "b"])
     >>> view.show(1, Run(status="completed", output="billing", deployment="triage", variant="b"), submit=submit)
-    >>> print(view.text())
-    Running 0.0 s: 1 of 2 answered
-    <BLANKLINE>
-    triage/a: waiting
-    <BLANKLINE>
-    triage/b: completed
-      billing
+    >>> [run.output for run in view.runs], view.over
+    (['billing'], False)
     """
 
-    def __init__(
-        self,
-        variants: Sequence[str] = (),
-        *,
-        repeats: int = 1,
-        deployment: Deployment | str = "",
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         from ipywidgets import HTML, VBox
 
-        self._deployment = deployment.name if isinstance(deployment, Deployment) else deployment
         self._lock = threading.RLock()
         self._number = 0
         self._submit: Submit | None = None
@@ -147,18 +126,11 @@ class ResultsView:
                 self._submit.answer(index, run)
                 self._draw(only=index)
 
-    def refused(self, index: int, error: BaseException | str, *, submit: int | None = None) -> None:
-        """Show that a call ended without a run: `error` is one line with the cure."""
+    def stopped(self, said: str = "", *, was_sent: bool = True, submit: int | None = None) -> None:
+        """Show that nothing more is waited for, and why, in one line; `was_sent` is whether calls may have run."""
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
-                self._submit.refuse(index, _said(error))
-                self._draw(only=index)
-
-    def stopped(self, said: BaseException | str = "", *, submit: int | None = None) -> None:
-        """Show that nothing more is waited for: a person cancelled it, or `said` ended all of it."""
-        with self._lock:
-            if self._is_now(submit) and self._submit is not None:
-                self._submit.stop(_said(said))
+                self._submit.stop(one_line(said, 2_000), was_sent=was_sent)
                 self._draw()
 
     def tick(self) -> None:
@@ -180,23 +152,6 @@ class ResultsView:
         """Whether nothing is waited for."""
         with self._lock:
             return self._submit is None or self._submit.over
-
-    def html(self) -> html.Html:
-        """Return the last state as HTML that needs no kernel: for nbconvert, GitHub and a saved notebook."""
-        return self._last().html()
-
-    def text(self) -> str:
-        """Return the last state as text: for a terminal."""
-        return str(self._last())
-
-    def _last(self) -> LastState:
-        with self._lock:
-            submit = self._submit
-            line = submit.line(self._seconds(submit)) if submit is not None else ""
-            said = submit.said if submit is not None else ""
-            return LastState(
-                submit.calls if submit is not None else (), self._deployment, " · ".join(filter(None, (line, said)))
-            )
 
     # --- drawing; with the lock
 
@@ -255,12 +210,6 @@ class ResultsView:
         value = html.el("div", line, said, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
         if value != self._line.value:
             self._line.value = value
-
-
-def _said(error: BaseException | str) -> str:
-    if isinstance(error, str):
-        return one_line(error, 2_000)
-    return one_line(str(error) or type(error).__name__, 2_000)
 
 
 def _looks() -> dict[str, dict[str, Any]]:

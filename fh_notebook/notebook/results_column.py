@@ -13,9 +13,10 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.cancel import hear_clicks
+from fh_notebook.notebook.form_parts import close_all
 from fh_notebook.notebook.results_copy import Copying
 from fh_notebook.notebook.results_cures import cure_of
-from fh_notebook.notebook.results_files import close_files, files_widget
+from fh_notebook.notebook.results_files import files_widget
 from fh_notebook.notebook.results_forms import FORMS, Look, best_form, forms_of, shown
 from fh_notebook.notebook.results_state import Asked
 
@@ -98,9 +99,7 @@ class Column:
         run = call.run
         if run is None:
             if call.said:
-                yield html.el(
-                    "div", one_line(call.said, 2_000), cls="fh-error" if call.state == "refused" else "fh-dim"
-                )
+                yield html.el("div", one_line(call.said, 2_000), cls="fh-dim")
             return
         if not run.ok or run.error:
             yield error_of(run)
@@ -113,7 +112,7 @@ class Column:
         if self._files_of is not run:  # a picture that was shown stays, whatever else changes
             self._files_of = run
             if self._files is not None:
-                close_files(self._files)
+                close_all(self._files)
             self._files = files_widget(run.assets, self._looks, whole=WHOLE_FRAME)
         return self._files
 

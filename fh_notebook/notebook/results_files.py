@@ -14,8 +14,9 @@ from fh_notebook import html
 from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.run import Asset, one_line
 from fh_notebook.notebook.cancel import hear_clicks
+from fh_notebook.notebook.form_files import size_text
 
-__all__ = ["close_files", "file_line", "files_widget", "host_of", "is_picture", "picture"]
+__all__ = ["file_line", "files_widget", "host_of", "is_picture", "picture"]
 
 FILES_SHOWN: Final = 24
 """Files of one run that have a line; the run has all."""
@@ -56,7 +57,8 @@ def is_picture(asset: Asset) -> bool:
 def file_line(asset: Asset) -> html.Html:
     """Return what is known of a file, and a link to it, which a person may follow."""
     name = one_line(asset.file_name or asset.id or "file", NAME_SHOWN)
-    facts = [one_line(asset.file_type or "", 40), _size(asset.file_size)]
+    size = asset.file_size if asset.file_size is not None else -1
+    facts = [one_line(asset.file_type or "", 40), size_text(size) if size >= 0 else ""]
     host = host_of(asset)
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
@@ -109,19 +111,3 @@ def _button(box: Any, asset: Asset, host: str, looks: dict[str, dict[str, Any]])
     button.add_class("fh-show-file")
     hear_clicks(button)
     return button
-
-
-def close_files(widget: Any) -> None:
-    """Take the widget of an older run's files off the page; what it shares with others stays."""
-    for child in getattr(widget, "children", ()):
-        close_files(child)
-    widget.close()
-
-
-def _size(size: int | None) -> str:
-    if size is None or size < 0:
-        return ""
-    for unit, of in (("MB", 1_000_000), ("kB", 1_000)):
-        if size >= of:
-            return f"{size / of:,.1f} {unit}"
-    return f"{size:,} bytes"

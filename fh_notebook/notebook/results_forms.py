@@ -116,9 +116,11 @@ def _text(run: Run, look: Look) -> html.Html:
     if first is not None and isinstance(run.output, str) and isinstance(first.output, str):
         found = compare_texts(run.output, first.output, limit=COMPARED)
         return marked(found, cap=look.cap, whole=look.whole, both=False)
-    text, is_whole = text_of(run, look.cap + 1)
-    whole = look.whole if is_whole or len(text) > look.cap else "run.text has all"
-    return _apart(html.folded(text, whole=whole, cap=look.cap))
+    text, is_whole = text_of(run, look.cap)
+    whole = look.whole if is_whole or len(text) >= look.cap else "run.text has all"
+    # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
+    end = None if is_whole else html.el("div", f"… the rest is not shown; {whole}", cls="fh-dim")
+    return html.join([_apart(html.folded(text, whole=whole, cap=look.cap)), *([end] if end else [])])
 
 
 def text_of(run: Run, limit: int) -> tuple[str, bool]:

@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
 
-__all__ = ["Asked", "State", "Submit"]
+__all__ = ["Asked", "State", "Submit", "columns_of"]
 
-State = Literal["waiting", "running", "later", "answered", "stopped", "refused"]
+State = Literal["waiting", "running", "later", "answered", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,26 +27,26 @@ class Asked:
     state: State = "waiting"
     run: Run | None = None
     said: str = ""
-    """Why no answer will come, in one line with the cure; of one that comes later, what it waits for."""
+    """Why no answer will come, in one line; of one that comes later, what it waits for."""
     word: str = ""
     """Of an answer that comes later: the service's word for how far it is."""
 
     @property
     def over(self) -> bool:
         """Whether nothing more will come."""
-        return self.state in ("answered", "stopped", "refused")
+        return self.state in ("answered", "stopped")
 
     @property
     def status(self) -> str:
         """The word that is shown: the run's own, where there is a run."""
         if self.run is not None:
             return self.run.status
-        return self.word or {"refused": "failed", "stopped": "cancelled"}.get(self.state, self.state)
+        return self.word or ("cancelled" if self.state == "stopped" else self.state)
 
 
 GOES_ON: Final = "it is not waited for here any more, and goes on at the service"
-MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
 NEVER_SENT: Final = "it was not sent"
+MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
 
 
 class Submit:
@@ -111,21 +111,13 @@ class Submit:
         """Note what came; an answer that comes after a stop is an answer."""
         self.calls[index] = replace(self.calls[index], state="answered", run=run, said="", word="")
 
-    def refuse(self, index: int, said: str) -> None:
-        """Note that a call ended without a run: a wrong key, a limit, no connection."""
-        self.calls[index] = replace(self.calls[index], state="refused", said=said)
-
-    def stop(self, said: str = "") -> list[int]:
-        """Note that nothing more is waited for; return the places of the calls that were still out."""
-        left = [index for index, call in enumerate(self.calls) if not call.over]
-        for index in left:
-            state = self.calls[index].state
-            why = MAY_HAVE_RUN if state == "running" or not said else NEVER_SENT
-            self.calls[index] = replace(
-                self.calls[index], state="stopped", said=GOES_ON if state == "later" else why, word=""
-            )
+    def stop(self, said: str = "", *, was_sent: bool = True) -> None:
+        """Note that nothing more is waited for, and why; `was_sent` is whether calls may have run."""
+        for index, call in enumerate(self.calls):
+            if not call.over:
+                why = GOES_ON if call.state == "later" else MAY_HAVE_RUN if was_sent else NEVER_SENT
+                self.calls[index] = replace(call, state="stopped", said=why, word="")
         self.said = said
-        return left
 
     def line(self, elapsed_s: float) -> str:
         """Return how far it is, in one line."""
@@ -136,14 +128,10 @@ class Submit:
             return f"{answered:,} of {asked:,} answered; {later:,} waited for"
         if not self.over:
             return f"Running {_seconds(elapsed_s)}: {answered:,} of {asked:,} answered"
-        parts = [_number("completed", sum(call.run is not None and call.run.ok for call in calls), asked)]
+        parts = [f"{sum(call.run is not None and call.run.ok for call in calls):,} of {asked:,} completed"]
         kinds = dict.fromkeys(call.status for call in calls if call.run is None or not call.run.ok)
         parts += [f"{sum(c.status == kind for c in calls):,} {kind}" for kind in kinds]
         return f"{', '.join(parts)}; {_seconds(elapsed_s)}"
-
-
-def _number(word: str, number: int, of: int) -> str:
-    return f"{number:,} of {of:,} {word}"
 
 
 def _seconds(seconds: float) -> str:

@@ -14,9 +14,10 @@ from fh_notebook import html
 __all__ = ["TREE_STYLE", "tree_of"]
 
 NODES: Final = 1_000
-A_NODE: Final = 20
 DEEP: Final = 20
-"""Nodes and levels that are shown at most; and the characters of a cap that a node takes up with its own HTML."""
+"""Nodes and levels that are shown at most."""
+A_NODE: Final = 20
+"""Characters of a cap that a node takes up with its own HTML."""
 OPEN_NODES: Final = 40
 OPEN_LEVELS: Final = 2
 """What is open to the eye: the levels above, where there are not too many nodes."""

@@ -18,6 +18,7 @@ from fh_notebook.addresses import LOCAL
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.catalog import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook import delivering, sending
@@ -26,9 +27,8 @@ from fh_notebook.notebook.commands import COMMANDS, refuse_key
 from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import HelpShown, LineOptions, read_line
 from fh_notebook.notebook.masked import Masked, holds_key, masked_if_shown
-from fh_notebook.notebook.notices import notice
+from fh_notebook.notebook.notices import Stopped, notice
 from fh_notebook.notebook.over import run_over
-from fh_notebook.notebook.panel import Stopped
 
 __all__ = ["run_magic"]
 
@@ -74,6 +74,15 @@ class _Cell:
         self._check_out(options.out)
         if options.over is not None:
             return self._run_over(options, cell, client)
+        call, requests = self._read(options, cell, client)
+        _tell(call)
+        if options.dry_run:
+            print(sending.dry_run_text(client, requests, call.deployment))  # noqa: T201 - a cell's output
+            return None
+        return self._send(options, requests, client)
+
+    def _read(self, options: LineOptions, cell: str, client: Client) -> tuple[CellCall, list[InvokeRequest]]:
+        """Return what the cell asks for, and its calls: checked, and no more than the line allows."""
         call = read_cell(
             cell,
             name=options.name,
@@ -90,10 +99,10 @@ class _Cell:
             raise InputError(
                 f"{len(requests)} calls are more than --max-calls {options.max_calls}", where=options.name or ""
             )
-        _tell(call)
-        if options.dry_run:
-            print(sending.dry_run_text(client, requests, call.deployment))  # noqa: T201 - a cell's output
-            return None
+        return call, requests
+
+    def _send(self, options: LineOptions, requests: list[InvokeRequest], client: Client) -> Any:
+        """Make the calls; bind what comes, show it, and return what is the cell's value."""
         if options.delivery in ("callback", "poll"):
             return self._submitted(options, delivering.submit_all(client, requests, options.delivery))
         sent = sending.send_all(client, requests)

@@ -18,8 +18,8 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.cancel import CancelOffer
 from fh_notebook.notebook.dry_run import request_text
-from fh_notebook.notebook.notices import notice
-from fh_notebook.notebook.panel import Shown, SideBySide, Stopped
+from fh_notebook.notebook.notices import Stopped, notice
+from fh_notebook.notebook.panel import Shown, SideBySide
 from fh_notebook.store.masking import masked
 
 __all__ = ["Sent", "dry_run_text", "send_all"]
@@ -96,7 +96,18 @@ def _result(requests: Sequence[InvokeRequest], came: Mapping[int, Run]) -> Any:
 
 
 def _stopped_text(asked: int, came: int) -> str:
+    """Return what became of the calls of a cell that was stopped.
+
+    Examples
+    --------
+    >>> _stopped_text(2, 1)
+    'the call in flight may have run at the service all the same; 1 of 2 answers came before and are kept'
+    >>> _stopped_text(2, 2)
+    'every answer had come, and is kept'
+    """
     left = asked - came
+    if not left:
+        return "every answer had come, and is kept"
     calls = "the call" if left == 1 else f"{left} calls"
     kept = f"; {came} of {asked} answers came before and are kept" if came else ""
     return f"{calls} in flight may have run at the service all the same{kept}"

@@ -53,7 +53,7 @@ def expressions(text: str) -> Iterator[tuple[int, int, str]]:
 
 _OPENING: Final = re.compile(r"\{+")
 
-MAX_LENGTH = 2_000
+MAX_LENGTH: Final = 2_000
 """Characters of one expression: longer ones belong in a variable."""
 
 _SIGNS: Final = re.compile(
@@ -126,9 +126,6 @@ class Template:
             position = end
         self.text = "".join([*parts, text[position:]])
         self._token = re.compile(rf"{stamp}\d+x")
-
-    def __bool__(self) -> bool:
-        return bool(self.sources)
 
     def doubtful(self) -> list[str]:
         r"""Return one sentence for what was perhaps meant as an expression and is sent as text, with its line.

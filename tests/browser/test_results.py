@@ -32,7 +32,7 @@ def run(variant, output=None, **more):
                  request_id="req_0123456789abcdef0123456789abcdef")
     return fh.Run(**{**known, **more})
 
-view = ResultsView(deployment="support-triage")
+view = ResultsView()
 view.begin(["keywords", "nearest", "written", "labelled", "table", "broken", "out"])
 view.widget
 """
@@ -47,7 +47,7 @@ view.show(5, run('broken', None, status='failed', error='no credits are left; bu
                  error_code='insufficient_hosted_llm_credits'))
 """
 REPEATS = """
-again = ResultsView(deployment="support-triage")
+again = ResultsView()
 again.begin(["keywords", "nearest"], 3)
 for index, word in enumerate(["late", "late", "lost", "late", "lost"]):
     again.show(index, run(["keywords", "nearest"][index // 3], f"Your parcel is {word}, and we are sorry."))
@@ -55,7 +55,7 @@ again.stopped()
 again.widget
 """
 HOSTILE = """
-evil = ResultsView(deployment=EVIL)
+evil = ResultsView()
 evil.begin([EVIL, *(f"v{n}" for n in range(len(OUTPUTS))), INVISIBLE])
 evil.show(0, run(EVIL, None, status=EVIL, error=EVIL, error_code=EVIL, request_id=EVIL))
 for index, output in enumerate(OUTPUTS, 1):

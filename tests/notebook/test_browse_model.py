@@ -106,6 +106,17 @@ def test_a_page_has_only_its_rows_and_the_opened_one(finder: Finder) -> None:
     assert page_of(finder, View(size=2, page=99), [])["page"] == 2
 
 
+def test_what_is_left_out_of_an_opened_output_is_counted_where_it_is_known() -> None:
+    """Of a text, how many characters; JSON is not spelt out to be counted, so of it only that there is more."""
+    frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 20_500, {"n": list(range(50_000))}]})
+    finder = Finder(Table(fh.compare(frame.assign(status="completed"))))
+    page = page_of(finder, View(open=0), [])
+    assert [card["more"] for card in page["open"]["cards"]] == ["… 500 more characters", "… the rest is not shown"]
+    shown = page_html(head_of(finder.table, [], live=False), page)
+    assert "… 500 more characters" in shown
+    assert "… the rest is not shown" in shown
+
+
 def test_the_values_of_a_column_are_offered_with_their_number(finder: Finder) -> None:
     """The most frequent first."""
     values = page_of(finder, View(facet="language"), [])["values"]

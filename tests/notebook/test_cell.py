@@ -36,6 +36,7 @@ SEED = """curl 'https://api.fetchhive.com/v1/workflow/invoke' \\
 TRIAGE = fh.Deployment(
     "support-triage", variants=["keywords", "nearest"], inputs={"ticket": fh.text(), "n": fh.integer(default=1)}
 )
+BLANKS = fh.Deployment("my flow", variants=["in short", "long"])
 
 
 @pytest.mark.parametrize(
@@ -153,13 +154,14 @@ def test_the_line_names_deployment_and_variants() -> None:
         (None, (), "a: 1", "which deployment?"),
         ("support-triage", (), "ticket: x", "which variant? Say -v keywords or -v nearest"),
         ("new", (), "a: 1", "which variant? Say -v NAME"),
+        ("my flow", (), "a: 1", "which variant? Say -v 'in short' or -v long"),
         ("other", (), SEED, "the line names 'other', the snippet 'YOUR_DEPLOYMENT_NAME'"),
     ],
 )
 def test_what_is_missing_is_asked_for(name: str | None, variants: tuple[str, ...], body: str, told: str) -> None:
     """One line, with what to write."""
     with pytest.raises(InputError) as caught:
-        read_cell(body, name=name, variants=variants, find={"support-triage": TRIAGE}.get)
+        read_cell(body, name=name, variants=variants, find={"support-triage": TRIAGE, "my flow": BLANKS}.get)
     assert told in str(caught.value)
 
 

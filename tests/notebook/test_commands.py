@@ -3,10 +3,12 @@
 # ruff: noqa: F811 - fixtures of another file, used as arguments
 from __future__ import annotations
 
+import argparse
 import builtins
 import getpass
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ from fh_notebook.addresses import origin
 from fh_notebook.batching.batch import Batch
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.commands import COMMANDS
+from fh_notebook.notebook.line import parser
 from fh_notebook.notebook.magic import FetchHiveMagics
 from fh_notebook.values import Secret
 
@@ -134,6 +137,14 @@ def test_every_command_has_help_with_an_example(shell: Shell, name: str) -> None
     assert f"  %fetchhive {name}" in said.partition("examples:")[2]
     assert shell.run(f"%fetchhive {name} --help")[1] == said
     assert f"%fetchhive {name}" in (FetchHiveMagics.command.__doc__ or "")
+
+
+def test_the_docstring_of_a_cell_names_every_option() -> None:
+    """It is what `%%fetchhive?` shows, and has them in the words of the parser."""
+    usage = (FetchHiveMagics.fetchhive.__doc__ or "").partition("The body is")[0]
+    named = {*re.findall(r"--?[a-z][a-z-]*", usage), "-h"}
+    known = [action for action in parser()._actions if action.option_strings and action.help != argparse.SUPPRESS]
+    assert not [action.dest for action in known if not named & {*action.option_strings}]
 
 
 @pytest.mark.parametrize(("asked", "shown"), [("%fetchhive?", "%fetchhive login"), ("%%fetchhive?", "--dry-run")])

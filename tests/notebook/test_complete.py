@@ -58,7 +58,9 @@ NAMES = {
     "empty": [],
     "record": {"a": 1},
 }
-COMMANDS = Commands(help=commands.COMMANDS, parser=commands._parser, addresses=("local", "https://api.example.com/v1"))
+COMMANDS = Commands(
+    help=commands.COMMANDS, parser=commands.command_parser, addresses=("local", "https://api.example.com/v1")
+)
 KNOWN = Known(deployments=lambda: DEPLOYMENTS, names=NAMES, commands=COMMANDS)
 
 

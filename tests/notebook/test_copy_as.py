@@ -17,7 +17,8 @@ from fh_notebook.contract.snippet import parse_snippet
 from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell import CellCall, read_cell
-from fh_notebook.notebook.copy_as import as_cell, as_curl, as_python, variables_of
+from fh_notebook.notebook.copy_as import as_cell, as_curl, as_python
+from fh_notebook.notebook.copy_holes import Holes
 from fh_notebook.notebook.line import read_line
 
 from .test_magic import Shell, shell  # noqa: F401 - the fixture
@@ -228,7 +229,7 @@ NAMES = ["class_", "a_b", "group_pin", "many_1", "many_2", "either", "far"]
 
 def test_no_secret_is_in_any_of_them_and_each_has_a_name_in_its_place() -> None:
     """However it is declared, and whatever stands beside it stays readable."""
-    assert variables_of(LOGIN, SECRETS) == NAMES
+    assert Holes(LOGIN).names_in(SECRETS) == NAMES
     written = (
         as_cell(LOGIN, ["a"], SECRETS), as_python(LOGIN, ["a"], SECRETS), as_curl(LOGIN, ["a"], SECRETS, base_url=BASE)
     )  # fmt: skip
@@ -292,7 +293,15 @@ def test_a_secret_that_is_no_text_is_asked_for_as_json(
     assert [_exactly(inputs, sent) for _, inputs in seen] == [True]
 
 
+def test_braces_in_a_name_stay_as_they_are() -> None:
+    """Nothing is put into a name."""
+    assert "invoke('a{b}', variant='{}', inputs" in as_python(fh.Deployment("a{b}"), ["{}"], {})
+    assert "variant=variant, inputs=inputs) for variant in ['{}', 'b'] for _ in range(2)]" in as_python(
+        fh.Deployment("a{b}"), ["{}", "b"], {}, repeats=2
+    )
+
+
 def test_a_secret_that_is_not_given_needs_no_variable() -> None:
     """None is none."""
-    assert variables_of(LOGIN, {"user": "ada", "class": None}) == []
+    assert Holes(LOGIN).names_in({"user": "ada", "class": None}) == []
     assert "getpass" not in as_python(LOGIN, ["a"], {"user": "ada"})

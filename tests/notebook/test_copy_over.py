@@ -98,6 +98,22 @@ def test_the_python_code_sends_what_the_form_sends(
     assert hive.sorted() == WANTED
 
 
+def test_names_that_mean_something_else_are_written_round(hive: Reply, shell: Shell) -> None:  # noqa: F811
+    """A column that is a word of Python's is taken as an item; a secret never has the name of the rows."""
+    frame = pd.DataFrame({"class": ["It is late."], "__doc__": [3]})
+    mapping = RowMapping(REPLY, frame, {"token": PASSWORD})
+    mapping.take_column("ticket", "class")
+    mapping.take_column("words", "__doc__")
+    cell = as_cell_over(mapping, ["plain"], rows="token")
+    assert "row['class']" in cell
+    assert 'token: "{{ token_ }}"' in cell
+    assert "token_ = getpass(" in as_python_over(mapping, ["plain"], rows="token")
+    shell.shell.user_ns.update(token=frame, token_=PASSWORD)
+    result, said = shell.run(cell)
+    assert result.success, said
+    assert hive.got == [{"ticket": "It is late.", "words": 3, "length": 3, "token": PASSWORD}]
+
+
 def test_a_column_that_no_cell_can_name_is_told() -> None:
     """With the way that is left."""
     mapping = RowMapping(fh.Deployment("d"), [{"a{b": 1}])

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.notebook.delivering import Submitted
+from fh_notebook.notebook.pending_view import show
 from tests.callbacks.senders import KEY
 from tests.kernel import Kernel
 
@@ -106,6 +108,30 @@ def test_a_way_that_is_none_is_refused_with_the_nearest(shell: Shell, hive: Refu
     _, said = shell.run("%%fetchhive refund -v free --delivery calback\namount: 5")
     assert "did you mean 'callback'?" in said
     assert not hive.calls
+
+
+class Ending:
+    """A run that ends while its card is put on the page."""
+
+    waiting = True
+    status = "running"
+
+    def on_change(self, call: Any) -> None:
+        """Nothing more will change."""
+
+    def _repr_html_(self) -> str:
+        return self.status
+
+    def __repr__(self) -> str:
+        said, self.status, self.waiting = self.status, "completed", False
+        return said
+
+
+def test_a_card_whose_run_ends_while_it_is_put_on_the_page_says_so(shell: Shell) -> None:  # noqa: F811
+    """Nobody listened yet; a card that went on saying "running" would say so for ever."""
+    with capture_output() as captured:
+        show(Ending())
+    assert captured.outputs[-1].data["text/plain"] == "completed"
 
 
 def test_cards_change_when_answers_come(tmp_path: Path) -> None:

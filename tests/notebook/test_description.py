@@ -63,6 +63,17 @@ def test_what_is_not_known_is_said() -> None:
     assert "There may be others" in repr(Description(guessed))
 
 
+def test_a_table_that_is_cut_says_so() -> None:
+    """More lines are not read by anybody, but it must not look as if they were all."""
+    many = Description(fh.Deployment("d", inputs={f"v{n}": fh.text() for n in range(300)}))
+    for text in (repr(many), many._repr_html_()):
+        assert "There are more; Deployment.inputs has all of them." in text
+        assert "v199" in text.partition("There are more")[0]
+        assert "v200" not in text.partition("There are more")[0]
+    few = Description(fh.Deployment("d", inputs={f"v{n}": fh.text() for n in range(200)}))
+    assert "There are more" not in repr(few)
+
+
 def test_what_takes_nothing_says_so() -> None:
     """That is known, and its cell has an empty body."""
     nothing = Description(fh.Deployment("d", variants="v", inputs={}))
@@ -83,7 +94,7 @@ def test_hostile_text_is_escaped_and_quoted() -> None:
     assert "<script>" not in page
     assert "<img" not in page
     assert "<b>" not in page
-    assert Description(deployment).example() == '%%fetchhive "my <script>" -v "a b"\n"on":  # a choice'
+    assert Description(deployment).example() == "%%fetchhive 'my <script>' -v 'a b'\n\"on\":  # a choice"
 
 
 @pytest.mark.parametrize(

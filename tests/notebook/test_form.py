@@ -6,6 +6,7 @@ import asyncio
 import html
 import subprocess
 import sys
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -306,6 +307,10 @@ def test_what_would_be_set_to_no_effect_is_refused(rows: object) -> None:
     form = fh.form(TRIAGE, over=rows)
     with pytest.raises(InputError, match=r"set its value: form.fields\['tone'\].value = 'calm'"):
         form.fields["tone"] = "calm"  # type: ignore[index]
+    fields: Any = form.fields
+    for change in (lambda: fields.update(ticket="x"), lambda: fields.pop("ticket"), fields.clear):
+        with pytest.raises(InputError, match="set their values: form.fields"):
+            change()
     with pytest.raises(KeyError, match="there is no variable 'tikcet'; did you mean 'ticket'"):
         form.fields["tikcet"]
     assert form.fields.get("tikcet") is None

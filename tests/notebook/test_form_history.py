@@ -59,11 +59,11 @@ def test_it_is_newest_first_with_time_variant_status_and_a_look_at_the_inputs(sh
     shelf.keep({"text": "of another"}, deployment="other")
     history = shelf.history()
     assert history.options() == [
-        ("25 Nov 14:02 · b · failed · ticket: Charged twice, words: 3", 0),
-        ("25 Nov 14:01 · a · completed · The parcel is late.", 1),
+        ("25 Nov 14:02 · b · failed · ticket: Charged twice, words: 3", history.past[0]),
+        ("25 Nov 14:01 · a · completed · The parcel is late.", history.past[1]),
     ]
-    assert history.pick(1) == {"ticket": "The parcel is late."}
-    assert history.pick(0) == {"ticket": "Charged\ntwice", "words": 3}
+    assert history.past[1].again() == {"ticket": "The parcel is late."}
+    assert history.past[0].again() == {"ticket": "Charged\ntwice", "words": 3}
 
 
 def test_the_calls_of_one_submit_are_one_entry(shelf: Shelf) -> None:
@@ -86,11 +86,11 @@ def test_it_is_bounded_and_read_anew_each_time(shelf: Shelf) -> None:
         shelf.keep({"n": number})
     history = shelf.history()
     assert len(history.options()) == LIMIT
-    assert history.pick(0) == {"n": LIMIT + 9}
+    assert history.past[0].again() == {"n": LIMIT + 9}
     shelf.keep({"n": -1})
-    assert history.pick(0) == {"n": LIMIT + 9}  # as long as that is what is offered
+    assert history.past[0].again() == {"n": LIMIT + 9}  # as long as that is what is offered
     history.refresh()
-    assert history.pick(0) == {"n": -1}
+    assert history.past[0].again() == {"n": -1}
     assert len(shelf.history(limit=3).options()) == 3
 
 
@@ -99,7 +99,7 @@ def test_a_masked_secret_comes_back_as_not_set(shelf: Shelf) -> None:
     shelf.keep({"user": "ada", "token": PASSWORD}, secrets=Secrets(names=frozenset({"token"})))
     history = shelf.history()
     [(label, _)] = history.options()
-    assert history.pick(0) == {"user": "ada"}
+    assert history.past[0].again() == {"user": "ada"}
     assert history.past[0].masked == ("token",)
     assert label == "25 Nov 14:01 · a · completed · ada"
 
@@ -109,8 +109,8 @@ def test_what_is_picked_is_a_copy(shelf: Shelf) -> None:
     shelf.keep({"tags": ["a"]})
     history = shelf.history()
     history.refresh()
-    history.pick(0)["tags"].append("b")
-    assert history.pick(0) == {"tags": ["a"]}
+    history.past[0].again()["tags"].append("b")
+    assert history.past[0].again() == {"tags": ["a"]}
 
 
 def test_a_label_is_one_short_line_whatever_the_inputs_are(shelf: Shelf) -> None:
@@ -132,7 +132,7 @@ def test_a_run_that_sqlite_cannot_read_is_left_out(shelf: Shelf) -> None:
     shelf.store.put(lambda c: append(c, replace(line, run=nested))).result()
     shelf.keep({"ticket": "behind"})
     history = shelf.history()
-    assert [history.pick(number)["ticket"] for _, number in history.options()] == ["behind", "before"]
+    assert [past.again()["ticket"] for _, past in history.options()] == ["behind", "before"]
 
 
 def test_without_a_store_there_is_no_history() -> None:
@@ -166,9 +166,9 @@ def test_a_password_of_a_single_run_is_in_no_byte_of_the_store(tmp_path: Path) -
         assert run.output == "in plain text: 21 and 21 characters"
         store = session.store()
         assert store is not None
-        history = FormHistory(known, workspace=client.aclient.connection.workspace, store=store)
+        history = FormHistory(known.name, workspace=client.workspace, store=store)
         assert len(history.options()) == 1
-        assert history.pick(0) == {"text": "in plain text"}
+        assert history.past[0].again() == {"text": "in plain text"}
         assert history.past[0].masked == ("token", "group")
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("store.sqlite3*") if file.is_file())
     assert b"in plain text" in kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from fh_notebook.contract.schema import to_schema
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_model import FormModel, GroupState, Kind, OneOfState, RowsState
+from fh_notebook.notebook.form_rows import TooManyRows
 
 from .form_schemas import CASES, SHAPES, whole
 
@@ -236,6 +238,52 @@ def test_a_piece_of_a_spreadsheet_is_read_as_it_was_meant(text: str, rows: list[
     assert isinstance(field, RowsState)
     assert field.paste(text) == len(rows)
     assert field.rows == rows
+
+
+def test_more_rows_than_a_value_takes_are_told_and_none_is_dropped_in_silence() -> None:
+    """A part of them would be sent as if it were all."""
+    field = _form(CASES["array of objects"].schema).fields["v"]
+    assert isinstance(field, RowsState)
+    with pytest.raises(TooManyRows, match="10,001 rows were pasted, and none was added: paste at most 10,000"):
+        field.paste("sku\n" + "A-1\n" * 10_001)
+    assert field.value is fh.UNSET
+    assert field.paste("sku\n" + "A-1\n" * 10_000) == 10_000
+
+
+def test_a_choice_that_is_one_of_its_own_kinds_is_looked_at_once() -> None:
+    """No check can judge it, and the form shows it all the same."""
+    kinds = {"N": {"oneOf": [{"type": "integer"}, {"$ref": "#/$defs/N"}]}}
+    model = FormModel({"properties": {"x": {"$ref": "#/$defs/N"}}, "$defs": kinds}, {"x": 3})
+    assert model.value == {"x": 3}
+    assert model.fields["x"].is_set
+
+
+def test_two_threads_that_ask_first_for_the_fields_of_a_group_get_the_same() -> None:
+    """What one of them sets would else be in a field that nobody sends."""
+    model = FormModel(whole({"type": "object", "properties": {"a": {"type": "string"}}}, required=False))
+    group = model.fields["v"]
+    assert isinstance(group, GroupState)
+    at_the_lock, real, found = threading.Semaphore(0), model.lock, []
+
+    class Lock:
+        """Says that somebody has come to it."""
+
+        def __enter__(self) -> None:
+            at_the_lock.release()
+            real.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            real.release()
+
+    model.lock = Lock()  # type: ignore[assignment]  # as far as it is used
+    threads = [threading.Thread(target=lambda: found.append(group.fields["a"])) for _ in range(2)]
+    with real:
+        for thread in threads:
+            thread.start()
+            assert at_the_lock.acquire(timeout=30)
+    for thread in threads:
+        thread.join(30)
+    assert found[0] is found[1] is group.fields["a"]
 
 
 def test_a_value_without_end_is_one_line() -> None:

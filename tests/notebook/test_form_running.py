@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.background import background
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.errors import AuthError, ConnectFailed, InputError, SettingsError
@@ -132,18 +133,42 @@ def test_a_cancel_ends_what_is_out_and_keeps_what_came(hive: SlowHive, runner: R
     runner.cancel()  # nothing is out: nothing happens
 
 
+def test_a_cancel_at_once_ends_the_submit_too(hive: SlowHive, runner: Runner, watcher: Watcher) -> None:
+    """The loop was busy and has not begun it: the form is told that it is over, and the next submit is sent."""
+    busy, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        busy.set()
+        go.wait(PATIENCE_S)
+
+    background().loop.call_soon_threadsafe(hold)
+    assert busy.wait(PATIENCE_S)
+    submission = runner.submit(_requests("a", "plain"))
+    runner.cancel()
+    go.set()
+    assert submission.wait() == ()
+    assert watcher.over.wait(PATIENCE_S)
+    assert repr(submission) == "Submission(plain: 0 of 1 answered; cancelled before anything was sent)"
+    assert submission.handed_over
+    assert [run.output for run in runner.submit(_requests("b", "plain")).wait()] == ["said b"]
+    assert _kept() == [("b", "plain", "completed")]
+
+
 def test_a_cancel_before_the_first_byte_calls_nothing(watcher: Watcher, hive: SlowHive) -> None:
     """While the client is still being looked for, somebody may think better of it."""
-    go, client = threading.Event(), hive.client()
+    looking, go, client = threading.Event(), threading.Event(), hive.client()
 
     def find() -> fh.Client:
+        looking.set()
         assert go.wait(PATIENCE_S)
         return client
 
     runner = Runner(find, watcher)
     submission = runner.submit(_requests("a", "plain"))
+    assert looking.wait(PATIENCE_S)
     runner.cancel()
     assert submission.wait() == ()
+    assert (submission.stopped, submission.was_sent) == ("cancelled before anything was sent", False)
     go.set()
     assert _kept() == []
 

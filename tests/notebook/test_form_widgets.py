@@ -102,6 +102,23 @@ def _open(form: fh.Form, name: str) -> None:
 # --- the row that runs it
 
 
+def test_a_click_on_another_thread_counts_while_a_cell_shows_the_form(hive: FormHive) -> None:
+    """A kernel with subshells: what a person does meanwhile is none of what the cell puts in."""
+    form = fh.form(REPLY, client=hive.client())
+    repeats, clicked = _of(form, "fh-repeats"), []
+
+    def click(_: Any) -> None:
+        if not clicked:
+            thread = threading.Thread(target=setattr, args=(repeats, "value", 5), name="subshell")
+            clicked.append(thread)
+            thread.start()
+            thread.join(PATIENCE_S)
+
+    _of(form, "fh-run").observe(click, "description")
+    form.variants = ["plain"]  # shown on this thread, in the midst of which the other one is heard
+    assert (form.repeats, _of(form, "fh-run").description) == (5, "Run 5 calls")
+
+
 def test_each_variant_has_a_box(hive: FormHive) -> None:
     """What is checked is what runs, in its order; Run says how many calls that is."""
     form = fh.form(REPLY, client=hive.client())
@@ -306,7 +323,7 @@ def test_earlier_calls_fill_the_form_and_leave_a_typed_password(hive: FormHive) 
     read = threading.Event()
     drop.observe(lambda _: read.set(), "options")
     assert len(drop.options) == 2 or read.wait(PATIENCE_S)
-    drop.value = 0
+    drop.index = 1
     assert form.value == {"ticket": "First.", "token": PASSWORD}
     assert form.fields["tone"].value is fh.UNSET
 
@@ -326,13 +343,16 @@ def test_a_form_grows_and_keeps_what_was_typed(hive: FormHive, tmp_path: Path, m
     """New fields come, the typed value stays, and one click saves the deployment."""
     monkeypatch.chdir(tmp_path)
     form = fh.form(fh.Deployment("reply"), variants="plain", client=hive.client())
+    before = []
     for name, kind in (("ticket", "text"), ("max_words", "whole number")):
+        before += list(_all(form.widget.children[1]))
         _of(form, "fh-new-name").value, _of(form, "fh-new-kind").value = name, kind
         _of(form, "fh-add-variable").click()
         if name == "ticket":
             form.fields["ticket"].value = "Late."
     assert form.value == {"ticket": "Late."}
     assert form.deployment.variable_names == ["ticket", "max_words"]
+    assert not [widget for widget in before if widget.comm is not None]  # the fields before are closed, each of them
     _of(form, "fh-add-variable").click()
     assert "the new variable needs a name" in _of(form, "fh-grow-said").value
     _of(form, "fh-save").click()
@@ -394,6 +414,16 @@ def test_a_variable_takes_a_column_a_constant_or_nothing(over: fh.Form) -> None:
     assert over.value["tone"].value == "calm"
     _line(over, "tone").value = ("nothing", "")
     assert "calm" not in _of(over, "fh-preview").value
+
+
+def test_a_column_that_is_not_there_is_told_and_breaks_no_widget(over: fh.Form) -> None:
+    """A cell gave it a name of its own: nothing is chosen in the page then, until there is one."""
+    ticket = _line(over, "ticket")
+    over.fields["ticket"].column = "text"
+    assert ticket.value is None
+    assert any("text" in problem for problem in over.problems)
+    over.fields["ticket"].column = "body"
+    assert (ticket.value, over.problems) == (("column", "body"), [])
 
 
 def test_a_constant_password_leaves_its_box_at_once(over: fh.Form) -> None:
@@ -482,7 +512,7 @@ def test_an_earlier_call_gives_a_form_over_rows_its_constants(over: fh.Form, hiv
     _open(over, "history")
     history = _of(over, "fh-history")
     _until_options(history, 2)
-    history.value = history.options[1][1]
+    history.index = 1
     assert (over.fields["ticket"].column, over.fields["tone"].value) == ("body", "brief")
     assert _of(over, "fh-constant").value == "brief"
 
@@ -546,3 +576,21 @@ def test_what_cannot_be_looked_up_is_told() -> None:
     later.do(lambda: "fine", lambda text: (told.append(text), came.release()))
     assert came.acquire(timeout=PATIENCE_S)
     assert told[-1] == "fine"
+
+
+def test_trouble_that_cannot_be_shown_keeps_nothing_from_being_looked_up() -> None:
+    """The page is gone, say; what is asked for next is done."""
+    came = threading.Semaphore(0)
+
+    def tell(_: str) -> None:
+        came.release()
+        raise RuntimeError("the page is gone")
+
+    def refuse() -> None:
+        raise InputError("no such thing")
+
+    later, found = Later(tell), threading.Event()
+    later.do(refuse, lambda _: None)
+    assert came.acquire(timeout=PATIENCE_S)
+    later.do(found.set, lambda _: None)
+    assert found.wait(PATIENCE_S)

@@ -127,6 +127,15 @@ def test_a_long_marked_text_is_folded_and_says_where_all_is() -> None:
     assert "<details" not in marked(compare_texts("a b", "a c"), cap=10_000, whole="", both=False)
 
 
+def test_json_that_is_cut_as_text_counts_no_rest_that_nobody_has_counted() -> None:
+    """A text's rest is a number; of JSON, which is not spelt out to its end, there is only said that there is more."""
+    assert "more characters; there is all" in _page("words " * 10_000, "text")
+    page = _page({"n": list(range(50_000))}, "text")
+    assert "… the rest is not shown; there is all" in page
+    assert "more characters" not in page
+    assert "the rest is not shown" not in _page({"n": 1}, "text")
+
+
 def test_a_tree_is_capped_in_every_direction() -> None:
     """Width, depth, names and texts; and says that there is more."""
     deep: Any = "end"

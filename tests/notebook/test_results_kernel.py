@@ -11,7 +11,7 @@ import asyncio, threading
 import fh_notebook as fh
 from fh_notebook import loop
 from fh_notebook.notebook.results import ResultsView
-view = ResultsView(["a", "b"], deployment="triage")
+view = ResultsView()
 ready = threading.Event()
 
 async def answer(submit):

@@ -12,7 +12,8 @@ from ipywidgets import HTML, Button, Dropdown, ToggleButtons, Widget
 import fh_notebook as fh
 from fh_notebook import loop
 from fh_notebook.notebook.results import ResultsView
-from fh_notebook.notebook.results_state import Submit
+from fh_notebook.notebook.results_state import Asked, Submit
+from fh_notebook.notebook.results_twin import LastState
 
 from .hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
 
@@ -63,17 +64,17 @@ def test_nothing_is_made_before_the_first_submit() -> None:
     made: list[Widget] = []
     Widget.on_widget_constructed(made.append)
     try:
-        view = ResultsView(["a", "b"], deployment="triage")
+        view = ResultsView()
     finally:
         Widget.on_widget_constructed(None)
     assert view.widget.children == ()
-    assert (view.runs, view.over, view.text()) == ((), True, "")
+    assert (view.runs, view.over) == ((), True)
     assert len(made) <= 5  # the box, the line, and what they look like
 
 
 def test_a_column_a_variant_from_waiting_to_its_answer() -> None:
     """Badge, variant, seconds, request id and output, each in its own column."""
-    view = ResultsView(deployment="triage")
+    view = ResultsView()
     submit = view.begin(["a", "b"])
     assert [_text(column).split() for column in _columns(view)] == [["waiting", "a"], ["waiting", "b"]]
     view.started(1, submit=submit)
@@ -96,7 +97,6 @@ def test_a_late_answer_to_an_older_submit_is_dropped() -> None:
     old = view.begin(["a"])
     new = view.begin(["a"])
     view.show(0, _run("old"), submit=old)
-    view.refused(0, "old trouble", submit=old)
     view.started(0, submit=old)
     view.stopped("old stop", submit=old)
     assert (view.runs, view.over) == ((), False)
@@ -105,23 +105,23 @@ def test_a_late_answer_to_an_older_submit_is_dropped() -> None:
     assert [run.output for run in view.runs] == ["new"]
 
 
-def test_what_ended_without_a_run_is_one_line_with_the_cure() -> None:
+def test_what_ended_without_an_answer_is_one_line_with_the_cure() -> None:
     """A wrong key in one column, a stop of all others."""
     view = ResultsView()
     view.begin(["a", "b", "c"])
     view.show(0, _run())
-    view.refused(1, fh.AuthError("the key was refused;\nset FETCH_HIVE_API_KEY"))
-    view.stopped()
+    view.show(1, _run(None, "b", status="failed", error="the key was refused;\nset FETCH_HIVE_API_KEY"))
+    view.stopped("cancelled:\n1 of 3 answers came before")
     columns = [_text(column) for column in _columns(view)]
     assert "failed b" in columns[1]
-    assert "the key was refused; set FETCH_HIVE_API_KEY" in columns[1]
+    assert "the key was refused;" in columns[1]
     assert "cancelled c" in columns[2]
     assert "may have run at the service all the same" in columns[2]
     assert "1 of 3 completed, 1 failed, 1 cancelled" in _text(view.widget)
-    assert len(view.runs) == 1
+    assert "cancelled: 1 of 3 answers came before" in _text(view.widget)
+    assert len(view.runs) == 2
     view.begin(["a"])
-    view.stopped(fh.LimitReached("the daily cap is used up; it resets at midnight UTC"))
-    assert "the daily cap is used up; it resets at midnight UTC" in _text(view.widget)
+    view.stopped("cancelled before anything was sent", was_sent=False)
     assert "it was not sent" in _text(view.widget)
 
 
@@ -228,8 +228,8 @@ def test_a_picture_is_on_the_page_after_a_click_only() -> None:
 @pytest.mark.parametrize("number", range(len(OUTPUTS)))
 def test_hostile_outputs_are_inert_in_every_widget_and_in_both_twins(number: int) -> None:
     """Also where they stand in names, errors and ids; and no button or toggle has an invisible sign."""
-    view = ResultsView(deployment=EVIL)
-    view.begin([EVIL, "b", INVISIBLE])
+    view, names = ResultsView(), [EVIL, "b", INVISIBLE]
+    view.begin(names)
     view.show(0, _run(OUTPUTS[number], EVIL))
     view.show(1, _run(OUTPUTS[number - 1], "b", status=EVIL, error=EVIL + INVISIBLE, error_code=EVIL, request_id=EVIL))
     view.stopped(EVIL + INVISIBLE)
@@ -237,8 +237,9 @@ def test_hostile_outputs_are_inert_in_every_widget_and_in_both_twins(number: int
         assert dangers(part.value) == []
     for part in (*_all(view, Button), *_all(view, ToggleButtons)):
         assert part.description.isprintable()
-    assert dangers(view.html()) == []
-    assert all(sign == "\n" or sign.isprintable() for sign in view.text())
+    last = LastState([Asked(variant=name, run=run) for name, run in zip(names, view.runs, strict=False)], EVIL, EVIL)
+    assert dangers(last.html()) == []
+    assert all(sign == "\n" or sign.isprintable() for sign in str(last))
 
 
 def test_what_is_sent_for_many_long_outputs_is_capped() -> None:
@@ -404,27 +405,22 @@ def test_answers_may_come_on_any_thread_while_a_person_clicks() -> None:
 
 def test_the_twins_have_the_last_state_without_widgets() -> None:
     """For nbconvert and GitHub, and for a terminal; long outputs say where all is."""
-    view = ResultsView(deployment="triage")
-    view.begin(["a", "b", "c"])
-    view.show(0, _run("first line\n" + "more\n" * 100))
-    view.refused(1, "the key was refused; set FETCH_HIVE_API_KEY")
-    page, text = view.html(), view.text()
-    for part in (
-        "first line",
-        "the key was refused; set FETCH_HIVE_API_KEY",
-        "waiting",
-        "form.frame has all",
-        "1 of 3 answered",
-    ):
+    submit = Submit(["a", "b", "c"])
+    submit.answer(0, _run("first line\n" + "more\n" * 100))
+    submit.answer(1, _run(None, "b", status="failed", error="the key was refused; set FETCH_HIVE_API_KEY"))
+    last = LastState(submit.calls, "triage", submit.line(1.0))
+    page, text = last.html(), str(last)
+    for part in ("first line", "the key was refused; set FETCH_HIVE_API_KEY", "waiting", "2 of 3 answered"):
         assert part in text
-        if part != "form.frame has all":
-            assert part in Page(page).text
+        assert part in Page(page).text
+    assert "form.frame has all" in text
     assert "<details" in page
-    assert view._last()._repr_html_() == page
+    assert last._repr_html_() == page
     assert "triage/b: failed" in text
-    view.stopped()
-    assert "triage/c: cancelled" in view.text()
-    assert "1 of 3 completed, 1 failed, 1 cancelled" in view.text()
+    submit.stop()
+    last = LastState(submit.calls, "triage", submit.line(1.0))
+    assert "triage/c: cancelled" in str(last)
+    assert "1 of 3 completed, 1 failed, 1 cancelled" in str(last)
 
 
 def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
@@ -434,7 +430,8 @@ def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
     view.show(0, _run("fine", inputs={"token": PASSWORD}))
     for button in _all(view, Button):
         button.click()
-    shown = repr([widget.get_state() for widget in _inside(view.widget)]) + view.html() + view.text()
+    last = LastState([Asked(variant="a", run=run) for run in view.runs], "triage", "")
+    shown = repr([widget.get_state() for widget in _inside(view.widget)]) + last.html() + str(last)
     assert "fine" in shown
     assert PASSWORD not in shown
 

@@ -90,7 +90,7 @@ def of_widgets() -> Iterator[tuple[str, str]]:
     yield "a form without widgets", form._repr_html_()
     for place, text in _html_of(form.widget):
         yield f"a form's {place}", text
-    view = ResultsView(deployment=EVIL)
+    view = ResultsView()
     view.begin([EVIL, *(f"{entry} {EVIL[:40]}" for entry in LIGHT)])
     view.show(0, run_of(None, status="failed", error=EVIL, error_code=EVIL))
     for index, entry in enumerate(LIGHT, 1):
