@@ -43,21 +43,24 @@ class Announcer:
 
     def begin(self) -> None:
         """Set the places as they are known, before the first partition; then follow. Blocks for a moment."""
+        number = self._limit.number
         self._set(self._limit.now)
-        threading.Thread(target=self._follow, daemon=True, name="fh-places").start()
+        threading.Thread(target=self._follow, args=(number,), daemon=True, name="fh-places").start()
 
     def changed(self) -> None:
         """Have it look at the limit; returns at once."""
         self._changed.set()
 
     def end(self) -> None:
-        """Follow it no more, and leave nothing of ours among the leases. Blocks for a moment."""
+        """Follow it no more; returns at once."""
         self._ended.set()
         self._changed.set()
-        self._set(BOUND)
 
-    def _follow(self) -> None:
-        told = self._limit.number
+    def close(self) -> None:
+        """Close the places: nobody gets one any more. Blocks for a moment."""
+        self._dask.run_on_scheduler(_close_places, self._places)
+
+    def _follow(self, told: int) -> None:
         with suppress(Exception):  # the scheduler has gone, or the round has ended meanwhile
             while True:
                 self._changed.wait()
@@ -66,9 +69,6 @@ class Announcer:
                     return
                 limit, number = self._limit.now, self._limit.number
                 places = self._set(limit)
-                if self._ended.is_set():
-                    self._set(BOUND)
-                    return
                 if number != told:
                     told = number
                     message = {"op": CUT, "run": self._run, "number": number, "limit": limit, "places": places}
@@ -78,6 +78,16 @@ class Announcer:
         """Have so many places; return how many are held."""
         held: int = self._dask.run_on_scheduler(_set_places, self._places, min(limit, BOUND))
         return held
+
+
+def _close_places(name: str, dask_scheduler: Any = None) -> None:
+    # In one step: places that are set free first would be taken by who has not heard of the end yet. The scheduler
+    # would warn of what is held or waited for at the end, which here is as it should be.
+    semaphores = dask_scheduler.extensions["semaphores"]
+    if name in semaphores.max_leases:
+        semaphores.leases[name].clear()
+        semaphores.metrics["pending"].pop(name, None)
+        semaphores.close(name)
 
 
 def _set_places(name: str, limit: int, dask_scheduler: Any = None) -> int:

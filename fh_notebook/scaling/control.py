@@ -19,6 +19,7 @@ from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.windows import Windows, at_once
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.book import Book
+from fh_notebook.scaling.coming import COME_IN_S
 from fh_notebook.scaling.rounds import Ask, Rounds
 from fh_notebook.scaling.spec import Spec
 from fh_notebook.scaling.tally import Tally
@@ -63,7 +64,7 @@ class ScaledControl(Control):
         Keeps what the batch's name stands for, in any thread.
     """
 
-    settle_s = 30.0
+    settle_s = COME_IN_S
 
     def __init__(
         self,

@@ -38,9 +38,8 @@ from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
 from fh_notebook.scaling.places import opened_store, part_path, parts_of_plan, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
-from fh_notebook.scaling.survey import planned, rows_of
+from fh_notebook.scaling.survey import keys_of, planned, rows_of
 from fh_notebook.scaling.telling import shown_event
-from fh_notebook.store.parts import KEY_BYTES
 
 __all__ = ["TELL_S", "Partition", "run_partition"]
 
@@ -174,7 +173,7 @@ class Partition:
             if self._host.stopped is None:
                 await self._start.run(at_once([jobs]), planned=len(jobs))
         except asyncio.CancelledError:
-            if self._stopped is None or self._stopped.reason != "cancelled":
+            if not self._is_cut:
                 raise
         finally:
             beat.cancel()
@@ -251,7 +250,7 @@ class Partition:
         counts = self._outcomes.counts()
         path = ""
         again = sum(bool(o) and o.run.status == "failed" and not _stands(job, o.run) for job, o in pairs if o)
-        keys = b"".join(bytes.fromhex(job.key) or bytes(32) for job, _ in pairs)
+        keys = keys_of(job.key for job, _ in pairs)
         facts = {
             "plan": self._task.plan.hex(), "jobs": counts.planned, "calls": counts.calls, "batch": self._spec.name,
             "workspace": self._spec.workspace,
@@ -272,7 +271,7 @@ def _check_rows(task: Task, by_row: list[list[Job]]) -> None:
     """Raise where the rows are others than when they were looked at: answers would be paid for, and never found."""
     if not (task.valid and task.asked):
         return
-    keys = b"".join(bytes.fromhex(job.key) or bytes(KEY_BYTES) for row in by_row for job in row)
+    keys = keys_of(job.key for row in by_row for job in row)
     if sha256(keys).digest() != task.asked:
         raise SettingsError(
             f"partition {task.number} has other rows than when they were looked at, so its answers would not be found "

@@ -109,6 +109,7 @@ class Rounds:
         self.rounds: list[str] = []
         """The names of its rounds."""
         self._stopped: Stopped | None = None
+        self._is_paused = False
         self._errors_before = 0
 
     @property
@@ -168,6 +169,8 @@ class Rounds:
         self._limits, self._errors_before = limits, self._tally.errors
         self._planned = sum(self._book.pages[task.number].found.jobs for task in tasks)
         self._place.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
+        if self._is_paused:  # before this round began
+            self._place.pause(True)
         deadline = self._deadline(limits)
         partitions = [self._book.pages[task.number].partition for task in tasks]
         coming = Coming(
@@ -220,9 +223,7 @@ class Rounds:
         if message.get("kind") != "tick":
             return
         self._tally.hear(message)
-        begun = getattr(self._place, "begun", None)
-        if begun is not None:
-            begun(message["number"])
+        self._place.begun(message["number"])
         for told in message.get("events", ()):
             self._hear(event_of(told))
         errors = self._tally.errors - self._errors_before
@@ -244,7 +245,7 @@ class Rounds:
         passed = Limits(max_seconds=limits.max_seconds).reached(
             calls=0, elapsed_s=limits.max_seconds, errors=0, planned=0
         )
-        assert passed is not None  # noqa: S101
+        assert passed is not None  # noqa: S101 - as long as it may be is too long
         return asyncio.get_running_loop().call_later(limits.max_seconds, self._stop, passed)
 
     async def _sleep_until_reset(self) -> None:
@@ -257,7 +258,8 @@ class Rounds:
             self._changed()
 
     def pause(self, paused: bool) -> None:
-        """Start no further call, or go on, wherever."""
+        """Start no further call, or go on, wherever; also in the rounds that are still to come."""
+        self._is_paused = paused
         self._place.pause(paused)
 
     def retune(self, max_concurrency: int | None) -> None:
@@ -269,5 +271,5 @@ class Rounds:
 def _spent(limits: Limits) -> Stopped:
     most = limits.most_calls or 0
     found = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
-    assert found is not None  # noqa: S101
+    assert found is not None  # noqa: S101 - as many as there may be are one too many for the next
     return found

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.arms import Arm
 
-__all__ = ["Done", "Found", "Spec", "Task"]
+__all__ = ["PREFIX_BYTES", "Done", "Found", "Spec", "Task"]
 
 PREFIX_BYTES: Final = 8
 """Of each key, by which equal jobs of different partitions are found: two of 10 million different ones meet by chance

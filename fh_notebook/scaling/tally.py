@@ -71,11 +71,6 @@ class Tally:
         self._out = {attempt: out for attempt, out in self._out.items() if out[0] != number}
 
     @property
-    def calls(self) -> int:
-        """Requests sent."""
-        return self._called
-
-    @property
     def in_flight(self) -> int:
         """Calls that are out, by what was last said."""
         return sum(out for _, out in self._out.values())

@@ -53,6 +53,21 @@ def test_what_was_sent_under_an_older_limit_tells_nothing_of_the_present_one() -
     assert (shared.limit, shared.number) == (cut, number)
 
 
+def test_a_worker_that_begins_after_a_cut_is_heard_by_the_limit_that_it_began_with() -> None:
+    """In a later round, or since it came late: it was told of no number, and its answers count, as its refusals do."""
+    shared = SharedPace(Pace(limit=8))
+    Limit(None, shared).hear(_told("a", 7, refused=1), now=0.0)
+    assert (shared.limit, shared.number) == (7, 1)
+    limit = Limit(None, shared)  # the next round: each worker counts from 0 again
+    for step in range(80):
+        limit.hear(_told("a", 7, answered=7), now=1.0 + step)
+    assert limit.now > 7  # it was clean for long enough to be tried
+    cut = limit.now
+    assert limit.hear(_told("late", cut - 1, refused=1), now=90.0)
+    assert limit.now < cut
+    assert limit.number == 2
+
+
 def test_a_worker_that_is_not_heard_of_has_nothing_out() -> None:
     """It has died; else the limit would seem to be in use for ever, and grow."""
     shared = SharedPace(Pace(limit=4))
@@ -130,6 +145,31 @@ async def _cut() -> None:
     assert [gate.wants_back(None) for _ in range(3)] == [True, False, False]
     for slot in held:
         await slot.__aexit__(None, None, None)
+
+
+class _Places(LocalBudget):
+    """Counts the places that are given back."""
+
+    given = 0
+
+    def give_place(self) -> None:
+        self.given += 1
+
+
+def test_a_worker_that_was_stopped_keeps_its_places() -> None:
+    """What it had out may still run at the service: another worker, which has not heard yet, must not take the place."""
+    asyncio.run(_stopped())
+
+
+async def _stopped() -> None:
+    budget, stops = _Places(), [False, True]
+    gate = SharedGate(Gate(9), budget, lambda _: None, stopped=lambda: stops[0], shares=True, report=Report("a"))
+    async with gate.slot():
+        pass
+    assert budget.given == 1
+    async with gate.slot():
+        stops.reverse()
+    assert budget.given == 1
 
 
 @pytest.mark.parametrize(("held", "limit", "places", "owed"), [(4, 6, 8, 1), (1, 6, 8, 1), (0, 6, 8, 0), (4, 0, 0, 0)])
