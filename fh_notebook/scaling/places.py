@@ -6,6 +6,7 @@ Rule of this file: a store is named by what its partition asks, so that another 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from hashlib import sha256
@@ -58,7 +59,17 @@ def store_path(folder: str, spec: Spec, task: Task) -> Path:
 
 
 def opened_store(path: Path) -> Store:
-    """Return the store of a partition."""
+    """Return the store of a partition.
+
+    Raises
+    ------
+    SettingsError
+        Its folder, the name of which anybody can tell, was made by somebody else before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = path.parent.lstat()
+    if hasattr(os, "getuid") and not (stat.S_ISDIR(made.st_mode) and made.st_uid == os.getuid()):
+        raise SettingsError(f"{path.parent} is not a folder of your own; remove it, or set TMPDIR where this runs")
     store = Store(path)
     store.put(few_indices).result()
     return store
