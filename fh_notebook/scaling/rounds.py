@@ -23,6 +23,7 @@ from fh_notebook.loop import unbroken
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.budget import cluster_lost, stop_of
 from fh_notebook.scaling.coming import Coming, Lost
+from fh_notebook.scaling.sharing import ENDED
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
 from fh_notebook.scaling.telling import event_of
@@ -198,7 +199,10 @@ class Rounds:
 
     async def _take(self, done: Done, task: Task, spec: Spec) -> None:
         """Keep the keys of a partition's part, and count it."""
-        if done.stopped is not None and done.stopped["reason"] not in ("cancelled", "ended"):
+        reason = None if done.stopped is None else done.stopped["reason"]
+        if reason == "cancelled":  # by us, who tell of it then; else its worker has lost the scheduler
+            self._stop(cluster_lost(), tell=False)
+        elif done.stopped is not None and reason != ENDED:
             self._stop(stop_of(done.stopped))
         line = self._book.pages[task.number].line
         if not done.path or (line is not None and line.path == done.path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 from typing import Any
 
 import pandas as pd
@@ -12,9 +11,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.events import Finished
-from fh_notebook.local import LocalHive
-from fh_notebook.scaling import host as host_of_process
-from tests.scaling.counting import KEY, Counting, texts, until
+from tests.scaling.counting import KEY, Counting, texts
 
 dask = pytest.importorskip("dask.dataframe")
 pytest.importorskip("distributed")
@@ -317,56 +314,6 @@ def test_answers_are_put_into_no_folder_that_somebody_else_has_laid_out(tmp_path
         fh.batch(_parted(texts(4), 2), "shout", variants="loud", client=counting.hive.client(), progress=False)
     assert counting.calls == 0
     assert not list((tmp_path / "elsewhere").iterdir())
-
-
-def test_a_cancel_ends_what_another_stop_has_left_out() -> None:
-    """A limit lets calls that are out come in; who cancels then does not wait for them, and they are unknown."""
-    hive, ended = LocalHive(), threading.Event()
-    begun: list[str] = []
-
-    @hive.workflow("slow", variant="v")
-    def slow(text: str) -> str:
-        begun.append(text)
-        ended.wait()
-        return text
-
-    try:
-        batch = fh.batch(
-            _parted(texts(4), 1), "slow", variants="v", client=hive.client(), progress=False, max_concurrency=2,
-            max_seconds=0.2, wait=False,
-        )  # fmt: skip
-        until(lambda: len(begun) == 2 and batch._control._start._stopped is not None)
-        assert batch._control._start._stopped.reason == "max_seconds"
-        batch.cancel()
-        batch.wait()
-        assert (batch.counts.done, batch.counts.unknown, len(begun)) == (0, 2, 2)
-    finally:
-        ended.set()
-
-
-def test_a_pause_before_the_round_has_begun_holds_in_it() -> None:
-    """While the batch is being noted there is no place to pause yet: its partitions begin paused, and call nothing."""
-    counting = Counting()
-    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False}
-    batch = fh.batch(_parted(texts(6), 2), "shout", **asked, max_calls=0)
-    control: Any = batch._control
-    noted = control._register
-
-    def note() -> None:
-        heard = threading.Event()
-        batch.pause()
-        control._task[0].call_soon_threadsafe(heard.set)
-        heard.wait(30)
-        noted()
-
-    control._register = note
-    batch.resume(wait=False)
-    until(lambda: any(host._runners for host in host_of_process._hosts.values()))
-    assert threading.Event().wait(0.3) is False
-    assert (counting.calls, batch.paused) == (0, True)
-    control.unpause()
-    batch.wait()
-    assert (batch.counts.done, counting.calls) == (6, 6)
 
 
 def test_the_key_is_not_in_the_parts_or_the_store(tmp_path: Any) -> None:
