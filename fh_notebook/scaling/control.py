@@ -89,7 +89,7 @@ class ScaledControl(Control):
         super().__init__(cast(Any, agenda), client=client, store=store, options=options)
         for number, page in enumerate(book.pages):
             line = page.line
-            if line is not None and options.reuse is not None:
+            if line is not None:
                 self._tally.put(
                     number, done=line.done, failed=line.failed, unknown=line.unknown, reused=line.done + line.failed
                 )

@@ -121,7 +121,7 @@ class Partition:
         again = {job.key for window in self._source.planned(len(self._outcomes)) for job in window if job.key}
         known: dict[str, tuple[Run, bool]] = {}
         for path in self._sources():
-            mine = any(path.endswith(f"-{run}.parquet") for run in spec.mine)
+            mine = self._is_mine(path)
             for key, found, was_reused in parts.runs_in(path, again):
                 if key not in known or found.status == "completed":  # an answer counts more than none
                     known[key] = found, was_reused or not mine
@@ -149,7 +149,12 @@ class Partition:
         known = list(self._task.sources)
         if self._spec.fresh:
             return known
-        return [*known, *(path for path in parts_of_plan(self._spec, self._task) if path not in known)]
+        others = [path for path in parts_of_plan(self._spec, self._task) if path not in known]
+        return [*known, *(path for path in others if not self._spec.anew or self._is_mine(path))]
+
+    def _is_mine(self, path: str) -> bool:
+        """Whether a part was written in a round of this batch object."""
+        return any(path.endswith(f"-{run}.parquet") for run in self._spec.mine)
 
     # --- the calls
 

@@ -53,9 +53,9 @@ def store_name(workspace: str, batch: str, plan: bytes) -> str:
 
 def store_path(folder: str, spec: Spec, task: Task) -> Path:
     """Return where the store of a partition lies on this machine."""
-    # A batch that calls anew has another name of its round; one that goes on has not.
-    anew = f"-{spec.run}" if spec.fresh or spec.retry else ""
-    return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{anew}.sqlite3"
+    # What calls anew has a store of its own; what goes on finds that which was left.
+    own = spec.run if spec.retry else spec.anew
+    return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{own and f'-{own}'}.sqlite3"
 
 
 def opened_store(path: Path) -> Store:

@@ -129,6 +129,7 @@ def _spec_of(client: Client, arms: tuple[Arm, ...], options: Options, **asked: A
         folder="",
         max_concurrency=options.max_concurrency,
         stop_at_error=options.limits.fail_on_error is True,
+        anew=uuid4().hex[:12] if options.reuse is None else "",
         **asked,
         **_way_to(client),
     )
@@ -145,7 +146,8 @@ def _batch_of(
 ) -> ScaledBatch:
     """Return the batch of partitions that were looked at, with what is answered of them already."""
     batch_of, since = _reused(options, spec.name)
-    book.look(batch=batch_of, since=since)
+    if not spec.anew:
+        book.look(batch=batch_of, since=since)
     plan = _plan(spec.name, spec.arms, book, options, client, store)
     control = ScaledControl(
         plan,
@@ -269,7 +271,7 @@ def _folder(base: str, name: str) -> str:
 
 
 def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: Client, store: Store) -> Plan:
-    lines = [page.line for page in book.pages if page.line is not None] if options.reuse is not None else []
+    lines = [page.line for page in book.pages if page.line is not None]
     answered = sum(line.done + line.failed for line in lines)
     unknown = sum(line.unknown for line in lines)
     invalid = sum(page.found.invalid for page in book.pages)

@@ -76,6 +76,19 @@ def test_the_same_call_again_costs_nothing_however_it_is_cut() -> None:
     assert (anew.counts.reused, anew.counts.calls) == (0, 40)
 
 
+def test_a_batch_that_calls_anew_takes_nothing_from_before_it_also_when_it_was_stopped() -> None:
+    """Neither in its table, nor in its counts, nor when it goes on."""
+    counting = Counting()
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "shouts"}
+    fh.batch(_parted(texts(12), 3), "shout", **asked)
+    anew = fh.batch(_parted(texts(12), 3), "shout", **asked, fresh=True, max_calls=5)
+    assert (anew.counts.done, anew.counts.pending, len(anew.frame)) == (5, 7, 5)
+    anew.resume()
+    anew.resume()
+    assert (anew.counts.done, anew.counts.reused, len(anew.frame)) == (12, 0, 12)
+    assert set(counting.ran.values()) == {2}
+
+
 def test_equal_jobs_of_different_partitions_are_called_once() -> None:
     """The first partition calls them, the others take the answer over."""
     counting = Counting()
