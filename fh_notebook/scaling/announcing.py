@@ -61,18 +61,21 @@ class Announcer:
         self._dask.run_on_scheduler(_close_places, self._places)
 
     def _follow(self, told: int) -> None:
-        with suppress(Exception):  # the scheduler has gone, or the round has ended meanwhile
-            while True:
-                self._changed.wait()
-                self._changed.clear()
-                if self._ended.is_set():
-                    return
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            if self._ended.is_set():
+                return
+            with suppress(Exception):  # a scheduler that has gone is told elsewhere; after less, the next change counts
                 limit, number = self._limit.now, self._limit.number
                 places = self._set(limit)
                 if number != told:
+                    self._tell({"op": CUT, "run": self._run, "number": number, "limit": limit, "places": places})
                     told = number
-                    message = {"op": CUT, "run": self._run, "number": number, "limit": limit, "places": places}
-                    self._dask.sync(self._dask.scheduler.broadcast, msg=message)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        """Tell all workers; one that dies meanwhile is no reason not to tell the others."""
+        self._dask.sync(self._dask.scheduler.broadcast, msg=message, on_error="ignore")
 
     def _set(self, limit: int) -> int:
         """Have so many places; return how many are held."""

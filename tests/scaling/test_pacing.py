@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.gate import Gate
+from fh_notebook.scaling.announcing import Announcer
 from fh_notebook.scaling.budget import LocalBudget
 from fh_notebook.scaling.calm import WORTH_ROWS, calm
 from fh_notebook.scaling.gate import SharedGate
@@ -176,6 +178,48 @@ async def _stopped() -> None:
 def test_each_worker_gives_back_its_share(held: int, limit: int, places: int, owed: int) -> None:
     """Rounded up: what was too much is taken again at once by whoever waits."""
     assert owed_of(held, limit=limit, places=places) == owed
+
+
+class _Dask:
+    """A client of a cluster that fails once: what no real one does on demand."""
+
+    def __init__(self) -> None:
+        self.scheduler = self
+        self.fails = True
+        self.places: list[int] = []
+        self.told: list[int] = []
+        self.changed = threading.Condition()
+
+    def run_on_scheduler(self, function: Any, name: str, limit: int) -> int:
+        with self.changed:
+            self.places.append(limit)
+            self.changed.notify_all()
+        return 0
+
+    def broadcast(self) -> None:
+        raise NotImplementedError
+
+    def sync(self, function: Any, *, msg: dict[str, Any], **more: Any) -> None:
+        with self.changed:
+            self.told.append(msg["number"])
+            self.changed.notify_all()
+        if self.fails:
+            self.fails = False
+            raise OSError("a worker died while it was told")
+
+
+def test_places_follow_the_limit_also_after_a_worker_has_died_while_it_was_told() -> None:
+    """The next change is followed, and told with its number."""
+    dask, limit = _Dask(), Limit(4, SharedPace())
+    announcer = Announcer(dask, "r", "places", limit)
+    announcer.begin()
+    for number, at_once in enumerate((3, 2), 1):
+        limit.fix(at_once)
+        announcer.changed()
+        with dask.changed:
+            assert dask.changed.wait_for(lambda n=number: n in dask.told, 20)  # type: ignore[misc]  # bound at once
+    announcer.end()
+    assert (dask.places, dask.told) == ([4, 3, 2], [1, 2])
 
 
 def test_what_a_partition_leaves_is_collected_before_the_next() -> None:
