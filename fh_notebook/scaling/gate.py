@@ -3,9 +3,9 @@
 Rule of this file: to the engine it is a gate like any other. A place among all workers is taken for a slot, not for a
 call: one call after another goes through it, so a call costs no message to the scheduler. Each place is given back
 after some seconds, so that no worker waits while another one has all: who holds many gives many, whoever waits takes
-them, and what workers hold becomes alike. Once this process is stopped it gives none back: a call that was cut may still
-run at the service, and who has not heard of the stop would begin another one in its place. What is learned of the
-service's limit is learned for all: it is told to the notebook, which has the one policy.
+them, and what workers hold becomes alike. Once this process is stopped it gives none back: a call that was cut may
+still run at the service, and who has not heard of the stop would begin another one in its place. What is learned of
+the service's limit is learned for all: it is told to the notebook, which has the one policy.
 """
 
 from __future__ import annotations
