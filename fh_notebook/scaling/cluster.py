@@ -117,7 +117,10 @@ class Cluster:
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
         """Run partitions on the workers."""
-        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(partitions, tasks))
+        spec, limit = self._spec, self.limit
+        assert spec is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
+        assert limit is not None, "begin() comes before run()"  # noqa: S101 - likewise
+        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(spec, limit, partitions, tasks))
 
         async def one(place: int) -> Done:
             futures = await asyncio.shield(begun)
@@ -126,12 +129,9 @@ class Cluster:
 
         return [asyncio.ensure_future(one(place)) for place in range(len(tasks))]
 
-    async def _begun(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
+    async def _begun(self, spec: Spec, limit: Limit, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
         import dask
 
-        spec, limit = self._spec, self.limit
-        assert spec is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
-        assert limit is not None, "begin() comes before run()"  # noqa: S101 - likewise
         await self._share(spec, limit)
         if self._is_paused:
             await asyncio.to_thread(self._pause.set)
