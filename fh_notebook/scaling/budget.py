@@ -42,7 +42,7 @@ class Budget(Protocol):
         ...
 
     def end(self) -> None:
-        """Hold nothing any more."""
+        """Hold nothing for longer than is told already; a second time it does nothing."""
         ...
 
 

@@ -93,7 +93,9 @@ class Host:
 
         A cancel ends what is out as well, also where another stop came before it.
         """
-        self.stopped = self.stopped or stopped
+        if self.stopped is None:
+            self.stopped = stopped
+            self._budget.end()  # its places are not given back (see `SharedGate`): they run out
         for runner in list(self._runners):
             runner.stop(stopped if stopped.reason == "cancelled" else self.stopped)
 

@@ -142,7 +142,7 @@ class DaskBudget:
             await asyncio.to_thread(self._put, left)
 
     def end(self) -> None:
-        """Refresh no lease any more."""
+        """Refresh no lease any more: the scheduler would tell of each one that it does not know after the end."""
         callback = getattr(self._places, "refresh_callback", None)
         if callback is not None:
             self._places.loop.add_callback(callback.stop)
