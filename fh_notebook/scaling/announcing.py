@@ -6,6 +6,7 @@ Rule of this file: the newest limit is what counts; one that was overtaken on th
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 
@@ -40,16 +41,26 @@ class Announcer:
         self._limit = limit
         self._changed = threading.Event()
         self._ended = threading.Event()
+        self._first = limit.number
+        self._known: set[str] = set()
+        self._late: deque[str] = deque()
 
     def begin(self) -> None:
         """Set the places as they are known, before the first partition; then follow. Blocks for a moment."""
-        number = self._limit.number
         self._set(self._limit.now)
-        threading.Thread(target=self._follow, args=(number,), daemon=True, name="fh-places").start()
+        threading.Thread(target=self._follow, daemon=True, name="fh-places").start()
 
     def changed(self) -> None:
         """Have it look at the limit; returns at once."""
         self._changed.set()
+
+    def heard_of(self, worker: str) -> None:
+        """Have a worker told of the limit's number that began too late to hear it; returns at once."""
+        if worker not in self._known:
+            self._known.add(worker)
+            if self._limit.number != self._first:
+                self._late.append(worker)
+                self._changed.set()
 
     def end(self) -> None:
         """Follow it no more; returns at once."""
@@ -60,7 +71,8 @@ class Announcer:
         """Close the places: nobody gets one any more. Blocks for a moment."""
         self._dask.run_on_scheduler(_close_places, self._places)
 
-    def _follow(self, told: int) -> None:
+    def _follow(self) -> None:
+        told = self._first
         while True:
             self._changed.wait()
             self._changed.clear()
@@ -69,13 +81,15 @@ class Announcer:
             with suppress(Exception):  # a scheduler that has gone is told elsewhere; after less, the next change counts
                 limit, number = self._limit.now, self._limit.number
                 places = self._set(limit)
-                if number != told:
-                    self._tell({"op": CUT, "run": self._run, "number": number, "limit": limit, "places": places})
+                late = [self._late.popleft() for _ in range(len(self._late))]
+                if number != told or late:
+                    message = {"op": CUT, "run": self._run, "number": number, "limit": limit, "places": places}
+                    self._tell(message, late if number == told else None)
                     told = number
 
-    def _tell(self, message: dict[str, Any]) -> None:
-        """Tell all workers; one that dies meanwhile is no reason not to tell the others."""
-        self._dask.sync(self._dask.scheduler.broadcast, msg=message, on_error="ignore")
+    def _tell(self, message: dict[str, Any], workers: list[str] | None) -> None:
+        """Tell these workers, or all; one that dies meanwhile is no reason not to tell the others."""
+        self._dask.sync(self._dask.scheduler.broadcast, msg=message, workers=workers, on_error="ignore")
 
     def _set(self, limit: int) -> int:
         """Have so many places; return how many are held."""

@@ -252,7 +252,10 @@ class Cluster:
             self._loop.call_soon_threadsafe(self._hear, message)
 
     def _learn(self, heard: dict[str, Any]) -> None:
-        if self.limit is not None and self.limit.hear(heard, now=self._loop.time()) and self._announcer is not None:
+        if self.limit is None or self._announcer is None:
+            return  # the round has ended meanwhile
+        self._announcer.heard_of(heard["worker"])
+        if self.limit.hear(heard, now=self._loop.time()):
             self._announcer.changed()
 
 

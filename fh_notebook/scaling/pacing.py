@@ -141,8 +141,7 @@ class Limit:
         self._fixed = fixed
         self._shared = shared
         self._given = 0
-        self._first: dict[str, int] = {}
-        """By worker, the number that held when it was first heard of."""
+        self._first = shared.number
 
     @property
     def now(self) -> int:
@@ -161,14 +160,15 @@ class Limit:
 
     def hear(self, told: Mapping[str, Any], *, now: float) -> bool:
         """Take in what a worker tells; return whether the limit is another one."""
-        # Who begins knows of no number until the next one is told; what it sends goes out under the limit that holds.
-        first = self._first.setdefault(told["worker"], self.number)
         if self._fixed is not None:
             return False
-        # Workers count every change; what is learned is told by how many of them were cuts of its own.
-        own = [(max(0, max(number, first) - self._given), answers) for number, answers in told["answered"]]
-        refused = [(max(0, max(number, first) - self._given), *rest) for number, *rest in told["refused"]]
+        own = [(self._own(number), answers) for number, answers in told["answered"]]
+        refused = [(self._own(number), *rest) for number, *rest in told["refused"]]
         return self._shared.hear({**told, "answered": own, "refused": refused}, now=now)
+
+    def _own(self, number: int) -> int:
+        """Return what a worker's number is among the cuts: workers count every change, and begin each round at 0."""
+        return max(self._first, number - self._given)
 
 
 def owed_of(held: int, *, limit: int, places: int) -> int:

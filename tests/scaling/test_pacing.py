@@ -55,19 +55,21 @@ def test_what_was_sent_under_an_older_limit_tells_nothing_of_the_present_one() -
     assert (shared.limit, shared.number) == (cut, number)
 
 
-def test_a_worker_that_begins_after_a_cut_is_heard_by_the_limit_that_it_began_with() -> None:
-    """In a later round, or since it came late: it was told of no number, and its answers count, as its refusals do."""
+def test_a_later_round_is_heard_though_its_workers_know_of_no_cut_yet() -> None:
+    """They begin to count anew: what they answer counts under the limit that is there, and so does what they refuse."""
     shared = SharedPace(Pace(limit=8))
     Limit(None, shared).hear(_told("a", 7, refused=1), now=0.0)
     assert (shared.limit, shared.number) == (7, 1)
-    limit = Limit(None, shared)  # the next round: each worker counts from 0 again
+    limit = Limit(None, shared)
     for step in range(80):
         limit.hear(_told("a", 7, answered=7), now=1.0 + step)
-    assert limit.now > 7  # it was clean for long enough to be tried
+    grown = limit.now
+    assert grown > 7  # it was clean for long enough to be tried
+    assert limit.hear(_told("a", grown - 1, refused=1), now=90.0)
+    assert (limit.now < grown, limit.number) == (True, 2)
     cut = limit.now
-    assert limit.hear(_told("late", cut - 1, refused=1), now=90.0)
-    assert limit.now < cut
-    assert limit.number == 2
+    limit.hear(_told("b", grown - 1, answered=200), now=90.1)  # it was sent before that
+    assert (limit.now, limit.number) == (cut, 2)
 
 
 def test_a_worker_that_is_not_heard_of_has_nothing_out() -> None:
@@ -187,7 +189,7 @@ class _Dask:
         self.scheduler = self
         self.fails = True
         self.places: list[int] = []
-        self.told: list[int] = []
+        self.told: list[tuple[int, Any]] = []
         self.changed = threading.Condition()
 
     def run_on_scheduler(self, function: Any, name: str, limit: int) -> int:
@@ -199,9 +201,9 @@ class _Dask:
     def broadcast(self) -> None:
         raise NotImplementedError
 
-    def sync(self, function: Any, *, msg: dict[str, Any], **more: Any) -> None:
+    def sync(self, function: Any, *, msg: dict[str, Any], workers: Any, **more: Any) -> None:
         with self.changed:
-            self.told.append(msg["number"])
+            self.told.append((msg["number"], workers))
             self.changed.notify_all()
         if self.fails:
             self.fails = False
@@ -217,9 +219,28 @@ def test_places_follow_the_limit_also_after_a_worker_has_died_while_it_was_told(
         limit.fix(at_once)
         announcer.changed()
         with dask.changed:
-            assert dask.changed.wait_for(lambda n=number: n in dask.told, 20)  # type: ignore[misc]  # bound at once
+            assert dask.changed.wait_for(lambda n=number: len(dask.told) == n, 20)  # type: ignore[misc]  # bound at once
     announcer.end()
-    assert (dask.places, dask.told) == ([4, 3, 2], [1, 2])
+    assert (dask.places, dask.told) == ([4, 3, 2], [(1, None), (2, None)])
+
+
+def test_a_worker_that_begins_after_a_change_is_told_of_its_number_once() -> None:
+    """It was not there when all were told; else what it hears of the service would count for nothing."""
+    dask, limit = _Dask(), Limit(4, SharedPace())
+    dask.fails = False
+    announcer = Announcer(dask, "r", "places", limit)
+    announcer.begin()
+    announcer.heard_of("early")
+    limit.fix(3)
+    announcer.changed()
+    with dask.changed:
+        assert dask.changed.wait_for(lambda: len(dask.told) == 1, 20)
+    for worker in ("late", "early", "late"):
+        announcer.heard_of(worker)
+    with dask.changed:
+        assert dask.changed.wait_for(lambda: len(dask.told) == 2, 20)
+    announcer.end()
+    assert dask.told == [(1, None), (1, ["late"])]
 
 
 def test_what_a_partition_leaves_is_collected_before_the_next() -> None:
