@@ -21,7 +21,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.intervals import MANY_ROWS, Interval, interval_of_mean, interval_of_share, wilson_interval
-from fh_notebook.comparing.notes import span_note
+from fh_notebook.comparing.notes import failed_note, span_note
 from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, holm, mcnemar_exact, p_permutation
 from fh_notebook.comparing.pairs import Pair, compared, pairs_table
 from fh_notebook.comparing.sources import take
@@ -174,10 +174,9 @@ class ScaledComparison:
         variants = self._sums.variants.values()
         told = list(self._sums.notes)
         if self.scorer and (broken := sum(v.failed for v in variants)):
-            how = "count as 0 (failed='zero')" if self.failed == "zero" else "are left out; failed='zero' counts them"
-            told.append(f"{counted(broken, 'failed run')} {how}.")
+            told.append(failed_note(broken, self.failed))
         if errors := sum(v.errors for v in variants):
-            told.append(f"{counted(errors, 'score')} missing by an error of the scorer.")
+            told.append(f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing by an error of the scorer.")
         moments = [m for m in (self._sums.first_at, self._sums.last_at) if m is not None]
         span = span_note(pd.Series(moments)) if moments else ""
         return [*told, *([span] if span else [])]
