@@ -176,7 +176,9 @@ class ScaledComparison:
         if self.scorer and (broken := sum(v.failed for v in variants)):
             told.append(failed_note(broken, self.failed))
         if errors := sum(v.errors for v in variants):
-            told.append(f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing by an error of the scorer.")
+            told.append(
+                f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing by an error of the scorer."
+            )
         moments = [m for m in (self._sums.first_at, self._sums.last_at) if m is not None]
         span = span_note(pd.Series(moments)) if moments else ""
         return [*told, *([span] if span else [])]
