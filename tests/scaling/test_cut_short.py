@@ -60,7 +60,7 @@ def test_a_pause_before_the_round_has_begun_holds_in_it() -> None:
 
     control._register = note
     batch.resume(wait=False)
-    until(lambda: any(host._runners for host in host_of_process._hosts.values()))
+    until(lambda: any(host._runners for host in list(host_of_process._hosts.values())))
     assert threading.Event().wait(0.3) is False
     assert (counting.calls, batch.paused) == (0, True)
     control.unpause()
@@ -76,7 +76,7 @@ def test_a_worker_that_has_lost_its_scheduler_leaves_no_batch_that_looks_done() 
         progress=False, max_concurrency=2, wait=False,
     )  # fmt: skip
     until(lambda: counting.calls >= 4)
-    (host,) = [host for host in host_of_process._hosts.values() if host._runners]
+    (host,) = [host for host in list(host_of_process._hosts.values()) if host._runners]
     host.in_loop(host.halt, Stopped(reason="cancelled", message="the scheduler has gone"))
     batch.wait()
     assert batch.counts.pending > 0
