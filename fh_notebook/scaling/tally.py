@@ -75,6 +75,11 @@ class Tally:
         self._out.pop(number, None)
 
     @property
+    def calls(self) -> int:
+        """Requests sent; `Control` asks for it, as of every batch's outcomes."""
+        return self._called
+
+    @property
     def in_flight(self) -> int:
         """Calls that are out, by what was last said."""
         return sum(self._out.values())
