@@ -1,4 +1,4 @@
-"""What tests share: a real kernel, the order of the files; and in CI no browser test is skipped."""
+"""What tests share: a real kernel, a hive that is paced, the order of the files; and in CI no browser test is skipped."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.kernel import Kernel
+from tests.notebook.paced_hive import PacedHive
 
 # Times on a machine that also runs a browser and three kernels say nothing about a property.
 hypothesis_settings.register_profile("fh", deadline=None, print_blob=True)
@@ -47,6 +48,14 @@ def kernel(tmp_path: Path) -> Iterator[Kernel]:
     """A real kernel of this interpreter, fresh for the test (half a second)."""
     with Kernel(tmp_path) as started:
         yield started
+
+
+@pytest.fixture
+def paced_hive() -> Iterator[PacedHive]:
+    """A hive that lets calls end when the test says so; those that are out at the end of the test end."""
+    hive = PacedHive()
+    yield hive
+    hive.ended.set()
 
 
 @pytest.hookimpl(wrapper=True)

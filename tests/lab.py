@@ -28,6 +28,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests import environment
 
 PATIENCE_MS: Final = 60_000
+TRIES: Final = 3
+"""Of starting a server."""
 
 # No sandbox: CI runs as root. The rest keeps Chromium from calling anybody by itself.
 CHROMIUM_FLAGS: Final = (
@@ -77,7 +79,7 @@ class LabServer:
 def run_lab(folder: Path, *, through: Sequence[str] = (), **variables: str) -> Iterator[LabServer]:
     """Start JupyterLab on a free port of this machine, with every file that it keeps inside `folder`.
 
-    `through` is a command that is given JupyterLab's own to run.
+    `through` is a command that is given JupyterLab's own to become.
 
     Raises
     ------
@@ -87,21 +89,42 @@ def run_lab(folder: Path, *, through: Sequence[str] = (), **variables: str) -> I
     root = folder / "root"
     root.mkdir(parents=True, exist_ok=True)
     env = environment.for_process(folder, **_lab_settings(folder), **variables)
-    port = _free_port()
-    with (folder / "lab.log").open("w") as log:
-        command = [*through, *_lab_command(port, root)]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env, cwd=root)
-    server = LabServer(f"http://127.0.0.1:{port}", root)
+    process, url = _start_lab(through, root, folder / "lab.log", env)
     try:
-        _wait_for_lab(server.url, process, folder / "lab.log")
-        yield server
+        yield LabServer(url, root)
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_process(process)
+
+
+def _start_lab(
+    through: Sequence[str], root: Path, log: Path, env: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Return a JupyterLab that answers, and its address.
+
+    A free port may be another's before it is listened on: JupyterLab looks whether it is free and then takes the next
+    one, but ends where that changes in the moment between. So the port is what it says itself, and it is begun again.
+    """
+    for _ in range(TRIES):
+        with log.open("ab") as file:
+            command = [*through, *_lab_command(free_port(), root)]
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=env, cwd=root)
+        if url := _wait_for_lab(process, Path(env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{process.pid}.json"):
+            return process, url
+        ended_by_itself = process.poll() is not None
+        end_process(process)
+        if not ended_by_itself:
+            break
+    raise AssertionError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """End a server, at once if it does not do so itself."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _lab_settings(folder: Path) -> dict[str, str]:
@@ -132,24 +155,27 @@ def _lab_command(port: int, root: Path) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *flags]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for_lab(url: str, process: subprocess.Popen[Any], log: Path) -> None:
+def _wait_for_lab(process: subprocess.Popen[bytes], said: Path) -> str:
+    """Return the address of which the server says itself that it is its own; none when it has ended, or is too slow."""
     # Asked again and again: a foreign process has no event to wait for but its first answer.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < end:
         try:
+            url = f"http://127.0.0.1:{json.loads(said.read_text())['port']}"
             with opener.open(f"{url}/api/status", timeout=5):
-                return
-        except OSError:
+                return url
+        except (OSError, ValueError):  # it has not said it yet, or half of it
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.1)
-    raise AssertionError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-4000:]}")
+    return ""
 
 
 # ---------------------------------------------------------------------- page

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import random
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -96,14 +97,14 @@ class Jobs:
         except TimeoutError:
             pass
 
-    async def _work(self, slot: object) -> None:
+    async def _work(self, slot: AbstractAsyncContextManager[None]) -> None:
         try:
             while await self.gate.turn() and (refusals := self._take()) is not None:
                 await self._one(refusals)
                 if self.gate.wants_back(self):
                     break
         finally:
-            await slot.__aexit__(None, None, None)  # type: ignore[attr-defined]
+            await slot.__aexit__(None, None, None)
             self._changed.set()
 
     async def _one(self, refusals: int) -> None:

@@ -15,7 +15,10 @@ ROUNDS_AT_ONE_TIME = 20_000
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock moves only when nothing is ready, and then straight to the next timer."""
+    """A loop whose clock moves only when nothing is ready, and then straight to the next timer.
+
+    It looks into CPython's own loop, of whose inside no type is declared: each ignored error here is of that.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,7 +7,8 @@ looked at, and not be sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +18,7 @@ from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.cells import plain
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.labels import index_of, label_of
+from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.rows import Rows, frame_of_records
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import SettingsError
@@ -26,7 +28,7 @@ from fh_notebook.store.rows import RowLine
 from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
-__all__ = ["ArmRecord", "KeptJobs", "check_name", "fingerprint", "job_lines", "joined_arms", "row_lines"]
+__all__ = ["ArmRecord", "KeptJobs", "check_name", "fingerprint", "job_lines", "joined_arms", "record_of", "row_lines"]
 
 ArmRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""
@@ -67,6 +69,41 @@ def joined_arms(record: BatchRecord | None, arms: Sequence[Arm]) -> list[ArmReco
     known: list[ArmRecord] = list(record.plan.get("arms", ())) if record is not None else []
     mine = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     return known + [arm for arm in mine if arm not in known]
+
+
+def record_of(
+    plan: Plan, workspace: str, *, arms: Sequence[ArmRecord], hashes: Mapping[str, str], **facts: Any
+) -> BatchRecord:
+    """Return what a batch's name stands for, as it is kept from now on.
+
+    Parameters
+    ----------
+    plan : Plan
+        The batch's.
+    workspace : str
+        Where it calls.
+    arms : sequence of list of str
+        All that it has had so far.
+    hashes : mapping of str to str
+        Of the Start variables of each deployment.
+    **facts
+        What its kind of rows needs, as JSON values.
+    """
+    return BatchRecord(
+        name=plan.name,
+        workspace=workspace,
+        deployment=plan.deployment,
+        variants=plan.variants,
+        created_at=datetime.now(UTC),
+        plan={
+            "rows": plan.rows,
+            "repeats": plan.repeats,
+            "jobs": plan.jobs or None,
+            "arms": list(arms),
+            "schema_sha256": dict(hashes),
+            **facts,
+        },
+    )
 
 
 def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:

@@ -16,7 +16,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.kept import KeptJobs, check_name, fingerprint, joined_arms
+from fh_notebook.batching.kept import KeptJobs, check_name, fingerprint, joined_arms, record_of
 from fh_notebook.batching.lookup import LookUp, Reuse, kept_reuse
 from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.options import options_of
@@ -28,7 +28,6 @@ from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.batching.source import Source, StreamSource, TableSource
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -138,24 +137,16 @@ def register_in(
         before = store.batch(plan.name, workspace)
         kept = joined_arms(before, arms)
         print_of = fingerprint(*table) if table is not None else None
-        known_hashes = before.plan.get("schema_sha256", {}) if before is not None else {}
-        record = BatchRecord(
-            name=plan.name,
-            workspace=workspace,
-            deployment=plan.deployment,
-            variants=plan.variants,
-            created_at=datetime.now(UTC),
-            plan={
-                "rows": plan.rows,
-                "repeats": plan.repeats,
-                "jobs": plan.jobs or None,
-                "arms": kept,
-                "fingerprint": print_of,
-                "index": table[1].index_names if table is not None else None,
-                "columns": table[1].columns if table is not None else None,
-                "reuse": kept_reuse(reuse, datetime.now(UTC)),
-                "schema_sha256": known_hashes | schema_hashes(arm.target.deployment for arm in arms),
-            },
+        known = before.plan.get("schema_sha256", {}) if before is not None else {}
+        record = record_of(
+            plan,
+            workspace,
+            arms=kept,
+            hashes=known | schema_hashes(arm.target.deployment for arm in arms),
+            fingerprint=print_of,
+            index=table[1].index_names if table is not None else None,
+            columns=table[1].columns if table is not None else None,
+            reuse=kept_reuse(reuse, datetime.now(UTC)),
         )
         batch_id = store.keep_batch(record).result()
         if print_of is None or before is None or before.plan.get("fingerprint") != print_of:

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Final
 
 from fh_notebook.cli.completion import complete
+from fh_notebook.cli.terminal import nobody_reads_on, show_what_can_be_shown
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
@@ -47,11 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     complete(parser)
     args = parser.parse_args(argv)
+    show_what_can_be_shown()
+    code = 0
     try:
-        return int(import_module(f"fh_notebook.cli.{args.command}").run(args))
+        code = int(import_module(f"fh_notebook.cli.{args.command}").run(args))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nobody_reads_on()
     except FetchHiveError as error:
         print(f"fh-notebook {args.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    return code

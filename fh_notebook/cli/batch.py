@@ -30,8 +30,9 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 from fh_notebook.cli.batch_compare import Comparing, comparing
 from fh_notebook.cli.batch_dask import connected, rows_for
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
-from fh_notebook.cli.batch_race import code_of_race, run_race
+from fh_notebook.cli.batch_race import check_race, code_of_race, run_race
 from fh_notebook.cli.batch_words import AGAIN, Told, as_options, cures
+from fh_notebook.cli.terminal import nobody_reads_on
 from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -65,9 +66,6 @@ def run(args: argparse.Namespace) -> int:
     KeyboardInterrupt
         It was interrupted before the first call, or while the file was written.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # an answer in Japanese must not break a terminal that cannot show it
     try:
         with _terminated_as_interrupted():
             return _run(args)
@@ -85,6 +83,7 @@ def _run(args: argparse.Namespace) -> int:
     from fh_notebook.batching.progress import TextProgress
     from fh_notebook.batching.stopping import going_on_by
 
+    check_race(args)
     target = _target(args)
     compare_it = comparing(args)
     fh.configure(**settings_given(args))
@@ -233,9 +232,8 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
 def _say(lines: Sequence[str]) -> None:
     try:
         print(*(as_options(line) for line in lines), sep="\n", end="\n" if lines else "", flush=True)
-    except BrokenPipeError:
-        # The reader (head, a pager) has seen enough. Without this, the interpreter complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the code stays that of the batch
+        nobody_reads_on()
 
 
 def _again(args: argparse.Namespace) -> str:

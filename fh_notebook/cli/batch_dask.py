@@ -38,7 +38,10 @@ def connected(args: argparse.Namespace) -> Iterator[Any]:
     try:
         client = Client(args.dask, timeout=WAIT_S)
     except (OSError, TimeoutError, ValueError) as broken:
-        raise SettingsError(f"no Dask scheduler answers at {args.dask} ({type(broken).__name__})") from None
+        raise SettingsError(
+            f"no Dask scheduler answers at {args.dask} ({type(broken).__name__}): look at the address and the network, "
+            "or leave --dask out to call from here"
+        ) from None
     try:
         yield client
     finally:

@@ -16,12 +16,29 @@ from fh_notebook.errors import SettingsError
 if TYPE_CHECKING:
     from fh_notebook.racing.race import Race
 
-__all__ = ["code_of_race", "run_race"]
+__all__ = ["check_race", "code_of_race", "run_race"]
 
 _ITS_OWN: Final = ("alpha", "min_difference", "seed")
-_NOT_OF_A_RACE: Final = ("first", "sample", "wait_for_reset")
+_NOT_OF_A_RACE: Final = ("first", "sample", "wait_for_reset", "dask", "parts")
 _CODES: Final = {"winner": 0, "no difference": 0, "budget spent": 3, "interrupted": 130}
 _REFUSED: Final = 4
+
+
+def check_race(args: argparse.Namespace) -> None:
+    """Raise where an option goes with ``--race`` only, or not with it.
+
+    Raises
+    ------
+    SettingsError
+        With the option.
+    """
+    if args.race is None:
+        if own := next((name for name in _ITS_OWN if getattr(args, name) is not None), None):
+            raise SettingsError(f"{_option(own)} is an option of --race SCORE; give that, too")
+    elif strange := next((name for name in _NOT_OF_A_RACE if getattr(args, name)), None):
+        raise SettingsError(
+            f"{_option(strange)} does not go with --race, which takes rows until it is clear; leave it out"
+        )
 
 
 def run_race(args: argparse.Namespace, asked: dict[str, Any], *, progress: bool) -> Race | None:
@@ -30,21 +47,15 @@ def run_race(args: argparse.Namespace, asked: dict[str, Any], *, progress: bool)
     Raises
     ------
     SettingsError
-        An option goes with ``--race`` only, or not with it.
+        There is no such scorer, or as ``fh.race`` says.
     """
     import fh_notebook as fh
     from fh_notebook.batching.progress import NoProgress
     from fh_notebook.racing.progress_text import RaceText
 
-    own = {name: getattr(args, name) for name in _ITS_OWN if getattr(args, name) is not None}
     if args.race is None:
-        if own:
-            raise SettingsError(f"{_option(next(iter(own)))} is an option of --race SCORE; give that, too")
         return None
-    if strange := next((name for name in _NOT_OF_A_RACE if asked.get(name)), None):
-        raise SettingsError(
-            f"{_option(strange)} does not go with --race, which takes rows until it is clear; leave it out"
-        )
+    own = {name: getattr(args, name) for name in _ITS_OWN if getattr(args, name) is not None}
     own |= {"failed": args.failed} if args.failed is not None else {}
     if asked.pop("fresh", False):
         asked["reuse"] = None

@@ -7,7 +7,6 @@ kept, and no call leaves this machine.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import textwrap
 from collections.abc import Hashable, Mapping, Sequence
@@ -67,23 +66,11 @@ def run(args: argparse.Namespace) -> int:
     KeyboardInterrupt
         It was stopped by Ctrl+C. Of a part of the tickets nothing is told: it would be no verdict.
     """
-    if hasattr(sys.stdout, "reconfigure"):
-        # Tickets in Japanese must not break a terminal that cannot show them.
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        return _demo(args.seed)
-    except BrokenPipeError:
-        # The reader (head, a pager) has seen enough. Without this, the interpreter complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _demo(seed: int) -> int:
     import fh_notebook as fh
     from fh_notebook.local.demo import demo_hive
 
     fh.configure(store=None)
-    hive = demo_hive(seed=seed)
+    hive = demo_hive(seed=args.seed)
     with hive.serve() as server, fh.Client(base_url=server.url, api_key="demo") as client:
         batch = _run_batch(hive, server.url, client)
     if batch.stopped is not None and batch.stopped.reason == "cancelled":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -53,18 +52,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the table and return 0, also when nothing was run yet; 2 where the store or the limit cannot be used."""
     import fh_notebook as fh
 
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
     try:
         lines = fh.history(deployment=args.name, limit=args.limit).to_dict("records")
     except (SettingsError, StoreError) as wrong:
         print(f"fh-notebook history: {wrong}", file=sys.stderr)
         return 2
-    try:
-        _print(lines, args)
-    except BrokenPipeError:
-        # The reader (head, a pager) has seen enough. Without this, the interpreter complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _print(lines, args)
     return 0
 
 

@@ -15,7 +15,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
-__all__ = ["Progress", "Style", "shorten", "table", "terminal_width", "typed", "width"]
+__all__ = [
+    "Progress",
+    "Style",
+    "nobody_reads_on",
+    "shorten",
+    "show_what_can_be_shown",
+    "table",
+    "terminal_width",
+    "typed",
+    "width",
+]
 
 PIPE_WIDTH: Final = 80
 """Columns where there is no terminal to ask."""
@@ -42,6 +52,21 @@ def typed(command: str) -> str:
     place = Path(ours)
     shown = str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
     return shlex.quote(shown) if os.name == "posix" else shown
+
+
+def show_what_can_be_shown() -> None:
+    """Let an answer in Japanese not break a terminal that cannot show it: it is shown with question marks."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def nobody_reads_on() -> None:
+    """Write no more to a reader (``head``, a pager) that has seen enough.
+
+    Without this, the interpreter complains when it flushes at exit.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Style:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from fh_notebook.batching.plan import counted
 
-__all__ = ["FAILED", "notes_of", "span_note"]
+__all__ = ["FAILED", "failed_note", "notes_of", "span_note"]
 
 FAILED: Final = ("drop", "zero")
 """What ``failed=`` may be."""
@@ -24,17 +24,20 @@ def notes_of(lines: pd.DataFrame, *, scorer: str, failed: str) -> list[str]:
     """Return what must be said of these lines."""
     told = []
     if scorer and (broken := int((lines["status"] == "failed").sum())):
-        told.append(
-            f"{counted(broken, 'failed run')} {'counts' if broken == 1 else 'count'} as 0 (failed='zero')."
-            if failed == "zero"
-            else f"{counted(broken, 'failed run')} {'is' if broken == 1 else 'are'} left out; failed='zero' counts "
-            f"{'it' if broken == 1 else 'them'} as 0."
-        )
+        told.append(failed_note(broken, failed))
     if missing := _missing(lines, scorer):
         told.append(missing)
     if span := span_note(lines["started_at"]):
         told.append(span)
     return told
+
+
+def failed_note(broken: int, failed: str) -> str:
+    """Return what so many failed runs count as."""
+    runs, one = counted(broken, "failed run"), broken == 1
+    if failed == "zero":
+        return f"{runs} {'counts' if one else 'count'} as 0 (failed='zero')."
+    return f"{runs} {'is' if one else 'are'} left out; failed='zero' counts {'it' if one else 'them'} as 0."
 
 
 def _missing(lines: pd.DataFrame, scorer: str) -> str:

@@ -78,7 +78,7 @@ class _Handlers:
         try:
             reply, fault = await endpoint(request)
         except Refusal as no:
-            reply, fault = wire_out.error(no.status, no.code, no.message, no.more, no.headers), None
+            reply, fault = wire_out.refused(no), None
         if fault is None or not fault.breaks_line:
             return _response(reply), reply.status
         broken = BrokenResponse(
@@ -163,7 +163,7 @@ def _response(reply: Reply) -> Response:
 
 
 def _error(no: Refusal) -> Response:
-    return _response(wire_out.error(no.status, no.code, no.message, no.more, no.headers))
+    return _response(wire_out.refused(no))
 
 
 async def _http_error(request: Request, exc: Exception) -> Response:

@@ -69,7 +69,7 @@ def may_deliver(host: str, allowed: frozenset[str]) -> bool:
 
 
 class Postman:
-    """Delivers callbacks. Lives on the hive's own event loop, but for :meth:`remembered`.
+    """Delivers callbacks. Lives on the hive's own event loop, but for :meth:`keep` and :meth:`remembered`.
 
     Parameters
     ----------
@@ -154,6 +154,11 @@ class Postman:
 
         self._tls = self._tls or httpx.create_ssl_context(trust_env=False)  # 20 ms: one for all
         return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=httpx.Limits(max_connections=1))
+
+    def keep(self, number: int) -> None:
+        """Remember another number of deliveries from now on; the last ones stay. May be called from any thread."""
+        with self._lock:
+            self._deliveries = deque(self._deliveries, maxlen=number)
 
     def remembered(self) -> tuple[Delivery, ...]:
         """Return what became of the callbacks, the oldest first. May be called from any thread."""

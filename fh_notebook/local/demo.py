@@ -20,10 +20,9 @@ from fh_notebook.contract.variables import integer, text
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.local.triage import NearestExample, Verdict, by_keywords
 
-__all__ = ["DEPLOYMENT", "VARIANTS", "demo_hive", "tickets", "tickets_path"]
+__all__ = ["DEPLOYMENT", "demo_hive", "tickets", "tickets_path"]
 
 DEPLOYMENT: Final = "support-triage"
-VARIANTS: Final = ("keywords", "nearest")
 
 # Seconds: a rule is quick, a comparison with every example takes longer, and both now and then take much longer
 # (log-normal, as service times are). Small, so that the whole demo stays within seconds.

@@ -1,5 +1,7 @@
 """The event loop of a hive: where runs for callback delivery live, and where callbacks leave from.
 
+Rule of this file: the thread is a daemon, and its end can be asked for from anywhere; only who may wait waits for it.
+
 A sync call runs on the loop of whoever asks. A run whose answer is delivered later must not depend on the caller's
 loop, which may be gone by then; so a hive has one loop of its own, in a daemon thread, started when first needed.
 """
@@ -54,12 +56,8 @@ class Engine:
             loop = self._running_loop()
             loop.call_soon_threadsafe(self._spawn, loop, work)
 
-    def stop(self, *, wait: bool = True) -> None:
-        """Cancel what runs, wait until it has ended, and end the thread. May be called twice; `submit` starts anew.
-
-        Garbage is collected in any thread at any instant, also in one that holds the interpreter's import lock, which
-        the loop's thread may need: there, nothing may be waited for (``wait=False``).
-        """
+    def stop(self) -> None:
+        """Cancel what runs, wait until it has ended, and end the thread. May be called twice; `submit` starts anew."""
         with self._lock:
             thread = self.ask_to_stop()
         if thread is not None and thread is not threading.current_thread():

@@ -12,7 +12,18 @@ from typing import Any, Final, Literal
 from fh_notebook.errors import SettingsError
 from fh_notebook.values import Secret
 
-__all__ = ["SPELLINGS", "Latency", "Options", "Spelling", "draw_latency", "options_from"]
+__all__ = [
+    "CALLBACK_BACKOFF_S",
+    "CALLBACK_TIMEOUT_S",
+    "KEEP",
+    "KEEP_ALIVE_S",
+    "MAX_BODY_BYTES",
+    "Latency",
+    "Options",
+    "Spelling",
+    "draw_latency",
+    "options_from",
+]
 
 Spelling = Literal["docs", "sdk"]
 SPELLINGS: Final = ("docs", "sdk")

@@ -19,7 +19,7 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.local.codes import Refusal
 from fh_notebook.values import Secret
 
-__all__ = ["Registry", "WebhookEndpoint", "Workflow"]
+__all__ = ["Registry", "WebhookEndpoint", "Workflow", "new_secret", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,7 @@ class Service(AtWork):
             self.options = options
             self.limits.concurrency, self.limits.daily_cap = options.concurrency, options.daily_cap
             self.book.keep = options.keep
+            self.postman.keep(options.keep)
             started = self._start_waiting()
         self._run_later(started)
 

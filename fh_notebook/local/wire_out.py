@@ -13,17 +13,17 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from fh_notebook.local.book import Call, Record
-from fh_notebook.local.codes import CODES
+from fh_notebook.local.codes import CODES, Refusal
 from fh_notebook.local.options import Spelling
 
 __all__ = [
     "Reply",
     "accepted",
-    "error",
     "error_codes",
     "event",
     "finished",
     "models",
+    "refused",
     "request_details",
     "workflow_run",
 ]
@@ -145,10 +145,10 @@ def models() -> Reply:
     return _json(200, {"models": []})
 
 
-def error(status: int, code: str, message: str, more: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
-    """Write an error with the three fields that the documentation gives every error (CONTRACT section 2)."""
-    body = _encode(_dumps({"error": message, "message": message, "error_code": code, **more}))
-    return Reply(status, body, {**JSON_HEADERS, **headers})
+def refused(no: Refusal) -> Reply:
+    """Write a refusal with the three fields that the documentation gives every error (CONTRACT section 2)."""
+    body = _encode(_dumps({"error": no.message, "message": no.message, "error_code": no.code, **no.more}))
+    return Reply(no.status, body, {**JSON_HEADERS, **no.headers})
 
 
 def _json(status: int, named: Mapping[str, Any], output: Record | None = None, **after: Any) -> Reply:

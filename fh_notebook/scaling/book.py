@@ -129,22 +129,7 @@ class Book:
         """Return the partitions that a round runs."""
         open_pages = [n for n, page in enumerate(self.pages) if page.found.jobs and _is_open(page, spec)]
         sources = self._sources(open_pages) if not spec.fresh else {}
-        tasks = []
-        for n in open_pages:
-            page = self.pages[n]
-            tasks.append(
-                Task(
-                    number=n,
-                    start=page.start,
-                    rows=page.found.rows,
-                    plan=page.found.plan,
-                    asked=page.found.asked,
-                    sources=sources.get(n, ()),
-                    skip=page.skip,
-                    valid=not page.found.invalid,
-                )
-            )
-        return tasks
+        return [self._task(n, sources.get(n, ()), skip=self.pages[n].skip) for n in open_pages]
 
     def waiting(self) -> list[Task]:
         """Return the partitions whose jobs were called by others, with the parts where the answers are; once."""
@@ -153,19 +138,16 @@ class Book:
             if page.waits_for and (page.line is None or page.line.pending):
                 others = [self.pages[other].line for other in page.waits_for]
                 paths = tuple(line.path for line in (page.line, *others) if line is not None)
-                tasks.append(
-                    Task(
-                        number=n,
-                        start=page.start,
-                        rows=page.found.rows,
-                        plan=page.found.plan,
-                        asked=page.found.asked,
-                        sources=paths,
-                        valid=not page.found.invalid,
-                    )
-                )
+                tasks.append(self._task(n, paths))
             page.waits_for, page.skip = (), b""  # what is pending still is called by the next start
         return tasks
+
+    def _task(self, number: int, sources: tuple[str, ...], *, skip: bytes = b"") -> Task:
+        page = self.pages[number]
+        return Task(
+            number=number, start=page.start, rows=page.found.rows, plan=page.found.plan, asked=page.found.asked,
+            sources=sources, skip=skip, valid=not page.found.invalid,
+        )  # fmt: skip
 
     def _sources(self, wanted: Iterable[int]) -> dict[int, tuple[str, ...]]:
         """Return in which parts answers to partitions lie."""

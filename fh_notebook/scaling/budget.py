@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.stopping import RESUME
 from fh_notebook.contract.rate import Rate
+from fh_notebook.contract.run import Run
 
 __all__ = ["Budget", "LocalBudget", "cluster_lost", "stop_of", "told_of"]
 
@@ -41,7 +42,7 @@ class Budget(Protocol):
         ...
 
     def end(self) -> None:
-        """Hold nothing any more."""
+        """Hold nothing for longer than is told already; a second time it does nothing."""
         ...
 
 
@@ -125,7 +126,5 @@ def stop_of(told: Mapping[str, Any]) -> Stopped:
     >>> stop_of(told_of(Stopped(reason="max_calls", message="enough"))).reason
     'max_calls'
     """
-    from fh_notebook.contract.run import Run
-
     said = told.get("run")
     return Stopped(reason=told["reason"], message=told["message"], run=Run(**said) if said else None)

@@ -58,6 +58,9 @@ class Cluster:
         self._feeding: threading.Event = threading.Event()
         self._numbers: list[int] = []
         self._over_begun: set[int] = set()
+        self._announcer: Announcer | None = None
+        self._is_shared = False
+        self._is_stopped = self._is_paused = False
         self.limit: Limit | None = None
         check_cluster(dask, client)
 
@@ -78,15 +81,16 @@ class Cluster:
     # --- a round
 
     def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
-        """Make what the workers share; returns at once."""
+        """Begin a round; what the workers share is made with the first of its partitions. Returns at once."""
         # A number that holds for the client, or was configured, holds here, too.
         held = spec.max_concurrency or self._client.gate.fixed_at or settings.current().max_concurrency
         self.limit = Limit(held, SharedPace.of(self._client.gate))
         self._spec, self._loop, self._hear = spec, asyncio.get_running_loop(), hear
-        self._announcer: Announcer | None = None
+        self._announcer, self._is_shared = None, False
+        self._is_stopped = self._is_paused = False
         self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
 
-    async def _share(self, spec: Spec) -> None:
+    async def _share(self, spec: Spec, limit: Limit) -> None:
         from distributed import Event, Queue, Semaphore, Variable
 
         dask = self._dask
@@ -99,13 +103,13 @@ class Cluster:
             places = name_of(spec.run, "places")
             self._places = Semaphore(BOUND, places, scheduler_rpc=dask.scheduler, loop=dask.loop)
             self._places.register()
-            assert self.limit is not None  # noqa: S101
-            self._announcer = Announcer(dask, spec.run, places, self.limit)
+            self._announcer = Announcer(dask, spec.run, places, limit)
             self._announcer.begin()
             self._permits = Queue(name_of(spec.run, "permits"), client=dask) if spec.metered else None
             dask.subscribe_topic(name_of(spec.run, "events"), self._heard)
 
         await asyncio.to_thread(make)
+        self._is_shared = True
         self._feeding = threading.Event()
         if self._permits is not None:
             feeder = Feeder(self._dask, self._permits, self._feeding, **self._asked)
@@ -113,24 +117,26 @@ class Cluster:
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
         """Run partitions on the workers."""
-        return [asyncio.ensure_future(one) for one in self._run(partitions, tasks)]
-
-    def _run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
-        spec = self._spec
-        assert spec is not None  # noqa: S101
-        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(spec, partitions, tasks))
+        spec, limit = self._spec, self.limit
+        assert spec is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
+        assert limit is not None, "begin() comes before run()"  # noqa: S101 - likewise
+        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(spec, limit, partitions, tasks))
 
         async def one(place: int) -> Done:
             futures = await asyncio.shield(begun)
             done: Done = await self._result(futures[place])
             return done
 
-        return [one(place) for place in range(len(tasks))]
+        return [asyncio.ensure_future(one(place)) for place in range(len(tasks))]
 
-    async def _begun(self, spec: Spec, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
+    async def _begun(self, spec: Spec, limit: Limit, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
         import dask
 
-        await self._share(spec)
+        await self._share(spec, limit)
+        if self._is_paused:
+            await asyncio.to_thread(self._pause.set)
+        if self._is_stopped:  # while all that was made: nothing is handed out
+            raise Lost("stopped before it began")
         self._numbers = [task.number for task in tasks]
         wanted = [
             dask.delayed(_run, pure=False)(p, spec, task, dask_key_name=f"fetchhive-{spec.run}-{task.number}")
@@ -169,7 +175,8 @@ class Cluster:
 
     def stop(self, stopped: Stopped) -> None:
         """Stop all partitions; those that have not begun are taken back."""
-        if self._spec is None or not hasattr(self, "_stop"):
+        self._is_stopped = True
+        if self._spec is None or not self._is_shared:
             return
 
         def tell() -> None:
@@ -189,7 +196,8 @@ class Cluster:
 
     def pause(self, paused: bool) -> None:
         """Pause them all, or have them go on."""
-        if self._spec is not None and hasattr(self, "_pause"):
+        self._is_paused = paused
+        if self._spec is not None and self._is_shared:
             change: Callable[[], object] = self._pause.set if paused else self._pause.clear
             threading.Thread(target=_quietly, args=(change,), daemon=True).start()
 
@@ -203,19 +211,22 @@ class Cluster:
     async def end(self) -> int | None:
         """End the round: workers close what they hold, and the scheduler forgets it."""
         spec, self._spec = self._spec, None
-        if spec is None or not hasattr(self, "_stop"):
+        announcer, self._announcer = self._announcer, None
+        is_shared, self._is_shared = self._is_shared, False
+        self._futures, self._over_begun = [], set()
+        if announcer is not None:
+            announcer.end()
+        if spec is None or announcer is None or not is_shared:
             return None
         self._feeding.set()
-        return await asyncio.to_thread(self._end, spec)
+        return await asyncio.to_thread(self._end, spec, announcer)
 
-    def _end(self, spec: Spec) -> int | None:
+    def _end(self, spec: Spec, announcer: Announcer) -> int | None:
         left: int | None = None
-        if self._announcer is not None:
-            self._announcer.end()
-        self._futures, self._over_begun = [], set()
         if self._dask.status != "running":
             return None
-        with suppress(Exception):
+        with suppress(Exception):  # the scheduler has gone, and all of it with it
+            # First: who has not stopped yet, since it did not come in, must not find places that were set free.
             self._why.set(json.dumps(told_of(Stopped(reason=ENDED, message=""))))
             self._stop.set()
             if self._permits is not None:
@@ -223,8 +234,8 @@ class Cluster:
                 self._permits.close()
             self._dask.unsubscribe_topic(name_of(spec.run, "events"))
             self._dask.run_on_scheduler(_forget_topic, name_of(spec.run, "events"))
+            announcer.close()
             self._places.close()
-        del self._stop
         return left
 
     # --- what comes from the workers
@@ -241,7 +252,10 @@ class Cluster:
             self._loop.call_soon_threadsafe(self._hear, message)
 
     def _learn(self, heard: dict[str, Any]) -> None:
-        if self.limit is not None and self.limit.hear(heard, now=self._loop.time()) and self._announcer is not None:
+        if self.limit is None or self._announcer is None:
+            return  # the round has ended meanwhile
+        self._announcer.heard_of(heard["worker"])
+        if self.limit.hear(heard, now=self._loop.time()):
             self._announcer.changed()
 
 

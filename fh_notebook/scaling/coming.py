@@ -12,7 +12,7 @@ from typing import Final
 from fh_notebook.log import log
 from fh_notebook.scaling.spec import Done, Task
 
-__all__ = ["Coming", "Lost"]
+__all__ = ["COME_IN_S", "Coming", "Lost"]
 
 COME_IN_S: Final = 30.0
 """So long partitions that were stopped are waited for: what they hold is being merged."""

@@ -21,7 +21,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.intervals import MANY_ROWS, Interval, interval_of_mean, interval_of_share, wilson_interval
-from fh_notebook.comparing.notes import span_note
+from fh_notebook.comparing.notes import failed_note, span_note
 from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, holm, mcnemar_exact, p_permutation
 from fh_notebook.comparing.pairs import Pair, compared, pairs_table
 from fh_notebook.comparing.sources import take
@@ -29,6 +29,7 @@ from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS
 from fh_notebook.comparing.verdict import verdict
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.counted import Counted, poisson_interval, wilcoxon_of
+from fh_notebook.scaling.scaled import ScaledBatch
 from fh_notebook.scaling.sums import PairSum, Sums, VariantSum, sums_of
 
 __all__ = ["ScaledComparison", "compare_scaled"]
@@ -37,6 +38,8 @@ FEW: Final = MANY_ROWS
 """Up to so many rows the scores themselves are added up."""
 FAN_IN: Final = 16
 """Sums that are added in one task."""
+_SCORES: Final = {"pair": "object", "variant": "object", "status": "object", "score": "float64"}
+"""The columns of `ScaledComparison.scores`."""
 
 
 def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
@@ -48,7 +51,7 @@ def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> Sca
         As ``fh.compare`` says.
     """
     asking.check_failed(failed)
-    is_batch = hasattr(source, "_control")
+    is_batch = isinstance(source, ScaledBatch)
     frame = source.frame if is_batch else source
     for needed in (pair_on, "variant"):
         if needed not in frame.columns:
@@ -136,9 +139,7 @@ class ScaledComparison:
 
     def scores(self) -> Any:
         """Return a lazy ``dask.dataframe`` of ``pair``, ``variant``, ``status`` and ``score``, one line a run."""
-        names = {"pair": "object", "variant": "object", "status": "object", "score": "float64"}
-        meta = pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in names.items()})
-        return self._lines.map_partitions(_scores, self._score, self.pair_on, meta=meta)
+        return self._lines.map_partitions(_scores, self._score, self.pair_on, meta=_no_scores())
 
     def summary(self) -> pd.DataFrame:
         """Return one line a variant, as ``Comparison.summary``; medians and seconds to a part in 2,000 or so."""
@@ -173,10 +174,11 @@ class ScaledComparison:
         variants = self._sums.variants.values()
         told = list(self._sums.notes)
         if self.scorer and (broken := sum(v.failed for v in variants)):
-            how = "count as 0 (failed='zero')" if self.failed == "zero" else "are left out; failed='zero' counts them"
-            told.append(f"{counted(broken, 'failed run')} {how}.")
+            told.append(failed_note(broken, self.failed))
         if errors := sum(v.errors for v in variants):
-            told.append(f"{counted(errors, 'score')} missing by an error of the scorer.")
+            told.append(
+                f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing by an error of the scorer."
+            )
         moments = [m for m in (self._sums.first_at, self._sums.last_at) if m is not None]
         span = span_note(pd.Series(moments)) if moments else ""
         return [*told, *([span] if span else [])]
@@ -200,20 +202,22 @@ class ScaledComparison:
 
     wide = diff = browse = rate = plot = report
 
-    def __repr__(self) -> str:
+    def _head(self) -> str:
         by = f" by {self.scorer}" if self.scorer else ""
-        head = f"Comparison of {counted(len(self.variants), 'variant')} on {counted(self._row_count, 'row')}{by}"
+        return f"{counted(len(self.variants), 'variant')} on {counted(self._row_count, 'row')}{by}"
+
+    def __repr__(self) -> str:
         table = self.summary()
-        return "\n".join([head, frame_text(table, list(table.columns)), self.verdict, *self.notes])
+        return "\n".join(
+            [f"Comparison of {self._head()}", frame_text(table, list(table.columns)), self.verdict, *self.notes]
+        )
 
     def _repr_html_(self) -> str:
         table = self.summary()
-        by = f" by {self.scorer}" if self.scorer else ""
-        head = f"{counted(len(self.variants), 'variant')} on {counted(self._row_count, 'row')}{by}"
         return html.el(
             "div",
             html.STYLE,
-            html.el("div", html.el("strong", head), cls="fh-head"),
+            html.el("div", html.el("strong", self._head()), cls="fh-head"),
             frame_html(table, list(table.columns)),
             html.el("p", self.verdict),
             *[html.el("p", note, cls="fh-dim") for note in self.notes],
@@ -222,9 +226,13 @@ class ScaledComparison:
 
 
 def _scores(part: pd.DataFrame, score: Any, pair_on: str) -> pd.DataFrame:
-    lines = take(_with_parts(part, score), score=score, pair_on=pair_on).lines if len(part) else part
-    names = ["pair", "variant", "status", "score"]
-    return lines[names] if len(part) else pd.DataFrame({n: pd.Series(dtype="object") for n in names})
+    if not len(part):
+        return _no_scores()
+    return take(_with_parts(part, score), score=score, pair_on=pair_on).lines[list(_SCORES)]
+
+
+def _no_scores() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _SCORES.items()})
 
 
 # --- from sums to numbers
@@ -235,7 +243,7 @@ def _summary_line(name: str, total: VariantSum, price: float | None) -> tuple[di
     line = {
         "variant": name,
         "n": total.scored,
-        "missing": total.lines - total.scored - total.failed if total.scored <= total.lines - total.failed else 0,
+        "missing": total.missing,
         "failed": total.failed,
         "mean": total.total / total.rows if total.rows else math.nan,
         "ci_low": found.low,

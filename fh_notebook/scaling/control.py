@@ -19,6 +19,7 @@ from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.windows import Windows, at_once
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.book import Book
+from fh_notebook.scaling.coming import COME_IN_S
 from fh_notebook.scaling.rounds import Ask, Rounds
 from fh_notebook.scaling.spec import Spec
 from fh_notebook.scaling.tally import Tally
@@ -63,7 +64,7 @@ class ScaledControl(Control):
         Keeps what the batch's name stands for, in any thread.
     """
 
-    settle_s = 30.0
+    settle_s = COME_IN_S
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class ScaledControl(Control):
         super().__init__(cast(Any, agenda), client=client, store=store, options=options)
         for number, page in enumerate(book.pages):
             line = page.line
-            if line is not None and options.reuse is not None:
+            if line is not None:
                 self._tally.put(
                     number, done=line.done, failed=line.failed, unknown=line.unknown, reused=line.done + line.failed
                 )

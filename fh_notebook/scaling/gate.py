@@ -3,8 +3,9 @@
 Rule of this file: to the engine it is a gate like any other. A place among all workers is taken for a slot, not for a
 call: one call after another goes through it, so a call costs no message to the scheduler. Each place is given back
 after some seconds, so that no worker waits while another one has all: who holds many gives many, whoever waits takes
-them, and what workers hold becomes alike. What is learned of the service's limit is learned for all: it is told to the
-notebook, which has the one policy.
+them, and what workers hold becomes alike. Once this process is stopped it gives none back: a call that was cut may
+still run at the service, and who has not heard of the stop would begin another one in its place. What is learned of
+the service's limit is learned for all: it is told to the notebook, which has the one policy.
 """
 
 from __future__ import annotations
@@ -132,21 +133,25 @@ class SharedGate:
             self._report.renumber(number)
             for timer in self._kept:
                 timer.cancel()
-                self._budget.give_place()
+                self._free_place()
             self._kept.clear()
             self._owed = owed_of(self._inner.in_flight, limit=limit, places=places)
 
     def _give_place(self) -> None:
         """Give a place back; that of a refused call not before the limit is known, else somebody is refused in it."""
         if not self._refused_now:
-            self._budget.give_place()
+            self._free_place()
             return
         self._refused_now -= 1
         self._kept.append(asyncio.get_running_loop().call_later(KEPT_S, self._give_kept))
 
     def _give_kept(self) -> None:
         self._kept.pop(0)  # they are as old as they are in order
-        self._budget.give_place()
+        self._free_place()
+
+    def _free_place(self) -> None:
+        if not self._is_stopped():  # else the round ends with it, for everybody
+            self._budget.give_place()
 
 
 class _Place:

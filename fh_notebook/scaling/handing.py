@@ -22,7 +22,7 @@ from fh_notebook.values import MASK, Secret
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["CUT", "OP", "Handed", "client_of", "hand_over", "key_receiver", "leave_stops_to_the_notebook"]
+__all__ = ["CUT", "OP", "Handed", "client_of", "hand_over", "key_receiver", "leave_stops_to_the_notebook", "receive"]
 
 OP: Final = "fh_notebook_key"
 """The name of the message."""
@@ -68,7 +68,7 @@ def key_receiver() -> Any:
     """Return the worker's plugin that takes in keys, limits and stops. It has no key: the scheduler keeps it."""
     from distributed import WorkerPlugin
 
-    class KeyReceiver(WorkerPlugin):  # type: ignore[misc,unused-ignore]
+    class KeyReceiver(WorkerPlugin):  # type: ignore[misc,unused-ignore]  # untyped where Dask is missing
         name = PLUGIN
         idempotent = True
 

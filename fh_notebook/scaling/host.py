@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.scaling.gate import SharedGate
 
-__all__ = ["Host", "Runner", "closed", "cut", "found", "hosted"]
+__all__ = ["Host", "Runner", "closed", "cut", "hosted"]
 
 
 class Runner(Protocol):
@@ -89,10 +89,15 @@ class Host:
             self._spread(stopped)
 
     def halt(self, stopped: Stopped) -> None:
-        """Stop the partitions of this process; a second time to reach those that have begun meanwhile."""
-        self.stopped = self.stopped or stopped
+        """Stop the partitions of this process; again, to reach those that have begun meanwhile.
+
+        A cancel ends what is out as well, also where another stop came before it.
+        """
+        if self.stopped is None:
+            self.stopped = stopped
+            self._budget.end()  # its places are not given back (see `SharedGate`): they run out
         for runner in list(self._runners):
-            runner.stop(self.stopped)
+            runner.stop(stopped if stopped.reason == "cancelled" else self.stopped)
 
     def pause(self, paused: bool) -> None:
         """Pause the partitions of this process, or have them go on."""
@@ -130,11 +135,6 @@ OF_ALL = frozenset({"daily_cap", "credits", "auth", "max_calls", "max_seconds", 
 
 _hosts: dict[str, Host] = {}
 _lock = threading.Lock()
-
-
-def found(run: str) -> Host | None:
-    """Return the host of a round in this process, if there is one."""
-    return _hosts.get(run)
 
 
 def hosted(run: str, make: Callable[[], Host]) -> Host:

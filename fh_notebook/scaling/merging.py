@@ -18,6 +18,7 @@ from fh_notebook.batching.source import TableSource
 from fh_notebook.contract.run import Run
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Done, Task
+from fh_notebook.scaling.survey import keys_of
 
 __all__ = ["done_of", "lines_of"]
 
@@ -42,10 +43,9 @@ def done_of(path: str, task: Task) -> Done:
         for code, at in zip(failed["error_code"], codes[failed.index], strict=True)
     ]
     done, unfinished = int((status == "completed").sum()), int((~status.isin(["completed", "failed"])).sum())
-    keys = b"".join(bytes.fromhex(key) if isinstance(key, str) and key else bytes(32) for key in lines["key"])
     invalid = int(lines["key"].isna().sum())
     return Done(
         number=task.number, attempt="", path=path, jobs=int(facts.get("jobs", len(lines))), done=done,
         failed=len(failed), unknown=unfinished, again=max(0, sum(not is_reusable(run) for run in runs) - invalid),
-        calls=int(facts.get("calls", 0)), keys=keys, kept_at=datetime.now(UTC),
+        calls=int(facts.get("calls", 0)), keys=keys_of(lines["key"]), kept_at=datetime.now(UTC),
     )  # fmt: skip

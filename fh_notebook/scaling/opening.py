@@ -7,11 +7,11 @@ shows, compares and exports what was answered, and is resumed by running its cel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
+from fh_notebook.batching.kept import record_of
 from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
@@ -47,23 +47,8 @@ def keep_record(store: Store, plan: Plan, spec: Spec, book: Book, meta: pd.DataF
         "anywhere": anywhere,
     }
     arms = [[arm.label, arm.deployment, arm.variant] for arm in spec.arms]
-    store.keep_batch(
-        BatchRecord(
-            name=plan.name,
-            workspace=spec.workspace,
-            deployment=plan.deployment,
-            variants=plan.variants,
-            created_at=datetime.now(UTC),
-            plan={
-                "rows": plan.rows,
-                "repeats": plan.repeats,
-                "jobs": plan.jobs,
-                "arms": arms,
-                "parts": kept,
-                "schema_sha256": schema_hashes(arm.target.deployment for arm in spec.arms),
-            },
-        )
-    ).result()
+    hashes = schema_hashes(arm.target.deployment for arm in spec.arms)
+    store.keep_batch(record_of(plan, spec.workspace, arms=arms, hashes=hashes, parts=kept)).result()
 
 
 class _Opened(ScaledControl):

@@ -25,7 +25,7 @@ NUMBERS_KEPT: Final = 16
 
 
 class Report:
-    """On a worker: what it has heard since it last told. On the background loop, but for `take`'s caller."""
+    """On a worker: what it has heard since it last told. On the background loop."""
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
@@ -97,7 +97,7 @@ class SharedPace:
         """Calls that may be out at once over all workers."""
         return self._pace.limit
 
-    def hear(self, told: Mapping[str, Any], *, now: float, left: int | None = None) -> bool:
+    def hear(self, told: Mapping[str, Any], *, now: float) -> bool:
         """Take in what a worker tells; return whether the limit is another one."""
         before, pace = self._pace.limit, self._pace
         self._out[told["worker"]] = told["out"], now
@@ -108,7 +108,7 @@ class SharedPace:
         for number, answers in told["answered"]:
             for _ in range(answers):
                 pace.sent()  # that it came is known only by its answer; what is counted is calls between two refusals
-                pace.answered(in_flight=others + max(1, told["out"]), left=left, sent_at=number)
+                pace.answered(in_flight=others + max(1, told["out"]), sent_at=number)
         for number, reason, out, wait_s in told["refused"]:
             self._refused(number, reason, others + out, others + told["out"], wait_s)
         return pace.limit != before
@@ -141,6 +141,7 @@ class Limit:
         self._fixed = fixed
         self._shared = shared
         self._given = 0
+        self._first = shared.number
 
     @property
     def now(self) -> int:
@@ -161,10 +162,13 @@ class Limit:
         """Take in what a worker tells; return whether the limit is another one."""
         if self._fixed is not None:
             return False
-        # Workers count every change; what is learned is told by how many of them were cuts of its own.
-        own = [(max(0, number - self._given), answers) for number, answers in told["answered"]]
-        refused = [(max(0, number - self._given), *rest) for number, *rest in told["refused"]]
+        own = [(self._own(number), answers) for number, answers in told["answered"]]
+        refused = [(self._own(number), *rest) for number, *rest in told["refused"]]
         return self._shared.hear({**told, "answered": own, "refused": refused}, now=now)
+
+    def _own(self, number: int) -> int:
+        """Return what a worker's number is among the cuts: workers count every change, and begin each round at 0."""
+        return max(self._first, number - self._given)
 
 
 def owed_of(held: int, *, limit: int, places: int) -> int:

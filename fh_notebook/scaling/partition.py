@@ -38,9 +38,8 @@ from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
 from fh_notebook.scaling.places import opened_store, part_path, parts_of_plan, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
-from fh_notebook.scaling.survey import planned, rows_of
+from fh_notebook.scaling.survey import keys_of, planned, rows_of
 from fh_notebook.scaling.telling import shown_event
-from fh_notebook.store.parts import KEY_BYTES
 
 __all__ = ["TELL_S", "Partition", "run_partition"]
 
@@ -122,7 +121,7 @@ class Partition:
         again = {job.key for window in self._source.planned(len(self._outcomes)) for job in window if job.key}
         known: dict[str, tuple[Run, bool]] = {}
         for path in self._sources():
-            mine = any(path.endswith(f"-{run}.parquet") for run in spec.mine)
+            mine = self._is_mine(path)
             for key, found, was_reused in parts.runs_in(path, again):
                 if key not in known or found.status == "completed":  # an answer counts more than none
                     known[key] = found, was_reused or not mine
@@ -150,7 +149,12 @@ class Partition:
         known = list(self._task.sources)
         if self._spec.fresh:
             return known
-        return [*known, *(path for path in parts_of_plan(self._spec, self._task) if path not in known)]
+        others = [path for path in parts_of_plan(self._spec, self._task) if path not in known]
+        return [*known, *(path for path in others if not self._spec.anew or self._is_mine(path))]
+
+    def _is_mine(self, path: str) -> bool:
+        """Whether a part was written in a round of this batch object."""
+        return any(path.endswith(f"-{run}.parquet") for run in self._spec.mine)
 
     # --- the calls
 
@@ -174,7 +178,7 @@ class Partition:
             if self._host.stopped is None:
                 await self._start.run(at_once([jobs]), planned=len(jobs))
         except asyncio.CancelledError:
-            if self._stopped is None or self._stopped.reason != "cancelled":
+            if not self._is_cut:
                 raise
         finally:
             beat.cancel()
@@ -251,7 +255,7 @@ class Partition:
         counts = self._outcomes.counts()
         path = ""
         again = sum(bool(o) and o.run.status == "failed" and not _stands(job, o.run) for job, o in pairs if o)
-        keys = b"".join(bytes.fromhex(job.key) or bytes(32) for job, _ in pairs)
+        keys = keys_of(job.key for job, _ in pairs)
         facts = {
             "plan": self._task.plan.hex(), "jobs": counts.planned, "calls": counts.calls, "batch": self._spec.name,
             "workspace": self._spec.workspace,
@@ -272,7 +276,7 @@ def _check_rows(task: Task, by_row: list[list[Job]]) -> None:
     """Raise where the rows are others than when they were looked at: answers would be paid for, and never found."""
     if not (task.valid and task.asked):
         return
-    keys = b"".join(bytes.fromhex(job.key) or bytes(KEY_BYTES) for row in by_row for job in row)
+    keys = keys_of(job.key for row in by_row for job in row)
     if sha256(keys).digest() != task.asked:
         raise SettingsError(
             f"partition {task.number} has other rows than when they were looked at, so its answers would not be found "

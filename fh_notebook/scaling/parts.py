@@ -28,6 +28,7 @@ __all__ = [
     "STATUS_CODE",
     "exists",
     "folder_of",
+    "has_mark",
     "leftovers_in",
     "make_folder",
     "names_in",
@@ -35,6 +36,8 @@ __all__ = [
     "read_part",
     "remove",
     "remove_folder",
+    "runs_in",
+    "write_part",
 ]
 
 STATUS_CODE: Final = "_status_code"

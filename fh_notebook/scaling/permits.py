@@ -104,7 +104,8 @@ def blocks_of(calls: int, workers: int) -> list[int]:
 def drained(permits: Any) -> int:
     """Return how many permits nobody has taken, and take them."""
     left = 0
-    while permits.qsize():
-        got = json.loads(permits.get(timeout=1))
-        left += got if isinstance(got, int) else 0
+    with suppress(TimeoutError):  # a worker was quicker
+        while permits.qsize():
+            got = json.loads(permits.get(timeout=1))
+            left += got if isinstance(got, int) else 0
     return left

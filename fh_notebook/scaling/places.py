@@ -6,6 +6,7 @@ Rule of this file: a store is named by what its partition asks, so that another 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from hashlib import sha256
@@ -52,13 +53,23 @@ def store_name(workspace: str, batch: str, plan: bytes) -> str:
 
 def store_path(folder: str, spec: Spec, task: Task) -> Path:
     """Return where the store of a partition lies on this machine."""
-    # A batch that calls anew has another name of its round; one that goes on has not.
-    anew = f"-{spec.run}" if spec.fresh or spec.retry else ""
-    return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{anew}.sqlite3"
+    # What calls anew has a store of its own; what goes on finds that which was left.
+    own = spec.run if spec.retry else spec.anew
+    return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{own and f'-{own}'}.sqlite3"
 
 
 def opened_store(path: Path) -> Store:
-    """Return the store of a partition."""
+    """Return the store of a partition.
+
+    Raises
+    ------
+    SettingsError
+        Its folder, the name of which anybody can tell, was made by somebody else before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = path.parent.lstat()
+    if hasattr(os, "getuid") and not (stat.S_ISDIR(made.st_mode) and made.st_uid == os.getuid()):
+        raise SettingsError(f"{path.parent} is not a folder of your own; remove it, or set TMPDIR where this runs")
     store = Store(path)
     store.put(few_indices).result()
     return store

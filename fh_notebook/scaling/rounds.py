@@ -23,6 +23,7 @@ from fh_notebook.loop import unbroken
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.budget import cluster_lost, stop_of
 from fh_notebook.scaling.coming import Coming, Lost
+from fh_notebook.scaling.sharing import ENDED
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
 from fh_notebook.scaling.telling import event_of
@@ -109,6 +110,7 @@ class Rounds:
         self.rounds: list[str] = []
         """The names of its rounds."""
         self._stopped: Stopped | None = None
+        self._is_paused = False
         self._errors_before = 0
 
     @property
@@ -168,6 +170,8 @@ class Rounds:
         self._limits, self._errors_before = limits, self._tally.errors
         self._planned = sum(self._book.pages[task.number].found.jobs for task in tasks)
         self._place.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
+        if self._is_paused:  # before this round began
+            self._place.pause(True)
         deadline = self._deadline(limits)
         partitions = [self._book.pages[task.number].partition for task in tasks]
         coming = Coming(
@@ -195,7 +199,10 @@ class Rounds:
 
     async def _take(self, done: Done, task: Task, spec: Spec) -> None:
         """Keep the keys of a partition's part, and count it."""
-        if done.stopped is not None and done.stopped["reason"] not in ("cancelled", "ended"):
+        reason = None if done.stopped is None else done.stopped["reason"]
+        if reason == "cancelled":  # by us, who tell of it then; else its worker has lost the scheduler
+            self._stop(cluster_lost(), tell=False)
+        elif done.stopped is not None and reason != ENDED:
             self._stop(stop_of(done.stopped))
         line = self._book.pages[task.number].line
         if not done.path or (line is not None and line.path == done.path):
@@ -220,9 +227,7 @@ class Rounds:
         if message.get("kind") != "tick":
             return
         self._tally.hear(message)
-        begun = getattr(self._place, "begun", None)
-        if begun is not None:
-            begun(message["number"])
+        self._place.begun(message["number"])
         for told in message.get("events", ()):
             self._hear(event_of(told))
         errors = self._tally.errors - self._errors_before
@@ -244,7 +249,7 @@ class Rounds:
         passed = Limits(max_seconds=limits.max_seconds).reached(
             calls=0, elapsed_s=limits.max_seconds, errors=0, planned=0
         )
-        assert passed is not None  # noqa: S101
+        assert passed is not None  # noqa: S101 - as long as it may be is too long
         return asyncio.get_running_loop().call_later(limits.max_seconds, self._stop, passed)
 
     async def _sleep_until_reset(self) -> None:
@@ -257,7 +262,8 @@ class Rounds:
             self._changed()
 
     def pause(self, paused: bool) -> None:
-        """Start no further call, or go on, wherever."""
+        """Start no further call, or go on, wherever; also in the rounds that are still to come."""
+        self._is_paused = paused
         self._place.pause(paused)
 
     def retune(self, max_concurrency: int | None) -> None:
@@ -269,5 +275,5 @@ class Rounds:
 def _spent(limits: Limits) -> Stopped:
     most = limits.most_calls or 0
     found = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
-    assert found is not None  # noqa: S101
+    assert found is not None  # noqa: S101 - as many as there may be are one too many for the next
     return found

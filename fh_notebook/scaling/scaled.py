@@ -7,13 +7,13 @@ What would need all of it at once is read part by part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 import pandas as pd
 
 from fh_notebook import html
 from fh_notebook.batching.batch import ROWS_SHOWN, SHOWN, Batch
+from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.provenance import ATTRS
@@ -96,10 +96,9 @@ class ScaledBatch(Batch):
 
         The job knows what was asked by its key alone: its inputs are in the row.
         """
-        own = set(self._meta.columns[:13])
         for part in self.iter_frames():
             for line in part.to_dict("records"):
-                row = {str(name): value for name, value in line.items() if name not in own}
+                row = {str(name): value for name, value in line.items() if name not in RESERVED}
                 yield _job(line), Outcome(run=_run(line), reused=bool(line["reused"])), row
 
     def _head(self) -> pd.DataFrame:
@@ -147,5 +146,4 @@ def _run(line: Mapping[Any, Any]) -> Run:
 
 
 def _troubled(part: pd.DataFrame) -> Iterator[Run]:
-    lines = part[part["status"] != "completed"]
-    return islice((_run(line) for line in lines.to_dict("records")), None)
+    return (_run(line) for line in part[part["status"] != "completed"].to_dict("records"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
@@ -35,6 +36,9 @@ WAIT_S: Final = 0.5
 """So long one question to the scheduler waits for a place or a permit: a cancel is heard after it."""
 LOOK_S: Final = 1.0
 """So often a worker looks whether the batch is paused, and waits anew for the stop."""
+
+REASON_S: Final = 10
+"""So long the reason of a stop may take to be there: it is set before the stop is."""
 
 
 def name_of(run: str, what: str) -> str:
@@ -115,7 +119,7 @@ class DaskBudget:
             asyncio.get_running_loop().run_in_executor(None, self._put, asked.result())
 
     def _get(self) -> Any:
-        assert self._permits is not None  # noqa: S101
+        assert self._permits is not None  # noqa: S101 - `permit` has looked
         try:
             return json.loads(self._permits.get(timeout=WAIT_S))
         except TimeoutError:  # asyncio's is the same
@@ -123,7 +127,7 @@ class DaskBudget:
 
     def _put(self, value: Any) -> None:
         with suppress(Exception):  # the round has ended meanwhile
-            assert self._permits is not None  # noqa: S101
+            assert self._permits is not None  # noqa: S101 - as above: what is put came out of it
             self._permits.put(json.dumps(value), timeout=5)
 
     def refund(self) -> None:
@@ -138,7 +142,7 @@ class DaskBudget:
             await asyncio.to_thread(self._put, left)
 
     def end(self) -> None:
-        """Refresh no lease any more."""
+        """Refresh no lease any more: the scheduler would tell of each one that it does not know after the end."""
         callback = getattr(self._places, "refresh_callback", None)
         if callback is not None:
             self._places.loop.add_callback(callback.stop)
@@ -181,6 +185,8 @@ def _made(spec: Spec) -> Host:
         report=Report(worker.address),
         urge=host.tell_heard,
     )
+    if told.is_set():  # the round was stopped, or has ended, before anything began here
+        host.stopped = stop_of(json.loads(reason.get(timeout=REASON_S)))
     host.client = handing.client_of(spec, host.gate, ask=lambda: tell({"kind": "key", "worker": worker.address}))
     watch = threading.Thread(target=_watch, args=(host, spec, client, told, reason), daemon=True, name="fh-watch")
     watch.start()
@@ -216,12 +222,12 @@ def _watch(host: Host, spec: Spec, client: Any, told: Any, reason: Any) -> None:
     try:
         while True:
             if told.wait(timeout=LOOK_S):
-                stopped = stop_of(json.loads(reason.get(timeout=10)))
+                stopped = stop_of(json.loads(reason.get(timeout=REASON_S)))
                 host.in_loop(host.halt, stopped)
                 if stopped.reason == ENDED:
                     return
                 # The end is still to come; it is another reason of the same event.
-                threading.Event().wait(LOOK_S)
+                time.sleep(LOOK_S)
             if (now := bool(pause.is_set())) != paused:
                 paused = now
                 host.in_loop(host.pause, paused)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.arms import Arm
 
-__all__ = ["Done", "Found", "Spec", "Task"]
+__all__ = ["PREFIX_BYTES", "Done", "Found", "Spec", "Task"]
 
 PREFIX_BYTES: Final = 8
 """Of each key, by which equal jobs of different partitions are found: two of 10 million different ones meet by chance
@@ -45,8 +45,10 @@ class Spec:
     metered: bool = False
     """Whether each call needs a permit: there is a ceiling or a rate."""
     stop_at_error: bool = False
+    anew: str = ""
+    """A random name of the batch object, where what was kept before it does not count in any of its rounds."""
     fresh: bool = False
-    """Whether what was kept before does not count."""
+    """Whether what was kept before this round does not count."""
     call_lost: bool = False
     retry: bool = False
     """Whether it is the failed jobs that are called, and no other ones."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -34,6 +34,7 @@ from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
+from fh_notebook.scaling.checks import check_cluster
 from fh_notebook.scaling.cluster import Cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.control import ScaledControl
@@ -93,54 +94,73 @@ def scaled(
     if name is not None and store is not None:
         check_name(store.batch(name, client.workspace), arms)
     if dask is not None:
-        Cluster(dask, client)  # checked before the rows are touched
+        check_cluster(dask, client)  # before the rows are touched
     ddf, labelled = _as_dask(rows, dask)
-    keeper = store if store is not None else Store.in_memory()
     base = _base(parts_folder, store)
-    spec = Spec(
-        run=uuid4().hex[:12],
-        name="",
-        workspace=client.workspace,
-        is_named=isinstance(settings.current().workspace, str),
-        arms=arms,
-        repeats=repeats,
-        metadata=dict(metadata or {}),
-        folder="",
-        max_concurrency=options.max_concurrency,
-        stop_at_error=options.limits.fail_on_error is True,
-        skip_invalid=on_invalid == "skip",
-        **_way_to(client),
+    spec = _spec_of(
+        client, arms, options, repeats=repeats, metadata=dict(metadata or {}), skip_invalid=on_invalid == "skip"
     )
 
     def place() -> Place:
         return Cluster(dask, client) if dask is not None else Threads(client, scratch())
 
-    looking = place()
-    whole = replace(spec, folder=_folder(base, "looking" if name is None else name))
+    looking = _Looking(place(), replace(spec, folder=_folder(base, "looking" if name is None else name)), target.name)
     partitions = ddf.to_delayed()
-    found = _surveyed(looking, partitions, whole, target.name)
+    found = looking.at(partitions)
     named = name or _name_of(target.name, arms, found)
     if first is not None:
         partitions = ddf.head(first, npartitions=-1, compute=False).to_delayed()
-        found = _surveyed(looking, partitions, whole, target.name)
+        found = looking.at(partitions)
     spec = replace(spec, name=named, folder=_folder(base, named), labelled=_tell_apart(found, labelled))
+    keeper = store if store is not None else Store.in_memory()
     book = Book(partitions, found, keeper, spec)
-    batch_of, since = _reused(options, named)
-    book.look(batch=batch_of, since=since)
-    about = provenance((arm.target.deployment for arm in arms), variants=[a.label for a in arms], batch=named,
-                       workspace=client.workspace)  # fmt: skip
-    label = found[0].label if found and spec.labelled else 0
-    meta = meta_of(ddf._meta, label)
-    plan = _plan(named, arms, book, options, client, keeper)
+    meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
+    return _batch_of(book, place, spec, client, keeper, options, meta)
+
+
+def _spec_of(client: Client, arms: tuple[Arm, ...], options: Options, **asked: Any) -> Spec:
+    """Return what holds for every partition, but for the batch's name and folder."""
+    return Spec(
+        run=uuid4().hex[:12],
+        name="",
+        workspace=client.workspace,
+        is_named=isinstance(settings.current().workspace, str),
+        arms=arms,
+        folder="",
+        max_concurrency=options.max_concurrency,
+        stop_at_error=options.limits.fail_on_error is True,
+        anew=uuid4().hex[:12] if options.reuse is None else "",
+        **asked,
+        **_way_to(client),
+    )
+
+
+def _batch_of(
+    book: Book,
+    place: Callable[[], Place],
+    spec: Spec,
+    client: Client,
+    store: Store,
+    options: Options,
+    meta: pd.DataFrame,
+) -> ScaledBatch:
+    """Return the batch of partitions that were looked at, with what is answered of them already."""
+    batch_of, since = _reused(options, spec.name)
+    if not spec.anew:
+        book.look(batch=batch_of, since=since)
+    plan = _plan(spec.name, spec.arms, book, options, client, store)
     control = ScaledControl(
         plan,
         book,
         place,
         spec,
         client=client,
-        store=keeper,
+        store=store,
         options=options,
-        register=lambda: keep_record(keeper, plan, spec, book, meta, anywhere=batch_of is None),
+        register=lambda: keep_record(store, plan, spec, book, meta, anywhere=batch_of is None),
+    )
+    about = provenance(
+        (arm.target.deployment for arm in spec.arms), variants=plan.variants, batch=spec.name, workspace=spec.workspace
     )
     return ScaledBatch(control, meta, about)
 
@@ -180,17 +200,35 @@ def _as_dask(rows: Any, dask_client: Any) -> tuple[Any, bool | None]:
         return dd.from_pandas(frame, npartitions=count, sort=False), not read.note
 
 
-def _surveyed(place: Place, partitions: Sequence[Any], spec: Spec, where: str) -> list[Found]:
-    try:
-        found = loop.run(place.survey(partitions, spec))
-    except Lost:
-        raise SettingsError("the Dask scheduler was lost while the rows were looked at; nothing was called") from None
-    problems = [problem for one in found for problem in one.problems]
-    if problems:
-        more = len(problems) - PROBLEMS_SHOWN
-        shown = [*problems[:PROBLEMS_SHOWN], *([f"and {more:,} more problems"] if more > 0 else [])]
-        raise InputError(list(dict.fromkeys(shown)), where=where)
-    return found
+class _Looking:
+    """Looks at partitions, where they run; what does not fit is told before anything is called."""
+
+    def __init__(self, place: Place, spec: Spec, where: str) -> None:
+        self._place = place
+        self._spec = spec
+        self._where = where
+
+    def at(self, partitions: Sequence[Any]) -> list[Found]:
+        """Return what each partition asks for.
+
+        Raises
+        ------
+        InputError, SettingsError
+            Inputs do not fit, all told together; or the scheduler has gone.
+        """
+        try:
+            found = loop.run(self._place.survey(partitions, self._spec))
+        except Lost:
+            raise SettingsError(
+                "the Dask scheduler was lost while the rows were looked at; nothing was called: run the cell again "
+                "with a client that is connected"
+            ) from None
+        problems = [problem for one in found for problem in one.problems]
+        if problems:
+            more = len(problems) - PROBLEMS_SHOWN
+            shown = [*problems[:PROBLEMS_SHOWN], *([f"and {more:,} more problems"] if more > 0 else [])]
+            raise InputError(list(dict.fromkeys(shown)), where=self._where)
+        return found
 
 
 def _name_of(deployment: str, arms: Sequence[Arm], found: Sequence[Found]) -> str:
@@ -233,7 +271,7 @@ def _folder(base: str, name: str) -> str:
 
 
 def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: Client, store: Store) -> Plan:
-    lines = [page.line for page in book.pages if page.line is not None] if options.reuse is not None else []
+    lines = [page.line for page in book.pages if page.line is not None]
     answered = sum(line.done + line.failed for line in lines)
     unknown = sum(line.unknown for line in lines)
     invalid = sum(page.found.invalid for page in book.pages)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fh_notebook.comparing.grid import Grid
+from fh_notebook.comparing.grid import Grid, without_noise
 from fh_notebook.comparing.intervals import Numbers
 from fh_notebook.scaling.counted import NOTHING, Counted
 
@@ -25,8 +25,9 @@ __all__ = ["PairSum", "Sums", "VariantSum", "sums_of"]
 class VariantSum:
     """What is added up of one variant."""
 
-    lines: int = 0
     scored: int = 0
+    missing: int = 0
+    """Lines without a score that did not fail."""
     failed: int = 0
     charged: int = 0
     errors: int = 0
@@ -40,7 +41,7 @@ class VariantSum:
 
     def plus(self, other: VariantSum) -> VariantSum:
         """Return both together."""
-        names = ("lines", "scored", "failed", "charged", "errors", "rows", "total", "squares")
+        names = ("scored", "missing", "failed", "charged", "errors", "rows", "total", "squares")
         whole = {name: getattr(self, name) + getattr(other, name) for name in names}
         return VariantSum(
             **whole,
@@ -160,10 +161,11 @@ def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
     means = grid.of_variant(name)
     scores = lines["score"].to_numpy(dtype="float64")
     told = scores[~np.isnan(scores)]
+    failed = (lines["status"] == "failed").to_numpy(dtype=bool)
     return VariantSum(
-        lines=len(lines),
         scored=len(told),
-        failed=int((lines["status"] == "failed").sum()),
+        missing=int((np.isnan(scores) & ~failed).sum()),
+        failed=int(failed.sum()),
         charged=int(lines["charged"].sum()),
         errors=int(lines["score_error"].notna().sum()),
         rows=len(means),
@@ -176,7 +178,7 @@ def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
 
 
 def _of_pair(first: Numbers, second: Numbers, *, lower: bool, few: int) -> PairSum:
-    apart = second - first
+    apart = without_noise(second - first, first, second)
     gained = -apart if lower else apart
     return PairSum(
         n=len(apart),

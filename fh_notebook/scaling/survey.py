@@ -6,6 +6,7 @@ that inputs which do not fit are told all together, as on one machine.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -18,8 +19,9 @@ from fh_notebook.batching.planner import Planner, refused
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.errors import InputError
 from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
+from fh_notebook.store.parts import KEY_BYTES
 
-__all__ = ["plan_of", "planned", "rows_of", "survey"]
+__all__ = ["keys_of", "plan_of", "planned", "rows_of", "survey"]
 
 
 def rows_of(frame: pd.DataFrame, spec: Spec, start: int) -> Rows:
@@ -58,14 +60,14 @@ def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
         bad = {job.row for job in checked if job.problems}
         told = refused(checked, where="", any_fits=len(bad) < len(rows))
         problems = tuple(f"partition {number}: {problem}" for problem in (told.problems if told else ()))
-    keys = b"".join(bytes.fromhex(job.key) or bytes(32) for job in checked)
+    keys = keys_of(job.key for job in checked)
     return Found(
         rows=len(rows),
         jobs=len(jobs),
         plan=plan_of(keys, frame),
         asked=sha256(keys).digest(),
         total=sum(int(job.key or "0", 16) for job in checked),
-        prefixes=b"".join(keys[at : at + PREFIX_BYTES] for at in range(0, len(keys), 32)),
+        prefixes=b"".join(keys[at : at + PREFIX_BYTES] for at in range(0, len(keys), KEY_BYTES)),
         invalid=invalid,
         problems=problems,
         first=ends[0] if ends else None,
@@ -73,6 +75,17 @@ def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
         ordered=_grows(frame.index),
         label=ends[0] if ends else 0,
     )
+
+
+def keys_of(keys: Iterable[Any]) -> bytes:
+    """Return keys one after the other, as bytes; what has none, since its inputs do not fit, is all zeros.
+
+    Examples
+    --------
+    >>> keys_of(["01" * 32, ""]) == bytes([1] * 32 + [0] * 32)
+    True
+    """
+    return b"".join(bytes.fromhex(key) if isinstance(key, str) and key else bytes(KEY_BYTES) for key in keys)
 
 
 def plan_of(keys: bytes, frame: pd.DataFrame) -> bytes:

@@ -29,11 +29,15 @@ class Tally:
     Examples
     --------
     >>> tally = Tally(planned=4)
-    >>> tally.hear({"number": 0, "attempt": "a", "done": 2, "failed": 0, "unknown": 0, "reused": 0, "calls": 3,
-    ...             "refused": 1, "in_flight": 1})
+    >>> told = {"number": 0, "attempt": "a", "done": 2, "failed": 0, "unknown": 0, "reused": 0, "calls": 3,
+    ...         "refused": 1, "in_flight": 1}
+    >>> tally.hear(told)
     >>> counts = tally.counts()
     >>> counts.done, counts.pending, counts.calls, tally.in_flight
     (2, 2, 3, 1)
+    >>> tally.hear(told | {"attempt": "b", "calls": 2})  # another worker, since that one was killed
+    >>> tally.counts().calls, tally.in_flight
+    (5, 1)
     """
 
     def __init__(self, planned: int = 0) -> None:
@@ -43,7 +47,7 @@ class Tally:
         self._calls: dict[str, int] = {}
         self._refused: dict[str, int] = {}
         self._called = self._refusals = 0
-        self._out: dict[str, tuple[int, int]] = {}
+        self._out: dict[int, int] = {}
 
     def put(self, number: int, *, done: int, failed: int, unknown: int, reused: int) -> None:
         """Set what is known of a partition, in place of what was."""
@@ -57,7 +61,7 @@ class Tally:
         number, attempt = message["number"], message["attempt"]
         self.put(number, **{name: message[name] for name in ("done", "failed", "unknown", "reused")})
         self.called(attempt, message["calls"], message["refused"])
-        self._out[attempt] = (number, message["in_flight"])
+        self._out[number] = message["in_flight"]
 
     def called(self, attempt: str, calls: int, refused: int) -> None:
         """Note how many requests an attempt at a partition has sent so far; it never goes back."""
@@ -68,17 +72,17 @@ class Tally:
 
     def ended(self, number: int) -> None:
         """Note that a partition has ended, and nothing of it is out any more."""
-        self._out = {attempt: out for attempt, out in self._out.items() if out[0] != number}
+        self._out.pop(number, None)
 
     @property
     def calls(self) -> int:
-        """Requests sent."""
+        """Requests sent; `Control` asks for it, as of every batch's outcomes."""
         return self._called
 
     @property
     def in_flight(self) -> int:
         """Calls that are out, by what was last said."""
-        return sum(out for _, out in self._out.values())
+        return sum(self._out.values())
 
     @property
     def errors(self) -> int:

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook.batching.events import Stopped
@@ -26,7 +27,7 @@ from fh_notebook.scaling.survey import survey
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["Place", "Threads"]
+__all__ = ["Hear", "Place", "Threads"]
 
 AT_ONCE: Final = min(4, os.cpu_count() or 1)
 """Partitions that are read and merged at once."""
@@ -50,6 +51,10 @@ class Place(Protocol):
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
         """Run partitions; what comes of each."""
+        ...
+
+    def begun(self, number: int) -> None:
+        """Take note that a partition is being called."""
         ...
 
     def stop(self, stopped: Stopped) -> None:
@@ -91,19 +96,15 @@ class Threads:
     async def survey(self, partitions: Sequence[Any], spec: Spec) -> list[Found]:
         """Look at every partition."""
         loop = asyncio.get_running_loop()
-        asked = [
-            loop.run_in_executor(self._threads, lambda n=n, p=p: survey(_computed(p), spec, n))  # type: ignore[misc]
-            for n, p in enumerate(partitions)
-        ]
+
+        def look(number: int, partition: Any) -> Found:
+            return survey(_computed(partition), spec, number)
+
+        asked = [loop.run_in_executor(self._threads, look, n, p) for n, p in enumerate(partitions)]
         return list(await asyncio.gather(*asked))
 
     def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
         """Make the host of this process."""
-        from dataclasses import replace
-
-        from fh_notebook.client.blocking import Client
-        from fh_notebook.client.client import AsyncClient
-
         loop = asyncio.get_running_loop()
         self._budget = LocalBudget(calls=calls, spent=spent, rate=rate)
 
@@ -111,24 +112,27 @@ class Threads:
             loop.call_soon_threadsafe(hear, message)
 
         host = Host(spec.run, self._budget, tell=tell, spread=lambda stopped: None, folder=self._folder)
+        host.client = self._metered(host) if spec.metered else self._client
         inner = self._client.gate
-        gate: Any = (
-            SharedGate(inner, self._budget, host.met, stopped=lambda: host.stopped is not None, shares=False)
-            if spec.metered
-            else inner
-        )
-        connection = replace(self._client.aclient.connection, gate=gate)
-        host.client = Client.over(AsyncClient.over(connection)) if spec.metered else self._client
         self._host = hosted(spec.run, lambda: host)
         self._spec = spec
         self._gate_before, self._tuned = inner.fixed_at, spec.max_concurrency is not None
         if spec.max_concurrency is not None:
             inner.fix(spec.max_concurrency)
 
+    def _metered(self, host: Host) -> Client:
+        """Return the client, each call of which takes a permit."""
+        from fh_notebook.client.blocking import Client
+        from fh_notebook.client.client import AsyncClient
+
+        inner, stopped = self._client.gate, lambda: host.stopped is not None
+        gate: Any = SharedGate(inner, self._budget, host.met, stopped=stopped, shares=False)
+        return Client.over(AsyncClient.over(replace(self._client.aclient.connection, gate=gate)))
+
     def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
         """Run partitions, a few at once."""
         loop, spec, host = asyncio.get_running_loop(), self._spec, self._host
-        assert host is not None  # noqa: S101
+        assert host is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
 
         def one(partition: Any, task: Task) -> Done:
             if host.stopped is not None:
@@ -137,6 +141,9 @@ class Threads:
 
         pairs = zip(partitions, tasks, strict=True)
         return [loop.run_in_executor(self._threads, one, partition, task) for partition, task in pairs]
+
+    def begun(self, number: int) -> None:
+        """Do nothing: those that have not begun look whether they still may."""
 
     def stop(self, stopped: Stopped) -> None:
         """Stop all partitions."""

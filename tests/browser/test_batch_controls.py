@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
@@ -21,14 +19,6 @@ SETUP = (
 )
 PILOT = "pilot = fh.batch(rows, 'paced', variants='v', name='triage', first=12, max_concurrency=4)"
 BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', wait=False{more})"
-
-
-@pytest.fixture
-def hive() -> Iterator[PacedHive]:
-    """It lets calls end when the test says so."""
-    hive = PacedHive()
-    yield hive
-    hive.ended.set()
 
 
 def _widths(bar: Locator) -> dict[str, float]:
@@ -49,21 +39,21 @@ def _pictures(lab: Lab, name: str, of: Locator) -> None:
         assert cut_off(of, parts) == [], (name, look)
 
 
-def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, hive: PacedHive) -> None:
+def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, paced_hive: PacedHive) -> None:
     """Each click does what it says, at once; when all is over nothing is left to click, in the page or in the file."""
-    with hive.serve() as server:
+    with paced_hive.serve() as server:
         lab.open(
             SETUP.format(url=server.url), PILOT, BACKGROUND.format(more=", max_concurrency=4"), "'the kernel is there'"
         )
         lab.run(0)
-        hive.let_go(12)
+        paced_hive.let_go(12)
         lab.run(1)
-        hive.wait_for(12)
+        paced_hive.wait_for(12)
         lab.start(2)
         here = lab.output(2)
-        hive.wait_for(4)
-        hive.let_go(20)
-        hive.wait_for(20)
+        paced_hive.wait_for(4)
+        paced_hive.let_go(20)
+        paced_hive.wait_for(20)
         lab.expect_text(here, r"28 of 80 done, 4 failed, 12 reused.*4 of 4 in flight, 48 calls left.*calls/")
         here.locator("button.fh-pause").wait_for()
         widths = _widths(here.locator("[role=progressbar]"))
@@ -72,13 +62,13 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, h
 
         here.locator("button.fh-pause").click()
         lab.expect_text(here, r"4 still in flight.*paused")
-        hive.let_go(4)
+        paced_hive.let_go(4)
         lab.expect_text(here, r"44 calls left.*paused")
-        assert hive.none_begins()
+        assert paced_hive.none_begins()
         lab.screenshot("batch-paused")
         expect(here.locator("button.fh-pause")).to_have_text("Go on")
         here.locator("button.fh-pause").click()
-        hive.wait_for(4)
+        paced_hive.wait_for(4)
         expect(here.locator("button.fh-pause")).to_have_text("Pause")
 
         assert [name for _, name in accessible(lab, here)] == ["Pause", "Cancel", "At once", "Adaptive"]
@@ -86,10 +76,10 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, h
         number.fill("6")
         number.press("Enter")
         lab.expect_text(here, r"6 of 6 in flight")
-        hive.wait_for(2)
+        paced_hive.wait_for(2)
         here.locator(".fh-throttle .noUi-touch-area").drag_to(here.locator("button.fh-adaptive"))  # as far as it goes
         lab.expect_text(here, r"16 of 16 in flight")
-        hive.wait_for(10)
+        paced_hive.wait_for(10)
         expect(number).to_have_value("16")
         here.locator("button.fh-adaptive").click()
         lab.expect_text(here.locator(".fh-adapts"), "adaptive")
@@ -115,12 +105,12 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, h
 
 
 @pytest.mark.long
-def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, hive: PacedHive) -> None:
+def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, paced_hive: PacedHive) -> None:
     """Somebody else opens the saved file: the bar has its parts and its colours, without a style sheet."""
-    with hive.serve() as server:
+    with paced_hive.serve() as server:
         lab.open(SETUP.format(url=server.url), PILOT)
         lab.run(0)
-        hive.ended.set()
+        paced_hive.ended.set()
         lab.run(1)
         lab.expect_text(lab.output(1), r"triage: 11 of 12 done, 1 failed; 12 calls")
     lab.save()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import expect
 
@@ -31,33 +29,26 @@ WAITING = "batch = fh.batch(rows.assign(text='w ' + rows.text), 'paced', variant
 END = "dask.close(); cluster.close(); print('closed')"
 
 
-@pytest.fixture
-def hive() -> Iterator[PacedHive]:
-    hive = PacedHive()
-    yield hive
-    hive.ended.set()
-
-
-def _begun(hive: PacedHive) -> int:
+def _begun(paced_hive: PacedHive) -> int:
     """How many calls have begun that the test has not waited for."""
     begun = 0
-    while not hive.none_begins():
+    while not paced_hive.none_begins():
         begun += 1
     return begun
 
 
-def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, hive: PacedHive) -> None:
+def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced_hive: PacedHive) -> None:
     """Counts of both workers in one bar; pause, another number at once and cancel reach them; so does Stop."""
-    with hive.serve() as server:
+    with paced_hive.serve() as server:
         lab.open(SETUP.format(url=server.url), BACKGROUND, COUNTS, WAITING, COUNTS, END)
         lab.start(0)
         lab.wait_idle(120_000)
         lab.expect_text(lab.output(0), "2 workers")
         lab.start(1)
         here = lab.output(1)
-        hive.wait_for(4)
-        hive.let_go(20)
-        hive.wait_for(20)
+        paced_hive.wait_for(4)
+        paced_hive.let_go(20)
+        paced_hive.wait_for(20)
         lab.expect_text(here, r"\d+ of 80 done, \d failed.*4 of 4 in flight, 60 calls left")
         here.locator("button.fh-pause").wait_for()
         for look in looks(lab, height=900):
@@ -68,31 +59,31 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, hive:
         lab.expect_text(here, r"4 still in flight.*paused")
         done, out = 20, 4
         while out:  # the pause travels to the workers: what they began meanwhile ends, and after that nothing begins
-            hive.let_go(out)
+            paced_hive.let_go(out)
             done += out
             lab.expect_text(here, rf"{80 - done} calls left.*paused")
-            out = _begun(hive)
+            out = _begun(paced_hive)
         assert done < 60
         here.locator("button.fh-pause").click()
-        hive.wait_for(4)
+        paced_hive.wait_for(4)
 
         number = here.get_by_label("At once")
         number.fill("6")
         number.press("Enter")
         lab.expect_text(here, r"6 of 6 in flight")
-        hive.wait_for(2)
+        paced_hive.wait_for(2)
 
         here.locator("button.fh-cancel").click()
         lab.expect_text(here, r"6 unknown.*cancelled; what is finished is kept")
         expect(here.locator("button")).to_have_count(0)
         lab.screenshot("dask-cancelled")
         lab.expect_text(lab.run(2), rf"{done + 6} 6 {80 - done - 6}")
-        hive.let_go(6)  # those that were out end at the service, whoever hears of it
+        paced_hive.let_go(6)  # those that were out end at the service, whoever hears of it
 
         lab.start(3)
-        hive.wait_for(4)
-        hive.let_go(10)
-        hive.wait_for(10)
+        paced_hive.wait_for(4)
+        paced_hive.let_go(10)
+        paced_hive.wait_for(10)
         lab.expect_text(lab.output(3), r"\d+ of 80 done.*4 of 4 in flight, 70 calls left")
         lab.interrupt()
         # Jupyter's Stop goes to the kernel's process group, so the processes of a LocalCluster hear it, too.
@@ -100,6 +91,6 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, hive:
         lab.wait_idle()
         lab.screenshot("dask-interrupted")
         lab.expect_text(lab.run(4), r"14 4 66")
-        assert hive.none_begins()
+        assert paced_hive.none_begins()
         lab.expect_text(lab.run(5), "closed")
     assert lab.errors == []

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect
 
 from tests import environment, notebooks
 from tests.browser.form_page import cut_off, setup
-from tests.lab import _free_port
+from tests.lab import end_process, free_port
 from tests.notebook.form_hive import PASSWORD, FormHive
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 @contextmanager
 def run_voila(notebook: Path) -> Iterator[str]:
     """Serve a notebook as an app, and yield its address."""
-    port, folder = _free_port(), notebook.parent
+    port, folder = free_port(), notebook.parent
     options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", "--show_tracebacks=True"]
     with (folder / "voila.log").open("w") as log:
         process = subprocess.Popen(
@@ -38,12 +38,7 @@ def run_voila(notebook: Path) -> Iterator[str]:
         _wait_for(f"{url}/static/", process, folder / "voila.log")
         yield url
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_process(process)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nbformat
 import pytest
 
-from tests.lab import Lab
+from tests.lab import Lab, LabServer, run_lab
 
 pytestmark = pytest.mark.browser
 
@@ -33,6 +35,16 @@ def test_stop_ends_an_endless_cell(lab: Lab) -> None:
     lab.interrupt()
     lab.expect_text(lab.output(0), "KeyboardInterrupt")
     lab.expect_text(lab.run(1), "still here")
+
+
+@pytest.mark.long
+def test_a_port_that_another_server_has_taken_is_not_taken_for_ones_own(
+    lab_server: LabServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two may find the same port free: each is asked where it says itself that it listens."""
+    monkeypatch.setattr("tests.lab.free_port", lambda: int(lab_server.url.rpartition(":")[2]))
+    with run_lab(tmp_path) as second:
+        assert second.url != lab_server.url
 
 
 @pytest.mark.long

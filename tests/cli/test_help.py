@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from fh_notebook.cli import COMMANDS, _parser, main
+from tests import environment
 
 
 def _help(command: str, capsys: pytest.CaptureFixture[str], columns: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -43,3 +48,15 @@ def test_the_list_of_commands_says_what_each_is_for(
     for command in COMMANDS:
         assert re.search(rf"^    {command}\s+[a-z]", text, re.MULTILINE)
     assert "COMMAND --help" in text
+
+
+def test_a_reader_that_has_gone_is_no_error_of_a_command(tmp_path: Path) -> None:
+    """As ``| head -1``: what a command still wanted to say is nobody's trouble."""
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from fh_notebook.cli import main; sys.exit(main(['completion', 'bash']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment.for_process(tmp_path), stdout=write, stderr=subprocess.PIPE, timeout=60
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")

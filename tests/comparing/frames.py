@@ -1,4 +1,4 @@
-"""Frames of scores for tests of comparisons."""
+"""Frames of scores for tests of comparisons, and a deployment that takes a password."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+import fh_notebook as fh
+
+TELL = fh.Deployment(
+    "tell",
+    variants=["a", "b"],
+    inputs={"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)},
+)
+"""It takes a password beside its text, which a test's hive repeats in answers and errors."""
 
 
 def scores(seed: int = 0, n: int = 60, **shift: float) -> pd.DataFrame:

@@ -9,14 +9,13 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.local.hive import LocalHive
+from tests.comparing.frames import TELL
 
 
 @pytest.fixture
 def batch() -> fh.Batch:
     """Three rows, each with a password of its own, which answers, objects and errors repeat."""
     hive = LocalHive()
-    fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
-    deployment = fh.Deployment("tell", variants=["a", "b"], inputs=fields)
 
     def tell(text: str, token: str) -> Any:
         if text == "t2":
@@ -27,7 +26,7 @@ def batch() -> fh.Batch:
     hive.workflow("tell", variant="b")(lambda text, token: f"{text}, surely for {token}")
     rows = [{"text": f"t{i}", "token": f"hunter{i}secret", "note": f"again hunter{i}secret"} for i in range(3)]
     rows = [{**row, "expected_output": row["token"]} for row in rows]
-    batch = fh.batch(rows, deployment, client=hive.client(), progress=False)
+    batch = fh.batch(rows, TELL, client=hive.client(), progress=False)
     assert "hunter0secret" in batch.frame["output"].iloc[0]
     return batch
 

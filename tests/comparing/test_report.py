@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 import fh_notebook as fh
 from fh_notebook.comparing.report_markdown import escaped
 from fh_notebook.local import LocalHive
+from tests.comparing.frames import TELL
 
 HOSTILE = [
     "</script><script>document.title='owned'</script>",
@@ -124,12 +125,10 @@ def test_no_secret_is_in_a_report(tmp_path: Path, ending: str) -> None:
     """Neither a key, whoever said it, nor what a password Start variable was given."""
     fh.configure(store=tmp_path / "answers_that_say_a_key.sqlite3")
     hive = LocalHive(api_key=SECRET)
-    fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
-    deployment = fh.Deployment("tell", variants=["a", "b"], inputs=fields)
     for variant in "ab":
         hive.workflow("tell", variant=variant)(lambda text, token: f"{text} {SECRET} Bearer abcdef123")
     rows = [{"text": f"t{i}", "token": "hunter2hunter2", "expected_output": "x"} for i in range(8)]
-    batch = fh.batch(rows, deployment, client=hive.client(), progress=False)
+    batch = fh.batch(rows, TELL, client=hive.client(), progress=False)
     assert batch.frame["status"].eq("completed").all()
     file = fh.compare(batch, score=lambda run: len(run.text) + (run.variant == "b")).report(tmp_path / f"x.{ending}")
     text = _all_text(file)
@@ -142,8 +141,6 @@ def test_no_secret_is_in_a_report(tmp_path: Path, ending: str) -> None:
 def test_a_password_that_a_service_repeats_is_masked_in_a_report(tmp_path: Path, ending: str, number: int) -> None:
     """In errors, answers and the sentence, also where every row has a password of its own."""
     hive = LocalHive()
-    fields = {"text": fh.text(), "token": fh.Variable({"type": "string", "format": "password"}, True)}
-    deployment = fh.Deployment("tell", variants=["a", "b"], inputs=fields)
 
     def tell(text: str, token: str) -> str:
         if text == "t3":
@@ -156,7 +153,7 @@ def test_a_password_that_a_service_repeats_is_masked_in_a_report(tmp_path: Path,
     for variant in "ab":
         hive.workflow("tell", variant=variant)(tell)
     rows = [{"text": f"t{i}", "token": f"hunter{i % number}secret", "expected_output": "x"} for i in range(number)]
-    batch = fh.batch(rows, deployment, client=hive.client(), progress=False)
+    batch = fh.batch(rows, TELL, client=hive.client(), progress=False)
     assert "hunter3secret" in batch.failures["error"].iloc[0]
     text = _all_text(fh.compare(batch, score=lambda run: run.variant == "b").report(tmp_path / f"x.{ending}"))
     assert "t7 for" in text

@@ -311,13 +311,21 @@ def test_hundreds_of_callbacks_arrive_each_once() -> None:
 
 
 def test_only_the_last_deliveries_are_kept() -> None:
-    """`keep` bounds them as it bounds the runs."""
+    """`keep` bounds them as it bounds the runs, also when it is changed while the hive lives."""
     hive = echo_hive(keep=2)
     with Receiver() as receiver:
         ids = [start(hive, receiver.url)["request_id"] for _ in range(4)]
         assert hive.wait_idle()
-    assert {d.request_id for d in hive.deliveries} <= set(ids)
-    assert len(hive.deliveries) == 2
+        assert {d.request_id for d in hive.deliveries} <= set(ids)
+        assert len(hive.deliveries) == 2
+        last = hive.deliveries[-1]
+        hive.configure(keep=1)
+        assert hive.deliveries == (last,)
+        hive.configure(keep=3)
+        for _ in range(4):
+            start(hive, receiver.url)
+        assert hive.wait_idle()
+    assert len(hive.deliveries) == 3
 
 
 def _endless(hive: LocalHive) -> threading.Event:

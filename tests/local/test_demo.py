@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from fh_notebook.client.blocking import Client
-from fh_notebook.local.demo import DEPLOYMENT, VARIANTS, demo_hive, tickets, tickets_path
+from fh_notebook.local.demo import DEPLOYMENT, demo_hive, tickets, tickets_path
 from fh_notebook.local.triage import LABELS, NearestExample, by_keywords
+
+VARIANTS = ("keywords", "nearest")
 
 
 @pytest.fixture

@@ -16,20 +16,15 @@ BACKGROUND = "b = fh.batch(rows, 'paced', variants='v', max_concurrency=4, wait=
 
 
 @pytest.fixture
-def hive() -> Iterator[PacedHive]:
-    """It lets calls end when the test says so."""
-    hive = PacedHive()
-    yield hive
-    hive.ended.set()
-
-
-@pytest.fixture
-def loaded(hive: PacedHive, tmp_path: Path) -> Iterator[Kernel]:
+def loaded(paced_hive: PacedHive, tmp_path: Path) -> Iterator[Kernel]:
     """A kernel that calls the hive, with the extension loaded."""
-    with hive.serve() as server, Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel:
+    with (
+        paced_hive.serve() as server,
+        Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel,
+    ):
         assert kernel.run(SETUP) == ""
         yield kernel
-        hive.ended.set()
+        paced_hive.ended.set()
 
 
 def _display_id(message: Message) -> Any:
@@ -47,9 +42,9 @@ def _saved(kernel: Kernel, cell: str) -> str:
 
 
 @pytest.mark.long
-def test_a_display_is_updated_at_most_five_times_a_second(loaded: Kernel, hive: PacedHive) -> None:
+def test_a_display_is_updated_at_most_five_times_a_second(loaded: Kernel, paced_hive: PacedHive) -> None:
     """However many answers come: one message shows it, a few update it, the last one says how it ended."""
-    hive.ended.set()
+    paced_hive.ended.set()
     cell = loaded.send(
         "import time\nbegan = time.monotonic()\n"
         "b = fh.batch(rows, 'paced', variants='v', max_concurrency=8)\nprint(time.monotonic() - began)",
@@ -68,32 +63,32 @@ def test_a_display_is_updated_at_most_five_times_a_second(loaded: Kernel, hive: 
 
 
 @pytest.mark.long
-def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, hive: PacedHive) -> None:
+def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, paced_hive: PacedHive) -> None:
     """Whoever started something sees at once that it runs; and soon after an answer, that it came."""
     cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', max_concurrency=4)", person=True)
-    hive.wait_for(4)
+    paced_hive.wait_for(4)
     loaded.wait_until(lambda: "0 of 400 done" in _saved(loaded, cell), "the first state")
-    hive.let_go(3)
+    paced_hive.let_go(3)
     loaded.wait_until(lambda: "3 of 400 done; 4 of 4 in flight, 397 calls left" in _saved(loaded, cell), "3 answers")
-    hive.ended.set()
+    paced_hive.ended.set()
     loaded.wait(cell)
 
 
-def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, hive: PacedHive) -> None:
+def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, paced_hive: PacedHive) -> None:
     """A click holds the next calls back, and says so; another one starts them; a pause in a cell shows all the same."""
     cell = loaded.send(BACKGROUND, person=True)
-    hive.wait_for(4)
+    paced_hive.wait_for(4)
     pause, page = loaded.widget("fh-pause"), loaded.subshell()
     loaded.click(pause, subshell=page)
     loaded.wait_until(lambda: "paused" in _saved(loaded, cell), "the pause")
     assert _state(loaded, "fh-pause")["description"] == "Go on"
-    hive.let_go(4)
+    paced_hive.let_go(4)
     loaded.wait_until(
         lambda: "4 of 400 done; 396 calls left; paused" in _saved(loaded, cell), "the end of what was out"
     )
-    assert hive.none_begins()
+    assert paced_hive.none_begins()
     loaded.click(pause, subshell=page)
-    hive.wait_for(4)
+    paced_hive.wait_for(4)
     loaded.wait_until(lambda: "paused" not in _saved(loaded, cell), "the end of the pause")
     loaded.run("b.pause()")
     loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Go on", "a pause by code")
@@ -102,10 +97,10 @@ def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, hive: P
 
 
 @pytest.mark.long
-def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel, hive: PacedHive) -> None:
+def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel, paced_hive: PacedHive) -> None:
     """The slider's number, or one that is typed, holds at once; without one, the limit is the service's, and is shown."""
     cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', wait=False)", person=True)
-    hive.wait_for(1)
+    paced_hive.wait_for(1)
     throttle, page = loaded.widget("fh-throttle"), loaded.subshell()
     loaded.wait_until(lambda: _state(loaded, "fh-adapts")["value"] == "adaptive", "the limit as it is")
     assert _state(loaded, "fh-throttle")["max"] == 16
@@ -127,11 +122,11 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
 
 
 @pytest.mark.long
-def test_a_cancel_in_the_background_leaves_nothing_to_click(loaded: Kernel, hive: PacedHive) -> None:
+def test_a_cancel_in_the_background_leaves_nothing_to_click(loaded: Kernel, paced_hive: PacedHive) -> None:
     """No widget, no word of one; what is saved is the plan, the bar and how it ended, as HTML and as text."""
     cell = loaded.send(BACKGROUND, person=True)
-    hive.wait_for(4)
-    hive.let_go(2)
+    paced_hive.wait_for(4)
+    paced_hive.let_go(2)
     loaded.wait_until(lambda: "2 of 400 done" in _saved(loaded, cell), "two answers")
     loaded.click(loaded.widget("fh-cancel"), subshell=loaded.subshell())
     loaded.wait_until(lambda: "cancelled; what is finished is kept" in _saved(loaded, cell), "the end")
@@ -144,12 +139,12 @@ def test_a_cancel_in_the_background_leaves_nothing_to_click(loaded: Kernel, hive
     assert "Traceback" not in loaded.log
 
 
-def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, hive: PacedHive) -> None:
+def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, paced_hive: PacedHive) -> None:
     """A batch in the background is there to work beside it: its buttons do not wait for the cell that is busy."""
     if "kernel subshells" not in loaded.features:
         pytest.skip("this kernel hears a click when the cell has ended")
     loaded.send(BACKGROUND, person=True)
-    hive.wait_for(4)
+    paced_hive.wait_for(4)
     pause = loaded.widget("fh-pause")
     busy = loaded.send("import time\nprint('busy', flush=True)\nwhile not b.paused:\n    time.sleep(0.01)", person=True)
     loaded.wait_for_text(busy, "busy")
@@ -159,9 +154,9 @@ def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, hive: PacedHiv
 
 
 @pytest.mark.long
-def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, hive: PacedHive) -> None:
+def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, paced_hive: PacedHive) -> None:
     """What is over within a second needs no button, and ipywidgets is not imported for it."""
-    hive.ended.set()
+    paced_hive.ended.set()
     cell = loaded.send(f"{BACKGROUND.replace('rows', 'rows[:4]')}\nb.wait()\nNone", person=True)
     loaded.wait(cell)
     loaded.wait_until(lambda: "4 of 4 done" in _saved(loaded, cell), "the end")
@@ -170,7 +165,7 @@ def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, hive: P
 
 
 @pytest.mark.long
-def test_a_batch_that_a_click_began_is_shown_to_the_person(loaded: Kernel, hive: PacedHive) -> None:
+def test_a_batch_that_a_click_began_is_shown_to_the_person(loaded: Kernel, paced_hive: PacedHive) -> None:
     """Whoever clicks sits before a page, although a click does not say so: the display is live, and can be paused."""
     cell = loaded.send(
         "from ipywidgets import Button\nstart = Button()\nstart.add_class('start')\n"
@@ -179,14 +174,14 @@ def test_a_batch_that_a_click_began_is_shown_to_the_person(loaded: Kernel, hive:
     )
     loaded.wait(cell)
     click = loaded.click(loaded.widget("start"))
-    hive.wait_for(4)
+    paced_hive.wait_for(4)
     loaded.widget("fh-pause")
     assert [m for m in loaded.outputs(click) if m.kind == "stream"] == []
 
 
-def test_where_a_program_runs_the_cell_nothing_can_be_clicked(loaded: Kernel, hive: PacedHive) -> None:
+def test_where_a_program_runs_the_cell_nothing_can_be_clicked(loaded: Kernel, paced_hive: PacedHive) -> None:
     """Text on standard output: the plan, and how it ended; no display, no widget."""
-    hive.ended.set()
+    paced_hive.ended.set()
     cell = loaded.send("b = fh.batch(rows[:4], 'paced', variants='v', name='night')")
     loaded.wait(cell)
     assert {(m.kind, m.content["name"]) for m in loaded.outputs(cell)} == {("stream", "stdout")}

@@ -132,6 +132,7 @@ def test_a_quiet_command_complains_of_the_race(data: Path, capsys: pytest.Captur
         (["--race", "exakt"], "--race 'exakt' is no scorer; did you mean exact?"),
         (["--race", "exact"], "there is no column"),
         (["--race", "exact:label", "--first", "3"], "--first does not go with --race"),
+        (["--race", "exact:label", "--dask", "tcp://127.0.0.1:9"], "--dask does not go with --race"),
         (["--race", "exact:label", "--alpha", "2"], "--alpha is 2"),
         (["--seed", "2"], "--seed is an option of --race SCORE"),
     ],

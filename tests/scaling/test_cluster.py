@@ -12,8 +12,11 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import cli
-from fh_notebook.batching.events import Finished
+from fh_notebook import cli, loop
+from fh_notebook.batching.events import Finished, Stopped
+from fh_notebook.scaling.cluster import Cluster
+from fh_notebook.scaling.coming import Lost
+from fh_notebook.scaling.spec import Spec, Task
 from tests.scaling.counting import KEY, Counting, cluster, texts
 
 pytest.importorskip("distributed")
@@ -143,6 +146,31 @@ def test_a_hive_in_this_process_and_a_cluster_that_is_not_there_are_told(two: tu
         with pytest.raises(fh.SettingsError, match="no Dask scheduler answers"), connected(gone):
             pass
     assert counting.calls == 0
+
+
+def test_a_stop_while_a_round_is_made_hands_nothing_out(two: tuple[Any, Any], tmp_path: Path) -> None:
+    """A Cancel in the first moment, when the scheduler knows of nothing yet: no partition is given to a worker."""
+    _, client = two
+    counting = Counting()
+    with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
+        place = Cluster(client, service)
+        spec = Spec(run="stopped-early", name="x", workspace=service.workspace, arms=(), folder=str(tmp_path))
+
+        async def round_() -> None:
+            place.begin(spec, lambda _: None, calls=None, spent=None, rate=None)
+            (partition,) = place.run([texts(1)], [Task(number=0, start=0, rows=1, plan=b"x")])
+            place.stop(Stopped(reason="cancelled", message=""))
+            with pytest.raises(Lost, match="before it began"):
+                await partition
+            assert await place.end() is None
+
+        loop.run(round_())
+
+    def left(dask_scheduler: Any = None) -> tuple[list[str], list[str]]:
+        tasks = [str(key) for key in dask_scheduler.tasks if "stopped-early" in str(key)]
+        return tasks, [name for name in dask_scheduler.extensions["semaphores"].max_leases if "stopped-early" in name]
+
+    assert client.run_on_scheduler(left) == ([], [])
 
 
 def test_workers_import_the_light_core_only(two: tuple[Any, Any]) -> None:

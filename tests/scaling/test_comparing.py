@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.comparing.intervals import normal_interval
 from fh_notebook.comparing.paired import rank_biserial, wilcoxon
+from fh_notebook.comparing.sources import take
 from fh_notebook.scaling.counted import MOST, Counted, poisson_interval, wilcoxon_of
+from fh_notebook.scaling.sums import sums_of
 from tests.scaling.counting import Counting, texts
 
 dask = pytest.importorskip("dask.dataframe")
@@ -54,6 +56,26 @@ def test_every_number_is_that_of_one_table(rows: int, repeats: int, yes_no: bool
     assert many.variants == ["a", "b"]
     assert "variants on" in repr(many)
     assert many.verdict.split(" by ")[0] == one.verdict.split(" by ")[0]
+
+
+@pytest.mark.parametrize("failed", ["drop", "zero"])
+def test_what_is_missing_is_counted_beside_what_failed(failed: Any) -> None:
+    """As of one table, also where failed runs have a score of 0: a run without a score is not one of them."""
+    score = [1.0, np.nan, np.nan, 0.5, np.nan, 1.0, 0.0, np.nan]
+    status = ["completed", "completed", "failed", "completed", "failed", "completed", "completed", "completed"]
+    frame = pd.DataFrame({"row": range(8), "variant": "a", "score": score, "status": status})
+    one, many = (fh.compare(x, score="score", failed=failed) for x in (frame, dask.from_pandas(frame, npartitions=2)))
+    assert many.summary()["missing"].tolist() == one.summary()["missing"].tolist() == [2]
+    assert many.summary()["n"].tolist() == one.summary()["n"].tolist()
+
+
+def test_what_differs_by_the_noise_of_binary_fractions_is_a_tie() -> None:
+    """As in a table in memory: 0.3 and 0.1 + 0.2 are the same score, and nobody wins."""
+    frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "score": [0.3, 0.1 + 0.2, 0.5, 0.7]})
+    lines = take(frame, score="score", pair_on="row").lines
+    pair = sums_of(lines, scorer="score", lower=False, few=0).pairs["a", "b"]
+    assert (pair.n, pair.wins, pair.losses) == (2, 1, 0)
+    assert pair.apart.values.tolist() == [0.0, 0.2]
 
 
 def test_a_lazy_batch_is_compared_by_any_scorer() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.gate import Gate
+from fh_notebook.scaling.announcing import Announcer
 from fh_notebook.scaling.budget import LocalBudget
 from fh_notebook.scaling.calm import WORTH_ROWS, calm
 from fh_notebook.scaling.gate import SharedGate
@@ -51,6 +53,23 @@ def test_what_was_sent_under_an_older_limit_tells_nothing_of_the_present_one() -
     assert (cut, number) == (7, 1)
     shared.hear(_told("b", 4, answered=50, number=0), now=0.2)
     assert (shared.limit, shared.number) == (cut, number)
+
+
+def test_a_later_round_is_heard_though_its_workers_know_of_no_cut_yet() -> None:
+    """They begin to count anew: what they answer counts under the limit that is there, and so does what they refuse."""
+    shared = SharedPace(Pace(limit=8))
+    Limit(None, shared).hear(_told("a", 7, refused=1), now=0.0)
+    assert (shared.limit, shared.number) == (7, 1)
+    limit = Limit(None, shared)
+    for step in range(80):
+        limit.hear(_told("a", 7, answered=7), now=1.0 + step)
+    grown = limit.now
+    assert grown > 7  # it was clean for long enough to be tried
+    assert limit.hear(_told("a", grown - 1, refused=1), now=90.0)
+    assert (limit.now < grown, limit.number) == (True, 2)
+    cut = limit.now
+    limit.hear(_told("b", grown - 1, answered=200), now=90.1)  # it was sent before that
+    assert (limit.now, limit.number) == (cut, 2)
 
 
 def test_a_worker_that_is_not_heard_of_has_nothing_out() -> None:
@@ -132,10 +151,96 @@ async def _cut() -> None:
         await slot.__aexit__(None, None, None)
 
 
+class _Places(LocalBudget):
+    """Counts the places that are given back."""
+
+    given = 0
+
+    def give_place(self) -> None:
+        self.given += 1
+
+
+def test_a_worker_that_was_stopped_keeps_its_places() -> None:
+    """What it had out may still run at the service: another worker, which has not heard yet, must not take the place."""
+    asyncio.run(_stopped())
+
+
+async def _stopped() -> None:
+    budget, stops = _Places(), [False, True]
+    gate = SharedGate(Gate(9), budget, lambda _: None, stopped=lambda: stops[0], shares=True, report=Report("a"))
+    async with gate.slot():
+        pass
+    assert budget.given == 1
+    async with gate.slot():
+        stops.reverse()
+    assert budget.given == 1
+
+
 @pytest.mark.parametrize(("held", "limit", "places", "owed"), [(4, 6, 8, 1), (1, 6, 8, 1), (0, 6, 8, 0), (4, 0, 0, 0)])
 def test_each_worker_gives_back_its_share(held: int, limit: int, places: int, owed: int) -> None:
     """Rounded up: what was too much is taken again at once by whoever waits."""
     assert owed_of(held, limit=limit, places=places) == owed
+
+
+class _Dask:
+    """A client of a cluster that fails once: what no real one does on demand."""
+
+    def __init__(self) -> None:
+        self.scheduler = self
+        self.fails = True
+        self.places: list[int] = []
+        self.told: list[tuple[int, Any]] = []
+        self.changed = threading.Condition()
+
+    def run_on_scheduler(self, function: Any, name: str, limit: int) -> int:
+        with self.changed:
+            self.places.append(limit)
+            self.changed.notify_all()
+        return 0
+
+    def broadcast(self) -> None:
+        raise NotImplementedError
+
+    def sync(self, function: Any, *, msg: dict[str, Any], workers: Any, **more: Any) -> None:
+        with self.changed:
+            self.told.append((msg["number"], workers))
+            self.changed.notify_all()
+        if self.fails:
+            self.fails = False
+            raise OSError("a worker died while it was told")
+
+
+def test_places_follow_the_limit_also_after_a_worker_has_died_while_it_was_told() -> None:
+    """The next change is followed, and told with its number."""
+    dask, limit = _Dask(), Limit(4, SharedPace())
+    announcer = Announcer(dask, "r", "places", limit)
+    announcer.begin()
+    for number, at_once in enumerate((3, 2), 1):
+        limit.fix(at_once)
+        announcer.changed()
+        with dask.changed:
+            assert dask.changed.wait_for(lambda n=number: len(dask.told) == n, 20)  # type: ignore[misc]  # bound at once
+    announcer.end()
+    assert (dask.places, dask.told) == ([4, 3, 2], [(1, None), (2, None)])
+
+
+def test_a_worker_that_begins_after_a_change_is_told_of_its_number_once() -> None:
+    """It was not there when all were told; else what it hears of the service would count for nothing."""
+    dask, limit = _Dask(), Limit(4, SharedPace())
+    dask.fails = False
+    announcer = Announcer(dask, "r", "places", limit)
+    announcer.begin()
+    announcer.heard_of("early")
+    limit.fix(3)
+    announcer.changed()
+    with dask.changed:
+        assert dask.changed.wait_for(lambda: len(dask.told) == 1, 20)
+    for worker in ("late", "early", "late"):
+        announcer.heard_of(worker)
+    with dask.changed:
+        assert dask.changed.wait_for(lambda: len(dask.told) == 2, 20)
+    announcer.end()
+    assert dask.told == [(1, None), (1, ["late"])]
 
 
 def test_what_a_partition_leaves_is_collected_before_the_next() -> None:

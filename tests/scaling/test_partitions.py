@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import Any
 
 import pandas as pd
@@ -73,6 +74,19 @@ def test_the_same_call_again_costs_nothing_however_it_is_cut() -> None:
     assert set(counting.ran.values()) == {1}
     anew = fh.batch(_parted(texts(40), 4), "shout", **asked, fresh=True)
     assert (anew.counts.reused, anew.counts.calls) == (0, 40)
+
+
+def test_a_batch_that_calls_anew_takes_nothing_from_before_it_also_when_it_was_stopped() -> None:
+    """Neither in its table, nor in its counts, nor when it goes on."""
+    counting = Counting()
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "shouts"}
+    fh.batch(_parted(texts(12), 3), "shout", **asked)
+    anew = fh.batch(_parted(texts(12), 3), "shout", **asked, fresh=True, max_calls=5)
+    assert (anew.counts.done, anew.counts.pending, len(anew.frame)) == (5, 7, 5)
+    anew.resume()
+    anew.resume()
+    assert (anew.counts.done, anew.counts.reused, len(anew.frame)) == (12, 0, 12)
+    assert set(counting.ran.values()) == {2}
 
 
 def test_equal_jobs_of_different_partitions_are_called_once() -> None:
@@ -300,6 +314,19 @@ def test_it_can_be_awaited_and_paced() -> None:
     batch = asyncio.run(_awaited(counting))
     assert batch.counts.done == 8
     assert max(counting.times) - min(counting.times) >= 7 / 200 - 0.02
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have owners elsewhere")
+def test_answers_are_put_into_no_folder_that_somebody_else_has_laid_out(tmp_path: Any, monkeypatch: Any) -> None:
+    """The folder's name in the machine's /tmp can be told beforehand: a link that leads elsewhere is refused."""
+    counting = Counting()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"fh-notebook-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(fh.SettingsError, match="not a folder of your own"):
+        fh.batch(_parted(texts(4), 2), "shout", variants="loud", client=counting.hive.client(), progress=False)
+    assert counting.calls == 0
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_the_key_is_not_in_the_parts_or_the_store(tmp_path: Any) -> None:

@@ -16,6 +16,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from hypothesis import HealthCheck, example, given, seed, settings
@@ -200,6 +201,10 @@ ONE: Final = fh.Deployment("one", variants=["a"], inputs={"text": fh.text()})
 FREE: Final = fh.Deployment("free", variants=["a"])
 
 
+def _always(deployment: fh.Deployment, _: str) -> fh.Deployment:
+    return deployment
+
+
 def cell(text: str) -> None:
     """Any body is a call, or an `InputError` of one line; what is between ``{{ }}`` reaches the evaluator and no one else."""
     asked: list[str] = []
@@ -210,7 +215,7 @@ def cell(text: str) -> None:
 
     for deployment in (TICKET, ONE, FREE):
         try:
-            call = read_cell(text, name=deployment.name, find=lambda _, it=deployment: it, evaluate=evaluate)  # type: ignore[misc]
+            call = read_cell(text, name=deployment.name, find=partial(_always, deployment), evaluate=evaluate)
             for request in call.requests():
                 json.dumps(request.to_dict() if hasattr(request, "to_dict") else dict(request.inputs))
         except InputError as refused:

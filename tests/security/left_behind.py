@@ -86,7 +86,7 @@ def _decoded(raw: bytes) -> Iterator[bytes]:
     for sign, whole, before in _BASE64:
         for match in re.finditer(whole, raw) if sign in raw else ():
             letters = b"A" * before + raw[match.start() : match.start() + 64 - before]
-            letters = re.match(rb"[A-Za-z0-9+/_-]*", letters)[0].translate(bytes.maketrans(b"-_", b"+/"))  # type: ignore[index]
+            letters = re.findall(rb"[A-Za-z0-9+/_-]*", letters)[0].translate(bytes.maketrans(b"-_", b"+/"))
             yield base64.b64decode(letters[: len(letters) // 4 * 4])
 
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 __all__ = ["Seen", "watching"]
@@ -70,11 +71,11 @@ def _is_import(event: str) -> bool:
     """Whether a module is being imported just now: that executes code, of a file that is installed."""
     if event not in ("exec", "marshal.loads", "ctypes.dlopen", "code.__new__"):
         return False
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 
