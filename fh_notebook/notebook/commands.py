@@ -17,7 +17,7 @@ from IPython.core.error import UsageError
 from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.line import CELL_HELP, HelpShown, parser
+from fh_notebook.notebook.line import CELL_HELP, HelpShown, count, parser
 from fh_notebook.notebook.masked import Masked
 from fh_notebook.notebook.panel import Stopped
 from fh_notebook.values import redact
@@ -236,16 +236,10 @@ def _parser(name: str) -> argparse.ArgumentParser:
         made.set_defaults(cell=None)
     elif name == "history":
         add("name", nargs="?", metavar="NAME", help="only runs of this deployment")
-        add("-n", type=_count, default=100, metavar="N", dest="limit", help="at most N lines (100)")
+        add("-n", type=count, default=100, metavar="N", dest="limit", help="at most N lines (100)")
     elif name == "help":
         add("command", nargs="?", metavar="COMMAND", help="one of them, or cell: the options of %%%%fetchhive")
     return made
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text[:9]) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text[:9])
 
 
 def _help(options: argparse.Namespace) -> None:

@@ -25,12 +25,14 @@ from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.values import redact
 
-__all__ = ["CELL_HELP", "SHOW", "HelpShown", "LineOptions", "parser", "read_line"]
+__all__ = ["CELL_HELP", "SHOW", "HelpShown", "LineOptions", "count", "parser", "read_line"]
 
 CELL_HELP: Final = "%fetchhive help cell"
 """What shows all options of a cell, whether there is a cell or not."""
 
 SHOW: Final = ("text", "markdown", "json", "table")
+MAX_DIGITS: Final = 9
+"""Of a number on a line."""
 DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 
 _EXAMPLES: Final = """\
@@ -129,10 +131,12 @@ def _scalar(text: str) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else text
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text[:9]) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text[:9])
+def count(text: str) -> int:
+    """Read a number of calls or lines; one that nobody can mean is refused, and never taken for a smaller one."""
+    digits = text.lstrip("0")
+    if not (text.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a whole number from 1 to {10**MAX_DIGITS - 1:,}")
+    return int(digits)
 
 
 def _score(text: str) -> str:
@@ -179,8 +183,8 @@ def parser() -> argparse.ArgumentParser:
         help="a value for the service's logs; may be said several times")  # fmt: skip
     add("--over", type=_table, metavar="FRAME",
         help="run the body once for each row of a DataFrame or list; {{ row.column }} takes a cell")  # fmt: skip
-    add("--repeats", type=_count, default=1, metavar="N", help="run each call N times")
-    add("--max-calls", type=_count, metavar="N", help="refuse, or with --over stop, at more calls than this")
+    add("--repeats", type=count, default=1, metavar="N", help="run each call N times")
+    add("--max-calls", type=count, metavar="N", help="refuse, or with --over stop, at more calls than this")
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
     add("--race", type=_score, metavar="exact:COLUMN",

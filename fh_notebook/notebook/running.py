@@ -85,11 +85,10 @@ class _Cell:
         )
         if not options.dry_run:
             check_there(call.deployment.name, client)
+        asked = len(call.variants) * options.repeats  # before they are made: it may be a number that nobody meant
+        if options.max_calls is not None and asked > options.max_calls:
+            raise InputError(f"{asked} calls are more than --max-calls {options.max_calls}", where=options.name or "")
         requests = call.requests(options.repeats)
-        if options.max_calls is not None and len(requests) > options.max_calls:
-            raise InputError(
-                f"{len(requests)} calls are more than --max-calls {options.max_calls}", where=options.name or ""
-            )
         _tell(call)
         if options.dry_run:
             print(sending.dry_run_text(client, requests, call.deployment))  # noqa: T201 - a cell's output

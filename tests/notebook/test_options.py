@@ -43,6 +43,19 @@ def test_repeats_and_max_calls(shell: Shell, hive: LocalHive) -> None:  # noqa: 
     assert len(hive.calls) == 3
 
 
+def test_a_number_is_the_one_that_is_written(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """No digit is dropped; a number of calls that nobody meant is refused before a request is made of it."""
+    _, said = shell.run("%%fetchhive echo -v plain --repeats 999999999 --max-calls 5\ntext: hi")
+    assert said.startswith("InputError: echo: 999999999 calls are more than --max-calls 5")
+    for text in ("1234567890", "9" * 5000, "٣", "1.5", "-1", "000"):
+        _, said = shell.run(f"%%fetchhive echo -v plain --repeats={text}\ntext: hi")
+        assert "is not a whole number from 1 to 999,999,999" in said
+        assert len(said) < 300
+    _, said = shell.run("%%fetchhive echo -v plain --repeats 0000000003 --dry-run\ntext: hi")
+    assert "Dry run: 3 calls" in said
+    assert len(hive.calls) == 0
+
+
 def test_over_runs_the_body_once_for_each_row(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
     """Cells of the row by name, also one called like a method, in generators too; the frame is the result; it resumes."""
     shell.run(ROWS)
