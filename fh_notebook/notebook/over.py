@@ -24,7 +24,7 @@ from fh_notebook.notebook.cell import chosen
 from fh_notebook.notebook.complete_names import row_names
 from fh_notebook.notebook.cures import slips_of_names, with_cure
 from fh_notebook.notebook.doubts import row_of
-from fh_notebook.notebook.dry_run import request_text
+from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.notices import notice
@@ -111,7 +111,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         return ran
     done = batch(rows, deployment, **asked)
     if options.dry_run:
-        print(dry_run_text(client, done))  # noqa: T201 - a cell's output
+        print(dry_run_text(client, done, options.delivery))  # noqa: T201 - a cell's output
         return None
     _show(done, options)
     return done
@@ -181,13 +181,14 @@ def no_column(name: str, columns: Sequence[str]) -> str:
     )
 
 
-def dry_run_text(client: Client, done: Batch) -> str:
+def dry_run_text(client: Client, done: Batch, delivery: str = "direct") -> str:
     """Say what a batch would call, and show the request of its first row, the key and secret inputs masked."""
     here = client.aclient.connection
     parts = [f"Dry run: {done.plan()}; none made."]
     first = next((job for job, _, _ in done.entries() if not job.problems), None)
     if first is not None:
-        request = request_text(here.base_url, here.key, first.request(done.name), first.secrets)
+        asked = delivered(first.request(done.name), delivery, here)
+        request = request_text(here.base_url, here.key, asked, first.secrets)
         parts.append(f"The first of them, row {first.row}:\n{request}")
     return "\n\n".join(parts)
 

@@ -91,7 +91,7 @@ class _Cell:
         requests = call.requests(options.repeats)
         _tell(call)
         if options.dry_run:
-            print(sending.dry_run_text(client, requests, call.deployment))  # noqa: T201 - a cell's output
+            print(sending.dry_run_text(client, requests, call.deployment, options.delivery))  # noqa: T201 - a cell's output
             return None
         if options.delivery in ("callback", "poll"):
             return self._submitted(options, delivering.submit_all(client, requests, options.delivery))
