@@ -8,6 +8,7 @@ that it does not name is left out, whatever column has its name.
 from __future__ import annotations
 
 import ast
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,19 @@ class Row:
         self.__columns = columns
 
     def __getattr__(self, name: str) -> Any:
-        return self[name]
+        return self[_as_column(name, self.__columns)]
 
     def __getitem__(self, name: str) -> Any:
         if name in self.__columns:
             return self.__record.get(name)  # an empty cell is null
         raise InputError(no_column(name, self.__columns))
+
+
+def _as_column(name: str, columns: Sequence[str]) -> str:
+    """Return the column that ``row.name`` means: Python folds names (NFKC), as ``µ`` or half-width letters."""
+    if name in columns:
+        return name
+    return next((column for column in columns if unicodedata.normalize("NFKC", column) == name), name)
 
 
 def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str, Any]) -> Any:
@@ -240,7 +248,7 @@ def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
             case ast.Name(id="row"):
                 rows += 1
             case ast.Attribute(value=ast.Name(id="row"), attr=str(name)):
-                named.append(name)
+                named.append(_as_column(name, columns))
             case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str(name))):
                 named.append(name)
     return set(named) if len(named) == rows else set(columns)

@@ -73,6 +73,21 @@ def test_over_runs_the_body_once_for_each_row(shell: Shell, hive: LocalHive) -> 
     assert len(hive.calls) == 4
 
 
+@pytest.mark.parametrize("name", ["\u00b5g", "cafe\u0301", "\uff83\uff77\uff7d\uff84", "\ufb01le", "\u03bcg"])
+def test_a_name_is_read_as_python_reads_names(shell: Shell, hive: LocalHive, name: str) -> None:  # noqa: F811
+    """Python folds them: a variable or a column with a micro sign, a separate accent or half-width letters is found."""
+    shell.run(f"{name} = [{{{name!r}: 'hi'}}, {{{name!r}: 'ho'}}]")
+    result, said = shell.run(
+        f"%%fetchhive echo -v plain --over {name} --out {name}_out\ntext: '{{{{ row.{name} }}}} {{{{ row[\"{name}\"] }}}}'"
+    )
+    assert result.error_in_exec is None, said
+    assert shell.run(f"{name}_out.output.tolist()")[0].result == ["hi hi", "ho ho"]
+    assert (
+        "there is no column 'nobody'"
+        in shell.run(f"%%fetchhive echo -v plain --over {name}\ntext: '{{{{ row.nobody }}}}'")[1]
+    )
+
+
 def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
     """Which variant is right by a column of the rows."""
     shell.run(ROWS)
@@ -104,6 +119,20 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo -v plain --api_token=fhk_123\ntext: x", "a key does not belong in a cell"),
         ("%%fetchhive echo -v plain --colour fhk_123\ntext: x", "unrecognized arguments: --colour. See"),
         ("%%fetchhive echo -v plain -cfhk_123\ntext: x", "unrecognized arguments: -c. See"),
+        (
+            "%%fetchhive echo \u2014all-variants\ntext: x",
+            "'all-variants' has a long dash before it, as text editors make it; write --all",
+        ),
+        ("%%fetchhive echo \u2013v plain\ntext: x", "'v' has a long dash before it, as text editors make it; write -v"),
+        (
+            "%%fetchhive \u2014\u2014zzz=fhk_123 echo\ntext: x",
+            "'zzz' has a long dash before it, as text editors make it; an option",
+        ),
+        ("%%fetchhive echo -v plain \u2014api-key=fhk_123\ntext: x", "a key does not belong in a cell"),
+        (
+            "%%fetchhive echo \\\n  -v plain\ntext: x",
+            "a line does not go on below with a \\; write all options in one line",
+        ),
         ("%%fetchhive echo -v plain loud\ntext: x", "'loud' is a word too many; say -v before each variant"),
         ("%%fetchhive echo -v plain --metadata a=1 --metadata a=2\ntext: x", "--metadata a is given twice"),
         ('%%fetchhive echo -v plain --metadata a={"x":1}\ntext: x', "single quotes around all of it: --metadata 'a={"),
