@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from fh_notebook.client.blocking import Client
+from fh_notebook.contract.catalog_yaml import scalar
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
-from fh_notebook.contract.spell import nearest
+from fh_notebook.contract.spell import nearest, path_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs, remarks_in
 from fh_notebook.notebook.cell import chosen
@@ -165,7 +166,8 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
     if names and columns and not set(names) & set(columns):
         raise InputError(
             f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
-            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; the columns are {", ".join(columns[:20])}',
+            f'takes, such as `{scalar(names[0])}: "{{{{ {row_of(columns[0])} }}}}"`; '
+            f"the columns are {', '.join(columns[:20])}",
             where=deployment.name,
         )
 
@@ -177,8 +179,9 @@ def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[str]:
 
 
 def _not_given(name: str, columns: Sequence[str]) -> str:
-    cure = f'{name}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{name}: value"
-    return f"{name}: the body does not give it, and it is required; write `{cure}`"
+    written = scalar(name)
+    cure = f'{written}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{written}: value"
+    return f"{path_text([name])}: the body does not give it, and it is required; write `{cure}`"
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:

@@ -133,7 +133,7 @@ class _Cell:
 
     def _check_name(self, name: str, client: Client) -> None:
         """Refuse what is no name of a deployment, but the way to one in Python."""
-        if name.startswith(("$", "{")):
+        if name.startswith(("$", "{")) and name not in client.aclient.connection.known_deployments():
             raise InputError(f"{name}: a line is taken as it stands; write the deployment's name itself")
         made = self._user_names().get(name)
         if isinstance(made, Deployment) and name not in client.aclient.connection.known_deployments():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+import fh_notebook as fh
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.markdown_view import markdown
 from fh_notebook.notebook.panel import Shown
@@ -190,8 +193,6 @@ def test_hostile_markdown_is_inert() -> None:
 
 def test_tables_of_a_model_are_capped() -> None:
     """100,000 names or 300 rows of long texts do not freeze a page."""
-    import fh_notebook as fh
-
     wide = fh.Run(status="completed", output={f"n{i}": "x" for i in range(100_000)})
     tall = fh.Run(status="completed", output=[{f"c{j}": "y" * 30_000 for j in range(40)} for _ in range(300)])
     for run in (wide, tall):
@@ -213,3 +214,21 @@ def test_what_is_known_is_checked_before_any_call(shell: Shell, cell: str, told:
     result, said = shell.run(cell)
     assert result.error_in_exec is not None
     assert told in said
+
+
+def test_strange_names_of_a_catalogue_can_be_used(
+    shell: Shell,  # noqa: F811
+    hive: LocalHive,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A deployment whose name begins with a dollar; the cure for a variable spells it as YAML has it."""
+    monkeypatch.chdir(tmp_path)
+    fh.Deployment("$odd", variants=["plain"], inputs={"x: y": fh.text(), "#z": fh.text()}).save()
+    shell.run("rows = [{'#z': 'a'}]")
+    assert "Dry run: 1 call" in shell.run("%%fetchhive $odd --dry-run\n'x: y': a\n'#z': b")[1]
+    _, said = shell.run("%%fetchhive $odd --over rows\n'x: y': a")
+    assert """write `"#z": "{{ row['#z'] }}"`""" in said
+    _, said = shell.run("%%fetchhive $odd --over rows\n'#z': a")
+    assert """write `"x: y": value`""" in said
+    assert "a line is taken as it stands" in shell.run("%%fetchhive $name -v plain\na: 1")[1]
