@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook import keys, precedence, settings, views
 from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
 from fh_notebook.client.blocking import Client
+from fh_notebook.client.check import WITHOUT_KEY
 from fh_notebook.client.client import AsyncClient
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.catalog import Deployments
@@ -177,7 +178,7 @@ def connection(
         host = hostname(address)
         if not is_loopback(host) and transport is None:
             raise SettingsError("; ".join([f"there is no key for {host}", *hints, _CURES]))
-        key, source = Secret(NO_KEY_NEEDED), "none needed on this machine"
+        key, source = Secret(NO_KEY_NEEDED), WITHOUT_KEY
     now = settings.current()
     place = origin(address)
     workspace = f"{place}#{_workspace_name(key)}"

@@ -348,9 +348,12 @@ def test_a_logout_opens_no_source_that_was_closed_on_purpose(monkeypatch: pytest
 
 
 def test_check_names_the_source_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Good and bad, each with where the key came from, so that the person knows where to look."""
+    """Good and bad, each with where the key came from, so that the person knows where to look; or that there is none."""
     hive = fh.local.LocalHive(api_key="fhk_0123456789")
     with hive.serve() as server:
+        found = _checked(server.url)
+        assert found.status == "bad"
+        assert found.detail.endswith(" wants a key, and none was found")
         monkeypatch.setenv("FETCH_HIVE_API_KEY", "fhk_0123456789")
         found = _checked(server.url)
         assert (found.status, "(FETCH_HIVE_API_KEY)" in found.detail) == ("good", True)

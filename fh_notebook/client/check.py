@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Final
 
 from fh_notebook.contract.models import Answer
 from fh_notebook.contract.retry import Verdict, decide
 
-__all__ = ["Check", "check_of"]
+__all__ = ["WITHOUT_KEY", "Check", "check_of"]
+
+WITHOUT_KEY: Final = "none needed on this machine"
+"""The source of a key that there is none of: a service on this machine may want one all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,8 @@ def check_of(answer: Answer, origin: str, key_source: str) -> Check:
     decision = decide(answer)
     if decision.verdict is Verdict.DONE and _is_json(answer.body):
         return Check(status="good", detail=f"{origin} takes the key ({key_source})")
+    if decision.reason == "auth" and key_source == WITHOUT_KEY:
+        return Check(status="bad", detail=f"{origin} wants a key, and none was found")
     if decision.reason == "auth":
         return Check(status="bad", detail=f"{origin} refused the key ({key_source})")
     if decision.reason == "daily_cap":

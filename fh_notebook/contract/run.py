@@ -198,7 +198,7 @@ class Run:
 
     def __repr__(self) -> str:
         where = "/".join(x for x in (self.deployment, self.variant) if x)
-        shown = [one_line(self.status), where]
+        shown = [one_line(self.status), one_line(where)]
         if self.elapsed_s:
             shown.append(f"{self.elapsed_s:.3g} s")
         shown.append(one_line(self.request_id or self.run_id or ""))

@@ -8,7 +8,7 @@ a plain text twin; an error of ours is one line.
     the magics            magic.py commands.py command_*.py              `%fetchhive COMMAND`
                           line.py cell.py body.py as_written.py          `%%fetchhive`: its line, its body (pure)
                           template.py json_values.py text_variables.py   `{{ expressions }}`, and texts without names
-                          doubts.py cures.py                             what was perhaps meant; what can be done
+                          doubts.py odd_blanks.py cures.py               what was perhaps meant; what can be done
                           running.py sending.py delivering.py            one cell: made, sent, answered later
                           over.py dry_run.py cancel.py                   `--over`, `--dry-run`, Cancel
                           complete.py complete_*.py                      Tab in all of it

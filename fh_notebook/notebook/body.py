@@ -29,6 +29,7 @@ from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import nearest, path_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.as_written import as_written
+from fh_notebook.notebook.odd_blanks import odd_blank, odd_name
 from fh_notebook.notebook.template import Template
 from fh_notebook.notebook.text_variables import single_text
 
@@ -56,12 +57,14 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         single = single_text(deployment)
         if single and _is_prose(inputs, deployment):
             return {single: text.strip()}
+        if told := odd_name(inputs, _content(text), deployment):
+            raise InputError(told, where=deployment.name)
         if _is_closed(deployment) and (told := _strange(inputs, template, deployment)):
             raise InputError(told, where=deployment.name)
         return inputs
     if (single := single_text(deployment)) and not _names_a_variable(text, deployment):
         return {single: text.strip()}
-    told = _assignment(text, deployment) or _colon(text, deployment)
+    told = _assignment(text, deployment) or _colon(text, deployment) or odd_blank(_content(text))
     raise InputError(told or [template.untoken(p) for p in trouble.problems], where=trouble.where)
 
 
@@ -106,9 +109,9 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
         root = compose(text)
     except (InputError, yaml.YAMLError, ValueError, RecursionError):  # then it is a text, and all of it is sent
         return []
-    if not isinstance(root, yaml.MappingNode):
+    if not isinstance(root, yaml.MappingNode) or not all(isinstance(name, yaml.ScalarNode) for name, _ in root.value):
         return []
-    names = [str(name.value) for name, _ in root.value]
+    names = [name.value for name, _ in root.value]
     if single_text(deployment) and _is_prose(names, deployment):
         return []
     properties = deployment.inputs.get("properties", {})
@@ -220,11 +223,8 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
         raise InputError(trouble, where=where)
     if value is None and not _content(text):
         return {}
-    if "None" in text and (none_at := _python_none(text)):
-        raise InputError(
-            f"line {none_at} of the body: this is Python; write null for None, true for True and false for False",
-            where=where,
-        )
+    if odd := _no_json(text):
+        raise InputError(odd, where=where)
     if not isinstance(value, dict):
         raise InputError(
             f"the cell's body is a {_kind(value)}, not a mapping of inputs; write `name: value` lines, or JSON",
@@ -233,12 +233,22 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     return value
 
 
-def _python_none(text: str) -> int | None:
-    """The line of a ``None`` without quotes inside of braces: YAML would read it as that text."""
-    if (root := compose(text)) is None:
+_NO_NUMBERS: Final = ("NaN", "nan", "Infinity", "-Infinity", "inf", "-inf")
+"""What Python's `json` and its `repr` write where JSON has no word."""
+
+
+def _no_json(text: str) -> str | None:
+    """Say where a word of Python's stands inside of braces without quotes: YAML would read it as that text."""
+    if "{" not in text or not any(word in text for word in ("None", *_NO_NUMBERS)):
         return None
-    found = (node for node in _scalars(root, flow_only=True) if node.style is None and node.value == "None")
-    return next((node.start_mark.line + 1 for node in found), None)
+    root = compose(text)
+    for node in _scalars(root, flow_only=True) if root is not None else ():
+        line = f"line {node.start_mark.line + 1} of the body"
+        if node.style is None and node.value == "None":
+            return f"{line}: this is Python; write null for None, true for True and false for False"
+        if node.style is None and node.value in _NO_NUMBERS:
+            return f"{line}: {node.value} is no value of JSON; write null or a number, or put the text in quotes"
+    return None
 
 
 def _as_json(text: str) -> dict[str, Any] | None:

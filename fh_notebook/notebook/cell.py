@@ -58,7 +58,7 @@ class CellCall:
         """
         inputs = _completed(self.deployment, self.inputs, self.sources)
         secrets = Secrets.of(self.deployment.inputs)
-        return [
+        made = [
             InvokeRequest(
                 deployment=self.deployment.name,
                 variant=variant,
@@ -70,8 +70,8 @@ class CellCall:
                 secrets=secrets,
             )
             for variant in self.variants
-            for _ in range(repeats)
         ]
+        return [request for request in made for _ in range(repeats)]
 
 
 def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:

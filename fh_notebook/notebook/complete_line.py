@@ -118,14 +118,21 @@ def complete_line(line: CellLine, deployments: Deployments, names: Mapping[str, 
         if action is not None and value is not None:
             name = word.text.partition("=")[0]
             begins = len(name) + 1 if name in action.option_strings else len("-v")
-            return _values(line, action, Word(word.raw[begins:], value, word.quote), deployments, names)
+            inside = Word(word.raw[begins:], value, word.quote)
+            return _values(line, action, inside, deployments, names, joined_on=True)
         return offer(word.raw, "option", line.free_options())
     named = NOTHING if line.value("name") else offer_words(word, "deployment", deployments(), line.after)
     return named if word.raw else joined(named, offer("", "option", line.free_options()))
 
 
 def _values(
-    line: CellLine, action: argparse.Action, word: Word, deployments: Deployments, names: Mapping[str, Any]
+    line: CellLine,
+    action: argparse.Action,
+    word: Word,
+    deployments: Deployments,
+    names: Mapping[str, Any],
+    *,
+    joined_on: bool = False,
 ) -> Offer:
     """What `action` takes."""
     if action.choices is not None:
@@ -133,7 +140,7 @@ def _values(
     if action.dest == "variants":
         found = line.deployment(deployments)
         left = [v for v in found.variants if v not in line.values.get("variants", ())] if found else []
-        return offer_words(word, "variant", left, line.after)
+        return offer_words(word, "variant", left, line.after, joined_on=joined_on)
     if action.dest == "over":
         return offer_words(word, "frame", row_names(names), line.after)
     if action.dest in ("score", "race"):
@@ -142,8 +149,12 @@ def _values(
     return NOTHING
 
 
-def offer_words(word: Word, type_: str, names: Iterable[str], after: str = "") -> Offer:
-    """Return `names` as words of a line, in the quotes that were opened, or in those that they need."""
+def offer_words(word: Word, type_: str, names: Iterable[str], after: str = "", *, joined_on: bool = False) -> Offer:
+    """Return `names` as words of a line, in the quotes that were opened, or in those that they need.
+
+    One that begins with a hyphen would be read as an option, unless it is `joined_on` to its own: ``--variant=-a``.
+    """
+    names = (name for name in names if joined_on or not name.startswith("-"))
 
     def spell(name: str) -> str:
         if word.quote == '"' and word.raw.startswith('"'):

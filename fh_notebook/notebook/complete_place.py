@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from fh_notebook.notebook.template import expressions
+
 __all__ = ["Place"]
 
 # Texts that YAML reads as they stand. Its own words (true, null) and numbers are none of them.
@@ -51,6 +53,8 @@ class Place:
             written = "'" + text.replace("'", "''") + "'"
         elif self.quote or self.is_json or not _PLAIN.fullmatch(text):
             written = json.dumps(text, ensure_ascii=False)
+            if next(expressions(text), None):  # as it stands, it would be evaluated
+                written = written.replace("{{", "{\\u007b")
         else:
             return text
         # An editor that closes quotes by itself has put one behind the cursor.

@@ -138,7 +138,11 @@ class Description:
 
     def example(self) -> str:
         """Return a cell that runs it, with something to fill in for each variable that must be given."""
-        options = " ".join(f"-v {shlex.quote(v)}" for v in self.deployment.variants) or "-v VARIANT"
+        said = (
+            f"--variant={shlex.quote(v)}" if v.startswith("-") else f"-v {shlex.quote(v)}"
+            for v in self.deployment.variants
+        )
+        options = " ".join(said) or "-v VARIANT"
         needed = self.deployment.inputs.get("required") or self.deployment.variable_names[:1]
         kinds = {line.name: line.kind for line in self.lines}
         # Empty, so that the cell is refused until it is filled in: an unchanged copy must not be a paid call.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from fh_notebook import html
+from fh_notebook.client.connection import Connection
+from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.store.masking import masked
 
-__all__ = ["request_text", "shortened"]
+__all__ = ["delivered", "request_text", "shortened"]
 
 TEXT_CAP: Final = 500
 """Characters of one text: enough to see that it is the right one."""
@@ -36,6 +39,16 @@ def shortened(value: Any) -> Any:
         more = [f"… ({len(value):,} items)"] if len(value) > ITEMS_CAP else []
         return [shortened(item) for item in value[:ITEMS_CAP]] + more
     return value
+
+
+MADE_LATER: Final = "(this kernel's receiver: its address is made when the call is)"
+
+
+def delivered(request: InvokeRequest, delivery: str, here: Connection) -> InvokeRequest:
+    """Return a request as ``--delivery`` has it sent; ``auto`` sends it directly first."""
+    if delivery not in ("callback", "poll"):
+        return request
+    return request.delivered_to(MADE_LATER if delivery == "callback" and here.is_near else NOWHERE)
 
 
 def request_text(
@@ -74,4 +87,6 @@ def request_text(
     body = request.body()
     body["inputs"] = dict(masked(request.inputs, secrets or Secrets()))
     spelt = json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2)
+    if html.printable(spelt) != spelt:  # what a terminal obeys, or what turns a text around, as JSON can write it too
+        spelt = "".join(sign if html.printable(sign) == sign else f"\\u{ord(sign):04x}" for sign in spelt)
     return f"POST {base_url}/workflow/invoke\nAuthorization: Bearer {key}\n{spelt}"

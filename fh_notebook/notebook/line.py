@@ -14,6 +14,7 @@ import json
 import keyword
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -31,6 +32,8 @@ CELL_HELP: Final = "%fetchhive help cell"
 """What shows all options of a cell, whether there is a cell or not."""
 
 SHOW: Final = ("text", "markdown", "json", "table")
+MAX_DIGITS: Final = 9
+"""Of a number on a line."""
 DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 
 _EXAMPLES: Final = """\
@@ -87,12 +90,12 @@ class LineOptions:
 def _variable(name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise argparse.ArgumentTypeError(f"{name!r} is not a name that a variable can have")
-    return name
+    return unicodedata.normalize("NFKC", name)  # as Python reads it in every other cell
 
 
 def _table(name: str) -> str:
     if name.isidentifier() and not keyword.iskeyword(name):
-        return name
+        return unicodedata.normalize("NFKC", name)
     suffix = PurePath(name).suffix.lower()
     made = f"pd.read_csv({name!r})" if suffix in (".csv", ".tsv") else name
     made = repr(name) if suffix in (".jsonl", ".json", ".ndjson", ".parquet") else made
@@ -102,7 +105,8 @@ def _table(name: str) -> str:
 
 
 def _new_variable(name: str) -> str:
-    if _IPYTHON.fullmatch(_variable(name)):
+    name = _variable(name)
+    if _IPYTHON.fullmatch(name):
         raise argparse.ArgumentTypeError(
             f"{name!r} is a name of IPython's own, which keeps results there; take another"
         )
@@ -131,10 +135,11 @@ def _scalar(text: str) -> Any:
 
 
 def whole_from_1(text: str) -> int:
-    """Return the whole number that a word of a line is; argparse tells what is none."""
-    if not text.isdecimal() or int(text[:9]) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text[:9])
+    """Read a number of calls or lines; one that nobody can mean is refused, and never taken for a smaller one."""
+    digits = text.lstrip("0")
+    if not (text.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a whole number from 1 to {10**MAX_DIGITS - 1:,}")
+    return int(digits)
 
 
 def _score(text: str) -> str:
@@ -231,7 +236,23 @@ def words_of(line: str, magic: str) -> list[str]:
         return shlex.split(line)
     except ValueError as broken:
         trouble = str(broken)
+    if trouble == "No escaped character":  # a backslash at its end
+        raise UsageError(f"{magic}: a line does not go on below with a \\; write all of it in one line")
     raise UsageError(f"{magic}: the line cannot be read ({trouble}); quotes come in pairs")
+
+
+_LONG_DASHES: Final = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212")
+
+
+def _with_hyphens(word: str, reader: argparse.ArgumentParser) -> str:
+    """Say what to write for a dash that a text editor made of hyphens."""
+    name = word.partition("=")[0].lstrip("".join(_LONG_DASHES) + "-")
+    if _OF_A_KEY.search(name):
+        return f"there is no such option, and {_KEY_IN_CELL}"
+    option = f"-{name}" if len(name) == 1 else f"--{name}"
+    known = {shown for action in reader._actions for shown in action.option_strings}
+    meant = f"write {option}" if option in known else "an option begins with hyphens"
+    return f"{short(name)} has a long dash before it, as text editors make it; {meant}"
 
 
 def read_line(line: str) -> LineOptions:
@@ -246,6 +267,8 @@ def read_line(line: str) -> LineOptions:
     """
     reader = parser()
     parsed, left = reader.parse_known_args(words_of(line, "%%fetchhive"))
+    if dashed := next((word for word in (parsed.name or "", *left) if word[:1] in _LONG_DASHES and word[1:]), None):
+        reader.error(redact(_with_hyphens(dashed, reader)))
     if left:
         reader.error(redact(_unknown(left, reader)))
     read = vars(parsed)

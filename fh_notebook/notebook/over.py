@@ -8,23 +8,25 @@ that it does not name is left out, whatever column has its name.
 from __future__ import annotations
 
 import ast
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
 from fh_notebook.client.blocking import Client
+from fh_notebook.contract.catalog_yaml import scalar
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
-from fh_notebook.contract.spell import nearest
+from fh_notebook.contract.spell import nearest, path_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs, remarks_in
 from fh_notebook.notebook.cell import chosen
 from fh_notebook.notebook.complete_names import row_names
 from fh_notebook.notebook.cures import slips_of_names, with_cure
 from fh_notebook.notebook.doubts import row_of
-from fh_notebook.notebook.dry_run import request_text
+from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.json_values import value_of
 from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.notices import notice
@@ -54,12 +56,19 @@ class Row:
         self.__columns = columns
 
     def __getattr__(self, name: str) -> Any:
-        return self[name]
+        return self[_as_column(name, self.__columns)]
 
     def __getitem__(self, name: str) -> Any:
         if name in self.__columns:
             return self.__record.get(name)  # an empty cell is null
         raise InputError(no_column(name, self.__columns))
+
+
+def _as_column(name: str, columns: Sequence[str]) -> str:
+    """Return the column that ``row.name`` means: Python folds names (NFKC), as ``µ`` or half-width letters."""
+    if name in columns:
+        return name
+    return next((column for column in columns if unicodedata.normalize("NFKC", column) == name), name)
 
 
 def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str, Any]) -> Any:
@@ -104,7 +113,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         return ran
     done = batch(rows, deployment, **asked)
     if options.dry_run:
-        print(dry_run_text(client, done))  # noqa: T201 - a cell's output
+        print(dry_run_text(client, done, options.delivery))  # noqa: T201 - a cell's output
         return None
     _show(done, options)
     return done
@@ -165,7 +174,7 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
     if names and columns and not set(names) & set(columns):
         raise InputError(
             f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
-            f'takes, such as `{names[0]}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_told(columns)}',
+            f'takes, such as `{scalar(names[0])}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_told(columns)}',
             where=deployment.name,
         )
 
@@ -177,8 +186,9 @@ def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[str]:
 
 
 def _not_given(name: str, columns: Sequence[str]) -> str:
-    cure = f'{name}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{name}: value"
-    return f"{name}: the body does not give it, and it is required; write `{cure}`"
+    written = scalar(name)
+    cure = f'{written}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{written}: value"
+    return f"{path_text([name])}: the body does not give it, and it is required; write `{cure}`"
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:
@@ -192,13 +202,14 @@ def _columns_told(columns: Sequence[str]) -> str:
     return f"the columns are {', '.join(columns[:COLUMNS_TOLD])}{more}"
 
 
-def dry_run_text(client: Client, done: Batch) -> str:
+def dry_run_text(client: Client, done: Batch, delivery: str = "direct") -> str:
     """Say what a batch would call, and show the request of its first row, the key and secret inputs masked."""
     here = client.aclient.connection
     parts = [f"Dry run: {done.plan()}; none made."]
     first = next((job for job, _, _ in done.entries() if not job.problems), None)
     if first is not None:
-        request = request_text(here.base_url, here.key, first.request(done.name), first.secrets)
+        asked = delivered(first.request(done.name), delivery, here)
+        request = request_text(here.base_url, here.key, asked, first.secrets)
         parts.append(f"The first of them, row {first.row}:\n{request}")
     return "\n\n".join(parts)
 
@@ -250,7 +261,7 @@ def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
             case ast.Name(id="row"):
                 rows += 1
             case ast.Attribute(value=ast.Name(id="row"), attr=str(name)):
-                named.append(name)
+                named.append(_as_column(name, columns))
             case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str(name))):
                 named.append(name)
     return set(named) if len(named) == rows else set(columns)

@@ -77,7 +77,7 @@ class _Cell:
         call, requests = self._read(options, cell, client)
         _tell(call)
         if options.dry_run:
-            print(sending.dry_run_text(client, requests, call.deployment))  # noqa: T201 - a cell's output
+            print(sending.dry_run_text(client, requests, call.deployment, options.delivery))  # noqa: T201 - a cell's output
             return None
         return self._send(options, requests, client)
 
@@ -94,11 +94,10 @@ class _Cell:
         )
         if not options.dry_run:
             check_there(call.deployment.name, client)
+        asked = len(call.variants) * options.repeats  # before they are made: it may be a number that nobody meant
+        if options.max_calls is not None and asked > options.max_calls:
+            raise InputError(f"{asked} calls are more than --max-calls {options.max_calls}", where=options.name or "")
         requests = call.requests(options.repeats)
-        if options.max_calls is not None and len(requests) > options.max_calls:
-            raise InputError(
-                f"{len(requests)} calls are more than --max-calls {options.max_calls}", where=options.name or ""
-            )
         return call, requests
 
     def _send(self, options: LineOptions, requests: list[InvokeRequest], client: Client) -> Any:
@@ -143,7 +142,7 @@ class _Cell:
 
     def _check_name(self, name: str, client: Client) -> None:
         """Refuse what is no name of a deployment, but the way to one in Python."""
-        if name.startswith(("$", "{")):
+        if name.startswith(("$", "{")) and name not in client.aclient.connection.known_deployments():
             raise InputError(f"{name}: a line is taken as it stands; write the deployment's name itself")
         made = self._user_names().get(name)
         if isinstance(made, Deployment) and name not in client.aclient.connection.known_deployments():

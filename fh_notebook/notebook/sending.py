@@ -17,7 +17,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.cancel import CancelOffer
-from fh_notebook.notebook.dry_run import request_text
+from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.notices import Stopped, notice
 from fh_notebook.notebook.panel import Shown, SideBySide
 from fh_notebook.store.masking import masked
@@ -113,7 +113,9 @@ def _stopped_text(asked: int, came: int) -> str:
     return f"{calls} in flight may have run at the service all the same{kept}"
 
 
-def dry_run_text(client: Client, requests: Sequence[InvokeRequest], deployment: Deployment) -> str:
+def dry_run_text(
+    client: Client, requests: Sequence[InvokeRequest], deployment: Deployment, delivery: str = "direct"
+) -> str:
     """Say how many calls a cell would make, and show each one: the key and secret inputs masked, long values cut."""
     here = client.aclient.connection
     calls = "1 call" if len(requests) == 1 else f"{len(requests):,} calls"
@@ -123,7 +125,7 @@ def dry_run_text(client: Client, requests: Sequence[InvokeRequest], deployment: 
     different = list({request.variant: request for request in requests}.values())
     for request in different[:REQUESTS_SHOWN]:
         times = f"{of_variant[request.variant]} times:\n" if of_variant[request.variant] > 1 else ""
-        parts.append(times + request_text(here.base_url, here.key, request, secrets))
+        parts.append(times + request_text(here.base_url, here.key, delivered(request, delivery, here), secrets))
     if left := [str(request.variant) for request in different[REQUESTS_SHOWN:]]:
         parts.append(f"and the same for {', '.join(left)}.")
     return "\n\n".join(parts)

@@ -437,7 +437,7 @@ def test_the_table_shows_name_variants_variables_and_source_as_text_and_as_html(
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) < 250
     html = known._repr_html_()
-    assert ">ticket*, tone, tags, topic*</td>" in html
+    assert '<td title="Start variables">ticket*, tone, tags, topic*</td>' in html
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
     assert "<b>" not in html

@@ -199,3 +199,9 @@ def test_canonical_json_does_not_depend_on_the_order_of_names(value: dict[str, o
     """Equal mappings have equal texts: keys of kept answers stand on it."""
     turned = dict(reversed(list(value.items())))
     assert canonical_json(value) == canonical_json(turned)
+
+
+def test_a_hostile_name_is_seen_and_not_obeyed() -> None:
+    """As a pasted snippet may have it."""
+    run = fh.Run(status="completed", deployment="a\x1b[2J", variant="b\u202e\nc", output="x")
+    assert repr(run) == r"Run(completed, a\x1b[2J/b\u202e c, output=x)"

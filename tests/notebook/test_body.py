@@ -251,6 +251,44 @@ def test_an_assignment_is_told_with_its_cure(body: str, told: str) -> None:
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("body", "line", "name"),
+    [
+        ("ticket:\u00a0late", 1, "ticket"),
+        ("max_words: 3\nticket:\u3000late", 2, "ticket"),
+        ("ticket: late\n\u00a0\u00a0max_words: 3", 2, "max_words"),
+        ("ticket: late\n\u200bmax_words: 3", 2, "max_words"),
+        ('{\n\u00a0\u00a0"ticket": "late"\n}', 2, "ticket"),
+    ],
+)
+def test_a_blank_of_copied_text_is_told(body: str, line: int, name: str) -> None:
+    """YAML takes it for a letter: of an open deployment, a variable that nobody has would be sent and paid for."""
+    for deployment in (TEXT, FULL, OPEN):
+        with pytest.raises(InputError) as caught:
+            inputs_of(body, {}, deployment)
+        assert f"line {line} of the body: the blank beside {name} is not that of the space bar" in str(caught.value)
+
+
+def test_such_a_blank_within_a_text_is_its_own() -> None:
+    """Only beside a name is it a slip."""
+    text = "\u00a0Bonjour,\u00a0mon colis est en retard\u202f!"
+    assert inputs_of(f"ticket: {text.strip()}") == {"ticket": text.strip()}
+    assert inputs_of(f"ticket: |\n  {text}\n  n:\u00a05") == {"ticket": f"{text}\nn:\u00a05"}
+    assert inputs_of("Note:\u00a0late", {}, TEXT) == {"ticket": "Note:\u00a0late"}
+    odd = fh.Deployment("odd", variants="v", inputs={"\u00a0n": fh.text()})
+    assert inputs_of("\u00a0n: x", {}, odd) == {"\u00a0n": "x"}
+
+
+@pytest.mark.parametrize("word", ["NaN", "nan", "Infinity", "-Infinity", "-inf"])
+@pytest.mark.parametrize("body", ['{"ticket": %s}', "{'ticket': %s, 'n': 1}", "a: {b: [%s]}"])
+def test_a_number_that_json_has_not_is_told(word: str, body: str) -> None:
+    """As a program writes a table's missing cell; it would be sent as the text "NaN"."""
+    for deployment in (TEXT, FULL, OPEN) if body.startswith("{") else (OPEN,):  # else it may be the text of a ticket
+        with pytest.raises(InputError, match=f"line 1 of the body: {word} is no value of JSON; write null"):
+            inputs_of(body % word, {}, deployment)
+    assert inputs_of(f'{{"ticket": "{word}"}}', {}, TEXT) == inputs_of(f"ticket: {word}", {}, TEXT) == {"ticket": word}
+
+
 @pytest.mark.parametrize("text", ["x = 3 is what it says", "ticket == 3?", "The ticket = broken", "a\nticket = 3"])
 def test_an_equals_sign_in_a_text_is_its_own(text: str) -> None:
     """Only a variable's name at the beginning of the body, or of a body that cannot be read, is an assignment."""

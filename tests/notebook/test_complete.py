@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.notebook import commands
+from fh_notebook.notebook.cell import read_cell
 from fh_notebook.notebook.complete import Known, complete
 from fh_notebook.notebook.complete_command import Commands
 from fh_notebook.notebook.complete_names import by_use, columns, row_names
 from fh_notebook.notebook.complete_offer import Offer
+from fh_notebook.notebook.description import Description
+from fh_notebook.notebook.line import read_line
 
 TRIAGE = fh.Deployment(
     "support-triage",
@@ -449,3 +452,30 @@ def test_any_text_and_any_cursor(text: str, data: st.DataObject | None) -> None:
         assert before.endswith(found.fragment)
         assert len({c.text for c in found.candidates}) == len(found.candidates)
         assert found.candidates or found.fragment == ""
+
+
+def test_a_name_that_begins_with_a_hyphen_is_offered_where_it_is_read() -> None:
+    """Elsewhere it would be an option, and the line refused."""
+    dashed = fh.Deployment("d", variants=["a", "-b", "--c"])
+    known = Known(deployments=lambda: {"d": dashed, "-e": fh.Deployment("-e")}, commands=COMMANDS)
+    for line, expected in (
+        ("%%fetchhive d -v ", ("a",)),
+        ("%%fetchhive d --variant=", ("a", "-b", "--c")),
+        ("%fetchhive describe ", ("d", "--help", "-h")),
+    ):
+        assert complete(line, len(line), known).texts == expected
+    line, _, _ = Description(dashed).example().partition("\n")
+    assert read_line(line.removeprefix("%%fetchhive")).variants == dashed.variants
+
+
+@pytest.mark.parametrize("start", ["text: ", 'text: "', '{"text": ', '{"text": "'])
+def test_a_value_that_reads_as_an_expression_is_written_so_that_it_is_none(start: str) -> None:
+    """A prompt for another template language arrives as the schema has it, and nothing is evaluated."""
+    choices = ["{{ name }}", "Dear {{{ {'a': {}} }}}", "{{#if a}}", "{a}"]
+    deployment = fh.Deployment("d", variants="v", inputs={"text": fh.choice(*choices)})
+    line = "%%fetchhive d\n"
+    found = complete(line + start, len(line + start), Known(deployments=lambda: {"d": deployment})).texts
+    assert len(found) == len(choices)
+    for written, choice in zip(found, choices, strict=True):
+        body = start.removesuffix('"') + written + ("}" if start.startswith("{") else "")
+        assert dict(read_cell(body, name="d", find=lambda _: deployment).inputs) == {"text": choice}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+import fh_notebook as fh
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.markdown_view import markdown
 from fh_notebook.notebook.panel import Shown
@@ -43,6 +46,19 @@ def test_repeats_and_max_calls(shell: Shell, hive: LocalHive) -> None:  # noqa: 
     assert len(hive.calls) == 3
 
 
+def test_a_number_is_the_one_that_is_written(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """No digit is dropped; a number of calls that nobody meant is refused before a request is made of it."""
+    _, said = shell.run("%%fetchhive echo -v plain --repeats 999999999 --max-calls 5\ntext: hi")
+    assert said.startswith("InputError: echo: 999999999 calls are more than --max-calls 5")
+    for text in ("1234567890", "9" * 5000, "٣", "1.5", "-1", "000"):
+        _, said = shell.run(f"%%fetchhive echo -v plain --repeats={text}\ntext: hi")
+        assert "is not a whole number from 1 to 999,999,999" in said
+        assert len(said) < 300
+    _, said = shell.run("%%fetchhive echo -v plain --repeats 0000000003 --dry-run\ntext: hi")
+    assert "Dry run: 3 calls" in said
+    assert len(hive.calls) == 0
+
+
 def test_over_runs_the_body_once_for_each_row(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
     """Cells of the row by name, also one called like a method, in generators too; the frame is the result; it resumes."""
     shell.run(ROWS)
@@ -58,6 +74,21 @@ def test_over_runs_the_body_once_for_each_row(shell: Shell, hive: LocalHive) -> 
     assert shell.shell.user_ns["_"].equals(frame)
     shell.run(cell)
     assert len(hive.calls) == 4
+
+
+@pytest.mark.parametrize("name", ["\u00b5g", "cafe\u0301", "\uff83\uff77\uff7d\uff84", "\ufb01le", "\u03bcg"])
+def test_a_name_is_read_as_python_reads_names(shell: Shell, hive: LocalHive, name: str) -> None:  # noqa: F811
+    """Python folds them: a variable or a column with a micro sign, a separate accent or half-width letters is found."""
+    shell.run(f"{name} = [{{{name!r}: 'hi'}}, {{{name!r}: 'ho'}}]")
+    result, said = shell.run(
+        f"%%fetchhive echo -v plain --over {name} --out {name}_out\ntext: '{{{{ row.{name} }}}} {{{{ row[\"{name}\"] }}}}'"
+    )
+    assert result.error_in_exec is None, said
+    assert shell.run(f"{name}_out.output.tolist()")[0].result == ["hi hi", "ho ho"]
+    assert (
+        "there is no column 'nobody'"
+        in shell.run(f"%%fetchhive echo -v plain --over {name}\ntext: '{{{{ row.nobody }}}}'")[1]
+    )
 
 
 def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
@@ -91,6 +122,20 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo -v plain --api_token=fhk_123\ntext: x", "a key does not belong in a cell"),
         ("%%fetchhive echo -v plain --colour fhk_123\ntext: x", "unrecognized arguments: --colour. See"),
         ("%%fetchhive echo -v plain -cfhk_123\ntext: x", "unrecognized arguments: -c. See"),
+        (
+            "%%fetchhive echo \u2014all-variants\ntext: x",
+            "'all-variants' has a long dash before it, as text editors make it; write --all",
+        ),
+        ("%%fetchhive echo \u2013v plain\ntext: x", "'v' has a long dash before it, as text editors make it; write -v"),
+        (
+            "%%fetchhive \u2014\u2014zzz=fhk_123 echo\ntext: x",
+            "'zzz' has a long dash before it, as text editors make it; an option",
+        ),
+        ("%%fetchhive echo -v plain \u2014api-key=fhk_123\ntext: x", "a key does not belong in a cell"),
+        (
+            "%%fetchhive echo \\\n  -v plain\ntext: x",
+            "a line does not go on below with a \\; write all options in one line",
+        ),
         ("%%fetchhive echo -v plain loud\ntext: x", "'loud' is a word too many; say -v before each variant"),
         ("%%fetchhive echo -v plain --metadata a=1 --metadata a=2\ntext: x", "--metadata a is given twice"),
         ('%%fetchhive echo -v plain --metadata a={"x":1}\ntext: x', "single quotes around all of it: --metadata 'a={"),
@@ -148,8 +193,6 @@ def test_hostile_markdown_is_inert() -> None:
 
 def test_tables_of_a_model_are_capped() -> None:
     """100,000 names or 300 rows of long texts do not freeze a page."""
-    import fh_notebook as fh
-
     wide = fh.Run(status="completed", output={f"n{i}": "x" for i in range(100_000)})
     tall = fh.Run(status="completed", output=[{f"c{j}": "y" * 30_000 for j in range(40)} for _ in range(300)])
     for run in (wide, tall):
@@ -171,3 +214,21 @@ def test_what_is_known_is_checked_before_any_call(shell: Shell, cell: str, told:
     result, said = shell.run(cell)
     assert result.error_in_exec is not None
     assert told in said
+
+
+def test_strange_names_of_a_catalogue_can_be_used(
+    shell: Shell,  # noqa: F811
+    hive: LocalHive,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A deployment whose name begins with a dollar; the cure for a variable spells it as YAML has it."""
+    monkeypatch.chdir(tmp_path)
+    fh.Deployment("$odd", variants=["plain"], inputs={"x: y": fh.text(), "#z": fh.text()}).save()
+    shell.run("rows = [{'#z': 'a'}]")
+    assert "Dry run: 1 call" in shell.run("%%fetchhive $odd --dry-run\n'x: y': a\n'#z': b")[1]
+    _, said = shell.run("%%fetchhive $odd --over rows\n'x: y': a")
+    assert """write `"#z": "{{ row['#z'] }}"`""" in said
+    _, said = shell.run("%%fetchhive $odd --over rows\n'#z': a")
+    assert """write `"x: y": value`""" in said
+    assert "a line is taken as it stands" in shell.run("%%fetchhive $name -v plain\na: 1")[1]

@@ -17,5 +17,7 @@ FOUND: Final[dict[str, tuple[Any, ...]]] = {
         (429, b"", {"retry-after": "1e9"}),  # thirty years: an hour at most is waited
     ),
     "signature": (),
-    "cell": (),
+    "cell": (
+        "? >-\n? !!python/object/apply:os.system ['touch x']",  # a name that is a list ended in a TypeError
+    ),
 }
