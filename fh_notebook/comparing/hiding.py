@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.scoring_source import Observation, is_source
 from fh_notebook.values import MASK, redact
 
@@ -26,6 +27,8 @@ SHORTEST: Final = 4
 FEW: Final = 100
 """Up to so many passwords each is looked for in every text; of more, each in the texts of its own row."""
 NOTHING: Final = frozenset[str]()
+DEEP_SHOWN: Final = 10_000
+"""Characters of a value that is nested too deep to be masked part by part."""
 AT_ONCE: Final = 1_000
 """So many texts are first looked at as one."""
 
@@ -68,7 +71,11 @@ class Masks:
         >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter fhk_" + "0123456789")
         ({'said': ['it is ***']}, 'hunter fhk_***')
         """
-        return _masked(value, self._of(pair))
+        hidden = self._of(pair)
+        try:
+            return _masked(value, hidden)
+        except RecursionError:  # nested deeper than anybody reads, or in itself: the beginning of its text is shown
+            return redact(_without(pretty(value, limit=DEEP_SHOWN)[0], hidden))
 
     def many(self, pairs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
         """Return :meth:`value` of many, each of its row; texts that say nothing secret cost next to nothing.

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.comparing.hiding import Hidden
 from fh_notebook.local.hive import LocalHive
 from tests.comparing.frames import TELL
 
@@ -117,3 +118,16 @@ def test_passwords_are_known_of_what_was_compared(cmp: fh.Comparison) -> None:
     browser = cmp.browse(columns=["note"]).show(row=1)
     assert "hunter" not in f"{browser}{browser._repr_html_()}{cmp.diff(0)}"
     assert "again ***" in repr(browser)
+
+
+def test_what_is_nested_too_deep_to_be_masked_part_by_part_is_shown_by_its_beginning() -> None:
+    """Without what it hides, and without a traceback; also a list that is in itself."""
+    deep: Any = ["hunter2 again"]
+    for _ in range(3_000):
+        deep = [deep]
+    endless: list[Any] = ["hunter2"]
+    endless.append(endless)
+    for value in (deep, endless):
+        shown = Hidden(values={7: frozenset({"hunter2"})}).masks().value(7, value)
+        assert isinstance(shown, str)
+        assert "hunter2" not in shown

@@ -134,7 +134,7 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo -v plain \u2014api-key=fhk_123\ntext: x", "a key does not belong in a cell"),
         (
             "%%fetchhive echo \\\n  -v plain\ntext: x",
-            "a line does not go on below with a \\; write all options in one line",
+            "a line does not go on below with a \\; write all of it in one line",
         ),
         ("%%fetchhive echo -v plain loud\ntext: x", "'loud' is a word too many; say -v before each variant"),
         ("%%fetchhive echo -v plain --metadata a=1 --metadata a=2\ntext: x", "--metadata a is given twice"),

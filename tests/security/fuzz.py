@@ -285,12 +285,14 @@ def fuzz(target: str, *, seconds: float, start: int) -> int:
 def main() -> None:
     """Fuzz what the command names; the first thing found is raised, with its smallest value."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    reader.add_argument("targets", nargs="*", choices=[*TARGETS], default=[*TARGETS])
+    reader.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all by default")
     reader.add_argument("--seconds", type=float, default=300.0, help="of each target (300)")
     reader.add_argument("--seed", type=int, default=None, help="of the first round; else another one each time")
     asked = reader.parse_args()
     start = random.SystemRandom().randrange(2**32) if asked.seed is None else asked.seed
-    for target in asked.targets:
+    if unknown := set(asked.targets) - set(TARGETS):
+        reader.error(f"there is no target {', '.join(unknown)}")
+    for target in asked.targets or TARGETS:
         print(f"{target}: {fuzz(target, seconds=asked.seconds, start=start):,} values (seed {start})", flush=True)
 
 
