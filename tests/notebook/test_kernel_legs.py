@@ -84,8 +84,11 @@ def _hears_clicks(kernel: Kernel) -> bool:
 
 
 def _click(kernel: Kernel) -> None:
-    """Click Cancel as JupyterLab does: over a subshell."""
-    kernel.click(kernel.widget("fh-cancel"), subshell=kernel.subshell())
+    """Click Cancel as JupyterLab does: over a subshell, and once it is shown; before, nobody could."""
+    button = kernel.widget("fh-cancel")
+    shown = "application/vnd.jupyter.widget-view+json"
+    kernel.wait_until(lambda: any(shown in m.content.get("data", {}) for m in kernel.messages), "the button's display")
+    kernel.click(button, subshell=kernel.subshell())
 
 
 def _saved_outputs(kernel: Kernel, request: str) -> str:
