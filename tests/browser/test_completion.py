@@ -87,6 +87,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.long
 def test_the_popup_offers_what_fits_and_puts_it_in(lab: Lab) -> None:
     """Deployments, variants, options, frames, variables, values, columns and commands; Enter takes the first."""
     lab.open(SETUP, *(cell for cell, _, _ in CELLS))

@@ -57,6 +57,7 @@ def _height(lab: Lab, cell: int) -> float:
     return lab.output(cell).bounding_box()["height"]  # type: ignore[index,no-any-return]
 
 
+@pytest.mark.long
 def test_long_outputs_are_folded_and_open_with_a_click(lab: Lab, url: str) -> None:
     """No output is taller than a screen, each fold says how much is in it and opens; nothing is wider than its place."""
     lab.resize(1200, 6000)

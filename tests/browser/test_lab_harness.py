@@ -75,6 +75,7 @@ def test_widgets_themes_and_sizes(lab: Lab) -> None:
     assert lab.errors == []
 
 
+@pytest.mark.long
 def test_an_external_request_is_noticed(lab: Lab) -> None:
     """A picture from elsewhere is on the list: so an empty list means offline."""
     lab.open("from IPython.display import HTML\nHTML('<img src=\"http://192.0.2.1/pixel.png\">')")

@@ -45,6 +45,7 @@ go.set()
 """
 
 
+@pytest.mark.long
 def test_pending_runs_say_what_they_wait_for_and_change_when_the_outcome_comes(lab: Lab) -> None:
     """A paused one, a running one, a queued one and one that nobody waits for; narrow and wide, light and dark."""
     lab.open(SETUP, "paused", "running", "queued", STOPPED, GO_ON)

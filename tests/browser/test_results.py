@@ -138,7 +138,8 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     assert lab.errors == []
 
 
-@pytest.mark.parametrize("by", ["keyboard", pytest.param("mouse", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("by", ["keyboard", "mouse"])
 def test_all_of_an_output_is_copied(lab: Lab, by: str) -> None:
     """Exactly, line breaks at its beginning too; JupyterLab leaves Ctrl+A to the text."""
     begun = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'

@@ -51,7 +51,8 @@ def _lines(cell: nbformat.NotebookNode) -> list[str]:
     return [line for output in cell.outputs for line in output.text.splitlines()]
 
 
-@pytest.mark.parametrize("runner", [pytest.param("nbconvert", marks=pytest.mark.long), "nbclient"])
+@pytest.mark.long
+@pytest.mark.parametrize("runner", ["nbconvert", "nbclient"])
 def test_a_cell_has_a_line_every_few_seconds_and_the_last_state(runner: str, hive: PacedHive, tmp_path: Path) -> None:
     """Plan, how far it is, end: text on standard output, and nothing of a widget or of a page in the saved notebook."""
 

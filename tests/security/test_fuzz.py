@@ -8,7 +8,7 @@ import pytest
 
 from tests.security.fuzz import TARGETS, fuzz
 
-SECONDS = 20.0
+SECONDS = 8.0
 
 
 @pytest.mark.long
