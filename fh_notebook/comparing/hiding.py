@@ -7,6 +7,7 @@ rating all mask here. The runs that were compared have the passwords: nothing is
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -75,7 +76,7 @@ class Masks:
         try:
             return _masked(value, hidden)
         except RecursionError:  # nested deeper than anybody reads, or in itself: the beginning of its text is shown
-            return redact(_without(pretty(value, limit=DEEP_SHOWN)[0], hidden))
+            return _beginning(value, hidden)
 
     def many(self, pairs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
         """Return :meth:`value` of many, each of its row; texts that say nothing secret cost next to nothing.
@@ -112,6 +113,15 @@ def _masked(value: Any, hidden: frozenset[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_masked(part, hidden) for part in value]
     return MASK if value is not None and str(value) in hidden else value
+
+
+def _beginning(value: Any, hidden: frozenset[str]) -> str:
+    """Return what the text of a JSON value begins with, passwords masked as JSON spells them, half of one left out."""
+    spelt = hidden.union(json.dumps(own, ensure_ascii=False)[1:-1] for own in hidden)
+    told, is_whole = pretty(value, limit=DEEP_SHOWN)
+    half = 0 if is_whole else max(map(len, spelt), default=1) - 1
+    shown = redact(_without(told, spelt))
+    return shown[: max(0, len(shown) - half)]
 
 
 def _without(text: str, values: frozenset[str]) -> str:

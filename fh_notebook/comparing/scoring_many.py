@@ -138,9 +138,9 @@ class ManyScores(ABC):
         else:
             own = self._scores.get(self.scorer)
             self._take(_renamed(self._again(own, fresh=fresh, anew=True), self.scorer))
+        self._forget_computed()  # at once: another scorer may take long, and be stopped or refused
         for name in list(self._others):  # of the same runs as the first
             self._others[name] = _renamed(self._again(self._scores[name], fresh=fresh), name)
-        self._forget_computed()
         return self
 
     def by(self, name: str) -> Any:

@@ -58,8 +58,9 @@ class Table:
     """
 
     def __init__(self, cmp: Comparison) -> None:
-        lines = lines_of(cmp)
-        self._cmp, self._taken = cmp, taken_of(cmp)
+        # All of one moment: what is scored again meanwhile is another table's.
+        self._lines = lines = lines_of(cmp)
+        self._cmp, self._taken, self._grid = cmp, taken_of(cmp), grid_of(cmp)
         self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
         self.variants = list(cmp.variants)
         self.pair_on, self.scorer, self.lower = cmp.pair_on, cmp.scorer, is_lower(cmp)
@@ -159,12 +160,12 @@ class Table:
     @cached_property
     def scores(self) -> Any:
         """Rows x variants; the mean of repeats, NaN where there is none."""
-        return grid_of(self._cmp).means
+        return self._grid.means
 
     @property
     def yes_no(self) -> bool:
         """Whether all scores are true or false."""
-        return grid_of(self._cmp).yes_no
+        return self._grid.yes_no
 
     @cached_property
     def seconds(self) -> Any:
@@ -241,7 +242,7 @@ class Table:
             output if type(output) is str else str(error or "") if output is None else _json(output)
             for output, error in zip(self.output, self._error, strict=True)
         ]
-        return self._masks.many(lines_of(self._cmp)["pair"].tolist(), told)
+        return self._masks.many(self._lines["pair"].tolist(), told)
 
     @cached_property
     def _pairs(self) -> list[Any]:

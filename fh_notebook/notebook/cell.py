@@ -235,5 +235,16 @@ def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]
         return tuple(dict.fromkeys(variants))
     if len(deployment.variants) == 1:
         return deployment.variants
-    known = " or ".join(f"-v {shlex.quote(v)}" for v in deployment.variants) or "-v NAME"
+    known = " or ".join(map(option_of, deployment.variants)) or "-v NAME"
     raise InputError(f"which variant? Say {known}", where=deployment.name)
+
+
+def option_of(variant: str) -> str:
+    """Return how a line names a variant; one that begins with a hyphen would be read as an option.
+
+    Examples
+    --------
+    >>> option_of("a b"), option_of("-b")
+    ("-v 'a b'", '--variant=-b')
+    """
+    return f"--variant={shlex.quote(variant)}" if variant.startswith("-") else f"-v {shlex.quote(variant)}"

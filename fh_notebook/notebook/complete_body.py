@@ -83,7 +83,7 @@ def _names(place: Place, here: list[Schema]) -> Offer:
     known = [name for one in here for name in _mapping(one.get("properties"))]
     needed = {name for one in here for name in _listed(one.get("required")) if isinstance(name, str)}
     free = [name for name in dict.fromkeys(known) if isinstance(name, str) and name not in place.given]
-    ordered = sorted(free, key=lambda name: name not in needed)
+    ordered = sorted(filter(place.can_say, free), key=lambda name: name not in needed)
     return offer(place.fragment, "variable", ordered, typed=place.typed, spell=place.spell_name)
 
 
@@ -97,7 +97,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _values(place: Place, here: list[Schema]) -> Offer:
     values = [value for one in here for value in _said(one)]
-    texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable()]
+    texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable() and place.can_say(v)]
     # JSON's other words: true, false, null and numbers. In quotes they would be texts.
     words = [json.dumps(v) for v in values if not isinstance(v, str | list | dict)] if not place.quote else []
     return joined(

@@ -47,6 +47,10 @@ class Place:
         is_closed = self.quote and self.after.startswith(self.quote)
         return written if is_closed or self.after.lstrip().startswith(":") else f"{written}: "
 
+    def can_say(self, text: str) -> bool:
+        """Whether `text` can be written here: single quotes have no escape for what would be evaluated."""
+        return self.quote != "'" or next(expressions(self.spell_text(text)), None) is None
+
     def spell_text(self, text: str) -> str:
         """Return `text` in the quotes that were opened, or in those that it needs."""
         if self.quote == "'":

@@ -19,6 +19,7 @@ from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.refs import followed
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import kind_text, listed, path_text, short
+from fh_notebook.notebook.cell import option_of
 from fh_notebook.values import MASK
 
 __all__ = ["Description", "VariableLine", "page_of", "variable_lines"]
@@ -138,11 +139,7 @@ class Description:
 
     def example(self) -> str:
         """Return a cell that runs it, with something to fill in for each variable that must be given."""
-        said = (
-            f"--variant={shlex.quote(v)}" if v.startswith("-") else f"-v {shlex.quote(v)}"
-            for v in self.deployment.variants
-        )
-        options = " ".join(said) or "-v VARIANT"
+        options = " ".join(map(option_of, self.deployment.variants)) or "-v VARIANT"
         needed = self.deployment.inputs.get("required") or self.deployment.variable_names[:1]
         kinds = {line.name: line.kind for line in self.lines}
         # Empty, so that the cell is refused until it is filled in: an unchanged copy must not be a paid call.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -50,14 +51,17 @@ class Doubt:
 
 
 def row_of(column: str) -> str:
-    """Return how an expression takes a column.
+    r"""Return how an expression takes a column.
 
     Examples
     --------
     >>> row_of("ticket"), row_of("Ticket Text"), row_of("class"), row_of("__doc__")
     ('row.ticket', "row['Ticket Text']", "row['class']", "row['__doc__']")
+    >>> row_of("\u00b5")  # as a name it would be folded to another letter
+    "row['µ']"
     """
     is_plain = column.isidentifier() and not keyword.iskeyword(column) and not column.startswith("_")
+    is_plain = is_plain and unicodedata.normalize("NFKC", column) == column
     return f"row.{column}" if is_plain else f"row[{column!r}]"
 
 

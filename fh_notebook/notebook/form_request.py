@@ -7,22 +7,18 @@ what is longer than a page bears is folded, with its length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from fh_notebook import html
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.dry_run import request_text
+from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import Look, line
 
 __all__ = ["RequestPanel", "request_page"]
-
-MADE_LATER: Final = "(this process's receiver: its address is made when Run is pressed, and is not shown)"
 
 
 class RequestPanel(Panel):
@@ -39,7 +35,8 @@ class RequestPanel(Panel):
 
     def _found(self, connection: Connection) -> None:
         try:
-            requests = [_delivered(request, self._core.choice.delivery) for request in self._core.requests()]
+            delivery = self._core.choice.delivery
+            requests = [delivered(request, delivery, connection) for request in self._core.requests()]
         except InputError as told:
             self._tell(str(told))
             return
@@ -47,12 +44,6 @@ class RequestPanel(Panel):
 
     def _tell(self, trouble: str) -> None:
         self.widget.value = line(trouble, kind="error")
-
-
-def _delivered(request: InvokeRequest, delivery: str) -> InvokeRequest:
-    if delivery == "direct":
-        return request
-    return request.delivered_to(NOWHERE if delivery == "poll" else MADE_LATER)
 
 
 def request_page(

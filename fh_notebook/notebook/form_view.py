@@ -162,7 +162,8 @@ class FormView(Listener):
         head, _, *rest = self.widget.children
         self.widget.children = (head, self._core.fields.widget, *rest)
         gone, self._fields = self._fields, self._core.fields
-        gone.close()
+        if gone is not self._fields:  # another thread has shown them already
+            gone.close()
         self._bar.follow()
         self.edited()
 

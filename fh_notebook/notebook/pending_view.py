@@ -48,5 +48,6 @@ def show(shown: Changing) -> None:
     handle.display(card := _Card(shown))
     if shown.waiting:
         shown.on_change(lambda changed: handle.update(_Card(changed)))
-    if (now := _Card(shown)).said != card.said:  # it changed while it was put on the page, and nobody listened yet
-        handle.update(now)
+    # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
+    while (now := _Card(shown)).said != card.said:
+        handle.update(card := now)

@@ -368,6 +368,26 @@ def test_a_score_that_cannot_be_used_leaves_the_comparison_as_it_was() -> None:
     assert cmp.rescore().scorer == "s"
 
 
+def test_a_rescore_that_is_stopped_at_another_score_shows_one_score_and_no_mixture() -> None:
+    """The comparison's own is the new one then, in every table."""
+    frame = pd.DataFrame(
+        {"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "s": [1, 0, 1, 0], "t": [0, 1, 0, 1], "output": "x"}
+    )
+    shelf, calls = object(), []
+
+    def slow(run: fh.Run) -> float:
+        calls.append(run)
+        if len(calls) > 4 and shelf is not None:
+            raise KeyboardInterrupt
+        return 1.0
+
+    cmp = fh.compare(frame, score="s").add_score(slow, name="slow")
+    assert cmp.summary()["mean"].tolist() == [1, 0]
+    with pytest.raises(KeyboardInterrupt):
+        cmp.rescore("t")
+    assert (cmp.scorer, cmp.summary()["mean"].tolist()) == ("t", [0, 1])
+
+
 def test_outputs_that_are_nested_too_deep_are_compared_by_what_they_begin_with() -> None:
     """A model may answer so; nothing ends by it."""
     deep: Any = []

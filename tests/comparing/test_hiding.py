@@ -131,3 +131,14 @@ def test_what_is_nested_too_deep_to_be_masked_part_by_part_is_shown_by_its_begin
         shown = Hidden(values={7: frozenset({"hunter2"})}).masks().value(7, value)
         assert isinstance(shown, str)
         assert "hunter2" not in shown
+
+
+def test_a_password_in_such_a_beginning_is_masked_as_json_spells_it_and_never_by_half() -> None:
+    """Quotes and backslashes are escaped there, and the cut may fall into one."""
+    quoted, long = 'hun"ter\\2', "correct-horse-battery"
+    for secret, said in ((quoted, f"it is {quoted}"), (long, "x" * (10_000 - 20) + long)):
+        endless: list[Any] = [said]
+        endless.append(endless)
+        shown = Hidden(values={7: frozenset({secret})}).masks().value(7, endless)
+        assert "hun" not in shown
+        assert "correct" not in shown

@@ -202,17 +202,15 @@ def test_a_store_that_cannot_be_used_costs_no_scores(tmp_path: Path, capsys: pyt
 
 def test_a_store_that_breaks_is_not_asked_again_for_the_next_runs(tmp_path: Path) -> None:
     """Each of some windows of runs would wait for it once more, and hear the same."""
-    store = Store(tmp_path / "broken.sqlite3")
-    store.keep_plain_scores("v 1", []).result()
-    with sqlite3.connect(store.path) as raw:
-        raw.execute("DROP TABLE plain_scores")
-    run = Run(status="completed", output="x", variant="a")
-    found = [Observation(pair=0, variant="a", run=run, row={}, store=store)]
-    keeper = Keeper(fh.score.length())
-    (mark,) = keeper.marks_of(found)
-    assert mark is not None
-    assert keeper.known([mark]) == [None]
-    assert keeper.marks_of(found) == [None]
+    with Store(tmp_path / "broken.sqlite3").closing() as store:
+        store.put(lambda connection: connection.execute("DROP TABLE plain_scores")).result()
+        run = Run(status="completed", output="x", variant="a")
+        found = [Observation(pair=0, variant="a", run=run, row={}, store=store)]
+        keeper = Keeper(fh.score.length())
+        (mark,) = keeper.marks_of(found)
+        assert mark is not None
+        assert keeper.known([mark]) == [None]
+        assert keeper.marks_of(found) == [None]
 
 
 def test_a_function_that_counts_its_calls_is_scored_once(client: fh.Client) -> None:

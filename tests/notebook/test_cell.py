@@ -36,7 +36,7 @@ SEED = """curl 'https://api.fetchhive.com/v1/workflow/invoke' \\
 TRIAGE = fh.Deployment(
     "support-triage", variants=["keywords", "nearest"], inputs={"ticket": fh.text(), "n": fh.integer(default=1)}
 )
-BLANKS = fh.Deployment("my flow", variants=["in short", "long"])
+BLANKS = fh.Deployment("my flow", variants=["in short", "-long"])
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_the_line_names_deployment_and_variants() -> None:
         (None, (), "a: 1", "which deployment?"),
         ("support-triage", (), "ticket: x", "which variant? Say -v keywords or -v nearest"),
         ("new", (), "a: 1", "which variant? Say -v NAME"),
-        ("my flow", (), "a: 1", "which variant? Say -v 'in short' or -v long"),
+        ("my flow", (), "a: 1", "which variant? Say -v 'in short' or --variant=-long"),
         ("other", (), SEED, "the line names 'other', the snippet 'YOUR_DEPLOYMENT_NAME'"),
     ],
 )

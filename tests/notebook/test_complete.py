@@ -479,3 +479,10 @@ def test_a_value_that_reads_as_an_expression_is_written_so_that_it_is_none(start
     for written, choice in zip(found, choices, strict=True):
         body = start.removesuffix('"') + written + ("}" if start.startswith("{") else "")
         assert dict(read_cell(body, name="d", find=lambda _: deployment).inputs) == {"text": choice}
+
+
+def test_in_single_quotes_nothing_is_offered_that_would_be_evaluated() -> None:
+    """They have no escape for it."""
+    deployment = fh.Deployment("d", variants="v", inputs={"text": fh.choice("{{ name }}", "{a}")})
+    line = "%%fetchhive d\ntext: '"
+    assert complete(line, len(line), Known(deployments=lambda: {"d": deployment})).texts == ("'{a}'",)

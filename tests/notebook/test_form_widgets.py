@@ -487,7 +487,7 @@ def test_a_form_over_rows_shows_its_request_and_is_copied(over: fh.Form, hive: F
     over.delivery = "callback"
     _open(over, "request")
     _until(_of(over, "fh-request"), "&quot;ticket&quot;: &quot;Late.&quot;")
-    assert "made when Run is pressed" in _of(over, "fh-request").value
+    assert "its address is made when the call is" in _of(over, "fh-request").value
     _open(over, "copy")
     copied = _of(over, "fh-copy-text")
     _until(copied, "%%fetchhive reply -v plain --delivery callback --over rows")
