@@ -48,13 +48,17 @@ def check_base_url(url: str) -> str:
     url = str(url).strip()
     if url == LOCAL:
         return url
-    if "@" in url.split("://", 1)[-1].partition("/")[0]:  # first: no other message may repeat it
-        raise SettingsError("base_url has a user name or password in it; give the key as api_key")
+    told = ""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as broken:
-        raise SettingsError(f"base_url {redact(url)!r} is not an address ({broken})") from None
+        parts, host, told = urlsplit(""), None, f" ({broken})"
+    # First: no other message may repeat it. Where it ends is not told by a slash: a password may have one, or a slip.
+    if "@" in url.split("://", 1)[-1].partition("/")[0] or ("@" in url and (not host or told)):
+        raise SettingsError("base_url has a user name or password in it; give the key as api_key")
+    if told:
+        raise SettingsError(f"base_url {redact(url)!r} is not an address{told}")
     if parts.scheme not in ("http", "https") or not host:
         raise SettingsError(f"base_url {redact(url)!r} is not an address; {_cure(url)}")
     if parts.query or parts.fragment:

@@ -202,7 +202,17 @@ def test_a_logged_traceback_is_redacted_too(caplog: pytest.LogCaptureFixture) ->
     assert loggers == [room / "log.py"]
 
 
-@pytest.mark.parametrize("url", ["https://bee:hunter2@host/v1", "bee:hunter2@host/v1", "https://bee:hunter2@[::1/v1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bee:hunter2@host/v1",
+        "bee:hunter2@host/v1",
+        "https://bee:hunter2@[::1/v1",
+        "https:/bee:hunter2@host/v1",
+        "https:///bee:hunter2@host/v1",
+        "https://bee:a/hunter2@host/v1",
+    ],
+)
 def test_a_password_in_an_address_is_not_repeated(url: str) -> None:
     """Whatever else is wrong with the address."""
     with pytest.raises(SettingsError, match="has a user name or password in it") as caught:

@@ -226,7 +226,11 @@ class Control(Standing):
 
     async def _go(self, windows: Windows, progress: Progress) -> None:
         task = asyncio.current_task()
-        start = self._start = self._new_start()
+        try:
+            start = self._start = self._new_start()
+        except BaseException:
+            self._end_unbegun()
+            raise
         self._task = (asyncio.get_running_loop(), task) if task else None
         self._progress = progress
         self._safely(progress.begin, self)

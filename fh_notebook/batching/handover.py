@@ -15,6 +15,7 @@ from uuid import uuid4
 from fh_notebook import session
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export_file import checked_target, reason_of, suffix_of
+from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.reopen import batch_of
 from fh_notebook.contract.run import one_line
@@ -137,7 +138,7 @@ def to_fhb(batch: Batch, path: Any) -> Written:
     record = store.batch(batch.name, workspace)
     if record is None:
         raise SettingsError(f"nothing of {batch.name} is kept yet; run it first")
-    if "parts" in record.plan:
+    if "parts" in record.plan or not isinstance(batch._control.feed, Feed):  # it may have the name of one in memory
         raise SettingsError(f"{batch.name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
     beside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:8]}.part")
     trouble = ""

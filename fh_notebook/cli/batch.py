@@ -243,5 +243,8 @@ def _again(args: argparse.Namespace) -> str:
 
 
 def _complain(lines: Sequence[str]) -> None:
-    for line in lines:
-        print(f"fh-notebook batch: {as_options(line)}", file=sys.stderr, flush=True)
+    try:
+        for line in lines:
+            print(f"fh-notebook batch: {as_options(line)}", file=sys.stderr, flush=True)
+    except BrokenPipeError:  # the code says it all the same, and what is still to be written is
+        nobody_reads_on(sys.stderr)

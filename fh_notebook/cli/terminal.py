@@ -61,12 +61,12 @@ def show_what_can_be_shown() -> None:
             stream.reconfigure(errors="replace")
 
 
-def nobody_reads_on() -> None:
+def nobody_reads_on(stream: TextIO | None = None) -> None:
     """Write no more to a reader (``head``, a pager) that has seen enough.
 
     Without this, the interpreter complains when it flushes at exit.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 class Style:

@@ -250,7 +250,7 @@ class AsyncClient(Delivered):
         return run
 
     async def drive(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, Decision]:
-        """Attempt, inside the gate, until `decide` says that it is enough; only a call that was cut off is kept."""
+        """Attempt, inside the gate, until `decide` says that it is enough; what ends without an exchange is kept."""
         begun: float | None = None
         for attempt in count(1):
             async with self.connection.gate.slot():

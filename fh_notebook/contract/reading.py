@@ -98,7 +98,7 @@ def ids_of_body(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
     return {"request_id": find("request_id") or headers.get("x-request-id"), "run_id": find("run_id")}
 
 
-_TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,1000})", re.IGNORECASE)
 
 
 def text_of_page(answer: Answer, body: Any) -> str:

@@ -7,6 +7,7 @@ reported and left out, since the service may know fields that we do not.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from fh_notebook.contract.shell_word import Word, line_and_column
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import SnippetError
 from fh_notebook.html import printable
-from fh_notebook.values import redact
+from fh_notebook.values import MASK, redact
 
 __all__ = ["read_body", "read_fields"]
 
@@ -78,6 +79,9 @@ def read_body(word: Word, pasted: str) -> dict[str, Any]:
     return body
 
 
+_REST_OF_KEY: Final = re.compile(r"^(\s*)[\w-]+")
+
+
 def _broken(error: json.JSONDecodeError, word: Word, pasted: str) -> str:
     line, column = line_and_column(pasted, word.source(error.pos))
     here = word.text[error.pos : error.pos + 1]
@@ -89,8 +93,10 @@ def _broken(error: json.JSONDecodeError, word: Word, pasted: str) -> str:
     elif here and here in "‘’“”":
         why = "this quote was made typographic on the way; copy the snippet from the dialog itself"
     # Redacted before it is cut: the tail of a key alone does not look like one.
-    before = " ".join(redact(word.text[: error.pos])[-SPOT:].split())
-    after = " ".join(redact(word.text[error.pos :])[:SPOT].split())
+    head, rest = redact(word.text[: error.pos]), redact(word.text[error.pos :])
+    if head.endswith(MASK):  # the key goes on behind the spot
+        rest = _REST_OF_KEY.sub(rf"\1{MASK}", rest)
+    before, after = " ".join(head[-SPOT:].split()), " ".join(rest[:SPOT].split())
     return f"the body is broken in line {line}, column {column}: {why}; at {printable(f'{before} ▸ {after}').strip()}"
 
 

@@ -187,8 +187,10 @@ def _made(spec: Spec) -> Host:
     )
     if told.is_set():  # the round was stopped, or has ended, before anything began here
         host.stopped = stop_of(json.loads(reason.get(timeout=REASON_S)))
+    pause = Event(name_of(spec.run, "pause"), client=client)
+    host.paused = bool(pause.is_set())  # likewise: who begins while all rest calls nothing
     host.client = handing.client_of(spec, host.gate, ask=lambda: tell({"kind": "key", "worker": worker.address}))
-    watch = threading.Thread(target=_watch, args=(host, spec, client, told, reason), daemon=True, name="fh-watch")
+    watch = threading.Thread(target=_watch, args=(host, told, reason, pause), daemon=True, name="fh-watch")
     watch.start()
     return host
 
@@ -213,12 +215,9 @@ def _spread(told: Any, reason: Any, stopped: Stopped) -> None:
         told.set()
 
 
-def _watch(host: Host, spec: Spec, client: Any, told: Any, reason: Any) -> None:
+def _watch(host: Host, told: Any, reason: Any, pause: Any) -> None:
     """Wait for the stop, and look for a pause, until the round ends or the scheduler has gone."""
-    from distributed import Event
-
-    pause = Event(name_of(spec.run, "pause"), client=client)
-    paused = False
+    paused = host.paused
     try:
         while True:
             if told.wait(timeout=LOOK_S):

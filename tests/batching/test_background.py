@@ -86,6 +86,27 @@ def test_a_start_that_never_began_is_over() -> None:
     assert batch.resume().counts.done == 2
 
 
+def test_a_start_in_the_background_that_could_not_be_made_is_over() -> None:
+    """As where the client of a cluster is closed: it is told, and the batch can be started again."""
+    shouting = Shouting()
+    asked: dict[str, Any] = {"client": shouting.hive.client(), "variants": "loud", "progress": False}
+    control: Any = fh.batch(rows(2), "shout", **asked, dry_run=True)._control
+    make = control._new_start
+
+    def refuse() -> None:
+        raise fh.SettingsError("the client is closed")
+
+    control._new_start = refuse
+    batch = last_batch()
+    assert batch is not None
+    batch.resume(wait=False)
+    with pytest.raises(fh.SettingsError, match="closed"):
+        batch.wait()
+    assert not batch.running
+    control._new_start = make
+    assert batch.resume().counts.done == 2
+
+
 def test_a_batch_in_the_background_can_be_awaited() -> None:
     """From any loop."""
     with Held().freed() as held:

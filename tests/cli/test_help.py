@@ -60,3 +60,15 @@ def test_a_reader_that_has_gone_is_no_error_of_a_command(tmp_path: Path) -> None
     )  # fmt: skip
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_reader_of_complaints_that_has_gone_makes_no_misuse_a_success(tmp_path: Path) -> None:
+    """As ``2>&1 | head -1``: the exit code says what nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from fh_notebook.cli import main; sys.exit(main(['batch', 'no_such.csv', '-d', 'x']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment.for_process(tmp_path), stdout=subprocess.PIPE, stderr=write, timeout=60
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == 2

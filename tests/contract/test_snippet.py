@@ -190,6 +190,13 @@ def test_no_error_shows_the_tail_of_a_key(frame: str, tail: str) -> None:
     assert "0123" not in str(caught.value)
 
 
+def test_no_error_shows_how_a_key_goes_on_behind_a_line_break() -> None:
+    """As of a body that was wrapped on its way: the second half alone does not look like one."""
+    with pytest.raises(SnippetError, match="a line break") as caught:
+        parse_snippet('{"deployment": "d", "user": "fhk_01234567\n89abcdef"}')
+    assert "89abcdef" not in str(caught.value)
+
+
 REFUSED = [
     ("hello", "not a Code Snippet"),
     ("", "not a Code Snippet"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from fh_notebook.batching.events import Finished, Stopped
 from fh_notebook.scaling.cluster import Cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.spec import Spec, Task
-from tests.scaling.counting import KEY, Counting, cluster, texts
+from tests.scaling.counting import KEY, Counting, cluster, texts, until
 
 pytest.importorskip("distributed")
 pytest.importorskip("pyarrow")
@@ -171,6 +172,33 @@ def test_a_stop_while_a_round_is_made_hands_nothing_out(two: tuple[Any, Any], tm
         return tasks, [name for name in dask_scheduler.extensions["semaphores"].max_leases if "stopped-early" in name]
 
     assert client.run_on_scheduler(left) == ([], [])
+
+
+def test_a_pause_before_the_round_has_begun_holds_on_workers_too(two: tuple[Any, Any]) -> None:
+    """A worker looks whether all rest before it calls, and not only a second later."""
+    _, client = two
+    counting = Counting(takes_s=0.01)
+    with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
+        batch = fh.batch(texts(60, "rests"), "shout", **asked, max_concurrency=2, dry_run=True)
+        control: Any = batch._control
+        noted = control._register
+
+        def note() -> None:
+            heard = threading.Event()
+            batch.pause()
+            control._task[0].call_soon_threadsafe(heard.set)
+            heard.wait(30)
+            noted()
+
+        control._register = note
+        batch.resume(wait=False)
+        until(lambda: (start := control._start) is not None and start._place._over_begun)
+        assert threading.Event().wait(0.3) is False
+        assert (counting.calls, batch.paused) == (0, True)
+        control.unpause()
+        batch.wait()
+        assert (batch.counts.done, counting.calls) == (60, 60)
 
 
 def test_workers_import_the_light_core_only(two: tuple[Any, Any]) -> None:

@@ -106,3 +106,13 @@ def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Pa
             fh.forget("shouts")
         folder.chmod(0o700)
     assert fh.forget("shouts") == batch.counts.done + batch.counts.unknown
+
+
+def test_a_batch_over_partitions_with_the_name_of_one_in_memory_is_no_one_file(tmp_path: Path) -> None:
+    """The name stays that of the other one; what lies in files is not written as if it were that."""
+    counting = Counting()
+    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "both"}
+    fh.batch(texts(2), "shout", **asked)
+    many = fh.batch(dask.from_pandas(texts(4, "u"), npartitions=2), "shout", **asked)
+    with pytest.raises(fh.SettingsError, match="was run over partitions"):
+        many.to_fhb(tmp_path / "both.fhb")
