@@ -188,7 +188,7 @@ class Run:
     def summary(self) -> str:
         """Return one line: where it ran, its status, and the error if there is one."""
         where = "/".join(x for x in (self.deployment, self.variant) if x) or "run"
-        parts = [f"{where}: {one_line(self.status)}"]
+        parts = [f"{one_line(where)}: {one_line(self.status)}"]
         if self.error or self.error_code:
             name = one_line(self.error_code or "")
             parts.append(f"{one_line(self.error)} ({name})" if name and self.error else one_line(self.error or name))

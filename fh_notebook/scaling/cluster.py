@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import settings
 from fh_notebook.batching.events import Stopped
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster"]
 
+STOP_TOLD_S: Final = 5.0
+"""So long the end of a round waits at most for a stop that is still on its way to the scheduler."""
+
 
 class Cluster:
     """The workers of a Dask cluster.
@@ -56,6 +59,8 @@ class Cluster:
         self._spec: Spec | None = None
         self._futures: list[Any] = []
         self._feeding: threading.Event = threading.Event()
+        self._telling = threading.Lock()
+        self._stopping: threading.Thread | None = None
         self._numbers: list[int] = []
         self._over_begun: set[int] = set()
         self._announcer: Announcer | None = None
@@ -88,6 +93,7 @@ class Cluster:
         self._spec, self._loop, self._hear = spec, asyncio.get_running_loop(), hear
         self._announcer, self._is_shared = None, False
         self._is_stopped = self._is_paused = False
+        self._stopping = None
         self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
 
     async def _share(self, spec: Spec, limit: Limit) -> None:
@@ -134,7 +140,7 @@ class Cluster:
 
         await self._share(spec, limit)
         if self._is_paused:
-            await asyncio.to_thread(self._pause.set)
+            await asyncio.to_thread(self._tell_pause)
         if self._is_stopped:  # while all that was made: nothing is handed out
             raise Lost("stopped before it began")
         self._numbers = [task.number for task in tasks]
@@ -188,7 +194,8 @@ class Cluster:
                 self._dask.cancel([f for f in waiting if f.status == "pending"], force=False)
 
         self._feeding.set()
-        threading.Thread(target=tell, daemon=True).start()
+        self._stopping = threading.Thread(target=tell, daemon=True)
+        self._stopping.start()
 
     def begun(self, number: int) -> None:
         """Note that a partition is being called: it is not taken back, but comes in with what it has."""
@@ -198,8 +205,11 @@ class Cluster:
         """Pause them all, or have them go on."""
         self._is_paused = paused
         if self._spec is not None and self._is_shared:
-            change: Callable[[], object] = self._pause.set if paused else self._pause.clear
-            threading.Thread(target=_quietly, args=(change,), daemon=True).start()
+            threading.Thread(target=_quietly, args=(self._tell_pause,), daemon=True).start()
+
+    def _tell_pause(self) -> None:
+        with self._telling:  # one after the other, by what holds then: of two clicks the last one counts
+            (self._pause.set if self._is_paused else self._pause.clear)()
 
     def retune(self, max_concurrency: int | None) -> None:
         """Have another number of calls out at once over all workers; ``None`` learns it. Returns at once."""
@@ -223,6 +233,8 @@ class Cluster:
 
     def _end(self, spec: Spec, announcer: Announcer) -> int | None:
         left: int | None = None
+        if self._stopping is not None:  # else its reason could come after that of the end, which nobody would hear
+            self._stopping.join(STOP_TOLD_S)
         if self._dask.status != "running":
             return None
         with suppress(Exception):  # the scheduler has gone, and all of it with it
