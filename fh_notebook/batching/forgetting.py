@@ -35,7 +35,8 @@ def forget(
     """Remove kept answers from the store for good; return how many were removed.
 
     What fits all that is given is removed, with its scores; batches of which no answer is left go with their rows, and
-    those over partitions with their Parquet files. What a batch object or a notebook shows already stays there.
+    those over partitions with their Parquet files. What a notebook shows already stays there; a
+    batch object reads its answers from the store, so that its frame is empty then.
 
     Parameters
     ----------

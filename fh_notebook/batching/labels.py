@@ -12,12 +12,12 @@ import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, plain
 
-__all__ = ["index_of", "label_of", "labels_of", "own_index"]
+__all__ = ["index_of", "label_from", "label_of", "labels_of", "own_index"]
 
 
 def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
     """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
-    found = [_label(value) for value in index.tolist()]
+    found = [label_from(value) for value in index.tolist()]
     places = tuple(range(len(found)))
     if any(is_missing(value) for value in index.tolist()) or len({(type(x), x) for x in found}) < len(found):
         return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
@@ -52,7 +52,8 @@ def label_of(kept_label: Any) -> Any:
     return " / ".join(map(str, kept_label)) if isinstance(kept_label, list) else kept_label
 
 
-def _label(value: Any) -> Any:
+def label_from(value: Any) -> Any:
+    """Return the label of the row that has this value in the frame's index."""
     if isinstance(value, tuple):  # one row of a MultiIndex
         return label_of([plain(part) for part in value])
     simple = plain(value)

@@ -158,7 +158,7 @@ def _source(given: Any) -> Source:
 
 def _no_such_column(variable: str, column: str, rows: Rows) -> str:
     close = nearest(column, rows.columns)
-    meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'};"
+    meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
     return f"{variable}: there is no column {short(column)}; {meant} A fixed text is fh.const({short(column)})"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.labels import label_from
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.asking import no_variant
 from fh_notebook.comparing.diff_row import Answer, RowDiff, versus
@@ -31,7 +32,12 @@ MISSING: Final = "missing"
 def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
     """Return what the variants said to a row against a baseline (see ``Comparison.diff``)."""
     lines = cmp._frame
-    places = [at for at, pair in enumerate(lines["pair"].tolist()) if pair == row]
+    pairs_at = lines["pair"].tolist()
+    places = [at for at, pair in enumerate(pairs_at) if pair == row]
+    if not places:  # a value of the frame's own index: a moment, a row of a MultiIndex
+        label = label_from(row)
+        places = [at for at, pair in enumerate(pairs_at) if pair == label]
+        row = label if places else row
     if not places:
         raise InputError(_no_row(row, cmp))
     masks = cmp._taken.secret().masks()

@@ -73,7 +73,7 @@ def words(cmp: Comparison) -> str:
     summary, masked = cmp.summary(), cmp._taken.secret().masked
     head = f"Comparison of {title(cmp)}"
     said = map(masked, (cmp.verdict, *cmp.notes))  # a scorer's error may repeat what a run was sent
-    return "\n".join([head, frame_text(summary, list(summary.columns)), *said])
+    return "\n".join(part for part in (head, frame_text(summary, list(summary.columns)), *said) if part)
 
 
 def html_of(cmp: Comparison) -> html.Html:

@@ -21,7 +21,7 @@ from fh_notebook.batching.export_parquet import ensure_pyarrow
 from fh_notebook.batching.frames import COLUMNS, INSTANT, TEXT
 from fh_notebook.batching.sheet_safe import without_halves
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
 
 __all__ = [
     "MARK",
@@ -177,7 +177,11 @@ def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.D
     import pyarrow.parquet as pq
 
     system, place = _system(path)
-    with system.open(place, "rb") as file:
+    try:
+        opened = system.open(place, "rb")
+    except FileNotFoundError:
+        raise StoreError(f"{path} is gone (forgotten, or moved): run the batch's cell again") from None
+    with opened as file:
         table = pq.ParquetFile(file).read(columns=list(meta.columns))
     frame = table.slice(lines.start or 0, None if lines.stop is None else lines.stop - (lines.start or 0)).to_pandas()
     made: dict[str, pd.Series[Any]] = {}

@@ -10,6 +10,8 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.diff_show import spelt
+from fh_notebook.errors import InputError
+from fh_notebook.local.hive import LocalHive
 from tests.notebook.hostile import OUTPUTS, Page, dangers
 
 ANSWERS: dict[str, list[Any]] = {
@@ -225,3 +227,30 @@ def test_one_variant_is_shown_and_said_to_be_alone() -> None:
     assert str(diff) == "row 1; one variant, and nothing to compare it to\na:\n  lost"
     assert "lost" in diff._repr_html_()
     assert (diff.parts, diff.same) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [pd.date_range("2026-11-25", periods=2), pd.MultiIndex.from_tuples([("b", 1), ("b", 2)]), pd.Index(["x", "y"])],
+    ids=["moments", "two levels", "texts"],
+)
+def test_a_row_is_named_by_what_the_frames_index_has(index: pd.Index) -> None:
+    """As the batch's own table hands it out."""
+    hive = LocalHive()
+    hive.workflow("say", variant="a")(lambda text: text)
+    hive.workflow("say", variant="b")(lambda text: text.upper())
+    rows = pd.DataFrame({"text": ["one", "two"]}, index=index)
+    batch = fh.batch(rows, "say", variants=["a", "b"], client=hive.client(), progress=False)
+    cmp = fh.compare(batch)
+    assert batch.frame.index[-1] == index[-1]
+    assert "TWO" in str(cmp.diff(index[-1]))
+    with pytest.raises(InputError, match="there is no row"):
+        cmp.diff(pd.Timestamp("1999-01-01"))
+
+
+def test_a_comparison_of_nothing_has_no_blank_line() -> None:
+    """What there is nothing to say of takes no room."""
+    hive = LocalHive()
+    hive.workflow("say", variant="a")(lambda text: text)
+    empty = fh.batch(pd.DataFrame({"text": []}), "say", variants="a", client=hive.client(), progress=False)
+    assert all(line.strip() for line in repr(fh.compare(empty)).splitlines())
