@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -395,12 +394,6 @@ def test_outputs_that_are_nested_too_deep_are_compared_by_what_they_begin_with()
         deep = [deep]
     frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": [deep, ["x", deep]]})
     assert fh.compare(frame).wide()["outputs_differ"].tolist() == [True]
-
-
-def test_a_row_may_be_called_infinity(tmp_path: Path) -> None:
-    """JSON has no such number, so a report has it as a text."""
-    frame = pd.DataFrame({"row": [float("inf")] * 2, "variant": ["a", "b"], "s": [0, 1]})
-    assert "Infinity" in fh.compare(frame, score="s").report(tmp_path / "x.html").read_text("utf-8")
 
 
 def test_a_plain_frame_needs_no_batch() -> None:

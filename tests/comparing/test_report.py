@@ -257,3 +257,9 @@ def test_a_report_replaces_the_one_before_as_a_whole(hostile: fh.Comparison, tmp
     hostile.report(tmp_path / "x.md")
     assert "before" not in (tmp_path / "x.md").read_text()
     assert [file.name for file in tmp_path.iterdir()] == ["x.md"]
+
+
+def test_a_row_may_be_called_infinity(tmp_path: Path) -> None:
+    """JSON has no such number, so a report has it as a text."""
+    frame = pd.DataFrame({"row": [float("inf")] * 2, "variant": ["a", "b"], "s": [0, 1]})
+    assert "Infinity" in fh.compare(frame, score="s").report(tmp_path / "x.html").read_text("utf-8")
