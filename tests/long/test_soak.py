@@ -100,6 +100,8 @@ def _kept(path: str) -> tuple[int, int, dict[str, int], set[str]]:
 def test_every_job_is_accounted_for_exactly_once_through_faults() -> None:
     """One call in a hundred meets each of five faults: none runs twice, each is in the store once, nothing grows."""
     faulty = Faulty()
+    with faulty.hive.serve():  # what a server opens once a process stays open, and is not counted
+        pass
     gc.collect()
     files = _open_files()
     with faulty.hive.serve() as server, fh.Client(base_url=server.url, api_key="fhk_soaked_0123456789") as client:
