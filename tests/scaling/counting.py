@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+import fh_notebook as fh
 from fh_notebook.local import LocalHive
 
 KEY = "fhk_c0ffee0123456789abcdef"
@@ -108,3 +109,20 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def begun_in_a_pause(batch: fh.Batch) -> Any:
+    """Go on with a batch that is paused while it is still being noted, before its round; return what unpauses it."""
+    control: Any = batch._control
+    noted = control._register
+
+    def note() -> None:
+        heard = threading.Event()
+        batch.pause()
+        control._task[0].call_soon_threadsafe(heard.set)
+        heard.wait(30)
+        noted()
+
+    control._register = note
+    batch.resume(wait=False)
+    return control

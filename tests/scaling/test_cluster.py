@@ -18,7 +18,7 @@ from fh_notebook.batching.events import Finished, Stopped
 from fh_notebook.scaling.cluster import Cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.spec import Spec, Task
-from tests.scaling.counting import KEY, Counting, cluster, texts, until
+from tests.scaling.counting import KEY, Counting, begun_in_a_pause, cluster, texts, until
 
 pytest.importorskip("distributed")
 pytest.importorskip("pyarrow")
@@ -181,20 +181,9 @@ def test_a_pause_before_the_round_has_begun_holds_on_workers_too(two: tuple[Any,
     with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
         asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
         batch = fh.batch(texts(60, "rests"), "shout", **asked, max_concurrency=2, dry_run=True)
-        control: Any = batch._control
-        noted = control._register
-
-        def note() -> None:
-            heard = threading.Event()
-            batch.pause()
-            control._task[0].call_soon_threadsafe(heard.set)
-            heard.wait(30)
-            noted()
-
-        control._register = note
-        batch.resume(wait=False)
+        control = begun_in_a_pause(batch)
         until(lambda: (start := control._start) is not None and start._place._over_begun)
-        assert threading.Event().wait(0.3) is False
+        threading.Event().wait(0.3)  # so long a call that must not be made has to be made
         assert (counting.calls, batch.paused) == (0, True)
         control.unpause()
         batch.wait()

@@ -12,7 +12,7 @@ import fh_notebook as fh
 from fh_notebook.batching.events import Stopped
 from fh_notebook.local import LocalHive
 from fh_notebook.scaling import host as host_of_process
-from tests.scaling.counting import Counting, texts, until
+from tests.scaling.counting import Counting, begun_in_a_pause, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
 pytest.importorskip("distributed")
@@ -58,18 +58,7 @@ def test_a_pause_before_the_round_has_begun_holds_in_it() -> None:
     counting = Counting()
     asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False}
     batch = fh.batch(dask.from_pandas(texts(12), npartitions=2), "shout", **asked, max_calls=6)
-    control: Any = batch._control
-    noted = control._register
-
-    def note() -> None:
-        heard = threading.Event()
-        batch.pause()
-        control._task[0].call_soon_threadsafe(heard.set)
-        heard.wait(30)
-        noted()
-
-    control._register = note
-    batch.resume(wait=False)
+    control = begun_in_a_pause(batch)
     until(lambda: any(host._runners for host in list(host_of_process._hosts.values())))
     threading.Event().wait(0.3)  # so long a call that must not be made has to be made
     assert (counting.calls, batch.paused) == (6, True)
