@@ -54,6 +54,8 @@ import fh_notebook as fh
 HERE: Final = Path(__file__).with_name("d287664")
 ROOT: Final = "@ROOT@"
 """In place of the folder in which the store lies."""
+VERSION: Final = 7
+"""Of the stores of d287664."""
 PATIENCE_S: Final = 60.0
 
 SNIPPET: Final = r"""curl 'https://api.fetchhive.com/v1/workflow/invoke' \
@@ -213,9 +215,11 @@ def said(client: fh.Client) -> dict[str, Any]:
     opened = fh.compare(fh.open_batch("tickets", client=client))
     return {
         "history": told(history[columns]),
-        "pending": told(pending[["submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch"]]),
+        "pending": told(
+            pending[["submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch"]]
+        ),
         "ratings": told(opened.ratings().frame),
-        "rated": told(opened.rated().pairs()),
+        "rated": told(opened.rated().pairs()[["a", "b", "n", "wins", "ties", "losses"]]),
     }
 
 
@@ -314,6 +318,10 @@ def _sql_of(store: Path, root: Path) -> str:
 
 def main() -> None:
     """Make the files anew."""
+    from fh_notebook.store.connection import MIGRATIONS
+
+    if len(MIGRATIONS) != VERSION:
+        sys.exit(f"this is not the code of d287664: its stores are of version {len(MIGRATIONS)}; see the docstring")
     if sys.argv[1:2] == ["--killed"]:
         _be_killed(sys.argv[2])
         return

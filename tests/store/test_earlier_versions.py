@@ -26,7 +26,7 @@ EXPECTED: dict[str, Any] = json.loads((made.HERE / "expected.json").read_text("u
 def restored(root: Path) -> Path:
     """Make the store of d287664 in `root`, with the parts that it tells of, and return its file."""
     path = root / "old.sqlite3"
-    sql = (made.HERE / "store.sql").read_text("utf-8").replace(made.ROOT, str(root))
+    sql = (made.HERE / "store.sql").read_text("utf-8").replace(made.ROOT, root.as_posix())
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(sql)
     shutil.copytree(made.HERE / "parts", root / "parts")
@@ -140,14 +140,14 @@ def test_the_cell_of_a_killed_batch_calls_nothing_that_may_have_run(hive: LocalH
 
 
 def test_runs_that_were_submitted_are_waited_for_in_place_of_being_called(hive: LocalHive) -> None:
-    """A batch by polling whose process was killed is pending, and its runs can be taken up again."""
+    """A batch by polling whose process was killed is pending, and its runs are taken up by the ids that they have."""
     client = hive.client()
     opened = fh.open_batch("queued", client=client)
     assert opened.counts == Counts(planned=2, pending=2)
     waiting = fh.reattach(client=client)
     assert [one.request_id for one in waiting] == [line["request_id"] for line in EXPECTED["pending"]]
     for one in waiting:
-        one.cancel()
+        one.cancel_waiting()
     assert hive.counts.requests == 0
 
 
