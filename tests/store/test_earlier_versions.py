@@ -151,6 +151,14 @@ def test_runs_that_were_submitted_are_waited_for_in_place_of_being_called(hive: 
     assert hive.counts.requests == 0
 
 
+def test_the_cell_of_runs_that_were_submitted_submits_nothing_again(hive: LocalHive) -> None:
+    """It asks for them by their ids; a hive that does not know them leaves them unknown."""
+    again = made.queued(hive.client())
+    assert (again.counts.planned, again.counts.unknown) == (2, 2)
+    assert set(again.frame["error_code"]) == {"not_found"}
+    assert hive.counts.requests == 0
+
+
 @pytest.mark.xfail(strict=True, reason="repaired by the next commits")
 def test_a_batch_without_its_jobs_is_repaired_when_its_cell_runs_again(hive: LocalHive) -> None:
     """Its record was kept, and its jobs and rows were not: the cell keeps them, and calls nothing that is answered."""
