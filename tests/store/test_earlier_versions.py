@@ -151,6 +151,7 @@ def test_runs_that_were_submitted_are_waited_for_in_place_of_being_called(hive: 
     assert hive.counts.requests == 0
 
 
+@pytest.mark.long  # it asks for half a minute before it believes that a run is not known
 def test_the_cell_of_runs_that_were_submitted_submits_nothing_again(hive: LocalHive) -> None:
     """It asks for them by their ids; a hive that does not know them leaves them unknown."""
     again = made.queued(hive.client())
