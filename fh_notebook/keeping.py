@@ -7,7 +7,7 @@ returned all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook import precedence
 from fh_notebook.contract.hidden import Secrets
@@ -56,6 +56,15 @@ class Keeping:
         except Exception as broken:
             # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
             self._tell(f"The answer was not kept: {redact(str(broken))}")
+
+    def count(self, kind: Any, requests: int) -> None:
+        """Count requests that are about to be sent; returns at once."""
+        try:
+            kept = self._store()
+            if kept is not None:
+                kept.count_requests(self._find_workspace(), requests, kind=kind)
+        except StoreError as broken:
+            self._tell(f"Requests are not counted towards daily_cap: {redact(str(broken))}")
 
     def pending_book(self) -> PendingRuns | None:
         """Return where pending runs are written down; ``None`` where nothing is kept, or cannot be."""

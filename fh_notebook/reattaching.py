@@ -51,7 +51,15 @@ def pending() -> Any:
         book = PendingRuns(kept, "")
         lines = book.lines(everywhere=True)
         who = {line.id: _waits_in(book, line) for line in lines}
-    rows = [{**{c: getattr(line, c, None) for c in COLUMNS}, "waits_in": who[line.id]} for line in lines]
+    names = {record.id: record.name for record in kept.batches()} if kept is not None and lines else {}
+    rows = [
+        {
+            **{c: getattr(line, c, None) for c in COLUMNS},
+            "waits_in": who[line.id],
+            "batch": names.get(line.batch) if line.batch else None,
+        }
+        for line in lines
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -119,7 +127,10 @@ async def _reattach(
         await address_for(aclient, receiver)
     book = PendingRuns(kept, aclient.workspace, tell=session.tell_once)
     found = []
-    for line in book.lines(batch=batch):
+    record = kept.batch(batch, aclient.workspace) if batch is not None else None
+    if batch is not None and record is None:
+        return []
+    for line in book.lines(batch=record.id if record is not None else None):
         if not (line.request_id or line.run_id) or book.is_waited_for(line):
             continue
         ticket = book.take_over(line)

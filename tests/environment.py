@@ -27,6 +27,11 @@ UNWANTED: Final = (
 )
 
 
+def store_of(folder: Path) -> Path:
+    """Return the store of a process that is kept inside `folder`."""
+    return Path(settings(folder)["FH_NOTEBOOK_STORE"])
+
+
 def settings(folder: Path) -> dict[str, str]:
     """Return the variables that keep a test inside `folder`."""
     return {

@@ -6,7 +6,8 @@
                       frame_schema.py                                a frame's columns -> Start variables
                       arms.py planner.py job.py plan.py              rows x arms x repeats -> jobs; what they will cost
                       options.py making.py start.py reopen.py        `batch`, `abatch`, `open_batch`
-    what is called    source.py kept.py lookup.py feed.py agenda.py  windows of jobs: read, looked up, checked, kept
+    what is called    source.py lookup.py feed.py agenda.py          windows of jobs: read, looked up, checked, kept
+                      stored.py kept.py same_table.py                one batch in the store: compared, written, read
                       windows.py                                     ... made ahead, one after the other
                       seams.py queue.py choosing.py                  which job is called next, and whether any
                       worker.py engine.py                            the calls: given `attempt` and a gate, no client

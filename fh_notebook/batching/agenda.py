@@ -6,7 +6,7 @@ read is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
@@ -44,8 +44,6 @@ class Agenda:
         Where answers are kept.
     options : Options
         How it is started.
-    register : function
-        Keeps what the batch's name stands for; called once, before the first start.
     """
 
     def __init__(
@@ -57,24 +55,18 @@ class Agenda:
         client: Client,
         store: Store,
         options: Options,
-        register: Callable[[], None],
     ) -> None:
         self.plan = plan
         self.feed = feed
+        self.stored = feed.stored
         self.outcomes = outcomes
         self._client = client
         self._store = store
         self._options = options
-        self._register_once: Callable[[], None] | None = register
         self._fresh = Ahead(feed.fresh())
         self._first: list[Job] | None = None
         """Of a table: what the first start calls."""
         self._answered_at: datetime | None = None
-
-    def _register(self) -> None:
-        if self._register_once is not None:
-            self._register_once()
-            self._register_once = None
 
     def prepare(self, *, keep: bool, most_at_once: int) -> None:
         """Look up and check what can be before the first start: the whole of a table, nothing of an iterator.
@@ -83,13 +75,14 @@ class Agenda:
         """
         self._store.keep_owed()
         self.feed.begin()
-        if keep:
-            self._register()
         self.feed.call_lost = self._options.retry_unknown or self._options.reuse is None
+        if keep:
+            self.feed.begin_keeping()
         if self.plan.rows is not None:
             self._first = [job for seen in self.feed.fresh() for job in self._taken(seen)]
             self._replan(self._first, most_at_once)
             self._look_elsewhere(self._first)
+            self._look_for_forgotten(self._first)
         else:
             self._replan([], most_at_once)
 
@@ -123,7 +116,7 @@ class Agenda:
 
     def open_windows(self, *, retry_unknown: bool, most_at_once: int) -> Windows:
         """Return what is to be called now, after looking for what others have answered meanwhile."""
-        self._register()
+        self.feed.begin_keeping()
         self._store.keep_owed()
         self.feed.begin()
         self.feed.call_lost = retry_unknown
@@ -133,7 +126,7 @@ class Agenda:
 
     def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
         """Return the failed jobs that are to be called again."""
-        self._register()
+        self.feed.begin_keeping()
         self._store.keep_owed()
         self.feed.begin()
         return self._counted([job for window in self.feed.failed(error_code) for job in window], most_at_once)
@@ -149,6 +142,12 @@ class Agenda:
         begins = not (self._options.named or self.plan.answered or self.plan.unknown)
         if begins and self._options.reuse == "batch":
             self.plan = replace(self.plan, elsewhere=self._store.count_completed(job.key for job in jobs))
+
+    def _look_for_forgotten(self, jobs: list[Job]) -> None:
+        """Note in the plan what is called again only since its answer was removed."""
+        if self._options.reuse is not None:
+            again = self._store.count_forgotten(self.plan.name, {job.key for job in jobs})
+            self.plan = replace(self.plan, forgotten=again)
 
     def _replan(self, jobs: Iterable[Job], most_at_once: int) -> None:
         to_call = {job.key for job in jobs}

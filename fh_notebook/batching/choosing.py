@@ -171,6 +171,10 @@ class Choosing:
 
     # --- the end
 
+    def capped(self) -> None:
+        """Start no further call: the daily cap is used up, perhaps by another kernel."""
+        self.stop(self._limits.used_up())
+
     def stop(self, stopped: Stopped) -> None:
         """Start no further call."""
         if self.stopped is None:

@@ -91,13 +91,15 @@ class Control(Standing):
     # --- starting and ending
 
     def refuse_while_running(self) -> None:
-        """Raise when calls are being made.
+        """Raise when calls are being made, or the batch was forgotten.
 
         Raises
         ------
         SettingsError
             With what to do.
         """
+        if self.is_forgotten:
+            raise SettingsError(f"{self.name} was forgotten, with its rows; run its cell again to begin it anew")
         if self.running:
             raise SettingsError(f"{self.name} is running; batch.wait() for it, or batch.cancel() it first")
 
@@ -176,7 +178,7 @@ class Control(Standing):
         """Ask the service about the calls that may have run; return what came of it, in a sentence."""
         self.refuse_while_running()
         windows = self.feed.unknown()
-        found, left = loop.run(resolved(windows, self.feed, self._store, self._client, batch=self.name))
+        found, left = loop.run(resolved(windows, self.feed, self.stored, self._client))
         return told(found, left)
 
     # --- while it runs, from any thread
@@ -256,7 +258,6 @@ class Control(Standing):
         return Start(
             name=self.name,
             client=self._client,
-            store=self._store,
             feed=self.feed,
             outcomes=self._outcomes,
             options=self._options,

@@ -19,6 +19,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from uuid import uuid4
 
+from fh_notebook.batching.stored import Stored
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.client.submitting import address_for, is_near
 from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_callback
@@ -28,11 +29,9 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.gate import Gate
-from fh_notebook.store import pending as table
 from fh_notebook.store.masking import masked
 from fh_notebook.store.pending import PendingLine
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
-from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.client import AsyncClient
@@ -82,9 +81,10 @@ def checked_delivery(delivery: Any, receiver: Any) -> Delivery:
     return checked
 
 
-def left_behind(store: Store, batch: str) -> dict[str, PendingLine]:
+def left_behind(stored: Stored) -> dict[str, PendingLine]:
     """Return the runs of a batch that the service took and that no living process waits for, by the key of the job."""
-    lines = store.read(lambda c: list(table.every(c, batch=batch)))
+    store = stored.store
+    lines = store.pending_of(stored.ids)
     alive: dict[str, bool] = {"": False}
     found = {}
     for line in lines:
@@ -106,10 +106,8 @@ class Deliver:
         Who receives; by default this process's own, where the service is on this machine.
     client : AsyncClient
         Whom to ask.
-    store : Store
-        Where runs are written down while they are out.
-    batch : str
-        Whose they are.
+    stored : Stored
+        Where runs are written down while they are out, and for which batch.
     """
 
     def __init__(
@@ -118,17 +116,15 @@ class Deliver:
         *,
         receiver: CallbackReceiver | None,
         client: AsyncClient,
-        store: Store,
-        batch: str,
+        stored: Stored,
     ) -> None:
         self._delivery = delivery
         self._receiver = receiver
         self._client = client
-        self._store = store
-        self._batch = batch
+        self._stored = stored
         self._url = NOWHERE
-        self._book = PendingRuns(store, client.workspace)
-        self._left = left_behind(store, batch)
+        self._book = PendingRuns(stored.store, client.workspace)
+        self._left = left_behind(stored)
         self._owner = self._book.owner.name if delivery != "direct" else ""
         self._unwritten: dict[str, PendingLine] = {}
         self._told: set[str] = set()
@@ -185,7 +181,7 @@ class Deliver:
         self._write()
         if self._delivery != "direct" or self._left:
             with suppress(StoreError):  # it is taken out when somebody looks
-                self._book.prune(self._batch)
+                self._book.prune(self._stored.id)
 
     # --- one call
 
@@ -227,7 +223,7 @@ class Deliver:
             id=f"{_PREFIX}{next(_NUMBERS)}",
             workspace=self._book.workspace,
             key=_key_of(request),
-            batch=self._batch,
+            batch=self._stored.id or None,
             deployment=request.deployment,
             variant=request.variant,
             inputs=masked(request.inputs, request.secrets),

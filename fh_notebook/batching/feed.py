@@ -7,18 +7,17 @@ window. Looking (`look`) may happen in any thread; taking in what was found (`ta
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.kept import ArmRecord, job_lines, row_lines
 from fh_notebook.batching.lookup import Known, LookUp
 from fh_notebook.batching.outcomes import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
 from fh_notebook.batching.planner import refused
 from fh_notebook.batching.source import Fresh, Source
+from fh_notebook.batching.stored import KeptBatch
 from fh_notebook.contract.run import Run
-from fh_notebook.store.store import Store
 
 __all__ = ["Feed", "Seen"]
 
@@ -41,6 +40,11 @@ class Seen:
         return list(unique.values())
 
 
+def _used(seen: Seen) -> list[int]:
+    """Return the answers of others that stand for a window's jobs."""
+    return [known.line for known in seen.known.values() if not known.is_own]
+
+
 class Feed:
     """The jobs of one batch object and what is known of them.
 
@@ -50,46 +54,63 @@ class Feed:
         Where jobs come from.
     outcomes : Outcomes
         Takes what is found.
-    store : Store
-        Where answers are looked up and plans are kept.
     look_up : LookUp
-        Which answer stands for a job.
+        Which answer stands for a job, and where it is kept.
     skip_invalid : bool
         Whether rows that do not fit are failed rows, rather than an error.
     where : str
         The deployment, for errors.
+    kept : KeptBatch, optional
+        What new windows are compared with and written to; without it none is.
     """
 
     def __init__(
-        self, source: Source, outcomes: Outcomes, store: Store, look_up: LookUp, *, skip_invalid: bool, where: str
+        self,
+        source: Source,
+        outcomes: Outcomes,
+        look_up: LookUp,
+        *,
+        skip_invalid: bool,
+        where: str,
+        kept: KeptBatch | None = None,
     ) -> None:
         self.source = source
         self._outcomes = outcomes
-        self._store = store
+        self.stored = look_up.stored
+        self._store = look_up.stored.store
         self._look_up = look_up
+        self._kept = kept
+        self._is_keeping = False
         self._skip_invalid = skip_invalid
         self._where = where
         self._twins: dict[str, list[int]] = {}
         """Of keys that several jobs have: their numbers."""
-        self._keep: Callable[[Fresh, list[Job]], None] = lambda fresh, jobs: None
         self.call_lost = False
         """Whether what may have run is called again."""
         self.seen_id = 0
         """The store's newest answer before anything was looked up for the next start. What others keep from then on is
         found when a job is claimed; so it must not be younger than the look, or their jobs are called twice."""
 
-    def keep_in(self, batch_id: int, arms: list[ArmRecord]) -> None:
-        """Keep the jobs and rows of every window in the store, from now on; also those of a table that was planned."""
+    @property
+    def anywhere(self) -> bool:
+        """Whether what other batches have answered counts, too."""
+        return self._look_up.anywhere
 
-        def keep(fresh: Fresh, jobs: list[Job]) -> None:
-            places = dict.fromkeys(job.position for job in jobs)
-            lines = row_lines(fresh.rows, ((place, place - fresh.start) for place in places))
-            self._store.keep_plan(batch_id, job_lines(jobs, arms), lines)
-
-        self._keep = keep
+    def begin_keeping(self) -> None:
+        """Write the windows of this batch to the store from now on; also those of a table that was planned before."""
+        if self._is_keeping or self._kept is None:
+            return
+        self._is_keeping = True
         if len(self._outcomes) and self.source.rows is not None:
+            used = [line for number in range(len(self._outcomes)) if (line := self._outcomes.line(number))]
             for window in self.source.fresh():
-                keep(window, window.jobs)
+                self._kept.compare(window.jobs, window.rows, window.start)
+                self._write(window, window.jobs, used)
+
+    def _write(self, window: Fresh, jobs: list[Job], used: Sequence[int]) -> None:
+        if self._kept is not None and self._is_keeping:
+            self._kept.keep(jobs, window.rows, window.start, used)
+            self.source.keep_in(self._kept.jobs())
 
     def begin(self) -> None:
         """Note where the store stands; called before a start's first look."""
@@ -98,24 +119,29 @@ class Feed:
     # --- looking: in any thread
 
     def fresh(self) -> Iterator[Seen]:
-        """Yield the windows that were not planned yet.
+        """Yield the windows that were not planned yet, each compared, looked up, checked and written.
 
         Raises
         ------
         InputError
-            Rows that do not fit.
+            Rows that do not fit, or are others than those that are kept under the name.
         """
         for window in self.source.fresh():
+            if self._kept is not None:
+                self._kept.compare(window.jobs, window.rows, window.start)
             seen = self._look(window.jobs, is_new=True)
             self.source.hold(seen.jobs)
-            self._keep(window, seen.jobs)
+            self._write(window, seen.jobs, _used(seen))
             yield seen
 
     def again(self) -> Iterator[Seen]:
         """Yield the windows of jobs that were planned and have no outcome that stands."""
         for window in self.source.planned(len(self._outcomes)):
             if wanted := self._open(window):
-                yield self._look(wanted, is_new=False)
+                seen = self._look(wanted, is_new=False)
+                if self._is_keeping and (used := _used(seen)):
+                    self._store.keep_uses(self.stored.id, used).result()
+                yield seen
 
     def failed(self, error_code: str | None) -> Iterator[list[Job]]:
         """Yield the jobs that failed, or failed with `error_code`, as they are to be called again, one a key."""

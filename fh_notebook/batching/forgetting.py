@@ -8,19 +8,25 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session, views
 from fh_notebook.batching.export_file import reason_of
+from fh_notebook.batching.plan import counted
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.spell import nearest, short
+from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.answer_lines import Kept
-from fh_notebook.store.forgetting import Which
+from fh_notebook.store.forgetting import Forgotten, Which
 from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
 
 __all__ = ["export_store", "forget"]
 
@@ -31,12 +37,16 @@ def forget(
     deployment: str | Deployment | None = None,
     before: datetime | date | timedelta | None = None,
     everything: bool = False,
+    client: Client | AsyncClient | None = None,
+    everywhere: bool = False,
 ) -> int:
-    """Remove kept answers from the store for good; return how many were removed.
+    """Remove kept answers from the store for good; return how many were removed, and say in one line what was.
 
-    What fits all that is given is removed, with its scores; batches of which no answer is left go with their rows, and
-    those over partitions with their Parquet files. What a notebook shows already stays there; a
-    batch object reads its answers from the store, so that its frame is empty then.
+    With `batch` alone that batch is removed: its rows, its answers with their scores, and its Parquet files. Answers
+    of it that another batch uses (``reuse="store"``, a race) stay with that batch. Otherwise every answer that fits all
+    that is given is removed, from whatever batch it is, and batches of which no answer is left go with their rows: such
+    rows are pending then, and the plan of a later run says how many are called again for that reason. What a notebook
+    shows already stays there; a batch object reads its answers from the store, so that its frame is empty then.
 
     Parameters
     ----------
@@ -47,7 +57,12 @@ def forget(
     before : datetime, date or timedelta, optional
         What was kept earlier than this moment, or longer ago than this time. A moment without a time zone is local.
     everything : bool
-        All of it; then nothing else may be given.
+        All of it; then neither of the others may be given.
+    client : Client or AsyncClient, optional
+        In whose workspace; the session's own by default.
+    everywhere : bool
+        In every workspace of the store's file, rather than in one; scores and ratings of tables from elsewhere, which
+        are of no workspace, are removed with ``everything`` and ``before`` only then.
 
     Returns
     -------
@@ -57,9 +72,9 @@ def forget(
     Raises
     ------
     InputError
-        No batch of this name is kept; with the nearest name.
+        No batch of this name is kept there; with the nearest name.
     SettingsError
-        Nothing is named, or the batch is being run.
+        Nothing is named, the batch is one of another workspace, or is being run.
     StoreError
         The file cannot be written.
 
@@ -68,8 +83,8 @@ def forget(
     >>> import fh_notebook as fh
     >>> hive = fh.local.demo_hive().client()
     >>> _ = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
-    >>> fh.forget(deployment="support-triage") >= 1
-    True
+    >>> fh.forget(deployment="support-triage", client=hive)
+    1
     """
     store = session.store()
     named = [value for value in (batch, deployment, before) if value is not None]
@@ -79,22 +94,48 @@ def forget(
         )
     if everything is True and named:
         raise SettingsError("everything=True removes all; give it alone, or name what is to be forgotten")
+    if everywhere is True and client is not None:
+        raise SettingsError("client= names one workspace and everywhere=True all of them; give one of the two")
+    moment = _moment(before)
     if store is None:
         return 0
+    workspace = None if everywhere is True else session.client_for(client).workspace
     if batch is not None:
-        _check_batch(store, batch)
+        _check_batch(store, batch, workspace)
     name = deployment.name if isinstance(deployment, Deployment) else deployment
-    if running := store.running(which := Which(batch=batch, deployment=name, before=_moment(before))):
-        raise SettingsError(f"the batch {running[0]!r} is being run; wait for it or cancel it, then forget it")
+    which = Which(batch=batch, deployment=name, before=moment, workspace=workspace)
+    if running := store.running(which):
+        first = next(iter(running.values()))
+        raise SettingsError(f"the batch {first!r} is being run; wait for it or cancel it, then forget it")
     if any("parts" in record.plan for record in store.batches()):
         views.knock("forget.parts", store, which)
-    return store.forget(which)
+    gone = store.forget(which)
+    views.knock("notice", _told(gone, workspace))
+    return gone.answers
 
 
-def _check_batch(store: Store, batch: Any) -> None:
+def _told(gone: Forgotten, workspace: str | None) -> str:
+    """Say what was removed and what was kept."""
+    where = "in every workspace" if workspace is None else f"in the workspace {workspace}"
+    of = f" of {counted(gone.batches, 'batch', 'batches')}" if gone.batches else ""
+    text = f"{counted(gone.answers, 'answer')}{of} {'was' if gone.answers == 1 else 'were'} removed {where}."
+    if gone.kept:
+        stay = f"{counted(gone.kept, 'answer')} {'stays' if gone.kept == 1 else 'stay'}"
+        text += f" {stay} with {listed(gone.kept_by, 'and')}, which {'uses' if len(gone.kept_by) == 1 else 'use'} "
+        text += "it." if gone.kept == 1 else "them."
+    return text
+
+
+def _check_batch(store: Store, batch: Any, workspace: str | None) -> None:
     if not isinstance(batch, str):
         raise InputError(f"a batch is named by a text, not {short(batch)}; fh.history() lists them")
-    if not store.batches_named(batch):
+    found = store.batches_named(batch)
+    if workspace is not None and found and not any(record.workspace == workspace for record in found):
+        raise SettingsError(
+            f"the batch {batch!r} is one of the workspace {found[0].workspace}, and this is {workspace}; give the "
+            "client of that one: fh.forget(name, client=...), or everywhere=True"
+        )
+    if not found:
         close = nearest(batch, [record.name for record in store.batches()])
         meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
         raise InputError(f"no batch {short(batch)} is kept; {meant}")
@@ -162,21 +203,22 @@ def _write_lines(store: Store, path: Path, *, is_zipped: bool) -> None:
     with os.fdopen(descriptor, "wb") as raw:
         file: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if is_zipped else raw
         answers = store.every_answer()
+        names = {record.id: record.name for record in store.batches()}
         while window := list(islice(answers, WINDOW)):
             scores: dict[int, list[dict[str, Any]]] = {}
             for answer, scorer, score, parts in store.scores_of(kept.id for kept in window):
                 told = {"scorer": scorer, "score": score, "parts": json.loads(parts)}
                 scores.setdefault(answer, []).append(told)
             for kept in window:
-                file.write(json.dumps(_line_of(kept, scores.get(kept.id, []))).encode() + b"\n")
+                file.write(json.dumps(_line_of(kept, names, scores.get(kept.id, []))).encode() + b"\n")
         if is_zipped:
             file.close()
 
 
-def _line_of(kept: Kept, scores: list[dict[str, Any]]) -> dict[str, Any]:
+def _line_of(kept: Kept, names: Mapping[int, str], scores: list[dict[str, Any]]) -> dict[str, Any]:
     line = {
         "kept_at": kept.kept_at.isoformat(),
-        "batch": kept.batch,
+        "batch": names.get(kept.batch or 0),
         "workspace": kept.workspace,
         "key": kept.key,
         "run": json.loads(kept.json),

@@ -66,7 +66,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     -------
     DataFrame
         ``kind`` is ``batch`` or ``run``. A batch has its ``name`` and how many jobs were ``planned``, are ``done``,
-        ``failed`` or ``unknown`` by what is kept under that name (equal jobs share one answer); a run has its
+        ``failed`` or ``unknown``: jobs, as in ``batch.counts``, of which equal ones share an answer; a run has its
         ``status``, ``elapsed_s`` in seconds, ``output`` and ``error``, each cut to one line, and ``request_id``.
         ``at`` is when the last answer was kept, UTC. Without a store, or with nothing in it, the table is empty and has
         the same columns.
@@ -132,20 +132,27 @@ def _line_of_run(kept: Kept) -> dict[str, Any]:
 
 
 def _line_of_batch(store: Store, record: BatchRecord, last_at: Any) -> dict[str, Any]:
-    counts = store.counts_of_batch(record.name, record.workspace)
+    counts = store.counts_of_batch(record)
     done, failed = counts.pop("completed", 0), counts.pop("failed", 0)
     return {
         "kind": "batch",
         "name": record.name,
         "deployment": record.deployment,
         "variants": ", ".join(record.variants),
-        "planned": record.plan.get("jobs") or store.count_jobs(record.id),
+        "planned": _planned(store, record),
         "done": done,
         "failed": failed,
         "unknown": sum(counts.values()),
         "at": last_at,
         "workspace": record.workspace,
     }
+
+
+def _planned(store: Store, record: BatchRecord) -> int:
+    over_partitions = record.plan.get("parts")
+    return (
+        sum(jobs for _, _, jobs, _ in over_partitions["partitions"]) if over_partitions else store.count_jobs(record.id)
+    )
 
 
 def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The jobs and rows of a batch in the store: written as they are planned, and read back window by window.
+"""The jobs and rows of a batch as the store keeps them, and read back window by window.
 
 Rule of this file: as they may be shown. A job whose inputs hold a password is *sealed* when it is read back: it can be
 looked at, and not be sent.
@@ -7,103 +7,25 @@ looked at, and not be sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any
+from itertools import groupby
+from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.cells import plain
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.labels import index_of, label_of
-from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.rows import Rows, frame_of_records
-from fh_notebook.contract.spell import listed, short
-from fh_notebook.errors import SettingsError
-from fh_notebook.store.batches import BatchRecord
+from fh_notebook.batching.same_table import ArmRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
-__all__ = ["ArmRecord", "KeptJobs", "check_name", "fingerprint", "job_lines", "joined_arms", "record_of", "row_lines"]
-
-ArmRecord = list[str]
-"""Label, deployment, variant: as JSON keeps it."""
-
-
-def check_name(record: BatchRecord | None, arms: Sequence[Arm]) -> None:
-    """Check that a name which is kept goes on with the deployments that it was begun with.
-
-    More rows, variants and repeats extend a batch. Another deployment does not: where the variants have the same names,
-    no table would tell the answers of the two from each other.
-
-    Raises
-    ------
-    SettingsError
-        It is another one; with the cure.
-    """
-    if record is None:
-        return
-    kept = list(dict.fromkeys(deployment for _, deployment, _ in record.plan.get("arms", ())))
-    mine = list(dict.fromkeys(arm.deployment for arm in arms))
-    if kept and set(kept) != set(mine):
-        paid = ', with reuse="store" for the answers that are paid for' if set(kept) & set(mine) else ""
-        raise SettingsError(
-            f"the batch {short(record.name)} is one of {listed(kept, 'and')}, not of {listed(mine, 'and')}; "
-            f"give another name={paid}, or remove it: fh.forget({record.name!r})"
-        )
-
-
-def joined_arms(record: BatchRecord | None, arms: Sequence[Arm]) -> list[ArmRecord]:
-    """Return the arms that are kept of a batch, and behind them those of `arms` that are new: a place never changes.
-
-    Raises
-    ------
-    SettingsError
-        The batch is one of another deployment.
-    """
-    check_name(record, arms)
-    known: list[ArmRecord] = list(record.plan.get("arms", ())) if record is not None else []
-    mine = [[arm.label, arm.deployment, arm.variant] for arm in arms]
-    return known + [arm for arm in mine if arm not in known]
-
-
-def record_of(
-    plan: Plan, workspace: str, *, arms: Sequence[ArmRecord], hashes: Mapping[str, str], **facts: Any
-) -> BatchRecord:
-    """Return what a batch's name stands for, as it is kept from now on.
-
-    Parameters
-    ----------
-    plan : Plan
-        The batch's.
-    workspace : str
-        Where it calls.
-    arms : sequence of list of str
-        All that it has had so far.
-    hashes : mapping of str to str
-        Of the Start variables of each deployment.
-    **facts
-        What its kind of rows needs, as JSON values.
-    """
-    return BatchRecord(
-        name=plan.name,
-        workspace=workspace,
-        deployment=plan.deployment,
-        variants=plan.variants,
-        created_at=datetime.now(UTC),
-        plan={
-            "rows": plan.rows,
-            "repeats": plan.repeats,
-            "jobs": plan.jobs or None,
-            "arms": list(arms),
-            "schema_sha256": dict(hashes),
-            **facts,
-        },
-    )
+__all__ = ["KeptJobs", "fingerprint", "job_lines", "row_lines"]
 
 
 def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:
@@ -135,12 +57,12 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
     return lines
 
 
-def row_lines(rows: Rows, positions: Iterable[tuple[int, int]]) -> list[RowLine]:
-    """Return rows as they are kept: each place in the batch with its place in `rows`."""
+def row_lines(rows: Rows, places: Iterable[int], start: int) -> list[RowLine]:
+    """Return rows as they are kept, by their places in the batch; `start` is that of the first of `rows`."""
     labels = rows.kept_labels
     return [
-        RowLine(position=place, label=spelt(labels[here]), record=spelt(rows.records[here]))
-        for place, here in positions
+        RowLine(position=place, label=spelt(labels[place - start]), record=spelt(rows.records[place - start]))
+        for place in places
     ]
 
 
@@ -148,6 +70,10 @@ def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
     told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
     return sha256(spelt([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
+
+
+WINDOW: Final = 1_000
+"""Rows that are read back together."""
 
 
 class KeptJobs:
@@ -169,6 +95,8 @@ class KeptJobs:
         Of the source's own index, level by level; without it there was none.
     columns : sequence of str
         All of the source: a cell that is missing is in no kept row, nor is a column of nothing else.
+    positions : array of int, optional
+        Where the rows of this batch object are kept; in their order, and all, by default.
     """
 
     def __init__(
@@ -181,25 +109,27 @@ class KeptJobs:
         repeats: int | None = None,
         index_names: Sequence[Any] | None = None,
         columns: Sequence[str] = (),
+        positions: array[int] | None = None,
     ) -> None:
         self._store = store
+        self._positions = positions
         self._columns = dict.fromkeys(columns)
         self._index_names = index_names
         self._batch_id = batch_id
         self._arms = list(arms)
-        wanted = {label for label, _, _ in arms} if mine is None else set(mine)
-        self._mine = {place for place, (label, _, _) in enumerate(arms) if label in wanted}
+        wanted = [label for label, _, _ in arms] if mine is None else list(mine)
+        ranks = {label: rank for rank, label in enumerate(wanted)}
+        self._ranks = {place: ranks[label] for place, (label, _, _) in enumerate(arms) if label in ranks}
+        """The places of the arms of this batch object, in its order."""
         self._repeats = repeats
 
     def windows(self, *, most: int | None = None) -> Iterator[list[Job]]:
         """Yield the jobs in the plan's order, numbered from 0; at most so many."""
         number = 0
-        for lines in self._store.jobs_of(self._batch_id):
+        for lines in self._windows_of_rows():
             rows = self._store.rows_of(self._batch_id, {line.position for line in lines})
             window = []
             for line in lines:
-                if line.arm not in self._mine or (self._repeats is not None and line.repeat > self._repeats):
-                    continue
                 if most is not None and number >= most:
                     break
                 window.append(self._job(line, rows.get(line.position), number))
@@ -208,6 +138,38 @@ class KeptJobs:
                 yield window
             if most is not None and number >= most:
                 return
+
+    def _windows_of_rows(self) -> Iterator[list[JobLine]]:
+        """Yield the jobs of this batch object, whole rows at a time, as the plan orders them."""
+        if self._positions is not None:
+            for begin in range(0, len(self._positions), WINDOW):
+                places = self._positions[begin : begin + WINDOW]
+                by_row = {
+                    row: list(lines)
+                    for row, lines in groupby(
+                        self._store.jobs_at(self._batch_id, places), key=lambda line: line.position
+                    )
+                }
+                yield self._ordered(line for place in places for line in by_row.get(place, ()))
+            return
+        cut: list[JobLine] = []
+        for lines in self._store.jobs_of(self._batch_id):
+            lines = cut + lines
+            last = lines[-1].position  # the next window may have more of this row
+            cut = [line for line in lines if line.position == last]
+            yield self._ordered(line for line in lines if line.position != last)
+        yield self._ordered(cut)
+
+    def _ordered(self, lines: Iterable[JobLine]) -> list[JobLine]:
+        mine = [
+            line
+            for line in lines
+            if line.arm in self._ranks and (self._repeats is None or line.repeat <= self._repeats)
+        ]
+        ordered = []
+        for _, row in groupby(mine, key=lambda line: line.position):
+            ordered += sorted(row, key=lambda line: (line.repeat, self._ranks[line.arm]))
+        return ordered
 
     def _job(self, line: JobLine, row: RowLine | None, number: int) -> Job:
         label, deployment, variant = self._arms[line.arm]

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.run import Run
 from fh_notebook.loop import unbroken
 from fh_notebook.store.claims import Claim
 from fh_notebook.store.owners import Owner
-from fh_notebook.store.store import Store
 
 __all__ = ["Ledger", "StoreLedger", "Turn", "lost_run"]
 
@@ -33,6 +33,8 @@ class Turn:
     """Not needed any more: somebody else has this answer."""
     line: int = 0
     """Where that answer lies."""
+    capped: bool = False
+    """No: the daily cap is used up, by whatever kernel."""
 
 
 GO: Final = Turn(go=True)
@@ -47,11 +49,13 @@ class Ledger(Protocol):
         """Ask whether `job` may be sent."""
         ...
 
-    async def release(self, job: Job) -> None:
-        """Give back a job that was not sent, or did not run."""
+    async def release(self, job: Job, *, sent: bool) -> None:
+        """Give back a job that was not sent, or (`sent`) was refused."""
         ...
 
-    async def keep(self, job: Job, run: Run, then: Job | None = None) -> tuple[int, Turn | None]:
+    async def keep(
+        self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
+    ) -> tuple[int, Turn | None]:
         """Return when the answer is kept for good: where it lies, and whether `then` may be sent."""
         ...
 
@@ -61,14 +65,18 @@ class StoreLedger:
 
     Parameters
     ----------
-    store : Store
-        Where answers and claims lie.
-    batch, workspace : str
-        Whose they are.
+    stored : Stored
+        Where answers and claims lie, and of which batch.
+    workspace : str
+        Where it calls.
     owner : Owner
         Who claims; alive as long as this start.
     seen_id : int
         The store's newest line when the answers were looked up: later ones are somebody else's news.
+    anywhere : bool
+        Whether what other batches have out, or have answered since, is not called again (``reuse="store"``).
+    daily_cap : int, optional
+        How many requests the workspace may get on one day, of all kernels.
     call_lost : bool
         Whether jobs of owners that ended are called again (``retry_unknown=True``, ``fresh=True``).
     left : frozenset of str
@@ -77,62 +85,97 @@ class StoreLedger:
 
     def __init__(
         self,
-        store: Store,
+        stored: Stored,
         *,
-        batch: str,
         workspace: str,
         owner: Owner,
         seen_id: int,
+        anywhere: bool = False,
+        daily_cap: int | None = None,
         call_lost: bool = False,
         left: frozenset[str] = frozenset(),
     ) -> None:
-        self._store = store
-        self._batch = batch
+        self._stored = stored
+        self._store = stored.store
         self._workspace = workspace
         self._owner = owner
         self._seen_id = seen_id
+        self._anywhere = anywhere
+        self._daily_cap = daily_cap
         self._call_lost = call_lost
         self._left = left
 
     async def claim(self, job: Job) -> Turn:
         """Ask for a job; see :class:`Turn`."""
-        asked = self._store.claim(self._batch, job.key, self._owner, seen_id=self._seen_id)
+        asked = self._store.claim(
+            self._stored.id,
+            job.key,
+            self._owner,
+            workspace=self._workspace,
+            seen_id=self._seen_id,
+            anywhere=self._anywhere,
+            call_lost=self._call_lost,
+            daily_cap=self._daily_cap,
+        )
         return await self._turn(job, await _to_the_end(asked))
 
     async def _turn(self, job: Job, claim: Claim) -> Turn:
         if claim.mine:
             return GO
+        if claim.capped:
+            return Turn(capped=True)
         if claim.answered is not None:
+            if claim.answered.batch != self._stored.id:
+                await self._store.keep_uses(self._stored.id, [claim.answered.id])
             return Turn(answer=claim.answered.run, line=claim.answered.id)
-        return await self._claim_from(job, claim.owner or "")
+        return await self._claim_from(job, claim.owner or "", claim.batch)
 
-    async def _claim_from(self, job: Job, holder: str) -> Turn:
+    async def _claim_from(self, job: Job, holder: str, batch: int) -> Turn:
         """Somebody has it: wait while they live, and else say that it may have run, or take it over."""
         if holder == self._owner.name or self._store.is_alive(holder):
             return HELD
-        if self._call_lost or job.key in self._left:
-            taken = await self._store.take_over(self._batch, job.key, from_owner=holder, owner=self._owner)
-            return GO if taken else HELD
+        if batch == self._stored.id and (self._call_lost or job.key in self._left):
+            taken = await self._store.take_over(
+                batch,
+                job.key,
+                from_owner=holder,
+                owner=self._owner,
+                workspace=self._workspace,
+                sends=job.key not in self._left,
+                daily_cap=self._daily_cap,
+            )
+            return Turn(capped=True) if taken.capped else GO if taken.mine else HELD
         run = lost_run(job)
-        line = await self._store.settle(
-            run, key=job.key, batch=self._batch, workspace=self._workspace, from_owner=holder
-        )
-        return Turn(answer=run, line=line) if line else HELD
+        line = await self._store.settle(run, key=job.key, batch=batch, workspace=self._workspace, from_owner=holder)
+        if not line or self._call_lost:  # of another batch: it is said there, and called here
+            return HELD
+        if batch != self._stored.id:
+            await self._store.keep_uses(self._stored.id, [line])
+        return Turn(answer=run, line=line)
 
-    async def release(self, job: Job) -> None:
+    async def release(self, job: Job, *, sent: bool) -> None:
         """Give a job back, committed."""
-        await _to_the_end(self._store.release(self._batch, job.key, self._owner))
+        sent = sent or job.key in self._left  # by the process that submitted it
+        await _to_the_end(
+            self._store.release(self._stored.id, job.key, self._owner, workspace=self._workspace, sent=sent)
+        )
 
-    async def keep(self, job: Job, run: Run, then: Job | None = None) -> tuple[int, Turn | None]:
+    async def keep(
+        self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
+    ) -> tuple[int, Turn | None]:
         """Keep an answer, committed."""
         kept = self._store.keep_answer(
             run,
             key=job.key,
-            batch=self._batch,
+            batch=self._stored.id,
             workspace=self._workspace,
             owner=self._owner,
             then=then.key if then is not None else None,
             seen_id=self._seen_id,
+            anywhere=self._anywhere,
+            call_lost=self._call_lost,
+            daily_cap=self._daily_cap,
+            unsent=unsent,
         )
         line, claim = await _to_the_end(kept)
         return line, await self._turn(then, claim) if then is not None and claim is not None else None

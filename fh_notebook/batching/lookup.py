@@ -16,6 +16,7 @@ from fh_notebook.batching.delivery import left_behind
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
 from fh_notebook.batching.outcomes import DONE, FAILED, UNKNOWN, is_reusable
+from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.run import Run
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.store import Store
@@ -57,6 +58,8 @@ class Known:
     line: int
     kept_at: float
     """Seconds since 1970, UTC."""
+    is_own: bool
+    """Whether the batch paid for it, rather than another one."""
     reused: bool = True
 
 
@@ -66,21 +69,25 @@ class LookUp:
 
     Parameters
     ----------
-    store : Store
-        Where.
-    batch, workspace : str
-        Whose.
+    stored : Stored
+        Where, and whose: the numbers of the batches whose answers are this one's.
+    workspace : str
+        Where it calls.
     reuse : {"batch", "store"}, timedelta or None
         Which answers count: of this batch, of any, any that young, or only this batch's since `after_id`.
     after_id : int
         Where a batch that calls anew began; 0 takes all.
     """
 
-    store: Store
-    batch: str
+    stored: Stored
     workspace: str
     reuse: Reuse
     after_id: int = 0
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether what other batches and single runs have answered counts, too."""
+        return self.reuse == "store" or isinstance(self.reuse, timedelta)
 
     def of(self, jobs: Iterable[Job], *, now: datetime, call_lost: bool = False) -> dict[str, Known]:
         """Return what stands for each job, by key.
@@ -97,59 +104,81 @@ class LookUp:
         Returns
         -------
         dict of str to Known
-            For each key the newest answer that is reused; else, where this batch's newest is unknown, that. A failure
-            that is older than this batch's unknown is not reused: what may have run since would be called again.
+            For each key the newest answer that is reused; else, where a call may have run since, that. A failure that
+            is older than a call that may have run is not reused: it would be called again.
         """
         wanted = {job.key: job for job in jobs}
-        own = self.store.seen(wanted, batch=self.batch, after_id=self.after_id)
-        since = now - self.reuse if isinstance(self.reuse, timedelta) else None
-        found = _newest_reusable((s for s in own if since is None or s.kept_at >= since.timestamp()), self.batch)
-        if self.reuse == "store" or since is not None:
-            others = self.store.seen([key for key in wanted if key not in found], batch=None, since=since)
-            found |= _newest_reusable(others, self.batch)
-        if call_lost:
-            return found
-        left = left_behind(self.store, self.batch)  # their outcomes are still to come: they are open, not unknown
-        newest: dict[str, Seen] = {}
-        for seen in own:
-            newest.setdefault(seen.key, seen)
-        for key, seen in newest.items():
-            if key not in found and key not in left and seen.status not in ("completed", "failed"):
-                found[key] = Known(UNKNOWN, seen.id, seen.kept_at, reused=False)
-        return found | self._lost({key: job for key, job in wanted.items() if key not in left}, found, now)
+        ids = self._ids
+        if self.anywhere:
+            lines = self._store.seen(wanted, batches=None)
+        else:
+            lines = self._store.seen(wanted, batches=ids, after_id=self.after_id) if ids else []
+        since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
+        by_key: dict[str, list[Seen]] = {}
+        for seen in lines:
+            by_key.setdefault(seen.key, []).append(seen)
+        left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
+        found = {}
+        for key, of_key in by_key.items():
+            known = self._known(of_key, since, call_lost=call_lost or key in left)
+            if known is not None:
+                found[key] = known
+        self._take_lost(found, {key: job for key, job in wanted.items() if key not in left}, now, call_lost=call_lost)
+        return found
 
-    def _lost(self, wanted: Mapping[str, Job], found: Mapping[str, Known], now: datetime) -> dict[str, Known]:
-        """Settle the claims of owners that ended: those jobs may have run."""
+    @property
+    def _store(self) -> Store:
+        return self.stored.store
+
+    @property
+    def _ids(self) -> tuple[int, ...]:
+        """The batches whose answers are this one's; those that it replaced only where it does not call anew."""
+        return self.stored.ids if self.reuse is not None else self.stored.ids[:1] if self.stored.id else ()
+
+    def _known(self, lines: Iterable[Seen], since: float, *, call_lost: bool) -> Known | None:
+        """Return what stands for a job, of all of its lines, the newest first.
+
+        A completed answer stands. A call that may have run stands before a failure that is older than it. An answer
+        that came too long ago to count says at least that no older call may still be out.
+        """
+        may_have_run: Seen | None = None
+        for seen in lines:
+            if seen.status not in ("completed", "failed"):
+                may_have_run = may_have_run or seen
+            elif seen.status == "completed" or (may_have_run is None and _stands(seen)):
+                if seen.kept_at >= since:
+                    kind = DONE if seen.status == "completed" else FAILED
+                    return Known(kind, seen.id, seen.kept_at, is_own=self._is_own(seen.batch))
+                break
+        if may_have_run is None or call_lost:
+            return None
+        is_own = self._is_own(may_have_run.batch)
+        return Known(UNKNOWN, may_have_run.id, may_have_run.kept_at, is_own=is_own, reused=False)
+
+    def _is_own(self, batch: int | None) -> bool:
+        return bool(batch) and batch == self.stored.id
+
+    def _take_lost(self, found: dict[str, Known], wanted: Mapping[str, Job], now: datetime, *, call_lost: bool) -> None:
+        """Settle the claims of owners that ended, in `found`: those jobs may have run since an older failure, too."""
         alive: dict[str, bool] = {}
-        lost: dict[str, Known] = {}
-        for key, holder in self.store.claims_of_batch(self.batch).items():
-            if key not in wanted or key in found:
+        for batch, key, holder, claimed_at in self._store.claims_on(wanted):
+            known = found.get(key)
+            if batch not in self._ids and not self.anywhere:
+                continue
+            if known is not None and not (known.kind == FAILED and known.kept_at < claimed_at):
                 continue
             if holder not in alive:
-                alive[holder] = self.store.is_alive(holder)
-            if not alive[holder]:
-                settled = self.store.settle(
-                    lost_run(wanted[key]), key=key, batch=self.batch, workspace=self.workspace, from_owner=holder
-                ).result()
-                if settled:
-                    lost[key] = Known(UNKNOWN, settled, now.timestamp(), reused=False)
-        return lost
-
-
-def _newest_reusable(lines: Iterable[Seen], batch: str) -> dict[str, Known]:
-    """Return the newest answer of each key that is reused, from lines that come newest first."""
-    found: dict[str, Known] = {}
-    may_have_run: set[str] = set()
-    for seen in lines:
-        if seen.key in found:
-            continue
-        if seen.status == "completed":
-            found[seen.key] = Known(DONE, seen.id, seen.kept_at)
-        elif seen.status != "failed":
-            may_have_run |= {seen.key} if seen.batch == batch else set()
-        elif seen.key not in may_have_run and _stands(seen):
-            found[seen.key] = Known(FAILED, seen.id, seen.kept_at)
-    return found
+                alive[holder] = self._store.is_alive(holder)
+            if alive[holder]:
+                continue
+            if call_lost:  # it is taken over when it is claimed
+                found.pop(key, None)
+                continue
+            settled = self._store.settle(
+                lost_run(wanted[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
+            ).result()
+            if settled:
+                found[key] = Known(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)
 
 
 def _stands(seen: Seen) -> bool:

@@ -68,6 +68,8 @@ class Plan:
     """Jobs that may have run before, and are not called again by themselves."""
     elsewhere: int = 0
     """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
+    forgotten: int = 0
+    """Jobs that are called again since their answers were forgotten (``fh.forget``, ``retention_days``)."""
     doubled: int = 0
     """Jobs that are the same as another one, and share its call."""
     invalid: int = 0
@@ -113,6 +115,11 @@ class Plan:
         if self.answered:
             parts.append(f"{self.answered:,} of {self.jobs:,} answered{_on(self.answered_at)}")
         parts += [f"{self.unknown:,} unknown (may have run{persons(RETRY)})"] if self.unknown else []
+        if self.forgotten:
+            again = f"{self.forgotten:,} {'is' if self.forgotten == 1 else 'are'} called again"
+            parts.append(
+                f"{again}, since {'its answer was' if self.forgotten == 1 else 'their answers were'} forgotten"
+            )
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
         if self.elsewhere and not self.answered:
@@ -147,9 +154,9 @@ def _on(when: datetime | None) -> str:
     return f" on {local.day} {local:%b %H:%M}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 row``, ``2,000 rows``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 row``, ``2,000 rows``, ``2 batches`` (where the plural is given)."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def money(amount: float) -> str:

@@ -32,7 +32,7 @@ class Reader:
     def pairs(
         self, is_wanted: Callable[[int], bool] = lambda kind: True, *, limit: int | None = None
     ) -> Iterator[tuple[Job, Outcome | None]]:
-        """Yield jobs with their outcomes (``None`` while pending), in the plan's order.
+        """Yield jobs with their outcomes (``None`` while pending), in the plan's order; none of a forgotten batch.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class Reader:
             for job in window
             if is_wanted(self._outcomes.kind(job.number))
         )
-        chosen = islice(wanted, limit)
+        chosen = islice(wanted, limit) if not self._feed.stored.is_forgotten else iter(())
         while part := list(islice(chosen, WINDOW)):
             yield from self.of(part)
 

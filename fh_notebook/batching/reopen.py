@@ -21,6 +21,7 @@ from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.source import KeptSource
+from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.batches import BatchRecord
@@ -102,8 +103,8 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     source = KeptSource(kept, record.plan.get("rows"))
     outcomes = Outcomes()
     reuse = read_reuse(record.plan.get("reuse"), datetime.now(UTC))
-    look_up = LookUp(store=store, batch=record.name, workspace=record.workspace, reuse=reuse)
-    feed = Feed(source, outcomes, store, look_up, skip_invalid=True, where=record.deployment)
+    look_up = LookUp(stored=Stored(store, record.id), workspace=record.workspace, reuse=reuse)
+    feed = Feed(source, outcomes, look_up, skip_invalid=True, where=record.deployment)
     jobs = store.count_jobs(record.id)
     repeats = record.plan.get("repeats") or 1
     plan = Plan(
@@ -115,7 +116,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
         jobs=jobs,
     )
     options = kept_options(reuse)
-    agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options, register=lambda: None)
+    agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options)
     control = Control(agenda, client=caller, store=store, options=options)
     agenda.adopt(jobs, most_at_once=control.expected_concurrency)
     about = provenance(

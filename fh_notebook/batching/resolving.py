@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.plan import counted
+from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.run import Run
-from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -22,7 +22,7 @@ __all__ = ["resolved", "told"]
 
 
 async def resolved(
-    windows: Iterable[list[tuple[Job, Run]]], feed: Feed, store: Store, client: Client, *, batch: str
+    windows: Iterable[list[tuple[Job, Run]]], feed: Feed, stored: Stored, client: Client
 ) -> tuple[int, int]:
     """Look up every run that has a request id, one after the other, and keep what is final.
 
@@ -43,7 +43,7 @@ async def resolved(
             if answer is None:
                 left += 1
                 continue
-            line, _ = await store.keep_answer(answer, key=job.key, batch=batch, workspace=client.workspace)
+            line, _ = await stored.store.keep_answer(answer, key=job.key, batch=stored.id, workspace=client.workspace)
             feed.finished(job, answer, line=line, reused=False)
             known += 1
     return known, left

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import settings
@@ -24,6 +24,7 @@ from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Budget
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.stored import Stored
 from fh_notebook.batching.windows import Ahead, Windows, chained
 from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
@@ -46,10 +47,8 @@ class Start:
         The batch's.
     client : Client
         Whom to ask.
-    store : Store
-        Where answers are kept.
     feed : Feed
-        What is to be called.
+        What is to be called, and where answers are kept.
     outcomes : Outcomes
         Takes what comes of it.
     options : Options
@@ -67,7 +66,6 @@ class Start:
         *,
         name: str,
         client: Client,
-        store: Store,
         feed: Feed,
         outcomes: Outcomes,
         options: Options,
@@ -77,7 +75,8 @@ class Start:
     ) -> None:
         self._name = name
         self._client = client
-        self._store = store
+        self._stored = feed.stored
+        self._store = feed.stored.store
         self._feed = feed
         self._outcomes = outcomes
         self._options = options
@@ -105,7 +104,7 @@ class Start:
         planned : int
             How many jobs there are, for the limits.
         """
-        async with said(self._store, self._name) as owner:
+        async with said(self._stored) as owner:
             while True:
                 await self._run(windows, planned, owner)
                 engine = self.engine
@@ -123,8 +122,7 @@ class Start:
             options.delivery,
             receiver=options.receiver,
             client=self._client.aclient,
-            store=self._store,
-            batch=self._name,
+            stored=self._stored,
         )
         try:
             await self._deliver(windows, planned, owner, deliver)
@@ -136,12 +134,14 @@ class Start:
 
     async def _deliver(self, windows: Windows, planned: int, owner: Owner, deliver: Deliver) -> None:
         attempt = await deliver.ready()
+        limits = self._limits()
         ledger = StoreLedger(
-            self._store,
-            batch=self._name,
+            self._stored,
             workspace=self._client.workspace,
             owner=owner,
             seen_id=self._feed.seen_id,
+            anywhere=self._feed.anywhere,
+            daily_cap=limits.daily_cap,
             call_lost=self._call_lost,
             left=deliver.left,
         )
@@ -153,7 +153,7 @@ class Start:
                 ledger=ledger,
                 emit=self._take,
                 batch=self._name,
-                limits=self._limits(),
+                limits=limits,
                 planned=planned,
                 max_in_flight=self.max_concurrency,
                 rate=self._options.rate,
@@ -248,16 +248,20 @@ class Start:
 
 
 @asynccontextmanager
-async def said(store: Store, batch: str) -> AsyncIterator[Owner]:
+async def said(stored: Stored) -> AsyncIterator[Owner]:
     """Give an owner of claims; while the block runs the store knows that it runs the batch."""
-    owner = store.new_owner()
+    store = stored.store
+    stored.owner = owner = store.new_owner()
     try:
-        with suppress(StoreError):  # the first claim tells it, with the rest pending
-            await store.begin_start(batch, owner)
+        if stored.id:  # else it is said with the batch's first window
+            with suppress(StoreError):  # the first claim tells it, with the rest pending
+                await store.begin_start(stored.id, owner)
         yield owner
     finally:
-        with suppress(StoreError):
-            store.end_start(batch, owner)
+        stored.owner = None
+        if stored.id:
+            with suppress(StoreError):
+                store.end_start(stored.id, owner)
         owner.end()
 
 
@@ -266,6 +270,5 @@ def budget_of(client: Client, store: Store, now: datetime) -> Budget:
     told = settings.current()
     if told.daily_cap is None:
         return Budget(price_per_call=told.price_per_call)
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    used = store.calls_since(client.workspace, midnight)
+    used = store.requests_on(client.workspace, now)
     return Budget(price_per_call=told.price_per_call, daily_cap=told.daily_cap, used_today=used)

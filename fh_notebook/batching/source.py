@@ -60,6 +60,10 @@ class Source(Protocol):
         """Hold the jobs of a window as they were checked, unless they are read back from the store."""
         ...
 
+    def keep_in(self, kept: KeptJobs) -> None:
+        """Name the place where the jobs are read back from, for who does not hold them."""
+        ...
+
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of rows, under the source's own index, or one from 0."""
         ...
@@ -91,10 +95,6 @@ class TableSource:
         self.rows = len(by_row)
         self.jobs = len(self._jobs)
 
-    def planned_of_table(self) -> tuple[list[Job], Rows]:
-        """Return all jobs and all rows."""
-        return self._jobs, self._rows
-
     def fresh(self) -> Iterator[Fresh]:
         """Yield all jobs, as one window."""
         yield Fresh(self._jobs, self._rows, 0)
@@ -106,6 +106,9 @@ class TableSource:
     def hold(self, jobs: list[Job]) -> None:
         """Hold the jobs as they were checked."""
         self._jobs = jobs
+
+    def keep_in(self, kept: KeptJobs) -> None:
+        """Do nothing: they are held."""
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` with what is wrong with them."""
@@ -223,6 +226,9 @@ class KeptSource:
 
     def hold(self, jobs: list[Job]) -> None:
         """Hold nothing: the store does."""
+
+    def keep_in(self, kept: KeptJobs) -> None:
+        """Do nothing: they were kept before."""
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of rows."""

@@ -42,6 +42,7 @@ class Standing:
         self.name = agenda.plan.name
         self.agenda = agenda
         self.feed = agenda.feed
+        self.stored = agenda.stored
         self.reader = Reader(agenda.feed, agenda.outcomes)
         self.stopped: Stopped | None = None
         self._outcomes = agenda.outcomes
@@ -102,12 +103,19 @@ class Standing:
         start = self._start
         return start.waiting_until if start is not None else None
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it was kept, and was removed (``fh.forget``)."""
+        return self.stored.is_forgotten
+
     def plan(self) -> Plan:
         """What the last start was going to do."""
         return self.agenda.plan
 
     def summary(self) -> str:
         """How far it is in one line, and why it stopped if it did."""
+        if self.is_forgotten:
+            return f"{self.name}: forgotten. Its rows and answers were removed (fh.forget)"
         return sentence(self.name, self.counts, running=self.running, stopped=self.stopped)
 
     @property

@@ -65,6 +65,7 @@ def batch(
     fresh: bool = False,
     reuse: Reuse = "batch",
     retry_unknown: bool = False,
+    replace: bool = False,
     wait: bool = True,
     wait_for_reset: bool = False,
     dry_run: bool = False,
@@ -98,8 +99,9 @@ def batch(
         Flat values for the service's logs. Every call is also stamped with ``fh_batch``, ``fh_row``, ``fh_variant``,
         ``fh_repeat`` and ``fh_job``.
     name : str, optional
-        Of the batch: answers are kept under it, and the same name with more rows, variants or repeats extends it; with
-        another deployment it is refused. By default the hash of what is asked.
+        Of the batch, under which it is kept: one name is one table. The same rows (compared by their inputs, in any
+        order) go on; more rows, variants or repeats extend the batch, and fewer are a part of it. Another table, or
+        another deployment, is refused before any call. By default the hash of what is asked.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     first, sample : int, optional
@@ -125,6 +127,10 @@ def batch(
         Which kept answers count: those of this batch's name, all, those that young, none.
     retry_unknown : bool
         Call again what may have run before. It may cost twice.
+    replace : bool
+        Where another table is kept under `name`: keep that batch as ``name@<UTC time>`` and begin anew, rather than to
+        refuse. Jobs that are equal to its jobs take its answers at no call. The rows of an iterator are not known
+        beforehand, so it always replaces.
     wait : bool
         ``False`` returns at once; then ``batch.wait()``, ``batch.pause()`` and ``batch.cancel()``.
     wait_for_reset : bool
@@ -161,7 +167,8 @@ def batch(
     Raises
     ------
     InputError
-        Rows, mapping or inputs do not fit; all problems together, before any call.
+        Rows, mapping or inputs do not fit; all problems together, before any call. Or another table is kept under the
+        name; an iterator whose later rows are others stops the batch before any call of them.
     SettingsError
         An option, the key or the address cannot be used.
     StoreError
@@ -208,6 +215,7 @@ async def abatch(
     fresh: bool = False,
     reuse: Reuse = "batch",
     retry_unknown: bool = False,
+    replace: bool = False,
     wait: bool = True,
     wait_for_reset: bool = False,
     dry_run: bool = False,

@@ -135,15 +135,20 @@ class Limits:
             made = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
             return _stopped("max_calls", f"{made} made, the ceiling that max_calls sets")
         if self.left_today is not None and calls >= self.left_today:
-            return Stopped(
-                reason="daily_cap",
-                message=f"all {self.daily_cap:,} calls of today are used; they are renewed at 00:00 UTC; then {RESUME}",
-            )
+            return self.used_up()
         if self.max_seconds is not None and elapsed_s >= self.max_seconds:
             return _stopped("max_seconds", f"{self.max_seconds:g} s have passed, the ceiling that max_seconds sets")
         if self.errors_reached(errors, planned):
             return _stopped("fail_on_error", f"{errors:,} of {planned:,} jobs failed (fail_on_error)")
         return None
+
+    def used_up(self) -> Stopped:
+        """Return the stop of a configured daily cap that is used up."""
+        cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
+        return Stopped(
+            reason="daily_cap",
+            message=f"all {cap}calls of today are used; they are renewed at 00:00 UTC; then {RESUME}",
+        )
 
     def errors_reached(self, errors: int, planned: int) -> bool:
         """Whether so many errors are too many."""

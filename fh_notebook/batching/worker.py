@@ -31,6 +31,7 @@ __all__ = ["CANCELLED", "HELD_WAIT_S", "Board", "Worker"]
 
 CANCELLED: Final = "cancelled"
 """The error code of a call that was out when the batch was cancelled."""
+TOO_MANY: Final = 429
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
 """How long until a job that another kernel is calling is asked for again: at first the one, then twice as long each
@@ -88,6 +89,10 @@ class Board(Protocol):
         """Note a call that was refused for too many at once, and is to wait."""
         ...
 
+    def capped(self) -> None:
+        """Start no further call: the daily cap is used up."""
+        ...
+
     def stop(self, stopped: Stopped) -> None:
         """Start no further call."""
         ...
@@ -139,7 +144,7 @@ class Worker:
             return await self._ledger.claim(entry.job)
         except asyncio.CancelledError:
             # The claim was asked for and is there; nothing was sent.
-            await unbroken(self._ledger.release(entry.job))
+            await unbroken(self._ledger.release(entry.job, sent=False))
             raise
         finally:
             self._board.opened()
@@ -147,7 +152,10 @@ class Worker:
     async def _one(self, entry: Entry, turn: Turn) -> Next:
         """Take one job through its turn; return what comes next in this slot."""
         if turn.go and self._board.stopped is not None:  # an answer that came meanwhile ended it all
-            await self._ledger.release(entry.job)
+            await self._ledger.release(entry.job, sent=False)
+            return None, None
+        if turn.capped:
+            self._board.capped()
             return None, None
         if turn.go:
             return await self._call(entry) if await self._may_go(entry) else (None, None)
@@ -165,10 +173,10 @@ class Worker:
             # No await from here to the count of the call: others may have used up what was left meanwhile.
             may_go = await self._gate.turn() and self._board.stopped is None and self._board.has_calls_left
         except asyncio.CancelledError:
-            await unbroken(self._ledger.release(entry.job))
+            await unbroken(self._ledger.release(entry.job, sent=False))
             raise
         if not may_go:
-            await self._ledger.release(entry.job)
+            await self._ledger.release(entry.job, sent=False)
             self._board.put_off(entry, 0.0)
         return may_go
 
@@ -209,7 +217,7 @@ class Worker:
         """Do what the decision says."""
         if decision.again:
             run = replace(run, attempts=entry.sent)
-            await self._ledger.release(entry.job)
+            await self._ledger.release(entry.job, sent=run.error_code not in NOT_REACHED)
             kind = Throttled if decision.verdict is Verdict.THROTTLED else Retried
             if kind is Throttled:
                 self._board.refused_one(decision.wait_s)
@@ -217,8 +225,11 @@ class Worker:
             self._board.put_off(entry, decision.wait_s)
             return None, None
         if decision.verdict is Verdict.STOP:
-            self._board.stop(stop_of_answer(decision.reason, replace(run, attempts=entry.sent)))
-            await self._ledger.release(entry.job)
+            run = replace(run, attempts=entry.sent)
+            if run.status_code == TOO_MANY:
+                self._emit(Throttled(job=entry.job, run=run, reason=decision.reason, wait_s=0.0))
+            self._board.stop(stop_of_answer(decision.reason, run))
+            await self._ledger.release(entry.job, sent=True)
             return None, None
         if decision.verdict is Verdict.UNKNOWN and run.status != "unknown":
             run = replace(run, status="unknown")
@@ -235,10 +246,15 @@ class Worker:
         following = None if is_last else self._board.following()
         line = 0
         try:
-            line, turn = await self._ledger.keep(entry.job, run, then=following.job if following else None)
+            line, turn = await self._ledger.keep(
+                entry.job,
+                run,
+                then=following.job if following else None,
+                unsent=run.error_code in NOT_REACHED,
+            )
         except asyncio.CancelledError:
             if following is not None:
-                await unbroken(self._ledger.release(following.job))
+                await unbroken(self._ledger.release(following.job, sent=False))
             raise
         finally:
             if following is not None:

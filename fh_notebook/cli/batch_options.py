@@ -83,7 +83,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--repeats", type=int, metavar="N", help="how often each row goes through each variant")
     what.add_argument("--first", type=int, metavar="N", help="a pilot of the first N rows; later without it goes on")
     what.add_argument("--sample", type=int, metavar="N", help="a pilot of N rows taken at random")
-    what.add_argument("--name", help="of the batch: answers are kept under it, and more rows extend it")
+    what.add_argument("--name", help="of the batch: one name is one table; more rows extend it")
+    what.add_argument(
+        "--replace",
+        action="store_true",
+        default=None,
+        help="where another table is kept under the name, keep that one as NAME@TIME and begin anew",
+    )
     what.add_argument("--on-invalid", choices=("raise", "skip"), help="rows whose inputs do not fit (default: raise)")
 
 
@@ -198,7 +204,7 @@ def _rate(text: str) -> float | str:
 
 
 _PASSED: Final = (
-    *("repeats", "first", "sample", "name", "on_invalid", "dry_run", "max_calls", "max_seconds", "max_cost"),
+    *("repeats", "first", "sample", "name", "replace", "on_invalid", "dry_run", "max_calls", "max_seconds", "max_cost"),
     *("max_concurrency", "rate", "fail_on_error", "wait_for_reset", "retry_unknown", "delivery", "fresh", "reuse"),
 )
 

@@ -39,6 +39,8 @@ _PATTERNS: Final = {
     re.compile(pattern): words
     for pattern, words in {
         r"\bretry_unknown=True\b": "--retry-unknown",
+        r"\breplace=True\b": "--replace",
+        r"\banother name=": "another --name",
         r"\breuse='store'": "--reuse store",
         r"\bgive receiver=fh\.CallbackReceiver\(public_url=\.\.\.\), an": "give --public-url, an",
         r"\bpublic_url=": "--public-url",

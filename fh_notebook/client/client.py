@@ -255,8 +255,11 @@ class AsyncClient(Delivered):
         for attempt in count(1):
             async with self.connection.gate.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
+                self.connection.count("invoke", 1)
                 with self.connection.gate.call() as call:
                     exchange = await self._attempt_or_keep(request, attempt_once, attempt)
+                if exchange.run.error_code in NOT_REACHED:
+                    self.connection.count("invoke", -1)
                 decision = decide(
                     exchange.answer,
                     attempt=attempt,
@@ -299,6 +302,7 @@ class AsyncClient(Delivered):
         Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it may count against the
         daily cap.
         """
+        self.connection.count("probe", 1)
         answer = await self._opened.exchange("GET", "/public/models")
         return check_of(answer, self.origin, self.connection.key_source)
 

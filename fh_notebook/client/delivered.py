@@ -141,6 +141,7 @@ class Delivered:
         from fh_notebook.client.exchange import WebhookAuth
 
         started_at = datetime.now(UTC)
+        self.connection.count("invoke", 1)
         answer = await self._whole._opened.exchange("POST", path, trigger_body(request), auth=WebhookAuth(secret))
         return Exchange(
             answer=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
@@ -188,6 +189,7 @@ class Delivered:
         return run
 
     async def _look_up(self, path: str, request_id: str) -> Run:
+        self.connection.count("lookup", 1)
         answer = await self._whole._opened.exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
         if answer.status_code == 401:

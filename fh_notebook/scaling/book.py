@@ -6,6 +6,7 @@ frame finds its parts again, cut as it may be: where a partition is another one,
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from fh_notebook.scaling import parts
 from fh_notebook.scaling.merging import done_of
 from fh_notebook.scaling.spec import PREFIX_BYTES, Done, Found, Spec, Task
 from fh_notebook.store import parts as table
+from fh_notebook.store import request_ledger
 from fh_notebook.store.parts import KEY_BYTES, PartLine
 from fh_notebook.store.store import Store
 
@@ -79,12 +81,16 @@ class Book:
 
     # --- what is known
 
-    def look(self, *, batch: str | None, since: datetime | None = None) -> None:
-        """Find the parts that answer partitions: by their plan, else by the keys of their jobs."""
-        self._adopt()
+    def look(self, *, batch: str | None, since: datetime | None = None, replaced: bool = False) -> None:
+        """Find the parts that answer partitions: by their plan, else by the keys of their jobs.
+
+        With `replaced` they are those of the batch that had the name before: they are read, and stay its own.
+        """
+        if not replaced:
+            self._adopt()
         spec = self._spec
         known = self._store.read(lambda c: list(table.every(c, spec.workspace, batch=batch, since=since)))
-        known = [line for line in known if parts.exists(line.path)]
+        known = [replace(line, batch="") if replaced else line for line in known if parts.exists(line.path)]
         by_plan = {line.plan: line for line in known}  # the newest comes last
         for page in self.pages:
             line = by_plan.get(page.found.plan)
@@ -110,7 +116,7 @@ class Book:
             done=done.done, failed=done.failed, unknown=done.unknown, again=done.again, calls=done.calls,
             keys=done.keys, kept_at=done.kept_at or datetime.now(UTC),
         )  # fmt: skip
-        self._store.put(lambda c: table.write(c, line)).result()
+        self._store.put(lambda c: _write_line(c, line)).result()
         return replace(line, keys=b"")  # they are in the store: ten million are 320 MB
 
     def keep(self, done: Done, *, fresh: bool = False) -> None:
@@ -191,6 +197,13 @@ class Book:
             if double.any():
                 page.skip = double.astype(np.uint8).tobytes()
                 page.waits_for = tuple(int(x) for x in np.unique(others[double]))
+
+
+def _write_line(connection: sqlite3.Connection, line: PartLine) -> None:
+    """Write what is known of a part, and count the requests that its answers cost, once."""
+    known = table.calls_of(connection, line.path)
+    table.write(connection, line)
+    request_ledger.add(connection, line.workspace, line.kept_at, line.calls - known)
 
 
 def _is_open(page: _Page, spec: Spec) -> bool:

@@ -16,6 +16,7 @@ from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.running import budget_of
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.stored import Stored
 from fh_notebook.batching.windows import Windows, at_once
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.book import Book
@@ -38,6 +39,7 @@ class _Agenda:
 
     plan: Plan
     outcomes: Tally
+    stored: Stored
     feed: Any = None
 
 
@@ -60,6 +62,8 @@ class ScaledControl(Control):
         Where keys are kept.
     options : Options
         How it is started.
+    stored : Stored
+        Which batch of the store it is.
     register : function
         Keeps what the batch's name stands for, in any thread.
     """
@@ -76,6 +80,7 @@ class ScaledControl(Control):
         client: Client,
         store: Store,
         options: Options,
+        stored: Stored,
         register: Callable[[], None] = lambda: None,
     ) -> None:
         self._register = register
@@ -85,7 +90,7 @@ class ScaledControl(Control):
         self._tally = Tally(book.jobs)
         self._ask = Ask()
         self._mine: tuple[str, ...] = ()
-        agenda = _Agenda(plan, self._tally)
+        agenda = _Agenda(plan, self._tally, stored)
         super().__init__(cast(Any, agenda), client=client, store=store, options=options)
         for number, page in enumerate(book.pages):
             line = page.line
@@ -93,6 +98,12 @@ class ScaledControl(Control):
                 self._tally.put(
                     number, done=line.done, failed=line.failed, unknown=line.unknown, reused=line.done + line.failed
                 )
+
+    @property
+    def paths(self) -> list[tuple[str, bool]]:
+        """The parts, each with whether it was there before this batch object; none of a forgotten batch."""
+        mine = tuple(f"-{run}.parquet" for run in self._mine)
+        return [] if self.is_forgotten else [(path, not path.endswith(mine)) for path in self.book.paths]
 
     @property
     def counts(self) -> Counts:
@@ -151,7 +162,7 @@ class ScaledControl(Control):
             limits=self._limits,
             hear=self._hear,
             changed=lambda: self._safely(self._progress.update, self),
-            store=self._store,
+            stored=self.stored,
             register=self._register,
         )
         start.rounds = _Noted(self)

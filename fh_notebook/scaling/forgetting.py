@@ -14,7 +14,7 @@ from fh_notebook.errors import StoreError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.places import scratch, store_name
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.forgetting import Which, parts_of
+from fh_notebook.store.forgetting import Which, inherit_parts, parts_of
 from fh_notebook.store.store import Store
 
 __all__ = ["forget_files"]
@@ -30,6 +30,7 @@ def forget_files(store: Store, which: Which) -> None:
     StoreError
         Some of them cannot be removed; the store still knows of them.
     """
+    store.put(lambda c: inherit_parts(c, which)).result()
     names = [path for path, _, _ in store.read(lambda c: parts_of(c, which))]
     left = [path for path in names if not _removed(path)]
     if which.before is None:  # of files without a line nobody knows their time
@@ -42,7 +43,11 @@ def forget_files(store: Store, which: Which) -> None:
 
 
 def _fits(record: BatchRecord, which: Which) -> bool:
-    return which.batch in (None, record.name) and which.deployment in (None, record.deployment)
+    return (
+        which.batch in (None, record.name)
+        and which.deployment in (None, record.deployment)
+        and which.workspace in (None, record.workspace)
+    )
 
 
 def _rest_of(record: BatchRecord) -> list[str]:

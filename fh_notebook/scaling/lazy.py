@@ -44,25 +44,37 @@ def meta_of(source: pd.DataFrame, label: Any) -> pd.DataFrame:
     return meta
 
 
-def frame_of(paths: Sequence[str], meta: pd.DataFrame) -> Any:
-    """Return the lines of parts as a ``dask.dataframe``, one partition a part."""
+def frame_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame) -> Any:
+    """Return the lines of parts as a ``dask.dataframe``, one partition a part.
+
+    Parameters
+    ----------
+    paths : sequence of (str, bool)
+        Each part, and whether the batch object took it over whole: then it paid for none of its answers.
+    meta : DataFrame
+        The columns and dtypes.
+    """
     import dask
     import dask.dataframe as dd
 
     with dask.config.set(AS_IT_IS):
         if not paths:
             return dd.from_pandas(meta, npartitions=1)
-        return dd.from_map(_read, list(paths), args=(meta,), meta=meta)
+        return dd.from_map(_read, [path for path, _ in paths], [taken for _, taken in paths], like=meta, meta=meta)
 
 
-def _read(path: str, like: pd.DataFrame) -> pd.DataFrame:
-    return parts.read_part(path, like)
+def _read(path: str, taken: bool, *, like: pd.DataFrame) -> pd.DataFrame:
+    frame = parts.read_part(path, like)
+    if taken:
+        answered = frame["status"].isin(["completed", "failed"]) & frame["key"].notna()
+        frame["reused"] = frame["reused"].mask(answered, other=True).astype(like["reused"].dtype)
+    return frame
 
 
-def frames_of(paths: Sequence[str], meta: pd.DataFrame, n: int) -> Iterator[pd.DataFrame]:
+def frames_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame, n: int) -> Iterator[pd.DataFrame]:
     """Yield the lines of parts, at most `n` at once."""
-    for path in paths:
-        part = parts.read_part(path, meta)
+    for path, taken in paths:
+        part = _read(path, taken, like=meta)
         for at in range(0, len(part), n):
             yield part.iloc[at : at + n].reset_index(drop=True)
 

@@ -27,6 +27,7 @@ from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, i
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.stored import Stored
 from fh_notebook.batching.windows import at_once
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
@@ -36,7 +37,7 @@ from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.feeding import HeldSource, HoldingFeed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
-from fh_notebook.scaling.places import opened_store, part_path, parts_of_plan, remove_store, store_path
+from fh_notebook.scaling.places import batch_of, opened_store, part_path, parts_of_plan, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import keys_of, planned, rows_of
 from fh_notebook.scaling.telling import shown_event
@@ -85,9 +86,10 @@ class Partition:
         _check_rows(task, by_row)
         self._source = HeldSource(planner, by_row, without_secrets(rows, hidden), checked=task.valid)
         self._outcomes = Outcomes()
-        look_up = LookUp(store=self._store, batch=spec.name, workspace=spec.workspace, reuse="batch")
+        stored = Stored(self._store, batch_of(self._store, spec))
+        look_up = LookUp(stored=stored, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
-        self._feed = HoldingFeed(self._source, self._outcomes, self._store, look_up, skip_invalid=True, where=where)
+        self._feed = HoldingFeed(self._source, self._outcomes, look_up, skip_invalid=True, where=where)
         self._feed.call_lost = spec.call_lost
         self._start: Start | None = None
         self._loop_task: asyncio.Task[Any] | None = None
@@ -163,7 +165,6 @@ class Partition:
         self._start = Start(
             name=self._spec.name,
             client=self._host.client,
-            store=self._store,
             feed=self._feed,
             outcomes=self._outcomes,
             options=_options(self._spec),
@@ -253,11 +254,12 @@ class Partition:
     def _written(self) -> Done:
         pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))
         counts = self._outcomes.counts()
+        calls = self._store.requests_made()  # of earlier attempts on this machine, too, that were killed
         path = ""
         again = sum(bool(o) and o.run.status == "failed" and not _stands(job, o.run) for job, o in pairs if o)
         keys = keys_of(job.key for job, _ in pairs)
         facts = {
-            "plan": self._task.plan.hex(), "jobs": counts.planned, "calls": counts.calls, "batch": self._spec.name,
+            "plan": self._task.plan.hex(), "jobs": counts.planned, "calls": calls, "batch": self._spec.name,
             "workspace": self._spec.workspace,
         }  # fmt: skip
         if pairs:
@@ -266,7 +268,7 @@ class Partition:
         stopped = self._stopped or self._host.stopped
         return Done(
             number=self._task.number, attempt=self._attempt, path=path, jobs=counts.planned, done=counts.done,
-            failed=counts.failed, unknown=counts.unknown, reused=counts.reused, again=again, calls=counts.calls,
+            failed=counts.failed, unknown=counts.unknown, reused=counts.reused, again=again, calls=calls,
             refused=counts.refused, keys=keys, kept_at=datetime.now(UTC), cut=self._cut,
             stopped=told_of(stopped) if stopped is not None else None,
         )  # fmt: skip

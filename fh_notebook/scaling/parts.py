@@ -32,6 +32,7 @@ __all__ = [
     "leftovers_in",
     "make_folder",
     "names_in",
+    "read_columns",
     "read_keys",
     "read_part",
     "remove",
@@ -170,6 +171,16 @@ def read_keys(path: str) -> tuple[dict[str, Any], pd.DataFrame]:
         facts = json.loads((read.schema_arrow.metadata or {}).get(b"fh_notebook", b"{}"))
         lines = read.read(columns=["key", "status", "error_code", STATUS_CODE]).to_pandas()
     return facts, lines
+
+
+def read_columns(path: str, names: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of a part, as they are in the file."""
+    import pyarrow.parquet as pq
+
+    system, place = _system(path)
+    with system.open(place, "rb") as file:
+        frame: pd.DataFrame = pq.ParquetFile(file).read(columns=list(names)).to_pandas()
+    return frame
 
 
 def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.DataFrame:

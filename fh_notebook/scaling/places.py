@@ -9,16 +9,19 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec, Task
+from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.parts import few_indices
 from fh_notebook.store.store import Store
 
 __all__ = [
+    "batch_of",
     "check_folder",
     "opened_store",
     "part_path",
@@ -73,6 +76,14 @@ def opened_store(path: Path) -> Store:
     store = Store(path)
     store.put(few_indices).result()
     return store
+
+
+def batch_of(store: Store, spec: Spec) -> int:
+    """Return the number that the batch has in the store of one of its partitions."""
+    record = BatchRecord(
+        name=spec.name, workspace=spec.workspace, deployment="", variants=(), created_at=datetime.now(UTC)
+    )
+    return store.keep_batch(record).result()
 
 
 def remove_store(path: Path) -> None:

@@ -17,6 +17,7 @@ from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.options import Options
 from fh_notebook.batching.running import said
 from fh_notebook.batching.stopping import RESUME, Limits, cut_short
+from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
 from fh_notebook.loop import unbroken
@@ -28,7 +29,6 @@ from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
 from fh_notebook.scaling.telling import event_of
 from fh_notebook.scaling.threads import Place
-from fh_notebook.store.store import Store
 
 __all__ = ["Ask", "Rounds"]
 
@@ -69,8 +69,8 @@ class Rounds:
         Told of every event that is told.
     changed : function
         Called when something to be shown has changed.
-    store : Store
-        Knows that the batch is being run, while it is.
+    stored : Stored
+        The batch in the store, which knows that it is being run, while it is.
     register : function
         Keeps what the batch's name stands for, in any thread.
     """
@@ -90,7 +90,7 @@ class Rounds:
         limits: Callable[[], Limits],
         hear: Callable[[Event], None],
         changed: Callable[[], object],
-        store: Store,
+        stored: Stored,
         register: Callable[[], None],
     ) -> None:
         self._book = book
@@ -102,7 +102,7 @@ class Rounds:
         self._find_limits = limits
         self._hear = hear
         self._changed = changed
-        self._store = store
+        self._stored = stored
         self._register = register
         self.answered = 0
         self.cut = 0
@@ -121,7 +121,7 @@ class Rounds:
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)
-        async with said(self._store, self._spec.name):
+        async with said(self._stored):
             await self._run()
 
     async def _run(self) -> None:

@@ -45,7 +45,7 @@ class ScaledBatch(Batch):
         The columns are those of :attr:`Batch.frame` without ``out.<name>``, which hang on the answers; the index
         counts the lines of each partition from 0, and the column ``row`` is the label of the source's row.
         """
-        return frame_of(self._control.book.paths, self._meta)
+        return frame_of(self._control.paths, self._meta)
 
     @property
     def failures(self) -> Any:
@@ -87,7 +87,7 @@ class ScaledBatch(Batch):
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
-        for part in frames_of(self._control.book.paths, self._meta, n):
+        for part in frames_of(self._control.paths, self._meta, n):
             part.attrs[ATTRS] = dict(self._about or {})
             yield part
 

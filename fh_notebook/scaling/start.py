@@ -23,13 +23,13 @@ import pandas as pd
 from fh_notebook import loop, settings
 from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.export_parquet import ensure_pyarrow
-from fh_notebook.batching.kept import check_name
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import Options, options_of
 from fh_notebook.batching.plan import NAME_DIGITS, Plan, check_options
 from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.batching.running import budget_of
+from fh_notebook.batching.stored import Stored, check_name
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling import parts
@@ -39,7 +39,7 @@ from fh_notebook.scaling.cluster import Cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.control import ScaledControl
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
-from fh_notebook.scaling.opening import keep_record
+from fh_notebook.scaling.opening import Known, keep_record, known_batch
 from fh_notebook.scaling.places import scratch
 from fh_notebook.scaling.scaled import ScaledBatch
 from fh_notebook.scaling.spec import Found, Spec
@@ -83,6 +83,7 @@ def scaled(
         As :func:`fh_notebook.batch` says.
     """
     _ensure_dask()
+    replace_other = how.pop("replace")
     check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
     if sample is not None:
         raise SettingsError("sample= is for a table in memory; give rows.sample(frac=...) of the Dask frame, or first=")
@@ -91,8 +92,8 @@ def scaled(
         raise SettingsError(f"delivery={options.delivery!r} is for one machine: callbacks come to one; leave it out")
     target = known_deployment(client, deployment)
     arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
-    if name is not None and store is not None:
-        check_name(store.batch(name, client.workspace), arms)
+    if name is not None and store is not None and not replace_other:
+        check_name(store, name, client.workspace, arms, partitions=True)
     if dask is not None:
         check_cluster(dask, client)  # before the rows are touched
     ddf, labelled = _as_dask(rows, dask)
@@ -111,11 +112,17 @@ def scaled(
     if first is not None:
         partitions = ddf.head(first, npartitions=-1, compute=False).to_delayed()
         found = looking.at(partitions)
-    spec = replace(spec, name=named, folder=_folder(base, named), labelled=_tell_apart(found, labelled))
+    known = known_batch(store, named, client.workspace, arms, repeats, found, replace_other=replace_other)
+    spec = replace(
+        spec,
+        name=named,
+        folder=_own_folder(base, named, known, is_given=parts_folder is not None),
+        labelled=_tell_apart(found, labelled),
+    )
     keeper = store if store is not None else Store.in_memory()
     book = Book(partitions, found, keeper, spec)
     meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
-    return _batch_of(book, place, spec, client, keeper, options, meta)
+    return _batch_of(book, place, spec, client, keeper, options, meta, known)
 
 
 def _spec_of(client: Client, arms: tuple[Arm, ...], options: Options, **asked: Any) -> Spec:
@@ -143,11 +150,13 @@ def _batch_of(
     store: Store,
     options: Options,
     meta: pd.DataFrame,
+    known: Known,
 ) -> ScaledBatch:
     """Return the batch of partitions that were looked at, with what is answered of them already."""
     batch_of, since = _reused(options, spec.name)
     if not spec.anew:
-        book.look(batch=batch_of, since=since)
+        book.look(batch=batch_of, since=since, replaced=known.replaced)
+    stored = Stored(store, known.record.id if known.record is not None and not known.replaced else 0)
     plan = _plan(spec.name, spec.arms, book, options, client, store)
     control = ScaledControl(
         plan,
@@ -157,7 +166,8 @@ def _batch_of(
         client=client,
         store=store,
         options=options,
-        register=lambda: keep_record(store, plan, spec, book, meta, anywhere=batch_of is None),
+        stored=stored,
+        register=lambda: keep_record(stored, plan, spec, book, meta, known=known, anywhere=batch_of is None),
     )
     about = provenance(
         (arm.target.deployment for arm in spec.arms), variants=plan.variants, batch=spec.name, workspace=spec.workspace
@@ -268,6 +278,20 @@ def _folder(base: str, name: str) -> str:
     folder = parts.folder_of(base, name)
     parts.make_folder(folder)
     return folder
+
+
+def _own_folder(base: str, name: str, known: Known, *, is_given: bool) -> str:
+    """Return the folder of a batch: the one that it has, unless another place is given.
+
+    A batch that takes the name of another one has a folder of its own: the files of the other one say its old name.
+    """
+    if known.replaced:
+        return _folder(base, f"{name}-{uuid4().hex[:8]}")
+    kept = str(known.record.plan["parts"]["folder"]) if known.record is not None else ""
+    if kept and (not is_given or kept.rsplit("/", 1)[0] == base.rstrip("/")):
+        parts.make_folder(kept)
+        return kept
+    return _folder(base, name)
 
 
 def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: Client, store: Store) -> Plan:

@@ -15,7 +15,8 @@ a new line, and readers take the newest that serves. The workspace key and signi
     answers.py      table answers: key -> run, and the single runs
     answer_lines.py a run as a line of it, and back (no SQL)
     answered.py     an answer with its claims, many in a few statements
-    batches.py      table batches: what a name stands for
+    batches.py      table batches: the identity of each batch, and its name
+    batch_plan.py   a batch with its rows and jobs, written whole or not at all
     jobs.py         table jobs: what a batch is made of
     rows.py         table rows: the source columns of its rows
     scores.py       table scores: what scorers said of answers
@@ -23,6 +24,9 @@ a new line, and readers take the newest that serves. The workspace key and signi
     ratings.py      table ratings: what people said of outputs that they read blind
     handover.py     one batch with its answers and ratings as a file of its own, and such a file read with suspicion
     handover_values.py   ... value by value
+    uses.py         table uses: answers of others that a batch shows
+    request_ledger.py  table requests: what was sent on which day
+    forgotten.py    table forgotten: marks of jobs whose answers were removed
     claims.py       table claims: what was about to be sent, and by whom
     pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it

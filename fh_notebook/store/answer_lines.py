@@ -21,7 +21,8 @@ class Line:
     """One line to be written, everything encoded already: the writer's thread only writes."""
 
     key: str
-    batch: str | None
+    batch: int | None
+    """The number of its batch; a single run has none."""
     workspace: str
     deployment: str
     variant: str | None
@@ -37,9 +38,10 @@ class Kept:
     """One line as it was kept. The run is decoded when it is asked for."""
 
     id: int
-    """The number of the line: later lines have higher ones."""
+    """The number of the line: later lines have higher ones, and no other line ever has it."""
     key: str
-    batch: str | None
+    batch: int | None
+    """The number of its batch; a single run has none."""
     workspace: str
     status: str
     kept_at: datetime
@@ -52,14 +54,14 @@ class Kept:
         return Run.from_dict(json.loads(self.json))
 
 
-def kept_of(line: tuple[int, str, str | None, str, str, float, str]) -> Kept:
+def kept_of(line: tuple[int, str, int | None, str, str, float, str]) -> Kept:
     """Return a line as it was read: id, key, batch, workspace, status, kept_at, run."""
     number, key, batch, workspace, status, kept_at, run = line
     when = datetime.fromtimestamp(kept_at, UTC)
     return Kept(id=number, key=key, batch=batch, workspace=workspace, status=status, kept_at=when, json=run)
 
 
-def line_of(run: Run, *, key: str, workspace: str, batch: str | None, kept_at: datetime) -> Line:
+def line_of(run: Run, *, key: str, workspace: str, batch: int | None, kept_at: datetime) -> Line:
     """Return the line that keeps `run`. Its signing secret is not in it."""
     return Line(
         key=key,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from fh_notebook.store import answers, claims
+from fh_notebook.store import answers, claims, request_ledger
 from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.claims import Asked, Claim
 
@@ -22,7 +23,7 @@ __all__ = ["Answered", "write_all"]
 class Answered:
     """One answer of a batch's job."""
 
-    batch: str
+    batch: int
     line: Line
     owner: str
     """Whose claim of the job leaves; empty when there is none."""
@@ -30,6 +31,12 @@ class Answered:
     """The key of the job that its owner would send next."""
     seen_id: int = 0
     """The newest line at the time of the plan."""
+    anywhere: bool = False
+    call_lost: bool = False
+    daily_cap: int | None = None
+    """All as :class:`~fh_notebook.store.claims.Asked` has them, for `then`."""
+    unsent: bool = False
+    """Whether its last attempt reached nobody: then it was no request."""
 
 
 def write_all(connection: sqlite3.Connection, items: Sequence[Answered]) -> list[tuple[int, Claim | None]]:
@@ -37,17 +44,31 @@ def write_all(connection: sqlite3.Connection, items: Sequence[Answered]) -> list
     lines = answers.append_all(connection, [item.line for item in items])
     for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
         claims.drop_all(connection, batch, keys, owner)
+    for item in items:
+        if item.unsent:
+            now = datetime.fromtimestamp(item.line.kept_at, UTC)
+            request_ledger.add(connection, item.line.workspace, now, -1)
     asking = {place: item for place, item in enumerate(items) if item.then is not None}
     taken = dict(zip(asking, claims.take_each(connection, [_asked(item) for item in asking.values()]), strict=True))
     return [(line, taken.get(place)) for place, line in enumerate(lines)]
 
 
 def _asked(item: Answered) -> Asked:
-    return Asked(batch=item.batch, key=item.then or "", owner=item.owner, seen_id=item.seen_id, now=item.line.kept_at)
+    return Asked(
+        batch=item.batch,
+        key=item.then or "",
+        owner=item.owner,
+        seen_id=item.seen_id,
+        now=item.line.kept_at,
+        workspace=item.line.workspace,
+        anywhere=item.anywhere,
+        call_lost=item.call_lost,
+        daily_cap=item.daily_cap,
+    )
 
 
-def _by_owner(items: Iterable[tuple[str, str, str]]) -> Iterable[tuple[tuple[str, str], list[str]]]:
-    found: dict[tuple[str, str], list[str]] = {}
+def _by_owner(items: Iterable[tuple[int, str, str]]) -> Iterable[tuple[tuple[int, str], list[str]]]:
+    found: dict[tuple[int, str], list[str]] = {}
     for batch, owner, key in items:
         found.setdefault((batch, owner), []).append(key)
     return found.items()

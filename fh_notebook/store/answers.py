@@ -1,6 +1,7 @@
 """Table ``answers``: what came of every call. Append-only; how a run is spelt in a line is in `answer_lines.py`.
 
-A line of a batch has the batch's name; a single run (a cell, a form) has none.
+A line of a batch has the batch's number; a single run (a cell, a form) has none. The number of a line is never given
+to another one, also after it was forgotten: whoever holds it finds that answer or none.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from fh_notebook.store.answer_lines import Kept, Line, kept_of
 
 __all__ = [
     "CREATE",
+    "SERVES",
     "WITH_CALLS",
+    "WITH_IDENTITY",
     "Inputs",
     "Seen",
     "append",
     "append_all",
     "behind",
     "by_ids",
-    "calls_since",
     "count_completed",
     "counts_of_batch",
     "deployment_names",
@@ -58,13 +60,37 @@ WITH_CALLS: Final = (
     "CREATE INDEX answers_by_deployment ON answers (workspace, deployment, id)",
     "CREATE INDEX answers_by_time ON answers (workspace, kept_at, calls)",
 )
+WITH_IDENTITY: Final = (
+    *(f"DROP INDEX IF EXISTS answers_by_{by}" for by in ("batch", "key", "deployment", "time")),
+    "ALTER TABLE answers RENAME TO answers_7",
+    """CREATE TABLE answers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        key TEXT NOT NULL,
+        batch INTEGER,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variant TEXT,
+        status TEXT NOT NULL,
+        run TEXT NOT NULL,
+        kept_at REAL NOT NULL,
+        calls INTEGER NOT NULL DEFAULT 1
+    ) STRICT""",
+    "INSERT INTO answers SELECT id, key, (SELECT batches.id FROM batches WHERE batches.workspace = answers_7.workspace"
+    " AND batches.name = answers_7.batch), workspace, deployment, variant, status, run, kept_at, calls FROM answers_7",
+    "DROP TABLE answers_7",  # with its trigger, and without running it
+    "CREATE INDEX answers_by_batch ON answers (batch, key, id)",
+    "CREATE INDEX answers_by_key ON answers (key, id)",
+    "CREATE INDEX answers_by_deployment ON answers (workspace, deployment, id)",
+    "CREATE INDEX answers_by_time ON answers (workspace, kept_at, calls)",
+)
 
 
 class Seen(NamedTuple):
     """What a look-up needs of one line; a tuple, since thousands are looked at before a batch begins."""
 
     key: str
-    batch: str | None
+    batch: int | None
+    """The number of the batch that paid for it."""
     status: str
     kept_at: float
     """Seconds since 1970, UTC."""
@@ -107,8 +133,9 @@ _KEPT: Final = "id, key, batch, workspace, status, kept_at, run"
 
 
 def newest_id(connection: sqlite3.Connection) -> int:
-    """Return the number of the last line, 0 when there is none."""
-    return int(connection.execute("SELECT coalesce(max(id), 0) FROM answers").fetchone()[0])
+    """Return the number that was given last, also where that line was forgotten; 0 before the first."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'answers'").fetchone()
+    return int(found[0]) if found else 0
 
 
 def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]:
@@ -129,20 +156,28 @@ def seen(
     connection: sqlite3.Connection,
     keys: Iterable[str],
     *,
-    batch: str | None,
+    batches: Sequence[int] | None,
     after_id: int = 0,
     since: datetime | None = None,
 ) -> Iterator[Seen]:
-    """Yield what is known of these jobs, of one batch or (``None``) of any and of single runs, the newest first.
+    """Yield what is known of these jobs, the newest first.
+
+    Of `batches` their own lines and those that they use; ``None`` is all batches, and single runs.
 
     Only of what failed the run comes along: it says whether the failure stands.
     """
     found = connection.execute(
         "SELECT answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN run END"
         " FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"
-        f" WHERE {'batch = ?2' if batch is not None else '?2 IS NULL'} AND answers.id > ?3 AND kept_at >= ?4"
-        " ORDER BY answers.id DESC",
-        (json.dumps(list(keys)), batch, after_id, since.timestamp() if since else 0.0),
+        " WHERE (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
+        " WHERE uses.answer = answers.id AND uses.batch IN (SELECT value FROM json_each(?2))))"
+        " AND answers.id > ?3 AND kept_at >= ?4 ORDER BY answers.id DESC",
+        (
+            json.dumps(list(keys)),
+            None if batches is None else json.dumps(list(batches)),
+            after_id,
+            since.timestamp() if since else 0.0,
+        ),
     )
     return (Seen(*line) for line in found)
 
@@ -157,11 +192,29 @@ def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
     return int(found.fetchone()[0])
 
 
-def newer(connection: sqlite3.Connection, batch: str, key: str, than_id: int) -> Kept | None:
-    """Return the newest line of one job in one batch, if it was written after line `than_id`."""
+SERVES: Final = (
+    "(answers.batch = :batch OR (:anywhere AND answers.status <> 'failed'"
+    " AND (answers.status = 'completed' OR NOT :call_lost)))"
+)
+"""Whether a line that came since a job was planned is its answer: see `newer`."""
+
+
+def newer(
+    connection: sqlite3.Connection,
+    batch: int,
+    key: str,
+    than_id: int,
+    *,
+    anywhere: bool = False,
+    call_lost: bool = False,
+) -> Kept | None:
+    """Return the newest line of one job in one batch, if it was written after line `than_id`.
+
+    With `anywhere` a line of another batch serves, too, unless it failed; with `call_lost` only if it completed.
+    """
     found = connection.execute(
-        f"SELECT {_KEPT} FROM answers WHERE batch = ? AND key = ? AND id > ? ORDER BY id DESC LIMIT 1",
-        (batch, key, than_id),
+        f"SELECT {_KEPT} FROM answers WHERE key = :key AND id > :after AND {SERVES} ORDER BY id DESC LIMIT 1",
+        {"batch": batch, "key": key, "after": than_id, "anywhere": anywhere, "call_lost": call_lost},
     ).fetchone()
     return kept_of(found) if found else None
 
@@ -208,23 +261,29 @@ def deployment_names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return connection.execute("SELECT DISTINCT deployment, workspace FROM answers ORDER BY 1, 2").fetchall()
 
 
-def counts_of_batch(connection: sqlite3.Connection, batch: str, workspace: str) -> dict[str, int]:
-    """Return how many jobs of a batch have which status, each by its newest line."""
-    found = connection.execute(
-        "SELECT status, count(*) FROM answers WHERE id IN"
-        " (SELECT max(id) FROM answers WHERE batch = ? AND workspace = ? GROUP BY key) GROUP BY status",
-        (batch, workspace),
+def counts_of_batch(connection: sqlite3.Connection, batch: int) -> dict[str, int]:
+    """Return how many jobs of a batch have which status, each by its newest line, of the batch's own or a used one.
+
+    Equal jobs count as often as they were planned; those whose inputs do not fit have failed. A batch whose jobs are
+    not kept (it is over partitions, or of an early version) counts its lines.
+    """
+    newest = (
+        "WITH lines AS (SELECT key, id FROM answers WHERE batch = ?1 UNION ALL SELECT answers.key, answers.id FROM uses"
+        " JOIN answers ON answers.id = uses.answer WHERE uses.batch = ?1),"
+        " newest AS (SELECT key, max(id) AS id FROM lines GROUP BY key)"
     )
+    if connection.execute("SELECT 1 FROM jobs WHERE batch = ? LIMIT 1", (batch,)).fetchone():
+        found = connection.execute(
+            f"{newest} SELECT CASE WHEN jobs.key = '' THEN 'failed' ELSE answers.status END AS came, count(*) FROM jobs"
+            " LEFT JOIN newest ON newest.key = jobs.key LEFT JOIN answers ON answers.id = newest.id"
+            " WHERE jobs.batch = ?1 GROUP BY came HAVING came IS NOT NULL",
+            (batch,),
+        )
+    else:
+        found = connection.execute(
+            f"{newest} SELECT status, count(*) FROM newest JOIN answers USING (id) GROUP BY status", (batch,)
+        )
     return dict(found.fetchall())
-
-
-def calls_since(connection: sqlite3.Connection, workspace: str, since: datetime) -> int:
-    """Return how many requests the answers cost that were kept since then, of all batches and single runs."""
-    found = connection.execute(
-        "SELECT coalesce(sum(calls), 0) FROM answers WHERE workspace = ? AND kept_at >= ?",
-        (workspace, since.timestamp()),
-    )
-    return int(found.fetchone()[0])
 
 
 def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> list[float]:

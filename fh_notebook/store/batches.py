@@ -1,4 +1,8 @@
-"""Table ``batches``: what a batch's name stands for, in one workspace."""
+"""Table ``batches``: the identity of each batch, and the name that it has now in its workspace.
+
+Rule of this file: a batch is its number, which is never given to another one; jobs, rows, answers and claims belong to
+the number. A name may change (``replace=True`` keeps the earlier batch as ``name@<UTC time>``), the number does not.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,20 @@ from typing import Any, Final
 
 from fh_notebook.store.spelling import spelt
 
-__all__ = ["CREATE", "WITH_ID", "BatchRecord", "every", "find", "named", "newest", "write"]
+__all__ = [
+    "CREATE",
+    "WITH_ID",
+    "WITH_IDENTITY",
+    "BatchRecord",
+    "by_id",
+    "every",
+    "find",
+    "named",
+    "newest",
+    "rename",
+    "update",
+    "write",
+]
 
 CREATE: Final = (
     """CREATE TABLE batches (
@@ -41,6 +58,29 @@ WITH_ID: Final = (
     " SELECT name, workspace, deployment, variants, created_at, plan FROM batches_1 ORDER BY created_at",
     "DROP TABLE batches_1",
 )
+WITH_IDENTITY: Final = (
+    # AUTOINCREMENT: SQLite gives the number of a removed line to the next one without it (sqlite.org, "Autoincrement").
+    "ALTER TABLE batches RENAME TO batches_7",
+    """CREATE TABLE batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variants TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        plan TEXT NOT NULL,
+        UNIQUE (workspace, name)
+    ) STRICT""",
+    "INSERT INTO batches SELECT id, name, workspace, deployment, variants, created_at, plan FROM batches_7",
+    "DROP TABLE batches_7",
+    # What has a batch's name and no batch (the store of a killed worker): from now on it belongs to a number.
+    "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    " SELECT batch, workspace, max(deployment), '[]', min(kept_at), '{}' FROM answers WHERE batch IS NOT NULL"
+    " GROUP BY batch, workspace",
+    "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    " SELECT batch, workspace, max(deployment), '[]', min(submitted_at), '{}' FROM pending WHERE batch IS NOT NULL"
+    " GROUP BY batch, workspace",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +96,7 @@ class BatchRecord:
     plan: Mapping[str, Any] = field(default_factory=dict)
     """JSON values: how many rows and jobs, the columns, and the arms: ``[label, deployment, variant]`` each."""
     id: int = 0
-    """Its number in the store; 0 while it is not there."""
+    """Its number in the store, which is never given to another one; 0 while it is not there."""
 
 
 _RECORD: Final = "id, name, workspace, deployment, variants, created_at, plan"
@@ -78,6 +118,33 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
         ),
     )
     return int(written.fetchone()[0])
+
+
+def update(connection: sqlite3.Connection, batch_id: int, record: BatchRecord) -> None:
+    """Write what is told of a batch that is there; its name and `created_at` stay."""
+    connection.execute(
+        "UPDATE batches SET deployment = ?, variants = ?, plan = ? WHERE id = ?",
+        (record.deployment, json.dumps(record.variants), spelt(record.plan), batch_id),
+    )
+
+
+def rename(connection: sqlite3.Connection, batch_id: int, name: str) -> None:
+    """Give a batch another name, under which what is kept by name (ratings, files of answers) is found, too."""
+    old = by_id(connection, batch_id)
+    if old is None:
+        return
+    connection.execute("UPDATE batches SET name = ? WHERE id = ?", (name, batch_id))
+    for table in ("ratings", "parts"):
+        connection.execute(
+            f"UPDATE {table} SET batch = ? WHERE batch = ? AND workspace = ?",
+            (name, old.name, old.workspace),
+        )
+
+
+def by_id(connection: sqlite3.Connection, batch_id: int) -> BatchRecord | None:
+    """Return the batch of that number; ``None`` when it was forgotten."""
+    found = connection.execute(f"SELECT {_RECORD} FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    return _record(found) if found else None
 
 
 def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchRecord | None:
@@ -110,7 +177,7 @@ def newest(
     """
     found = connection.execute(
         f"SELECT {_RECORD}, max(created_at, coalesce((SELECT max(kept_at) FROM answers"
-        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace), created_at),"
+        " WHERE answers.batch = batches.id), created_at),"
         " coalesce((SELECT max(kept_at) FROM parts"
         " WHERE parts.batch = batches.name AND parts.workspace = batches.workspace), created_at)) AS last_at"
         " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2",

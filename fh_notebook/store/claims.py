@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
-from fh_notebook.store import answers
+from fh_notebook.store import answers, request_ledger
 from fh_notebook.store.answer_lines import Kept
 
 __all__ = [
     "CREATE",
+    "WITH_IDENTITY",
     "Asked",
     "Claim",
     "drop",
     "drop_all",
     "of_batch",
+    "on_keys",
     "replace_owner",
+    "start",
     "start_key",
     "starters",
     "take_each",
@@ -36,6 +40,21 @@ CREATE: Final = (
         claimed_at REAL NOT NULL,
         PRIMARY KEY (batch, key)
     ) STRICT, WITHOUT ROWID""",
+)
+WITH_IDENTITY: Final = (
+    "ALTER TABLE claims RENAME TO claims_7",
+    """CREATE TABLE claims (
+        batch INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        claimed_at REAL NOT NULL,
+        PRIMARY KEY (batch, key)
+    ) STRICT, WITHOUT ROWID""",
+    # A name in several workspaces: a key is of one workspace, so the claim says nothing in the others.
+    "INSERT INTO claims SELECT batches.id, claims_7.key, owner, claimed_at FROM claims_7"
+    " JOIN batches ON batches.name = claims_7.batch",
+    "DROP TABLE claims_7",
+    "CREATE INDEX claims_by_key ON claims (key)",
 )
 
 
@@ -51,33 +70,46 @@ def start_key(owner: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What came of asking for a job: exactly one of the three is set."""
+    """What came of asking for a job: exactly one of the four is set."""
 
     mine: bool = False
     """The job may be sent now, by the one who asked."""
     answered: Kept | None = None
     """Somebody else answered it since the asker planned."""
     owner: str | None = None
-    """Somebody else has it."""
+    """Somebody else has it, for :attr:`batch`."""
+    capped: bool = False
+    """The daily cap is used up."""
+    batch: int = 0
+    """The number of the batch for which :attr:`owner` has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """One job that its owner would send."""
 
-    batch: str
+    batch: int
     key: str
     owner: str
     seen_id: int
     """The newest line of answers at the time of the plan: a later one of this job is given in its place."""
     now: float
+    """Seconds since 1970, UTC."""
+    workspace: str
+    """Whose requests are counted."""
+    anywhere: bool = False
+    """Whether what other batches have out, or have answered, counts too (``reuse="store"``)."""
+    call_lost: bool = False
+    """Whether a call of another batch that may have run is no answer (``retry_unknown=True``)."""
+    daily_cap: int | None = None
+    """How many requests of this workspace may be sent on one day."""
 
 
 def take_each(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]:
     """Claim jobs, each unless it has an owner or a newer answer; return what came of it, in order."""
-    groups: dict[tuple[str, str, int], list[int]] = {}
+    groups: dict[Asked, list[int]] = {}
     for place, one in enumerate(asked):
-        groups.setdefault((one.batch, one.owner, one.seen_id), []).append(place)
+        groups.setdefault(replace(one, key="", now=0.0), []).append(place)
     came: dict[int, Claim] = {}
     for places in groups.values():
         came |= zip(places, _take(connection, [asked[place] for place in places]), strict=True)
@@ -85,45 +117,63 @@ def take_each(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Cl
 
 
 def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]:
-    """Claim jobs that one owner asks for."""
+    """Claim jobs that one owner asks for, and count the requests that follow."""
     first = asked[0]
     keys = json.dumps([one.key for one in asked])
-    # Two statements where all is well, which is nearly always, and none that gives a line for each job: every step of
+    # Few statements where all is well, which is nearly always, and none that gives a line for each job: every step of
     # SQLite lets the interpreter go and waits for it again.
     (held,) = connection.execute(
-        "SELECT json_group_array(value) FROM json_each(?2) WHERE"
-        " EXISTS (SELECT 1 FROM claims WHERE batch = ?1 AND claims.key = value)"
-        " OR EXISTS (SELECT 1 FROM answers WHERE batch = ?1 AND answers.key = value AND answers.id > ?3)",
-        (first.batch, keys, first.seen_id),
+        "SELECT json_group_array(value) FROM json_each(:keys) WHERE"
+        " EXISTS (SELECT 1 FROM claims WHERE claims.key = value AND (:anywhere OR batch = :batch))"
+        " OR EXISTS (SELECT 1 FROM answers WHERE answers.key = value AND answers.id > :after"
+        f" AND {answers.SERVES})",
+        {"batch": first.batch, "keys": keys, "after": first.seen_id, **_other_batches(first)},
     ).fetchone()
-    connection.execute(
-        "INSERT INTO claims (batch, key, owner, claimed_at) SELECT DISTINCT ?1, value, ?2, ?3 FROM json_each(?4)"
-        " WHERE value NOT IN (SELECT value FROM json_each(?5))",
-        (first.batch, first.owner, first.now, keys, held),
-    )
     not_free = set(json.loads(held))
+    free = [key for key in dict.fromkeys(one.key for one in asked) if key not in not_free]
+    now = datetime.fromtimestamp(first.now, UTC)
+    over = set()
+    if first.daily_cap is not None:
+        left = max(0, first.daily_cap - request_ledger.on_day(connection, first.workspace, now))
+        free, over = free[:left], set(free[left:])
+    if free:
+        connection.execute(
+            "INSERT INTO claims (batch, key, owner, claimed_at) SELECT ?1, value, ?2, ?3 FROM json_each(?4)",
+            (first.batch, first.owner, first.now, json.dumps(free)),
+        )
+        request_ledger.add(connection, first.workspace, now, len(free))
+    mine = set(free)
     found = []
     for one in asked:
-        is_free = one.key not in not_free
-        found.append(Claim(mine=True) if is_free else _not_taken(connection, one.batch, one.key, one.seen_id))
-        not_free.add(one.key)  # a key that is asked for twice is had once
+        if one.key in mine:
+            mine.remove(one.key)  # a key that is asked for twice is had once
+            found.append(Claim(mine=True))
+        else:
+            found.append(Claim(capped=True) if one.key in over else _not_taken(connection, one))
     return found
 
 
-def _not_taken(connection: sqlite3.Connection, batch: str, key: str, seen_id: int) -> Claim:
-    if found := answers.newer(connection, batch, key, seen_id):
+def _other_batches(asked: Asked) -> dict[str, bool]:
+    return {"anywhere": asked.anywhere, "call_lost": asked.call_lost}
+
+
+def _not_taken(connection: sqlite3.Connection, asked: Asked) -> Claim:
+    if found := answers.newer(connection, asked.batch, asked.key, asked.seen_id, **_other_batches(asked)):
         return Claim(answered=found)
-    held_by = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ?", (batch, key)).fetchone()[0]
-    return Claim(owner=held_by)  # perhaps the asker's own: a row that comes twice is called once
+    batch, owner = connection.execute(
+        "SELECT batch, owner FROM claims WHERE key = ?2 AND (?3 OR batch = ?1) ORDER BY batch <> ?1",
+        (asked.batch, asked.key, asked.anywhere),
+    ).fetchone()
+    return Claim(owner=owner, batch=batch)  # perhaps the asker's own: a row that comes twice is called once
 
 
-def drop(connection: sqlite3.Connection, batch: str, key: str, owner: str) -> bool:
+def drop(connection: sqlite3.Connection, batch: int, key: str, owner: str) -> bool:
     """Give a job back, and return whether it was this owner's."""
     gone = connection.execute("DELETE FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner))
     return gone.rowcount == 1
 
 
-def drop_all(connection: sqlite3.Connection, batch: str, keys: Sequence[str], owner: str) -> None:
+def drop_all(connection: sqlite3.Connection, batch: int, keys: Sequence[str], owner: str) -> None:
     """Give jobs back, those that are this owner's."""
     connection.execute(
         "DELETE FROM claims WHERE batch = ? AND owner = ? AND key IN (SELECT value FROM json_each(?))",
@@ -131,7 +181,7 @@ def drop_all(connection: sqlite3.Connection, batch: str, keys: Sequence[str], ow
     )
 
 
-def replace_owner(connection: sqlite3.Connection, batch: str, key: str, *, old: str, new: str, now: float) -> bool:
+def replace_owner(connection: sqlite3.Connection, batch: int, key: str, *, old: str, new: str, now: float) -> bool:
     """Take a job over from an owner that ended, and return whether it was still there to be taken."""
     taken = connection.execute(
         "UPDATE claims SET owner = ?, claimed_at = ? WHERE batch = ? AND key = ? AND owner = ?",
@@ -140,7 +190,7 @@ def replace_owner(connection: sqlite3.Connection, batch: str, key: str, *, old: 
     return taken.rowcount == 1
 
 
-def of_batch(connection: sqlite3.Connection, batch: str) -> dict[str, str]:
+def of_batch(connection: sqlite3.Connection, batch: int) -> dict[str, str]:
     """Return the jobs of one batch that have an owner: key -> owner."""
     found = connection.execute(
         "SELECT key, owner FROM claims WHERE batch = ? AND substr(key, 1, ?) <> ?", (batch, len(_START), _START)
@@ -148,7 +198,20 @@ def of_batch(connection: sqlite3.Connection, batch: str) -> dict[str, str]:
     return dict(found)
 
 
-def starters(connection: sqlite3.Connection, batch: str) -> list[str]:
+def on_keys(connection: sqlite3.Connection, keys: Iterable[str]) -> list[tuple[int, str, str, float]]:
+    """Return what is claimed of these jobs: (number of the batch, key, owner, when: seconds since 1970, UTC)."""
+    return connection.execute(
+        "SELECT batch, key, owner, claimed_at FROM claims WHERE key IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(keys)),),
+    ).fetchall()
+
+
+def start(connection: sqlite3.Connection, batch: int, owner: str, *, now: float) -> None:
+    """Note that an owner runs a batch."""
+    connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", (batch, start_key(owner), owner, now))
+
+
+def starters(connection: sqlite3.Connection, batch: int) -> list[str]:
     """Return the owners that said that they run a batch, those among them that ended without taking it back, too."""
     found = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ? || owner", (batch, _START))
     return [owner for (owner,) in found]

@@ -18,9 +18,23 @@ from pathlib import Path
 from typing import Final
 
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, jobs, parts, pending, ratings, rows, scores, scores_plain
+from fh_notebook.store import (
+    answers,
+    batches,
+    claims,
+    forgotten,
+    jobs,
+    parts,
+    pending,
+    ratings,
+    request_ledger,
+    rows,
+    scores,
+    scores_plain,
+    uses,
+)
 
-__all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "make_private_file", "open_connection"]
+__all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "make_private_file", "migrate", "open_connection"]
 
 APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
@@ -38,6 +52,16 @@ MIGRATIONS: Final[Migrations] = (
     scores_plain.CREATE,
     ratings.CREATE,
     parts.CREATE,
+    (
+        *batches.WITH_IDENTITY,
+        *answers.WITH_IDENTITY,
+        *claims.WITH_IDENTITY,
+        *pending.WITH_IDENTITY,
+        scores.LEAVE,
+        *uses.CREATE,
+        *request_ledger.CREATE,
+        *forgotten.CREATE,
+    ),
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 
@@ -97,7 +121,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations,
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, not only unlinked
     if version < len(migrations):
-        _migrate(connection, path, migrations)
+        migrate(connection, path, migrations)
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> str:
@@ -126,7 +150,7 @@ def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> i
     return version
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations = MIGRATIONS) -> None:
     """Take the missing steps, all or none, one process at a time."""
     connection.execute("BEGIN IMMEDIATE")
     try:

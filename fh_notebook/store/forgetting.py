@@ -1,20 +1,23 @@
-"""Removing what was kept, over all tables: answers with their scores, and the batches that nothing is left of.
+"""Removing what was kept, over all tables: answers with their scores, and batches.
 
 Rule of this file: what is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain
-text. A batch that somebody is running is not touched.
+text. Nothing is removed outside of the workspace that is named, and a batch that somebody is running is not touched.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from fh_notebook.store import ratings, scores_plain
+from fh_notebook.store import batches, forgotten, ratings, scores_plain, uses
 
-__all__ = ["Which", "forget", "parts_of", "running"]
+__all__ = ["Forgotten", "Which", "forget", "inherit_parts", "parts_of", "running"]
+
+Condition = tuple[str, tuple[object, ...]]
+"""SQL that holds for a line, and the values for its marks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,44 +25,84 @@ class Which:
     """What is to be removed: everything that fits all of what is given."""
 
     batch: str | None = None
+    """The name of a batch."""
     deployment: str | None = None
     before: datetime | None = None
     """Answers that were kept earlier, UTC."""
-    spared: tuple[str, ...] = ()
-    """The batches that are left alone."""
+    workspace: str | None = None
+    """Where; ``None`` is every workspace of the file."""
+    spared: tuple[int, ...] = ()
+    """The numbers of the batches that are left alone."""
 
-    def of_answers(self) -> tuple[str, tuple[object, ...]]:
+    @property
+    def is_one_batch(self) -> bool:
+        """Whether it is a batch that is named, rather than answers: then what others use of it stays with them."""
+        return self.batch is not None and self.deployment is None and self.before is None
+
+    def of_answers(self) -> Condition:
         """Return the condition on lines of ``answers``."""
-        return self._condition("answers.batch", "deployment = ?", "kept_at < ?")
-
-    def of_parts(self) -> tuple[str, tuple[object, ...]]:
-        """Return the condition on lines of ``parts``: files of answers of batches past one machine."""
-        of_deployment = (
-            "EXISTS (SELECT 1 FROM batches WHERE batches.name = parts.batch"
-            " AND batches.workspace = parts.workspace AND batches.deployment = ?)"
+        return self._condition(
+            "answers.batch IN (SELECT id FROM batches WHERE name = ?)",
+            "answers.deployment = ?",
+            "answers.kept_at < ?",
+            "answers.workspace = ?",
+            "coalesce(answers.batch, 0) NOT IN (SELECT value FROM json_each(?))",
         )
-        return self._condition("parts.batch", of_deployment, "parts.kept_at < ?")
 
-    def of_pending(self) -> tuple[str, tuple[object, ...]]:
+    def of_parts(self) -> Condition:
+        """Return the condition on lines of ``parts``: files of answers of batches over partitions."""
+        batch = "SELECT 1 FROM batches WHERE batches.name = parts.batch AND batches.workspace = parts.workspace"
+        return self._condition(
+            "parts.batch = ?",
+            f"EXISTS ({batch} AND batches.deployment = ?)",
+            "parts.kept_at < ?",
+            "parts.workspace = ?",
+            f"NOT EXISTS ({batch} AND batches.id IN (SELECT value FROM json_each(?)))",
+        )
+
+    def of_pending(self) -> Condition:
         """Return the condition on lines of ``pending``."""
-        return self._condition("batch", "deployment = ?", "submitted_at < ?")
+        return self._condition(
+            "pending.batch IN (SELECT id FROM batches WHERE name = ?)",
+            "pending.deployment = ?",
+            "pending.submitted_at < ?",
+            "pending.workspace = ?",
+            "coalesce(pending.batch, 0) NOT IN (SELECT value FROM json_each(?))",
+        )
 
-    def of_batches(self) -> tuple[str, tuple[object, ...]]:
-        """Return the condition on lines of ``batches``: of them, those that no answer is left of are removed."""
-        return self._condition("name", "deployment = ?", "created_at < ?")
+    def of_batches(self) -> Condition:
+        """Return the condition on lines of ``batches``."""
+        return self._condition(
+            "batches.name = ?",
+            "batches.deployment = ?",
+            "batches.created_at < ?",
+            "batches.workspace = ?",
+            "batches.id NOT IN (SELECT value FROM json_each(?))",
+        )
 
-    def _condition(self, batch: str, of_deployment: str, of_before: str) -> tuple[str, tuple[object, ...]]:
+    def _condition(self, batch: str, deployment: str, before: str, workspace: str, spared: str) -> Condition:
         """Return what holds for a line of a table where all of what is given fits, and the values for its marks."""
-        before = self.before.timestamp() if self.before is not None else None
-        spared = json.dumps(self.spared) if self.spared else None
         given = (
-            (f"{batch} = ?", self.batch),
-            (of_deployment, self.deployment),
-            (of_before, before),
-            (f"coalesce({batch}, '') NOT IN (SELECT value FROM json_each(?))", spared),
+            (batch, self.batch),
+            (deployment, self.deployment),
+            (before, self.before.timestamp() if self.before is not None else None),
+            (workspace, self.workspace),
+            (spared, json.dumps(self.spared) if self.spared else None),
         )
         asked = [(condition, value) for condition, value in given if value is not None]
         return " AND ".join(["1", *(condition for condition, _ in asked)]), tuple(value for _, value in asked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was removed, and what was kept for other batches."""
+
+    answers: int = 0
+    batches: int = 0
+    kept: int = 0
+    """Answers that stay, since other batches use them."""
+    kept_by: tuple[str, ...] = ()
+    """The names of those batches."""
 
 
 def parts_of(connection: sqlite3.Connection, which: Which) -> list[tuple[str, str, str]]:
@@ -68,47 +111,109 @@ def parts_of(connection: sqlite3.Connection, which: Which) -> list[tuple[str, st
     return connection.execute(f"SELECT path, batch, workspace FROM parts WHERE {condition}", values).fetchall()
 
 
-def running(connection: sqlite3.Connection, which: Which, is_alive: Callable[[str], bool]) -> list[str]:
-    """Return the names of the batches in question, or with answers in question, that somebody who lives is running."""
+def inherit_parts(connection: sqlite3.Connection, which: Which) -> None:
+    """Give the files of a batch that another batch shows to that one: they stay when the batch is removed."""
+    condition, values = which.of_batches()
+    gone = connection.execute(f"SELECT name, workspace FROM batches WHERE {condition}", values).fetchall()
+    for record in list(batches.every(connection)) if gone and which.is_one_batch else ():
+        kept = record.plan.get("parts")
+        if not kept or not kept["anywhere"]:
+            continue
+        plans = json.dumps([plan for plan, *_ in kept["partitions"]])
+        for name, workspace in gone:
+            if (name, workspace) != (record.name, record.workspace) and workspace == record.workspace:
+                connection.execute(
+                    "UPDATE parts SET batch = ? WHERE batch = ? AND workspace = ?"
+                    " AND lower(hex(plan)) IN (SELECT value FROM json_each(?))",
+                    (record.name, name, workspace, plans),
+                )
+
+
+def running(connection: sqlite3.Connection, which: Which, is_alive: Callable[[str], bool]) -> dict[int, str]:
+    """Return the batches in question, or with answers in question, that somebody who lives is running: number, name."""
     of_batches, named = which.of_batches()
     of_answers, answered = which.of_answers()
     found = connection.execute(
-        "SELECT claims.batch, claims.owner FROM (SELECT DISTINCT batch, owner FROM claims) AS claims"
-        f" WHERE claims.batch IN (SELECT name FROM batches WHERE {of_batches})"
+        "SELECT claims.batch, batches.name, claims.owner FROM (SELECT DISTINCT batch, owner FROM claims) AS claims"
+        f" JOIN batches ON batches.id = claims.batch WHERE {of_batches}"
         f" OR EXISTS (SELECT 1 FROM answers WHERE answers.batch = claims.batch AND {of_answers})",
         (*named, *answered),
     ).fetchall()
-    return list(dict.fromkeys(batch for batch, owner in found if is_alive(owner)))
+    return {number: name for number, name, owner in found if is_alive(owner)}
 
 
-def forget(connection: sqlite3.Connection, which: Which) -> int:
-    """Remove answers, and then the batches of which none is left; return how many answers were removed."""
+def forget(connection: sqlite3.Connection, which: Which) -> Forgotten:
+    """Remove what is in question; return what was removed and what was kept."""
+    return _forget_batch(connection, which) if which.is_one_batch else _forget_answers(connection, which)
+
+
+def _forget_batch(connection: sqlite3.Connection, which: Which) -> Forgotten:
+    condition, values = which.of_batches()
+    gone = connection.execute(f"SELECT id, name, workspace FROM batches WHERE {condition}", values).fetchall()
+    removed = kept = 0
+    kept_by: dict[str, None] = {}
+    for number, _, _ in gone:
+        users = connection.execute(
+            "SELECT DISTINCT batches.name FROM answers JOIN uses ON uses.answer = answers.id"
+            " JOIN batches ON batches.id = uses.batch WHERE answers.batch = ? ORDER BY 1",
+            (number,),
+        )
+        kept_by |= dict.fromkeys(name for (name,) in users)
+        kept += uses.inherit(connection, number)
+        removed += connection.execute("DELETE FROM answers WHERE batch = ?", (number,)).rowcount
+        connection.execute("DELETE FROM pending WHERE batch = ?", (number,))
+    removed += _forget_parts(connection, which)
+    _remove_batches(connection, gone)
+    return Forgotten(answers=removed, batches=len(gone), kept=kept, kept_by=tuple(kept_by))
+
+
+def _forget_answers(connection: sqlite3.Connection, which: Which) -> Forgotten:
+    """Remove answers from every batch, and the batches of which none is left with their rows."""
     condition, values = which.of_answers()
-    gone = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
+    _mark(connection, condition, values)
+    removed = connection.execute(f"DELETE FROM answers WHERE {condition}", values).rowcount
+    removed += _forget_parts(connection, which)
+    of_pending, asked = which.of_pending()
+    connection.execute(f"DELETE FROM pending WHERE {of_pending}", asked)  # their inputs lie there, too
+    if which.batch is None and which.deployment is None and which.workspace is None:
+        # Scores and ratings of tables from elsewhere are of no workspace.
+        scores_plain.forget(connection, before=which.before.timestamp() if which.before is not None else None)
+        if which.before is None:
+            ratings.forget(connection, None)
+    of_batches, named = which.of_batches()
+    emptied = connection.execute(
+        f"SELECT id, name, workspace FROM batches WHERE {of_batches}"
+        " AND NOT EXISTS (SELECT 1 FROM answers WHERE answers.batch = batches.id)"
+        " AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.batch = batches.id) AND NOT EXISTS (SELECT 1"
+        " FROM parts WHERE parts.batch = batches.name AND parts.workspace = batches.workspace)",
+        named,
+    ).fetchall()
+    _remove_batches(connection, emptied)
+    return Forgotten(answers=removed, batches=len(emptied))
+
+
+def _mark(connection: sqlite3.Connection, condition: str, values: tuple[object, ...]) -> None:
+    """Note the jobs whose answers are about to be removed, under the name of each batch that shows them."""
+    found = connection.execute(
+        f"SELECT batches.name, answers.key FROM answers JOIN batches ON batches.id = answers.batch WHERE {condition}"
+        " UNION SELECT batches.name, answers.key FROM answers JOIN uses ON uses.answer = answers.id"
+        f" JOIN batches ON batches.id = uses.batch WHERE {condition}",
+        (*values, *values),
+    )
+    forgotten.write(connection, found.fetchall())
+
+
+def _forget_parts(connection: sqlite3.Connection, which: Which) -> int:
     condition, values = which.of_parts()
     lost = f"SELECT coalesce(sum(done + failed + unknown), 0) FROM parts WHERE {condition}"
-    gone += int(connection.execute(lost, values).fetchone()[0])
+    answers = int(connection.execute(lost, values).fetchone()[0])
     connection.execute(f"DELETE FROM parts WHERE {condition}", values)
-    condition, values = which.of_pending()
-    connection.execute(f"DELETE FROM pending WHERE {condition}", values)  # their inputs lie there, too
-    if which.batch is None and which.deployment is None:  # scores of tables are of neither
-        scores_plain.forget(connection, before=which.before.timestamp() if which.before is not None else None)
-    condition, values = which.of_batches()
-    emptied = connection.execute(
-        f"SELECT id, name, workspace FROM batches WHERE {condition} AND NOT EXISTS (SELECT 1 FROM answers"
-        " WHERE answers.batch = batches.name AND answers.workspace = batches.workspace) AND NOT EXISTS (SELECT 1"
-        " FROM parts WHERE parts.batch = batches.name AND parts.workspace = batches.workspace)",
-        values,
-    ).fetchall()
-    if which == Which():  # everything, also what people said of tables, which no batch has
-        ratings.forget(connection, None)
-    for number, name, workspace in emptied:
-        for table in ("jobs", "rows"):
+    return answers
+
+
+def _remove_batches(connection: sqlite3.Connection, gone: Iterable[tuple[int, str, str]]) -> None:
+    for number, name, workspace in gone:
+        for table in ("jobs", "rows", "claims", "uses"):
             connection.execute(f"DELETE FROM {table} WHERE batch = ?", (number,))
         ratings.forget(connection, name, workspace)
         connection.execute("DELETE FROM batches WHERE id = ?", (number,))
-        # Claims know no workspace: those of a batch of the same name elsewhere may have run, and are not forgotten.
-        connection.execute(
-            "DELETE FROM claims WHERE batch = ?1 AND NOT EXISTS (SELECT 1 FROM batches WHERE name = ?1)", (name,)
-        )
-    return int(gone)

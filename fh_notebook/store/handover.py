@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +24,11 @@ from fh_notebook.errors import InputError
 from fh_notebook.store import answers, batches, jobs, ratings, rows, scores
 from fh_notebook.store.answer_lines import Kept, Line, line_of
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.connection import APPLICATION_ID, IN_MEMORY, MIGRATIONS, explained, open_connection
+from fh_notebook.store.connection import APPLICATION_ID, IN_MEMORY, MIGRATIONS, explained, migrate, open_connection
 from fh_notebook.store.handover_values import check_answer, check_record, check_score, parsed
+from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.rows import RowLine
 from fh_notebook.store.store import Store
 
 __all__ = ["BYTES_MAX", "Taken", "read_batch", "read_ratings", "write_batch"]
@@ -78,14 +81,13 @@ def write_batch(
     with Store(path).closing() as made:
         own = made.keep_batch(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
         for window in store.jobs_of(record.id):
-            made.keep_plan(
-                own, window, list(store.rows_of(record.id, {job.position for job in window}).values())
-            ).result()
+            its_rows = list(store.rows_of(record.id, {job.position for job in window}).values())
+            made.put(partial(_put_plan, batch=own, window=window, found=its_rows)).result()
         wanted, count = iter(lines), 0
         while part := list(islice(wanted, WINDOW)):
             found = store.answers_by_ids(part)
             kept = store.read(lambda c, part=part: list(scores.lines_of(c, part)))  # type: ignore[misc]  # bound at once
-            _put_answers(made, record, [found[number] for number in sorted(found)], kept)
+            _put_answers(made, record, own, [found[number] for number in sorted(found)], kept)
             count += len(found)
         told = list(said)
         made.merge_ratings(told).result()
@@ -94,9 +96,16 @@ def write_batch(
     return Taken(record=record, answers=count, ratings=len(told))
 
 
-def _put_answers(made: Store, record: BatchRecord, found: Sequence[Kept], kept: Sequence[tuple[int, str, Any]]) -> None:
-    """Write answers under the batch's own name, and their scores under their new numbers."""
-    lines = [_line(answer, record) for answer in found]
+def _put_plan(connection: sqlite3.Connection, batch: int, window: Sequence[JobLine], found: Sequence[RowLine]) -> None:
+    rows.write(connection, batch, found)
+    jobs.write(connection, batch, window)
+
+
+def _put_answers(
+    made: Store, record: BatchRecord, own: int, found: Sequence[Kept], kept: Sequence[tuple[int, str, Any]]
+) -> None:
+    """Write answers as the batch's own, and their scores under their new numbers."""
+    lines = [_line(answer, record, own) for answer in found]
     by_answer: dict[int, list[tuple[str, Any]]] = {}
     for number, scorer, line in kept:
         by_answer.setdefault(number, []).append((scorer, line))
@@ -110,10 +119,10 @@ def _put_answers(made: Store, record: BatchRecord, found: Sequence[Kept], kept: 
     made.put(write).result()
 
 
-def _line(answer: Kept, record: BatchRecord) -> Line:
+def _line(answer: Kept, record: BatchRecord, own: int) -> Line:
     run = answer.run
     return replace(
-        line_of(run, key=answer.key, workspace=record.workspace, batch=record.name, kept_at=answer.kept_at),
+        line_of(run, key=answer.key, workspace=record.workspace, batch=own, kept_at=answer.kept_at),
         run=answer.json,
     )
 
@@ -130,7 +139,6 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
         It is no such file, is too large, or holds what no such file holds; with the reason.
     """
     with _opened(path, now) as there:
-        _check_tables(there, path)
         found = [*batches.every(there)]
         if len(found) != 1:
             raise _not_one(path, f"it holds {len(found)} batches, and such a file holds one")
@@ -157,7 +165,6 @@ def read_ratings(path: Path, *, now: Callable[[], float] = time.monotonic) -> li
         It is no such file.
     """
     with _opened(path, now) as there:
-        _check_tables(there, path)
         return list(_ratings_in(there))
 
 
@@ -171,8 +178,9 @@ def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection
         with path.open("rb") as file:
             if file.read(16) != b"SQLite format 3\x00":
                 raise _not_one(path, "it is something else")
-        with closing(_connected(path, now)) as there:
-            yield there
+        is_over = _deadline(now)
+        with closing(_connected(path, is_over)) as there, closing(_of_today(there, path, is_over)) as today:
+            yield today
         return
     except InputError as told:
         trouble = str(told)
@@ -186,16 +194,40 @@ def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection
     raise InputError(trouble)
 
 
-def _connected(path: Path, now: Callable[[], float]) -> sqlite3.Connection:
+def _of_today(there: sqlite3.Connection, path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
+    """Return a copy in memory of a file whose tables were checked, brought to the present version."""
+    _check_tables(there, path)
+    today = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        there.backup(today)
+        migrate(today, path)
+        _bound(today, is_over)
+    except BaseException:
+        today.close()
+        raise
+    return today
+
+
+def _connected(path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
     # immutable: no log and no lock of a stranger's is looked at, and nothing is made beside the file.
     there = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    _bound(there, is_over)
+    return there
+
+
+def _deadline(now: Callable[[], float]) -> Callable[[], int]:
+    """Return what says whether looking at a file has taken too long."""
     until = now() + LOOK_S
-    there.set_progress_handler(lambda: int(now() > until), 50_000)
+    return lambda: int(now() > until)
+
+
+def _bound(there: sqlite3.Connection, is_over: Callable[[], int]) -> None:
+    """Bound what a statement on a stranger's values may take, and let none of them write."""
+    there.set_progress_handler(is_over, 50_000)
     there.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_MAX)
     there.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "mmap_size=0"):
         there.execute(f"PRAGMA {pragma}")
-    return there
 
 
 def _check_tables(there: sqlite3.Connection, path: Path) -> None:
@@ -241,7 +273,7 @@ def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int
         found = list(rows.of_positions(there, record.id, {job.position for job in window}))
         for row in found:
             parsed(row.record, dict), parsed(row.label, object)
-        store.keep_plan(own, window, found).result()
+        store.put(partial(_put_plan, batch=own, window=window, found=found)).result()
         after = (window[-1].position, window[-1].repeat, window[-1].arm)
     number = count = 0
     while part := list(answers.behind(there, number, WINDOW)):
@@ -250,7 +282,7 @@ def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int
         kept = list(scores.lines_of(there, [answer.id for answer in part]))
         for _, _, score in kept:
             check_score(score)
-        _put_answers(store, record, part, kept)
+        _put_answers(store, record, own, part, kept)
         number, count = part[-1].id, count + len(part)
     return count
 

@@ -42,7 +42,7 @@ def check_answer(answer: Kept, record: BatchRecord) -> None:
     for value in (run.deployment, run.variant, run.error, run.error_code, run.request_id):
         if value is not None and not isinstance(value, str):
             raise TypeError("a run of something else")
-    if answer.batch != record.name or run.status != answer.status or not isinstance(run.status, str):
+    if answer.batch != record.id or run.status != answer.status or not isinstance(run.status, str):
         raise ValueError("an answer of another batch")
     # What everything later reads of it, read once here.
     _ = (run.text, run.summary(), run.may_have_run, run.elapsed_s + 0.0, run.attempts + 0, run.to_dict())

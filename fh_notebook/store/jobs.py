@@ -7,13 +7,14 @@ places that a later plan does not name stay. What was masked is marked: it canno
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 
-__all__ = ["CREATE", "JobLine", "count", "of_batch", "write"]
+__all__ = ["CREATE", "JobLine", "at_positions", "count", "of_batch", "write"]
 
 CREATE: Final = (
     """CREATE TABLE jobs (
@@ -62,6 +63,16 @@ def of_batch(
         "SELECT position, repeat, arm, key, inputs, metadata, problems, whole FROM jobs"
         " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?",
         (batch, *after, limit),
+    )
+    return map(JobLine._make, found)
+
+
+def at_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[JobLine]:
+    """Yield the jobs of the rows at these places of one batch, in the plan's order."""
+    found = connection.execute(
+        "SELECT position, repeat, arm, key, inputs, metadata, problems, whole FROM jobs"
+        " WHERE batch = ? AND position IN (SELECT value FROM json_each(?)) ORDER BY position, repeat, arm",
+        (batch, json.dumps(list(positions))),
     )
     return map(JobLine._make, found)
 

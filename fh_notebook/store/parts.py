@@ -16,7 +16,7 @@ __all__ = [
     "CREATE",
     "KEY_BYTES",
     "PartLine",
-    "calls_since",
+    "calls_of",
     "counts",
     "every",
     "few_indices",
@@ -117,12 +117,10 @@ def paths(connection: sqlite3.Connection, workspace: str, batch: str) -> set[str
     return {path for (path,) in found}
 
 
-def calls_since(connection: sqlite3.Connection, workspace: str, since: datetime) -> int:
-    """Return how many requests the files cost that were kept since then."""
-    found = connection.execute(
-        "SELECT coalesce(sum(calls), 0) FROM parts WHERE workspace = ? AND kept_at >= ?", (workspace, since.timestamp())
-    )
-    return int(found.fetchone()[0])
+def calls_of(connection: sqlite3.Connection, path: str) -> int:
+    """Return how many requests are counted of a file; 0 where it is not known."""
+    found = connection.execute("SELECT calls FROM parts WHERE path = ?", (path,)).fetchone()
+    return int(found[0]) if found else 0
 
 
 def counts(

@@ -15,7 +15,19 @@ from typing import Any, Final
 
 from fh_notebook.store.spelling import spelt
 
-__all__ = ["CREATE", "PendingLine", "accept", "add", "add_all", "drop", "every", "let_go", "prune", "take_over"]
+__all__ = [
+    "CREATE",
+    "WITH_IDENTITY",
+    "PendingLine",
+    "accept",
+    "add",
+    "add_all",
+    "drop",
+    "every",
+    "let_go",
+    "prune",
+    "take_over",
+]
 
 CREATE: Final = (
     """CREATE TABLE pending (
@@ -37,6 +49,16 @@ CREATE: Final = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX pending_by_batch ON pending (batch, key)",
 )
+WITH_IDENTITY: Final = (
+    "DROP INDEX pending_by_batch",
+    "ALTER TABLE pending RENAME TO pending_7",
+    CREATE[0].replace("batch TEXT", "batch INTEGER"),
+    "INSERT INTO pending SELECT id, workspace, key, (SELECT batches.id FROM batches WHERE batches.workspace ="
+    " pending_7.workspace AND batches.name = pending_7.batch), deployment, variant, inputs, metadata, callback_url,"
+    " status, request_id, run_id, calls, owner, submitted_at FROM pending_7",
+    "DROP TABLE pending_7",
+    CREATE[1],
+)
 SENDING: Final = "sending"
 """The status of a line whose call has not been answered yet."""
 
@@ -50,7 +72,8 @@ class PendingLine:
     workspace: str
     key: str
     """Of the job, as kept answers have it."""
-    batch: str | None = None
+    batch: int | None = None
+    """The number of its batch; a single run has none."""
     deployment: str
     variant: str | None
     inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -119,18 +142,18 @@ def take_over(connection: sqlite3.Connection, id: str, *, old: str, new: str) ->
     return taken.rowcount == 1
 
 
-def prune(connection: sqlite3.Connection, batch: str | None = None) -> int:
+def prune(connection: sqlite3.Connection, batch: int | None = None) -> int:
     """Take the runs of batches out whose outcome is kept (their answers are written by the batch's own ledger)."""
     return connection.execute(
         "DELETE FROM pending WHERE batch IS NOT NULL AND (?1 IS NULL OR batch = ?1) AND EXISTS (SELECT 1 FROM answers"
-        " WHERE answers.batch = pending.batch AND answers.key = pending.key AND answers.workspace = pending.workspace"
+        " WHERE answers.batch = pending.batch AND answers.key = pending.key"
         " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))",
         (batch,),
     ).rowcount
 
 
 def every(
-    connection: sqlite3.Connection, *, workspace: str | None = None, batch: str | None = None
+    connection: sqlite3.Connection, *, workspace: str | None = None, batch: int | None = None
 ) -> Iterator[PendingLine]:
     """Yield the runs that are waited for, of one workspace and one batch or of all, the oldest first."""
     found = connection.execute(

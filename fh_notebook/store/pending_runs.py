@@ -145,13 +145,13 @@ class PendingRuns:
         """Who waits in this process."""
         return owner_in(self._store)
 
-    def lines(self, *, batch: str | None = None, everywhere: bool = False) -> list[PendingLine]:
+    def lines(self, *, batch: int | None = None, everywhere: bool = False) -> list[PendingLine]:
         """Return the runs that are waited for, of this workspace or of all, the oldest first."""
         self._store.put(pending.prune).result()
         workspace = None if everywhere else self.workspace
         return self._store.read(lambda c: list(pending.every(c, workspace=workspace, batch=batch)))
 
-    def prune(self, batch: str) -> Committed[int]:
+    def prune(self, batch: int) -> Committed[int]:
         """Take out the runs of a batch whose outcome is kept."""
         return self._store.put(partial(pending.prune, batch=batch))
 

@@ -7,15 +7,29 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from fh_notebook.store import answers, batches, claims, jobs, parts, ratings, rows, scores, scores_plain
+from fh_notebook.store import (
+    answers,
+    batches,
+    claims,
+    forgotten,
+    jobs,
+    parts,
+    pending,
+    ratings,
+    request_ledger,
+    rows,
+    scores,
+    scores_plain,
+)
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.answers import Inputs, Seen
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.pending import PendingLine
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.rows import RowLine
 
@@ -38,23 +52,28 @@ class Reading(ABC):
     # --- answers
 
     def seen(
-        self, keys: Iterable[str], *, batch: str | None, after_id: int = 0, since: datetime | None = None
+        self,
+        keys: Iterable[str],
+        *,
+        batches: Sequence[int] | None,
+        after_id: int = 0,
+        since: datetime | None = None,
     ) -> list[Seen]:
-        """Return what is known of these jobs, of one batch or (``None``) of any and of single runs, the newest first.
+        """Return what is known of these jobs, the newest first.
 
         Parameters
         ----------
         keys : iterable of str
             The jobs.
-        batch : str or None
-            Whose answers.
+        batches : sequence of int or None
+            The batches whose answers, their own and those that they use; ``None`` is any, and single runs.
         after_id : int
             Only lines behind this one.
         since : datetime, optional
             Only what was kept since then.
         """
         wanted = list(keys)
-        return self._read(lambda c: list(answers.seen(c, wanted, batch=batch, after_id=after_id, since=since)))
+        return self._read(lambda c: list(answers.seen(c, wanted, batches=batches, after_id=after_id, since=since)))
 
     def answers_by_ids(self, ids: Iterable[int]) -> dict[int, Kept]:
         """Return the answers of these lines, by number; what was forgotten since is left out."""
@@ -73,7 +92,7 @@ class Reading(ABC):
             after = found[-1].id
 
     def newest_id(self) -> int:
-        """Return the number of the last line that was kept; 0 when there is none."""
+        """Return the number that was given last, also where that line was forgotten; 0 before the first."""
         return self._read(answers.newest_id)
 
     def runs(self, limit: int = 100, *, deployment: str | None = None, workspace: str | None = None) -> list[Kept]:
@@ -92,9 +111,18 @@ class Reading(ABC):
         """Return every (deployment, workspace) of which an answer is kept, by name."""
         return self._read(answers.deployment_names)
 
-    def calls_since(self, workspace: str, since: datetime) -> int:
-        """Return how many requests were sent to a workspace since then, by whatever kernel, as far as they are kept."""
-        return self._read(lambda c: answers.calls_since(c, workspace, since) + parts.calls_since(c, workspace, since))
+    def requests_on(self, workspace: str, now: datetime) -> int:
+        """Return how many requests were sent to a workspace on the day (UTC) of `now`, by whatever kernel."""
+        return self._read(lambda c: request_ledger.on_day(c, workspace, now))
+
+    def requests_made(self) -> int:
+        """Return how many requests were ever sent, to whatever workspace."""
+        return self._read(request_ledger.total)
+
+    def count_forgotten(self, batch: str, keys: Iterable[str]) -> int:
+        """Return of how many of these jobs of a batch, by its name, the answers were removed."""
+        wanted = list(keys)
+        return self._read(lambda c: forgotten.count(c, batch, wanted))
 
     def seconds_of(self, workspace: str, deployment: str, limit: int = 50) -> list[float]:
         """Return how long the last completed calls of a deployment took, in seconds, the newest first."""
@@ -105,6 +133,10 @@ class Reading(ABC):
     def batch(self, name: str, workspace: str) -> BatchRecord | None:
         """Return what a batch's name stands for, if it is known."""
         return self._read(lambda c: batches.find(c, name, workspace))
+
+    def batch_by_id(self, batch_id: int) -> BatchRecord | None:
+        """Return the batch of that number; ``None`` when it was forgotten."""
+        return self._read(lambda c: batches.by_id(c, batch_id))
 
     def batches_named(self, name: str) -> list[BatchRecord]:
         """Return the batches of that name in all workspaces, the newest first."""
@@ -118,23 +150,31 @@ class Reading(ABC):
         """Return the last batches, each with the time of its last answer (UTC), the newest first."""
         return self._read(lambda c: list(batches.newest(c, limit, deployment=deployment)))
 
-    def counts_of_batch(self, name: str, workspace: str) -> dict[str, int]:
+    def counts_of_batch(self, record: BatchRecord) -> dict[str, int]:
         """Return how many jobs of a batch have which status, each by its newest answer, in the store or a part."""
 
         def counts(connection: sqlite3.Connection) -> dict[str, int]:
-            found = answers.counts_of_batch(connection, name, workspace)
-            record = batches.find(connection, name, workspace)
-            if record is not None and (kept := record.plan.get("parts")):
+            found = answers.counts_of_batch(connection, record.id)
+            if kept := record.plan.get("parts"):
                 plans = {plan for plan, *_ in kept["partitions"]}
-                of_parts = parts.counts(connection, workspace, name, plans, anywhere=kept["anywhere"])
+                of_parts = parts.counts(connection, record.workspace, record.name, plans, anywhere=kept["anywhere"])
                 found = {status: found.get(status, 0) + of_parts.get(status, 0) for status in found | of_parts}
             return found
 
         return self._read(counts)
 
-    def claims_of_batch(self, batch: str) -> dict[str, str]:
+    def claims_of_batch(self, batch: int) -> dict[str, str]:
         """Return the jobs of a batch that somebody claims: key -> owner."""
         return self._read(lambda c: claims.of_batch(c, batch))
+
+    def claims_on(self, keys: Iterable[str]) -> list[tuple[int, str, str, float]]:
+        """Return what is claimed of these jobs: (number of the batch, key, owner, when: seconds since 1970, UTC)."""
+        wanted = list(keys)
+        return self._read(lambda c: claims.on_keys(c, wanted))
+
+    def pending_of(self, batch_ids: Sequence[int]) -> list[PendingLine]:
+        """Return the runs of these batches that are waited for, the oldest first."""
+        return self._read(lambda c: [line for batch in batch_ids for line in pending.every(c, batch=batch)])
 
     # --- jobs and rows
 
@@ -152,10 +192,23 @@ class Reading(ABC):
         """Return how many jobs of one batch are kept."""
         return self._read(lambda c: jobs.count(c, batch_id))
 
+    def jobs_at(self, batch_id: int, positions: Iterable[int]) -> list[JobLine]:
+        """Return the jobs of the rows at these places of one batch, in the plan's order."""
+        wanted = list(positions)
+        return self._read(lambda c: list(jobs.at_positions(c, batch_id, wanted)))
+
     def rows_of(self, batch_id: int, positions: Iterable[int]) -> dict[int, RowLine]:
         """Return the rows at these places of one batch, by place."""
         wanted = list(positions)
         return self._read(lambda c: {line.position: line for line in rows.of_positions(c, batch_id, wanted)})
+
+    def count_rows(self, batch_id: int) -> int:
+        """Return how many rows of one batch are kept."""
+        return self._read(lambda c: rows.count(c, batch_id))
+
+    def labels_of(self, batch_id: int) -> dict[int, str]:
+        """Return the labels of one batch's rows as JSON, by place."""
+        return self._read(lambda c: rows.labels(c, batch_id))
 
     # --- scores
 

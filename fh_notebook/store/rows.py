@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 
-__all__ = ["CREATE", "RowLine", "of_positions", "write"]
+__all__ = ["CREATE", "RowLine", "count", "labels", "of_positions", "write"]
 
 CREATE: Final = (
     """CREATE TABLE rows (
@@ -38,6 +38,16 @@ class RowLine(NamedTuple):
 def write(connection: sqlite3.Connection, batch: int, lines: Sequence[RowLine]) -> None:
     """Write rows of one batch."""
     bulk.insert(connection, "INSERT OR REPLACE INTO rows", lines, first=(batch,))
+
+
+def count(connection: sqlite3.Connection, batch: int) -> int:
+    """Return how many rows of one batch there are."""
+    return int(connection.execute("SELECT count(*) FROM rows WHERE batch = ?", (batch,)).fetchone()[0])
+
+
+def labels(connection: sqlite3.Connection, batch: int) -> dict[int, str]:
+    """Return the labels of one batch's rows, by place."""
+    return dict(connection.execute("SELECT position, label FROM rows WHERE batch = ? ORDER BY position", (batch,)))
 
 
 def of_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[RowLine]:

@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 
-__all__ = ["CREATE", "ScoreLine", "known", "lines_of", "of_answers", "write"]
+__all__ = ["CREATE", "LEAVE", "ScoreLine", "known", "lines_of", "of_answers", "write"]
 
+LEAVE: Final = "CREATE TRIGGER scores_leave AFTER DELETE ON answers BEGIN DELETE FROM scores WHERE answer = old.id; END"
 CREATE: Final = (
     """CREATE TABLE scores (
         answer INTEGER NOT NULL,
@@ -26,7 +27,7 @@ CREATE: Final = (
         scored_at REAL NOT NULL,
         PRIMARY KEY (answer, scorer, of)
     ) STRICT, WITHOUT ROWID""",
-    "CREATE TRIGGER scores_leave AFTER DELETE ON answers BEGIN DELETE FROM scores WHERE answer = old.id; END",
+    LEAVE,
 )
 
 

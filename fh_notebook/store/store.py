@@ -20,7 +20,7 @@ from fh_notebook.clock import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store import forgetting, owners
 from fh_notebook.store.connection import IN_MEMORY, explained, make_private_file
-from fh_notebook.store.forgetting import Which
+from fh_notebook.store.forgetting import Forgotten, Which
 from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.writing import Writing
@@ -63,7 +63,7 @@ class Store(Writing):
         self._open: Opened | None = None
         self._closing: finalize[..., Store] | None = None
         self._owners: WeakSet[Owner] = WeakSet()
-        self._owed: dict[tuple[str, str], Callable[[sqlite3.Connection], object]] = {}
+        self._owed: dict[tuple[int, str], Callable[[sqlite3.Connection], object]] = {}
         enrol(self)
 
     @classmethod
@@ -73,12 +73,12 @@ class Store(Writing):
 
     # --- removing, and copying
 
-    def running(self, which: Which) -> list[str]:
-        """Return the names of the batches in question that somebody who lives is running."""
+    def running(self, which: Which) -> dict[int, str]:
+        """Return the batches in question that somebody who lives is running: number and name."""
         return self._read(lambda c: forgetting.running(c, which, self.is_alive))
 
-    def forget(self, which: Which) -> int:
-        """Remove answers for good, with the batches of which none is left; return how many answers there were.
+    def forget(self, which: Which) -> Forgotten:
+        """Remove answers or a batch for good; return what was removed and what was kept.
 
         A batch that somebody who lives is running is left as it is.
 

@@ -17,19 +17,19 @@ from typing import Any, Final, TypeVar
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batches, claims, jobs, ratings, rows, scores, scores_plain
+from fh_notebook.store import answers, batch_plan, batches, claims, ratings, request_ledger, scores, scores_plain, uses
 from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.answered import Answered, write_all
+from fh_notebook.store.batch_plan import BatchPlan
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Asked, Claim
-from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.masking import masked
 from fh_notebook.store.opening import Opened
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.reading import Reading
-from fh_notebook.store.rows import RowLine
+from fh_notebook.store.request_ledger import Kind
 from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.scores_plain import PlainScore
 from fh_notebook.store.writer import Committed
@@ -45,7 +45,7 @@ class Writing(Reading):
     """What can be kept, claimed and given back; whoever does it has a writer."""
 
     _now: Callable[[], datetime]
-    _owed: dict[tuple[str, str], Callable[[sqlite3.Connection], object]]
+    _owed: dict[tuple[int, str], Callable[[sqlite3.Connection], object]]
     """Answers that could not be written, by batch and key."""
 
     @abstractmethod
@@ -83,11 +83,15 @@ class Writing(Reading):
         run: Run,
         *,
         key: str,
-        batch: str,
+        batch: int,
         workspace: str,
         owner: Owner | None = None,
         then: str | None = None,
         seen_id: int = 0,
+        anywhere: bool = False,
+        call_lost: bool = False,
+        daily_cap: int | None = None,
+        unsent: bool = False,
     ) -> Committed[tuple[int, Claim | None]]:
         """Keep the answer of one job of a batch, and give its claim back in the same transaction.
 
@@ -98,6 +102,10 @@ class Writing(Reading):
         then : str, optional
             The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
             waits for one commit and not for two.
+        anywhere, call_lost, daily_cap
+            As :meth:`claim` takes them, for `then`.
+        unsent : bool
+            Whether its last attempt reached nobody: then it was no request.
 
         Returns
         -------
@@ -108,7 +116,17 @@ class Writing(Reading):
         line = line_of(run, key=key, workspace=workspace, batch=batch, kept_at=now)
         name = owner.name if owner is not None else ""
 
-        item = Answered(batch=batch, line=line, owner=name, then=then, seen_id=seen_id)
+        item = Answered(
+            batch=batch,
+            line=line,
+            owner=name,
+            then=then,
+            seen_id=seen_id,
+            anywhere=anywhere,
+            call_lost=call_lost,
+            daily_cap=daily_cap,
+            unsent=unsent,
+        )
 
         def note(done: Committed[Any]) -> None:
             if isinstance(done.exception(), StoreError):
@@ -139,7 +157,7 @@ class Writing(Reading):
                 self._owed[place] = write
                 raise
 
-    def settle(self, run: Run, *, key: str, batch: str, workspace: str, from_owner: str) -> Committed[int]:
+    def settle(self, run: Run, *, key: str, batch: int, workspace: str, from_owner: str) -> Committed[int]:
         """Keep `run` as the answer of a job whose owner ended; return its line, or 0 when the claim was gone.
 
         Of several processes that find the same claim, one settles it.
@@ -156,17 +174,29 @@ class Writing(Reading):
     # --- batches
 
     def keep_batch(self, record: BatchRecord) -> Committed[int]:
-        """Keep what a batch's name stands for, and return its number."""
+        """Keep the record of a batch whose rows lie elsewhere, and return its number."""
         return self.put(partial(batches.write, record=record))
 
-    def keep_plan(self, batch_id: int, job_lines: Sequence[JobLine], row_lines: Sequence[RowLine]) -> Committed[None]:
-        """Keep jobs and rows of a batch, in the place of what stood for the same places."""
+    def keep_plan(self, plan: BatchPlan) -> Committed[int]:
+        """Keep a batch's record, rows and jobs in one transaction; return its number.
 
-        def write(connection: sqlite3.Connection) -> None:
-            rows.write(connection, batch_id, row_lines)
-            jobs.write(connection, batch_id, job_lines)
+        The number is 0 where the batch is another one than the plan was made for: nothing was written then.
+        """
+        return self.put(partial(batch_plan.write, plan=plan))
 
-        return self.put(write)
+    def keep_uses(self, batch: int, answers: Sequence[int]) -> Committed[None]:
+        """Keep that a batch shows these answers of others."""
+        return self.put(partial(uses.write, batch=batch, answers=answers))
+
+    def rename_batch(self, batch: int, name: str) -> Committed[None]:
+        """Give a batch another name; what it has stays its own."""
+        return self.put(partial(batches.rename, batch_id=batch, name=name))
+
+    # --- requests
+
+    def count_requests(self, workspace: str, requests: int, *, kind: Kind = "invoke") -> Committed[None]:
+        """Count requests that are sent now; a negative number takes back what was not sent."""
+        return self.put(partial(request_ledger.add, workspace=workspace, now=self._now(), requests=requests, kind=kind))
 
     # --- what was said of answers
 
@@ -196,13 +226,47 @@ class Writing(Reading):
 
     # --- claims
 
-    def claim(self, batch: str, key: str, owner: Owner, *, seen_id: int) -> Committed[Claim]:
-        """Ask for one job before it is sent; `seen_id` is the :meth:`newest_id` at the time of the plan."""
-        now = self._now().timestamp()
-        asked = Asked(batch=batch, key=key, owner=owner.name, seen_id=seen_id, now=now)
+    def claim(
+        self,
+        batch: int,
+        key: str,
+        owner: Owner,
+        *,
+        workspace: str,
+        seen_id: int,
+        anywhere: bool = False,
+        call_lost: bool = False,
+        daily_cap: int | None = None,
+    ) -> Committed[Claim]:
+        """Ask for one job before it is sent, and count the request.
+
+        Parameters
+        ----------
+        batch, key, owner, workspace
+            Who asks for which job.
+        seen_id : int
+            The :meth:`newest_id` at the time of the plan.
+        anywhere : bool
+            Whether what other batches have out, or have answered since, counts too.
+        call_lost : bool
+            Whether a call of theirs that may have run does not.
+        daily_cap : int, optional
+            How many requests the workspace may get on one day.
+        """
+        asked = Asked(
+            batch=batch,
+            key=key,
+            owner=owner.name,
+            seen_id=seen_id,
+            now=self._now().timestamp(),
+            workspace=workspace,
+            anywhere=anywhere,
+            call_lost=call_lost,
+            daily_cap=daily_cap,
+        )
         return self._opened().writer.put_together(claims.take_each, asked)
 
-    def begin_start(self, batch: str, owner: Owner) -> Committed[Claim]:
+    def begin_start(self, batch: int, owner: Owner) -> Committed[None]:
         """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
 
         What owners said that have ended since is taken back.
@@ -210,20 +274,53 @@ class Writing(Reading):
         for other in self._read(lambda c: claims.starters(c, batch)):
             if not self.is_alive(other):
                 self._drop_start(batch, other)
-        return self.claim(batch, claims.start_key(owner.name), owner, seen_id=0)
+        now = self._now().timestamp()
+        return self.put(lambda c: claims.start(c, batch, owner.name, now=now))
 
-    def end_start(self, batch: str, owner: Owner) -> Committed[bool]:
+    def end_start(self, batch: int, owner: Owner) -> Committed[bool]:
         """Take back what :meth:`begin_start` said."""
         return self._drop_start(batch, owner.name)
 
-    def _drop_start(self, batch: str, owner_name: str) -> Committed[bool]:
+    def _drop_start(self, batch: int, owner_name: str) -> Committed[bool]:
         return self.put(lambda c: claims.drop(c, batch, claims.start_key(owner_name), owner_name))
 
-    def take_over(self, batch: str, key: str, *, from_owner: str, owner: Owner) -> Committed[bool]:
-        """Take a job over from an owner that has ended, and say whether it was still there."""
-        now = self._now().timestamp()
-        return self.put(lambda c: claims.replace_owner(c, batch, key, old=from_owner, new=owner.name, now=now))
+    def take_over(
+        self,
+        batch: int,
+        key: str,
+        *,
+        from_owner: str,
+        owner: Owner,
+        workspace: str,
+        sends: bool,
+        daily_cap: int | None = None,
+    ) -> Committed[Claim]:
+        """Take a job over from an owner that has ended.
 
-    def release(self, batch: str, key: str, owner: Owner) -> Committed[bool]:
-        """Give one job back that was not sent, or was refused."""
-        return self.put(lambda c: claims.drop(c, batch, key, owner.name))
+        `sends` says whether it is called again, which is one more request under the `daily_cap`. Of the claim none is
+        set where the job was not there any more.
+        """
+        now = self._now()
+
+        def write(connection: sqlite3.Connection) -> Claim:
+            if sends and daily_cap is not None and request_ledger.on_day(connection, workspace, now) >= daily_cap:
+                return Claim(capped=True)
+            new, at = owner.name, now.timestamp()
+            taken = claims.replace_owner(connection, batch, key, old=from_owner, new=new, now=at)
+            if taken and sends:
+                request_ledger.add(connection, workspace, now, 1)
+            return Claim(mine=taken)
+
+        return self.put(write)
+
+    def release(self, batch: int, key: str, owner: Owner, *, workspace: str, sent: bool) -> Committed[bool]:
+        """Give one job back that was not sent, or (`sent`) was refused: only the first takes its request back."""
+        now = self._now()
+
+        def write(connection: sqlite3.Connection) -> bool:
+            dropped = claims.drop(connection, batch, key, owner.name)
+            if dropped and not sent:
+                request_ledger.add(connection, workspace, now, -1)
+            return dropped
+
+        return self.put(write)

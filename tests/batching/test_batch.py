@@ -198,8 +198,9 @@ def test_a_batch_is_on_record(shouting: Shouting) -> None:
     assert store is not None
     [record] = store.batches()
     assert (record.name, record.deployment, record.variants) == (batch.name, "shout", ("soft",))
-    asked = {name: record.plan[name] for name in ("rows", "repeats", "jobs", "arms")}
-    assert asked == {"rows": 2, "repeats": 2, "jobs": 4, "arms": [["soft", "shout", "soft"]]}
+    asked = {name: record.plan[name] for name in ("rows", "repeats", "arms")}
+    assert asked == {"rows": 2, "repeats": 2, "arms": [["soft", "shout", "soft"]]}
+    assert store.count_jobs(record.id) == 4
 
 
 def test_bad_rows_raise_before_the_first_call(shouting: Shouting) -> None:
@@ -375,10 +376,10 @@ def test_a_disk_that_fills_up_stops_and_loses_no_answer(shouting: Shouting) -> N
     """What was answered is in the batch, and with room again the same cell goes on."""
     store = session.store()
     assert store is not None
-    store.put(lambda c: c.execute("PRAGMA page_count").fetchone()).result()
+    source = [{"text": f"{i} " + "x" * 3000} for i in range(20)]
+    _batch(shouting, source, variants="loud", max_calls=0)
     pages = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
     store.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
-    source = [{"text": f"{i} " + "x" * 3000} for i in range(20)]
     batch = _batch(shouting, source, variants="loud", max_concurrency=2)
     assert batch.stopped is not None
     assert batch.stopped.reason == "store"

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -93,6 +94,8 @@ class Memory:
 
     kept: dict[str, Run] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
+    requests: int = 0
+    """Those that count against a daily cap: each claim is one, until it is told that it was none."""
     turns: Callable[[Job], Turn] = lambda job: Turn(go=True)
     fails: Exception | None = None
 
@@ -101,23 +104,31 @@ class Memory:
 
     async def _claim(self, job: Job) -> Turn:
         await asyncio.sleep(0.001)
+        return self._turn(job)
+
+    def _turn(self, job: Job) -> Turn:
         turn = self.turns(job)
         if turn.go:
             assert job.key not in self.claimed
             self.claimed.add(job.key)
+            self.requests += 1
         return turn
 
-    async def release(self, job: Job) -> None:
-        await unbroken(self._release(job))
+    async def release(self, job: Job, *, sent: bool) -> None:
+        await unbroken(self._release(job, sent))
 
-    async def _release(self, job: Job) -> None:
+    async def _release(self, job: Job, sent: bool) -> None:
         await asyncio.sleep(0.001)
-        self.claimed.discard(job.key)
+        if job.key in self.claimed:
+            self.claimed.remove(job.key)
+            self.requests -= not sent
 
-    async def keep(self, job: Job, run: Run, then: Job | None = None) -> tuple[int, Turn | None]:
-        return await unbroken(self._keep(job, run, then))
+    async def keep(
+        self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
+    ) -> tuple[int, Turn | None]:
+        return await unbroken(self._keep(job, run, then, unsent))
 
-    async def _keep(self, job: Job, run: Run, then: Job | None) -> tuple[int, Turn | None]:
+    async def _keep(self, job: Job, run: Run, then: Job | None, unsent: bool) -> tuple[int, Turn | None]:
         await asyncio.sleep(0.001)
         if self.fails:
             raise self.fails
@@ -125,13 +136,8 @@ class Memory:
         assert job.key not in self.kept
         self.claimed.discard(job.key)
         self.kept[job.key] = run
-        if then is None:
-            return len(self.kept), None
-        turn = self.turns(then)
-        if turn.go:
-            assert then.key not in self.claimed
-            self.claimed.add(then.key)
-        return len(self.kept), turn
+        self.requests -= unsent
+        return len(self.kept), self._turn(then) if then is not None else None
 
 
 @dataclass
@@ -191,6 +197,8 @@ def _run(
     # Whatever happened: every slot was given back, and no claim is left behind.
     assert gate.in_flight == 0
     assert memory.claimed == set()
+    # What counts against the daily cap is what was sent, also where calls met nobody, were refused or given back.
+    assert memory.requests == engine.calls
     return Ran(events, memory, service, engine, seconds, gate)
 
 
@@ -373,6 +381,18 @@ def test_a_closed_gate_stops_without_a_call() -> None:
     assert isinstance(stopped, Stopped)
     assert stopped.reason == "daily_cap"
     assert "renewed at 00:00 UTC" in stopped.message
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_daily_cap_that_other_kernels_use_up_stops_without_one_call_more(limit: int) -> None:
+    """The ledger knows what they sent: what is in flight ends, the rest is pending, and it is told once."""
+    turns = (Turn(go=number < 5, capped=number >= 5) for number in count())
+    ran = _run(20, limit=limit, memory=Memory(turns=lambda job: next(turns)), limits=Limits(daily_cap=50))
+    assert ran.engine.calls == len(ran.service.calls) == len(ran.memory.kept) == 5
+    assert set(ran.outcomes.values()) == {"completed"}
+    [stopped] = ran.of(Stopped)
+    assert stopped.reason == "daily_cap"
+    assert ran.engine.stopped is stopped
 
 
 @pytest.mark.parametrize("most", [0, 1, 7, 10, 11])

@@ -16,6 +16,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import precedence, session
 from fh_notebook.store import claims
+from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
 from tests.batching.hives import Held, Shouting, rows, until
@@ -42,7 +43,7 @@ def test_a_batch_is_forgotten_with_its_rows_and_nothing_else_is(client: fh.Clien
     _run(client, "stays")
     client.invoke("shout", variant="soft", inputs={"text": "single"})
     assert b"about Ada" in _bytes()
-    assert fh.forget("gone") == 1
+    assert fh.forget("gone", client=client) == 1
     assert b"about Ada" not in _bytes()
     assert b"ABOUT ADA" not in _bytes()
     assert set(fh.history()["name"].dropna()) == {"stays"}
@@ -56,9 +57,10 @@ def test_what_is_named_together_must_all_fit(client: fh.Client) -> None:
     """A deployment, an age, or both."""
     _run(client, "b")
     client.invoke("shout", variant="soft", inputs={"text": "single"})
-    assert fh.forget(deployment="other") == 0
-    assert fh.forget(deployment="shout", before=timedelta(days=1)) == 0
-    assert fh.forget(before=datetime.now(UTC) + timedelta(minutes=1), deployment=fh.Deployment("shout")) == 3
+    assert fh.forget(deployment="other", client=client) == 0
+    assert fh.forget(deployment="shout", before=timedelta(days=1), client=client) == 0
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert fh.forget(before=later, deployment=fh.Deployment("shout"), client=client) == 3
     assert fh.history().empty
 
 
@@ -66,7 +68,7 @@ def test_what_is_named_together_must_all_fit(client: fh.Client) -> None:
 def test_a_moment_is_given_in_any_of_three_ways(client: fh.Client, before: Any) -> None:
     """A time ago, a day, or a moment."""
     _run(client, "b")
-    assert fh.forget(before=before) == 2
+    assert fh.forget(before=before, client=client) == 2
     assert fh.history().empty
 
 
@@ -79,12 +81,12 @@ def test_everything_is_forgotten_only_when_that_is_said(client: fh.Client) -> No
         ({"before": "yesterday"}, "before is 'yesterday'"),
     ):
         with pytest.raises(fh.SettingsError, match=said):
-            fh.forget(**wrong)  # type: ignore[arg-type]
+            fh.forget(**wrong, client=client)  # type: ignore[arg-type]
     _run(client, "tickets-june")
     with pytest.raises(fh.InputError, match="did you mean 'tickets-june'"):
-        fh.forget("tickets-jun")
+        fh.forget("tickets-jun", client=client)
     assert len(fh.history()) == 2
-    assert fh.forget(everything=True) == 4
+    assert fh.forget(everything=True, client=client) == 4
     assert fh.history().empty
 
 
@@ -94,10 +96,10 @@ def test_a_running_batch_is_not_forgotten() -> None:
         batch = fh.batch(rows(3), "held", client=held.hive.client(), name="now", progress=False, wait=False)
         held.wait_for(1)
         with pytest.raises(fh.SettingsError, match="the batch 'now' is being run"):
-            fh.forget("now")
+            fh.forget("now", client=held.hive.client())
         held.let_go()
         batch.wait()
-        assert fh.forget("now") == 3
+        assert fh.forget("now", client=held.hive.client()) == 3
 
 
 def test_a_batch_that_is_paused_is_being_run() -> None:
@@ -117,10 +119,10 @@ def test_a_batch_that_is_paused_is_being_run() -> None:
         ]  # fmt: skip
         for named in everything:
             with pytest.raises(fh.SettingsError, match="the batch 'now' is being run"):
-                fh.forget(**named)
+                fh.forget(**named, client=held.hive.client())
         batch.cancel().wait()
         assert len(batch.frame) == 1
-        assert fh.forget("now") == 1
+        assert fh.forget("now", client=held.hive.client()) == 1
 
 
 def test_what_a_dead_process_said_of_its_start_is_taken_back_at_the_next() -> None:
@@ -128,15 +130,17 @@ def test_what_a_dead_process_said_of_its_start_is_taken_back_at_the_next() -> No
     path = precedence.store_path()
     assert path is not None
     with Store(path).closing() as store:
+        told = BatchRecord(name="b", workspace="w", deployment="d", variants=(), created_at=datetime.now(UTC))
+        number = store.keep_batch(told).result()
         dead, alive = store.new_owner(), store.new_owner()
-        store.begin_start("b", dead).result()
+        store.begin_start(number, dead).result()
         dead.end()
-        assert store.running(Which(batch="b")) == []
-        store.begin_start("b", alive).result()
-        assert store.put(lambda c: claims.starters(c, "b")).result() == [alive.name]
-        assert store.claims_of_batch("b") == {}
-        store.end_start("b", alive).result()
-        assert store.put(lambda c: claims.starters(c, "b")).result() == []
+        assert store.running(Which(batch="b")) == {}
+        store.begin_start(number, alive).result()
+        assert store.put(lambda c: claims.starters(c, number)).result() == [alive.name]
+        assert store.claims_of_batch(number) == {}
+        store.end_start(number, alive).result()
+        assert store.put(lambda c: claims.starters(c, number)).result() == []
         alive.end()
 
 

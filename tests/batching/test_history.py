@@ -14,6 +14,7 @@ from fh_notebook.batching.history import COLUMNS, deployment_from_history, last_
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
+from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
 
 DTYPES = {**COLUMNS, "at": "datetime64[ns, UTC]"}
@@ -118,11 +119,18 @@ def test_a_batch_is_as_new_as_its_last_answer_in_its_own_workspace(hive: LocalHi
 def test_a_job_that_was_called_again_counts_once_by_its_newest_answer(tmp_path: Path) -> None:
     """It failed, then it completed: one is done and none failed."""
     with Store(tmp_path / "s.sqlite3").closing() as store:
+        here, there = (store.batch_by_id(store.keep_batch(_record("b", w)).result()) for w in ("w", "v"))
+        assert here is not None
+        assert there is not None
         for status in ("failed", "completed", "unknown", "completed"):
-            store.keep_answer(Run(status=status, deployment="d"), key="k", batch="b", workspace="w").result()
-        store.keep_answer(Run(status="unknown", deployment="d"), key="l", batch="b", workspace="w").result()
-        store.keep_answer(Run(status="failed", deployment="d"), key="m", batch="b", workspace="v").result()
-        assert store.counts_of_batch("b", "w") == {"completed": 1, "unknown": 1}
+            store.keep_answer(Run(status=status, deployment="d"), key="k", batch=here.id, workspace="w").result()
+        store.keep_answer(Run(status="unknown", deployment="d"), key="l", batch=here.id, workspace="w").result()
+        store.keep_answer(Run(status="failed", deployment="d"), key="m", batch=there.id, workspace="v").result()
+        assert store.counts_of_batch(here) == {"completed": 1, "unknown": 1}
+
+
+def _record(name: str, workspace: str) -> BatchRecord:
+    return BatchRecord(name=name, workspace=workspace, deployment="d", variants=(), created_at=datetime.now(UTC))
 
 
 def test_without_a_store_the_table_is_empty_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +186,8 @@ def test_jobs_of_batches_are_samples_too(here: str) -> None:
     """A batch's answers and single runs of this workspace together; another workspace's are not."""
     store = session.store()
     assert store is not None
-    store.keep_answer(_run("b", inputs={"rows": 3}), key="k", batch="many", workspace=here).result()
+    many = store.keep_batch(_record("many", here)).result()
+    store.keep_answer(_run("b", inputs={"rows": 3}), key="k", batch=many, workspace=here).result()
     _keep("elsewhere", _run("z", inputs={"secret": 1}))
     _keep(here, _run("a"))
     made = deployment_from_history("d")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook import session
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.snapshot import Snapshot
 from tests.batching.hives import KEY, Shouting, rows
@@ -32,7 +33,7 @@ def test_a_daily_cap_in_the_middle_stops_and_the_next_day_goes_on() -> None:
     shouting = Shouting(daily_cap=7, clock=clock)
     client = shouting.hive.client()
     batch = _batch(client, rows(20), max_concurrency=1)
-    assert batch.counts == Counts(planned=20, done=7, pending=13, calls=8)
+    assert batch.counts == Counts(planned=20, done=7, pending=13, calls=8, refused=1)
     assert batch.stopped is not None
     assert batch.stopped.reason == "daily_cap"
     assert "renewed at 00:00 UTC" in repr(batch)
@@ -47,7 +48,7 @@ def test_a_daily_cap_in_the_middle_stops_and_the_next_day_goes_on() -> None:
     shouting.hive.daily_cap = 50
     client.gate.reopen()
     batch.resume()
-    assert batch.counts == Counts(planned=20, done=20, calls=21)
+    assert batch.counts == Counts(planned=20, done=20, calls=21, refused=1)
     assert batch.stopped is None
     assert set(shouting.ran.values()) == {1}
 
@@ -230,7 +231,9 @@ def test_what_was_forgotten_failed_with_no_code_that_is_known() -> None:
     shouting = Shouting()
     shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
     batch = _batch(shouting.hive.client(), rows(2), max_concurrency=1)
-    fh.forget(batch.name)
+    store = session.store()
+    assert store is not None
+    store.put(lambda c: c.execute("DELETE FROM answers")).result()
     assert batch.retry_failed("model_deprecated").counts == Counts(planned=2, failed=2, calls=2)
     assert batch.retry_failed().counts == Counts(planned=2, done=2, calls=4)
 

@@ -186,7 +186,7 @@ def test_a_batch_waits_for_the_renewal_of_the_daily_cap_and_goes_on() -> None:
     )
     batch._control._options = replace(batch._control._options, now=clock, sleep=clock.sleep)
     batch.resume()
-    assert batch.counts == Counts(planned=20, done=20, calls=22)
+    assert batch.counts == Counts(planned=20, done=20, calls=22, refused=2)
     assert batch.stopped is None
     assert clock.now.date() == datetime(2026, 11, 26, tzinfo=UTC).date()
     assert 24 * 3600 < clock.slept_s < 27 * 3600
@@ -213,7 +213,7 @@ def test_a_batch_that_waits_for_the_renewal_can_be_cancelled() -> None:
     assert batch.running
     batch.cancel()
     batch.wait()
-    assert batch.counts == Counts(planned=5, done=2, pending=3, calls=3)
+    assert batch.counts == Counts(planned=5, done=2, pending=3, calls=3, refused=1)
 
 
 def test_a_configured_cap_stops_before_the_refused_call() -> None:

@@ -184,14 +184,15 @@ def test_a_name_stands_for_one_deployment(how: dict[str, Any]) -> None:
     hive = _two_deployments()
     client = hive.client()
     fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
-    with pytest.raises(fh.SettingsError) as no:
+    with pytest.raises(fh.InputError) as no:
         fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, **how)
-    assert str(no.value) == (
-        "the batch 'june' is one of 'first', not of 'second'; give another name=, or remove it: fh.forget('june')"
-    )
+    told = str(no.value)
+    assert told.startswith("the batch 'june' is one of 'first', not of 'second'; nothing was called.")
+    assert "another name=" in told
+    assert "replace=True" in told
     assert len(hive.calls) == 2
     assert fh.open_batch("june", client=client).frame["output"].str.startswith("first: ").all()
-    assert fh.forget("june") == 2
+    assert fh.forget("june", client=client) == 2
     made = fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False)
     assert made.counts == Counts(planned=2, done=2, calls=2)
     opened = fh.open_batch("june", client=client)
@@ -199,12 +200,12 @@ def test_a_name_stands_for_one_deployment(how: dict[str, Any]) -> None:
 
 
 def test_a_second_deployment_beside_the_first_is_another_name() -> None:
-    """The labels of all would change; the answers that are paid for are found in the store, as the message says."""
+    """The labels of all would change; the answers that are paid for are found in the store."""
     hive = _two_deployments()
     client = hive.client()
     fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
     both = [("first", "live"), ("second", "live")]
-    with pytest.raises(fh.SettingsError, match='another name=, with reuse="store" for the answers that are paid for'):
+    with pytest.raises(fh.InputError, match="is one of 'first', not of 'first' and 'second'.*another name="):
         fh.batch(iter(rows(2)), "first", client=client, variants=both, name="june", progress=False)
     made = fh.batch(rows(2), "first", client=client, variants=both, name="both", reuse="store", progress=False)
     assert made.counts == Counts(planned=4, done=4, reused=2, calls=2)
@@ -219,6 +220,6 @@ def test_a_dry_run_that_is_resumed_finds_its_name_taken() -> None:
     client = hive.client()
     planned = fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, dry_run=True)
     fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
-    with pytest.raises(fh.SettingsError, match="is one of 'first', not of 'second'"):
+    with pytest.raises(fh.InputError, match="is one of 'first', not of 'second'"):
         planned.resume()
     assert len(hive.calls) == 2

@@ -165,8 +165,9 @@ def test_what_is_answered_is_looked_up_before_it_is_checked() -> None:
         [{"text": "long enough"}, {"text": "no"}], strict, variants="loud", client=client, name="mine", progress=False
     )
     assert again.counts == Counts(planned=2, done=2, reused=2)
-    with pytest.raises(fh.InputError, match="row 1: text"):
-        fh.batch([{"text": "no"}, {"text": "new"}], strict, variants="loud", client=client, name="mine", progress=False)
+    more = [{"text": "long enough"}, {"text": "no"}, {"text": "new"}]
+    with pytest.raises(fh.InputError, match="row 2: text"):
+        fh.batch(more, strict, variants="loud", client=client, name="mine", progress=False)
 
 
 def test_what_the_iterator_raises_is_raised_after_what_it_gave() -> None:

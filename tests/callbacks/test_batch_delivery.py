@@ -14,6 +14,7 @@ import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching import delivery as delivery_module
 from fh_notebook.batching.delivery import Deliver
+from fh_notebook.batching.stored import Stored
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive, aask_human
 from tests.callbacks.senders import KEY, PATIENCE_S, until
@@ -147,7 +148,7 @@ def test_a_direct_batch_has_the_clients_own_attempt() -> None:
     client = Counting().hive.client()
     store = session.store()
     assert store is not None
-    deliver = Deliver("direct", receiver=None, client=client.aclient, store=store, batch="b")
+    deliver = Deliver("direct", receiver=None, client=client.aclient, stored=Stored(store))
     assert asyncio.run(deliver.ready()) == client.aclient.attempt
     assert deliver.gate(client.gate, None) is client.gate
     assert not session.receiver().running

@@ -606,9 +606,9 @@ def test_what_is_forgotten_is_forgotten_among_the_pending_runs_too(held: Held) -
     pending = _submit(held, "a private text")
     pending.cancel_waiting()
     assert len(fh.pending()) == 1
-    fh.forget(deployment="another")
+    fh.forget(deployment="another", everywhere=True)
     assert len(fh.pending()) == 1
-    fh.forget(deployment="held")
+    fh.forget(deployment="held", everywhere=True)
     assert len(fh.pending()) == 0
 
 

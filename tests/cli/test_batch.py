@@ -233,6 +233,26 @@ def test_a_limit_stops_and_says_how_to_go_on(
     assert len(pd.read_csv("out.csv")) == calls
 
 
+def test_another_table_under_a_kept_name_is_refused_or_replaces_it(
+    data: Path, shouting: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the words of the command line, before any call; `--replace` keeps the earlier one under another name."""
+    main(["batch", *_loud(shouting, "-o", "out.csv", "--name", "mine")])
+    before = shouting.calls
+    other = data.parent / "other.csv"
+    other.write_text("text\nanother\n")
+    words = ["batch", str(other), *_loud(shouting, "-o", "out.csv", "--name", "mine")[1:]]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert "another --name, or --replace" in told
+    assert shouting.calls == before
+    assert main([*words, "--replace"]) == 0
+    assert shouting.calls == before + 1
+    store = session.store()
+    assert store is not None
+    assert len([record for record in store.batches() if record.name.startswith("mine@")]) == 1
+
+
 def test_a_used_up_daily_cap_is_a_limit(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """3; and the same command goes on when it is renewed."""
     made = Shouting(daily_cap=2)

@@ -114,7 +114,7 @@ def test_a_key_that_an_answer_repeats_is_masked_in_all_that_shows_rows() -> None
 
 def test_passwords_are_known_of_what_was_compared(cmp: fh.Comparison) -> None:
     """Nothing is read again for them: they are masked also when all that was kept is forgotten."""
-    fh.forget(everything=True)
+    fh.forget(everything=True, everywhere=True)
     browser = cmp.browse(columns=["note"]).show(row=1)
     assert "hunter" not in f"{browser}{browser._repr_html_()}{cmp.diff(0)}"
     assert "again ***" in repr(browser)

@@ -169,9 +169,9 @@ def test_a_line_of_a_table_is_known_by_what_is_read_of_it(client: fh.Client) -> 
         fh.compare(source, score=fh.score.exact("want"))
         assert scores_in(_store()) == before + more
     fh.compare(_run(client, 2, variants="loud"), score=fh.score.length())
-    fh.forget("b")
+    fh.forget("b", everywhere=True)
     assert scores_in(_store()) == before + 3
-    fh.forget(everything=True)
+    fh.forget(everything=True, everywhere=True)
     assert scores_in(_store()) == 0
 
 
@@ -370,7 +370,7 @@ def test_scores_leave_with_their_answers(client: fh.Client) -> None:
     assert path is not None
     assert b"secret about Ada" in _bytes(path)
     assert scores_in(_store()) == 8
-    fh.forget("b")
+    fh.forget("b", everywhere=True)
     assert scores_in(_store()) == 0
     assert b"secret about Ada" not in _bytes(path)
 
@@ -397,7 +397,7 @@ def test_a_line_that_is_numbered_anew_has_not_the_scores_of_the_one_before(clien
     """SQLite gives the number of the last line again once that is gone; a late writer writes nothing."""
     batch = _run(client, 2, variants="loud")
     fh.compare(batch, score=counted)
-    fh.forget(everything=True)
+    fh.forget(everything=True, everywhere=True)
     _store().keep_scores("counted 1", [ScoreLine(1, "x", 9.0, None)]).result()
     assert scores_in(_store()) == 0
     again = fh.batch([{"text": "other"}], "shout", variants="loud", client=client, name="c", progress=False)

@@ -54,7 +54,11 @@ def test_a_batch_over_partitions_is_opened_by_its_name(tmp_path: Path) -> None:
     opened = fh.open_batch("shouts", client=counting.hive.client())
     assert (opened.counts.planned, opened.counts.done, opened.counts.pending) == (20, 15, 5)
     assert opened.counts.reused == 15
-    pd.testing.assert_frame_equal(opened.frame.compute(), made.frame.compute())
+    assert opened.frame.compute()["reused"].all()
+    assert not made.frame.compute()["reused"].any()
+    pd.testing.assert_frame_equal(
+        opened.frame.compute().drop(columns="reused"), made.frame.compute().drop(columns="reused")
+    )
     opened.to_csv(tmp_path / "answers.csv")
     assert len(pd.read_csv(tmp_path / "answers.csv")) == 15
     assert "15 of 20 done" in repr(opened)
@@ -76,7 +80,8 @@ def test_forget_removes_every_file_of_a_batch_and_no_other(tmp_path: Path) -> No
     first, *_ = sorted(folder.glob("*.parquet"))
     (folder / f"unnoted-{first.name}").write_bytes(first.read_bytes())
     (folder / "part.parquet.0badcafe.tmp").write_bytes(b"T1")
-    assert fh.forget("shouts") == 20
+    client = counting.hive.client()
+    assert fh.forget("shouts", client=client) == 20
     assert not folder.exists()
     assert "shouts" not in set(fh.history()["name"].dropna())
     with pytest.raises(fh.InputError, match="shouts"):
@@ -84,8 +89,8 @@ def test_forget_removes_every_file_of_a_batch_and_no_other(tmp_path: Path) -> No
     assert len(list((tmp_path / "others").glob("*.parquet"))) == 2
     again = _batch(counting, texts(20), 2, tmp_path)
     assert (again.counts.reused, again.counts.calls) == (0, 20)
-    assert fh.forget(before=timedelta(days=1)) == 0
-    assert fh.forget(deployment="shout") == 28
+    assert fh.forget(before=timedelta(days=1), client=client) == 0
+    assert fh.forget(deployment="shout", client=client) == 28
     assert not list(tmp_path.rglob("*.parquet"))
 
 
@@ -94,8 +99,9 @@ def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Pa
     counting = Counting(takes_s=0.02)
     batch = _batch(counting, texts(200), 2, tmp_path, wait=False, max_concurrency=2)
     until(lambda: counting.calls >= 4)
+    client = counting.hive.client()
     with pytest.raises(fh.SettingsError, match="being run"):
-        fh.forget("shouts")
+        fh.forget("shouts", client=client)
     batch.cancel()
     batch.wait()
     assert batch.counts.done > 0
@@ -103,16 +109,89 @@ def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Pa
         folder = tmp_path / "shouts"
         folder.chmod(0o500)
         with pytest.raises(fh.StoreError, match="cannot remove"):
-            fh.forget("shouts")
+            fh.forget("shouts", client=client)
         folder.chmod(0o700)
-    assert fh.forget("shouts") == batch.counts.done + batch.counts.unknown
+    assert fh.forget("shouts", client=client) == batch.counts.done + batch.counts.unknown
 
 
-def test_a_batch_over_partitions_with_the_name_of_one_in_memory_is_no_one_file(tmp_path: Path) -> None:
-    """The name stays that of the other one; what lies in files is not written as if it were that."""
+def test_a_batch_over_partitions_and_one_in_memory_do_not_share_a_name(tmp_path: Path) -> None:
+    """Either way round it is refused before any call; with `replace=True` both are kept, under two names."""
     counting = Counting()
-    asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "both"}
+    client = counting.hive.client()
+    asked: dict[str, Any] = {"variants": "loud", "client": client, "progress": False, "name": "both"}
+    parted = dask.from_pandas(texts(4), npartitions=2)
     fh.batch(texts(2), "shout", **asked)
-    many = fh.batch(dask.from_pandas(texts(4, "u"), npartitions=2), "shout", **asked)
+    with pytest.raises(fh.InputError, match="'both' was not run over partitions.*replace=True"):
+        fh.batch(parted, "shout", **asked)
+    many = fh.batch(parted, "shout", replace=True, **asked)
+    assert many.counts.done == 4
+    assert fh.open_batch("both", client=client).counts.planned == 4
     with pytest.raises(fh.SettingsError, match="was run over partitions"):
         many.to_fhb(tmp_path / "both.fhb")
+    with pytest.raises(fh.InputError, match="'both' was run over partitions"):
+        fh.batch(texts(2), "shout", **asked)
+    fh.batch(texts(2), "shout", replace=True, **asked)
+    assert len(fh.open_batch("both", client=client).frame) == 2
+    earlier = sorted(fh.history()["name"].dropna())[1:]
+    assert sorted(fh.open_batch(name, client=client).counts.done for name in earlier) == [2, 4]
+
+
+def test_another_table_over_partitions_is_refused_under_a_kept_name(tmp_path: Path) -> None:
+    """The same rows cut otherwise, more of them, fewer, and other variants and repeats go on."""
+    counting = Counting()
+    frame = texts(20)
+    _batch(counting, frame, 2, tmp_path)
+    for other in (texts(20, "other"), pd.concat([frame.iloc[1:], texts(1, "new")], ignore_index=True)):
+        with pytest.raises(fh.InputError, match=r"has other rows.*replace=True"):
+            _batch(counting, other, 2, tmp_path)
+    assert counting.calls == 20
+    assert _batch(counting, frame.iloc[::-1], 3, tmp_path).counts.calls == 0
+    assert _batch(counting, frame.iloc[:5], 1, tmp_path).counts.calls == 0
+    client = counting.hive.client()
+    assert fh.open_batch("shouts", client=client).counts.planned == 20
+    more = pd.concat([frame, texts(4, "new")], ignore_index=True)
+    assert _batch(counting, more, 2, tmp_path, repeats=2).counts.calls == 28
+    assert _batch(counting, texts(30).iloc[20:], 2, tmp_path, replace=True).counts.calls == 10
+
+
+def test_a_replaced_batch_over_partitions_keeps_its_files_and_gives_its_answers(tmp_path: Path) -> None:
+    """Equal jobs cost no call; each batch can be forgotten without the other."""
+    counting = Counting()
+    client = counting.hive.client()
+    _batch(counting, texts(20), 2, tmp_path)
+    changed = pd.concat([texts(20).iloc[:15], texts(3, "new")], ignore_index=True)
+    batch = _batch(counting, changed, 2, tmp_path, replace=True)
+    assert (batch.counts.done, batch.counts.calls) == (18, 3)
+    (earlier,) = set(fh.history()["name"].dropna()) - {"shouts"}
+    assert earlier.startswith("shouts@20")
+    assert fh.open_batch(earlier, client=client).counts.done == 20
+    assert len(fh.open_batch(earlier, client=client).frame.compute()) == 20
+    assert _batch(counting, changed, 2, tmp_path).counts.calls == 0
+    assert fh.forget(earlier, client=client) > 0
+    opened = fh.open_batch("shouts", client=client)
+    assert len(opened.frame.compute()) == opened.counts.done == 18
+    assert _batch(counting, changed, 2, tmp_path).counts.calls == 0
+
+
+def test_what_was_there_before_is_reused_in_the_table_of_a_re_run(tmp_path: Path) -> None:
+    """As in `counts`: no call of this batch object brought it."""
+    counting = Counting()
+    first = _batch(counting, texts(12), 3, tmp_path, max_calls=8)
+    assert not first.frame.compute()["reused"].any()
+    again = _batch(counting, texts(12), 3, tmp_path)
+    assert again.counts.reused == 8
+    assert int(again.frame.compute()["reused"].sum()) == 8
+    whole = _batch(counting, texts(12), 3, tmp_path)
+    assert whole.frame.compute()["reused"].all()
+    assert all(outcome.reused for _, outcome, _ in whole.entries() if outcome is not None)
+
+
+def test_a_forgotten_batch_over_partitions_says_so(tmp_path: Path) -> None:
+    """Its lazy table is empty, and it is not gone on with."""
+    counting = Counting()
+    batch = _batch(counting, texts(6), 2, tmp_path)
+    assert fh.forget("shouts", client=counting.hive.client()) == 6
+    assert len(batch.frame.compute()) == 0
+    assert "forgotten" in repr(batch)
+    with pytest.raises(fh.SettingsError, match="was forgotten"):
+        batch.resume()

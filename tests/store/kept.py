@@ -1,14 +1,24 @@
-"""What lies in a store, for tests that count it."""
+"""What lies in a store, for tests that count it; and a batch in it, for answers and claims to belong to."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
 
 
+def batch_in(store: Store, name: str = "b", workspace: str = "w") -> int:
+    """The number of the batch of that name, which is kept if it is not there."""
+    record = BatchRecord(name=name, workspace=workspace, deployment="d", variants=(), created_at=datetime.now(UTC))
+    return store.keep_batch(record).result()
+
+
 def answers_in(store: Store, batch: str) -> list[Kept]:
-    """The answers that were kept under a batch's name, the newest first."""
-    return [kept for kept in store.every_answer() if kept.batch == batch][::-1]
+    """The answers of the batches that have a name, in whatever workspace, the newest first."""
+    numbers = {record.id for record in store.batches() if record.name == batch}
+    return [kept for kept in store.every_answer() if kept.batch in numbers][::-1]
 
 
 def scores_in(store: Store) -> int:

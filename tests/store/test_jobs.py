@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ from hypothesis import strategies as st
 
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
+from fh_notebook.store.batch_plan import BatchPlan, revision_of
+from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import Committed
-from tests.store.kept import answers_in
+from tests.store.kept import answers_in, batch_in
 
 RUN = Run(status="completed", output="hi", deployment="d")
 
@@ -33,6 +37,18 @@ def _line(position: int, repeat: int = 1, arm: int = 0, key: str = "k") -> JobLi
     return JobLine(position, repeat, arm, key, "{}", "{}", "[]", 1)
 
 
+def _plan(name: str, before: BatchRecord | None, jobs: Sequence[JobLine], rows: Sequence[RowLine]) -> BatchPlan:
+    record = BatchRecord(name=name, workspace="w", deployment="d", variants=("v",), created_at=datetime.now(UTC))
+    return BatchPlan(record=record, seen=revision_of(before), jobs=jobs, rows=rows, now=0.0)
+
+
+def _keep_plan(store: Store, name: str, jobs: Sequence[JobLine] = (), rows: Sequence[RowLine] = ()) -> int:
+    """Plan a batch, or more of it, and return its number."""
+    number = store.keep_plan(_plan(name, store.batch(name, "w"), jobs, rows)).result()
+    assert number
+    return number
+
+
 places = st.tuples(st.integers(0, 30), st.integers(1, 3), st.integers(0, 2))
 
 
@@ -43,37 +59,54 @@ def test_jobs_come_in_the_order_of_their_places_whatever_the_window(
 ) -> None:
     """Each place once, with the key that was planned last."""
     store.put(lambda c: c.execute("DELETE FROM jobs")).result()
+    batch = batch_in(store, "batch")
     for number, place in enumerate(planned):
-        store.keep_plan(1, [_line(*place, key=str(number))], []).result()
-    store.keep_plan(2, [_line(0)], []).result()
+        assert _keep_plan(store, "batch", [_line(*place, key=str(number))]) == batch
+    assert _keep_plan(store, "another", [_line(0)]) != batch
     last = {place: str(number) for number, place in enumerate(planned)}
-    read = [line for part in store.jobs_of(1, window=window) for line in part]
+    read = [line for part in store.jobs_of(batch, window=window) for line in part]
     assert [(line.position, line.repeat, line.arm) for line in read] == sorted(last)
     assert all(line.key == last[line.position, line.repeat, line.arm] for line in read)
-    assert store.count_jobs(1) == len(last)
+    assert store.count_jobs(batch) == len(last)
 
 
 def test_rows_are_found_by_their_places(store: Store) -> None:
     """Those that are not there are left out; other batches' are other rows."""
-    store.keep_plan(1, [], [RowLine(p, f'"r{p}"', "{}") for p in range(5)]).result()
-    assert sorted(store.rows_of(1, [1, 3, 99])) == [1, 3]
-    assert store.rows_of(2, [1]) == {}
+    batch = _keep_plan(store, "batch", rows=[RowLine(p, f'"r{p}"', "{}") for p in range(5)])
+    assert sorted(store.rows_of(batch, [1, 3, 99])) == [1, 3]
+    assert store.rows_of(_keep_plan(store, "another"), [1]) == {}
+
+
+def test_of_two_kernels_that_plan_a_batch_at_once_one_compares_again(store: Store) -> None:
+    """Nothing is written over what the plan was not made for; the second is told, and plans with what is there."""
+    for before in (None, store.batch_by_id(_keep_plan(store, "known", [_line(0, key="old")]))):
+        name = before.name if before is not None else "new"
+        first, second = (_plan(name, before, [_line(p, key=str(p))], [RowLine(p, "0", "{}")]) for p in (1, 2))
+        batch = store.keep_plan(first).result()
+        assert batch
+        assert store.keep_plan(second).result() == 0
+        assert {line.key for part in store.jobs_of(batch) for line in part} == {"1"} | ({"old"} if before else set())
+        assert sorted(store.rows_of(batch, [1, 2])) == [1]
+        assert store.keep_plan(replace(second, seen=revision_of(store.batch_by_id(batch)))).result() == batch
+        assert sorted(store.rows_of(batch, [1, 2])) == [1, 2]
 
 
 def test_the_next_job_is_claimed_in_the_commit_of_the_last_answer(store: Store) -> None:
     """One commit for both: there is no instant at which the answer is kept and the next job is anybody's."""
     owner, other = store.new_owner(), store.new_owner()
-    assert store.claim("b", "k1", owner, seen_id=0).result().mine
-    line, claim = store.keep_answer(RUN, key="k1", batch="b", workspace="w", owner=owner, then="k2").result()
+    batch = batch_in(store)
+    assert store.claim(batch, "k1", owner, workspace="w", seen_id=0).result().mine
+    line, claim = store.keep_answer(RUN, key="k1", batch=batch, workspace="w", owner=owner, then="k2").result()
     assert line == 1
     assert claim is not None
     assert claim.mine
-    assert store.claims_of_batch("b") == {"k2": owner.name}
-    assert store.claim("b", "k2", other, seen_id=0).result().owner == owner.name
-    line, claim = store.keep_answer(RUN, key="k2", batch="b", workspace="w", owner=owner, then="k1").result()
+    assert store.claims_of_batch(batch) == {"k2": owner.name}
+    assert store.claim(batch, "k2", other, workspace="w", seen_id=0).result().owner == owner.name
+    line, claim = store.keep_answer(RUN, key="k2", batch=batch, workspace="w", owner=owner, then="k1").result()
     assert claim is not None
     assert claim.answered is not None
     assert claim.answered.id == 1
+    assert store.requests_on("w", datetime.now(UTC)) == 2
     owner.end()
     other.end()
 
@@ -85,14 +118,15 @@ def test_a_store_in_memory_writes_nothing_anywhere(tmp_path: Path) -> None:
     try:
         with Store.in_memory().closing() as store, Store.in_memory().closing() as other:
             owner = store.new_owner()
-            assert store.claim("b", "k", owner, seen_id=0).result().mine
+            batch = batch_in(store)
+            assert store.claim(batch, "k", owner, workspace="w", seen_id=0).result().mine
             assert store.is_alive(owner.name)
             assert not other.is_alive(owner.name)
-            store.keep_answer(RUN, key="k", batch="b", workspace="w", owner=owner).result()
+            store.keep_answer(RUN, key="k", batch=batch, workspace="w", owner=owner).result()
             owner.end()
             assert not store.is_alive(owner.name)
             assert [kept.run.output for kept in answers_in(store, "b")] == ["hi"]
-            assert answers_in(other, "b") == []
+            assert (list(other.every_answer()), other.batches()) == ([], [])
             threads = [threading.Thread(target=store.newest_id) for _ in range(5)]
             for thread in threads:
                 thread.start()

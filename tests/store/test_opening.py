@@ -151,7 +151,8 @@ def test_a_store_of_the_first_version_keeps_its_batches_and_answers(path: Path) 
             ("first", 1, {"rows": 2}),
         ]
         assert [kept.run.output for kept in answers_in(store, "first")] == [1]
-        assert store.calls_since("w", datetime.fromtimestamp(0, UTC)) == 1
+        assert [kept.batch for kept in store.every_answer()] == [1]
+        assert store.requests_on("w", datetime.fromtimestamp(0, UTC)) == store.requests_made() == 1
         again = store.keep_batch(BatchRecord(**{**_fields(store.batches()[0]), "plan": {"rows": 3}})).result()
         assert again == 2
 

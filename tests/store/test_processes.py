@@ -14,7 +14,7 @@ import pytest
 from fh_notebook.contract.run import Run
 from fh_notebook.store.store import Store
 from tests import environment
-from tests.store.kept import answers_in
+from tests.store.kept import answers_in, batch_in
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="fork and SIGKILL are POSIX")
 
@@ -22,7 +22,11 @@ RUN = Run(status="completed", output="hi", deployment="d")
 
 
 def _program(text: str, folder: Path, *arguments: object) -> subprocess.Popen[str]:
-    head = "import sys\nfrom fh_notebook.store.store import Store\nfrom fh_notebook.contract.run import Run\n"
+    head = (
+        "import sys\nfrom datetime import UTC, datetime\nfrom fh_notebook.store.batches import BatchRecord\n"
+        "from fh_notebook.store.store import Store\nfrom fh_notebook.contract.run import Run\n"
+        "RECORD = BatchRecord(name='b', workspace='w', deployment='d', variants=(), created_at=datetime.now(UTC))\n"
+    )
     return subprocess.Popen(
         [sys.executable, "-u", "-c", head + text, *map(str, arguments)],
         env=environment.for_process(folder),
@@ -34,8 +38,9 @@ def _program(text: str, folder: Path, *arguments: object) -> subprocess.Popen[st
 
 WRITING = """
 store = Store(sys.argv[1])
+batch = store.keep_batch(RECORD).result()
 for i in range(int(sys.argv[3])):
-    store.keep_answer(Run(status="completed", output=i), key=f"{sys.argv[2]}-{i}", batch="b", workspace="w").result()
+    store.keep_answer(Run(status="completed", output=i), key=f"{sys.argv[2]}-{i}", batch=batch, workspace="w").result()
     print(i)
 """
 
@@ -49,6 +54,7 @@ def test_several_processes_write_into_one_store(tmp_path: Path) -> None:
     assert [process.returncode for process in writing] == [0] * 4
     with Store(path).closing() as store:
         assert {kept.key for kept in answers_in(store, "b")} == {f"{n}-{i}" for n in "abcd" for i in range(100)}
+        assert len(store.batches()) == 1
 
 
 def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> None:
@@ -118,8 +124,9 @@ def test_a_fork_in_the_middle_of_a_write_leaves_the_child_free(tmp_path: Path) -
 
 OWNING = """
 store = Store(sys.argv[1])
+batch = store.keep_batch(RECORD).result()
 owner = store.new_owner()
-print(store.claim("b", "k", owner, seen_id=0).result().mine, owner.name)
+print(store.claim(batch, "k", owner, workspace="w", seen_id=0).result().mine, owner.name)
 sys.stdin.read()
 """
 
@@ -131,19 +138,19 @@ def test_an_owner_lives_as_long_as_its_process_and_no_longer(tmp_path: Path) -> 
     assert process.stdout is not None
     mine, name = process.stdout.readline().split()
     with Store(path).closing() as store:
-        owner = store.new_owner()
+        owner, batch = store.new_owner(), batch_in(store)
         assert mine == "True"
         assert store.is_alive(name)
-        assert store.claim("b", "k", owner, seen_id=0).result().owner == name
+        assert store.claim(batch, "k", owner, workspace="w", seen_id=0).result().owner == name
         process.kill()
         process.communicate()
         assert not store.is_alive(name)
-        assert store.claims_of_batch("b") == {"k": name}
+        assert store.claims_of_batch(batch) == {"k": name}
         lost = Run(status="unknown", error_code="process_ended")
-        settled = [store.settle(lost, key="k", batch="b", workspace="w", from_owner=name).result() for _ in range(2)]
-        assert settled == [True, False]
-        assert store.claims_of_batch("b") == {}
-        assert [kept.status for kept in answers_in(store, "b")] == ["unknown"]
+        settled = [store.settle(lost, key="k", batch=batch, workspace="w", from_owner=name).result() for _ in range(2)]
+        assert store.claims_of_batch(batch) == {}
+        [kept] = answers_in(store, "b")
+        assert (kept.status, settled) == ("unknown", [kept.id, 0])
         owner.end()
 
 

@@ -27,11 +27,12 @@ from fh_notebook.store import answers
 from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.forgetting import Which
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
 from fh_notebook.values import Secret
 from tests import environment
-from tests.store.kept import answers_in
+from tests.store.kept import answers_in, batch_in
 
 
 def _run(**values: Any) -> Run:
@@ -117,42 +118,65 @@ def _outputs(store: Store, seen: list[Seen]) -> list[Any]:
 
 def test_answers_are_never_overwritten_and_come_newest_first(store: Store) -> None:
     """A paid answer stays, also when the same job was called anew."""
+    batch = batch_in(store)
     for output in ("first", "second"):
-        store.keep_answer(_run(output=output), key="k", batch="b", workspace="w").result()
+        store.keep_answer(_run(output=output), key="k", batch=batch, workspace="w").result()
     assert [kept.run.output for kept in answers_in(store, "b")] == ["second", "first"]
-    assert _outputs(store, store.seen(["k", "unknown"], batch=None)) == ["second", "first"]
+    assert _outputs(store, store.seen(["k", "unknown"], batches=None)) == ["second", "first"]
 
 
 def test_a_batch_has_only_its_own_answers(store: Store) -> None:
-    """Another batch's answer to the same job, and a single run, are found by key only."""
-    store.keep_answer(_run(output="mine"), key="k", batch="b", workspace="w").result()
+    """Another batch's answer to the same job, and a single run, are found by key only, or by a batch that uses them."""
+    key = job_key("w", "d", "v", {"x": 1})
+    b, c, nobody = batch_in(store, "b"), batch_in(store, "c"), batch_in(store, "nobody")
+    store.keep_answer(_run(output="mine"), key=key, batch=b, workspace="w").result()
     seen = store.newest_id()
-    store.keep_answer(_run(output="other"), key="k", batch="c", workspace="w").result()
-    store.keep_answer(_run(output="again"), key="k", batch="b", workspace="w").result()
+    other, _ = store.keep_answer(_run(output="other"), key=key, batch=c, workspace="w").result()
+    store.keep_answer(_run(output="again"), key=key, batch=b, workspace="w").result()
     store.keep_run(_run(output="single"), "w").result()
     assert [kept.run.output for kept in answers_in(store, "b")] == ["again", "mine"]
-    assert _outputs(store, store.seen(["k"], batch=None)) == ["again", "other", "mine"]
-    assert _outputs(store, store.seen(["k"], batch="b")) == ["again", "mine"]
-    assert _outputs(store, store.seen(["k"], batch="b", after_id=seen)) == ["again"]
+    assert _outputs(store, store.seen([key], batches=None)) == ["single", "again", "other", "mine"]
+    assert _outputs(store, store.seen([key], batches=[b])) == ["again", "mine"]
+    assert _outputs(store, store.seen([key], batches=[b], after_id=seen)) == ["again"]
+    assert _outputs(store, store.seen([key], batches=[nobody])) == []
     assert [kept.run.output for kept in store.runs()] == ["single"]
+    store.keep_uses(b, [other]).result()
+    assert [kept.run.output for kept in answers_in(store, "b")] == ["again", "mine"]
+    assert _outputs(store, store.seen([key], batches=[b])) == ["again", "other", "mine"]
 
 
 def test_answers_can_be_asked_for_by_age(tmp_path: Path) -> None:
     """Only those that are young enough, by the store's own clock."""
     now = [datetime(2026, 11, 24, 12, tzinfo=UTC)]
     with Store(tmp_path / "answers.sqlite3", now=lambda: now[0]).closing() as store:
-        store.keep_answer(_run(output="old"), key="k", batch="b", workspace="w").result()
+        batch = batch_in(store)
+        store.keep_answer(_run(output="old"), key="k", batch=batch, workspace="w").result()
         now[0] += timedelta(days=1)
-        store.keep_answer(_run(output="new"), key="k", batch="b", workspace="w").result()
-        young = store.seen(["k"], batch=None, since=now[0] - timedelta(hours=1))
+        store.keep_answer(_run(output="new"), key="k", batch=batch, workspace="w").result()
+        young = store.seen(["k"], batches=None, since=now[0] - timedelta(hours=1))
         assert _outputs(store, young) == ["new"]
     assert [seen.kept_at for seen in young] == [now[0].timestamp()]
 
 
 def test_many_keys_are_asked_for_at_once(store: Store) -> None:
     """More of them than an SQL statement has places for."""
-    store.keep_answer(_run(), key="k7", batch="b", workspace="w").result()
-    assert [seen.key for seen in store.seen((f"k{i}" for i in range(100_000)), batch=None)] == ["k7"]
+    batch = batch_in(store)
+    store.keep_answer(_run(), key="k7", batch=batch, workspace="w").result()
+    for batches in (None, [batch]):
+        assert [seen.key for seen in store.seen((f"k{i}" for i in range(100_000)), batches=batches)] == ["k7"]
+
+
+def test_a_number_is_never_given_again(store: Store) -> None:
+    """Neither a batch's nor an answer's: what was held of the one that was forgotten is not taken for another."""
+    batch = batch_in(store)
+    line, _ = store.keep_answer(_run(output="gone"), key="k", batch=batch, workspace="w").result()
+    store.forget(Which(batch="b"))
+    assert (store.newest_id(), store.answers_by_ids([line]), store.batch_by_id(batch)) == (line, {}, None)
+    store.close()
+    again = batch_in(store)
+    assert again > batch
+    assert store.keep_answer(_run(), key="k", batch=again, workspace="w").result()[0] > line
+    assert (store.answers_by_ids([line]), store.batch_by_id(batch)) == ({}, None)
 
 
 def test_a_batch_keeps_its_first_date_and_its_last_plan(store: Store) -> None:
@@ -255,10 +279,11 @@ def test_a_single_runs_secrets_are_masked_and_its_key_is_of_the_real_ones(store:
 def test_an_answer_that_could_not_be_kept_is_owed_until_it_is(store: Store) -> None:
     """Each once, with the claim that it takes away; what raises leaves nothing behind and forgets nothing."""
     owner = store.new_owner()
-    store.claim("b", "k", owner, seen_id=0).result()
+    batch = batch_in(store)
+    store.claim(batch, "k", owner, workspace="w", seen_id=0).result()
     store.put(lambda c: c.execute("ALTER TABLE answers RENAME TO away")).result()
     with pytest.raises(StoreError):
-        store.keep_answer(_run(output="paid"), key="k", batch="b", workspace="w", owner=owner).result()
+        store.keep_answer(_run(output="paid"), key="k", batch=batch, workspace="w", owner=owner).result()
     with pytest.raises(StoreError):
         store.keep_owed()
     store.put(lambda c: c.execute("ALTER TABLE away RENAME TO answers")).result()
@@ -266,4 +291,4 @@ def test_an_answer_that_could_not_be_kept_is_owed_until_it_is(store: Store) -> N
     for _ in range(2):
         store.keep_owed()
         assert [kept.run.output for kept in answers_in(store, "b")] == ["paid"]
-        assert store.claims_of_batch("b") == {}
+        assert store.claims_of_batch(batch) == {}

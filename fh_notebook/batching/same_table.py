@@ -1,0 +1,157 @@
+"""Whether a table of rows is the one that is kept under a batch's name, and where each of its rows is kept. Pure.
+
+Rule of this file: rows are compared by their inputs, in any order. Two tables are the same where the rows of one are
+all among the rows of the other; a row that is kept never changes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from fh_notebook.store.jobs import JobLine
+
+__all__ = ["ArmRecord", "Match", "inputs_by_row", "match"]
+
+ArmRecord = list[str]
+"""Label, deployment, variant: as JSON keeps it."""
+
+RowInputs = Mapping[int, str]
+"""Of one row: the place of an arm, and the inputs that it is sent, as they are kept (passwords masked)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What a table is to the one that is kept."""
+
+    places: Mapping[int, int] = field(repr=False)
+    """Where each of its rows is kept, or is to be kept: its position in the table -> its place."""
+    new: int
+    """How many of its rows get a place now."""
+    strange: int
+    """How many of its rows are not among those that are kept."""
+    missing: int
+    """How many of the kept rows are not in it."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it is the same table, an extension of it, or a part of it."""
+        return not (self.strange and self.missing)
+
+
+def inputs_by_row(lines: Iterable[JobLine]) -> dict[int, dict[int, str]]:
+    """Return what each row sends through each arm, by the row's place; repeats send the same."""
+    rows: dict[int, dict[int, str]] = {}
+    for line in lines:
+        rows.setdefault(line.position, {}).setdefault(line.arm, line.inputs)
+    return rows
+
+
+def match(kept: Mapping[int, RowInputs], table: Mapping[int, RowInputs], arms: Sequence[ArmRecord]) -> Match:
+    """Return where the rows of a table are kept.
+
+    Two rows are equal where every arm that both go through is sent the same; without an arm in common, where a
+    deployment is sent the same.
+
+    Parameters
+    ----------
+    kept, table : mapping of int to RowInputs
+        The kept rows and the table's, by place.
+    arms : sequence of ArmRecord
+        What the places of arms mean.
+
+    Examples
+    --------
+    >>> arms = [["a", "triage", "a"]]
+    >>> found = match({0: {0: "x"}, 1: {0: "y"}}, {0: {0: "y"}, 1: {0: "z"}, 2: {0: "x"}}, arms)
+    >>> dict(found.places), found.is_same
+    ({0: 1, 2: 0, 1: 2}, True)
+    >>> match({0: {0: "x"}}, {0: {0: "y"}}, arms).is_same
+    False
+    """
+    of_kept, of_table = _by_content(kept, arms), _by_content(table, arms)
+    places = {
+        row: row
+        for row, inputs in table.items()
+        if row in kept
+        and _same_where_shared(inputs, kept[row])
+        and not set(_contents(inputs, arms)).isdisjoint(_contents(kept[row], arms))
+    }
+    taken = set(places)
+    begins: dict[_Content, int] = {}
+    strange = 0
+    without: list[int] = []
+    for row, inputs in table.items():
+        if row in places:
+            continue
+        equal = _first_equal(inputs, kept, of_kept, arms, taken, begins)
+        if equal is not None:
+            places[row] = equal
+            taken.add(equal)
+        else:
+            without.append(row)
+            strange += not _has_equal(inputs, kept, of_kept, arms)
+    free = count(max(kept, default=-1) + 1)
+    used = set(kept)
+    for row in without:
+        places[row] = row if row not in used else next(place for place in free if place not in used)
+        used.add(places[row])
+    missing = sum(
+        1 for row, inputs in kept.items() if row not in taken and not _has_equal(inputs, table, of_table, arms)
+    )
+    return Match(places=places, new=len(without), strange=strange, missing=missing)
+
+
+_Content = tuple[str, str]
+"""A deployment, and what it is sent."""
+
+
+def _contents(inputs: RowInputs, arms: Sequence[ArmRecord]) -> Iterable[_Content]:
+    return dict.fromkeys((arms[arm][1], text) for arm, text in inputs.items())
+
+
+def _by_content(rows: Mapping[int, RowInputs], arms: Sequence[ArmRecord]) -> dict[_Content, list[int]]:
+    found: dict[_Content, list[int]] = {}
+    for row, inputs in rows.items():
+        for content in _contents(inputs, arms):
+            found.setdefault(content, []).append(row)
+    return found
+
+
+def _same_where_shared(one: RowInputs, other: RowInputs) -> bool:
+    return all(other[arm] == text for arm, text in one.items() if arm in other)
+
+
+def _first_equal(
+    inputs: RowInputs,
+    rows: Mapping[int, RowInputs],
+    by_content: Mapping[_Content, list[int]],
+    arms: Sequence[ArmRecord],
+    taken: set[int],
+    begins: dict[_Content, int],
+) -> int | None:
+    """Return the first equal row that is not taken; `begins` says how many are, so that none is looked at twice."""
+    for content in _contents(inputs, arms):
+        candidates = by_content.get(content, [])
+        begin = begins.get(content, 0)
+        while begin < len(candidates) and candidates[begin] in taken:
+            begin += 1
+        begins[content] = begin
+        for row in (candidates[at] for at in range(begin, len(candidates))):
+            if row not in taken and _same_where_shared(inputs, rows[row]):
+                return row
+    return None
+
+
+def _has_equal(
+    inputs: RowInputs,
+    rows: Mapping[int, RowInputs],
+    by_content: Mapping[_Content, list[int]],
+    arms: Sequence[ArmRecord],
+) -> bool:
+    return any(
+        _same_where_shared(inputs, rows[row])
+        for content in _contents(inputs, arms)
+        for row in by_content.get(content, ())
+    )

@@ -1,0 +1,385 @@
+"""One batch in the store: found by its name, compared with the table that is asked for, and written before its calls.
+
+Rule of this file: a batch is written whole or not at all, and one name is one table.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from fh_notebook.batching.arms import Arm
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.kept import KeptJobs, fingerprint, job_lines, row_lines
+from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.rows import Rows
+from fh_notebook.batching.same_table import ArmRecord, Match, inputs_by_row, match
+from fh_notebook.contract.spell import listed, short
+from fh_notebook.errors import InputError
+from fh_notebook.store.batch_plan import BatchPlan, revision_of
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.owners import Owner
+from fh_notebook.store.rows import RowLine
+from fh_notebook.store.store import Store
+
+__all__ = ["KeptBatch", "Stored", "check_name", "earlier_name", "other_table", "record_of", "refused_name"]
+
+
+class Stored:
+    """Which batch of a store answers and claims belong to.
+
+    Parameters
+    ----------
+    store : Store
+        Where it is kept.
+    batch_id : int
+        Its number; 0 while it is not kept.
+    """
+
+    def __init__(self, store: Store, batch_id: int = 0) -> None:
+        self.store = store
+        self.id = batch_id
+        self.replaced_id = 0
+        """The number of the batch that had the name before: its answers to equal jobs stand for this one's, too."""
+        self.owner: Owner | None = None
+        """Who runs it now; noted with the record where that is written while it runs."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The numbers of the batches whose answers and claims are this one's."""
+        return tuple(number for number in (self.id, self.replaced_id) if number)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it was kept, and is no more."""
+        return bool(self.id) and self.store.batch_by_id(self.id) is None
+
+
+class KeptBatch(Stored):
+    """A batch that is planned: compared with what is kept under its name, then written.
+
+    Parameters
+    ----------
+    store : Store
+        Where.
+    plan : Plan
+        Its name, variants and repeats.
+    workspace : str
+        Where it calls.
+    arms : sequence of Arm
+        What each row goes through.
+    is_named : bool
+        Whether the user gave the name: then another table is refused.
+    replace_other : bool
+        Whether another table takes the name, and the earlier batch is kept under another one.
+    is_stream : bool
+        Whether its rows come window by window.
+    schema_sha256 : mapping of str to str
+        Of the Start variables of each deployment.
+    reuse : str
+        Which answers count when it is opened again, as `lookup.kept_reuse` spells it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        plan: Plan,
+        workspace: str,
+        arms: Sequence[Arm],
+        *,
+        is_named: bool,
+        replace_other: bool,
+        is_stream: bool,
+        schema_sha256: Mapping[str, str],
+        reuse: str,
+    ) -> None:
+        super().__init__(store)
+        self._plan = plan
+        self._workspace = workspace
+        self._own_arms = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+        self._is_named = is_named
+        self._replace_other = replace_other
+        self._is_stream = is_stream
+        self._schema_sha256 = schema_sha256
+        self._reuse = reuse
+        self._before: BatchRecord | None = None
+        self._replaces = False
+        self._has_begun = False
+        """Whether something of this batch object is written: from then on it is that batch, by its number."""
+        self._match: Match | None = None
+        """Of the window that was compared last; ``None`` where the rows are kept already, to the last cell."""
+        self._fingerprint = ""
+        self._kept_rows = 0
+        """Rows that were kept of it when it was compared."""
+        self._count = 0
+        """Rows of an iterator that were compared."""
+        self._moved: array[int] | None = None
+        """Of an iterator: where its rows are kept, once that is not in their order."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._plan.name
+
+    @property
+    def arms(self) -> list[ArmRecord]:
+        """The arms that are kept, and behind them those that are new: a place never changes."""
+        known = [] if self._begins or self._before is None else list(self._before.plan.get("arms", ()))
+        return known + [arm for arm in self._own_arms if arm not in known]
+
+    def jobs(self) -> KeptJobs:
+        """Return what reads the jobs of this batch object back."""
+        return KeptJobs(
+            self.store, self.id, self.arms, mine=self._plan.variants, repeats=self._plan.repeats, positions=self._moved
+        )
+
+    # --- comparing
+
+    def compare(self, jobs: Sequence[Job], rows: Rows, start: int) -> None:
+        """Find what is kept under the name, and compare the next window with it: of a table, all of it.
+
+        Raises
+        ------
+        InputError
+            Another table is kept under the name; nothing was written or called.
+        """
+        self._find()
+        self._match = None
+        self._kept_rows = 0
+        if self._begins or self._before is None:
+            self._fingerprint = "" if self._is_stream else fingerprint(jobs, rows)
+            return
+        self._kept_rows = self._rows_before(self._before)
+        self._fingerprint = "" if self._is_stream else fingerprint(jobs, rows)
+        if self._fingerprint and self._before.plan.get("table_sha256") == self._fingerprint:
+            self._match = Match(places={}, new=0, strange=0, missing=0)
+            return
+        lines = job_lines(jobs, self.arms)
+        found = self._compared_window(lines, start, len(rows)) if self._is_stream else self._compared_table(lines)
+        if found.is_same or not self._is_named:
+            self._match = found
+        elif self._replace_other and not self._has_begun:
+            self._replace()
+            self._kept_rows = 0
+        else:
+            raise self._refusal(found, len(rows))
+
+    def _rows_before(self, record: BatchRecord) -> int:
+        """Return how many rows are kept; before there were revisions the record said how many the last run had."""
+        known = record.plan.get("rows") if "revision" in record.plan else None
+        return int(known) if known is not None else self.store.count_rows(record.id)
+
+    @property
+    def _begins(self) -> bool:
+        """Whether the next write begins a batch, rather than to add to one."""
+        return self._before is None or (self._replaces and not self._has_begun)
+
+    def _find(self) -> None:
+        """Read the record, and check what needs no rows."""
+        if self._has_begun:
+            self._before = self.store.batch_by_id(self.id)  # under whatever name by now
+            if self._before is None:
+                raise InputError(f"the batch {short(self.name)} was forgotten while its rows came")
+            return
+        self._before = before = self.store.batch(self.name, self._workspace)
+        self._replaces, self.replaced_id = False, 0
+        self.id = before.id if before is not None else 0
+        if before is None:
+            return
+        why = other_table(before, self._own_arms, partitions=False)
+        if self._is_stream and self._replace_other:
+            self._replace()  # whether its rows are others is not known before they have been read
+        elif why and self._replace_other:
+            self._replace()
+        elif why:
+            raise refused_name(before, why)
+
+    def _replace(self) -> None:
+        self._replaces = True
+        self.replaced_id, self.id = self.id, 0
+
+    def _compared_table(self, lines: Sequence[JobLine]) -> Match:
+        return match(self._all_kept(), inputs_by_row(lines), self.arms)
+
+    def _all_kept(self) -> dict[int, dict[int, str]]:
+        return inputs_by_row(line for window in self.store.jobs_of(self.id) for line in window)
+
+    def _compared_window(self, lines: Sequence[JobLine], start: int, count: int) -> Match:
+        """Compare a window with the rows that are kept at its places."""
+        table = inputs_by_row(lines)
+        if self._moved is None:
+            kept = inputs_by_row(self.store.jobs_at(self.id, range(start, start + count)))
+            found = match(kept, table, self.arms)
+            if all(place == row for row, place in found.places.items()):
+                return found
+            if self._is_named:
+                return replace(found, strange=max(1, found.strange), missing=max(1, found.missing))
+            self._moved = array("q", range(start))
+        # The rows of an unnamed iterator that are others than last time: each finds its place among all that are kept.
+        everything, gone_by = self._all_kept(), set(self._moved)
+        found = match({row: told for row, told in everything.items() if row not in gone_by}, table, self.arms)
+        behind = itertools.count(max(everything, default=-1) + 1)
+        places = {row: place if place in everything else next(behind) for row, place in found.places.items()}
+        return replace(found, places=places)
+
+    def _refusal(self, found: Match, rows: int) -> InputError:
+        assert self._before is not None  # noqa: S101 - it was compared with something
+        if self._is_stream:
+            why = f"its rows from {self._count:,} on are not those that are kept, in their order"
+        else:
+            why = (
+                f"{found.strange:,} of the {rows:,} rows of this table are not among its {self._kept_rows:,} rows, and "
+                f"{found.missing:,} of those are not in this table"
+            )
+        return refused_name(self._before, f"has other rows ({why})")
+
+    # --- writing
+
+    def keep(self, jobs: Sequence[Job], rows: Rows, start: int, used: Sequence[int]) -> None:
+        """Write the window that was compared, with the record, in one transaction.
+
+        Raises
+        ------
+        InputError
+            Another kernel has begun another table under the name meanwhile.
+        StoreError
+            It cannot be written; nothing of it is there.
+        """
+        while True:
+            plan = self._planned(jobs, rows, start, used)
+            if batch_id := self.store.keep_plan(plan).result():
+                break
+            self.compare(jobs, rows, start)
+        told = {**plan.record.plan, "revision": plan.seen[1] + 1}
+        self._before = replace(plan.record, id=batch_id, plan=told)
+        self.id, self._has_begun = batch_id, True
+        if self._is_stream:
+            self._count += len(rows)
+            if self._moved is not None and self._match is not None:
+                self._moved.extend(place for _, place in sorted(self._match.places.items()))
+
+    def _planned(self, jobs: Sequence[Job], rows: Rows, start: int, used: Sequence[int]) -> BatchPlan:
+        old, found, now = self._before, self._match, datetime.now(UTC)
+        base: Mapping[str, Any] = {} if self._begins or old is None else old.plan
+        index = rows.index_names
+        job_part: list[JobLine] = []
+        row_part: list[RowLine] = []
+        if found is None or found.places:
+            job_part = job_lines(jobs, self.arms)
+            row_part = row_lines(rows, dict.fromkeys(job.position for job in jobs), start)
+        if found is not None:
+            job_part = [line._replace(position=found.places[line.position]) for line in job_part]
+            row_part = [line._replace(position=found.places[line.position]) for line in row_part]
+            if found.missing and (labels := self._labels_that_stay(row_part)):
+                row_part = [line._replace(label=labels.get(line.position, line.label)) for line in row_part]
+                index = base.get("index")
+        record = record_of(
+            self._plan,
+            self._workspace,
+            arms=self.arms,
+            rows=self._kept_rows + (len(row_part) if found is None else found.new),
+            repeats=max(int(base.get("repeats") or 1), self._plan.repeats),
+            schema_sha256={**base.get("schema_sha256", {}), **self._schema_sha256},
+            index=index,
+            columns=list(dict.fromkeys([*(base.get("columns") or ()), *rows.columns])),
+            table_sha256=self._fingerprint,
+            reuse=self._reuse,
+        )
+        return BatchPlan(
+            record=record,
+            seen=revision_of(old),
+            rows=row_part,
+            jobs=job_part,
+            used=used,
+            earlier_name=earlier_name(self.store, old, now) if self._begins and old is not None else "",
+            owner=self.owner.name if self.owner is not None else "",
+            now=now.timestamp(),
+        )
+
+    def _labels_that_stay(self, lines: Sequence[RowLine]) -> dict[int, str]:
+        """Return the labels that stay where a part of the table has labels that other rows of it have."""
+        kept = self.store.labels_of(self.id)
+        mine = {line.position for line in lines}
+        others = {label for place, label in kept.items() if place not in mine}
+        return {place: kept[place] for place in mine if place in kept} if others & {x.label for x in lines} else {}
+
+
+def other_table(record: BatchRecord, arms: Sequence[ArmRecord], *, partitions: bool) -> str:
+    """Return why a batch cannot go on under a name, as far as that is known without its rows; empty when it can."""
+    if ("parts" in record.plan) != partitions:
+        return "was run over partitions" if "parts" in record.plan else "was not run over partitions"
+    kept = list(dict.fromkeys(deployment for _, deployment, _ in record.plan.get("arms", ())))
+    mine = list(dict.fromkeys(deployment for _, deployment, _ in arms))
+    if kept and set(kept) != set(mine):
+        return f"is one of {listed(kept, 'and')}, not of {listed(mine, 'and')}"
+    return ""
+
+
+def check_name(store: Store, name: str, workspace: str, arms: Sequence[Arm], *, partitions: bool) -> None:
+    """Check what can be of a kept name without the rows.
+
+    Raises
+    ------
+    InputError
+        The batch of that name is one of another deployment, or of another kind of rows; with the remedies.
+    """
+    record = store.batch(name, workspace)
+    own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+    if record is not None and (why := other_table(record, own, partitions=partitions)):
+        raise refused_name(record, why)
+
+
+def refused_name(record: BatchRecord, why: str) -> InputError:
+    """Return the refusal of another table under a kept name, with the remedies."""
+    return InputError(
+        f"the batch {short(record.name)} {why}; nothing was called. Give another name=, or replace=True: then the "
+        f"earlier batch is kept as {short(record.name + '@<time>')}, and what is equal costs no call"
+    )
+
+
+def earlier_name(store: Store, record: BatchRecord, now: datetime) -> str:
+    """Return the name under which a batch is kept whose name another one takes: ``pilot@2026-11-27T09:30:00Z``."""
+    name = f"{record.name}@{now:%Y-%m-%dT%H:%M:%SZ}"
+    return name if store.batch(name, record.workspace) is None else f"{record.name}@{now:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def record_of(
+    plan: Plan,
+    workspace: str,
+    *,
+    arms: Sequence[ArmRecord],
+    rows: int | None,
+    repeats: int,
+    schema_sha256: Mapping[str, str],
+    **facts: Any,
+) -> BatchRecord:
+    """Return what a batch's name stands for, as it is kept from now on.
+
+    Parameters
+    ----------
+    plan : Plan
+        The batch's.
+    workspace : str
+        Where it calls.
+    arms : sequence of ArmRecord
+        All that it has had so far.
+    rows, repeats : int
+        All that it has had so far.
+    schema_sha256 : mapping of str to str
+        Of the Start variables of each deployment.
+    **facts
+        What its kind of rows needs, as JSON values.
+    """
+    return BatchRecord(
+        name=plan.name,
+        workspace=workspace,
+        deployment=plan.deployment,
+        variants=tuple(label for label, _, _ in arms),
+        created_at=datetime.now(UTC),
+        plan={"rows": rows, "repeats": repeats, "arms": list(arms), "schema_sha256": dict(schema_sha256), **facts},
+    )

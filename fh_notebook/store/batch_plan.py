@@ -1,0 +1,69 @@
+"""What is written of a batch before any of its calls: its record, rows and jobs, and which kept answers it uses.
+
+Rule of this file: a plan is written in one transaction or not at all, and only over the state that it was made for:
+of two kernels that plan the same batch at once, the second one compares again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fh_notebook.store import batches, claims, jobs, rows, uses
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.rows import RowLine
+
+__all__ = ["BatchPlan", "revision_of", "write"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """One write of a batch."""
+
+    record: BatchRecord
+    seen: tuple[int, int] = (0, 0)
+    """Number and revision of the batch that had the name when this was planned; zeros: none had."""
+    rows: Sequence[RowLine] = ()
+    jobs: Sequence[JobLine] = ()
+    used: Sequence[int] = ()
+    """The answers of other batches, and of single runs, that stand for its jobs."""
+    earlier_name: str = ""
+    """The batch that had the name keeps all that it has under this name, and a new one begins."""
+    owner: str = ""
+    """Who runs it, where it begins with this write."""
+    now: float
+    """Seconds since 1970, UTC."""
+
+
+def revision_of(record: BatchRecord | None) -> tuple[int, int]:
+    """Return number and revision of a batch; zeros for none."""
+    return (record.id, int(record.plan.get("revision") or 0)) if record is not None else (0, 0)
+
+
+def write(connection: sqlite3.Connection, plan: BatchPlan) -> int:
+    """Write a plan and return the batch's number, or 0 where the batch is another one than the plan was made for."""
+    told: dict[str, Any] = {**plan.record.plan, "revision": plan.seen[1] + 1}
+    record = replace(plan.record, plan=told)
+    goes_on = plan.seen[0] and not plan.earlier_name
+    if goes_on:
+        current = batches.by_id(connection, plan.seen[0])  # it may have another name by now
+    else:
+        current = batches.find(connection, record.name, record.workspace)
+    if revision_of(current) != plan.seen:
+        return 0
+    if goes_on:
+        batch_id = plan.seen[0]
+        batches.update(connection, batch_id, record)
+    else:
+        if plan.earlier_name:
+            batches.rename(connection, plan.seen[0], plan.earlier_name)
+        batch_id = batches.write(connection, record)
+    rows.write(connection, batch_id, plan.rows)
+    jobs.write(connection, batch_id, plan.jobs)
+    uses.write(connection, batch_id, plan.used)
+    if plan.owner and batch_id != plan.seen[0]:
+        claims.start(connection, batch_id, plan.owner, now=plan.now)
+    return batch_id

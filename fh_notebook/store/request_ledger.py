@@ -1,0 +1,59 @@
+"""Table ``requests``: how many requests were sent to each workspace on each day (UTC), by kind.
+
+Rule of this file: it counts what may count against the plan's daily cap (CONTRACT sections 2 and 10), and nothing that
+is forgotten changes it. A call of a batch is counted with its claim, which is committed before the call: so kernels
+that share a store see each other's calls, and what a killed process had out is counted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+__all__ = ["CREATE", "Kind", "add", "on_day", "total"]
+
+Kind = Literal["invoke", "lookup", "probe"]
+"""A call of a workflow; a question about one; a check of the key."""
+
+CREATE: Final = (
+    """CREATE TABLE requests (
+        workspace TEXT NOT NULL,
+        day TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        PRIMARY KEY (workspace, day, kind)
+    ) STRICT, WITHOUT ROWID""",
+    # What was sent before there was a ledger, as far as its answers are still kept.
+    "INSERT INTO requests SELECT workspace, day, 'invoke', sum(calls) FROM"
+    " (SELECT workspace, date(kept_at, 'unixepoch') AS day, calls FROM answers"
+    " UNION ALL SELECT workspace, date(kept_at, 'unixepoch'), calls FROM parts)"
+    " WHERE day IS NOT NULL GROUP BY workspace, day HAVING sum(calls) > 0",
+)
+
+
+def add(connection: sqlite3.Connection, workspace: str, now: datetime, requests: int, *, kind: Kind = "invoke") -> None:
+    """Count requests that are sent `now`, or (a negative number) take back what was counted and not sent."""
+    if requests:
+        connection.execute(
+            "INSERT INTO requests VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET requests = max(0, requests + excluded.requests)",
+            (workspace, _day(now), kind, requests),
+        )
+
+
+def on_day(connection: sqlite3.Connection, workspace: str, now: datetime) -> int:
+    """Return how many requests were sent to a workspace on the day of `now`, of every kind."""
+    found = connection.execute(
+        "SELECT coalesce(sum(requests), 0) FROM requests WHERE workspace = ? AND day = ?", (workspace, _day(now))
+    )
+    return int(found.fetchone()[0])
+
+
+def total(connection: sqlite3.Connection) -> int:
+    """Return how many requests were ever sent."""
+    return int(connection.execute("SELECT coalesce(sum(requests), 0) FROM requests").fetchone()[0])
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).date().isoformat()

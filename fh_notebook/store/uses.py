@@ -1,0 +1,50 @@
+"""Table ``uses``: the answers that a batch shows and did not pay for, so that it has them also when it is opened again.
+
+Rule of this file: an answer belongs to the batch that paid for it, or to none (a single run); another batch that takes
+it (``reuse="store"``, a race, ``replace=True``) is noted here. A line leaves with its answer: a trigger sees to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+__all__ = ["CREATE", "inherit", "write"]
+
+CREATE: Final = (
+    """CREATE TABLE uses (
+        batch INTEGER NOT NULL,
+        answer INTEGER NOT NULL,
+        PRIMARY KEY (batch, answer)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX uses_by_answer ON uses (answer)",
+    "CREATE TRIGGER uses_leave AFTER DELETE ON answers BEGIN DELETE FROM uses WHERE answer = old.id; END",
+)
+
+
+def write(connection: sqlite3.Connection, batch: int, answers: Iterable[int]) -> None:
+    """Note that a batch uses these answers; its own, and those that were forgotten meanwhile, are left out."""
+    connection.execute(
+        "INSERT OR IGNORE INTO uses SELECT ?1, id FROM answers WHERE id IN (SELECT value FROM json_each(?2))"
+        " AND batch IS NOT ?1",
+        (batch, json.dumps(list(answers))),
+    )
+
+
+def inherit(connection: sqlite3.Connection, batch: int) -> int:
+    """Give the answers of a batch that others use to the first of those; return how many that were.
+
+    They are then that batch's own, and stay when `batch` is removed.
+    """
+    moved = connection.execute(
+        "UPDATE answers SET batch = (SELECT min(uses.batch) FROM uses WHERE uses.answer = answers.id)"
+        " WHERE batch = ? AND EXISTS (SELECT 1 FROM uses WHERE uses.answer = answers.id)",
+        (batch,),
+    ).rowcount
+    connection.execute(
+        "DELETE FROM uses WHERE EXISTS (SELECT 1 FROM answers WHERE answers.id = uses.answer"
+        " AND answers.batch = uses.batch)"
+    )
+    return moved
