@@ -113,7 +113,7 @@ class Book:
     def _write(self, done: Done, plan: bytes) -> PartLine:
         line = PartLine(
             path=done.path, batch=self._spec.name, workspace=self._spec.workspace, plan=plan, jobs=done.jobs,
-            done=done.done, failed=done.failed, unknown=done.unknown, again=done.again, calls=done.calls,
+            done=done.done, failed=done.failed, unknown=done.unknown, again=done.again, calls=done.requests,
             keys=done.keys, kept_at=done.kept_at or datetime.now(UTC),
         )  # fmt: skip
         self._store.put(lambda c: _write_line(c, line)).result()

@@ -47,5 +47,5 @@ def done_of(path: str, task: Task) -> Done:
     return Done(
         number=task.number, attempt="", path=path, jobs=int(facts.get("jobs", len(lines))), done=done,
         failed=len(failed), unknown=unfinished, again=max(0, sum(not is_reusable(run) for run in runs) - invalid),
-        calls=int(facts.get("calls", 0)), keys=keys_of(lines["key"]), kept_at=datetime.now(UTC),
+        requests=int(facts.get("calls", 0)), keys=keys_of(lines["key"]), kept_at=datetime.now(UTC),
     )  # fmt: skip

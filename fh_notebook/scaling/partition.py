@@ -13,7 +13,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
-from uuid import uuid4
 
 import pandas as pd
 
@@ -37,7 +36,7 @@ from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.feeding import HeldSource, HoldingFeed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
-from fh_notebook.scaling.places import batch_of, opened_store, part_path, parts_of_plan, remove_store, store_path
+from fh_notebook.scaling.places import begun_in, opened_store, part_path, parts_of_plan, remove_store, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import keys_of, planned, rows_of
 from fh_notebook.scaling.telling import shown_event
@@ -78,7 +77,6 @@ class Partition:
         self._spec = spec
         self._task = task
         self._host = host
-        self._attempt = uuid4().hex[:12]
         self._path = store_path(host.folder, spec, task)
         self._store = opened_store(self._path)
         rows = rows_of(frame, spec, task.start)
@@ -86,7 +84,12 @@ class Partition:
         _check_rows(task, by_row)
         self._source = HeldSource(planner, by_row, without_secrets(rows, hidden), checked=task.valid)
         self._outcomes = Outcomes()
-        stored = Stored(self._store, batch_of(self._store, spec))
+        begun = begun_in(self._store, spec)
+        self._attempt = str(begun.plan["attempt"])
+        mine = begun.plan["run"] in (spec.run, *spec.mine)
+        self._sent_before = self._store.requests_made() if mine else 0
+        """Requests of earlier attempts of this batch object on this machine, which were killed."""
+        stored = Stored(self._store, begun.id)
         look_up = LookUp(stored=stored, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
         self._feed = HoldingFeed(self._source, self._outcomes, look_up, skip_invalid=True, where=where)
@@ -233,7 +236,7 @@ class Partition:
                 "failed": counts.failed,
                 "unknown": counts.unknown,
                 "reused": counts.reused,
-                "calls": counts.calls,
+                "calls": self._sent_before + counts.calls,
                 "refused": counts.refused,
                 "in_flight": 0 if done or engine is None else engine.in_flight,
                 "events": events,
@@ -254,12 +257,12 @@ class Partition:
     def _written(self) -> Done:
         pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))
         counts = self._outcomes.counts()
-        calls = self._store.requests_made()  # of earlier attempts on this machine, too, that were killed
+        requests = self._store.requests_made()  # of earlier attempts on this machine, too, that were killed
         path = ""
         again = sum(bool(o) and o.run.status == "failed" and not _stands(job, o.run) for job, o in pairs if o)
         keys = keys_of(job.key for job, _ in pairs)
         facts = {
-            "plan": self._task.plan.hex(), "jobs": counts.planned, "calls": calls, "batch": self._spec.name,
+            "plan": self._task.plan.hex(), "jobs": counts.planned, "calls": requests, "batch": self._spec.name,
             "workspace": self._spec.workspace,
         }  # fmt: skip
         if pairs:
@@ -268,7 +271,8 @@ class Partition:
         stopped = self._stopped or self._host.stopped
         return Done(
             number=self._task.number, attempt=self._attempt, path=path, jobs=counts.planned, done=counts.done,
-            failed=counts.failed, unknown=counts.unknown, reused=counts.reused, again=again, calls=calls,
+            failed=counts.failed, unknown=counts.unknown, reused=counts.reused, again=again,
+            calls=self._sent_before + counts.calls, requests=requests,
             refused=counts.refused, keys=keys, kept_at=datetime.now(UTC), cut=self._cut,
             stopped=told_of(stopped) if stopped is not None else None,
         )  # fmt: skip

@@ -9,9 +9,11 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling import parts
@@ -21,7 +23,7 @@ from fh_notebook.store.parts import few_indices
 from fh_notebook.store.store import Store
 
 __all__ = [
-    "batch_of",
+    "begun_in",
     "check_folder",
     "opened_store",
     "part_path",
@@ -78,12 +80,25 @@ def opened_store(path: Path) -> Store:
     return store
 
 
-def batch_of(store: Store, spec: Spec) -> int:
-    """Return the number that the batch has in the store of one of its partitions."""
-    record = BatchRecord(
-        name=spec.name, workspace=spec.workspace, deployment="", variants=(), created_at=datetime.now(UTC)
-    )
-    return store.keep_batch(record).result()
+def begun_in(store: Store, spec: Spec) -> BatchRecord:
+    """Return the batch in the store of one of its partitions, begun if need be.
+
+    Its plan says by which round it was begun, and the name under which the notebook counts what is sent: whoever goes
+    on with the store of a worker that was killed counts on.
+    """
+    found = store.batch(spec.name, spec.workspace)
+    if found is None or "attempt" not in found.plan:
+        plan = {"attempt": uuid4().hex[:12], "run": spec.run}
+        record = BatchRecord(
+            name=spec.name,
+            workspace=spec.workspace,
+            deployment="",
+            variants=(),
+            created_at=datetime.now(UTC),
+            plan=plan,
+        )
+        found = replace(record, id=store.keep_batch(record).result())
+    return found
 
 
 def remove_store(path: Path) -> None:

@@ -121,6 +121,9 @@ class Done:
     reused: int = 0
     again: int = 0
     calls: int = 0
+    """Requests of the batch object."""
+    requests: int = 0
+    """Requests that are counted towards the daily cap: those of earlier kernels, too, whose worker was killed."""
     refused: int = 0
     keys: bytes = field(default=b"", repr=False)
     kept_at: datetime | None = None

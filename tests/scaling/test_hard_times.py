@@ -10,12 +10,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fh_notebook as fh
+from fh_notebook import session
 from fh_notebook.batching.events import Finished, Started
 from tests.scaling.counting import KEY, Counting, cluster, texts, until
 
@@ -95,6 +97,10 @@ def test_a_killed_worker_loses_no_answer(tmp_path: Path) -> None:
         assert batch.counts.pending == 0
         assert batch.counts.unknown <= 4
         assert batch.counts.done + batch.counts.unknown == 400
+        assert batch.counts.calls >= counting.calls  # those of the killed worker, too
+        store = session.store()
+        assert store is not None
+        assert store.requests_on(service.workspace, datetime.now(UTC)) >= counting.calls
         assert counting.most <= 8  # a place whose holder has died comes back while its call may still run
         # The unknown ones are called only when somebody says so.
         calls = counting.calls
@@ -279,6 +285,7 @@ def test_a_scheduler_that_is_killed_is_told_and_another_cluster_goes_on(tmp_path
 
 MEMORY = """
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 import dask.dataframe, distributed, pandas, pyarrow.parquet
 
