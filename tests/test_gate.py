@@ -315,7 +315,7 @@ class Batch:
 
     async def _work(self, slot: AbstractAsyncContextManager[None]) -> None:
         try:
-            while self.left and await self.gate.turn():
+            while await self.gate.turn() and self.left:
                 self.left -= 1
                 self.out += 1
                 self.peak = max(self.peak, self.out)

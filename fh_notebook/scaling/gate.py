@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.retry import NOT_REACHED, Decision
-from fh_notebook.gate import Gate
+from fh_notebook.gate import BoundedGate, Gate
 from fh_notebook.scaling.budget import Budget
 from fh_notebook.scaling.pacing import Report, owed_of
 from fh_notebook.slots import Call, clock
@@ -39,7 +39,7 @@ class SharedGate:
 
     Parameters
     ----------
-    inner : Gate
+    inner : Gate or BoundedGate
         Of this process.
     budget : Budget
         Of all.
@@ -57,7 +57,7 @@ class SharedGate:
 
     def __init__(
         self,
-        inner: Gate,
+        inner: Gate | BoundedGate,
         budget: Budget,
         stop: Callable[[Stopped], None],
         *,
