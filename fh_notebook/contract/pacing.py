@@ -118,6 +118,8 @@ class Pace:
     _close_events: int = 0
     """Events in close succession."""
     _eased_at: float = float("-inf")
+    _in_use: int = 0
+    """The most slots that were in use when an admitted call was answered, before the first refusal."""
     _was_over: bool = False
     """Whether a call was refused for the cap."""
     _cost_s: float = 0.0
@@ -176,6 +178,8 @@ class Pace:
         self._answers += 1
         if sent_at is not None and sent_at < self._cut_at:
             return
+        if self.phase is Phase.SEEKING:
+            self._in_use = max(self._in_use, in_flight)
         # Not of the limit itself: when many answers come within a moment, it grows faster than slots can be taken.
         in_use = in_flight >= IN_USE * self._base
         self._round += 1
@@ -217,7 +221,8 @@ class Pace:
             What :meth:`begins_at` said: before the first refusal more may be out than the limit.
         """
         self._cost_s, self._was_over = wait_s, True
-        self._begin_to_learn(min(out, begun_at))
+        if self.phase is Phase.SEEKING:  # what was really in use: a ceiling may be above the limit, or under it
+            self.limit = max(1, min(self.limit, self._in_use), min(out, max(begun_at, self.limit)))
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
         if same:
             self._of_event += 1
@@ -242,15 +247,11 @@ class Pace:
         """
         if sent_at is not None and sent_at < self._eased_at:
             return
-        self._begin_to_learn(out)
+        if self.phase is Phase.SEEKING:
+            self.limit = max(self.limit, out)
         goal = self._goal if self.phase is Phase.REGROWING else self.limit
         self._regrow_from(int(self.limit * PROVIDER_CUT), goal=goal, regrowth=PROVIDER_REGROWTH)
         self._eased_at = now
-
-    def _begin_to_learn(self, out: int) -> None:
-        """Begin with what was really out at the first refusal, where callers asked for more than the limit."""
-        if self.phase is Phase.SEEKING:
-            self.limit = max(self.limit, out)
 
     def _estimate(self, still_out: int | None) -> int:
         """Return how many calls the service held when it refused those of this event.
