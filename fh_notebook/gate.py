@@ -52,7 +52,7 @@ def _after_fork() -> None:
     for gate in list(_gates):
         gate._lock = threading.Lock()
         gate._waiting = Line()
-        gate._asked.clear()
+        gate._asked, gate._asked_in_all = {}, 0
         gate.in_flight = gate.out = 0
 
 
@@ -97,10 +97,11 @@ class Gate:
         self._pace = Pace()
         self._adapts = adapts
         self._asked: dict[Hashable, int] = {}
+        self._asked_in_all = 0  # a number of its own, since the limit is read without the lock
         self.memory = Memory()
         """When the limit changed and why, for who wants to see it afterwards."""
         self.ceiling: int | None = None
-        """The number that `fix` was given."""
+        """The number that was given to this gate, by `fix` too."""
         self.in_flight = 0
         """Slots that are held. A holder may be between two calls: `out` is not more than this."""
         self.out = 0
@@ -149,7 +150,7 @@ class Gate:
         most = self.most
         if not self._adapts:
             return most or UNBOUNDED
-        limit = self._pace.begins_at(max(asked, sum(self._asked.values()), most or 0))
+        limit = self._pace.begins_at(max(asked, self._asked_in_all, most or 0))
         return limit if most is None else min(limit, most)
 
     @property
@@ -190,6 +191,7 @@ class Gate:
                 self._asked.pop(who, None)
             else:
                 self._asked[who] = number
+            self._asked_in_all = sum(self._asked.values())
             if self.limit != before:
                 self._note("fixed")
                 self._grant()
@@ -400,7 +402,7 @@ class Gate:
 
 
 class BoundedGate:
-    """A gate within a ceiling: of a client, of ``configure``, or of one batch on several threads.
+    """A gate within a ceiling: that of a client, of ``configure``, or of a batch whose partitions run on threads.
 
     The ceiling counts the calls that go through here; what waits for it does not wait at the gate behind it, and takes
     no slot there from others. While calls are out here, it asks that gate to begin with as many as the ceiling.
