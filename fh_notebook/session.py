@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import keys, precedence, settings, views
 from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.check import WITHOUT_KEY
 from fh_notebook.client.client import AsyncClient
@@ -22,7 +23,7 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.errors import SettingsError
 from fh_notebook.finding import finder, in_catalogue, known_to, own_of
-from fh_notebook.gate import BoundedGate, Gate
+from fh_notebook.gate import Gate
 from fh_notebook.keeping import Keeping
 from fh_notebook.values import Secret, as_secret
 

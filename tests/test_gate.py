@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.errors import LimitReached, SettingsError
-from fh_notebook.gate import BoundedGate, Gate
+from fh_notebook.gate import Gate
 from tests.virtual_time import run_virtually
 
 DONE = Decision(verdict=Verdict.DONE)

@@ -16,8 +16,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.retry import NOT_REACHED, Decision
-from fh_notebook.gate import BoundedGate, Gate
+from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import Budget
 from fh_notebook.scaling.pacing import Report, owed_of
 from fh_notebook.slots import Call, clock

@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook.batching.events import Stopped
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.rate import Rate
-from fh_notebook.gate import BoundedGate, Gate
+from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import LocalBudget
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.host import Host, closed, hosted
