@@ -6,11 +6,10 @@ whoever has it, in any order, and holds for nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from fh_notebook.contract.retry import Decision
 from fh_notebook.gate import Gate
 from fh_notebook.slots import Call
 
@@ -41,6 +40,9 @@ class BoundedGate:
     def __init__(self, inner: Gate | BoundedGate, ceiling: Gate) -> None:
         self._inner = inner
         self._ceiling = ceiling
+        # What only passes through is the inner one's own: they are asked for every call.
+        self.call: Callable[[], Call] = inner.call
+        self.hear: Callable[..., None] = inner.hear
 
     def __getattr__(self, name: str) -> Any:
         if name == "_inner":  # of a copy that is being made
@@ -90,19 +92,9 @@ class BoundedGate:
         """Wait until a call may be sent; return whether the slot may still be used."""
         return await self._inner.turn() and self._ceiling.in_flight <= self._ceiling.limit
 
-    def call(self) -> Call:
-        """Say that a call is out while the block runs."""
-        return self._inner.call()
-
     def wants_back(self, group: Hashable) -> bool:
         """Whether a holder that could go on in its slot must give it back first (see `Gate.wants_back`)."""
         return self._ceiling.wants_back(group) or self._inner.wants_back(group)
-
-    def hear(
-        self, decision: Decision, *, call: Call | None = None, left: int | None = None, queued: bool = False
-    ) -> None:
-        """Learn from one answer (see `Gate.hear`)."""
-        self._inner.hear(decision, call=call, left=left, queued=queued)
 
     def __repr__(self) -> str:
         return repr(self.shared)

@@ -239,11 +239,11 @@ class Gate:
     async def turn(self) -> bool:
         """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
 
-        Where the limit adapts, a few go out and then the loop looks for answers, so that a refusal is heard in time.
-        When it was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile,
-        so a cancel here loses nothing.
+        Where a refusal may come, a few go out and then the loop looks for answers, so that it is heard in time. When it
+        was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile, so a
+        cancel here loses nothing.
         """
-        if self._adapts:
+        if self._adapts and not self._pace.has_admitted(self.in_flight):
             loop = asyncio.get_running_loop()
             if (turns := self._turns.get(loop)) is None:
                 turns = self._turns[loop] = Turns()

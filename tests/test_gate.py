@@ -571,8 +571,9 @@ def test_growth_lets_in_who_waits_though_no_slot_is_given_back() -> None:
     run_virtually(main())
 
 
-def test_a_few_calls_go_out_at_a_turn_of_the_loop_where_the_limit_adapts() -> None:
-    """Between them the loop looks for answers; a cancelled one takes no turn; a gate that learns nothing waits for none."""
+def test_a_few_calls_go_out_at_a_turn_of_the_loop_where_one_may_be_refused() -> None:
+    """Between them the loop looks for answers; a cancelled one takes no turn. So many as were admitted wait for none,
+    until one is refused."""
     turns: list[int] = []
 
     async def main(gate: Gate) -> None:
@@ -595,5 +596,14 @@ def test_a_few_calls_go_out_at_a_turn_of_the_loop_where_the_limit_adapts() -> No
         assert len(turns) == 19
         assert max(turns.count(turn) for turn in set(turns)) <= 4
     turns.clear()
-    run_virtually(main(Gate(20, adapts=False)))
-    assert turns == [0] * 20
+    admitted = Gate(20)
+    admitted.in_flight = 20
+    admitted.hear(DONE)
+    for gate in (Gate(20, adapts=False), admitted):
+        turns.clear()
+        run_virtually(main(gate))
+        assert turns == [0] * 20
+    admitted.hear(REFUSED)
+    turns.clear()
+    run_virtually(main(admitted))
+    assert max(turns.count(turn) for turn in set(turns)) <= 4

@@ -149,6 +149,10 @@ class Pace:
         """
         return max(self.limit, asked) if self.phase is Phase.SEEKING else self.limit
 
+    def has_admitted(self, in_flight: int) -> bool:
+        """Whether the service has answered with so many slots in use, and has never refused a call."""
+        return self.phase is Phase.SEEKING and self._in_use >= max(1, in_flight)
+
     def taught(self, admits: int) -> None:
         """Take over what was learned of the same service elsewhere, unless a refusal was heard here."""
         if self.phase is Phase.SEEKING:
@@ -222,7 +226,8 @@ class Pace:
         """
         self._cost_s, self._was_over = wait_s, True
         if self.phase is Phase.SEEKING:  # what was really in use: a ceiling may be above the limit, or under it
-            self.limit = max(1, min(self.limit, self._in_use), min(out, max(begun_at, self.limit)))
+            in_use = max(out, 1 + (still_out or 0))
+            self.limit = max(1, min(self.limit, self._in_use), min(in_use, max(begun_at, self.limit)))
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
         if same:
             self._of_event += 1
