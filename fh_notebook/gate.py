@@ -5,6 +5,10 @@ a batch neither gets a 429 nor starves: who waits longest goes first, and who ma
 slot asks after each whether it must give the slot back (`wants_back`). It waits by the policy of `contract.pacing` and
 hears every decision of `contract.retry`. It may be used from any thread and any event loop.
 
+A number that somebody gives is a ceiling and never fixes the limit, so no number has to be taken back from it. A
+batch's own ceiling is held by its engine, that of a client by its `BoundedGate`; both only `ask` the gate to begin with
+so many.
+
     async with gate.slot(group):                # waits
         while await gate.turn():                # not too many at one moment
             job = next_job()
@@ -23,18 +27,22 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
+from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook import settings
 from fh_notebook.clock import utc_now
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
-from fh_notebook.errors import LimitReached, SettingsError
+from fh_notebook.errors import LimitReached
 from fh_notebook.moments import Event, Memory
 from fh_notebook.slots import Call, Slot, clock
 from fh_notebook.waiting import Line, Turns
 
 __all__ = ["Gate"]
+
+UNBOUNDED: Final = 2**31
+"""The limit of a gate that neither adapts nor has a ceiling."""
 
 _gates: WeakSet[Gate] = WeakSet()
 
@@ -44,6 +52,7 @@ def _after_fork() -> None:
     for gate in list(_gates):
         gate._lock = threading.Lock()
         gate._waiting = Line()
+        gate._asked, gate._asked_in_all = {}, 0
         gate.in_flight = gate.out = 0
 
 
@@ -57,7 +66,9 @@ class Gate:
     Parameters
     ----------
     max_concurrency : int, optional
-        Exactly this many at once; without it the limit adapts to what the service admits.
+        Its ceiling: it begins with this many at once, and never admits more. ``configure`` sets one for all gates.
+    adapts : bool
+        Whether it learns from refusals what the service admits; else its ceiling is its limit.
     now : callable, optional
         The time in UTC.
 
@@ -76,16 +87,21 @@ class Gate:
     (1, Gate(0 of 3 in flight, 0 refused))
     """
 
-    def __init__(self, max_concurrency: int | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, max_concurrency: int | None = None, *, adapts: bool = True, now: Callable[[], datetime] = utc_now
+    ) -> None:
         self._lock = threading.Lock()
         self._waiting = Line()
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
         self._now = now
         self._pace = Pace()
+        self._adapts = adapts
+        self._asked: dict[Hashable, int] = {}
+        self._asked_in_all = 0  # a number of its own, since the limit is read without the lock
         self.memory = Memory()
         """When the limit changed and why, for who wants to see it afterwards."""
-        self.fixed_at: int | None = None
-        """The number that `fix` was given; ``None`` while the limit adapts, or is what ``configure`` says."""
+        self.ceiling: int | None = None
+        """The number that was given to this gate, by `fix` too."""
         self.in_flight = 0
         """Slots that are held. A holder may be between two calls: `out` is not more than this."""
         self.out = 0
@@ -101,36 +117,88 @@ class Gate:
     @property
     def limit(self) -> int:
         """The calls that may be out at once now."""
-        return self._held_at or self._pace.limit
+        return self._limit_for(0)
+
+    @property
+    def most(self) -> int | None:
+        """The ceiling that holds here, its own or that of ``configure``, whichever is lower; ``None``: none."""
+        configured = settings.current().max_concurrency
+        if self.ceiling is None or configured is None:
+            return self.ceiling or configured
+        return min(self.ceiling, configured)
+
+    @property
+    def learned(self) -> int | None:
+        """How many calls at once the service admits, as its refusals have told; ``None`` before the first."""
+        return self._pace.admits
+
+    @property
+    def adapted(self) -> int:
+        """The limit as it was learned from answers, whatever ceilings there are and whatever was asked for."""
+        return self._pace.limit
+
+    @property
+    def shared(self) -> Gate:
+        """The gate itself (see `BoundedGate.shared`)."""
+        return self
+
+    def begins_at(self, number: int) -> int:
+        """Return with how many calls at once somebody begins who asks for `number`."""
+        return min(number, self._limit_for(number))
+
+    def _limit_for(self, asked: int) -> int:
+        most = self.most
+        if not self._adapts:
+            return most or UNBOUNDED
+        limit = self._pace.begins_at(max(asked, self._asked_in_all, most or 0))
+        return limit if most is None else min(limit, most)
 
     @property
     def typical_s(self) -> float | None:
         """What an admitted call of late took, in seconds; ``None`` before the first. For `contract.retry.decide`."""
         return self._pace.typical_s
 
-    @property
-    def _held_at(self) -> int | None:
-        """The number that somebody chose: of a client or batch, else of ``configure``, as it is now."""
-        return self.fixed_at or settings.current().max_concurrency
-
     def fix(self, max_concurrency: int | None) -> None:
-        """Hold the limit at `max_concurrency`; ``None`` lets it adapt, from what it has learned before it was fixed.
+        """Set the ceiling of this gate; ``None`` removes it.
 
-        It holds at once: who waits is let in up to the new number, and with a lower one slots come back as their calls
-        end.
+        It holds at once: who waits is let in up to the new number, unless a refusal has taught a lower one; with a
+        lower number slots come back as their calls end.
 
         Raises
         ------
         SettingsError
             It is no whole number from 1.
         """
-        whole = isinstance(max_concurrency, int) and not isinstance(max_concurrency, bool)
-        if max_concurrency is not None and (not whole or max_concurrency < 1):
-            raise SettingsError(f"max_concurrency is {max_concurrency!r}; give a whole number from 1, or None to adapt")
+        if max_concurrency is not None:
+            settings.whole(max_concurrency, "max_concurrency")
         with self._lock:
-            self.fixed_at = max_concurrency
+            self.ceiling = max_concurrency
             self._note("fixed")
             self._grant()
+
+    def ask(self, who: Hashable, number: int | None) -> None:
+        """Have the limit begin at `number` for the calls of `who`; ``None`` ends that.
+
+        Whoever asks keeps to the number itself. Numbers of several add up, and end in any order. Once a refusal has
+        taught what the service admits, nothing more is begun with than that.
+        """
+        if self._asked.get(who) == number:
+            return
+        with self._lock:
+            before = self.limit
+            if number is None:
+                self._asked.pop(who, None)
+            else:
+                self._asked[who] = number
+            self._asked_in_all = sum(self._asked.values())
+            if self.limit != before:
+                self._note("fixed")
+                self._grant()
+
+    def taught(self, admits: int) -> None:
+        """Take over what was learned of the same workspace elsewhere, unless a refusal was heard here."""
+        with self._lock:
+            self._pace.taught(admits)
 
     def reopen(self) -> None:
         """Forget that the daily cap was used up, for example after a change of plan."""
@@ -171,11 +239,11 @@ class Gate:
     async def turn(self) -> bool:
         """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
 
-        While the limit adapts, a few go out and then the loop looks for answers, so that a refusal is heard in time.
-        When it was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile,
-        so a cancel here loses nothing.
+        Where a refusal may come, a few go out and then the loop looks for answers, so that it is heard in time. When it
+        was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile, so a
+        cancel here loses nothing.
         """
-        if self._held_at is None:
+        if self._adapts and not self._pace.has_admitted(self.in_flight):
             loop = asyncio.get_running_loop()
             if (turns := self._turns.get(loop)) is None:
                 turns = self._turns[loop] = Turns()
@@ -225,30 +293,29 @@ class Gate:
                 self._close()
             elif queued or (throttled and decision.reason == "concurrency"):
                 self._over_the_cap(call, decision.wait_s)
-            elif throttled and self._held_at is None:
-                self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock())
+            elif throttled:
+                out = min(self.limit, self.in_flight)
+                self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock(), out=out)
             elif decision.verdict is Verdict.DONE:
                 self._admitted(call, left)
             self._note("refused" if throttled else "answered")
 
     def _over_the_cap(self, call: Call | None, wait_s: float) -> None:
-        if self._held_at is not None:
-            return
+        facts: dict[str, Any] = {"now": clock(), "wait_s": wait_s, "begun_at": self.limit}
         if call is None:
-            self._pace.refused(out=self.in_flight, now=clock(), wait_s=wait_s)
+            self._pace.refused(out=self.in_flight, **facts)
         else:
-            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, now=clock(), wait_s=wait_s)
+            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, **facts)
 
     def _admitted(self, call: Call | None, left: int | None) -> None:
         # Only a run says something of the cap. A 5xx or a broken connection does not, nor does an invalid request: it
         # was refused before it could take a place.
         if call is not None:
             self._pace.timed(call.took_s)
-        if self._held_at is None:
-            before = self._pace.limit
-            self._pace.answered(in_flight=self.in_flight, left=left, sent_at=call.sent_at if call else None)
-            if self._pace.limit > before:
-                self._grant()
+        before = self._pace.limit
+        self._pace.answered(in_flight=self.in_flight, left=left, sent_at=call.sent_at if call else None)
+        if self._pace.limit > before:
+            self._grant()
 
     def _sent(self) -> int:
         with self._lock:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import keys, precedence, settings, views
 from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.check import WITHOUT_KEY
 from fh_notebook.client.client import AsyncClient
@@ -56,7 +57,7 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.gates: dict[str, Gate] = {}
+        self.gates: dict[str, BoundedGate] = {}
         self.stores: dict[str, Store] = {}
         self.client: Client | None = None
         self.client_of: object = None
@@ -92,13 +93,21 @@ def reset() -> None:
         opened.close()
 
 
-def gate(workspace: str, max_concurrency: int | None = None) -> Gate:
-    """Return the one gate of a workspace; a given `max_concurrency` fixes its limit."""
+def gate(workspace: str, max_concurrency: int | None = None) -> BoundedGate:
+    """Return the one gate of a workspace, within the ceiling of ``configure`` and a given one of a client.
+
+    Raises
+    ------
+    SettingsError
+        `max_concurrency` is no whole number from 1.
+    """
     with _state.lock:
-        found = _state.gates.setdefault(workspace, Gate())
-    if max_concurrency is not None:
-        found.fix(max_concurrency)
-    return found
+        if workspace not in _state.gates:
+            # A gate without a ceiling of its own has that of `configure`, as it is at each moment. It is held beside
+            # the adaptive one for the runs that go past that: by callback, and lent slots.
+            _state.gates[workspace] = BoundedGate(Gate(), Gate(adapts=False))
+        found = _state.gates[workspace]
+    return found if max_concurrency is None else BoundedGate(found, Gate(max_concurrency, adapts=False))
 
 
 def store() -> Store | None:

@@ -95,7 +95,8 @@ def configure(
     max_response_bytes : int
         The largest answer that is taken, 64 MiB by default; a larger one is a failed run.
     max_concurrency : int or None
-        Exactly this many calls at once; ``None`` adapts to what the service admits.
+        A ceiling: at most this many calls at once in each workspace, whatever makes them; ``None``: as many as the
+        service admits.
     loop : {"thread", "nested"}
         Where blocking calls run: on a background thread, or on the kernel's own loop.
     tracebacks : {"short", "full"}

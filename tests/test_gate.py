@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.errors import LimitReached, SettingsError
 from fh_notebook.gate import Gate
@@ -172,32 +173,98 @@ def test_a_limit_that_cannot_be_is_refused(limit: object) -> None:
         Gate(limit)  # type: ignore[arg-type]
 
 
-def test_a_number_that_somebody_chose_holds_and_what_was_learned_comes_back_after_it() -> None:
-    """A fixed limit never moves; without it the gate goes on from the cap that it had learned."""
-    gate = Gate()
-    gate.in_flight = 2
-    gate.hear(DONE)
-    gate.hear(REFUSED)
-    learned = gate.limit
-    gate.fix(7)
-    for _ in range(50):
-        gate.hear(REFUSED)
+def test_a_ceiling_is_where_it_begins_and_what_was_learned_counts_under_it() -> None:
+    """Before a refusal the limit is the ceiling; after it, no ceiling raises it above what is admitted."""
+    gate = Gate(7)
+    gate.in_flight = 7
+    for _ in range(20):
         gate.hear(DONE)
         assert gate.limit == 7
+    gate.hear(REFUSED)
+    assert (gate.limit, gate.learned) == (6, 6)
+    gate.fix(9)
+    assert gate.limit == 6
+    gate.fix(2)
+    assert gate.limit == 2
     gate.fix(None)
-    assert gate.limit == learned == 1
+    assert gate.limit == 6
+
+
+def test_who_asks_for_a_number_begins_with_it_and_it_ends_in_any_order() -> None:
+    """Numbers of several add up; none is left behind, and none counts once a refusal has taught what is admitted."""
+    gate = Gate()
+    gate.ask("one", 4)
+    gate.ask("two", 10)
+    assert (gate.limit, gate.begins_at(3)) == (14, 3)
+    gate.ask("one", None)
+    assert gate.limit == 10
+    gate.ask("two", 5)
+    assert gate.limit == 5
+    gate.ask("two", None)
+    assert gate.limit == 2
+    gate.ask("three", 10)
+    gate.in_flight = 4
+    gate.hear(REFUSED)
+    assert (gate.limit, gate.begins_at(10), gate.learned) == (3, 3, 3)
+    gate.ask("four", 10)
+    assert gate.limit == 3
+
+
+def test_a_provider_that_refuses_is_eased_off_from_what_was_really_out() -> None:
+    """Not from the limit that answers had taught so far."""
+    gate = Gate()
+    gate.ask("batch", 20)
+    gate.in_flight = 20
+    gate.hear(Decision(verdict=Verdict.THROTTLED, reason="provider", wait_s=1.0))
+    assert (gate.limit, gate.learned) == (15, None)
 
 
 def test_configure_holds_for_gates_that_are_there_already() -> None:
-    """The cure for a small plan works at once, for every client of the workspace; a client's own number wins."""
+    """The cure for a small plan works at once, for every client of the workspace; the lowest number holds."""
     gate = Gate()
     fh.configure(max_concurrency=3)
     assert gate.limit == 3
     gate.fix(5)
-    assert gate.limit == 5
+    gate.ask("batch", 50)
+    assert (gate.limit, gate.most) == (3, 3)
+    gate.fix(2)
+    assert (gate.limit, gate.most) == (2, 2)
     gate.fix(None)
+    gate.ask("batch", None)
     fh.configure(max_concurrency=None)
-    assert gate.limit == 2
+    assert (gate.limit, gate.most) == (2, None)
+
+
+def test_a_bounded_gate_keeps_to_its_ceiling_and_takes_no_slot_for_who_waits_there() -> None:
+    """Two at once through it, others go on beside; whoever waits for the ceiling holds up nobody at the gate behind."""
+
+    async def main() -> None:
+        gate = Gate(3)
+        two = BoundedGate(gate, Gate(2, adapts=False))
+        async with two.slot("mine"), two.slot("mine"):
+            assert (two.limit, gate.limit) == (2, 3)
+            third = asyncio.create_task(_hold(two, None))
+            await asyncio.sleep(0)
+            assert two.wants_back("mine")
+            assert not gate.wants_back("other")  # nobody waits there
+            async with gate.slot("other"):
+                assert gate.in_flight == 3
+            assert await two.turn()
+            two._ceiling.fix(1)
+            assert not await two.turn()
+            assert two.wants_back("mine")
+            two._ceiling.fix(2)
+            assert not third.done()
+        await third
+        cancelled = asyncio.create_task(_hold(two, None))
+        async with gate.slot(), gate.slot(), gate.slot():
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            await asyncio.sleep(0)
+        assert cancelled.cancelled()
+        assert (gate.in_flight, two._ceiling.in_flight, gate._asked) == (0, 0, {})
+
+    run_virtually(main())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -315,7 +382,7 @@ class Batch:
 
     async def _work(self, slot: AbstractAsyncContextManager[None]) -> None:
         try:
-            while self.left and await self.gate.turn():
+            while await self.gate.turn() and self.left:
                 self.left -= 1
                 self.out += 1
                 self.peak = max(self.peak, self.out)
@@ -415,7 +482,7 @@ def test_what_wants_a_slot_back() -> None:
     run_virtually(main())
 
 
-async def _hold(gate: Gate, group: object) -> None:
+async def _hold(gate: Gate | BoundedGate, group: object) -> None:
     async with gate.slot(group):
         pass
 
@@ -504,8 +571,9 @@ def test_growth_lets_in_who_waits_though_no_slot_is_given_back() -> None:
     run_virtually(main())
 
 
-def test_a_few_calls_go_out_at_a_turn_of_the_loop_while_the_limit_adapts() -> None:
-    """Between them the loop looks for answers; a cancelled one takes no turn; a fixed gate holds nobody up."""
+def test_a_few_calls_go_out_at_a_turn_of_the_loop_where_one_may_be_refused() -> None:
+    """Between them the loop looks for answers; a cancelled one takes no turn. So many as were admitted wait for none,
+    until one is refused."""
     turns: list[int] = []
 
     async def main(gate: Gate) -> None:
@@ -522,9 +590,20 @@ def test_a_few_calls_go_out_at_a_turn_of_the_loop_while_the_limit_adapts() -> No
             turn += 1
             await asyncio.sleep(0)
 
-    run_virtually(main(Gate()))
-    assert len(turns) == 19
-    assert max(turns.count(turn) for turn in set(turns)) <= 4
+    for gate in (Gate(), Gate(20)):
+        turns.clear()
+        run_virtually(main(gate))
+        assert len(turns) == 19
+        assert max(turns.count(turn) for turn in set(turns)) <= 4
     turns.clear()
-    run_virtually(main(Gate(20)))
-    assert turns == [0] * 20
+    admitted = Gate(20)
+    admitted.in_flight = 20
+    admitted.hear(DONE)
+    for gate in (Gate(20, adapts=False), admitted):
+        turns.clear()
+        run_virtually(main(gate))
+        assert turns == [0] * 20
+    admitted.hear(REFUSED)
+    turns.clear()
+    run_virtually(main(admitted))
+    assert max(turns.count(turn) for turn in set(turns)) <= 4

@@ -1,6 +1,6 @@
 """The limiter against services that admit so many calls at once: refused calls, and time beside an oracle's.
 
-The oracle is the same gate, fixed at the cap that nobody can know. All in virtual time, with many seeds: a bar holds
+The oracle is the same gate, with the cap that nobody can know as its ceiling. All in virtual time, with many seeds: a bar holds
 when it holds in 19 of 20 of them. Then the real hive.
 """
 
@@ -113,6 +113,21 @@ def test_what_was_learned_is_used_by_the_next_batch() -> None:
     second = run_limited(Service(lambda _: 50, rng), 500, gate)
     assert second.refused <= 2 < refused + 3
     assert second.seconds <= 1.02 * 500 / 50 * 0.2 * 1.1
+
+
+@pytest.mark.parametrize("facts", LEGS)
+def test_a_ceiling_above_the_cap_costs_hardly_more_than_none(facts: dict[str, Any]) -> None:
+    """900 jobs, 3 admitted at once, a ceiling of 10: a few refused calls, and the time of an oracle."""
+    commit_s = facts.get("commit_s", 0.0)
+    service_facts = {name: value for name, value in facts.items() if name != "commit_s"}
+    for seed in range(5):
+        outcome = run_limited(
+            Service(lambda _: 3, random.Random(seed), **service_facts), 900, Gate(10), commit_s=commit_s
+        )
+        best = run_limited(Service(lambda _: 3, random.Random(seed), **service_facts), 900, Gate(3), commit_s=commit_s)
+        assert outcome.refused <= 20
+        assert outcome.seconds <= 1.1 * best.seconds
+        assert outcome.limit in (3, 4)
 
 
 @pytest.mark.parametrize("cap", [1, 3])

@@ -265,7 +265,11 @@ class Batch(BatchFiles):
 
     @property
     def max_concurrency(self) -> int | None:
-        """How many calls are out at once; ``None`` adapts to what the service admits. Setting it holds at once."""
+        """The ceiling of calls at once of this batch; ``None``: as many as the service admits.
+
+        It can be set while the batch runs, and holds at once: with a higher number more calls begin, unless a refusal
+        has taught what the service admits; with a lower one fewer are out as calls end.
+        """
         return self._control.max_concurrency
 
     @max_concurrency.setter
@@ -274,8 +278,16 @@ class Batch(BatchFiles):
 
     @property
     def limit(self) -> int:
-        """How many calls may be out at once now, as it was given or learned."""
+        """How many calls may be out at once now: as many as the service is thought to admit, within the ceilings."""
         return self._control.limit
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at a time the service admits, as it told by refusing calls (429) of the last start.
+
+        ``None``: it has refused none.
+        """
+        return self._control.admits
 
     def resolve_unknown(self) -> Batch:
         """Ask the service what became of the calls that may have run, where they have a request id; return the batch.

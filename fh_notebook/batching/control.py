@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import loop
 from fh_notebook.batching.agenda import Agenda
-from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.events import Event, Stopped, Throttled
 from fh_notebook.batching.options import Options
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
 from fh_notebook.batching.resolving import resolved, told
@@ -81,12 +81,12 @@ class Control(Standing):
     def open_windows(self, *, retry_unknown: bool) -> Windows:
         """Return what is to be called now, after looking for what others have answered meanwhile."""
         self.refuse_while_running()
-        return self.agenda.open_windows(retry_unknown=retry_unknown, most_at_once=self.expected_concurrency)
+        return self.agenda.open_windows(retry_unknown=retry_unknown, most_at_once=self.limit)
 
     def failed_windows(self, error_code: str | None) -> Windows:
         """Return the failed jobs that are to be called again."""
         self.refuse_while_running()
-        return self.agenda.failed_windows(error_code, most_at_once=self.expected_concurrency)
+        return self.agenda.failed_windows(error_code, most_at_once=self.limit)
 
     # --- starting and ending
 
@@ -202,7 +202,7 @@ class Control(Standing):
 
     @property
     def max_concurrency(self) -> int | None:
-        """How many calls are out at once; ``None`` adapts to what the service admits."""
+        """At most so many calls are out at once; ``None``: as many as the service admits."""
         return self._max_concurrency
 
     @max_concurrency.setter
@@ -229,6 +229,7 @@ class Control(Standing):
     async def _go(self, windows: Windows, progress: Progress) -> None:
         task = asyncio.current_task()
         try:
+            self._admits = None
             start = self._start = self._new_start()
         except BaseException:
             self._end_unbegun()
@@ -270,9 +271,16 @@ class Control(Standing):
         """Tell the progress and the user's function."""
         if isinstance(event, Stopped):
             self._stop(event)
+        self._note_refusal(event)
         self._safely(self._progress.update, self)
         if self._on_event is not None and not self._safely(self._on_event, event):
             self._on_event = None  # it would raise for every event
+
+    def _note_refusal(self, event: Event) -> None:
+        """Keep what the gate has learned by a refusal of this batch, and what it learns later, for whoever asks."""
+        refused = isinstance(event, Throttled) and event.reason == "concurrency"
+        if (refused or self._admits is not None) and self._start is not None and self._start.gate is not None:
+            self._admits = self._start.gate.learned
 
     def _stop(self, stopped: Stopped) -> None:
         self.stopped = worded(stopped, self._going_on)

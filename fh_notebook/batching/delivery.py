@@ -4,7 +4,8 @@ Rule of this file: a direct call goes through none of it. Runs of this batch tha
 nobody waits for any more, are waited for again in place of being called: nothing is submitted twice.
 
 In flight are here the runs that the service has taken and not ended. It queues what is over the plan's cap, so a batch
-has as many out as :data:`AT_ONCE` says, past the workspace's gate: that is for calls which would be refused.
+has as many out as :data:`AT_ONCE` says, past the workspace's gate: that is for calls which would be refused. Ceilings
+of the client and of ``configure`` count them all the same.
 """
 
 from __future__ import annotations
@@ -141,11 +142,11 @@ class Deliver:
         return frozenset(self._left)
 
     def gate(self, shared: Any, max_concurrency: int | None) -> Any:
-        """Return the gate that the calls go through: the workspace's, or for callbacks one of their own."""
+        """Return the gate that the calls go through: the client's, or its ceilings before one of this batch's own."""
         if self._delivery in ("direct", "auto"):
             self._lends = shared
             return shared
-        return Gate(max_concurrency or AT_ONCE)
+        return shared.past(Gate(max_concurrency or AT_ONCE))
 
     async def ready(self) -> Attempt:
         """Return how one call is made; a receiver listens by then.

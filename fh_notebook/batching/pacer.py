@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from fh_notebook.batching.flow import Flow
-from fh_notebook.batching.progress_line import State, refusing
+from fh_notebook.batching.progress_line import State, admitting
 from fh_notebook.batching.snapshot import Snapshot
 from fh_notebook.log import log
 
@@ -98,7 +98,6 @@ class Pacer:
         left, plan = batch.calls_left, batch.plan()
         counts = batch.counts
         per_row = max(1, len(plan.variants) * plan.repeats)
-        refused = now - self._refused_at < REFUSED_SHOWN_S
         return State(
             name=batch.name,
             counts=counts,
@@ -110,8 +109,15 @@ class Pacer:
             left_s=self._flow.seconds_for(left, now) if left else None,
             paused=batch.paused,
             waiting_until=batch.waiting_until,
-            refused=refusing(batch.limit, adapts=batch.max_concurrency is None) if refused else "",
+            refused=self._refusals(now),
         )
+
+    def _refusals(self, now: float) -> str:
+        """Say for a while that calls were refused; and for as long as it runs, where the ceiling is too high."""
+        batch = self._batch
+        if now - self._refused_at < REFUSED_SHOWN_S:
+            return f"waiting: {admitting(batch.admits or batch.limit)}"
+        return admitting(batch.falls_short) if batch.falls_short is not None else ""
 
     def _answered(self) -> tuple[bool, int]:
         """Return the number whose growth is the rate: of calls where it is known how many there are, else of jobs."""

@@ -14,7 +14,7 @@ from fh_notebook import html
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import counted
 
-__all__ = ["State", "duration", "rate_in_words", "refusing"]
+__all__ = ["State", "admitting", "duration", "rate_in_words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class State:
     paused: bool = False
     waiting_until: datetime | None = None
     refused: str = ""
-    """What the service's refusals of late mean, in words."""
+    """What the service's refusals mean, in words."""
 
     @property
     def ended(self) -> int:
@@ -99,17 +99,15 @@ class State:
         return f"{html.printable(self.name)}: {self.nameless}"
 
 
-def refusing(limit: int, *, adapts: bool) -> str:
-    """Say what it means that the service has just refused calls (429).
+def admitting(number: int) -> str:
+    """Say how many calls the service admits, as it told by refusing others (429).
 
     Examples
     --------
-    >>> refusing(3, adapts=True)
-    'waiting: the service admits 3 at once'
+    >>> admitting(3)
+    'the service admits 3 at a time'
     """
-    if adapts:
-        return f"waiting: the service admits {limit:,} at once"
-    return f"waiting: the service refuses {limit:,} at once (429); a lower max_concurrency avoids that"
+    return f"the service admits {number:,} at a time"
 
 
 def rate_in_words(per_s: float) -> str:

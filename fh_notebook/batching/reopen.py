@@ -118,7 +118,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     options = kept_options(reuse)
     agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options)
     control = Control(agenda, client=caller, store=store, options=options)
-    agenda.adopt(jobs, most_at_once=control.expected_concurrency)
+    agenda.adopt(jobs, most_at_once=control.limit)
     about = provenance(
         (deployment for _, deployment, _ in arms),
         variants=plan.variants,

@@ -7,8 +7,8 @@ answered is kept and what was not is pending.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -145,23 +145,26 @@ class Start:
             call_lost=self._call_lost,
             left=deliver.left,
         )
-        with self._tuned_gate() as shared:
-            self.gate = deliver.gate(shared, self.max_concurrency)
-            self.engine = Engine(
-                attempt=attempt,
-                gate=self.gate,
-                ledger=ledger,
-                emit=self._take,
-                batch=self._name,
-                limits=limits,
-                planned=planned,
-                max_in_flight=self.max_concurrency,
-                rate=self._options.rate,
-                now=self._options.now,
-            )
-            deliver.on_switch = self._have_queued
-            self.engine.pause(self.paused)
+        gate = self.gate = deliver.gate(self._client.gate, self.max_concurrency)
+        self.engine = Engine(
+            attempt=attempt,
+            gate=gate,
+            ledger=ledger,
+            emit=self._take,
+            batch=self._name,
+            limits=limits,
+            planned=planned,
+            max_in_flight=self.max_concurrency,
+            rate=self._options.rate,
+            now=self._options.now,
+        )
+        deliver.on_switch = self._have_queued
+        self.engine.pause(self.paused)
+        try:
+            gate.ask(self, self.max_concurrency)
             await self.engine.run(self._jobs_of(windows))
+        finally:
+            gate.ask(self, None)
 
     def _have_queued(self) -> None:
         """Bound what is out by a number, where slots are lent while the service has runs wait."""
@@ -198,30 +201,15 @@ class Start:
             self._changed()
         self._client.gate.reopen()
 
-    @contextmanager
-    def _tuned_gate(self) -> Iterator[Any]:
-        """Hold the workspace's gate at the batch's own number, where it has one, while the batch runs."""
-        gate = self._client.gate
-        if self._options.delivery in ("callback", "poll"):  # they go past it
-            yield gate
-            return
-        before = gate.fixed_at
-        if self.max_concurrency is not None:
-            gate.fix(self.max_concurrency)
-        try:
-            yield gate
-        finally:
-            if self.max_concurrency is not None or gate.fixed_at != before:
-                gate.fix(before)
-
     # --- while it runs: called in the loop's thread
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Change how many calls are out at once."""
+        """Change the ceiling of calls at once."""
         self.max_concurrency = max_concurrency
-        if self.engine is not None:
-            gate = self.gate or self._client.gate
-            gate.fix(AT_ONCE if max_concurrency is None and gate is not self._client.gate else max_concurrency)
+        if self.engine is not None and (gate := self.gate) is not None:
+            if gate is not self._client.gate:  # one of this batch's own
+                gate.fix(max_concurrency or AT_ONCE)
+            gate.ask(self, max_concurrency)
             self.engine.retune(max_concurrency)
 
     def pause(self, paused: bool) -> None:

@@ -58,11 +58,21 @@ class Snapshot(Protocol):
 
     @property
     def max_concurrency(self) -> int | None:
-        """The number that somebody chose, ``None`` while the limit adapts. It can be set while the batch runs."""
+        """The ceiling that somebody chose for this batch; ``None``: none. It can be set while the batch runs."""
         ...
 
     @max_concurrency.setter
     def max_concurrency(self, number: int | None) -> None: ...
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, as it told by refusing some; ``None``: it has not."""
+        ...
+
+    @property
+    def falls_short(self) -> int | None:
+        """:attr:`admits`, where somebody set a higher ceiling."""
+        ...
 
     @property
     def calls_left(self) -> int | None:

@@ -6,7 +6,7 @@ Rule of this file: it reads, and begins and ends nothing: what people do with a 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.delivery import AT_ONCE
@@ -17,6 +17,7 @@ from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.wording import sentence
+from fh_notebook.gate import Gate
 from fh_notebook.moments import Moment
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Standing:
         self._active = False
         self._calls_before = 0
         self._max_concurrency = options.max_concurrency
+        self._admits: int | None = None
 
     @property
     def workspace(self) -> str:
@@ -76,11 +78,33 @@ class Standing:
 
     @property
     def limit(self) -> int:
-        """How many calls may be out at once now."""
-        start = self._start
-        if start is not None and start.gate is not None:
-            return int(start.gate.limit)
-        return AT_ONCE if self._options.delivery in ("callback", "poll") else int(self._client.gate.limit)
+        """How many calls may be out at once now: the workspace's limit, within the ceilings that hold for the batch.
+
+        Before a start it is how many it will begin with.
+        """
+        start, number = self._start, self._max_concurrency
+        gate: Any = start.gate if start is not None else None
+        if gate is None:
+            gate = self._client.gate
+            if self._options.delivery in ("callback", "poll"):
+                gate = gate.past(Gate(number or AT_ONCE))
+        return int(gate.limit if number is None else gate.begins_at(number))
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, as it told by refusing calls of this batch; ``None``: it has not.
+
+        Of the last start, as it was last heard while that ran.
+        """
+        return self._admits
+
+    @property
+    def falls_short(self) -> int | None:
+        """:attr:`admits`, where somebody set a higher ceiling for the calls of this batch."""
+        ceilings = (self._max_concurrency, self._client.gate.most)
+        ceiling = min((most for most in ceilings if most is not None), default=None)
+        admits = self._admits
+        return admits if ceiling is not None and admits is not None and admits < ceiling else None
 
     @property
     def moments(self) -> tuple[Moment, ...]:
@@ -116,9 +140,4 @@ class Standing:
         """How far it is in one line, and why it stopped if it did."""
         if self.is_forgotten:
             return f"{self.name}: forgotten. Its rows and answers were removed (fh.forget)"
-        return sentence(self.name, self.counts, running=self.running, stopped=self.stopped)
-
-    @property
-    def expected_concurrency(self) -> int:
-        """How many calls will be out at once, as far as that is known."""
-        return self._max_concurrency or self.limit
+        return sentence(self.name, self.counts, running=self.running, stopped=self.stopped, admits=self.falls_short)

@@ -107,7 +107,8 @@ def batch(
     first, sample : int, optional
         A pilot of the first rows, or of as many at random. Without it, the same cell goes on and repays nothing.
     max_concurrency : int, optional
-        Exactly this many calls at once while this batch runs; adaptive by default.
+        A ceiling: at most this many calls of this batch at once. It begins with as many, or with the limit that a
+        refusal (429) has taught this process in this workspace, if that is lower. By default the limit is learned.
     max_calls : int, optional
         At most this many requests; then the rest stays pending.
     max_seconds : float, optional
@@ -269,6 +270,6 @@ def _prepare(
         raise SettingsError("parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe")
     made = making.make(rows, client=session.client_for(client), store=session.store(), **asked)
     control = made._control
-    control.agenda.prepare(keep=not dry_run, most_at_once=control.expected_concurrency)
+    control.agenda.prepare(keep=not dry_run, most_at_once=control.limit)
     _last, _last_at = made, datetime.now(UTC)
     return made

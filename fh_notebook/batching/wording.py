@@ -20,6 +20,7 @@ from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.person import RETRY, persons
 from fh_notebook.batching.plan import counted
+from fh_notebook.batching.progress_line import admitting
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
 
@@ -51,13 +52,17 @@ def _spelt(value: Any) -> str:
         return str(value)
 
 
-def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopped | None = None) -> str:
-    """Return how far a batch is, in one line.
+def sentence(
+    name: str, counts: Counts, *, running: bool = False, stopped: Stopped | None = None, admits: int | None = None
+) -> str:
+    """Return how far a batch is, in one line; where it fell back under its ceiling, with what the service `admits`.
 
     Examples
     --------
     >>> print(sentence("triage-1", Counts(planned=80, done=78, failed=2, reused=62, calls=18)))
     triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls
+    >>> print(sentence("triage-2", Counts(planned=80, done=80, calls=87, refused=7), admits=3))
+    triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); the service admits 3 at a time
     """
     parts = [f"{counts.done:,} of {counts.planned:,} done"]
     parts += [f"{counts.failed:,} failed"] if counts.failed else []
@@ -67,6 +72,7 @@ def sentence(name: str, counts: Counts, *, running: bool = False, stopped: Stopp
     spent += [counted(counts.calls, "call")]
     spent += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
     text = f"{html.printable(name)}: {', '.join(parts)}; {', '.join(spent)}"
+    text += f"; {admitting(admits)}" if admits is not None else ""
     text += "; running" if running else ""
     return f"{text}. Stopped: {stopped.message}" if stopped else text
 

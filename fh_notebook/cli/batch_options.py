@@ -101,7 +101,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-cost", type=float, metavar="X", help="at most this much by the price of a call")
     how.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
     how.add_argument("--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown")
-    how.add_argument("--max-concurrency", type=int, metavar="N", help="exactly N calls at once (default: adaptive)")
+    how.add_argument("--max-concurrency", type=int, metavar="N", help="at most N calls at once; default: adaptive")
     how.add_argument("--rate", type=_rate, metavar="R", help="calls a second, or a text like 30/min")
     how.add_argument(
         "--fail-on-error",

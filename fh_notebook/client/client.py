@@ -60,7 +60,7 @@ class AsyncClient(Delivered):
     verify : bool, str or ssl.SSLContext
         As httpx takes it; a string is the path of a CA bundle.
     max_concurrency : int, optional
-        Exactly this many calls at once; without it the limit adapts.
+        A ceiling: at most this many calls through this client at once. Without it, as many as the service admits.
 
     Raises
     ------

@@ -7,6 +7,7 @@ Facts behind it: plans admit 1 to 5 calls at once [docs], or many, nothing tells
 refused with 429. So a pace begins at 2 and doubles each round trip. A refused call tells what the service held when it
 came: no more than what was out when it was sent, itself excluded. That number is the estimate of the cap, and the limit
 stays there: any less is idle time, any more is refused calls. Later it is probed for one more, ever more seldom.
+Callers that ask for a number of calls at once begin with that number, until a refusal has taught a lower one.
 """
 
 from __future__ import annotations
@@ -117,11 +118,46 @@ class Pace:
     _close_events: int = 0
     """Events in close succession."""
     _eased_at: float = float("-inf")
+    _in_use: int = 0
+    """The most slots that were in use when an admitted call was answered, before the first refusal."""
+    _was_over: bool = False
+    """Whether a call was refused for the cap."""
     _cost_s: float = 0.0
     """What the last refused call was told to wait."""
 
     def __post_init__(self) -> None:
         self._begin_round()
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, as its refusals have told; ``None`` before the first."""
+        if not self._was_over:
+            return None
+        return self._goal if self.phase is Phase.REGROWING else self.limit - (self._probe - self._to_add)
+
+    def begins_at(self, asked: int) -> int:
+        """Return the limit while callers ask for `asked` calls at once: as many, until a refusal has taught less.
+
+        Examples
+        --------
+        >>> pace = Pace()
+        >>> pace.begins_at(10)
+        10
+        >>> pace.refused(out=4, begun_at=10)
+        >>> pace.begins_at(10), pace.admits
+        (3, 3)
+        """
+        return max(self.limit, asked) if self.phase is Phase.SEEKING else self.limit
+
+    def has_admitted(self, in_flight: int) -> bool:
+        """Whether the service has answered with so many slots in use, and has never refused a call."""
+        return self.phase is Phase.SEEKING and self._in_use >= max(1, in_flight)
+
+    def taught(self, admits: int) -> None:
+        """Take over what was learned of the same service elsewhere, unless a refusal was heard here."""
+        if self.phase is Phase.SEEKING:
+            self.limit, self._was_over = admits, True
+            self._hold_from(FIRST_PROBE)
 
     def sent(self) -> None:
         """Count a call that goes out."""
@@ -146,6 +182,8 @@ class Pace:
         self._answers += 1
         if sent_at is not None and sent_at < self._cut_at:
             return
+        if self.phase is Phase.SEEKING:
+            self._in_use = max(self._in_use, in_flight)
         # Not of the limit itself: when many answers come within a moment, it grows faster than slots can be taken.
         in_use = in_flight >= IN_USE * self._base
         self._round += 1
@@ -168,6 +206,7 @@ class Pace:
         sent_at: float | None = None,
         now: float = 0.0,
         wait_s: float = 0.0,
+        begun_at: int = 0,
     ) -> None:
         """Learn that a call was over the cap: answered 429 for concurrency, or queued.
 
@@ -182,8 +221,13 @@ class Pace:
             until a round trip has passed.
         wait_s : float
             What it costs: how long this call is to wait.
+        begun_at : int
+            What :meth:`begins_at` said: before the first refusal more may be out than the limit.
         """
-        self._cost_s = wait_s
+        self._cost_s, self._was_over = wait_s, True
+        if self.phase is Phase.SEEKING:  # what was really in use: a ceiling may be above the limit, or under it
+            in_use = max(out, 1 + (still_out or 0))
+            self.limit = max(1, min(self.limit, self._in_use), min(in_use, max(begun_at, self.limit)))
         same = self._answers < self._out_at_cut if sent_at is None else sent_at < self._cut_at
         if same:
             self._of_event += 1
@@ -200,13 +244,16 @@ class Pace:
             self._cut(self._estimate(still_out), close)
             self._cut_at, self._out_at_cut, self._answers, self._sent = now, out, 0, 0
 
-    def refused_by_provider(self, *, sent_at: float | None = None, now: float = 0.0) -> None:
+    def refused_by_provider(self, *, sent_at: float | None = None, now: float = 0.0, out: int = 0) -> None:
         """Learn that a provider behind the service had too many requests: ease off, and come back slowly.
 
-        Calls that were sent before the limit was eased tell nothing new; without `sent_at` each counts.
+        Calls that were sent before the limit was eased tell nothing new; without `sent_at` each counts. Before the
+        first refusal more may be `out` than the limit.
         """
         if sent_at is not None and sent_at < self._eased_at:
             return
+        if self.phase is Phase.SEEKING:
+            self.limit = max(self.limit, out)
         goal = self._goal if self.phase is Phase.REGROWING else self.limit
         self._regrow_from(int(self.limit * PROVIDER_CUT), goal=goal, regrowth=PROVIDER_REGROWTH)
         self._eased_at = now

@@ -146,7 +146,7 @@ PAUSE: Final = "Start no further call; what is in flight is waited for"
 GO_ON: Final = "Start calls again"
 CANCEL: Final = "End the calls. What is finished is kept."
 ADAPT: Final = "Follow what the service admits"
-THROTTLE: Final = "Calls that may be in flight at once"
+THROTTLE: Final = "At most so many calls of this batch in flight at once"
 
 
 def _button(text: str, tooltip: str, dom_class: str, clicked: Callable[[Any], None]) -> Any:

@@ -262,7 +262,7 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
             **_as_by_default(),
         )
         control = made._control
-        control.agenda.prepare(keep=False, most_at_once=control.expected_concurrency)
+        control.agenda.prepare(keep=False, most_at_once=control.limit)
         return made.plan()
 
 

@@ -79,7 +79,7 @@ class Sender:
         if self._lookahead is not None:
             return self._lookahead
         row = max(1, len(self._course.jobs_at(min(self._course.decided, len(self._course.order) - 1))))
-        return max(1, min(MOST_AHEAD, self._control.expected_concurrency // row))
+        return max(1, min(MOST_AHEAD, self._control.limit // row))
 
     async def _take_in(self, opened: Windows) -> dict[str, Job]:
         found: dict[str, Job] = {}

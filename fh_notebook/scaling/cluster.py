@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import settings
 from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.pacing import BOUND
 from fh_notebook.contract.rate import Rate
@@ -87,14 +86,16 @@ class Cluster:
 
     def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
         """Begin a round; what the workers share is made with the first of its partitions. Returns at once."""
-        # A number that holds for the client, or was configured, holds here, too.
-        held = spec.max_concurrency or self._client.gate.fixed_at or settings.current().max_concurrency
-        self.limit = Limit(held, SharedPace.of(self._client.gate))
+        self.limit = Limit(self._ceiling(spec.max_concurrency), SharedPace.of(self._client.gate.shared))
         self._spec, self._loop, self._hear = spec, asyncio.get_running_loop(), hear
         self._announcer, self._is_shared = None, False
         self._is_stopped = self._is_paused = False
         self._stopping = None
         self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
+
+    def _ceiling(self, number: int | None) -> int | None:
+        """Return the lowest ceiling: that of the batch, of the client, or of ``configure``."""
+        return min((most for most in (number, self._client.gate.most) if most is not None), default=None)
 
     async def _share(self, spec: Spec, limit: Limit) -> None:
         from distributed import Event, Queue, Semaphore, Variable
@@ -212,9 +213,9 @@ class Cluster:
             (self._pause.set if self._is_paused else self._pause.clear)()
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Have another number of calls out at once over all workers; ``None`` learns it. Returns at once."""
+        """Set the batch's ceiling of calls at once over all workers; ``None`` removes it. Returns at once."""
         if self.limit is not None:
-            self.limit.fix(max_concurrency)
+            self.limit.fix(self._ceiling(max_concurrency))
             if self._announcer is not None:
                 self._announcer.changed()
 
@@ -269,6 +270,8 @@ class Cluster:
         self._announcer.heard_of(heard["worker"])
         if self.limit.hear(heard, now=self._loop.time()):
             self._announcer.changed()
+        if self.limit.admits is not None:
+            self._client.gate.taught(self.limit.admits)
 
 
 def _quietly(call: Callable[..., object], *arguments: Any) -> None:

@@ -117,10 +117,11 @@ class ScaledControl(Control):
 
     @property
     def limit(self) -> int:
-        """How many calls may be out at once over all workers: as it was said, or as it is learned."""
+        """How many calls may be out at once over all workers: as it is learned, within the ceiling."""
         start: Any = self._start
-        learned = start.limit if start is not None else None
-        return self._max_concurrency or learned or max(int(self._client.gate.limit), self.in_flight)
+        if start is not None and start.limit is not None:
+            return int(start.limit)
+        return max(super().limit, self.in_flight)
 
     def first_windows(self) -> Windows:
         """Return nothing: partitions make their own windows. What is to be called is noted."""
@@ -161,12 +162,18 @@ class ScaledControl(Control):
             options=self._options,
             limits=self._limits,
             hear=self._hear,
-            changed=lambda: self._safely(self._progress.update, self),
+            changed=self._changed,
             stored=self.stored,
             register=self._register,
         )
         start.rounds = _Noted(self)
         return start
+
+    def _changed(self) -> None:
+        start: Any = self._start
+        if start is not None and self._tally.counts().refused:
+            self._admits = start.admits or self._client.gate.learned
+        self._safely(self._progress.update, self)
 
     def _limits(self) -> Limits:
         """The limits of this start, with what the configured daily cap leaves now."""

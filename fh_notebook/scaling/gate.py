@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.retry import NOT_REACHED, Decision
 from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import Budget
@@ -39,7 +40,7 @@ class SharedGate:
 
     Parameters
     ----------
-    inner : Gate
+    inner : Gate or BoundedGate
         Of this process.
     budget : Budget
         Of all.
@@ -57,7 +58,7 @@ class SharedGate:
 
     def __init__(
         self,
-        inner: Gate,
+        inner: Gate | BoundedGate,
         budget: Budget,
         stop: Callable[[Stopped], None],
         *,

@@ -87,18 +87,33 @@ class SharedPace:
 
     @classmethod
     def of(cls, gate: Gate) -> SharedPace:
-        """Return that of a workspace: what one batch has learned holds for the next one."""
+        """Return that of a workspace: what one batch has learned holds for the next one, and so does a cell's."""
         if gate not in cls._of:
-            cls._of[gate] = cls(Pace(limit=gate.limit))
-        return cls._of[gate]
+            cls._of[gate] = cls(Pace(limit=gate.adapted))
+        found = cls._of[gate]
+        if gate.learned is not None:
+            found._pace.taught(gate.learned)
+        return found
 
     @property
     def limit(self) -> int:
         """Calls that may be out at once over all workers."""
         return self._pace.limit
 
-    def hear(self, told: Mapping[str, Any], *, now: float) -> bool:
-        """Take in what a worker tells; return whether the limit is another one."""
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, as its refusals have told; ``None`` before the first."""
+        return self._pace.admits
+
+    def begins_at(self, asked: int) -> int:
+        """Return the limit of a batch that asks for `asked` calls at once, until a refusal has taught less."""
+        return self._pace.begins_at(asked)
+
+    def hear(self, told: Mapping[str, Any], *, now: float, begun_at: int = 0) -> bool:
+        """Take in what a worker tells; return whether the limit is another one.
+
+        Before the first refusal a batch may have begun with more than the limit: `begun_at` is how many.
+        """
         before, pace = self._pace.limit, self._pace
         self._out[told["worker"]] = told["out"], now
         self._out = {worker: seen for worker, seen in self._out.items() if seen[1] > now - QUIET_S}
@@ -110,35 +125,44 @@ class SharedPace:
                 pace.sent()  # that it came is known only by its answer; what is counted is calls between two refusals
                 pace.answered(in_flight=others + max(1, told["out"]), sent_at=number)
         for number, reason, out, wait_s in told["refused"]:
-            self._refused(number, reason, others + out, others + told["out"], wait_s)
+            self._refused(number, reason, others + out, others + told["out"], wait_s, begun_at)
         return pace.limit != before
 
-    def _refused(self, number: int, reason: str, out: int, still_out: int, wait_s: float) -> None:
+    def _refused(self, number: int, reason: str, out: int, still_out: int, wait_s: float, begun_at: int) -> None:
         pace, after = self._pace, self.number + 1
-        cut_before = pace.limit
+        before = pace.begins_at(begun_at)
+        # What others have out is a moment old: there were never more than the limit, and it was one too many.
+        out = max(2, min(out, before))
         if reason == "provider":
-            pace.refused_by_provider(sent_at=number, now=after)
+            pace.refused_by_provider(sent_at=number, now=after, out=out)
         else:
-            # What others have out is a moment old: there were never more than the limit, and it was one too many.
-            out = max(2, min(out, pace.limit))
-            pace.refused(out=out, still_out=still_out, sent_at=number, now=after, wait_s=wait_s)
-        if pace.limit < cut_before:
+            pace.refused(out=out, still_out=still_out, sent_at=number, now=after, wait_s=wait_s, begun_at=begun_at)
+        if pace.limit < before:
             self.number = after
 
 
 class Limit:
-    """How many calls may be out at once over all workers of one round: a number that somebody gave, or what is learned.
+    """How many calls may be out at once over all workers of one round: what is learned, within a ceiling.
 
     Parameters
     ----------
-    fixed : int, optional
-        The number.
+    ceiling : int, optional
+        The round begins with so many, unless a refusal has taught less, and never has more.
     shared : SharedPace
-        What is learned; nothing is while there is a number.
+        What is learned.
+
+    Examples
+    --------
+    >>> limit = Limit(8, SharedPace())
+    >>> limit.now
+    8
+    >>> told = {"worker": "a", "out": 3, "answered": [], "refused": [(0, "concurrency", 4, 0.1)], "took_s": None}
+    >>> limit.hear(told, now=0.0), limit.now, limit.number
+    (True, 3, 1)
     """
 
-    def __init__(self, fixed: int | None, shared: SharedPace) -> None:
-        self._fixed = fixed
+    def __init__(self, ceiling: int | None, shared: SharedPace) -> None:
+        self._ceiling = ceiling
         self._shared = shared
         self._given = 0
         self._first = shared.number
@@ -146,25 +170,32 @@ class Limit:
     @property
     def now(self) -> int:
         """The limit."""
-        return self._fixed or self._shared.limit
+        if self._ceiling is None:
+            return self._shared.limit
+        return min(self._ceiling, self._shared.begins_at(self._ceiling))
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, as its refusals have told; ``None`` before the first."""
+        return self._shared.admits
 
     @property
     def number(self) -> int:
         """Grows whenever another limit holds that workers must know of."""
         return self._given + self._shared.number
 
-    def fix(self, fixed: int | None) -> None:
-        """Hold it at a number; ``None`` lets it be learned."""
-        self._fixed = fixed
+    def fix(self, ceiling: int | None) -> None:
+        """Set the ceiling; ``None`` removes it."""
+        self._ceiling = ceiling
         self._given += 1
 
     def hear(self, told: Mapping[str, Any], *, now: float) -> bool:
         """Take in what a worker tells; return whether the limit is another one."""
-        if self._fixed is not None:
-            return False
+        before = self.now
         own = [(self._own(number), answers) for number, answers in told["answered"]]
         refused = [(self._own(number), *rest) for number, *rest in told["refused"]]
-        return self._shared.hear({**told, "answered": own, "refused": refused}, now=now)
+        self._shared.hear({**told, "answered": own, "refused": refused}, now=now, begun_at=before)
+        return self.now != before
 
     def _own(self, number: int) -> int:
         """Return what a worker's number is among the cuts: workers count every change, and begin each round at 0."""

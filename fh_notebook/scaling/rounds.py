@@ -118,6 +118,11 @@ class Rounds:
         """How many calls may be out at once over all workers, where that is learned."""
         return self._place.limit.now if self._place.limit is not None else None
 
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, as its refusals have told, where that is learned here."""
+        return self._place.limit.admits if self._place.limit is not None else None
+
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)
@@ -267,7 +272,7 @@ class Rounds:
         self._place.pause(paused)
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Have another number of calls out at once, wherever; ``None`` learns it."""
+        """Set the ceiling of calls at once, over all workers; ``None`` removes it."""
         self._spec = replace(self._spec, max_concurrency=max_concurrency)
         self._place.retune(max_concurrency)
 

@@ -177,7 +177,7 @@ def _made(spec: Spec) -> Host:
     budget = _on_loop(spec, worker, client)
     host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch())
     host.gate = SharedGate(
-        Gate(BOUND),  # the places are the limit
+        Gate(BOUND, adapts=False),  # the places are the limit, and it is learned for all workers together
         budget,
         host.met,
         stopped=lambda: host.stopped is not None,

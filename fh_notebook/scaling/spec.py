@@ -41,7 +41,7 @@ class Spec:
     folder: str
     """Where parts lie, as every worker opens it."""
     max_concurrency: int | None = None
-    """Calls at once over all workers; ``None`` adapts."""
+    """The ceiling of calls at once over all workers; ``None``: none of the batch's own."""
     metered: bool = False
     """Whether each call needs a permit: there is a ceiling or a rate."""
     stop_at_error: bool = False

@@ -1,7 +1,8 @@
 """Where partitions run without a cluster: threads of this process. And what a round asks of either place.
 
 Rule of this file: the calls go through the workspace's own gate and the given client, so forms, cells and this batch
-share one limit; only the partitions are read and merged on threads.
+share one limit; the batch's ceiling holds for its partitions together. Only the partitions are read and merged on
+threads.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook.batching.events import Stopped
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.rate import Rate
+from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import LocalBudget
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.host import Host, closed, hosted
@@ -66,7 +69,7 @@ class Place(Protocol):
         ...
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Have another number of calls out at once; ``None`` learns it. Returns at once."""
+        """Set the batch's ceiling of calls at once; ``None`` removes it. Returns at once."""
         ...
 
     async def end(self) -> int | None:
@@ -112,21 +115,20 @@ class Threads:
             loop.call_soon_threadsafe(hear, message)
 
         host = Host(spec.run, self._budget, tell=tell, spread=lambda stopped: None, folder=self._folder)
-        host.client = self._metered(host) if spec.metered else self._client
-        inner = self._client.gate
+        self._ceiling = Gate(spec.max_concurrency, adapts=False)
+        host.client = self._within(host, metered=spec.metered)
         self._host = hosted(spec.run, lambda: host)
         self._spec = spec
-        self._gate_before, self._tuned = inner.fixed_at, spec.max_concurrency is not None
-        if spec.max_concurrency is not None:
-            inner.fix(spec.max_concurrency)
 
-    def _metered(self, host: Host) -> Client:
-        """Return the client, each call of which takes a permit."""
+    def _within(self, host: Host, *, metered: bool) -> Client:
+        """Return the client, each call of which is within the batch's ceiling, and takes a permit where they count."""
         from fh_notebook.client.blocking import Client
         from fh_notebook.client.client import AsyncClient
 
-        inner, stopped = self._client.gate, lambda: host.stopped is not None
-        gate: Any = SharedGate(inner, self._budget, host.met, stopped=stopped, shares=False)
+        gate: Any = BoundedGate(self._client.gate, self._ceiling)
+        if metered:
+            stopped = lambda: host.stopped is not None  # noqa: E731 - one expression
+            gate = SharedGate(gate, self._budget, host.met, stopped=stopped, shares=False)
         return Client.over(AsyncClient.over(replace(self._client.aclient.connection, gate=gate)))
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
@@ -156,18 +158,15 @@ class Threads:
             self._host.pause(paused)
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Have another number of calls out at once."""
+        """Set the batch's ceiling of calls at once."""
         if self._host is not None:
-            self._client.gate.fix(max_concurrency)
-            self._tuned = True
+            self._ceiling.fix(max_concurrency)
 
     async def end(self) -> int | None:
         """End the round."""
         host, self._host = self._host, None
         if host is None:
             return None
-        if self._tuned:
-            self._client.gate.fix(self._gate_before)
         host.halt(Stopped(reason=ENDED, message=""))
         closed(host.run)
         return self._budget.left

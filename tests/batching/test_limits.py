@@ -77,14 +77,16 @@ def test_a_plans_concurrency_cap_is_found_with_few_refusals(cap: int) -> None:
     assert set(shouting.ran.values()) == {1}
 
 
-def test_a_number_is_exactly_that_many_at_once_and_only_while_the_batch_runs() -> None:
-    """`max_concurrency` from the start; afterwards the workspace's gate adapts again."""
+def test_a_batch_begins_with_its_number_of_calls_and_has_never_more() -> None:
+    """`max_concurrency` from the start; afterwards nothing is left of it."""
     shouting = Shouting(latency_s=0.02)
     client = shouting.hive.client()
     batch = _batch(client, rows(20), max_concurrency=7)
     assert batch.counts.done == 20
     assert shouting.hive.counts.peak_running == 7
-    assert client.gate.limit != 7
+    assert client.gate.most is None
+    _batch(client, rows(200), variants="soft")
+    assert shouting.hive.counts.peak_running > 7
 
 
 def test_a_wrong_key_raises_at_the_first_call_and_costs_no_more() -> None:

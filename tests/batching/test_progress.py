@@ -45,6 +45,8 @@ class Batch:
     in_flight: int = 0
     limit: int = 4
     max_concurrency: int | None = None
+    admits: int | None = None
+    falls_short: int | None = None
     calls_left: int | None = 100
     paused: bool = False
     waiting_until: datetime | None = None
@@ -174,19 +176,19 @@ def test_a_name_cannot_steer_a_terminal() -> None:
 
 
 def test_a_refused_call_is_said_for_a_while_with_what_it_means() -> None:
-    """What the service admits, as far as it is known; and that a fixed number asks for too much."""
+    """What the service admits, as far as it is known; where a ceiling is higher, for as long as the batch runs."""
     clock, batch = Clock(), Batch(limit=3, in_flight=3)
     pacer = Pacer(lambda state: None, clock=clock)
     pacer.begin(batch)
     assert pacer.state().held_by == ""
     batch.counts = Counts(planned=100, pending=100, calls=4, refused=1)
-    assert pacer.state().held_by == "waiting: the service admits 3 at once"
-    batch.max_concurrency = batch.limit = 8
-    assert pacer.state().held_by == (
-        "waiting: the service refuses 8 at once (429); a lower max_concurrency avoids that"
-    )
+    assert pacer.state().held_by == "waiting: the service admits 3 at a time"
     clock.now = 60.0
     assert pacer.state().held_by == ""
+    batch.max_concurrency, batch.admits, batch.falls_short = 8, 3, 3
+    assert pacer.state().held_by == "the service admits 3 at a time"
+    batch.counts, batch.admits, batch.limit = Counts(planned=100, pending=100, calls=5, refused=2), 4, 5
+    assert pacer.state().held_by == "waiting: the service admits 4 at a time"
 
 
 def test_what_was_refused_before_the_start_is_not_said_again() -> None:

@@ -142,9 +142,15 @@ def test_waiting_in_the_queue_is_not_retrying() -> None:
 
 
 def test_the_number_that_a_client_is_given_holds_at_its_gate() -> None:
-    """max_concurrency= is exactly that, from the start."""
-    with LocalHive().serve() as server, fh.Client(base_url=server.url, max_concurrency=7) as client:
-        assert client.gate.limit == 7
+    """max_concurrency= is where it begins, and its ceiling; another client of the workspace has none."""
+    with (
+        LocalHive().serve() as server,
+        fh.Client(base_url=server.url, max_concurrency=7) as client,
+        fh.Client(base_url=server.url) as other,
+    ):
+        assert (client.gate.limit, client.gate.most) == (7, 7)
+        assert (other.gate.limit, other.gate.most) == (2, None)
+        assert client.gate.shared is other.gate.shared
 
 
 def test_connecting_takes_at_most_five_seconds() -> None:

@@ -74,6 +74,27 @@ def test_without_a_number_all_workers_learn_one_limit(tmp_path: Path) -> None:
         assert again.counts.refused <= 6
 
 
+def test_a_workers_429_lowers_the_total_of_the_next_round(tmp_path: Path) -> None:
+    """A ceiling of 10 over two workers, a service that admits 3: few calls are refused, and the next batch begins with
+    what was learned, though it asks for 10 again and the service would admit them by then; so does one without workers."""
+    counting = Counting(takes_s=0.05, concurrency=3)
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "max_concurrency": 10}
+        batch = fh.batch(texts(200), "shout", **asked, dask=client)
+        assert (batch.counts.done, batch.counts.failed) == (200, 0)
+        assert set(counting.ran.values()) == {1}
+        assert 1 <= batch.counts.refused <= 30
+        assert batch.admits in (3, 4)
+        assert f"the service admits {batch.admits} at a time" in batch.summary()
+        counting.hive.configure(concurrency=None)
+        for how in ({"dask": client}, {}):
+            counting.most = 0
+            again = fh.batch(texts(16, f"again {how}"), "shout", **asked, **how)
+            assert again.counts.done == 16
+            assert 1 <= counting.most <= 5  # what was learned, and a probe of it
+            assert again.admits is None
+
+
 def test_a_number_of_the_client_holds_over_all_workers(tmp_path: Path) -> None:
     """`fh.Client(max_concurrency=2)` is what the batch has, however many workers there are."""
     counting = Counting(takes_s=0.02)

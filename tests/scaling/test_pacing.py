@@ -81,17 +81,39 @@ def test_a_worker_that_is_not_heard_of_has_nothing_out() -> None:
     assert shared.limit == 4
 
 
-def test_a_number_that_was_given_holds_and_what_was_learned_comes_back_after_it() -> None:
-    """Nothing is learned while it holds; each change has a number of its own, so that workers hear of it."""
-    shared = SharedPace(Pace(limit=4))
-    limit = Limit(None, shared)
-    limit.fix(2)
-    assert (limit.now, limit.number) == (2, 1)
-    assert not limit.hear(_told("a", 4, refused=3, number=0), now=0.0)
-    limit.fix(None)
-    assert (limit.now, limit.number) == (4, 2)
-    assert limit.hear(_told("a", 3, refused=1, number=2), now=0.1)
-    assert (limit.now, limit.number) == (3, 3)
+def test_a_number_that_was_given_is_a_ceiling_and_a_refusal_lowers_what_the_next_round_begins_with() -> None:
+    """It begins there; a worker's 429 counts; the next round has the lower total, also where it asks for more."""
+    shared = SharedPace()
+    limit = Limit(8, shared)
+    assert (limit.now, limit.number, limit.admits) == (8, 0, None)
+    limit.hear(_told("a", 4, answered=4), now=0.0)
+    assert limit.now == 8
+    assert limit.hear(_told("b", 1, refused=1), now=0.1)  # 4 and 1 were out, and the sixth was refused
+    assert (limit.now, limit.number, limit.admits) == (5, 1, 5)
+    again = Limit(20, shared)
+    assert again.now == 5
+    again.fix(3)
+    assert (again.now, again.number) == (3, 2)
+    again.fix(None)
+    assert (again.now, again.number) == (5, 3)
+    assert Limit(2, SharedPace()).now == 2
+
+
+def test_what_cells_have_learned_counts_for_workers_and_what_workers_have_learned_for_cells() -> None:
+    """One workspace: whichever was refused first has learned for both."""
+    gate = Gate()
+    assert Limit(9, SharedPace.of(gate)).now == 9
+    gate.in_flight = 4
+    gate.ask("batch", 9)
+    gate.hear(REFUSED)
+    assert Limit(9, SharedPace.of(gate)).now == gate.limit == 3
+    other = Gate()
+    limit = Limit(9, SharedPace.of(other))
+    limit.hear(_told("a", 4, refused=1), now=0.0)
+    assert limit.admits == 4
+    other.taught(limit.admits)
+    other.ask("batch", 9)
+    assert (other.limit, other.learned) == (4, 4)
 
 
 def test_what_one_batch_has_learned_holds_for_the_next_of_the_workspace() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.events import Finished
-from tests.scaling.counting import KEY, Counting, texts
+from tests.scaling.counting import KEY, Counting, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
 pytest.importorskip("distributed")
@@ -127,6 +127,23 @@ def test_the_daily_cap_in_the_middle_leaves_the_rest_pending() -> None:
     assert batch.stopped.reason == "daily_cap"
     assert (batch.counts.done, batch.counts.pending, batch.counts.failed) == (12, 28, 0)
     assert len(batch.frame) == 12
+
+
+def test_a_number_holds_for_all_partitions_together_and_for_nothing_beside_them() -> None:
+    """Four partitions at a time, three calls: never more; another batch meanwhile has its own number; nothing stays."""
+    counting = Counting(takes_s=0.02)
+    client = counting.hive.client()
+    asked: dict[str, Any] = {"client": client, "progress": False}
+    batch = fh.batch(_parted(texts(60), 6), "shout", variants="loud", **asked, max_concurrency=3, wait=False)
+    until(lambda: counting.now == 3)
+    beside = fh.batch(texts(60, "beside"), "shout", variants="parts", **asked, max_concurrency=8)
+    batch.wait()
+    assert (batch.counts.done, beside.counts.done) == (60, 60)
+    assert 8 < counting.most <= 11
+    assert client.gate.most is None
+    counting.most = 0
+    fh.batch(_parted(texts(60, "alone"), 6), "shout", variants="loud", **asked, max_concurrency=3)
+    assert counting.most == 3
 
 
 def test_every_problem_is_told_before_the_first_call() -> None:
