@@ -18,6 +18,7 @@ from fh_notebook.batching.export_file import reason_of
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError, StoreError
+from fh_notebook.partial import partial
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
@@ -136,29 +137,27 @@ def export_store(path: str | os.PathLike[str]) -> Path:
         raise InputError(f"{target} is there already; nothing was written: give another name")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}; make it, or give another path")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    trouble = ""
+    trouble, beside = "", ""
     try:
-        if target.name.lower().endswith(COPIES):
-            store.copy_to(part)
-        else:
-            _write_lines(store, part, is_zipped=target.name.lower().endswith(".gz"))
-        os.replace(part, target)
+        with partial(target) as part:
+            beside = str(part.path)
+            if target.name.lower().endswith(COPIES):
+                store.copy_to(part.path)
+            else:
+                _write_lines(store, part.create(), is_zipped=target.name.lower().endswith(".gz"))
+            part.put(private=True)
     except OSError as broken:
         trouble = broken.strerror or str(broken)
     except StoreError as broken:
-        if str(part) not in str(broken):  # of one's own store: it says itself what to do
+        if beside not in str(broken):  # of one's own store: it says itself what to do
             raise
         trouble = reason_of(broken)
-    finally:
-        part.unlink(missing_ok=True)
     if trouble:
         raise InputError(f"{target} cannot be written ({trouble}); nothing is left of it")
     return target
 
 
-def _write_lines(store: Store, path: Path, *, is_zipped: bool) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
     with os.fdopen(descriptor, "wb") as raw:
         file: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if is_zipped else raw
         answers = store.every_answer()
