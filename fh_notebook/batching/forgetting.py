@@ -1,4 +1,4 @@
-"""`forget`: removing what is kept; `export_store`: a copy of it.
+"""`forget`: removing what is kept; `export_store` and `rescue_store`: a copy of it.
 
 Rule of this file: nothing is removed that was not named, and what is running is left alone.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -18,12 +19,12 @@ from fh_notebook.batching.export_file import reason_of
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError, StoreError
-from fh_notebook.partial import partial
+from fh_notebook.partial import Partial, partial
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
 
-__all__ = ["export_store", "forget"]
+__all__ = ["export_store", "forget", "rescue_store"]
 
 
 def forget(
@@ -127,25 +128,71 @@ def export_store(path: str | os.PathLike[str]) -> Path:
     InputError, SettingsError
         As it says.
     """
+    store = _store_to("export")
+    target = _new_file(path, (*LINES, *COPIES))
+
+    def write(part: Partial) -> None:
+        if target.name.lower().endswith(COPIES):
+            store.copy_to(part.path)
+        else:
+            _write_lines(store, part.create(), is_zipped=target.name.lower().endswith(".gz"))
+        part.put(private=True)
+
+    return _written(target, write)
+
+
+def rescue_store(path: str | os.PathLike[str]) -> Path:
+    """Write all that this process holds to a new file; see :func:`fh_notebook.store.rescue`.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As it says.
+    """
+    store = _store_to("rescue")
+    target = _new_file(path, COPIES)
+
+    def write(part: Partial) -> None:
+        def put() -> Path:
+            part.put(private=True)
+            return target.absolute()
+
+        store.rescue(part.path, put)
+
+    return _written(target, write)
+
+
+def _store_to(what: str) -> Store:
     store = session.store()
     if store is None:
-        raise SettingsError("nothing is kept (store=None), so there is nothing to export")
+        raise SettingsError(f"nothing is kept (store=None), so there is nothing to {what}")
+    return store
+
+
+def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
+    """Return where to write, which is not there yet.
+
+    Raises
+    ------
+    InputError
+        The ending is another one, the file is there, or its folder is not.
+    """
     target = Path(path).expanduser()
-    if not target.name.lower().endswith((*LINES, *COPIES)):
-        raise InputError(f"{target.name}: give a name that ends in {', '.join((*LINES, *COPIES))}")
+    if not target.name.lower().endswith(endings):
+        raise InputError(f"{target.name}: give a name that ends in {', '.join(endings)}")
     if target.exists():
         raise InputError(f"{target} is there already; nothing was written: give another name")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}; make it, or give another path")
+    return target
+
+
+def _written(target: Path, write: Callable[[Partial], object]) -> Path:
     trouble, beside = "", ""
     try:
         with partial(target) as part:
             beside = str(part.path)
-            if target.name.lower().endswith(COPIES):
-                store.copy_to(part.path)
-            else:
-                _write_lines(store, part.create(), is_zipped=target.name.lower().endswith(".gz"))
-            part.put(private=True)
+            write(part)
     except OSError as broken:
         trouble = broken.strerror or str(broken)
     except StoreError as broken:

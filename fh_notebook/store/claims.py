@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,7 @@ __all__ = [
     "Claim",
     "drop",
     "drop_all",
+    "drop_of",
     "of_batch",
     "replace_owner",
     "start_key",
@@ -129,6 +130,12 @@ def drop_all(connection: sqlite3.Connection, batch: str, keys: Sequence[str], ow
         "DELETE FROM claims WHERE batch = ? AND owner = ? AND key IN (SELECT value FROM json_each(?))",
         (batch, owner, json.dumps(keys)),
     )
+
+
+def drop_of(connection: sqlite3.Connection, owners: Iterable[str]) -> None:
+    """Give back all that these owners claim."""
+    wanted = json.dumps(list(owners))
+    connection.execute("DELETE FROM claims WHERE owner IN (SELECT value FROM json_each(?))", (wanted,))
 
 
 def replace_owner(connection: sqlite3.Connection, batch: str, key: str, *, old: str, new: str, now: float) -> bool:

@@ -13,14 +13,22 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from fh_notebook.errors import StoreError
 from fh_notebook.store import answers, batches, claims, jobs, parts, pending, ratings, rows, scores, scores_plain
 
-__all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "make_private_file", "open_connection"]
+__all__ = [
+    "APPLICATION_ID",
+    "IN_MEMORY",
+    "MIGRATIONS",
+    "explained",
+    "make_private_file",
+    "make_single",
+    "open_connection",
+]
 
 APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
@@ -81,6 +89,12 @@ def make_private_file(path: Path) -> None:
     with suppress(FileExistsError):
         # Before SQLite makes it with everybody's mode. A file that is there keeps the mode that its owner gave it.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def make_single(path: Path) -> None:
+    """Make a store that nobody has open one file, with nothing beside it."""
+    with closing(sqlite3.connect(path)) as alone:
+        alone.execute("PRAGMA journal_mode=DELETE")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations, busy_timeout_s: float) -> None:
