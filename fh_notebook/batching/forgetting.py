@@ -21,6 +21,7 @@ from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.partial import Partial, partial
 from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.damage import json_of
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
 
@@ -211,10 +212,13 @@ def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
         while window := list(islice(answers, WINDOW)):
             scores: dict[int, list[dict[str, Any]]] = {}
             for answer, scorer, score, parts in store.scores_of(kept.id for kept in window):
-                told = {"scorer": scorer, "score": score, "parts": json.loads(parts)}
+                with store.decoding():
+                    told = {"scorer": scorer, "score": score, "parts": json_of(parts, object, "a score")}
                 scores.setdefault(answer, []).append(told)
             for kept in window:
-                file.write(json.dumps(_line_of(kept, scores.get(kept.id, []))).encode() + b"\n")
+                with store.decoding():
+                    line = _line_of(kept, scores.get(kept.id, []))
+                file.write(json.dumps(line).encode() + b"\n")
         if is_zipped:
             file.close()
 
@@ -225,6 +229,6 @@ def _line_of(kept: Kept, scores: list[dict[str, Any]]) -> dict[str, Any]:
         "batch": kept.batch,
         "workspace": kept.workspace,
         "key": kept.key,
-        "run": json.loads(kept.json),
+        "run": json_of(kept.json, dict, "the run of an answer"),
     }
     return {**line, "scores": scores} if scores else line

@@ -6,7 +6,6 @@ left claimed may have run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from fh_notebook.batching.delivery import left_behind
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
 from fh_notebook.batching.outcomes import DONE, FAILED, UNKNOWN, is_reusable
-from fh_notebook.contract.run import Run
+from fh_notebook.store.answer_lines import run_of
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.store import Store
 
@@ -103,10 +102,10 @@ class LookUp:
         wanted = {job.key: job for job in jobs}
         own = self.store.seen(wanted, batch=self.batch, after_id=self.after_id)
         since = now - self.reuse if isinstance(self.reuse, timedelta) else None
-        found = _newest_reusable((s for s in own if since is None or s.kept_at >= since.timestamp()), self.batch)
+        found = self._newest_reusable(s for s in own if since is None or s.kept_at >= since.timestamp())
         if self.reuse == "store" or since is not None:
             others = self.store.seen([key for key in wanted if key not in found], batch=None, since=since)
-            found |= _newest_reusable(others, self.batch)
+            found |= self._newest_reusable(others)
         if call_lost:
             return found
         left = left_behind(self.store, self.batch)  # their outcomes are still to come: they are open, not unknown
@@ -117,6 +116,10 @@ class LookUp:
             if key not in found and key not in left and seen.status not in ("completed", "failed"):
                 found[key] = Known(UNKNOWN, seen.id, seen.kept_at, reused=False)
         return found | self._lost({key: job for key, job in wanted.items() if key not in left}, found, now)
+
+    def _newest_reusable(self, lines: Iterable[Seen]) -> dict[str, Known]:
+        with self.store.decoding():
+            return _newest_reusable(lines, self.batch)
 
     def _lost(self, wanted: Mapping[str, Job], found: Mapping[str, Known], now: datetime) -> dict[str, Known]:
         """Settle the claims of owners that ended: those jobs may have run."""
@@ -153,4 +156,4 @@ def _newest_reusable(lines: Iterable[Seen], batch: str) -> dict[str, Known]:
 
 
 def _stands(seen: Seen) -> bool:
-    return is_reusable(Run.from_dict(json.loads(seen.run or "{}")))
+    return is_reusable(run_of(seen.run))

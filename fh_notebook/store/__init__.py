@@ -31,6 +31,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     bulk.py         many lines of a table in few statements
     masking.py      inputs as they may be kept: without passwords
     spelling.py     JSON as it is kept (no SQL)
+    damage.py       ... and as it is read: every value looked at first (no SQL)
     forgetting.py   removing what was kept, over all tables
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
+from fh_notebook.store.damage import INT, TEXT, checked
 
 __all__ = ["CREATE", "RowLine", "of_positions", "write"]
 
@@ -46,4 +47,4 @@ def of_positions(connection: sqlite3.Connection, batch: int, positions: Iterable
         "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
         (batch, json.dumps(list(positions))),
     )
-    return map(RowLine._make, found)
+    return map(RowLine._make, checked(found, (INT, TEXT, TEXT), "a row"))

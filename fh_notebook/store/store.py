@@ -20,7 +20,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.clock import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store import claims, forgetting, owners
-from fh_notebook.store.connection import IN_MEMORY, explained, make_private_file, make_single
+from fh_notebook.store.connection import IN_MEMORY, explained, is_damage, make_private_file, make_single
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
@@ -103,12 +103,17 @@ class Store(Writing):
         Raises
         ------
         StoreError
-            It cannot be written.
+            It cannot be written, or the store is damaged.
         """
         here = self._opened()
-        with here.lock, explained(path):
-            make_private_file(path)  # SQLite fills a file that is there and empty
-            here.reading.execute("VACUUM INTO ?", (str(path),))
+        with here.lock:
+            with explained(path):
+                make_private_file(path)  # SQLite fills a file that is there and empty
+            try:
+                here.reading.execute("VACUUM INTO ?", (str(path),))
+            except sqlite3.Error as broken:
+                with explained(self.path if is_damage(broken) else path):
+                    raise
 
     def rescue(self, path: Path, put: Callable[[], object]) -> None:
         """Write all that this process holds to a new file: the store as it has it open, and the answers that it owes.
@@ -186,6 +191,18 @@ class Store(Writing):
             return any(owner.name == owner_name and owner.lives for owner in list(self._owners))
         with explained(self.path):
             return owners.is_alive(self._owners_folder, owner_name)
+
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Hold a block in which what was read is decoded: damage in it is an error of this store.
+
+        Raises
+        ------
+        StoreError
+            What was read is not what was written.
+        """
+        with explained(self.path):
+            yield
 
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Return what `function` reads, for the rest of this room."""
