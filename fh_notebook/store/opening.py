@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -55,7 +56,13 @@ class Opened:
         if self.pid == os.getpid():
             self.writer.close(wait=wait)
             with self.lock:
+                if self.place is not None and self.place.trouble:
+                    # Where it was moved away it is whole then, without the log that stayed at its old place.
+                    with suppress(sqlite3.Error):
+                        self.reading.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self.reading.close()
+            if self.place is not None:
+                self.place.clear()
 
 
 class Enrolled(Protocol):

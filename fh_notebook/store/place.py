@@ -1,9 +1,10 @@
 """Whether a store's file is still the one that was opened.
 
-Rule of this file: it looks, and changes nothing. On POSIX a file that is open can be deleted, or another one be put in
-its place (a cleaned folder, a git checkout, a program that synchronises): SQLite goes on in the one that has no name
-any more, and what is committed there ends with the process (sqlite.org, "How To Corrupt An SQLite Database File", 4.2).
-So the file is known by its device and number, and so is its log, without which its last commits are nowhere.
+Rule of this file: a file is never known by its name alone. On POSIX a file that is open can be deleted, or another one
+be put in its place (a cleaned folder, a git checkout, a program that synchronises): SQLite goes on in the one that has
+no name any more, and what is committed there ends with the process (sqlite.org, "How To Corrupt An SQLite Database
+File", 4.2). So the file is known by its device and number, and so is its log, without which its last commits are
+nowhere.
 """
 
 from __future__ import annotations
@@ -47,16 +48,6 @@ class Place:
             self._log = log
         return "" if log == self._log else "left without its log, which was deleted or replaced"
 
-    @property
-    def has_another(self) -> bool:
-        """Whether another file lies there now."""
-        return _stamp(self.path) not in (None, self._file)
-
-    @property
-    def has_own_log(self) -> bool:
-        """Whether the log of the file that was opened lies there still, beside whatever file."""
-        return self._log is not None and _stamp(self.log) == self._log
-
     def check(self) -> None:
         """Raise where the file is not the one that was opened.
 
@@ -72,6 +63,17 @@ class Place:
             'fh.store.rescue("rescued.sqlite3") writes it to a new file and goes on there, then '
             'fh.configure(store="rescued.sqlite3"); what is not rescued ends with the kernel'
         )
+
+    def clear(self) -> None:
+        """Remove the log where another file lies beside it now: SQLite would read it into that one.
+
+        Called when nobody reads from it any more: what was not rescued by then is given up.
+        """
+        if _stamp(self.path) in (None, self._file) or self._log is None or _stamp(self.log) != self._log:
+            return
+        for ends in ("-wal", "-shm"):
+            with suppress(OSError):
+                os.unlink(f"{self.path}{ends}")
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -6,7 +6,6 @@ writer's thread belong to the process that made them: sqlite.org, "How To Corrup
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -150,11 +149,6 @@ class Store(Writing):
             here = self._open
             if here is None or here.place is None or not here.place.trouble:
                 return
-            if here.place.has_another and here.place.has_own_log:
-                # SQLite would read this log into the file that lies there now.
-                for ends in ("-wal", "-shm"):
-                    with suppress(OSError):
-                        os.unlink(f"{self.path}{ends}")
             opened = begin(path, self._busy_timeout_s)
             if self._closing is not None:
                 self._closing.detach()

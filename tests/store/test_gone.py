@@ -130,6 +130,58 @@ def test_a_batch_goes_on_in_the_rescued_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_the_log_of_what_was_rescued_is_not_read_into_the_file_that_lies_there_now(tmp_path: Path) -> None:
+    """A store that was put in the place of one that is open stands beside that one's log, which SQLite would apply."""
+    shouting = Shouting()
+    fh.batch(rows(40), "shout", variants="loud", client=shouting.hive.client(), progress=False)
+    path = _path()
+    _replace(path)
+    assert fh.store.rescue(tmp_path / "rescued.sqlite3").exists()
+    with Store(path).closing() as theirs:
+        assert [kept.run.output for kept in theirs.every_answer()] == ["theirs"]
+        assert theirs.damage() == ""
+    with Store(tmp_path / "rescued.sqlite3").closing() as mine:
+        assert len(list(mine.every_answer())) == 40
+        assert mine.damage() == ""
+
+
+def test_closing_does_so_too() -> None:
+    """The store that lies there now stays whole, and so does the one that was moved away."""
+    fh.batch(rows(40), "shout", variants="loud", client=Shouting().hive.client(), progress=False)
+    path = _path()
+    away = path.with_name("away.sqlite3")
+    path.rename(away)
+    _replace(path)
+    session.reset()
+    with Store(path).closing() as theirs:
+        assert [kept.run.output for kept in theirs.every_answer()] == ["theirs"]
+        assert theirs.damage() == ""
+    with Store(away).closing() as mine:  # that was moved away, and its log was not
+        assert len(list(mine.every_answer())) == 40
+
+
+def test_a_store_on_a_full_disk_is_rescued_with_what_it_owes(tmp_path: Path) -> None:
+    """It is a copy: the store stays where it is, and with room again it goes on there."""
+    shouting = Shouting()
+    client = shouting.hive.client()
+    store = session.store()
+    assert store is not None
+    pages = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
+    store.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
+    source = [{"text": f"{i} " + "x" * 3000} for i in range(20)]
+    batch = fh.batch(source, "shout", variants="loud", client=client, progress=False, max_concurrency=2)
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "store"
+    calls = shouting.calls
+    fh.store.rescue(tmp_path / "copy.sqlite3")
+    with Store(tmp_path / "copy.sqlite3").closing() as copy:
+        assert len(list(copy.every_answer())) == calls < 20
+    store.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
+    batch.resume()
+    assert (batch.counts.done, shouting.calls) == (20, 20)
+    assert len(list(store.every_answer())) == 20
+
+
 def test_single_runs_are_owed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A cell's answer is returned and told as not kept; the rescued file has it."""
     shouting = Shouting()
