@@ -122,7 +122,9 @@ def store() -> Store | None:
     if path is None:
         return None
     with _state.lock:
-        if str(path) not in _state.stores:
+        held = _state.stores.get(str(path))
+        # One that was rescued goes on in another file, until there is one at its own place again.
+        if held is None or (held.rescued_from is not None and held.rescued_from.exists()):
             from fh_notebook.store.store import Store
 
             _state.stores[str(path)] = _without_old(Store(path))

@@ -30,6 +30,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Comparison.browse": ("fh_notebook.notebook.browse", "browse"),
     "Batch.browse": ("fh_notebook.notebook.browse", "browse_batch"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),
+    "store.rescue": ("fh_notebook.batching.forgetting", "rescue_store"),
     "progress": ("fh_notebook.notebook.progress", "live_progress"),
     "race.progress": ("fh_notebook.notebook.race_progress", "live_race"),
     "notice": ("fh_notebook.notebook.notices", "notice"),

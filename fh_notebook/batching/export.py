@@ -22,7 +22,7 @@ from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.export_cells import csv_lines, header, sheet_cells
 from fh_notebook.batching.export_columns import columns_as_index
 from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, ensure_xlsxwriter, open_workbook, without_markup
-from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
+from fh_notebook.batching.export_file import checked_target, replacing, replacing_partly, suffix_of
 from fh_notebook.batching.export_parquet import ensure_pyarrow, open_parquet
 from fh_notebook.batching.export_survey import Source, Survey
 from fh_notebook.batching.plan import counted
@@ -133,7 +133,7 @@ def to_excel(source: Source, path: Any) -> Exported:
         )
     names = header(survey.shape, lambda name: care.of(name, None, name))
     rows = 0
-    with replacing(target) as raw, open_workbook(raw, target.parent) as book:
+    with replacing_partly(target) as (raw, part_file), open_workbook(raw, part_file.beside("lines")) as book:
         book.write_head(names)
         for part in survey.shaped():
             book.write_lines(sheet_cells(part, care))

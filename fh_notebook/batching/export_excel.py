@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Final
 
 from fh_notebook.batching.export_cells import excel_cell
@@ -107,17 +106,20 @@ class Workbook:
 
 @contextmanager
 def open_workbook(file: BinaryIO, folder: Path) -> Iterator[Workbook]:
-    """Give a workbook that is in `file` when the block ends well; what is written meanwhile lies in `folder`."""
+    """Give a workbook that is in `file` when the block ends well.
+
+    What is written meanwhile lies in `folder`, which is made for it, and removed with the partial file.
+    """
     import xlsxwriter
 
-    with TemporaryDirectory(dir=folder, prefix=".answers-", ignore_cleanup_errors=True) as meanwhile:
-        options = {"constant_memory": True, "tmpdir": meanwhile, "nan_inf_to_errors": False}
-        book = xlsxwriter.Workbook(file, options)
-        book.use_zip64()
-        try:
-            yield Workbook(book)
-            book.close()
-        finally:
-            for sheet in book.worksheets():  # after an error nobody else closes them
-                if (lines := getattr(sheet, "row_data_fh", None)) is not None:
-                    lines.close()
+    folder.mkdir(mode=0o700)
+    options = {"constant_memory": True, "tmpdir": str(folder), "nan_inf_to_errors": False}
+    book = xlsxwriter.Workbook(file, options)
+    book.use_zip64()
+    try:
+        yield Workbook(book)
+        book.close()
+    finally:
+        for sheet in book.worksheets():  # after an error nobody else closes them
+            if (lines := getattr(sheet, "row_data_fh", None)) is not None:
+                lines.close()

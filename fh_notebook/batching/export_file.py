@@ -1,7 +1,7 @@
 """The file of an export: checked before anything is done, and there as a whole or not at all.
 
-Rule of this file: what is written goes into a file beside the target, which takes its place when all of it is on the
-disk. Whatever happens before (a full disk, an interrupt), the target is as it was and nothing else is left.
+Rule of this file: what is written goes into a partial file (`partial.py`), which takes the target's place when all of
+it is on the disk. Whatever happens before (a full disk, an interrupt), the target is as it was, and nothing is left.
 """
 
 from __future__ import annotations
@@ -9,18 +9,15 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
-from uuid import uuid4
 
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.partial import Partial, partial
 
-__all__ = ["checked_target", "reason_of", "replacing", "suffix_of"]
-
-NAME_CAP: Final = 100
-"""Characters of the target's name in that of the file beside it: file systems take 255 bytes."""
+__all__ = ["checked_target", "reason_of", "replacing", "replacing_partly", "suffix_of"]
 
 _METHODS: Final = {
     ".csv": "to_csv",
@@ -86,37 +83,37 @@ def replacing(target: Path, *, replace: Callable[[Path, Path], object] = os.repl
     SettingsError
         It cannot be written, with the reason.
     """
-    beside = target.with_name(f".{target.name[:NAME_CAP]}.{uuid4().hex[:8]}.part")
+    with replacing_partly(target, replace=replace) as (file, _):
+        yield file
+
+
+@contextmanager
+def replacing_partly(
+    target: Path, *, replace: Callable[[Path, Path], object] = os.replace
+) -> Iterator[tuple[BinaryIO, Partial]]:
+    """As :func:`replacing`, with the `Partial`, which knows where more may lie meanwhile."""
+    made = False
     trouble = ""
     try:
-        number = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    except OSError as broken:
-        trouble = f"{target} cannot be written: {_why(broken)}"
-    if trouble:
-        raise SettingsError(trouble)
-    try:
-        with os.fdopen(number, "r+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(OSError):
-            os.chmod(beside, os.stat(target).st_mode & 0o7777)
-        trouble = _put(beside, target, replace)
+        with partial(target) as part:
+            with os.fdopen(part.create(), "r+b") as file:
+                made = True
+                yield file, part
+            trouble = _put(part, replace)
     except OSError as broken:
         trouble = f"{target} was not written: {_why(broken)}; what was there before is untouched"
-    finally:
-        with suppress(OSError):
-            beside.unlink()
+        if not made:
+            trouble = f"{target} cannot be written: {_why(broken)}"
     # Outside of the block: IPython would show the context too.
     if trouble:
         raise SettingsError(trouble)
 
 
-def _put(beside: Path, target: Path, replace: Callable[[Path, Path], object]) -> str:
+def _put(part: Partial, replace: Callable[[Path, Path], object]) -> str:
     try:
-        replace(beside, target)
+        part.put(private=False, replace=replace)
     except PermissionError:
-        return f"{target} is open in another program, or may not be replaced; close it there, or give another name"
+        return f"{part.target} is open in another program, or may not be replaced; close it there, or give another name"
     return ""
 
 

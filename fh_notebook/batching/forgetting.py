@@ -1,4 +1,4 @@
-"""`forget`: removing what is kept; `export_store`: a copy of it.
+"""`forget`: removing what is kept; `export_store` and `rescue_store`: a copy of it.
 
 Rule of this file: nothing is removed that was not named, and what is running is left alone.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,9 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError, StoreError
+from fh_notebook.partial import Partial, partial
 from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.damage import json_of
 from fh_notebook.store.forgetting import Forgotten, Which
 from fh_notebook.store.store import Store
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["export_store", "forget"]
+__all__ = ["export_store", "forget", "rescue_store"]
 
 
 def forget(
@@ -167,39 +169,83 @@ def export_store(path: str | os.PathLike[str]) -> Path:
     InputError, SettingsError
         As it says.
     """
+    store = _store_to("export")
+    target = _new_file(path, (*LINES, *COPIES))
+
+    def write(part: Partial) -> None:
+        if target.name.lower().endswith(COPIES):
+            store.copy_to(part.path)
+        else:
+            _write_lines(store, part.create(), is_zipped=target.name.lower().endswith(".gz"))
+        part.put(private=True)
+
+    return _written(target, write)
+
+
+def rescue_store(path: str | os.PathLike[str]) -> Path:
+    """Write all that this process holds to a new file; see :func:`fh_notebook.store.rescue`.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As it says.
+    """
+    store = _store_to("rescue")
+    target = _new_file(path, COPIES)
+
+    def write(part: Partial) -> None:
+        def put() -> Path:
+            part.put(private=True)
+            return target.absolute()
+
+        store.rescue(part.path, put)
+
+    return _written(target, write)
+
+
+def _store_to(what: str) -> Store:
     store = session.store()
     if store is None:
-        raise SettingsError("nothing is kept (store=None), so there is nothing to export")
+        raise SettingsError(f"nothing is kept (store=None), so there is nothing to {what}")
+    return store
+
+
+def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
+    """Return where to write, which is not there yet.
+
+    Raises
+    ------
+    InputError
+        The ending is another one, the file is there, or its folder is not.
+    """
     target = Path(path).expanduser()
-    if not target.name.lower().endswith((*LINES, *COPIES)):
-        raise InputError(f"{target.name}: give a name that ends in {', '.join((*LINES, *COPIES))}")
+    if not target.name.lower().endswith(endings):
+        raise InputError(f"{target.name}: give a name that ends in {', '.join(endings)}")
     if target.exists():
         raise InputError(f"{target} is there already; nothing was written: give another name")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}; make it, or give another path")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    trouble = ""
+    return target
+
+
+def _written(target: Path, write: Callable[[Partial], object]) -> Path:
+    trouble, beside = "", ""
     try:
-        if target.name.lower().endswith(COPIES):
-            store.copy_to(part)
-        else:
-            _write_lines(store, part, is_zipped=target.name.lower().endswith(".gz"))
-        os.replace(part, target)
+        with partial(target) as part:
+            beside = str(part.path)
+            write(part)
     except OSError as broken:
         trouble = broken.strerror or str(broken)
     except StoreError as broken:
-        if str(part) not in str(broken):  # of one's own store: it says itself what to do
+        if beside not in str(broken):  # of one's own store: it says itself what to do
             raise
         trouble = reason_of(broken)
-    finally:
-        part.unlink(missing_ok=True)
     if trouble:
         raise InputError(f"{target} cannot be written ({trouble}); nothing is left of it")
     return target
 
 
-def _write_lines(store: Store, path: Path, *, is_zipped: bool) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
     with os.fdopen(descriptor, "wb") as raw:
         file: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if is_zipped else raw
         answers = store.every_answer()
@@ -207,10 +253,13 @@ def _write_lines(store: Store, path: Path, *, is_zipped: bool) -> None:
         while window := list(islice(answers, WINDOW)):
             scores: dict[int, list[dict[str, Any]]] = {}
             for answer, scorer, score, parts in store.scores_of(kept.id for kept in window):
-                told = {"scorer": scorer, "score": score, "parts": json.loads(parts)}
+                with store.decoding():
+                    told = {"scorer": scorer, "score": score, "parts": json_of(parts, object, "a score")}
                 scores.setdefault(answer, []).append(told)
             for kept in window:
-                file.write(json.dumps(_line_of(kept, names, scores.get(kept.id, []))).encode() + b"\n")
+                with store.decoding():
+                    line = _line_of(kept, names, scores.get(kept.id, []))
+                file.write(json.dumps(line).encode() + b"\n")
         if is_zipped:
             file.close()
 
@@ -221,6 +270,6 @@ def _line_of(kept: Kept, names: Mapping[int, str], scores: list[dict[str, Any]])
         "batch": names.get(kept.batch or 0),
         "workspace": kept.workspace,
         "key": kept.key,
-        "run": json.loads(kept.json),
+        "run": json_of(kept.json, dict, "the run of an answer"),
     }
     return {**line, "scores": scores} if scores else line

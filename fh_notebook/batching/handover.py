@@ -10,7 +10,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeGuard, cast
-from uuid import uuid4
 
 from fh_notebook import session
 from fh_notebook.batching.batch import Batch
@@ -21,6 +20,7 @@ from fh_notebook.batching.reopen import batch_of
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError, StoreError
+from fh_notebook.partial import partial
 from fh_notebook.store.catalog_file import shown
 from fh_notebook.store.handover import read_batch, read_ratings, write_batch
 from fh_notebook.store.ratings import RatingLine
@@ -140,21 +140,19 @@ def to_fhb(batch: Batch, path: Any) -> Written:
         raise SettingsError(f"nothing of {batch.name} is kept yet; run it first")
     if "parts" in record.plan or not isinstance(batch._control.feed, Feed):  # it may have the name of one in memory
         raise SettingsError(f"{batch.name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
-    beside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:8]}.part")
-    trouble = ""
+    trouble, beside = "", ""
     try:
-        lines = (outcome.line for _, outcome in batch._control.reader.pairs() if outcome is not None and outcome.line)
-        written = write_batch(store, beside, record, lines, _ratings_on(batch, workspace))
-        os.replace(beside, target)
+        with partial(target) as part:
+            beside = str(part.path)
+            lines = (outcome.line for _, outcome in batch._control.reader.pairs() if outcome and outcome.line)
+            written = write_batch(store, part.path, record, lines, _ratings_on(batch, workspace))
+            part.put(private=True)
     except OSError as broken:
         trouble = f"{target} cannot be written: {broken.strerror or broken}"
     except StoreError as broken:
-        if str(beside) not in str(broken):  # of the store that the batch is in: it says itself what to do
+        if beside not in str(broken):  # of the store that the batch is in: it says itself what to do
             raise
         trouble = f"{target} cannot be written: {reason_of(broken)}"
-    finally:
-        for ends in ("", "-wal", "-shm", "-journal"):
-            Path(f"{beside}{ends}").unlink(missing_ok=True)
     if trouble:
         raise SettingsError(trouble)
     rows = record.plan.get("rows")

@@ -6,7 +6,6 @@ looked at, and not be sent.
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
@@ -20,6 +19,7 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.labels import index_of, label_of
 from fh_notebook.batching.rows import Rows, frame_of_records
 from fh_notebook.batching.same_table import ArmRecord
+from fh_notebook.store.damage import Damaged, json_of
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 from fh_notebook.store.spelling import spelt
@@ -132,7 +132,8 @@ class KeptJobs:
             for line in lines:
                 if most is not None and number >= most:
                     break
-                window.append(self._job(line, rows.get(line.position), number))
+                with self._store.decoding():
+                    window.append(self._job(line, rows.get(line.position), number))
                 number += 1
             if window:
                 yield window
@@ -172,19 +173,21 @@ class KeptJobs:
         return ordered
 
     def _job(self, line: JobLine, row: RowLine | None, number: int) -> Job:
+        if not 0 <= line.arm < len(self._arms):
+            raise Damaged("a job is one of no arm of its batch")
         label, deployment, variant = self._arms[line.arm]
         return Job(
             number=number,
             position=line.position,
-            row=label_of(json.loads(row.label)) if row is not None else line.position,
+            row=label_of(json_of(row.label, object, "the label of a row")) if row is not None else line.position,
             deployment=deployment,
             variant=variant,
             arm=label,
             repeat=line.repeat,
-            inputs=json.loads(line.inputs),
-            metadata=json.loads(line.metadata),
+            inputs=json_of(line.inputs, dict, "the inputs of a job"),
+            metadata=json_of(line.metadata, dict, "the metadata of a job"),
             key=line.key,
-            problems=tuple(json.loads(line.problems)),
+            problems=tuple(map(str, json_of(line.problems, list, "the problems of a job"))),
             sealed=not line.whole,
         )
 
@@ -202,5 +205,9 @@ class KeptJobs:
     def _rows_at(self, positions: Sequence[int]) -> list[tuple[Any, dict[str, Any]]]:
         """Return what is kept of rows: label and record each."""
         found = self._store.rows_of(self._batch_id, set(positions))
-        rows = {place: (json.loads(line.label), json.loads(line.record)) for place, line in found.items()}
+        with self._store.decoding():
+            rows = {
+                place: (json_of(line.label, object, "the label of a row"), json_of(line.record, dict, "a row"))
+                for place, line in found.items()
+            }
         return [rows.get(place, (place, {})) for place in positions]

@@ -6,7 +6,6 @@ left claimed may have run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
 from fh_notebook.batching.outcomes import DONE, FAILED, UNKNOWN, is_reusable
 from fh_notebook.batching.stored import Stored
-from fh_notebook.contract.run import Run
+from fh_notebook.store.answer_lines import run_of
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.store import Store
 
@@ -119,10 +118,11 @@ class LookUp:
             by_key.setdefault(seen.key, []).append(seen)
         left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
         found = {}
-        for key, of_key in by_key.items():
-            known = self._known(of_key, since, call_lost=call_lost or key in left)
-            if known is not None:
-                found[key] = known
+        with self._store.decoding():
+            for key, of_key in by_key.items():
+                known = self._known(of_key, since, call_lost=call_lost or key in left)
+                if known is not None:
+                    found[key] = known
         self._take_lost(found, {key: job for key, job in wanted.items() if key not in left}, now, call_lost=call_lost)
         return found
 
@@ -182,4 +182,4 @@ class LookUp:
 
 
 def _stands(seen: Seen) -> bool:
-    return is_reusable(Run.from_dict(json.loads(seen.run or "{}")))
+    return is_reusable(run_of(seen.run))

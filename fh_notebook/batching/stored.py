@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,7 @@ from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
 from fh_notebook.store.batch_plan import BatchPlan, revision_of
 from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.damage import Damaged
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.rows import RowLine
@@ -207,13 +208,21 @@ class KeptBatch(Stored):
         return match(self._all_kept(), inputs_by_row(lines), self.arms)
 
     def _all_kept(self) -> dict[int, dict[int, str]]:
-        return inputs_by_row(line for window in self.store.jobs_of(self.id) for line in window)
+        return self._inputs(line for window in self.store.jobs_of(self.id) for line in window)
+
+    def _inputs(self, lines: Iterable[JobLine]) -> dict[int, dict[int, str]]:
+        found = inputs_by_row(lines)
+        known = len(self.arms)
+        with self.store.decoding():
+            if not all(0 <= arm < known for inputs in found.values() for arm in inputs):
+                raise Damaged("a job is one of no arm of its batch")
+        return found
 
     def _compared_window(self, lines: Sequence[JobLine], start: int, count: int) -> Match:
         """Compare a window with the rows that are kept at its places."""
         table = inputs_by_row(lines)
         if self._moved is None:
-            kept = inputs_by_row(self.store.jobs_at(self.id, range(start, start + count)))
+            kept = self._inputs(self.store.jobs_at(self.id, range(start, start + count)))
             found = match(kept, table, self.arms)
             if all(place == row for row, place in found.places.items()):
                 return found

@@ -12,7 +12,7 @@ request by one class (`BearerAuth`) and stands in no variable of ours.
                           exchange.py unpacking.py raising.py            httpx's errors as values; those one can act on
                           check.py assets.py                             is it reached; the files of a run
     how it travels        transport.py proxied.py                        which one: ours, or httpx's past a proxy
-                          fast.py http1.py ending.py                     ours: HTTP/1.1; closed with its loop
+                          fast.py http1.py deadline.py ending.py         ours: HTTP/1.1; closed with its loop
     a later answer        submitting.py on_loop.py                       a run is started; a call on a loop
                           receiver_server.py receiving.py                the server of callbacks; one delivery looked at
                           secrets_known.py reach.py self_test.py         signing secrets; who reaches it; is it so

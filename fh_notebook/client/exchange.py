@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 import httpx
 
+from fh_notebook.client.deadline import Deadline
 from fh_notebook.client.transport import user_agent
 from fh_notebook.client.unpacking import ACCEPTED, is_packed
 from fh_notebook.contract.models import Answer
@@ -107,7 +108,8 @@ async def exchange(
     max_response_bytes : int
         More than this, after decompression, is not read: the answer is ``broke="too_large"``.
     timeout_s : float
-        How long the whole exchange may take: httpx's own timeouts begin again with every byte that comes.
+        How long the whole exchange may take: httpx's own timeouts begin again with every byte that comes. What lies in
+        the socket by then is read all the same (see `Deadline`); a request that is not sent by then is not sent.
     connect_timeout_s : float
         How long a new connection may take, of that.
     clock : callable
@@ -115,6 +117,7 @@ async def exchange(
     """
     begun = clock()
     body = _Body(content or b"")
+    came = _Came()
     request = httpx.Request(
         method,
         _address(url),
@@ -125,12 +128,18 @@ async def exchange(
     )
     auth.sign(request)
     try:
-        async with asyncio.timeout(timeout_s):
-            response = await transport.handle_async_request(request)
+        async with asyncio.timeout(None) as limit:
+            deadline = Deadline(timeout_s, came=lambda: came.pieces, pass_=lambda: limit.reschedule(0.0))
+            body.deadline = deadline
             try:
-                return await _answer(response, max_response_bytes, lambda: clock() - begun)
+                response = await transport.handle_async_request(request)
+                came.pieces += 1
+                try:
+                    return await _answer(response, max_response_bytes, came, lambda: clock() - begun)
+                finally:
+                    await response.aclose()
             finally:
-                await response.aclose()
+                deadline.cancel()
     except TimeoutError:
         word = "read_timeout" if body.taken else "connect"
         return Answer(broke=word, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
@@ -145,10 +154,23 @@ class _Body(httpx.AsyncByteStream):
     def __init__(self, content: bytes) -> None:
         self._content = content
         self.taken = False
+        self.deadline: Deadline | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        # A connection that is made only then, while the sockets are looked into once more, carries nothing.
+        if self.deadline is not None and self.deadline.is_due:
+            raise TimeoutError
         self.taken = True
         yield self._content
+
+
+class _Came:
+    """How many pieces of the answer have come: its head is the first."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self) -> None:
+        self.pieces = 0
 
 
 @lru_cache(maxsize=64)
@@ -176,9 +198,9 @@ def _headers(url: str, length: int | None) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def _answer(response: httpx.Response, limit: int, elapsed_s: Callable[[], float]) -> Answer:
+async def _answer(response: httpx.Response, limit: int, came: _Came, elapsed_s: Callable[[], float]) -> Answer:
     headers = _by_name(response.headers.raw)
-    body = await _read(response, headers, limit)
+    body = await _read(response, headers, limit, came)
     return Answer(
         status_code=response.status_code if body is not None else None,
         headers=headers,
@@ -204,7 +226,7 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-async def _read(response: httpx.Response, headers: dict[str, str], limit: int) -> bytes | None:
+async def _read(response: httpx.Response, headers: dict[str, str], limit: int, came: _Came) -> bytes | None:
     """Return the whole body, or ``None`` when it is larger than `limit`."""
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
@@ -212,6 +234,7 @@ async def _read(response: httpx.Response, headers: dict[str, str], limit: int) -
     chunks, size = [], 0
     packed = is_packed(headers.get("content-encoding", ""))
     async for chunk in response.aiter_bytes() if packed else response.stream:  # type: ignore[union-attr]  # async here
+        came.pieces += 1
         size += len(chunk)
         if size > limit:
             return None

@@ -22,6 +22,8 @@ from typing import Any, Final
 import httptools
 import httpx
 
+from fh_notebook.client.deadline import Deadline
+
 __all__ = ["Http1"]
 
 MAX_HEAD_BYTES: Final = 100 * 1024
@@ -49,6 +51,7 @@ class Http1(asyncio.Protocol):
         self._transport: Any = None
         self._waiter: asyncio.Future[None] | None = None
         self._busy = self._lost = self._unwritten = False
+        self._received_bytes = 0
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.idle_until = 0.0
 
@@ -129,7 +132,9 @@ class Http1(asyncio.Protocol):
 
     async def _wait(self, seconds: float | None, late: type[httpx.TimeoutException]) -> None:
         self._waiter = self._loop.create_future()
-        timer = None if seconds is None else self._loop.call_later(seconds, self._break, late, "")
+        timer = None
+        if seconds is not None:
+            timer = Deadline(seconds, came=lambda: self._received_bytes, pass_=lambda: self._break(late, ""))
         try:
             await self._waiter
         finally:
@@ -171,6 +176,7 @@ class Http1(asyncio.Protocol):
             self.abort()  # nobody asked: what this is the answer to, nobody can say
             return
         self._idle_bytes += len(data)
+        self._received_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as broken:

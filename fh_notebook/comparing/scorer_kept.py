@@ -18,6 +18,7 @@ from fh_notebook.comparing.scorer_base import NO_SCORE, Result, Scorer
 from fh_notebook.comparing.scoring_source import Observation
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import StoreError
+from fh_notebook.store.damage import json_of
 from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.scores_plain import PlainScore
 from fh_notebook.store.store import Store
@@ -97,7 +98,8 @@ class Keeper:
         if self._store is None or self._is_broken:
             return [None] * len(marks)
         try:
-            found = self._found(self._store, [mark for mark in marks if mark is not None])
+            with self._store.decoding():
+                found = self._found(self._store, [mark for mark in marks if mark is not None])
         except StoreError as broken:
             session.tell_once(f"Scores are not kept: {broken}")
             self._is_broken = True
@@ -158,4 +160,8 @@ def _typed(value: Any) -> str:
 def _result(score: float | None, parts: str | None) -> Result:
     if score is None and parts is None:
         return NO_SCORE
-    return Result(math.nan if score is None else score, None, None if parts is None else json.loads(parts))
+    return Result(
+        math.nan if score is None else score,
+        None,
+        None if parts is None else json_of(parts, dict, "the parts of a score"),
+    )

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from fh_notebook.batching.frames import COLUMNS, INSTANT, TEXT
 from fh_notebook.batching.sheet_safe import without_halves
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.partial import partial, remove_dead
 
 __all__ = [
     "MARK",
@@ -77,6 +79,7 @@ def make_folder(folder: str) -> str:
         system.makedirs(path, exist_ok=True)
         if "file" in _protocols(system):
             os.chmod(path, 0o700)
+            remove_dead(Path(path))
         place = f"{path}/{MARK}"
         if not system.exists(place):
             system.pipe_file(place, json.dumps({"folder": uuid4().hex}).encode())
@@ -123,14 +126,16 @@ def write_part(path: str, frame: pd.DataFrame, facts: Mapping[str, Any]) -> None
     system, place = _system(path)
     table = _table(frame, pa)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"fh_notebook": json.dumps(facts).encode()})
+    if "file" in _protocols(system):
+        with partial(Path(place), tidy=False) as part:  # the folder was tidied when the batch began
+            with os.fdopen(part.create(), "wb") as local:
+                pq.write_table(table, local)
+            part.put(private=True)
+        return
     partly = f"{place}.{uuid4().hex[:8]}.tmp"
     with system.open(partly, "wb") as file:
         pq.write_table(table, file)
-    if "file" in _protocols(system):
-        os.chmod(partly, 0o600)
-        os.replace(partly, place)
-    else:
-        system.mv(partly, place)
+    system.mv(partly, place)
 
 
 def _table(frame: pd.DataFrame, pa: Any) -> Any:
@@ -261,6 +266,8 @@ def leftovers_in(folder: str, workspace: str, batch: str) -> list[str]:
     system, path = _system(folder)
     if not system.exists(path):
         return []
+    if "file" in _protocols(system):
+        remove_dead(Path(path))
     halves = [str(name) for name in system.ls(path, detail=False) if str(name).endswith(".tmp")]
     whole = [name for name in names_in(folder) if _is_of(name, workspace, batch)]
     return [*whole, *(f"{folder}/{name.rsplit('/', 1)[-1]}" for name in halves)]

@@ -11,6 +11,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     writing.py      all that is written: answers, batches, scores, ratings, claims
     writer.py       the one thread that writes, in grouped commits
     opening.py      the open file of one process: exits and forks
+    place.py        whether it is still the file that was opened
     connection.py   opening, pragmas, versions; foreign errors become StoreError
     answers.py      table answers: key -> run, and the single runs
     answer_lines.py a run as a line of it, and back (no SQL)
@@ -34,6 +35,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     bulk.py         many lines of a table in few statements
     masking.py      inputs as they may be kept: without passwords
     spelling.py     JSON as it is kept (no SQL)
+    damage.py       ... and as it is read: every value looked at first (no SQL)
     forgetting.py   removing what was kept, over all tables
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)
@@ -47,7 +49,7 @@ from pathlib import Path
 
 from fh_notebook import views
 
-__all__ = ["export"]
+__all__ = ["export", "rescue"]
 
 
 def export(path: str | PathLike[str]) -> Path:
@@ -77,4 +79,39 @@ def export(path: str | PathLike[str]) -> Path:
     'answers.jsonl'
     """
     written: Path = views.knock("store.export", path)
+    return written
+
+
+def rescue(path: str | PathLike[str]) -> Path:
+    """Write all that this kernel still holds of a store whose file was deleted or replaced, and return the new file.
+
+    What was committed is read through the open file, although it has no name any more, and the answers that could not
+    be committed since are written with it. The batches of this kernel go on in the new file; have every other cell use
+    it with ``fh.configure(store=path)``. A store whose file is in place, on a disk that is full for example, is copied
+    with all it owes, and goes on where it is.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.sqlite3``, ``.sqlite`` or ``.db``; readable by its owner only.
+
+    Raises
+    ------
+    InputError
+        The ending is another one, the file is there already, or cannot be written.
+    SettingsError
+        Nothing is kept (``store=None``).
+    StoreError
+        A batch of this kernel is not over: wait for it, or cancel it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> _ = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    >>> fh.store.rescue(tempfile.mkdtemp() + "/rescued.sqlite3").name
+    'rescued.sqlite3'
+    """
+    written: Path = views.knock("store.rescue", path)
     return written

@@ -9,12 +9,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fh_notebook.store import bulk
 from fh_notebook.store.answer_lines import Kept, Line, kept_of
+from fh_notebook.store.damage import (
+    INT,
+    INT_OR_NONE,
+    REAL,
+    TEXT,
+    TEXT_OR_NONE,
+    check_kinds,
+    checked,
+    moment_of,
+    seconds_of_moment,
+)
 
 __all__ = [
     "CREATE",
@@ -132,6 +143,11 @@ _values: Final = attrgetter(*_COLUMNS)
 _KEPT: Final = "id, key, batch, workspace, status, kept_at, run"
 
 
+def _kept(found: sqlite3.Cursor) -> Iterator[Kept]:
+    store = getattr(found.connection, "path", None)
+    return (kept_of(line, store) for line in found)
+
+
 def newest_id(connection: sqlite3.Connection) -> int:
     """Return the number that was given last, also where that line was forgotten; 0 before the first."""
     found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'answers'").fetchone()
@@ -143,13 +159,13 @@ def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]
     found = connection.execute(
         f"SELECT {_KEPT} FROM answers WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
-    return map(kept_of, found)
+    return _kept(found)
 
 
 def behind(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterator[Kept]:
     """Yield up to `limit` lines behind a number, the oldest first."""
     found = connection.execute(f"SELECT {_KEPT} FROM answers WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
-    return map(kept_of, found)
+    return _kept(found)
 
 
 def seen(
@@ -179,7 +195,13 @@ def seen(
             since.timestamp() if since else 0.0,
         ),
     )
-    return (Seen(*line) for line in found)
+    return (_seen(line) for line in found)
+
+
+def _seen(line: tuple[Any, ...]) -> Seen:
+    check_kinds(line, (TEXT, INT_OR_NONE, TEXT, REAL, INT, TEXT_OR_NONE), "an answer")
+    seconds_of_moment(line[3], "an answer")
+    return Seen(*line)
 
 
 def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
@@ -215,8 +237,8 @@ def newer(
     found = connection.execute(
         f"SELECT {_KEPT} FROM answers WHERE key = :key AND id > :after AND {SERVES} ORDER BY id DESC LIMIT 1",
         {"batch": batch, "key": key, "after": than_id, "anywhere": anywhere, "call_lost": call_lost},
-    ).fetchone()
-    return kept_of(found) if found else None
+    )
+    return next(_kept(found), None)
 
 
 def single_runs(
@@ -229,7 +251,7 @@ def single_runs(
         " ORDER BY id DESC LIMIT ?3",
         (deployment, workspace, limit),
     )
-    return map(kept_of, found)
+    return _kept(found)
 
 
 def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Kept]:
@@ -238,7 +260,7 @@ def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: st
         f"SELECT {_KEPT} FROM answers WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?",
         (workspace, deployment, limit),
     )
-    return map(kept_of, found)
+    return _kept(found)
 
 
 def inputs_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Inputs]:
@@ -253,7 +275,9 @@ def inputs_of(connection: sqlite3.Connection, workspace: str, deployment: str, l
         " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?) WHERE inputs IS NOT NULL",
         (workspace, deployment, limit),
     )
-    return (Inputs(datetime.fromtimestamp(kept_at, UTC), *rest) for kept_at, *rest in found)
+    kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT)
+    lines = checked(found, kinds, "an answer")
+    return (Inputs(moment_of(kept_at, "an answer"), *rest) for kept_at, *rest in lines)
 
 
 def deployment_names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -296,4 +320,4 @@ def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, 
         " WHERE workspace = ? AND deployment = ? AND status = 'completed' ORDER BY id DESC LIMIT ?",
         (workspace, deployment, limit),
     )
-    return [float(seconds) for (seconds,) in found if seconds]
+    return [float(seconds) for (seconds,) in found if isinstance(seconds, int | float) and seconds]

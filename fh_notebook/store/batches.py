@@ -10,9 +10,10 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
+from fh_notebook.store.damage import INT, REAL, TEXT, check_kinds, json_of, moment_of, plan_of
 from fh_notebook.store.spelling import spelt
 
 __all__ = [
@@ -183,17 +184,18 @@ def newest(
         " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2",
         (deployment, limit),
     )
-    return ((_record(line[:7]), datetime.fromtimestamp(line[7], UTC)) for line in found)
+    return ((_record(line[:7]), moment_of(line[7], "a batch")) for line in found)
 
 
-def _record(line: tuple[int, str, str, str, str, float, str]) -> BatchRecord:
+def _record(line: tuple[Any, ...]) -> BatchRecord:
+    check_kinds(line, (INT, TEXT, TEXT, TEXT, TEXT, REAL, TEXT), "a batch")
     number, name, workspace, deployment, variants, created_at, plan = line
     return BatchRecord(
         id=number,
         name=name,
         workspace=workspace,
         deployment=deployment,
-        variants=tuple(json.loads(variants)),
-        created_at=datetime.fromtimestamp(created_at, UTC),
-        plan=json.loads(plan),
+        variants=tuple(map(str, json_of(variants, list, "the variants of a batch"))),
+        created_at=moment_of(created_at, "a batch"),
+        plan=plan_of(plan),
     )

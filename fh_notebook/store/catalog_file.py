@@ -7,7 +7,6 @@ by a text that reads back as exactly what was meant.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,13 +14,13 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from fh_notebook import views
 from fh_notebook.contract.catalog import FILE_NAMES, Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.errors import InputError
+from fh_notebook.partial import partial
 
 __all__ = ["catalogue", "find", "read", "save", "shown"]
 
@@ -197,25 +196,12 @@ def _save(deployment: Deployment, target: Path, real: Path) -> str | None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Put `content` in place of a file in one step; a reader sees the old or the new, never a half."""
-    known = path.stat() if path.exists() else None
-    if known is not None and not os.access(path, os.W_OK):
+    if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(0, "it is read-only")
-    beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
-        # The mode by the user's own umask, where there is no file to take it from.
-        with open(
-            os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666), "wb"
-        ) as file:
+    with partial(path) as part:
+        with open(part.create(), "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if known is not None:
-            os.chmod(beside, stat.S_IMODE(known.st_mode))
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
+        part.put(private=False)
 
 
 @contextmanager

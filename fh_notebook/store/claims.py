@@ -23,6 +23,7 @@ __all__ = [
     "Claim",
     "drop",
     "drop_all",
+    "drop_of",
     "of_batch",
     "on_keys",
     "replace_owner",
@@ -179,6 +180,12 @@ def drop_all(connection: sqlite3.Connection, batch: int, keys: Sequence[str], ow
         "DELETE FROM claims WHERE batch = ? AND owner = ? AND key IN (SELECT value FROM json_each(?))",
         (batch, owner, json.dumps(keys)),
     )
+
+
+def drop_of(connection: sqlite3.Connection, owners: Iterable[str]) -> None:
+    """Give back all that these owners claim."""
+    wanted = json.dumps(list(owners))
+    connection.execute("DELETE FROM claims WHERE owner IN (SELECT value FROM json_each(?))", (wanted,))
 
 
 def replace_owner(connection: sqlite3.Connection, batch: int, key: str, *, old: str, new: str, now: float) -> bool:

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +33,19 @@ from fh_notebook.store import (
     scores_plain,
     uses,
 )
+from fh_notebook.store.damage import CURE, Damaged, told
 
-__all__ = ["APPLICATION_ID", "IN_MEMORY", "MIGRATIONS", "explained", "make_private_file", "migrate", "open_connection"]
+__all__ = [
+    "APPLICATION_ID",
+    "IN_MEMORY",
+    "MIGRATIONS",
+    "explained",
+    "is_damage",
+    "make_private_file",
+    "make_single",
+    "migrate",
+    "open_connection",
+]
 
 APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
@@ -65,7 +76,11 @@ MIGRATIONS: Final[Migrations] = (
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 
-CURE: Final = "give another path with fh.configure(store=...), or store=None to keep nothing"
+
+class Connection(sqlite3.Connection):
+    """One that knows its file, for errors of what is read later."""
+
+    path: Path | None = None
 
 
 def open_connection(
@@ -90,7 +105,10 @@ def open_connection(
     with explained(path):
         if path != IN_MEMORY:
             make_private_file(path)
-        connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Connection
+        )
+        connection.path = path
         try:
             _prepare(connection, path, migrations, busy_timeout_s)
         except BaseException:
@@ -105,6 +123,12 @@ def make_private_file(path: Path) -> None:
     with suppress(FileExistsError):
         # Before SQLite makes it with everybody's mode. A file that is there keeps the mode that its owner gave it.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def make_single(path: Path) -> None:
+    """Make a store that nobody has open one file, with nothing beside it."""
+    with closing(sqlite3.connect(path)) as alone:
+        alone.execute("PRAGMA journal_mode=DELETE")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations, busy_timeout_s: float) -> None:
@@ -180,19 +204,29 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as broken:
         raise StoreError(_words(path, broken)) from broken
+    except UnicodeDecodeError as broken:  # SQLite's own words of a damaged table are not even text
+        raise StoreError(told(path, Damaged("the names of its tables are no text"))) from broken
     except OSError as broken:
         reason = broken.strerror or str(broken)
         raise StoreError(f"the store {path} cannot be opened ({reason}): {CURE}") from broken
 
 
+def is_damage(broken: sqlite3.Error) -> bool:
+    """Whether an error is of what lies in a file, rather than of the disk or of others that use it."""
+    name = getattr(broken, "sqlite_errorname", "") or ""
+    return isinstance(broken, Damaged) or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
+
+
 def _words(path: Path, broken: sqlite3.Error) -> str:
+    if isinstance(broken, Damaged):
+        return told(path, broken)
     name = getattr(broken, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return (
             f"the store {path} is locked by another process, for longer than can be waited for; close the other "
             f"kernel or program that writes to it and run again, or {CURE}"
         )
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+    if is_damage(broken):
         return (
             f"the store {path} cannot be read ({broken}); it was left as it is. Move it away and run again (a new one "
             f"is then made), or {CURE}"

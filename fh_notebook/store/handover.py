@@ -24,7 +24,15 @@ from fh_notebook.errors import InputError
 from fh_notebook.store import answers, batches, jobs, ratings, rows, scores
 from fh_notebook.store.answer_lines import Kept, Line, line_of
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.connection import APPLICATION_ID, IN_MEMORY, MIGRATIONS, explained, migrate, open_connection
+from fh_notebook.store.connection import (
+    APPLICATION_ID,
+    IN_MEMORY,
+    MIGRATIONS,
+    explained,
+    make_single,
+    migrate,
+    open_connection,
+)
 from fh_notebook.store.handover_values import check_answer, check_record, check_score, parsed
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.ratings import RatingLine
@@ -91,8 +99,8 @@ def write_batch(
             count += len(found)
         told = list(said)
         made.merge_ratings(told).result()
-    with explained(path), closing(sqlite3.connect(path)) as alone:
-        alone.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
+    with explained(path):
+        make_single(path)
     return Taken(record=record, answers=count, ratings=len(told))
 
 

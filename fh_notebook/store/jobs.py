@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
+from fh_notebook.store.damage import INT, TEXT, checked
 
 __all__ = ["CREATE", "JobLine", "at_positions", "count", "of_batch", "write"]
 
@@ -50,6 +51,9 @@ class JobLine(NamedTuple):
     """1 where the inputs are as they are sent, 0 where something in them is masked."""
 
 
+_KINDS: Final = (INT, INT, INT, TEXT, TEXT, TEXT, TEXT, INT)
+
+
 def write(connection: sqlite3.Connection, batch: int, lines: Sequence[JobLine]) -> None:
     """Write jobs of one batch."""
     bulk.insert(connection, "INSERT OR REPLACE INTO jobs", lines, first=(batch,))
@@ -64,7 +68,7 @@ def of_batch(
         " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?",
         (batch, *after, limit),
     )
-    return map(JobLine._make, found)
+    return map(JobLine._make, checked(found, _KINDS, "a job"))
 
 
 def at_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[JobLine]:
@@ -74,7 +78,7 @@ def at_positions(connection: sqlite3.Connection, batch: int, positions: Iterable
         " WHERE batch = ? AND position IN (SELECT value FROM json_each(?)) ORDER BY position, repeat, arm",
         (batch, json.dumps(list(positions))),
     )
-    return map(JobLine._make, found)
+    return map(JobLine._make, checked(found, _KINDS, "a job"))
 
 
 def count(connection: sqlite3.Connection, batch: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from weakref import WeakSet
 
 from fh_notebook.errors import StoreError
 from fh_notebook.store.connection import IN_MEMORY, open_connection
+from fh_notebook.store.place import Place
 from fh_notebook.store.writer import Writer
 
 __all__ = ["Opened", "begin", "end", "enrol", "leak"]
@@ -29,11 +31,17 @@ class Opened:
         self.pid = os.getpid()
         self.lock = threading.Lock()
         self.reading = open_connection(path, busy_timeout_s=busy_timeout_s)
+        self.is_open = True
+        """Until it is closed: its writer may still commit what was put before."""
+        self.place: Place | None = None
+        """Of a store in a file."""
         try:
             if path == IN_MEMORY:  # there is only the one connection, so reading waits for writing
                 self.writer = Writer(self.reading, path, at_work=self.lock)
             else:
-                self.writer = Writer(open_connection(path, busy_timeout_s=busy_timeout_s), path)
+                self.place = Place(path)
+                writing = open_connection(path, busy_timeout_s=busy_timeout_s)
+                self.writer = Writer(writing, path, check=self.place.check)
         except BaseException:
             self.reading.close()
             raise
@@ -44,10 +52,17 @@ class Opened:
         Garbage is collected in any thread at any instant, also in one that holds the interpreter's import lock, which
         the writer may need: there, nothing may be waited for (``wait=False``).
         """
+        self.is_open = False
         if self.pid == os.getpid():
             self.writer.close(wait=wait)
             with self.lock:
+                if self.place is not None and self.place.trouble:
+                    # Where it was moved away it is whole then, without the log that stayed at its old place.
+                    with suppress(sqlite3.Error):
+                        self.reading.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self.reading.close()
+            if self.place is not None:
+                self.place.clear()
 
 
 class Enrolled(Protocol):
@@ -85,10 +100,14 @@ def begin(path: Path, busy_timeout_s: float) -> Opened:
     Raises
     ------
     StoreError
-        The file cannot be used.
+        The file cannot be used, or this process has it open and it is not there any more.
     """
-    here = Opened(path, busy_timeout_s)
     _open_now.difference_update([o for o in _open_now if not o.writer.is_alive])
+    for other in list(_open_now):
+        # An empty file in its place would hide that this process still holds what was in it.
+        if other.place is not None and other.place.path == path and other.is_open and other.pid == os.getpid():
+            other.place.check()
+    here = Opened(path, busy_timeout_s)
     _open_now.add(here)
     return here
 

@@ -8,29 +8,13 @@ nobody that lives.
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from fh_notebook.filelock import try_lock
+
 __all__ = ["Owner", "is_alive"]
-
-
-def _try_lock(descriptor: int) -> bool:
-    """Lock an open file without waiting; ``False`` when somebody has it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            # flock, not lockf: it belongs to the open file, so that two owners in one process are two.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 class Owner:
@@ -59,7 +43,7 @@ class Owner:
         self._path = folder / self.name
         # Not inherited by programs that this process starts (PEP 446), and closed by the store in a forked child.
         self._descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        _try_lock(self._descriptor)
+        try_lock(self._descriptor)
 
     def end(self) -> None:
         """Say that nothing is called any more under this name."""
@@ -86,7 +70,7 @@ def is_alive(folder: Path, name: str) -> bool:
     except FileNotFoundError:
         return False
     try:
-        if not _try_lock(descriptor):
+        if not try_lock(descriptor):
             return True
     finally:
         os.close(descriptor)

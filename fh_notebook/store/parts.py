@@ -9,8 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
+
+from fh_notebook.store.damage import BYTES, INT, REAL, TEXT, check_kinds, moment_of
 
 __all__ = [
     "CREATE",
@@ -142,9 +144,10 @@ def forget(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("DELETE FROM parts WHERE path = ?", (path,))
 
 
-def _line(line: tuple[str, str, str, bytes, int, int, int, int, int, int, bytes, float]) -> PartLine:
+def _line(line: tuple[Any, ...]) -> PartLine:
+    check_kinds(line, (TEXT, TEXT, TEXT, BYTES, *[INT] * 6, BYTES, REAL), "a part")
     path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at = line
     return PartLine(
         path=path, batch=batch, workspace=workspace, plan=plan, jobs=jobs, done=done, failed=failed, unknown=unknown,
-        again=again, calls=calls, keys=keys, kept_at=datetime.fromtimestamp(kept_at, UTC),
+        again=again, calls=calls, keys=keys, kept_at=moment_of(kept_at, "a part"),
     )  # fmt: skip

@@ -6,13 +6,13 @@ the outcome. Rule of this file: as runs are kept, so are these: inputs masked, n
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
+from fh_notebook.store.damage import INT, INT_OR_NONE, REAL, TEXT, TEXT_OR_NONE, check_kinds, json_of, moment_of
 from fh_notebook.store.spelling import spelt
 
 __all__ = [
@@ -97,6 +97,12 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+_KINDS: Final = (
+    TEXT, TEXT, TEXT, INT_OR_NONE, TEXT, TEXT_OR_NONE, TEXT, TEXT, TEXT_OR_NONE, TEXT, TEXT_OR_NONE, TEXT_OR_NONE,
+    INT, TEXT, REAL,
+)  # fmt: skip
+
+
 def add(connection: sqlite3.Connection, line: PendingLine) -> None:
     """Write one run down."""
     add_all(connection, [line])
@@ -166,6 +172,8 @@ def every(
 
 def _line(values: tuple[Any, ...]) -> PendingLine:
     named = dict(zip(_COLUMNS, values, strict=True))
-    named["inputs"], named["metadata"] = json.loads(named["inputs"]), json.loads(named["metadata"])
-    named["submitted_at"] = datetime.fromtimestamp(named["submitted_at"], UTC)
+    check_kinds(values, _KINDS, "a pending run")
+    for name in ("inputs", "metadata"):
+        named[name] = json_of(named[name], dict, f"{name} of a pending run")
+    named["submitted_at"] = moment_of(named["submitted_at"], "a pending run")
     return PendingLine(**named)

@@ -13,6 +13,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from fh_notebook.store.damage import REAL, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked, seconds_of_moment
+
 __all__ = ["CREATE", "RatingLine", "forget", "merge", "of_batch", "of_items", "undo", "write"]
 
 CREATE: Final = (
@@ -67,6 +69,7 @@ class RatingLine(NamedTuple):
 
 
 _COLUMNS: Final = ", ".join(RatingLine._fields)
+_KINDS: Final = (*[TEXT] * 8, TEXT_OR_NONE, TEXT, TEXT, REAL, REAL, REAL_OR_NONE)
 _PLACES: Final = ", ".join("?" * len(RatingLine._fields))
 
 
@@ -105,7 +108,7 @@ def of_items(connection: sqlite3.Connection, items: Iterable[str]) -> Iterator[R
         f"SELECT {_COLUMNS} FROM ratings WHERE item IN (SELECT value FROM json_each(?)) ORDER BY rated_at, uid",
         (json.dumps(list(items)),),
     )
-    return map(RatingLine._make, found)
+    return _ratings(found)
 
 
 def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str | None) -> Iterator[RatingLine]:
@@ -115,7 +118,14 @@ def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str |
         " ORDER BY rated_at, uid",
         (batch, workspace),
     )
-    return map(RatingLine._make, found)
+    return _ratings(found)
+
+
+def _ratings(found: sqlite3.Cursor) -> Iterator[RatingLine]:
+    for values in checked(found, _KINDS, "a rating"):
+        line = RatingLine._make(values)
+        seconds_of_moment(line.rated_at, "a rating")
+        yield line
 
 
 def forget(connection: sqlite3.Connection, batch: str | None, workspace: str | None = None) -> int:

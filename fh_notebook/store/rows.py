@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
+from fh_notebook.store.damage import INT, TEXT, checked
 
 __all__ = ["CREATE", "RowLine", "count", "labels", "of_positions", "write"]
 
@@ -47,7 +48,8 @@ def count(connection: sqlite3.Connection, batch: int) -> int:
 
 def labels(connection: sqlite3.Connection, batch: int) -> dict[int, str]:
     """Return the labels of one batch's rows, by place."""
-    return dict(connection.execute("SELECT position, label FROM rows WHERE batch = ? ORDER BY position", (batch,)))
+    found = connection.execute("SELECT position, label FROM rows WHERE batch = ? ORDER BY position", (batch,))
+    return dict(checked(found, (INT, TEXT), "a row"))
 
 
 def of_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[RowLine]:
@@ -56,4 +58,4 @@ def of_positions(connection: sqlite3.Connection, batch: int, positions: Iterable
         "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
         (batch, json.dumps(list(positions))),
     )
-    return map(RowLine._make, found)
+    return map(RowLine._make, checked(found, (INT, TEXT, TEXT), "a row"))

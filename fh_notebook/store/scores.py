@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
+from fh_notebook.store.damage import INT, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked
 
 __all__ = ["CREATE", "LEAVE", "ScoreLine", "known", "lines_of", "of_answers", "write"]
 
@@ -68,7 +69,8 @@ def known(
         (json.dumps(list(answers)), scorer),
     )
     return (
-        (list(zip(json.loads(those), json.loads(of), strict=True)), score, parts) for those, of, score, parts in found
+        (list(zip(json.loads(those), json.loads(of), strict=True)), score, parts)
+        for those, of, score, parts in checked(found, (TEXT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
     )
 
 
@@ -79,7 +81,7 @@ def of_answers(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterat
         " ON scores.answer = wanted.value ORDER BY answer, scorer, of",
         (json.dumps(list(answers)),),
     )
-    return iter(found.fetchall())
+    return checked(found.fetchall(), (INT, TEXT, REAL_OR_NONE, TEXT), "a score")
 
 
 def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, ScoreLine]]:
@@ -89,4 +91,5 @@ def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator
         " ON scores.answer = wanted.value",
         (json.dumps(list(answers)),),
     )
-    return ((line[1], line[0], ScoreLine(*line[1:])) for line in found.fetchall())
+    lines = checked(found.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
+    return ((line[1], line[0], ScoreLine(*line[1:])) for line in lines)

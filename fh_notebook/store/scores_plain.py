@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
+from fh_notebook.store.damage import REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked
 
 __all__ = ["CREATE", "PlainScore", "forget", "known", "write"]
 
@@ -54,7 +55,8 @@ def known(
         " ON plain_scores.content = wanted.value AND scorer = ? GROUP BY score, parts",
         (json.dumps(list(contents)), scorer),
     )
-    return ((json.loads(those), score, parts) for those, score, parts in found)
+    lines = checked(found, (TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
+    return ((json.loads(those), score, parts) for those, score, parts in lines)
 
 
 def forget(connection: sqlite3.Connection, *, before: float | None = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -18,8 +18,8 @@ from weakref import WeakSet, finalize
 
 from fh_notebook.clock import utc_now
 from fh_notebook.errors import StoreError
-from fh_notebook.store import forgetting, owners
-from fh_notebook.store.connection import IN_MEMORY, explained, make_private_file
+from fh_notebook.store import claims, forgetting, owners
+from fh_notebook.store.connection import IN_MEMORY, explained, is_damage, make_private_file, make_single
 from fh_notebook.store.forgetting import Forgotten, Which
 from fh_notebook.store.opening import Opened, begin, end, enrol, leak
 from fh_notebook.store.owners import Owner
@@ -57,12 +57,16 @@ class Store(Writing):
         self, path: str | Path, *, busy_timeout_s: float = 10.0, now: Callable[[], datetime] = utc_now
     ) -> None:
         self.path = IN_MEMORY if Path(path) == IN_MEMORY else Path(path).expanduser().absolute()
+        self.rescued_from: Path | None = None
+        """Where its file was, when it goes on in another one."""
         self._busy_timeout_s = busy_timeout_s
         self._now = now
         self._lock = threading.Lock()
         self._open: Opened | None = None
         self._closing: finalize[..., Store] | None = None
         self._owners: WeakSet[Owner] = WeakSet()
+        self._own: set[str] = set()
+        """The names of all owners of this process, also of those that have ended."""
         self._owed: dict[tuple[int, str], Callable[[sqlite3.Connection], object]] = {}
         enrol(self)
 
@@ -98,12 +102,61 @@ class Store(Writing):
         Raises
         ------
         StoreError
-            It cannot be written.
+            It cannot be written, or the store is damaged.
         """
         here = self._opened()
-        with here.lock, explained(path):
-            make_private_file(path)  # SQLite fills a file that is there and empty
-            here.reading.execute("VACUUM INTO ?", (str(path),))
+        with here.lock:
+            with explained(path):
+                make_private_file(path)  # SQLite fills a file that is there and empty
+            try:
+                here.reading.execute("VACUUM INTO ?", (str(path),))
+            except sqlite3.Error as broken:
+                with explained(self.path if is_damage(broken) else path):
+                    raise
+
+    def rescue(self, path: Path, put: Callable[[], object]) -> None:
+        """Write all that this process holds to a new file: the store as it has it open, and the answers that it owes.
+
+        Claims of this process are not in it: its calls have ended, and what came of them is kept or owed. Where the
+        store's own file was deleted or replaced, this store goes on in the new one.
+
+        Parameters
+        ----------
+        path : Path
+            The new file, which is not there yet.
+        put : callable
+            Called once it is whole: has it where it is to stay, and returns its path.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written, or a batch of this process is not over.
+        """
+        if any(owner.lives for owner in list(self._owners)):
+            raise StoreError(f"a batch that is kept in {self.path} is not over; wait for it, or cancel it, then rescue")
+        owed = dict(self._owed)
+        self.copy_to(path)
+        with Store(path, now=self._now).closing() as made:
+            for write in owed.values():
+                made.put(write).result()
+            made.put(lambda c: claims.drop_of(c, self._own)).result()
+        with explained(path):
+            make_single(path)
+        self._go_on_in(put(), owed)
+
+    def _go_on_in(self, path: Any, owed: Mapping[tuple[int, str], object]) -> None:
+        with self._lock:
+            here = self._open
+            if here is None or here.place is None or not here.place.trouble:
+                return
+            opened = begin(path, self._busy_timeout_s)
+            if self._closing is not None:
+                self._closing.detach()
+            end(here)
+            self.rescued_from, self.path = self.rescued_from or self.path, path
+            self._hold(opened)
+            for place in owed:
+                self._owed.pop(place, None)
 
     # --- owners of claims
 
@@ -123,6 +176,7 @@ class Store(Writing):
         with explained(self.path):
             owner = Owner(None if self.path == IN_MEMORY else self._owners_folder)
         self._owners.add(owner)
+        self._own.add(owner.name)
         return owner
 
     def is_alive(self, owner_name: str) -> bool:
@@ -131,6 +185,18 @@ class Store(Writing):
             return any(owner.name == owner_name and owner.lives for owner in list(self._owners))
         with explained(self.path):
             return owners.is_alive(self._owners_folder, owner_name)
+
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Hold a block in which what was read is decoded: damage in it is an error of this store.
+
+        Raises
+        ------
+        StoreError
+            What was read is not what was written.
+        """
+        with explained(self.path):
+            yield
 
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Return what `function` reads, for the rest of this room."""
@@ -146,10 +212,14 @@ class Store(Writing):
     def _opened(self) -> Opened:
         with self._lock:
             if self._open is None:
-                self._open = begin(self.path, self._busy_timeout_s)
-                self._closing = finalize(self, self._open.close, wait=False)
-                self._closing.atexit = False
+                self._hold(opened := begin(self.path, self._busy_timeout_s))
+                return opened
             return self._open
+
+    def _hold(self, opened: Opened) -> None:
+        self._open = opened
+        self._closing = finalize(self, opened.close, wait=False)
+        self._closing.atexit = False
 
     def locks(self) -> Iterator[threading.Lock]:
         """Yield the locks under which SQLite is at work; one is asked for after the one before it is held."""
@@ -166,6 +236,7 @@ class Store(Writing):
         for owner in list(self._owners):
             owner.let_go()
         self._owners = WeakSet()
+        self._own = set()
         self._owed = {}  # the parent writes them
 
     def close(self) -> None:

@@ -166,6 +166,10 @@ def _nothing(connection: sqlite3.Connection) -> None:
     """Write nothing."""
 
 
+def _allowed() -> None:
+    """Let a commit be."""
+
+
 class Writer:
     """Runs functions of a connection on a thread of its own, in grouped transactions.
 
@@ -177,11 +181,21 @@ class Writer:
         Of the file, for errors.
     at_work : threading.Lock, optional
         Held while SQLite is, in place of a lock of its own: where somebody else uses the connection too.
+    check : callable, optional
+        Called before each commit; raises `StoreError` where there must be none.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, at_work: threading.Lock | None = None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        *,
+        at_work: threading.Lock | None = None,
+        check: Callable[[], None] = _allowed,
+    ) -> None:
         self._connection = connection
         self._path = path
+        self._check = check
         self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
@@ -281,6 +295,7 @@ class Writer:
 
     def _commit(self, group: list[_Write[Any]]) -> None:
         with self.at_work:
+            self._check()
             if any(write.alone for write in group):
                 self._run_alone(group)
             self._connection.execute("BEGIN IMMEDIATE")

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
@@ -46,7 +47,7 @@ class Writing(Reading):
 
     _now: Callable[[], datetime]
     _owed: dict[tuple[int, str], Callable[[sqlite3.Connection], object]]
-    """Answers that could not be written, by batch and key."""
+    """Answers that could not be written, by batch and key; of single runs by no batch (0) and a number of their own."""
 
     @abstractmethod
     def _opened(self) -> Opened: ...
@@ -76,7 +77,10 @@ class Writing(Reading):
         key = job_key(workspace, run.deployment, run.variant, run.inputs)
         run = replace(run, inputs=masked(run.inputs, secrets))
         line = line_of(run, key=key, workspace=workspace, batch=None, kept_at=self._now())
-        return self.put(partial(answers.append, line=line))
+        write = partial(answers.append, line=line)
+        kept = self.put(write)
+        kept.add_done_callback(lambda done: self._owe(done, (0, uuid4().hex), write))  # equal runs are two
+        return kept
 
     def keep_answer(
         self,
@@ -128,13 +132,14 @@ class Writing(Reading):
             unsent=unsent,
         )
 
-        def note(done: Committed[Any]) -> None:
-            if isinstance(done.exception(), StoreError):
-                self._owed[batch, key] = lambda c: write_all(c, [replace(item, then=None)])
-
         committed = self._opened().writer.put_together(write_all, item)
-        committed.add_done_callback(note)
+        alone = replace(item, then=None)
+        committed.add_done_callback(lambda done: self._owe(done, (batch, key), lambda c: write_all(c, [alone])))
         return committed
+
+    def _owe(self, done: Committed[Any], place: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
+        if isinstance(done.exception(), StoreError):
+            self._owed[place] = write
 
     def keep_owed(self) -> None:
         """Write the answers that were paid for and could not be written, as the answers of their claims.

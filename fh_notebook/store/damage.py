@@ -1,0 +1,172 @@
+"""Values of a store's file as they are read: what nobody wrote there is told as damage, in one word for all.
+
+Rule of this file: nothing that is read is used before its kind was looked at. A page that a disk or a program has
+overwritten may hold anything, and SQLite says only of some that it is broken: there are moments beyond the calendar,
+texts that are no JSON, numbers in the place of texts. `Damaged` is an error of SQLite's, because wherever those become
+`StoreError`, with the path and the cure (`connection.explained`), it does too.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = [
+    "BYTES",
+    "INT",
+    "INT_OR_NONE",
+    "REAL",
+    "REAL_OR_NONE",
+    "TEXT",
+    "TEXT_OR_NONE",
+    "Damaged",
+    "Kinds",
+    "check_kinds",
+    "checked",
+    "json_of",
+    "moment_of",
+    "plan_of",
+    "seconds_of_moment",
+    "told",
+]
+
+CURE: Final = "give another path with fh.configure(store=...), or store=None to keep nothing"
+"""What to do where a store's file cannot be used."""
+
+LAST_S: Final = 9_214_646_400.0
+"""2262 in seconds since 1970: the last year of pandas' moments."""
+
+Kind = tuple[type, ...]
+INT: Final[Kind] = (int,)
+INT_OR_NONE: Final[Kind] = (int, type(None))
+TEXT: Final[Kind] = (str,)
+TEXT_OR_NONE: Final[Kind] = (str, type(None))
+REAL: Final[Kind] = (float,)
+REAL_OR_NONE: Final[Kind] = (float, type(None))
+BYTES: Final[Kind] = (bytes,)
+
+Kinds = Sequence[Kind]
+"""What each column of a line may be."""
+
+
+class Damaged(sqlite3.DatabaseError):
+    """What is read was not written so; the message says what it is."""
+
+
+def told(path: Path, broken: Damaged) -> str:
+    """Return what is wrong with a store, and what to do."""
+    return (
+        f"the store {path} is damaged: {broken}; it was left as it is. fh-notebook doctor looks at its pages. Move it "
+        f"away and run again (a new one is then made), or {CURE}"
+    )
+
+
+def check_kinds(line: tuple[Any, ...], kinds: Kinds, what: str) -> None:
+    """Raise unless each value of a line is of its kind.
+
+    Raises
+    ------
+    Damaged
+        One is not.
+    """
+    for value, kind in zip(line, kinds, strict=True):
+        if type(value) not in kind:
+            raise Damaged(f"{what} holds {_short(value)} where something else was written")
+
+
+def checked(lines: Iterable[tuple[Any, ...]], kinds: Kinds, what: str) -> Iterator[tuple[Any, ...]]:
+    """Yield lines whose values are of their kinds.
+
+    Raises
+    ------
+    Damaged
+        One is not.
+    """
+    for line in lines:
+        check_kinds(line, kinds, what)
+        yield line
+
+
+def seconds_of_moment(seconds: Any, what: str) -> float:
+    """Return seconds since 1970 that mean a moment.
+
+    Raises
+    ------
+    Damaged
+        They mean none.
+
+    Examples
+    --------
+    >>> seconds_of_moment(1e300, "an answer")
+    Traceback (most recent call last):
+    ...
+    fh_notebook.store.damage.Damaged: the time of an answer is 1e+300
+    """
+    if type(seconds) is not float or not 0 <= seconds < LAST_S:
+        raise Damaged(f"the time of {what} is {_short(seconds)}")
+    return seconds
+
+
+def moment_of(seconds: Any, what: str) -> datetime:
+    """Return seconds since 1970 as a moment in UTC.
+
+    Raises
+    ------
+    Damaged
+        They mean none.
+    """
+    return datetime.fromtimestamp(seconds_of_moment(seconds, what), UTC)
+
+
+def json_of(text: Any, kind: type, what: str) -> Any:
+    """Return the JSON value that was kept as `text`, which must be of a kind; of `object` all are.
+
+    Raises
+    ------
+    Damaged
+        It is none.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as broken:
+        raise Damaged(f"{what} is no JSON ({broken})") from broken
+    if not isinstance(value, kind):
+        raise Damaged(f"{what} is {_short(value)}")
+    return value
+
+
+def plan_of(text: Any) -> dict[str, Any]:
+    """Return the plan of a batch that was kept as `text`.
+
+    Raises
+    ------
+    Damaged
+        It is none, or cannot be planned with.
+    """
+    plan: dict[str, Any] = json_of(text, dict, "the plan of a batch")
+    arms = plan.get("arms", [])
+    if not isinstance(arms, list) or not all(_is_arm(arm) for arm in arms):
+        raise Damaged("the arms of a batch are not what was written")
+    for name in ("rows", "repeats", "jobs", "revision"):
+        number = plan.get(name)
+        if number is not None and (type(number) is not int or not 0 <= number < 2**63):
+            raise Damaged(f"{name} of a batch is {_short(number)}")
+    for name, kind in (("columns", list), ("index", list), ("schema_sha256", dict), ("parts", dict)):
+        if plan.get(name) is not None and not isinstance(plan[name], kind):
+            raise Damaged(f"{name} of a batch is {_short(plan[name])}")
+    if not all(isinstance(column, str) for column in plan.get("columns") or ()):
+        raise Damaged("a column of a batch has no name")
+    return plan
+
+
+def _is_arm(arm: Any) -> bool:
+    return isinstance(arm, list) and len(arm) == 3 and all(isinstance(name, str) for name in arm)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
