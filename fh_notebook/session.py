@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,7 @@ __all__ = [
     "reset",
     "store",
     "tell_once",
+    "workspaces_in_use",
 ]
 
 LOCAL_URL: Final = "http://local/v1"
@@ -108,6 +110,14 @@ def gate(workspace: str, max_concurrency: int | None = None) -> BoundedGate:
             _state.gates[workspace] = BoundedGate(Gate(), Gate(adapts=False))
         found = _state.gates[workspace]
     return found if max_concurrency is None else BoundedGate(found, Gate(max_concurrency, adapts=False))
+
+
+def workspaces_in_use() -> list[str]:
+    """Return the workspaces that this process has a client for, and that of the settings, also without an answer."""
+    with suppress(SettingsError):
+        gate(client_for(None).workspace)
+    with _state.lock:
+        return list(_state.gates)
 
 
 def store() -> Store | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
 from fh_notebook.batching.feed import Feed, Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.options import Options
+from fh_notebook.batching.other_keys import other_key
 from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.running import budget_of
@@ -82,6 +83,7 @@ class Agenda:
             self._first = [job for seen in self.feed.fresh() for job in self._taken(seen)]
             self._replan(self._first, most_at_once)
             self._look_elsewhere(self._first)
+            self._look_under_other_keys(self._first)
             self._look_for_forgotten(self._first)
         else:
             self._replan([], most_at_once)
@@ -142,6 +144,14 @@ class Agenda:
         begins = not (self._options.named or self.plan.answered or self.plan.unknown)
         if begins and self._options.reuse == "batch":
             self.plan = replace(self.plan, elsewhere=self._store.count_completed(job.key for job in jobs))
+
+    def _look_under_other_keys(self, jobs: list[Job]) -> None:
+        """Note in the plan what another workspace of this host has answered: the key may be a new one of the same."""
+        if jobs and self._options.reuse is not None:
+            planned = (job for window in self.feed.source.planned(len(self.outcomes)) for job in window)
+            since = datetime.now(UTC) - self._options.reuse if isinstance(self._options.reuse, timedelta) else None
+            found = other_key(self._store, jobs, planned, self._client.workspace, since=since)
+            self.plan = replace(self.plan, other_key=found)
 
     def _look_for_forgotten(self, jobs: list[Job]) -> None:
         """Note in the plan what is called again only since its answer was removed."""

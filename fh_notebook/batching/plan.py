@@ -6,7 +6,7 @@ Rule of this file: nothing is called, read or kept here; a number that is not kn
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -15,12 +15,23 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.person import RETRY, REUSE, persons
+from fh_notebook.batching.person import JOIN, RETRY, REUSE, persons
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 
-__all__ = ["Budget", "Plan", "check_options", "counted", "duration", "money", "name_of", "pilot"]
+__all__ = [
+    "Budget",
+    "OtherKey",
+    "Plan",
+    "check_options",
+    "counted",
+    "duration",
+    "hashed_name",
+    "money",
+    "name_of",
+    "pilot",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,17 @@ class Budget:
     def left_today(self) -> int | None:
         """How many calls the cap leaves today; ``None`` without a cap."""
         return None if self.daily_cap is None else max(0, self.daily_cap - self.used_today)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherKey:
+    """What another workspace of the same host has answered: perhaps the same one, under an earlier key."""
+
+    workspace: str
+    rows: int
+    """Rows that are to be called, all of whose calls have a completed answer there."""
+    command: str
+    """The call that joins it with this workspace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +90,8 @@ class Plan:
     """Jobs that may have run before, and are not called again by themselves."""
     elsewhere: int = 0
     """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
+    other_key: OtherKey | None = None
+    """Of a table that has to be called: what another workspace of this host has answered of it."""
     forgotten: int = 0
     """Jobs that are called again since their answers were forgotten (``fh.forget``, ``retention_days``)."""
     doubled: int = 0
@@ -124,6 +148,10 @@ class Plan:
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
         if self.elsewhere and not self.answered:
             parts.append(f"{self.elsewhere:,} of these are answered in the store{persons(REUSE)}")
+        if (other := self.other_key) is not None:
+            were = f"{other.rows:,} of {counted(self.rows or other.rows, 'row')} {'was' if other.rows == 1 else 'were'}"
+            cure = persons(JOIN).format(command=other.command)
+            parts.append(f"{were} answered under another key of this host{cure}")
         return parts
 
     def _calls(self) -> str:
@@ -216,7 +244,12 @@ def name_of(deployment: str, arms: Iterable[Arm], jobs: Iterable[Job]) -> str:
 
     The keys are sorted: the same rows in another order are the same batch.
     """
-    asked = [deployment, [arm.label for arm in arms], sorted({job.key for job in jobs})]
+    return hashed_name(deployment, [arm.label for arm in arms], (job.key for job in jobs))
+
+
+def hashed_name(deployment: str, labels: Sequence[str], keys: Iterable[str]) -> str:
+    """Return the name of an unnamed batch from its spelt parts: the labels of its arms and the keys of its jobs."""
+    asked = [deployment, list(labels), sorted(set(keys))]
     return f"{deployment}-{sha256(canonical_json(asked).encode()).hexdigest()[:NAME_DIGITS]}"
 
 

@@ -37,6 +37,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     spelling.py     JSON as it is kept (no SQL)
     damage.py       ... and as it is read: every value looked at first (no SQL)
     forgetting.py   removing what was kept, over all tables
+    workspace_copy.py    what is kept of each workspace, and one copied into another
     owners.py       who of them still lives, by a file lock
     keys.py         the key of a job (pure)
     catalog_file.py the user's own fetchhive.yaml: found, read when it changed, saved (no SQL there)
@@ -46,10 +47,14 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook import views
 
-__all__ = ["export", "rescue"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["export", "join", "rescue", "workspaces"]
 
 
 def export(path: str | PathLike[str]) -> Path:
@@ -80,6 +85,56 @@ def export(path: str | PathLike[str]) -> Path:
     """
     written: Path = views.knock("store.export", path)
     return written
+
+
+def join(from_workspace: str, into_workspace: str) -> Any:
+    """Copy what is kept of one workspace into another, so that its answers count there; say in a line what was copied.
+
+    A new key of the same workspace is another workspace here, unless ``fh.configure(workspace="...")`` names it. After
+    a join, the cells of batches that ran under the old key call nothing under the new one.
+
+    Copied are answers (of batches and single runs) with their scores, batches with their rows and jobs, and ratings. A
+    batch whose name has the same table in the target adds to it what is missing there; one whose name has another table
+    there is kept as ``name@<UTC time>``. The source stays as it is, and what was copied before is not copied again.
+
+    Not copied are answers to inputs that hold a password (it is not kept, so that their keys cannot be computed),
+    batches over partitions (their answers lie in Parquet files), the counts of the daily budget, and runs whose outcome
+    is still waited for: those are ``unknown`` in the target, and are not called again by themselves.
+
+    Nothing is joined by itself, since two keys of one host may belong to two workspaces.
+
+    Parameters
+    ----------
+    from_workspace, into_workspace : str
+        As :func:`workspaces` lists them. The target may be one that nothing is kept of yet, where this process has a
+        client for it.
+
+    Returns
+    -------
+    fh_notebook.batching.workspaces.Joined
+        How many answers, batches, scores and ratings were copied, and what was not.
+
+    Raises
+    ------
+    InputError
+        A name is not known (with the nearest one), both are the same, or one is a local hive and the other a service.
+    SettingsError
+        A batch of one of them is being run, or nothing is kept (``store=None``).
+    StoreError
+        The file cannot be written. What was copied before stays; a second join copies the rest.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> for name in ("old", "new"):
+    ...     hive = fh.local.LocalHive(name=name).client()
+    ...     _ = hive.invoke("echo", inputs={"text": name})
+    >>> fh.store.join("local#old", "local#new")
+    1 answer, 0 batches, 0 scores, 0 ratings copied from local#old to local#new
+    >>> fh.store.join("local#old", "local#new").answers
+    0
+    """
+    return views.knock("store.join", from_workspace, into_workspace)
 
 
 def rescue(path: str | PathLike[str]) -> Path:
@@ -115,3 +170,32 @@ def rescue(path: str | PathLike[str]) -> Path:
     """
     written: Path = views.knock("store.rescue", path)
     return written
+
+
+def workspaces() -> pd.DataFrame:
+    """Return what the store keeps of each workspace, one line each, the one with the newest answer first.
+
+    Returns
+    -------
+    DataFrame
+        ``workspace`` is the name that :func:`join` takes: ``host#label``; ``host``; ``label``, which is what
+        ``fh.configure(workspace=...)`` says, else a hash of the key (of a local hive its name); ``batches`` and
+        ``answers``, how many are kept (answers in Parquet files are not counted); ``last_at``, when the last answer
+        was kept, UTC. Without a store the table is empty and has the same columns.
+
+    Raises
+    ------
+    StoreError
+        The file of kept answers cannot be read.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive(name="listed").client()
+    >>> _ = hive.invoke("echo", inputs={"text": "hi"})
+    >>> found = fh.store.workspaces()
+    >>> found[found["label"] == "listed"][["workspace", "batches", "answers"]].values.tolist()
+    [['local#listed', 0, 1]]
+    """
+    found: pd.DataFrame = views.knock("store.workspaces")
+    return found

@@ -38,6 +38,7 @@ __all__ = [
     "append_all",
     "behind",
     "by_ids",
+    "completed_of",
     "count_completed",
     "counts_of_batch",
     "deployment_names",
@@ -212,6 +213,16 @@ def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
         (json.dumps(list(keys)),),
     )
     return int(found.fetchone()[0])
+
+
+def completed_of(connection: sqlite3.Connection, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
+    """Return which of these jobs have a completed line that was kept since then, of whatever batch or none."""
+    found = connection.execute(
+        "SELECT DISTINCT key FROM answers"
+        " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed' AND kept_at >= ?",
+        (json.dumps(list(keys)), since.timestamp() if since else 0.0),
+    )
+    return {key for (key,) in found}
 
 
 SERVES: Final = (

@@ -24,6 +24,7 @@ from fh_notebook.store import (
     rows,
     scores,
     scores_plain,
+    workspace_copy,
 )
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.answers import Inputs, Seen
@@ -32,6 +33,7 @@ from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.pending import PendingLine
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.rows import RowLine
+from fh_notebook.store.workspace_copy import OpenCall, WorkspaceLine
 
 __all__ = ["Reading"]
 
@@ -175,6 +177,29 @@ class Reading(ABC):
     def pending_of(self, batch_ids: Sequence[int]) -> list[PendingLine]:
         """Return the runs of these batches that are waited for, the oldest first."""
         return self._read(lambda c: [line for batch in batch_ids for line in pending.every(c, batch=batch)])
+
+    # --- workspaces
+
+    def workspaces(self) -> list[WorkspaceLine]:
+        """Return what is kept of each workspace, the one with the newest answer first."""
+        return self._read(workspace_copy.every)
+
+    def workspaces_of_host(self, origin: str, deployments: Iterable[str], *, without: str, limit: int) -> list[str]:
+        """Return the other workspaces of one host that answered one of these deployments, the newest first."""
+        return self._read(lambda c: workspace_copy.of_host(c, origin, deployments, without=without, limit=limit))
+
+    def completed_of(self, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
+        """Return which of these jobs have a completed answer, of any batch or none, that was kept since then."""
+        wanted = list(keys)
+        return self._read(lambda c: answers.completed_of(c, wanted, since=since))
+
+    def open_calls(self, batch: int) -> list[OpenCall]:
+        """Return the calls of one batch that may have run and have no outcome."""
+        return self._read(lambda c: workspace_copy.open_calls(c, batch))
+
+    def used_by(self, batch: int) -> list[int]:
+        """Return the numbers of the answers of others that one batch uses."""
+        return self._read(lambda c: workspace_copy.used_by(c, batch))
 
     # --- jobs and rows
 

@@ -18,7 +18,18 @@ from uuid import uuid4
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, batch_plan, batches, claims, ratings, request_ledger, scores, scores_plain, uses
+from fh_notebook.store import (
+    answers,
+    batch_plan,
+    batches,
+    claims,
+    ratings,
+    request_ledger,
+    scores,
+    scores_plain,
+    uses,
+    workspace_copy,
+)
 from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batch_plan import BatchPlan
@@ -33,6 +44,7 @@ from fh_notebook.store.reading import Reading
 from fh_notebook.store.request_ledger import Kind
 from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.scores_plain import PlainScore
+from fh_notebook.store.workspace_copy import BatchCopy, Copied
 from fh_notebook.store.writer import Committed
 
 __all__ = ["Writing"]
@@ -196,6 +208,16 @@ class Writing(Reading):
     def rename_batch(self, batch: int, name: str) -> Committed[None]:
         """Give a batch another name; what it has stays its own."""
         return self.put(partial(batches.rename, batch_id=batch, name=name))
+
+    # --- workspaces
+
+    def copy_batch(self, copy: BatchCopy) -> Committed[Copied | None]:
+        """Copy one batch into another workspace in one transaction; ``None`` where it was planned for another state."""
+        return self.put(partial(workspace_copy.copy_batch, copy=copy))
+
+    def copy_runs(self, source: str, target: str, after: int) -> Committed[Copied]:
+        """Copy the next single runs of a workspace, those behind the answer of that number."""
+        return self.put(partial(workspace_copy.copy_runs, source=source, target=target, after=after))
 
     # --- requests
 
