@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -113,9 +112,7 @@ def gate(workspace: str, max_concurrency: int | None = None) -> BoundedGate:
 
 
 def workspaces_in_use() -> list[str]:
-    """Return the workspaces that this process has a client for, and that of the settings, also without an answer."""
-    with suppress(SettingsError):
-        gate(client_for(None).workspace)
+    """Return the workspaces that this process has had a client for, also those without an answer."""
     with _state.lock:
         return list(_state.gates)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,7 +25,7 @@ from fh_notebook.batching.plan import NAME_DIGITS, counted, hashed_name
 from fh_notebook.batching.same_table import ArmRecord, inputs_by_row, match
 from fh_notebook.batching.source import WINDOW
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.contract.spell import in_words, nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.answer_lines import Line, line_of
 from fh_notebook.store.batch_plan import revision_of
@@ -121,7 +122,7 @@ class Joined:
 def _names(names: Iterable[str]) -> str:
     shown = [one_line(name, 120) for name in names]
     more = [f"{len(shown) - SHOWN:,} more"] if len(shown) > SHOWN else []
-    return listed([*shown[:SHOWN], *more], "and")
+    return in_words([*shown[:SHOWN], *more], "and")
 
 
 def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
@@ -150,9 +151,13 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
 
 def _check_names(store: Store, source: Any, target: Any) -> None:
     kept = [line.name for line in store.workspaces()]
-    # A new key has no answers yet: its workspace is known by the client that asks with it.
     _check_name(source, kept)
-    _check_name(target, kept if target in kept else [*kept, *session.workspaces_in_use()])
+    if target not in kept:
+        # A new key has no answers yet: its workspace is known by the client that asks with it.
+        in_use = session.workspaces_in_use()
+        with suppress(SettingsError):
+            in_use += [session.client_for(None).workspace] if target not in in_use else []
+        _check_name(target, [*kept, *in_use])
     if source == target:
         raise InputError(f"{source} cannot be joined with itself; give two workspaces of fh.store.workspaces()")
     if (_host(source) == LOCAL) != (_host(target) == LOCAL):

@@ -43,6 +43,8 @@ class Keeper:
         self._version = scorer.version or ""
         self._columns = scorer.columns
         self._writing: list[Committed[None]] = []
+        self._observed: dict[Mark, Observation] = {}
+        """What :meth:`marks_of` was asked about last."""
         self._is_broken = False
         """Whether the store could not be read: then it is not asked again, which may wait for a lock at each window."""
         try:
@@ -59,20 +61,29 @@ class Keeper:
         self._store = self._own if of_file is None else of_file
         if self._store is None or self._is_broken:
             return [None] * len(found)
-        return [self._mark(o) if o.store is of_file else None for o in found]
+        marks = [self._mark(o) if o.store is of_file else None for o in found]
+        self._observed = {mark: o for mark, o in zip(marks, found, strict=True) if mark is not None}
+        return marks
 
     def _mark(self, observation: Observation) -> Mark | None:
         try:
             spelling = self._spelt(observation) if observation.line else self._spelt_plain(observation)
         except (TypeError, ValueError, RecursionError):
             return None  # the row holds what has no JSON form
-        return observation.line, blake2b(spelling.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return observation.line, _hash(spelling)
 
     def _spelt(self, observation: Observation) -> str:
-        """Spell what else is read: the row, and what tells this answer from another with the same number.
+        """Spell what else is read: the row. Not the job's key: the copy of an answer in another workspace has another.
 
-        Lines of a store are numbered anew once all of the last ones were forgotten.
+        The number of a line tells its answer from every other one: it is never given again.
         """
+        row = observation.row
+        if self._columns is not None or not self._scorer.reads_row:
+            return self._cell(row)
+        return canonical_json([[row.get(name) for name in ("row", "variant", "repeat")], observation.source()])
+
+    def _spelt_before(self, observation: Observation) -> str:
+        """Spell it as scores were kept while lines were numbered anew: with what told an answer from a later one."""
         run, row = observation.run, observation.row
         began = run.started_at.timestamp() if run and run.started_at else ""
         if self._columns is not None or not self._scorer.reads_row:
@@ -104,7 +115,14 @@ class Keeper:
             session.tell_once(f"Scores are not kept: {broken}")
             self._is_broken = True
             return [None] * len(marks)
-        return [mark and found.get(mark) for mark in marks]
+        lines = {line for line, _ in found if line}
+        return [mark and (found.get(mark) or self._known_before(mark, found, lines)) for mark in marks]
+
+    def _known_before(self, mark: Mark, found: Mapping[Mark, Result], lines: set[int]) -> Result | None:
+        """Return a score that was kept under the earlier spelling of a mark."""
+        if mark[0] not in lines or mark not in self._observed:
+            return None
+        return found.get((mark[0], _hash(self._spelt_before(self._observed[mark]))))
 
     def _found(self, store: Store, marks: Sequence[Mark]) -> dict[Mark, Result]:
         """Return the kept scores of `marks`, those that are alike as one object."""
@@ -150,6 +168,10 @@ class Keeper:
             except StoreError as broken:
                 session.tell_once(f"Scores were not kept: {broken}")
         self._writing.clear()
+
+
+def _hash(spelling: str) -> str:
+    return blake2b(spelling.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _typed(value: Any) -> str:

@@ -19,7 +19,7 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.notebook.notices import Stopped
 from fh_notebook.values import Secret
 
-__all__ = ["ask_hidden", "ask_lines", "has_page"]
+__all__ = ["ask_hidden", "ask_lines", "ask_yes", "has_page"]
 
 
 def has_page(shell: Any) -> bool:
@@ -75,6 +75,26 @@ def ask_lines(prompt: str, is_open: Callable[[str], bool], *, cure: str) -> Secr
         return Secret("\n".join(lines))
 
     return _asked(ask, cure)
+
+
+def ask_yes(shell: Any, question: str) -> bool | None:
+    """Return whether the person says yes; an empty line and an interrupt are no. ``None`` where nobody can be asked.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Who asks.
+    question : str
+        It is shown with ``[y/N]`` behind it.
+    """
+    if not (has_page(shell) or _is_terminal()):
+        return None  # what comes through a pipe are the next lines of a script, and no answers
+    try:
+        return builtins.input(f"{question} [y/N]: ").strip().lower() in ("y", "yes")
+    except (StdinNotImplementedError, EOFError, OSError):
+        return None
+    except KeyboardInterrupt:
+        return False
 
 
 def _is_terminal() -> bool:

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import keys, precedence, settings
+from fh_notebook import keys, precedence, session, settings
 from fh_notebook.addresses import LOCAL, origin
 from fh_notebook.client.blocking import Client
-from fh_notebook.errors import AuthError, SettingsError
-from fh_notebook.notebook.asking import ask_hidden
+from fh_notebook.errors import AuthError, SettingsError, StoreError
+from fh_notebook.notebook.asking import ask_hidden, ask_yes
 from fh_notebook.notebook.notices import notice
+from fh_notebook.store import join
 from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    from fh_notebook.store.store import Store
 
 __all__ = ["login", "logout"]
 
 _PLACEHOLDER: Final = re.compile(r"(?:fhk_)?[*.…•·xX]+|YOUR_.*|<.*>|\[.*\]|\{.*\}|\$.*|%.*%", re.IGNORECASE)
 """What documentation writes in place of a key."""
+KEYS_ASKED: Final = 3
+"""Other workspaces of one host that a login asks about, the newest first."""
 
 
 def login(shell: Any, options: argparse.Namespace) -> None:
@@ -48,6 +55,37 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     else:
         notice(f"The key for {place} is kept in this kernel only, until it ends: {words}.")
     notice(checked or "It was not tried: fh.Client().check() says whether it is good, and runs nothing.")
+    with suppress(StoreError):  # the key is kept all the same, and the first call that needs the store says it
+        _offer_join(shell, place)
+
+
+def _offer_join(shell: Any, place: str) -> None:
+    """Ask whether answers under other keys of this host are to be copied: two keys may be of two workspaces."""
+    store = session.store()
+    if store is None:
+        return
+    here = session.client_for(None).workspace
+    for other, answers in _other_keys(store, place, here):
+        from fh_notebook.batching.other_keys import join_command
+
+        told = f"{answers:,} answer{'s' if answers != 1 else ''}"
+        notice(
+            f"The store has {told} of {place} under another key ({other}). A call under this key pays for them again."
+        )
+        said = ask_yes(shell, f"Are both keys of the same workspace, and shall {told} be copied to {here}?")
+        if said:
+            join(other, here)
+        else:
+            notice(f"Nothing was copied. If both keys are of one workspace: {join_command(other, here)}")
+        if said is None:
+            return
+
+
+def _other_keys(store: Store, place: str, here: str) -> list[tuple[str, int]]:
+    """Return the workspaces of a host that have answers which `here` has not, with how many; the newest first."""
+    others = [line.name for line in store.workspaces() if line.name.startswith(f"{place}#") and line.name != here]
+    found = [(name, store.count_not_copied(name, here)) for name in others[:KEYS_ASKED]]
+    return [(name, answers) for name, answers in found if answers]
 
 
 def _ask(place: str) -> Secret:

@@ -188,6 +188,10 @@ class Reading(ABC):
         """Return the other workspaces of one host that answered one of these deployments, the newest first."""
         return self._read(lambda c: workspace_copy.of_host(c, origin, deployments, without=without, limit=limit))
 
+    def count_not_copied(self, source: str, target: str) -> int:
+        """Return how many completed answers of one workspace another one has no copy of."""
+        return self._read(lambda c: workspace_copy.count_not_copied(c, source, target))
+
     def completed_of(self, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
         """Return which of these jobs have a completed answer, of any batch or none, that was kept since then."""
         wanted = list(keys)

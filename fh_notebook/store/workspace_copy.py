@@ -30,6 +30,7 @@ __all__ = [
     "WorkspaceLine",
     "copy_batch",
     "copy_runs",
+    "count_not_copied",
     "every",
     "key_in",
     "of_host",
@@ -88,6 +89,16 @@ def of_host(
         (f"{origin}#", f"{origin}$", without, json.dumps(list(deployments)), limit),  # "$" follows "#" in ASCII
     )
     return [name for (name,) in found]
+
+
+def count_not_copied(connection: sqlite3.Connection, source: str, target: str) -> int:
+    """Return how many completed answers of one workspace another one has no copy of: a copy has the same time."""
+    found = connection.execute(
+        "SELECT count(*) FROM answers WHERE workspace = ?1 AND status = 'completed' AND NOT EXISTS ("
+        "SELECT 1 FROM answers AS copies WHERE copies.workspace = ?2 AND copies.kept_at = answers.kept_at)",
+        (source, target),
+    )
+    return int(found.fetchone()[0])
 
 
 class OpenCall(NamedTuple):
