@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,8 @@ from fh_notebook.batching.outcomes import Counts
 from fh_notebook.store.store import Store
 from tests import environment
 from tests.batching.hives import Held, Shouting, rows
+from tests.data import build_d287664 as made
+from tests.store.test_earlier_versions import EXPECTED, IN_MEMORY, as_then, restored
 
 OLD, NEW = "fhk_0123456789abcdef", "fhk_fedcba9876543210"
 
@@ -63,6 +68,7 @@ def dump(workspace: str) -> list[Any]:
         **dict.fromkeys(("jobs", "rows", "claims", "uses"), f"batch IN {of_batches}"),
         "scores": "answer IN (SELECT id FROM answers WHERE workspace = ?)",
     }
+    kept().put(lambda c: None).result()  # behind what a batch takes back at its end, which nobody waits for
     return kept().read(
         lambda c: [
             (table, sorted(map(repr, c.execute(f"SELECT * FROM {table} WHERE {where}", (workspace,)))))
@@ -400,3 +406,24 @@ def test_workspaces_are_listed_with_what_is_kept_of_them(rotated: Rotated) -> No
         assert found["last_at"].is_monotonic_decreasing
         assert str(found["last_at"].dt.tz) == "UTC"
         assert fh.store.join(rotated.old.workspace, team.workspace).answers == 4
+
+
+def test_a_workspace_of_an_earlier_version_is_joined(tmp_path: Path) -> None:
+    """Its cells call nothing in the target; what lies in Parquet files is not copied, and that is said."""
+    fh.configure(store=restored(tmp_path))
+    [source] = fh.store.workspaces()["workspace"]
+    hive = made.hive_of(name="target")
+    client = hive.client()
+    before = dump(source)
+    joined = fh.store.join(source, client.workspace)
+    assert (joined.masked, joined.unnamed, joined.renamed) == (0, (), ())
+    assert joined.over_partitions == (EXPECTED["names"]["parted"],)
+    assert "run over partitions (the answers lie in files)" in str(joined)
+    assert dump(source) == before
+    for cell in IN_MEMORY:
+        batch = getattr(made, cell)(client)
+        assert batch.counts.calls == 0, cell
+        then = [{n: value for n, value in told.items() if n != "key"} for told in EXPECTED["batches"][cell]]
+        assert as_then(made.told(batch.frame), then) == then
+    assert hive.counts.requests == 0
+    assert fh.store.join(source, client.workspace).answers == 0

@@ -99,9 +99,9 @@ def manners(client: fh.Client) -> Any:
     return fh.score.judge("manners", scale=(1, 5), rubric="Is it quiet?", client=client, progress=False)
 
 
-def hive_of(out: threading.Semaphore | None = None) -> fh.local.LocalHive:
+def hive_of(out: threading.Semaphore | None = None, *, name: str = "fixture") -> fh.local.LocalHive:
     """Return the hive that the fixtures were made with; a text ``slow ...`` releases `out`, and is never answered."""
-    hive = fh.local.LocalHive(name="fixture", seed=0)
+    hive = fh.local.LocalHive(name=name, seed=0)
 
     def check(text: str) -> None:
         if text.startswith("bad"):
