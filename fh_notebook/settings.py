@@ -87,7 +87,9 @@ def configure(
     base_url : str
         The service's address, ending in ``/v1``, or ``"local"`` for the hive inside this process.
     workspace : str
-        A name for the workspace in the keys of kept answers; an empty one is the key's own.
+        A name for the workspace in the keys of kept answers; an empty one is the key's own. Recommended: with a name,
+        a new key of the same workspace finds the answers that the old one has paid for. Without one, and for answers
+        from before there was a name, :func:`fh_notebook.store.join` copies them.
     store : path or None
         The SQLite file of kept answers; ``None`` keeps nothing.
     timeout : float

@@ -30,12 +30,10 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Comparison.browse": ("fh_notebook.notebook.browse", "browse"),
     "Batch.browse": ("fh_notebook.notebook.browse", "browse_batch"),
     "store.export": ("fh_notebook.batching.forgetting", "export_store"),
-<<<<<<< HEAD
-    "store.rescue": ("fh_notebook.batching.forgetting", "rescue_store"),
-=======
     "store.join": ("fh_notebook.batching.workspaces", "join_workspaces"),
+    "store.rescue": ("fh_notebook.batching.forgetting", "rescue_store"),
     "store.workspaces": ("fh_notebook.batching.workspaces", "list_workspaces"),
->>>>>>> 031c7da (A join copies what is kept of one workspace into another, and the plan says what another key has answered (WIP))
+    "rating.item": ("fh_notebook.comparing.rating_items", "item_of"),
     "progress": ("fh_notebook.notebook.progress", "live_progress"),
     "race.progress": ("fh_notebook.notebook.race_progress", "live_race"),
     "notice": ("fh_notebook.notebook.notices", "notice"),

@@ -19,13 +19,14 @@ from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.batch_copy import PlannedCopy
 from fh_notebook.batching.frames import INSTANT, TEXT, series_of
 from fh_notebook.batching.plan import counted
+from fh_notebook.batching.rating_copy import copied_ratings
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import in_words, nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
-from fh_notebook.store.workspace_copy import Copied
+from fh_notebook.store.workspace_copy import BatchCopy, Copied
 
 __all__ = ["COLUMNS", "Joined", "join_workspaces", "list_workspaces"]
 
@@ -71,9 +72,10 @@ class Joined:
     into_workspace: str
     answers: int = 0
     batches: int = 0
-    """Batches of which something was copied."""
+    """Batches of which rows or answers were copied."""
     scores: int = 0
     ratings: int = 0
+    """Of the outputs that were copied; ratings of others stay with the source alone."""
     unknown: int = 0
     """Calls without an outcome: in the target they are ``unknown``, and are not sent again by themselves."""
     renamed: tuple[tuple[str, str], ...] = ()
@@ -174,8 +176,8 @@ class _Join:
         self._store = store
         self._source = source
         self._target = target
-        self._batches: dict[int, int] = {}
-        """Number of a batch in the source -> of its copy."""
+        self._copies: list[tuple[int, BatchCopy]] = []
+        """Numbers of batches in the target, and how they were copied."""
         self._numbers: dict[int, int] = {}
         """Number of an answer in the source -> of what stands for it in the target."""
         self._joined = Joined(from_workspace=source, into_workspace=target)
@@ -194,9 +196,12 @@ class _Join:
             if not copied.last:
                 break
             after = copied.last
-        for source, target in self._batches.items():
-            used = [self._numbers[n] for n in self._store.used_by(source) if n in self._numbers]
+        for target, copy in self._copies:
+            used = [self._numbers[n] for n in self._store.used_by(copy.source.id) if n in self._numbers]
             self._store.keep_uses(target, used).result()
+            if said := copied_ratings(self._store, copy, target):
+                new, _ = self._store.merge_ratings(said).result()
+                self._joined = replace(self._joined, ratings=self._joined.ratings + new)
         return self._joined
 
     def _copy_batch(self, record: BatchRecord) -> None:
@@ -212,8 +217,9 @@ class _Join:
         self._count(copied)
         if not copied.batch:
             return
-        self._batches[record.id] = copied.batch
-        has_new = bool(copied.answers or copied.ratings or copied.unknown or planned.copy.jobs)
+        # What is left to do needs no jobs.
+        self._copies.append((copied.batch, replace(planned.copy, jobs=(), may_have_run=())))
+        has_new = bool(copied.answers or copied.unknown or planned.copy.jobs)
         joined = self._joined
         kept_as = planned.copy.record.name
         renamed = ((record.name, kept_as),) if has_new and kept_as not in (record.name, planned.name) else ()
@@ -232,7 +238,6 @@ class _Join:
             joined,
             answers=joined.answers + copied.answers,
             scores=joined.scores + copied.scores,
-            ratings=joined.ratings + copied.ratings,
             unknown=joined.unknown + copied.unknown,
             masked=joined.masked + copied.lost,
         )

@@ -21,7 +21,7 @@ from fh_notebook.batching.frames import RESERVED
 from fh_notebook.comparing.rating_kinds import Kind
 from fh_notebook.comparing.sources import Taken
 
-__all__ = ["Item", "Items", "items_of", "label_of", "pairs_among", "places_by_row"]
+__all__ = ["Item", "Items", "item_of", "items_of", "label_of", "pairs_among", "places_by_row"]
 
 TOO_DEEP: Final = "(an output that is nested too deep to be shown)"
 
@@ -150,6 +150,19 @@ def pairs_among(variants: Sequence[str]) -> list[tuple[str, str]]:
 def label_of(row: Any) -> str:
     """Return a row's label as it is kept."""
     return _spelt(plain(row))
+
+
+def item_of(row: Any, read: Sequence[tuple[str, str, Any]]) -> str:
+    """Return the hash by which the outputs of runs with keys are known.
+
+    Parameters
+    ----------
+    row : Any
+        The label of their row.
+    read : sequence of (variant, key, output)
+        The runs.
+    """
+    return _hash(row, [_digest([variant, key, _text(output)]) for variant, key, output in read])
 
 
 def _hash(row: Any, read: list[bytes]) -> str:

@@ -1,6 +1,7 @@
 """``%fetchhive login`` and ``logout``: the workspace key, from a hidden prompt into the keyring or this kernel.
 
-Rule of this file: the key is never shown, and where it is kept is always said. The service is not called by itself.
+Rule of this file: the key is never shown, and where it is kept is always said. The service is not called by itself, and
+answers of another key are copied only after a yes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ KEYS_ASKED: Final = 3
 
 def login(shell: Any, options: argparse.Namespace) -> None:
     """Ask for the key of the service in use, and use it from now on.
+
+    Where the store has answers under another key of this host, it is asked whether they are to be copied.
 
     Raises
     ------

@@ -3,8 +3,7 @@
 Rule of this file: a rating is one line, and no line is ever changed but for one thing: when it was taken back
 (``undone_at``). Its ``uid`` is made where the key was pressed, so a rating that comes twice (sent again after a cut,
 merged from two files) is one line all the same. It names the outputs by their hash (``item``): a rating of an output
-that has changed since is a rating of something else. The copy of a rating in another workspace is the same rating: it
-counts once, and is taken back with it.
+that has changed since is a rating of something else.
 """
 
 from __future__ import annotations
@@ -12,16 +11,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from typing import Final, NamedTuple
 
-<<<<<<< HEAD
 from fh_notebook.store.damage import REAL, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked, seconds_of_moment
 
 __all__ = ["CREATE", "RatingLine", "forget", "merge", "of_batch", "of_items", "undo", "write"]
-=======
-__all__ = ["CREATE", "RatingLine", "copy", "forget", "merge", "of_batch", "of_items", "undo", "write"]
->>>>>>> 031c7da (A join copies what is kept of one workspace into another, and the plan says what another key has answered (WIP))
 
 CREATE: Final = (
     """CREATE TABLE ratings (
@@ -77,14 +71,6 @@ class RatingLine(NamedTuple):
 _COLUMNS: Final = ", ".join(RatingLine._fields)
 _KINDS: Final = (*[TEXT] * 8, TEXT_OR_NONE, TEXT, TEXT, REAL, REAL, REAL_OR_NONE)
 _PLACES: Final = ", ".join("?" * len(RatingLine._fields))
-_COPY: Final = "~"
-"""What stands in the `uid` of a copy between that of the rating and the hash of the workspace."""
-_FIRST: Final = f"substr({{0}}, 1, instr({{0}} || '{_COPY}', '{_COPY}') - 1)"
-_UNDO: Final = (
-    "UPDATE ratings SET undone_at = ?1 WHERE undone_at IS NULL AND (uid = ?2 OR"
-    " (item = (SELECT item FROM ratings WHERE uid = ?2)"
-    f" AND {_FIRST.format('uid')} = {_FIRST.format('?2')}))"
-)
 
 
 def write(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> None:
@@ -94,7 +80,9 @@ def write(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> None:
 
 def undo(connection: sqlite3.Connection, uids: Iterable[str], *, now: float) -> None:
     """Take ratings back; one that was taken back before stays as it is."""
-    connection.executemany(_UNDO, ((now, uid) for uid in uids))
+    connection.executemany(
+        "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", ((now, uid) for uid in uids)
+    )
 
 
 def merge(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> tuple[int, int]:
@@ -108,24 +96,19 @@ def merge(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> tuple[
             is not None
         )
         if line.undone_at is not None:
-            undone += connection.execute(_UNDO, (line.undone_at, line.uid)).rowcount
+            undone += connection.execute(
+                "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", (line.undone_at, line.uid)
+            ).rowcount
     return new, undone
 
 
 def of_items(connection: sqlite3.Connection, items: Iterable[str]) -> Iterator[RatingLine]:
-    """Yield the ratings of these items, also those taken back, the oldest first; each once, however often copied."""
+    """Yield the ratings of these items, also those taken back, the oldest first."""
     found = connection.execute(
         f"SELECT {_COLUMNS} FROM ratings WHERE item IN (SELECT value FROM json_each(?)) ORDER BY rated_at, uid",
         (json.dumps(list(items)),),
     )
-<<<<<<< HEAD
     return _ratings(found)
-=======
-    once: dict[str, RatingLine] = {}
-    for line in map(RatingLine._make, found):
-        once.setdefault(_first_uid(line.uid), line)
-    return iter(once.values())
->>>>>>> 031c7da (A join copies what is kept of one workspace into another, and the plan says what another key has answered (WIP))
 
 
 def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str | None) -> Iterator[RatingLine]:
@@ -143,24 +126,6 @@ def _ratings(found: sqlite3.Cursor) -> Iterator[RatingLine]:
         line = RatingLine._make(values)
         seconds_of_moment(line.rated_at, "a rating")
         yield line
-
-
-def _first_uid(uid: str) -> str:
-    """Return the `uid` of the rating that a line is, or is a copy of."""
-    return uid.partition(_COPY)[0]
-
-
-def copy(connection: sqlite3.Connection, batch: str, workspace: str, *, into_batch: str, into_workspace: str) -> int:
-    """Copy the ratings of one batch's outputs to a batch of another workspace; return how many are new there."""
-    there = {_first_uid(line.uid) for line in of_batch(connection, into_batch, into_workspace)}
-    mark = sha256(into_workspace.encode()).hexdigest()[:12]
-    new = [
-        line._replace(uid=f"{_first_uid(line.uid)}{_COPY}{mark}", batch=into_batch, workspace=into_workspace)
-        for line in list(of_batch(connection, batch, workspace))
-        if _first_uid(line.uid) not in there
-    ]
-    write(connection, new)
-    return len(new)
 
 
 def forget(connection: sqlite3.Connection, batch: str | None, workspace: str | None = None) -> int:

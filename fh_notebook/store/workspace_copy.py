@@ -1,4 +1,4 @@
-"""What the store keeps of each workspace, and the copy of one workspace into another: answers, batches, ratings.
+"""What the store keeps of each workspace, and the copy of one workspace into another: answers and batches.
 
 A key of a job is made of the workspace's name, so an answer under another key of the same host is another answer. The
 copy computes each key anew, after it has computed the old one from the same inputs and found it equal.
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from fh_notebook.store import answers, batches, claims, jobs, ratings
+from fh_notebook.store import answers, batches, claims, jobs
 from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.batch_plan import revision_of
 from fh_notebook.store.batches import BatchRecord
@@ -198,7 +198,6 @@ class Copied:
     """The number of the batch in the target."""
     answers: int = 0
     scores: int = 0
-    ratings: int = 0
     lost: int = 0
     """Answers whose keys cannot be computed: their inputs hold a masked password."""
     unknown: int = 0
@@ -249,10 +248,7 @@ def copy_batch(connection: sqlite3.Connection, copy: BatchCopy) -> Copied | None
     jobs.write(connection, batch, copy.jobs)
     copied = _copy_answers(connection, lines, batch=batch, workspace=record.workspace)
     unknown = _note_unknown(connection, copy.may_have_run, batch)
-    said = ratings.copy(
-        connection, source.name, source.workspace, into_batch=record.name, into_workspace=record.workspace
-    )
-    return replace(copied, batch=batch, lost=lost, ratings=said, unknown=unknown)
+    return replace(copied, batch=batch, lost=lost, unknown=unknown)
 
 
 def copy_runs(connection: sqlite3.Connection, source: str, target: str, after: int) -> Copied:

@@ -14,9 +14,12 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.person import in_a_cell
+from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.store.store import Store
 from tests import environment
 from tests.batching.hives import Held, Shouting, rows
+from tests.comparing.rating import rate_by
 from tests.data import build_d287664 as made
 from tests.store.test_earlier_versions import EXPECTED, IN_MEMORY, as_then, restored
 
@@ -147,6 +150,18 @@ def test_a_configured_workspace_keeps_its_answers_over_a_new_key(rotated: Rotate
         with fh.Client(base_url=rotated.url, api_key=key) as client:
             batch = fh.batch(rows(3), "shout", client=client, variants="loud", progress=False)
             assert batch.counts.calls == calls
+
+
+def test_the_words_are_those_of_who_reads_them() -> None:
+    """Whoever wrote `fh.batch(...)`, or a cell; of one row, and of one among many."""
+    asked: dict[str, Any] = {"name": "x", "deployment": "d", "variants": ("v",), "repeats": 1, "jobs": 3, "calls": 3}
+    other = OtherKey(workspace="a.com#1", rows=1, command='fh.store.join("a.com#1", "a.com#2")')
+    plan = Plan(rows=3, other_key=other, **asked)
+    told = '1 of 3 rows was answered under another key of this host: fh.store.join("a.com#1", "a.com#2") copies them'
+    assert f"; {told}; 3 calls" in str(plan)
+    with in_a_cell():
+        assert f"; {told}, and %fetchhive login asks whether to; 3 calls" in str(plan)
+    assert "another key" not in str(Plan(rows=3, **asked))
 
 
 # --- the join
@@ -309,6 +324,28 @@ def test_scores_of_copied_answers_are_not_asked_for_again(rotated: Rotated) -> N
         fh.compare(again, score=score).summary()["mean"].tolist() for score in (length, fh.score.exact())
     ] == expected
     assert len(asked) == 4
+
+
+def test_ratings_of_copied_outputs_are_those_of_the_copy(rotated: Rotated) -> None:
+    """Of pairs, with repeats and with JSON outputs, and of outputs alone; what is taken back there stays here."""
+    source = [{"text": f"Text {i}"} for i in range(3)]
+    asked: dict[str, Any] = {"variants": ["loud", "soft"], "repeats": 2}
+    first = fh.compare(rotated.run("old", source, "x", **asked), score=fh.score.length())
+    rate_by(first, "anna", lambda item: "a" if item.row else "b")
+    rate_by(first, "ben", lambda item: "2", scale=3)
+    given = len(first.ratings().lines)
+    assert given == 6 + 12
+    before = dump(rotated.old.workspace)
+    assert rotated.join().ratings == given
+    second = fh.compare(rotated.run("new", source, "x", **asked), score=fh.score.length())
+    assert second.rated().pairs().equals(first.rated().pairs())
+    assert second.rated(scale=3).summary().equals(first.rated(scale=3).summary())
+    assert second.rate(rater="anna").session.left == 0
+    kept().keep_ratings([], [said.uid for said in second.ratings(rater="anna").lines]).result()
+    assert second.rate(rater="anna").session.left == 6
+    assert first.rate(rater="anna").session.left == 0
+    assert rotated.join().ratings == 0
+    assert dump(rotated.old.workspace) == before
 
 
 def test_calls_that_may_have_run_are_unknown_in_the_target_and_not_repeated(rotated: Rotated) -> None:

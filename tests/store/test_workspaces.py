@@ -20,7 +20,6 @@ from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
 from fh_notebook.store.workspace_copy import BatchCopy
 from tests.store.kept import answers_in
-from tests.store.test_ratings import line
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -184,30 +183,3 @@ def test_workspaces_of_a_host_are_those_of_its_very_name(store: Store, clock: Cl
         assert found("a.com", ["d"], without="a.com#9", limit=2) == ["a.com#6", "a.com#2"]
         assert found("a.com", ["other"], without="", limit=5) == []
         assert found("b.com", ["d"], without="", limit=5) == []
-
-
-# --- ratings
-
-
-def test_the_copy_of_a_rating_counts_once_and_is_taken_back_with_it(store: Store) -> None:
-    """Whichever of the two is taken back; a copy back into the first workspace is none."""
-    with store.closing():
-        first = BatchRecord(name="b", workspace="w", deployment="d", variants=(), created_at=NOON)
-        source = replace(first, id=store.keep_batch(first).result())
-        run = Run(status="completed", output="x", deployment="d", variant="v")
-        key = job_key("w", "d", "v", {})
-        store.keep_answer(run, key=key, batch=source.id, workspace="w").result()
-        store.keep_ratings([line("u1", batch="b"), line("u2", batch="b", item="j")]).result()
-        copied = store.copy_batch(BatchCopy(source=source, record=replace(first, workspace="w2", id=0))).result()
-        assert copied is not None
-        assert copied.ratings == 2
-        [copy] = [said for said in store.ratings_of_batch("b", "w2") if said.item == "i"]
-        assert [said.uid for said in store.ratings_of(["i", "j"])] == ["u1", "u2"]
-        store.keep_ratings([], [copy.uid]).result()
-        assert [said.undone_at is None for said in store.ratings_of(["i", "j"])] == [False, True]
-        store.keep_ratings([], ["u2"]).result()
-        assert all(said.undone_at is not None for said in store.ratings_of_batch())
-        back = replace(first, workspace="w2", id=copied.batch)
-        again = store.copy_batch(BatchCopy(source=back, record=source, seen=(source.id, 0))).result()
-        assert again is not None
-        assert (again.ratings, again.answers) == (0, 0)
