@@ -20,6 +20,7 @@
                       export*.py sheet_safe.py                       CSV, Excel, Parquet, JSON lines
                       handover.py                                    a batch as one file, for another machine
                       history.py forgetting.py                       what was run before, and its removal
+                      workspaces.py rating_copy.py other_keys.py     what other keys of a host have, and its copy
     what is shown     wording.py person.py                           a batch in words and in HTML
                       progress*.py snapshot.py pacer.py flow.py      how far it is, how fast, and until when
 """

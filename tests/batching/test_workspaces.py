@@ -454,6 +454,7 @@ def test_a_workspace_of_an_earlier_version_is_joined(tmp_path: Path) -> None:
     before = dump(source)
     joined = fh.store.join(source, client.workspace)
     assert (joined.masked, joined.unnamed, joined.renamed) == (0, (), ())
+    assert joined.unknown == 4, "two that a killed process had out, and two whose outcome is waited for"
     assert joined.over_partitions == (EXPECTED["names"]["parted"],)
     assert "run over partitions (the answers lie in files)" in str(joined)
     assert dump(source) == before
