@@ -6,20 +6,20 @@ same inputs; what was called and has no outcome is planned as an answer that may
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fh_notebook.batching.kept import earlier_name, other_table
 from fh_notebook.batching.plan import NAME_DIGITS, hashed_name
 from fh_notebook.batching.same_table import ArmRecord, inputs_by_row, match
 from fh_notebook.batching.source import WINDOW
+from fh_notebook.batching.stored import earlier_name, other_table
 from fh_notebook.contract.run import Run
 from fh_notebook.store.answer_lines import Line, line_of
 from fh_notebook.store.batch_plan import revision_of
 from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.damage import Damaged, json_of, moment_of
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
@@ -71,8 +71,10 @@ class PlannedCopy:
         self.copy = self._planned(is_unnamed=bool(named))
 
     def _job(self, line: JobLine) -> _Job:
+        if not 0 <= line.arm < len(self._arms):
+            raise Damaged("a job is one of no arm of its batch")
         _, deployment, variant = self._arms[line.arm]
-        inputs = json.loads(line.inputs)
+        inputs = json_of(line.inputs, dict, "a job")
         try:
             old, new = (
                 job_key(workspace, deployment, variant, inputs, line.repeat)
@@ -186,8 +188,8 @@ class PlannedCopy:
             attempts=1,
             deployment=deployment,
             variant=variant,
-            inputs=json.loads(job.line.inputs),
-            metadata=json.loads(job.line.metadata),
+            inputs=json_of(job.line.inputs, dict, "a job"),
+            metadata=json_of(job.line.metadata, dict, "a job"),
         )
-        since = datetime.fromtimestamp(call.since, UTC)
+        since = moment_of(call.since, "a claim")
         return line_of(run, key=job.line.key, workspace=self._target, batch=None, kept_at=since)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from fh_notebook import views
 from fh_notebook.batching.labels import label_of
+from fh_notebook.store.damage import json_of
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.store import Store
 from fh_notebook.store.workspace_copy import BatchCopy
@@ -41,11 +42,13 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingLine
     if not lines:
         return []
     outputs = _outputs(store, copy)
-    labels = {place: label_of(json.loads(label)) for place, label in store.labels_of(copy.source.id).items()}
-    there = {place: label_of(json.loads(label)) for place, label in store.labels_of(batch).items()}
+    labels = {
+        place: label_of(json_of(label, object, "a row")) for place, label in store.labels_of(copy.source.id).items()
+    }
+    there = {place: label_of(json_of(label, object, "a row")) for place, label in store.labels_of(batch).items()}
     found = []
     for line in lines:
-        row = json.loads(line.row)
+        row = json_of(line.row, object, "a rating")
         for read in _candidates(line, [place for place, label in labels.items() if label == row], outputs):
             if views.knock("rating.item", row, [(one.variant, one.key, one.output) for one in read]) == line.item:
                 new_row = there.get(copy.places[read[0].position], row)

@@ -137,7 +137,8 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
             raise SettingsError(
                 f"the batch {short(name)} of {workspace} is being run; wait for it or cancel it, then join"
             )
-    joined = _Join(store, from_workspace, into_workspace).run()
+    with store.decoding():
+        joined = _Join(store, from_workspace, into_workspace).run()
     views.knock("notice", str(joined))
     return joined
 

@@ -13,13 +13,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from fh_notebook.store import answers, batches, claims, jobs
 from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.batch_plan import revision_of
 from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.damage import json_of, moment_of
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.keys import job_key
 
@@ -67,7 +68,7 @@ def every(connection: sqlite3.Connection) -> list[WorkspaceLine]:
         " GROUP BY workspace ORDER BY last_at DESC, workspace"
     )
     return [
-        WorkspaceLine(name, batch_count, answer_count, datetime.fromtimestamp(last_at, UTC))
+        WorkspaceLine(name, batch_count, answer_count, moment_of(last_at, "an answer"))
         for name, batch_count, answer_count, last_at in found
     ]
 
@@ -272,7 +273,11 @@ def _key_of_line(connection: sqlite3.Connection, number: int, source: str, targe
     key, deployment, variant, run = connection.execute(
         "SELECT key, deployment, variant, run FROM answers WHERE id = ?", (number,)
     ).fetchone()
-    asked = {"deployment": deployment, "variant": variant, "inputs": json.loads(run).get("inputs")}
+    asked = {
+        "deployment": deployment,
+        "variant": variant,
+        "inputs": json_of(run, dict, "the run of an answer").get("inputs"),
+    }
     return key_in(target, source=source, key=key, repeats=repeats, **asked)
 
 
