@@ -94,7 +94,7 @@ print("planned", flush=True)
 
 
 @pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("part", [0.0, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("part", [0.6, *(pytest.param(part, marks=pytest.mark.long) for part in (0.0, 0.3, 0.9))])
 def test_a_batch_that_is_cut_short_while_it_is_planned_is_whole_or_not_there(
     tmp_path: Path, shouting: Shouting, ends: signal.Signals, part: float
 ) -> None:

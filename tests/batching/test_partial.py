@@ -75,7 +75,17 @@ def _hidden(out: Path, name: str = "") -> list[Path]:
     return sorted(path for path in out.iterdir() if path.name.startswith(f".{name}"))
 
 
-@pytest.mark.parametrize("kind", [".csv", ".xlsx", ".parquet", ".fhb", ".jsonl.gz", ".sqlite3", ".report.html"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ".csv",
+        ".sqlite3",
+        *(
+            pytest.param(kind, marks=pytest.mark.long)
+            for kind in (".xlsx", ".parquet", ".fhb", ".jsonl.gz", ".report.html")
+        ),
+    ],
+)
 def test_what_a_killed_export_leaves_is_removed_by_the_next_and_a_live_ones_is_not(tmp_path: Path, kind: str) -> None:
     """Partial files are for their owner only; the dead one's go, the live one's stay, and its export is whole."""
     out = tmp_path / "out"
