@@ -43,6 +43,7 @@ __all__ = [
     "receiver",
     "reset",
     "store",
+    "stores",
     "tell_once",
     "workspaces_in_use",
 ]
@@ -138,13 +139,22 @@ def store() -> Store | None:
         return _state.stores[str(path)]
 
 
+def stores() -> list[Store]:
+    """Return the stores that this process has open, also those of earlier settings."""
+    with _state.lock:
+        return list(_state.stores.values())
+
+
 def _without_old(opened: Store) -> Store:
     """Remove what is older than ``configure(retention_days=)`` says, once a process and store."""
     days = settings.current().retention_days
     if days is not None:
         from fh_notebook.store.forgetting import Which
 
-        opened.forget(Which(before=datetime.now(UTC) - timedelta(days=days)))
+        which = Which(before=datetime.now(UTC) - timedelta(days=days))
+        if any("parts" in record.plan for record in opened.batches()):
+            views.knock("forget.parts", opened, which)
+        opened.forget(which)
     return opened
 
 

@@ -117,7 +117,8 @@ class Agenda:
         return self._fresh if self._first is None else at_once([self._first])
 
     def open_windows(self, *, retry_unknown: bool, most_at_once: int) -> Windows:
-        """Return what is to be called now, after looking for what others have answered meanwhile."""
+        """Return what is to be called now, after looking for what others have answered or removed meanwhile."""
+        self.feed.reopen_forgotten()
         self.feed.begin_keeping()
         self._store.keep_owed()
         self.feed.begin()
@@ -128,12 +129,14 @@ class Agenda:
 
     def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
         """Return the failed jobs that are to be called again."""
+        self.feed.reopen_forgotten()
         self.feed.begin_keeping()
         self._store.keep_owed()
         self.feed.begin()
         return self._counted([job for window in self.feed.failed(error_code) for job in window], most_at_once)
 
     def _counted(self, jobs: list[Job], most_at_once: int) -> Windows:
+        self.plan = replace(self.plan, other_key=None, elsewhere=0, forgotten=0)  # that was said of the first start
         self._replan(jobs, most_at_once)
         return at_once([jobs])
 
@@ -150,7 +153,11 @@ class Agenda:
         if jobs and self._options.reuse is not None:
             planned = (job for window in self.feed.source.planned(len(self.outcomes)) for job in window)
             since = datetime.now(UTC) - self._options.reuse if isinstance(self._options.reuse, timedelta) else None
-            found = other_key(self._store, jobs, planned, self._client.workspace, since=since)
+            found = other_key(self._store, jobs, list(planned), self._client.workspace, since=since)
+            if found is not None and (here := self._store.completed_of({job.key for job in jobs}, since=since)):
+                # They were joined already, under another name: a join would copy nothing.
+                self.plan = replace(self.plan, elsewhere=len(here))
+                return
             self.plan = replace(self.plan, other_key=found)
 
     def _look_for_forgotten(self, jobs: list[Job]) -> None:

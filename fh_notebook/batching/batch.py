@@ -50,8 +50,8 @@ class Batch(BatchFiles):
 
     @property
     def name(self) -> str:
-        """Under which its answers are kept."""
-        return self._control.name
+        """Under which its answers are kept; ``name@<UTC time>`` once another table took the name (``replace=True``)."""
+        return self._control.current_name
 
     @property
     def counts(self) -> Counts:
@@ -108,6 +108,7 @@ class Batch(BatchFiles):
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
+        self._control.refuse_forgotten()
         pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
         while part := list(islice(pairs, n)):
             yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about)
@@ -176,6 +177,7 @@ class Batch(BatchFiles):
 
     def entries(self) -> Iterator[tuple[Job, Outcome | None, dict[str, Any]]]:
         """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``."""
+        self._control.refuse_forgotten()
         source, pairs = self._control.feed.source, self._control.reader.pairs()
         while part := list(islice(pairs, 1_000)):
             records = source.records_at([job.position for job, _ in part])
@@ -314,6 +316,8 @@ class Batch(BatchFiles):
         return self
 
     def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
+        if not self.running and not self._control.is_forgotten:
+            self._control.feed.reopen_forgotten()
         pairs = self._control.reader.pairs(is_wanted, limit=limit)
         return tidy_frame(pairs, self._control.feed.source, batch=self.name, about=self._about)
 

@@ -90,8 +90,8 @@ class Control(Standing):
 
     # --- starting and ending
 
-    def refuse_while_running(self) -> None:
-        """Raise when calls are being made, or the batch was forgotten.
+    def refuse_forgotten(self) -> None:
+        """Raise when the batch was removed from the store.
 
         Raises
         ------
@@ -100,6 +100,16 @@ class Control(Standing):
         """
         if self.is_forgotten:
             raise SettingsError(f"{self.name} was forgotten, with its rows; run its cell again to begin it anew")
+
+    def refuse_while_running(self) -> None:
+        """Raise when calls are being made, or the batch was forgotten.
+
+        Raises
+        ------
+        SettingsError
+            With what to do.
+        """
+        self.refuse_forgotten()
         if self.running:
             raise SettingsError(f"{self.name} is running; batch.wait() for it, or batch.cancel() it first")
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import Known, LookUp
@@ -38,6 +39,10 @@ class Seen:
             if job.key and job.key not in self.known:
                 unique.setdefault(job.key, job)
         return list(unique.values())
+
+
+LOOKED_AT_ONCE: Final = 10_000
+"""Answers that are looked for in one statement."""
 
 
 def _used(seen: Seen) -> list[int]:
@@ -104,13 +109,23 @@ class Feed:
         if len(self._outcomes) and self.source.rows is not None:
             used = [line for number in range(len(self._outcomes)) if (line := self._outcomes.line(number))]
             for window in self.source.fresh():
-                self._kept.compare(window.jobs, window.rows, window.start)
+                self._kept.compare(window)
                 self._write(window, window.jobs, used)
 
     def _write(self, window: Fresh, jobs: list[Job], used: Sequence[int]) -> None:
         if self._kept is not None and self._is_keeping:
-            self._kept.keep(jobs, window.rows, window.start, used)
+            self._kept.keep(window, jobs, used)
             self.source.keep_in(self._kept.jobs())
+
+    def reopen_forgotten(self) -> None:
+        """Make the jobs pending again whose answers were removed from the store since (``fh.forget``)."""
+        for begin in range(0, len(self._outcomes), LOOKED_AT_ONCE):
+            numbers = range(begin, min(begin + LOOKED_AT_ONCE, len(self._outcomes)))
+            lines = {number: line for number in numbers if (line := self._outcomes.line(number))}
+            gone = set(lines.values()) - self._store.there(lines.values())
+            for number, line in lines.items():
+                if line in gone:
+                    self._outcomes.put(number, PENDING)
 
     def begin(self) -> None:
         """Note where the store stands; called before a start's first look."""
@@ -128,7 +143,7 @@ class Feed:
         """
         for window in self.source.fresh():
             if self._kept is not None:
-                self._kept.compare(window.jobs, window.rows, window.start)
+                self._kept.compare(window)
             seen = self._look(window.jobs, is_new=True)
             self.source.hold(seen.jobs)
             self._write(window, seen.jobs, _used(seen))

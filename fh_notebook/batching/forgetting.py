@@ -190,7 +190,10 @@ def rescue_store(path: str | os.PathLike[str]) -> Path:
     InputError, SettingsError
         As it says.
     """
-    store = _store_to("rescue")
+    current = _store_to("rescue")
+    store = next((held for held in session.stores() if held.is_lost), current)  # perhaps of earlier settings
+    if Path(path).expanduser().absolute() == store.path:
+        raise InputError(f"{path} is where the store was; give another name, such as rescued.sqlite3")
     target = _new_file(path, COPIES)
 
     def write(part: Partial) -> None:

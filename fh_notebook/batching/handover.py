@@ -133,6 +133,7 @@ def to_fhb(batch: Batch, path: Any) -> Written:
     """
     if batch.running:
         raise SettingsError(f"{batch.name} is running; batch.wait() for it, then write it")
+    batch._control.refuse_forgotten()
     target = checked_target(path, (FHB,))
     store, workspace = batch._control.store, batch._control.workspace
     record = store.batch(batch.name, workspace)

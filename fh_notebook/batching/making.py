@@ -111,21 +111,22 @@ def _named_source(
         stream = StreamSource(rows, planner, first=first)
         return name or name_of(deployment, planner.arms, stream.peek()), stream, ""
     read = read_rows(rows)
-    named, by_row, hidden = plan_table(read, planner, deployment, name=name, first=first, sample=sample)
-    return named, TableSource(planner, by_row, without_secrets(read, hidden)), read.note
+    named, whole, hidden = plan_table(read, planner, deployment, name=name)
+    by_row = pilot(whole, first=first, sample=sample, seed=named)
+    return named, TableSource(planner, by_row, without_secrets(read, hidden), whole), read.note
 
 
 def plan_table(
-    rows: Rows, planner: Planner, deployment: str, *, name: str | None, first: int | None, sample: int | None
+    rows: Rows, planner: Planner, deployment: str, *, name: str | None
 ) -> tuple[str, list[list[Job]], frozenset[str]]:
-    """Return the name of a table's batch, the jobs of the rows that are to be run, and the columns that hold secrets.
+    """Return the name of a table's batch, the jobs of each row, and the columns that hold secrets.
 
     The name is that of *all* rows, so that the cell goes on where a pilot ended.
     """
     hidden = planner.fit(rows)
     by_row = list(planner.jobs(rows))
     named = name or name_of(deployment, planner.arms, (job for row in by_row for job in row))
-    return named, pilot(by_row, first=first, sample=sample, seed=named), hidden
+    return named, by_row, hidden
 
 
 def known_deployment(client: Client, deployment: Deployment | str) -> Deployment:

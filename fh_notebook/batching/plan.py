@@ -232,8 +232,18 @@ def check_options(
         raise SettingsError(f"on_invalid is {on_invalid!r}; give 'raise' or 'skip'")
     if not isinstance(name, str | None):
         raise SettingsError(f"name is {short(name)}; give a text, by which the batch is opened again")
+    if name is not None and (not name.strip() or name.lower().endswith(".fhb") or _is_cut(name)):
+        raise SettingsError(
+            f"name is {short(name)}; give a text that is not empty, does not end in .fhb (a file's name), and has no "
+            "half characters"
+        )
     if not isinstance(metadata, Mapping | None):
         raise SettingsError(f"metadata is {short(metadata)}; give a mapping of names to values")
+
+
+def _is_cut(name: str) -> bool:
+    """Whether a text has half a character (a lone surrogate), which UTF-8 cannot say."""
+    return any("\ud800" <= character <= "\udfff" for character in name)
 
 
 NAME_DIGITS: Final = 12

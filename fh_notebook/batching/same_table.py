@@ -33,6 +33,8 @@ class Match:
     """How many of its rows are not among those that are kept."""
     missing: int
     """How many of the kept rows are not in it."""
+    is_whole: bool = True
+    """Whether each kept row is one of its rows: else it is a part, whose labels may be those of other rows."""
 
     @property
     def is_same(self) -> bool:
@@ -48,7 +50,13 @@ def inputs_by_row(lines: Iterable[JobLine]) -> dict[int, dict[int, str]]:
     return rows
 
 
-def match(kept: Mapping[int, RowInputs], table: Mapping[int, RowInputs], arms: Sequence[ArmRecord]) -> Match:
+def match(
+    kept: Mapping[int, RowInputs],
+    table: Mapping[int, RowInputs],
+    arms: Sequence[ArmRecord],
+    *,
+    same: Mapping[int, int] | None = None,
+) -> Match:
     """Return where the rows of a table are kept.
 
     Two rows are equal where every arm that both go through is sent the same; without an arm in common, where a
@@ -60,6 +68,8 @@ def match(kept: Mapping[int, RowInputs], table: Mapping[int, RowInputs], arms: S
         The kept rows and the table's, by place.
     arms : sequence of ArmRecord
         What the places of arms mean.
+    same : mapping of int to int, optional
+        Which row is meant by which kept one, among rows of equal inputs.
 
     Examples
     --------
@@ -71,14 +81,15 @@ def match(kept: Mapping[int, RowInputs], table: Mapping[int, RowInputs], arms: S
     False
     """
     of_kept, of_table = _by_content(kept, arms), _by_content(table, arms)
-    places = {
-        row: row
-        for row, inputs in table.items()
-        if row in kept
-        and _same_where_shared(inputs, kept[row])
-        and not set(_contents(inputs, arms)).isdisjoint(_contents(kept[row], arms))
-    }
-    taken = set(places)
+    places: dict[int, int] = {}
+    taken: set[int] = set()
+    for meant in (same or {}, dict(zip(table, table, strict=True))):  # then the row of the same place
+        for row, place in meant.items():
+            if row in places or place in taken or row not in table or place not in kept:
+                continue
+            if _are_equal(table[row], kept[place], arms):
+                places[row] = place
+                taken.add(place)
     begins: dict[_Content, int] = {}
     strange = 0
     without: list[int] = []
@@ -100,7 +111,8 @@ def match(kept: Mapping[int, RowInputs], table: Mapping[int, RowInputs], arms: S
     missing = sum(
         1 for row, inputs in kept.items() if row not in taken and not _has_equal(inputs, table, of_table, arms)
     )
-    return Match(places=places, new=len(without), strange=strange, missing=missing)
+    is_whole = taken.issuperset(kept)
+    return Match(places=places, new=len(without), strange=strange, missing=missing, is_whole=is_whole)
 
 
 _Content = tuple[str, str]
@@ -119,6 +131,11 @@ def _by_content(rows: Mapping[int, RowInputs], arms: Sequence[ArmRecord]) -> dic
     return found
 
 
+def _are_equal(one: RowInputs, other: RowInputs, arms: Sequence[ArmRecord]) -> bool:
+    shares = not set(_contents(one, arms)).isdisjoint(_contents(other, arms))
+    return shares and _same_where_shared(one, other)
+
+
 def _same_where_shared(one: RowInputs, other: RowInputs) -> bool:
     return all(other[arm] == text for arm, text in one.items() if arm in other)
 
@@ -132,7 +149,8 @@ def _first_equal(
     begins: dict[_Content, int],
 ) -> int | None:
     """Return the first equal row that is not taken; `begins` says how many are, so that none is looked at twice."""
-    for content in _contents(inputs, arms):
+    # The rarest first: one deployment may be sent the same in every row.
+    for content in sorted(_contents(inputs, arms), key=lambda content: len(by_content.get(content, ()))):
         candidates = by_content.get(content, [])
         begin = begins.get(content, 0)
         while begin < len(candidates) and candidates[begin] in taken:

@@ -7,7 +7,7 @@ are told together; an iterator is read 1,000 rows at a time, and never held whol
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -34,6 +34,8 @@ class Fresh:
     rows: Rows
     start: int
     """The place of the first of `rows` in the batch."""
+    whole: Sequence[Job] = field(default=(), repr=False)
+    """The jobs of all of `rows`, also of those that a pilot leaves out."""
 
 
 class Source(Protocol):
@@ -84,10 +86,15 @@ class TableSource:
         The jobs that are planned.
     rows : Rows
         All rows, as they may be shown.
+    whole : list of list of Job, optional
+        The jobs of all rows, where only some are planned.
     """
 
-    def __init__(self, planner: Planner, by_row: list[list[Job]], rows: Rows) -> None:
+    def __init__(
+        self, planner: Planner, by_row: list[list[Job]], rows: Rows, whole: list[list[Job]] | None = None
+    ) -> None:
         self._planner = planner
+        self._whole = [job for row in (by_row if whole is None else whole) for job in row]
         # Of a pilot the places in the plan are not those among all rows.
         every = enumerate(job for row in by_row for job in row)
         self._jobs = [job if job.number == number else replace(job, number=number) for number, job in every]
@@ -97,7 +104,7 @@ class TableSource:
 
     def fresh(self) -> Iterator[Fresh]:
         """Yield all jobs, as one window."""
-        yield Fresh(self._jobs, self._rows, 0)
+        yield Fresh(self._jobs, self._rows, 0, self._whole)
 
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield all jobs."""
@@ -172,7 +179,7 @@ class StreamSource:
         jobs = [job for row in self._planner.jobs(rows, start=start, number=self._number) for job in row]
         self._position += len(records)
         self._number += len(jobs)
-        return Fresh(jobs, without_secrets(rows, hidden), start)
+        return Fresh(jobs, without_secrets(rows, hidden), start, jobs)
 
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield the jobs that were read, out of the store."""

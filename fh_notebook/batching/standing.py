@@ -92,18 +92,18 @@ class Standing:
 
     @property
     def admits(self) -> int | None:
-        """How many calls at once the service admits, as it told by refusing calls of this batch; ``None``: it has not.
+        """How many calls at once the service admits, as it told this process by refusing calls; ``None``: it has not.
 
         Of the last start, as it was last heard while that ran.
         """
-        return self._admits
+        return self._admits if self._admits is not None else self._client.gate.learned
 
     @property
     def falls_short(self) -> int | None:
         """:attr:`admits`, where somebody set a higher ceiling for the calls of this batch."""
         ceilings = (self._max_concurrency, self._client.gate.most)
         ceiling = min((most for most in ceilings if most is not None), default=None)
-        admits = self._admits
+        admits = self.admits
         return admits if ceiling is not None and admits is not None and admits < ceiling else None
 
     @property
@@ -126,6 +126,11 @@ class Standing:
         """Until when it sleeps for the daily cap's renewal, UTC."""
         start = self._start
         return start.waiting_until if start is not None else None
+
+    @property
+    def current_name(self) -> str:
+        """Its name: another one than at its start where another table has taken that since."""
+        return self.stored.current_name or self.name
 
     @property
     def is_forgotten(self) -> bool:

@@ -12,12 +12,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from fh_notebook import views
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.kept import KeptJobs, fingerprint, job_lines, row_lines
-from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.plan import Plan, counted
 from fh_notebook.batching.rows import Rows
 from fh_notebook.batching.same_table import ArmRecord, Match, inputs_by_row, match
+from fh_notebook.batching.source import Fresh
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
 from fh_notebook.store.batch_plan import BatchPlan, revision_of
@@ -26,6 +28,7 @@ from fh_notebook.store.damage import Damaged
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.rows import RowLine
+from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
 __all__ = ["KeptBatch", "Stored", "check_name", "earlier_name", "other_table", "record_of", "refused_name"]
@@ -45,15 +48,21 @@ class Stored:
     def __init__(self, store: Store, batch_id: int = 0) -> None:
         self.store = store
         self.id = batch_id
-        self.replaced_id = 0
-        """The number of the batch that had the name before: its answers to equal jobs stand for this one's, too."""
+        self.replaced_ids: tuple[int, ...] = ()
+        """The numbers of the batches that had the name before: their answers to equal jobs stand for this one's."""
         self.owner: Owner | None = None
         """Who runs it now; noted with the record where that is written while it runs."""
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The numbers of the batches whose answers and claims are this one's."""
-        return tuple(number for number in (self.id, self.replaced_id) if number)
+        return (*([self.id] if self.id else []), *self.replaced_ids)
+
+    @property
+    def current_name(self) -> str:
+        """The name that it is kept under now; empty while it is not kept."""
+        record = self.store.batch_by_id(self.id) if self.id else None
+        return record.name if record is not None else ""
 
     @property
     def is_forgotten(self) -> bool:
@@ -121,6 +130,10 @@ class KeptBatch(Stored):
         """Rows of an iterator that were compared."""
         self._moved: array[int] | None = None
         """Of an iterator: where its rows are kept, once that is not in their order."""
+        self._free: dict[int, dict[int, str]] | None = None
+        """Then also: the kept rows that none of its rows has found yet."""
+        self._behind = 0
+        """And the first place behind all of them."""
 
     @property
     def name(self) -> str:
@@ -141,7 +154,7 @@ class KeptBatch(Stored):
 
     # --- comparing
 
-    def compare(self, jobs: Sequence[Job], rows: Rows, start: int) -> None:
+    def compare(self, window: Fresh) -> None:
         """Find what is kept under the name, and compare the next window with it: of a table, all of it.
 
         Raises
@@ -152,6 +165,7 @@ class KeptBatch(Stored):
         self._find()
         self._match = None
         self._kept_rows = 0
+        jobs, rows, start = window.jobs, window.rows, window.start
         if self._begins or self._before is None:
             self._fingerprint = "" if self._is_stream else fingerprint(jobs, rows)
             return
@@ -160,8 +174,10 @@ class KeptBatch(Stored):
         if self._fingerprint and self._before.plan.get("table_sha256") == self._fingerprint:
             self._match = Match(places={}, new=0, strange=0, missing=0)
             return
-        lines = job_lines(jobs, self.arms)
-        found = self._compared_window(lines, start, len(rows)) if self._is_stream else self._compared_table(lines)
+        lines = job_lines(window.whole, self.arms)
+        found = (
+            self._compared_window(lines, start, len(rows)) if self._is_stream else self._compared_table(lines, window)
+        )
         if found.is_same or not self._is_named:
             self._match = found
         elif self._replace_other and not self._has_begun:
@@ -188,24 +204,47 @@ class KeptBatch(Stored):
                 raise InputError(f"the batch {short(self.name)} was forgotten while its rows came")
             return
         self._before = before = self.store.batch(self.name, self._workspace)
-        self._replaces, self.replaced_id = False, 0
+        self._replaces, self.replaced_ids = False, ()
         self.id = before.id if before is not None else 0
         if before is None:
             return
+        self.replaced_ids = tuple(before.plan.get("replaced") or ())
         why = other_table(before, self._own_arms, partitions=False)
         if self._is_stream and self._replace_other:
             self._replace()  # whether its rows are others is not known before they have been read
         elif why and self._replace_other:
             self._replace()
         elif why:
-            raise refused_name(before, why)
+            raise refused_name(before, why, gives="parts" not in before.plan)
 
     def _replace(self) -> None:
+        """Begin anew under the name; the answers of all that had it before count."""
         self._replaces = True
-        self.replaced_id, self.id = self.id, 0
+        earlier = self.store.batches_before(self.name, self._workspace)
+        self.replaced_ids, self.id = (self.id, *earlier), 0
 
-    def _compared_table(self, lines: Sequence[JobLine]) -> Match:
-        return match(self._all_kept(), inputs_by_row(lines), self.arms)
+    def _compared_table(self, lines: Sequence[JobLine], window: Fresh) -> Match:
+        """Compare all rows of a table, also where only some of them are planned (``first=``, ``sample=``)."""
+        kept = self._all_kept()
+        found = match(kept, inputs_by_row(lines), self.arms, same=self._same_records(kept, window.rows))
+        planned = dict.fromkeys(job.position for job in window.jobs)
+        places = {row: place for row, place in found.places.items() if row in planned}
+        new = sum(place not in kept for place in places.values())
+        return replace(found, places=places, new=new, is_whole=set(places.values()).issuperset(kept))
+
+    def _same_records(self, kept: Mapping[int, Mapping[int, str]], rows: Rows) -> dict[int, int]:
+        """Return which rows are kept to the last column, where rows of equal inputs could be mistaken for another."""
+        contents = [tuple(sorted(inputs.items())) for inputs in kept.values()]
+        if len(set(contents)) == len(contents):
+            return {}
+        places: dict[str, list[int]] = {}
+        for place, line in sorted(self.store.rows_of(self.id, kept).items(), reverse=True):
+            places.setdefault(line.record, []).append(place)
+        same: dict[int, int] = {}
+        for row, record in enumerate(rows.records):
+            if free := places.get(spelt(record)):
+                same[row] = free.pop()
+        return same
 
     def _all_kept(self) -> dict[int, dict[int, str]]:
         return self._inputs(line for window in self.store.jobs_of(self.id) for line in window)
@@ -230,27 +269,34 @@ class KeptBatch(Stored):
                 return replace(found, strange=max(1, found.strange), missing=max(1, found.missing))
             self._moved = array("q", range(start))
         # The rows of an unnamed iterator that are others than last time: each finds its place among all that are kept.
-        everything, gone_by = self._all_kept(), set(self._moved)
-        found = match({row: told for row, told in everything.items() if row not in gone_by}, table, self.arms)
-        behind = itertools.count(max(everything, default=-1) + 1)
-        places = {row: place if place in everything else next(behind) for row, place in found.places.items()}
-        return replace(found, places=places)
+        if self._free is None:
+            everything, gone_by = self._all_kept(), set(self._moved)
+            self._free = {row: told for row, told in everything.items() if row not in gone_by}
+            self._behind = max(everything, default=-1) + 1
+        found = match(self._free, table, self.arms)
+        behind = itertools.count(self._behind)
+        places = {row: place if place in self._free else next(behind) for row, place in found.places.items()}
+        return replace(found, places=places, is_whole=True)  # its rows have no labels but their places
 
     def _refusal(self, found: Match, rows: int) -> InputError:
         assert self._before is not None  # noqa: S101 - it was compared with something
         if self._is_stream:
-            why = f"its rows from {self._count:,} on are not those that are kept, in their order"
+            why = (
+                f"in the rows {self._count:,} to {self._count + rows - 1:,} of the iterator; a list may be in any order"
+            )
         else:
             why = (
-                f"{found.strange:,} of the {rows:,} rows of this table are not among its {self._kept_rows:,} rows, and "
-                f"{found.missing:,} of those are not in this table"
+                f"{counted(self._kept_rows, 'row')}, {found.missing:,} of which this table does not have; of the "
+                f"{counted(rows, 'row')} here, {found.strange:,} are new"
             )
-        return refused_name(self._before, f"has other rows ({why})")
+        return refused_name(
+            self._before, f"has other rows ({why})", called="nothing of these" if self._count else "nothing"
+        )
 
     # --- writing
 
-    def keep(self, jobs: Sequence[Job], rows: Rows, start: int, used: Sequence[int]) -> None:
-        """Write the window that was compared, with the record, in one transaction.
+    def keep(self, window: Fresh, jobs: Sequence[Job], used: Sequence[int]) -> None:
+        """Write the window that was compared, its `jobs` as they were checked, with the record, in one transaction.
 
         Raises
         ------
@@ -260,17 +306,22 @@ class KeptBatch(Stored):
             It cannot be written; nothing of it is there.
         """
         while True:
-            plan = self._planned(jobs, rows, start, used)
+            plan = self._planned(jobs, window.rows, window.start, used)
             if batch_id := self.store.keep_plan(plan).result():
                 break
-            self.compare(jobs, rows, start)
+            self.compare(window)
         told = {**plan.record.plan, "revision": plan.seen[1] + 1}
         self._before = replace(plan.record, id=batch_id, plan=told)
         self.id, self._has_begun = batch_id, True
+        if plan.earlier_name:
+            views.knock("notice", f"The earlier batch {short(self.name)} is kept as {short(plan.earlier_name)}.")
         if self._is_stream:
-            self._count += len(rows)
-            if self._moved is not None and self._match is not None:
+            self._count += len(window.rows)
+            if self._moved is not None and self._free is not None and self._match is not None:
                 self._moved.extend(place for _, place in sorted(self._match.places.items()))
+                for place in self._match.places.values():
+                    self._free.pop(place, None)
+                self._behind = max(self._behind, max(self._match.places.values(), default=-1) + 1)
 
     def _planned(self, jobs: Sequence[Job], rows: Rows, start: int, used: Sequence[int]) -> BatchPlan:
         old, found, now = self._before, self._match, datetime.now(UTC)
@@ -284,7 +335,7 @@ class KeptBatch(Stored):
         if found is not None:
             job_part = [line._replace(position=found.places[line.position]) for line in job_part]
             row_part = [line._replace(position=found.places[line.position]) for line in row_part]
-            if found.missing and (labels := self._labels_that_stay(row_part)):
+            if not found.is_whole and (labels := self._labels_that_stay(row_part)):
                 row_part = [line._replace(label=labels.get(line.position, line.label)) for line in row_part]
                 index = base.get("index")
         record = record_of(
@@ -298,6 +349,7 @@ class KeptBatch(Stored):
             columns=list(dict.fromkeys([*(base.get("columns") or ()), *rows.columns])),
             table_sha256=self._fingerprint,
             reuse=self._reuse,
+            replaced=list(self.replaced_ids),
         )
         return BatchPlan(
             record=record,
@@ -325,7 +377,7 @@ def other_table(record: BatchRecord, arms: Sequence[ArmRecord], *, partitions: b
     kept = list(dict.fromkeys(deployment for _, deployment, _ in record.plan.get("arms", ())))
     mine = list(dict.fromkeys(deployment for _, deployment, _ in arms))
     if kept and set(kept) != set(mine):
-        return f"is one of {listed(kept, 'and')}, not of {listed(mine, 'and')}"
+        return f"runs {listed(kept, 'and')}, and this call runs {listed(mine, 'and')}"
     return ""
 
 
@@ -340,14 +392,15 @@ def check_name(store: Store, name: str, workspace: str, arms: Sequence[Arm], *, 
     record = store.batch(name, workspace)
     own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     if record is not None and (why := other_table(record, own, partitions=partitions)):
-        raise refused_name(record, why)
+        raise refused_name(record, why, gives=("parts" in record.plan) == partitions)
 
 
-def refused_name(record: BatchRecord, why: str) -> InputError:
+def refused_name(record: BatchRecord, why: str, *, called: str = "nothing", gives: bool = True) -> InputError:
     """Return the refusal of another table under a kept name, with the remedies."""
+    equal = ", and what is equal costs no call" if gives else ""
     return InputError(
-        f"the batch {short(record.name)} {why}; nothing was called. Give another name=, or replace=True: then the "
-        f"earlier batch is kept as {short(record.name + '@<time>')}, and what is equal costs no call"
+        f"the batch {short(record.name)} {why}; {called} was called. Give another name=, or replace=True: then the "
+        f"earlier batch is kept as {short(record.name + '@<time>')}{equal}"
     )
 
 

@@ -91,6 +91,9 @@ class Book:
         spec = self._spec
         known = self._store.read(lambda c: list(table.every(c, spec.workspace, batch=batch, since=since)))
         known = [replace(line, batch="") if replaced else line for line in known if parts.exists(line.path)]
+        if batch is not None:  # what had the name before gives its answers, and stays its own
+            earlier = self._store.read(lambda c: list(table.before(c, spec.workspace, batch)))
+            known = [*(replace(line, batch="") for line in earlier if parts.exists(line.path)), *known]
         by_plan = {line.plan: line for line in known}  # the newest comes last
         for page in self.pages:
             line = by_plan.get(page.found.plan)

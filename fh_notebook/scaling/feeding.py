@@ -33,7 +33,7 @@ class HeldSource(TableSource):
 
     def let_go(self) -> None:
         """Hold no row any more: an engine and its worker know each other, and the collector comes late."""
-        self._jobs = []
+        self._jobs = self._whole = []
         self._rows = replace(self._rows, labels=(), records=(), make_frame=pd.DataFrame)
 
 

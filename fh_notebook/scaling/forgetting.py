@@ -7,12 +7,14 @@ folder without a line (a part whose notebook had gone, half a file), and on this
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
 from fh_notebook.errors import StoreError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.places import scratch, store_name
+from fh_notebook.store import parts as table
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.forgetting import Which, inherit_parts, parts_of
 from fh_notebook.store.store import Store
@@ -36,7 +38,7 @@ def forget_files(store: Store, which: Which) -> None:
     if which.before is None:  # of files without a line nobody knows their time
         for record in store.batches():
             if "parts" in record.plan and _fits(record, which):
-                left += _rest_of(record)
+                left += _rest_of(record, set(store.read(table.every_path)))
     if left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         raise StoreError(f"cannot remove {', '.join(left[:SHOWN])}{more}; remove them yourself, then forget once more")
@@ -50,15 +52,15 @@ def _fits(record: BatchRecord, which: Which) -> bool:
     )
 
 
-def _rest_of(record: BatchRecord) -> list[str]:
-    """Remove what else a batch has left; return what cannot be removed."""
+def _rest_of(record: BatchRecord, known: Collection[str]) -> list[str]:
+    """Remove what else a batch has left, but for files that are `known` of others; return what cannot be removed."""
     kept = record.plan["parts"]
     for plan, *_ in kept["partitions"]:
         _remove_here(store_name(record.workspace, record.name, bytes.fromhex(plan)))
     left: list[str] = []
     with suppress(OSError):
         found = parts.leftovers_in(kept["folder"], record.workspace, record.name)
-        left += [path for path in found if not _removed(path)]
+        left += [path for path in found if path not in known and not _removed(path)]
         parts.remove_folder(kept["folder"])
     return left
 

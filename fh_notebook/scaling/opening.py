@@ -137,7 +137,7 @@ def known_batch(
                 f"{missing:,} of those are not in this table)"
             )
     if why and not replace_other:
-        raise refused_name(record, why)
+        raise refused_name(record, why, gives="parts" in record.plan)
     return Known(record=record, replaced=bool(why), is_part=bool(missing and not strange))
 
 

@@ -87,6 +87,7 @@ class ScaledBatch(Batch):
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
+        self._control.refuse_forgotten()
         for part in frames_of(self._control.paths, self._meta, n):
             part.attrs[ATTRS] = dict(self._about or {})
             yield part
@@ -102,11 +103,11 @@ class ScaledBatch(Batch):
                 yield _job(line), Outcome(run=_run(line), reused=bool(line["reused"])), row
 
     def _head(self) -> pd.DataFrame:
-        first = next(self.iter_frames(ROWS_SHOWN), None)
+        first = None if self._control.is_forgotten else next(self.iter_frames(ROWS_SHOWN), None)
         return self._meta if first is None else first
 
     def _digest(self) -> str:
-        if not (self.counts.failed or self.counts.unknown):
+        if self._control.is_forgotten or not (self.counts.failed or self.counts.unknown):
             return ""
         return digest(run for part in self.iter_frames() for run in _troubled(part))
 

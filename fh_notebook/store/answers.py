@@ -49,6 +49,7 @@ __all__ = [
     "seconds_of",
     "seen",
     "single_runs",
+    "there",
 ]
 
 CREATE: Final = (
@@ -213,6 +214,15 @@ def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
         (json.dumps(list(keys)),),
     )
     return int(found.fetchone()[0])
+
+
+def there(connection: sqlite3.Connection, ids: Iterable[int]) -> set[int]:
+    """Return which lines of these numbers are there."""
+    (found,) = connection.execute(
+        "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    ).fetchone()
+    return set(json.loads(found))
 
 
 def completed_of(connection: sqlite3.Connection, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:

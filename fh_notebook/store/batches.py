@@ -21,6 +21,7 @@ __all__ = [
     "WITH_ID",
     "WITH_IDENTITY",
     "BatchRecord",
+    "before",
     "by_id",
     "every",
     "find",
@@ -155,6 +156,16 @@ def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchReco
         (workspace, name),
     ).fetchone()
     return _record(found) if found else None
+
+
+def before(connection: sqlite3.Connection, name: str, workspace: str) -> list[int]:
+    """Return the numbers of the batches that had a name before another table took it, the newest first."""
+    start = f"{name}@"
+    found = connection.execute(
+        "SELECT id FROM batches WHERE workspace = ? AND substr(name, 1, ?) = ? ORDER BY id DESC",
+        (workspace, len(start), start),
+    )
+    return [int(number) for (number,) in found]
 
 
 def named(connection: sqlite3.Connection, name: str) -> Iterator[BatchRecord]:

@@ -15,12 +15,14 @@ from typing import Final
 
 from fh_notebook.store import answers, request_ledger
 from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.damage import moment_of
 
 __all__ = [
     "CREATE",
     "WITH_IDENTITY",
     "Asked",
     "Claim",
+    "claimed_at",
     "drop",
     "drop_all",
     "drop_of",
@@ -166,6 +168,14 @@ def _not_taken(connection: sqlite3.Connection, asked: Asked) -> Claim:
         (asked.batch, asked.key, asked.anywhere),
     ).fetchone()
     return Claim(owner=owner, batch=batch)  # perhaps the asker's own: a row that comes twice is called once
+
+
+def claimed_at(connection: sqlite3.Connection, batch: int, key: str, owner: str) -> datetime | None:
+    """Return when an owner claimed a job, UTC; ``None`` where it has no claim."""
+    found = connection.execute(
+        "SELECT claimed_at FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner)
+    ).fetchone()
+    return moment_of(found[0], "a claim") if found else None
 
 
 def drop(connection: sqlite3.Connection, batch: int, key: str, owner: str) -> bool:

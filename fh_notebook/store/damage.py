@@ -155,7 +155,13 @@ def plan_of(text: Any) -> dict[str, Any]:
         number = plan.get(name)
         if number is not None and (type(number) is not int or not 0 <= number < 2**63):
             raise Damaged(f"{name} of a batch is {_short(number)}")
-    for name, kind in (("columns", list), ("index", list), ("schema_sha256", dict), ("parts", dict)):
+    for name, kind in (
+        ("columns", list),
+        ("index", list),
+        ("replaced", list),
+        ("schema_sha256", dict),
+        ("parts", dict),
+    ):
         if plan.get(name) is not None and not isinstance(plan[name], kind):
             raise Damaged(f"{name} of a batch is {_short(plan[name])}")
     if not all(isinstance(column, str) for column in plan.get("columns") or ()):

@@ -185,8 +185,11 @@ def _forget_answers(connection: sqlite3.Connection, which: Which) -> Forgotten:
         f"SELECT id, name, workspace FROM batches WHERE {of_batches}"
         " AND NOT EXISTS (SELECT 1 FROM answers WHERE answers.batch = batches.id)"
         " AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.batch = batches.id) AND NOT EXISTS (SELECT 1"
-        " FROM parts WHERE parts.batch = batches.name AND parts.workspace = batches.workspace)",
-        named,
+        " FROM parts WHERE parts.batch = batches.name AND parts.workspace = batches.workspace)"
+        # Calls of later than that may have run, or are still to be answered.
+        " AND (? IS NULL OR NOT EXISTS (SELECT 1 FROM claims WHERE claims.batch = batches.id AND claimed_at >= ?)"
+        " AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.batch = batches.id AND submitted_at >= ?))",
+        (*named, *[which.before.timestamp() if which.before is not None else None] * 3),
     ).fetchall()
     _remove_batches(connection, emptied)
     return Forgotten(answers=removed, batches=len(emptied))

@@ -18,9 +18,11 @@ __all__ = [
     "CREATE",
     "KEY_BYTES",
     "PartLine",
+    "before",
     "calls_of",
     "counts",
     "every",
+    "every_path",
     "few_indices",
     "forget",
     "paths",
@@ -117,6 +119,21 @@ def paths(connection: sqlite3.Connection, workspace: str, batch: str) -> set[str
     """Return the files of a batch."""
     found = connection.execute("SELECT path FROM parts WHERE workspace = ? AND batch = ?", (workspace, batch))
     return {path for (path,) in found}
+
+
+def before(connection: sqlite3.Connection, workspace: str, batch: str) -> Iterator[PartLine]:
+    """Yield the files of the batches that had a name before another table took it, the oldest first."""
+    start = f"{batch}@"
+    found = connection.execute(
+        f"SELECT {_LINE} FROM parts WHERE workspace = ? AND substr(batch, 1, ?) = ? ORDER BY kept_at, path",
+        (workspace, len(start), start),
+    )
+    return map(_line, found)
+
+
+def every_path(connection: sqlite3.Connection) -> list[str]:
+    """Return the files of all batches."""
+    return [path for (path,) in connection.execute("SELECT path FROM parts")]
 
 
 def calls_of(connection: sqlite3.Connection, path: str) -> int:

@@ -140,6 +140,10 @@ class Reading(ABC):
         """Return the batch of that number; ``None`` when it was forgotten."""
         return self._read(lambda c: batches.by_id(c, batch_id))
 
+    def batches_before(self, name: str, workspace: str) -> list[int]:
+        """Return the numbers of the batches that had a name before another table took it, the newest first."""
+        return self._read(lambda c: batches.before(c, name, workspace))
+
     def batches_named(self, name: str) -> list[BatchRecord]:
         """Return the batches of that name in all workspaces, the newest first."""
         return self._read(lambda c: list(batches.named(c, name)))
@@ -191,6 +195,11 @@ class Reading(ABC):
     def count_not_copied(self, source: str, target: str) -> int:
         """Return how many completed answers of one workspace another one has no copy of."""
         return self._read(lambda c: workspace_copy.count_not_copied(c, source, target))
+
+    def there(self, ids: Iterable[int]) -> set[int]:
+        """Return which of these answers are kept still."""
+        wanted = list(ids)
+        return self._read(lambda c: answers.there(c, wanted))
 
     def completed_of(self, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
         """Return which of these jobs have a completed answer, of any batch or none, that was kept since then."""

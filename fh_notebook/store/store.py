@@ -114,6 +114,12 @@ class Store(Writing):
                 with explained(self.path if is_damage(broken) else path):
                     raise
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether its file was deleted or replaced while it is open here."""
+        here = self._open
+        return here is not None and here.place is not None and bool(here.place.trouble)
+
     def rescue(self, path: Path, put: Callable[[], object]) -> None:
         """Write all that this process holds to a new file: the store as it has it open, and the answers that it owes.
 

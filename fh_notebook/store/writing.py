@@ -345,9 +345,10 @@ class Writing(Reading):
         now = self._now()
 
         def write(connection: sqlite3.Connection) -> bool:
+            claimed_at = claims.claimed_at(connection, batch, key, owner.name)
             dropped = claims.drop(connection, batch, key, owner.name)
-            if dropped and not sent:
-                request_ledger.add(connection, workspace, now, -1)
+            if dropped and not sent:  # on the day of its claim
+                request_ledger.add(connection, workspace, claimed_at or now, -1)
             return dropped
 
         return self.put(write)

@@ -9,7 +9,7 @@ import fh_notebook as fh
 from fh_notebook.batching.arms import read_arms
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.making import plan_table
-from fh_notebook.batching.plan import Plan, check_options
+from fh_notebook.batching.plan import Plan, check_options, pilot
 from fh_notebook.batching.planner import Planner, refused
 from fh_notebook.batching.rows import read_rows
 
@@ -47,9 +47,8 @@ def make_plan(source: Any, deployment: fh.Deployment, **options: Any) -> Planned
     planner = Planner(
         arms, repeats=repeats, metadata=options.pop("metadata", None) or {}, workspace=options.pop("workspace", "w")
     )
-    name, by_row, _ = plan_table(
-        read_rows(source), planner, deployment.name, name=options.pop("name", None), first=first, sample=sample
-    )
+    name, by_row, _ = plan_table(read_rows(source), planner, deployment.name, name=options.pop("name", None))
+    by_row = pilot(by_row, first=first, sample=sample, seed=name)
     assert not options, options
     jobs = planner.checked(job for row in by_row for job in row)
     bad = {job.row for job in jobs if job.problems}

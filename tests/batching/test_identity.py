@@ -247,11 +247,13 @@ def test_an_iterator_must_continue_the_earlier_batch_in_its_order(shouting: Shou
     assert run(shouting, iter(first[:1_200])).counts == Counts(planned=1_200, done=1_200, reused=1_200)
     before = shouting.calls
     for other in ([*first[1:], first[0]], [{"text": "other"}, *first[1:]]):
-        with pytest.raises(fh.InputError, match=r"rows from 0 on are not those that are kept, in their order"):
+        with pytest.raises(
+            fh.InputError, match=r"in the rows 0 to 999 of the iterator; a list may be in any order.*nothing was called"
+        ):
             run(shouting, iter(other))
     assert shouting.calls == before
     late = [*first[:1_200], {"text": "other"}, *first[1_201:]]
-    with pytest.raises(fh.InputError, match=r"rows from 1,000 on are not those"):
+    with pytest.raises(fh.InputError, match=r"in the rows 1,000 to 1,499 of the iterator.*nothing of these was called"):
         run(shouting, iter(late))
     assert opened(shouting).frame["text"].is_unique
     assert opened(shouting).counts.planned == 1_501
@@ -316,7 +318,7 @@ def test_another_deployment_and_an_iterator_replace_too(shouting: Shouting) -> N
     assert opened(shouting).frame["output"].tolist() == ["a"]
     batch = run(shouting, iter(texts("a", "b")), replace=True)
     assert [line[2:] for line in shown(opened(shouting))] == [("a", "A"), ("b", "B")]
-    assert batch.counts.calls == 2
+    assert batch.counts.calls == 1, "the first one of the name had the other"
     assert len(fh.history()["name"].dropna()) == 3
 
 

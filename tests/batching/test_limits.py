@@ -229,15 +229,15 @@ def test_rows_that_are_the_same_fail_and_are_called_again_as_one() -> None:
 
 
 def test_what_was_forgotten_failed_with_no_code_that_is_known() -> None:
-    """It is called again with the others, and left out where only one kind of failure is."""
+    """It is pending, so it is called with what is pending, and not with what failed."""
     shouting = Shouting()
     shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
     batch = _batch(shouting.hive.client(), rows(2), max_concurrency=1)
     store = session.store()
     assert store is not None
     store.put(lambda c: c.execute("DELETE FROM answers")).result()
-    assert batch.retry_failed("model_deprecated").counts == Counts(planned=2, failed=2, calls=2)
-    assert batch.retry_failed().counts == Counts(planned=2, done=2, calls=4)
+    assert batch.retry_failed("model_deprecated").counts == Counts(planned=2, pending=2, calls=2)
+    assert batch.resume().counts == Counts(planned=2, done=2, calls=4)
 
 
 def test_limits_of_ones_own_leave_the_rest_pending() -> None:

@@ -187,7 +187,7 @@ def test_a_name_stands_for_one_deployment(how: dict[str, Any]) -> None:
     with pytest.raises(fh.InputError) as no:
         fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, **how)
     told = str(no.value)
-    assert told.startswith("the batch 'june' is one of 'first', not of 'second'; nothing was called.")
+    assert told.startswith("the batch 'june' runs 'first', and this call runs 'second'; nothing was called.")
     assert "another name=" in told
     assert "replace=True" in told
     assert len(hive.calls) == 2
@@ -205,7 +205,7 @@ def test_a_second_deployment_beside_the_first_is_another_name() -> None:
     client = hive.client()
     fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
     both = [("first", "live"), ("second", "live")]
-    with pytest.raises(fh.InputError, match="is one of 'first', not of 'first' and 'second'.*another name="):
+    with pytest.raises(fh.InputError, match="runs 'first', and this call runs 'first' and 'second'.*another name="):
         fh.batch(iter(rows(2)), "first", client=client, variants=both, name="june", progress=False)
     made = fh.batch(rows(2), "first", client=client, variants=both, name="both", reuse="store", progress=False)
     assert made.counts == Counts(planned=4, done=4, reused=2, calls=2)
@@ -220,6 +220,6 @@ def test_a_dry_run_that_is_resumed_finds_its_name_taken() -> None:
     client = hive.client()
     planned = fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, dry_run=True)
     fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
-    with pytest.raises(fh.InputError, match="is one of 'first', not of 'second'"):
+    with pytest.raises(fh.InputError, match="runs 'first', and this call runs 'second'"):
         planned.resume()
     assert len(hive.calls) == 2

@@ -291,7 +291,7 @@ def test_a_name_stands_for_the_deployments_it_was_begun_with() -> None:
     asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "june"}
     rows = _parted(texts(4), 2)
     fh.batch(rows, "shout", **asked)
-    with pytest.raises(fh.InputError, match=r"'june' is one of 'shout', not of 'whisper'.*another name="):
+    with pytest.raises(fh.InputError, match=r"'june' runs 'shout', and this call runs 'whisper'.*another name="):
         fh.batch(rows, "whisper", **asked)
     assert fh.batch(rows, "shout", **asked).counts.calls == 0
 
