@@ -73,6 +73,8 @@ class StoreLedger:
         Who claims; alive as long as this start.
     seen_id : int
         The store's newest line when the answers were looked up: later ones are somebody else's news.
+    calls_anew : bool
+        Whether what the batch that this one replaced has out, or has answered, is called all the same (``fresh=True``).
     anywhere : bool
         Whether what other batches have out, or have answered since, is not called again (``reuse="store"``).
     daily_cap : int, optional
@@ -90,6 +92,7 @@ class StoreLedger:
         workspace: str,
         owner: Owner,
         seen_id: int,
+        calls_anew: bool = False,
         anywhere: bool = False,
         daily_cap: int | None = None,
         call_lost: bool = False,
@@ -100,10 +103,13 @@ class StoreLedger:
         self._workspace = workspace
         self._owner = owner
         self._seen_id = seen_id
+        self._calls_anew = calls_anew
         self._anywhere = anywhere
         self._daily_cap = daily_cap
         self._call_lost = call_lost
         self._left = left
+        self._settled: dict[str, int] = {}
+        """The lines that say of jobs that they may have run, where this start wrote them and is to call them again."""
 
     async def claim(self, job: Job) -> Turn:
         """Ask for a job; see :class:`Turn`."""
@@ -112,12 +118,22 @@ class StoreLedger:
             job.key,
             self._owner,
             workspace=self._workspace,
-            seen_id=self._seen_id,
+            seen_id=self._seen_of(job),
+            replaced=self._replaced,
             anywhere=self._anywhere,
             call_lost=self._call_lost,
             daily_cap=self._daily_cap,
         )
         return await self._turn(job, await _to_the_end(asked))
+
+    @property
+    def _replaced(self) -> tuple[int, ...]:
+        """The batches that this one replaced; asked anew for each claim, since an iterator's first window tells it."""
+        return () if self._calls_anew else self._stored.replaced_ids
+
+    def _seen_of(self, job: Job) -> int:
+        """The newest line that says nothing new of a job."""
+        return max(self._seen_id, self._settled.get(job.key, 0))
 
     async def _turn(self, job: Job, claim: Claim) -> Turn:
         if claim.mine:
@@ -147,7 +163,9 @@ class StoreLedger:
             return Turn(capped=True) if taken.capped else GO if taken.mine else HELD
         run = lost_run(job)
         line = await self._store.settle(run, key=job.key, batch=batch, workspace=self._workspace, from_owner=holder)
-        if not line or self._call_lost:  # of another batch: it is said there, and called here
+        if line and self._call_lost:  # of another batch: it is said there, and called here
+            self._settled[job.key] = line
+        if not line or self._call_lost:
             return HELD
         if batch != self._stored.id:
             await self._store.keep_uses(self._stored.id, [line])
@@ -171,7 +189,8 @@ class StoreLedger:
             workspace=self._workspace,
             owner=self._owner,
             then=then.key if then is not None else None,
-            seen_id=self._seen_id,
+            seen_id=self._seen_of(then) if then is not None else 0,
+            replaced=self._replaced,
             anywhere=self._anywhere,
             call_lost=self._call_lost,
             daily_cap=self._daily_cap,

@@ -140,6 +140,7 @@ class Start:
             workspace=self._client.workspace,
             owner=owner,
             seen_id=self._feed.seen_id,
+            calls_anew=self._options.reuse is None,
             anywhere=self._feed.anywhere,
             daily_cap=limits.daily_cap,
             call_lost=self._call_lost,

@@ -31,6 +31,7 @@ class Answered:
     """The key of the job that its owner would send next."""
     seen_id: int = 0
     """The newest line at the time of the plan."""
+    replaced: tuple[int, ...] = ()
     anywhere: bool = False
     call_lost: bool = False
     daily_cap: int | None = None
@@ -61,6 +62,7 @@ def _asked(item: Answered) -> Asked:
         seen_id=item.seen_id,
         now=item.line.kept_at,
         workspace=item.line.workspace,
+        replaced=item.replaced,
         anywhere=item.anywhere,
         call_lost=item.call_lost,
         daily_cap=item.daily_cap,

@@ -236,7 +236,7 @@ def completed_of(connection: sqlite3.Connection, keys: Iterable[str], *, since: 
 
 
 SERVES: Final = (
-    "(answers.batch = :batch OR (:anywhere AND answers.status <> 'failed'"
+    "(answers.batch = :batch OR answers.batch IN (SELECT value FROM json_each(:replaced)) OR (:anywhere AND answers.status <> 'failed'"
     " AND (answers.status = 'completed' OR NOT :call_lost)))"
 )
 """Whether a line that came since a job was planned is its answer: see `newer`."""
@@ -248,16 +248,20 @@ def newer(
     key: str,
     than_id: int,
     *,
+    replaced: str = "[]",
     anywhere: bool = False,
     call_lost: bool = False,
 ) -> Kept | None:
-    """Return the newest line of one job in one batch, if it was written after line `than_id`.
+    """Return the newest line of one job in one batch or one that it `replaced` (numbers as JSON), behind `than_id`.
 
     With `anywhere` a line of another batch serves, too, unless it failed; with `call_lost` only if it completed.
     """
     found = connection.execute(
         f"SELECT {_KEPT} FROM answers WHERE key = :key AND id > :after AND {SERVES} ORDER BY id DESC LIMIT 1",
-        {"batch": batch, "key": key, "after": than_id, "anywhere": anywhere, "call_lost": call_lost},
+        {
+            "batch": batch, "key": key, "after": than_id, "replaced": replaced, "anywhere": anywhere,
+            "call_lost": call_lost,
+        },  # fmt: skip
     )
     return next(_kept(found), None)
 

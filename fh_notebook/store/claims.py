@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from fh_notebook.store import answers, request_ledger
 from fh_notebook.store.answer_lines import Kept
@@ -100,6 +100,8 @@ class Asked:
     """Seconds since 1970, UTC."""
     workspace: str
     """Whose requests are counted."""
+    replaced: tuple[int, ...] = ()
+    """The batches that :attr:`batch` replaced: what they have out, or have answered, counts too."""
     anywhere: bool = False
     """Whether what other batches have out, or have answered, counts too (``reuse="store"``)."""
     call_lost: bool = False
@@ -127,7 +129,7 @@ def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]
     # SQLite lets the interpreter go and waits for it again.
     (held,) = connection.execute(
         "SELECT json_group_array(value) FROM json_each(:keys) WHERE"
-        " EXISTS (SELECT 1 FROM claims WHERE claims.key = value AND (:anywhere OR batch = :batch))"
+        " EXISTS (SELECT 1 FROM claims WHERE claims.key = value AND (:anywhere OR batch = :batch OR batch IN (SELECT value FROM json_each(:replaced))))"
         " OR EXISTS (SELECT 1 FROM answers WHERE answers.key = value AND answers.id > :after"
         f" AND {answers.SERVES})",
         {"batch": first.batch, "keys": keys, "after": first.seen_id, **_other_batches(first)},
@@ -156,16 +158,17 @@ def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]
     return found
 
 
-def _other_batches(asked: Asked) -> dict[str, bool]:
-    return {"anywhere": asked.anywhere, "call_lost": asked.call_lost}
+def _other_batches(asked: Asked) -> dict[str, Any]:
+    return {"replaced": json.dumps(asked.replaced), "anywhere": asked.anywhere, "call_lost": asked.call_lost}
 
 
 def _not_taken(connection: sqlite3.Connection, asked: Asked) -> Claim:
     if found := answers.newer(connection, asked.batch, asked.key, asked.seen_id, **_other_batches(asked)):
         return Claim(answered=found)
     batch, owner = connection.execute(
-        "SELECT batch, owner FROM claims WHERE key = ?2 AND (?3 OR batch = ?1) ORDER BY batch <> ?1",
-        (asked.batch, asked.key, asked.anywhere),
+        "SELECT batch, owner FROM claims WHERE key = :key AND (:anywhere OR batch = :batch"
+        " OR batch IN (SELECT value FROM json_each(:replaced))) ORDER BY batch <> :batch",
+        {"batch": asked.batch, "key": asked.key, **_other_batches(asked)},
     ).fetchone()
     return Claim(owner=owner, batch=batch)  # perhaps the asker's own: a row that comes twice is called once
 

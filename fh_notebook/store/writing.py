@@ -104,6 +104,7 @@ class Writing(Reading):
         owner: Owner | None = None,
         then: str | None = None,
         seen_id: int = 0,
+        replaced: tuple[int, ...] = (),
         anywhere: bool = False,
         call_lost: bool = False,
         daily_cap: int | None = None,
@@ -118,7 +119,7 @@ class Writing(Reading):
         then : str, optional
             The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
             waits for one commit and not for two.
-        anywhere, call_lost, daily_cap
+        seen_id, replaced, anywhere, call_lost, daily_cap
             As :meth:`claim` takes them, for `then`.
         unsent : bool
             Whether its last attempt reached nobody: then it was no request.
@@ -138,6 +139,7 @@ class Writing(Reading):
             owner=name,
             then=then,
             seen_id=seen_id,
+            replaced=replaced,
             anywhere=anywhere,
             call_lost=call_lost,
             daily_cap=daily_cap,
@@ -261,6 +263,7 @@ class Writing(Reading):
         *,
         workspace: str,
         seen_id: int,
+        replaced: tuple[int, ...] = (),
         anywhere: bool = False,
         call_lost: bool = False,
         daily_cap: int | None = None,
@@ -273,8 +276,10 @@ class Writing(Reading):
             Who asks for which job.
         seen_id : int
             The :meth:`newest_id` at the time of the plan.
+        replaced : tuple of int
+            The batches that this one replaced: what they have out, or have answered since, counts too.
         anywhere : bool
-            Whether what other batches have out, or have answered since, counts too.
+            Whether what any other batches have out, or have answered since, counts too.
         call_lost : bool
             Whether a call of theirs that may have run does not.
         daily_cap : int, optional
@@ -287,6 +292,7 @@ class Writing(Reading):
             seen_id=seen_id,
             now=self._now().timestamp(),
             workspace=workspace,
+            replaced=replaced,
             anywhere=anywhere,
             call_lost=call_lost,
             daily_cap=daily_cap,

@@ -18,7 +18,7 @@ from fh_notebook import session
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.store.store import Store
 from tests import environment
-from tests.batching.hives import Held, Shouting, rows, until
+from tests.batching.hives import KEY, Held, Shouting, rows, until
 
 
 @pytest.fixture
@@ -480,6 +480,49 @@ def test_what_another_batch_has_out_is_waited_for_and_not_called_twice() -> None
         assert held.ran.total() == 2
         assert second.counts == Counts(planned=2, done=2, reused=2)
         assert fh.open_batch("two", client=client).counts.done == 2
+
+
+def test_what_a_running_batch_has_out_is_waited_for_by_the_one_that_replaces_it() -> None:
+    """`replace=True` while the earlier batch is run: equal jobs take its answers, also those that are still to come."""
+    with Held().freed() as held:
+        client = held.hive.client()
+        how: dict[str, Any] = {"client": client, "name": "x", "progress": False, "wait": False, "max_concurrency": 4}
+        first = fh.batch(rows(2), "held", **how)
+        held.wait_for(2)
+        other = [{"text": "t1"}, {"text": "new"}]
+        second = fh.batch(other, "held", replace=True, **how)
+        assert held.wait_for(1) == {"new"}
+        held.let_go()
+        first.wait()
+        second.wait()
+        assert dict(held.ran) == {"t0": 1, "t1": 1, "new": 1}
+        assert second.counts == Counts(planned=2, done=2, reused=1, calls=1)
+        assert fh.open_batch("x", client=client).frame["output"].tolist() == ["T1", "NEW"]
+
+
+@pytest.mark.parametrize(("retry_unknown", "calls"), [(True, 1), (False, 0)])
+def test_what_a_killed_kernel_had_out_is_called_under_another_name_only_where_that_is_said(
+    tmp_path: Path, retry_unknown: bool, calls: int
+) -> None:
+    """With `reuse="store"`: `retry_unknown=True` calls it at once, though nobody has found it unknown before."""
+    program = PLANNING.replace(", max_calls=0", "")
+    with Held().freed() as held, held.hive.serve() as server:
+        held.hive.workflow("shout", variant="loud")(_workflow_of(held))
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, server.url, "1"],
+            env=environment.for_process(tmp_path),
+            stdout=subprocess.DEVNULL,
+        )
+        held.wait_for(1)
+        process.kill()
+        process.wait()
+        held.let_go()
+        with fh.Client(base_url=server.url, api_key=KEY) as client:
+            batch = fh.batch(
+                rows(1), "shout", variants="loud", client=client, name="y", reuse="store", progress=False,
+                retry_unknown=retry_unknown,
+            )  # fmt: skip
+        assert batch.counts == Counts(planned=1, done=calls, unknown=1 - calls, calls=calls)
 
 
 # --- the daily budget
