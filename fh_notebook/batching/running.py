@@ -238,13 +238,24 @@ class Start:
 
 @asynccontextmanager
 async def said(stored: Stored) -> AsyncIterator[Owner]:
-    """Give an owner of claims; while the block runs the store knows that it runs the batch."""
+    """Give an owner of claims; while the block runs the store knows that it runs the batch.
+
+    Raises
+    ------
+    SettingsError
+        The batch was forgotten meanwhile: what is called for it would be lost.
+    """
     store = stored.store
     stored.owner = owner = store.new_owner()
     try:
         if stored.id:  # else it is said with the batch's first window
+            is_there = True
             with suppress(StoreError):  # the first claim tells it, with the rest pending
-                await store.begin_start(stored.id, owner)
+                is_there = await store.begin_start(stored.id, owner)
+            if not is_there:
+                raise SettingsError(
+                    "the batch was forgotten before its first call; run its cell again to begin it anew"
+                )
         yield owner
     finally:
         stored.owner = None

@@ -33,7 +33,7 @@ class BatchPlan:
     earlier_name: str = ""
     """The batch that had the name keeps all that it has under this name, and a new one begins."""
     owner: str = ""
-    """Who runs it, where it begins with this write."""
+    """Who runs it, where that is known before it is written (an iterator's windows)."""
     now: float
     """Seconds since 1970, UTC."""
 
@@ -64,6 +64,6 @@ def write(connection: sqlite3.Connection, plan: BatchPlan) -> int:
     rows.write(connection, batch_id, plan.rows)
     jobs.write(connection, batch_id, plan.jobs)
     uses.write(connection, batch_id, plan.used)
-    if plan.owner and batch_id != plan.seen[0]:
+    if plan.owner:
         claims.start(connection, batch_id, plan.owner, now=plan.now)
     return batch_id

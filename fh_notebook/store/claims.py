@@ -226,9 +226,14 @@ def on_keys(connection: sqlite3.Connection, keys: Iterable[str]) -> list[tuple[i
     ).fetchall()
 
 
-def start(connection: sqlite3.Connection, batch: int, owner: str, *, now: float) -> None:
-    """Note that an owner runs a batch."""
-    connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", (batch, start_key(owner), owner, now))
+def start(connection: sqlite3.Connection, batch: int, owner: str, *, now: float) -> bool:
+    """Note that an owner runs a batch; return whether the batch is there: it may have been forgotten meanwhile."""
+    noted = connection.execute(
+        "INSERT OR REPLACE INTO claims (batch, key, owner, claimed_at)"
+        " SELECT id, ?2, ?3, ?4 FROM batches WHERE id = ?1",
+        (batch, start_key(owner), owner, now),
+    )
+    return noted.rowcount == 1
 
 
 def starters(connection: sqlite3.Connection, batch: int) -> list[str]:

@@ -91,8 +91,13 @@ class Store(Writing):
         StoreError
             The file cannot be written; nothing is removed then.
         """
-        spared = replace(which, spared=(*which.spared, *self.running(which)))
-        gone = self.put(lambda c: forgetting.forget(c, spared)).result()
+
+        def write(connection: sqlite3.Connection) -> Forgotten:
+            # Looked for in the same transaction: a batch that is started a moment before would be removed else.
+            running = forgetting.running(connection, which, self.is_alive)
+            return forgetting.forget(connection, replace(which, spared=(*which.spared, *running)))
+
+        gone = self.put(write).result()
         self.put_alone("PRAGMA wal_checkpoint(TRUNCATE)").result()  # the log holds the removed text until then
         return gone
 

@@ -299,10 +299,11 @@ class Writing(Reading):
         )
         return self._opened().writer.put_together(claims.take_each, asked)
 
-    def begin_start(self, batch: int, owner: Owner) -> Committed[None]:
+    def begin_start(self, batch: int, owner: Owner) -> Committed[bool]:
         """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
 
-        What owners said that have ended since is taken back.
+        The future says whether the batch is there: from then on it is not forgotten. What owners said that have ended
+        since is taken back.
         """
         for other in self._read(lambda c: claims.starters(c, batch)):
             if not self.is_alive(other):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +17,11 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.store import claims
 from fh_notebook.store.store import Store
 from tests import environment
 from tests.batching.hives import KEY, Held, Shouting, rows, until
+from tests.store.kept import batch_in
 
 
 @pytest.fixture
@@ -430,6 +433,68 @@ def test_history_counts_jobs(shouting: Shouting) -> None:
     assert history.loc["equal", ["planned", "done"]].tolist() == [5, 5]
     assert history.loc["reused", ["planned", "done"]].tolist() == [2, 2]
     assert shouting.calls == 1
+
+
+class Forgets:
+    """A display that forgets the batch between its plan and its first call: what another kernel may do."""
+
+    def __init__(self, client: fh.Client) -> None:
+        self._client = client
+
+    def begin(self, batch: Any) -> None:
+        fh.forget("x", client=self._client)
+
+    def update(self, batch: Any) -> None:
+        """Show nothing."""
+
+    def end(self, batch: Any) -> None:
+        """Show nothing."""
+
+
+def test_a_batch_that_is_forgotten_before_its_first_call_makes_none(shouting: Shouting) -> None:
+    """Its answers would belong to no batch, and be paid for again: it says so, and nothing is left of it."""
+    with pytest.raises(fh.SettingsError, match="was forgotten before its first call; run its cell again"):
+        run(shouting, texts("a", "b"), progress=lambda: Forgets(shouting.hive.client()))
+    assert (shouting.calls, kept().batches(), list(kept().every_answer())) == (0, [], [])
+    assert run(shouting, texts("a", "b")).counts.calls == 2
+
+
+def test_an_iterator_that_goes_on_is_not_forgotten_while_it_is_paused() -> None:
+    """None of its calls is out then, and it is run all the same."""
+    with Held().freed() as held:
+        client = held.hive.client()
+        how: dict[str, Any] = {"client": client, "name": "x", "progress": False, "max_concurrency": 1}
+        held.let_go(1)
+        fh.batch(iter(rows(3)), "held", max_calls=1, **how)
+        batch = fh.batch(iter(rows(3)), "held", wait=False, **how)
+        held.wait_for(2)
+        batch.pause()
+        held.let_go(1)
+        until(lambda: batch.in_flight == 0)
+        with pytest.raises(fh.SettingsError, match="is being run"):
+            fh.forget("x", client=client)
+        held.let_go()
+        batch.resume()
+        assert (batch.counts.done, held.ran.total()) == (3, 3)
+
+
+def test_a_batch_that_starts_while_another_is_about_to_forget_it_stays(tmp_path: Path) -> None:
+    """Whoever runs it is looked for in the transaction that would remove it."""
+    go = threading.Event()
+    with Store(tmp_path / "s.sqlite3").closing() as store:
+        number, owner = batch_in(store), store.new_owner()
+        until(lambda: store.batch_by_id(number) is not None)
+        writer = store._opened().writer
+        store.put(lambda _: go.wait())
+        until(writer._queue.empty)
+        thread = threading.Thread(target=store.forget, args=(_named("b"),))
+        store.put(lambda c: claims.start(c, number, owner.name, now=0.0))
+        thread.start()
+        until(lambda: writer._queue.qsize() == 2)
+        go.set()
+        thread.join()
+        assert store.batch_by_id(number) is not None
+        owner.end()
 
 
 # --- what may have run
