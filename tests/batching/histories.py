@@ -43,6 +43,8 @@ class Hive:
     def __init__(self) -> None:
         self.hive = LocalHive(latency_s=(0.0, 0.004))
         self.begun = 0
+        self.texts: set[str] = set()
+        """Of the calls that have begun."""
         self.holds_after = math.inf
         self.go = threading.Event()
         self._changed = threading.Condition()
@@ -54,6 +56,7 @@ class Hive:
             with self._changed:
                 self.begun += 1
                 number = self.begun
+                self.texts.add(text)
                 self._changed.notify_all()
             if number > self.holds_after:
                 self.go.wait(PATIENCE_S)
@@ -64,10 +67,10 @@ class Hive:
 
         return answer
 
-    def wait_for(self, begun: int, unless: Callable[[], bool]) -> None:
-        """Wait until so many calls have begun, or something else came about."""
+    def wait_for(self, begun: int, unless: Callable[[], bool], text: str | None = None) -> None:
+        """Wait until so many calls have begun, and one of `text`, or something else came about."""
         with self._changed:
-            while self.begun < begun and not unless():
+            while not unless() and (self.begun < begun or (text is not None and text not in self.texts)):
                 self._changed.wait(0.005)
 
 
@@ -280,6 +283,11 @@ class Called:
     began: datetime
     ended: datetime
 
+    @property
+    def number(self) -> int:
+        """The how-manieth call it was."""
+        return int(self.output.split("#")[1])
+
     def overlaps(self, other: Called) -> bool:
         """Whether both were out at once."""
         return self.began < other.ended and other.began < self.ended
@@ -432,6 +440,8 @@ class History:
             self._kill_one([self._draw()])
         elif what < 0.35 and self._model.batches:
             self._forget_at_once(self._draw())
+        elif what < 0.39:
+            self._replace_at_once(self._draw())
         elif what < 0.55:
             cell = self._draw()
             self._at_once([cell, self._draw(like=cell)])
@@ -917,6 +927,37 @@ class History:
                 assert (key, told) in lines, f"{told} is shown, and not kept"
                 lines[key, told].users |= {reply["id"]} - {lines[key, told].batch}
 
+    def _replace_at_once(self, one: Cell) -> None:
+        """One kernel has calls of a batch out while the other replaces it: what is out is waited for."""
+        hive, rng = self._hive, self._rng
+        new = f"new {one.number}"
+        options = {**one.options, "replace": True, "max_concurrency": 4, "name": one.name or rng.choice(NAMES)}
+        for anew in ("fresh", "max_calls"):
+            options.pop(anew, None)
+        two = self._cell(one.at, rng.choice(["list", "frame", "iterator"]), [*one.texts[:2], new], options)
+        self._tally.at_once += 1
+        self._say("at once, while calls of the first one are out:")
+        hive.go.clear()
+        hive.holds_after = hive.begun + rng.randint(0, 2)
+        kernels = self._kernels.both
+        self._send(0, one)
+        hive.wait_for(int(hive.holds_after) + 1, lambda: kernels[0].has_answered)
+        out = hive.begun
+        self._send(1, two)
+        hive.wait_for(0, lambda: kernels[1].has_answered, new)
+        hive.holds_after = math.inf
+        hive.go.set()
+        self._say(self._spell(0, one))
+        replies: list[dict[str, Any] | None] = [kernels[0].receive()]
+        self._say_reply(replies[0])
+        self._say(self._spell(1, two))
+        replies.append(kernels[1].receive())
+        self._say_reply(replies[1])
+        calls = self._check_together([(0, one, replies[0]), (1, two, replies[1])])
+        first = {call.key for call in calls if call.cell == one.number and call.number <= out}
+        again = [call for call in calls if call.cell == two.number and call.key in first]
+        assert not again or one.name is None, f"paid for twice: {again[0]} was out under the name"
+
     def _kill_one(self, cells: list[Cell]) -> None:
         rng, hive = self._rng, self._hive
         self._tally.at_once += len(cells) > 1
@@ -949,7 +990,9 @@ class History:
         self._check_together(list(zip(places, cells, replies, strict=True)), dead=places[0])
         self._begin(self._kernels.replace(places[0]))
 
-    def _check_together(self, ran: list[tuple[int, Cell, dict[str, Any] | None]], dead: int | None = None) -> None:
+    def _check_together(
+        self, ran: list[tuple[int, Cell, dict[str, Any] | None]], dead: int | None = None
+    ) -> list[Called]:
         model, calls = self._model, self._new_calls()
         before = {cell.number: model.of_cell(cell) for _, cell, _ in ran}
         old = dict(model.batches)
@@ -1011,6 +1054,7 @@ class History:
             then = before[cell.number]
             ids = (reply["id"],) if then is None or then.id == reply["id"] else (reply["id"], then.id)
             self._keep_made(place, cell, ids, 0.0, shown, counts["calls"])
+        return calls
 
     def _note_name(self, cell: Cell, reply: dict[str, Any] | None) -> None:
         """Learn how an unnamed batch is called; of a killed kernel, from the batch that has its jobs."""

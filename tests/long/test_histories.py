@@ -15,16 +15,18 @@ from tests.batching.histories import History, Tally, kernels
 pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")]
 
 SEED = 20_261_127
-HISTORIES = 200
+PARTS, HISTORIES = 4, 50
 ALONE = os.environ.get("FH_HISTORY_SEED")
 
 
+@pytest.mark.parametrize("part", range(PARTS if ALONE is None else 1))
 def test_two_hundred_histories_of_two_kernels_lose_no_answer_and_pay_for_none_twice(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], part: int
 ) -> None:
     """No answer is lost, shown under another row, or paid for twice, whatever two kernels do and whoever is killed."""
     tally = Tally()
-    seeds = range(SEED, SEED + HISTORIES) if ALONE is None else [int(ALONE)]
+    first = SEED + part * HISTORIES
+    seeds = range(first, first + HISTORIES) if ALONE is None else [int(ALONE)]
     with kernels(tmp_path) as both:
         for seed in seeds:
             History(seed, both, tmp_path, tally).run()
@@ -32,4 +34,4 @@ def test_two_hundred_histories_of_two_kernels_lose_no_answer_and_pay_for_none_tw
         print(f"\nseeds {seeds[0]} to {seeds[-1]}: {tally}")
     assert tally.histories == len(seeds)
     if ALONE is None:
-        assert min(tally.kills_with_calls_out, tally.forgets, tally.replaces, tally.refused, tally.resumed) >= 20
+        assert min(tally.kills_with_calls_out, tally.forgets, tally.replaces, tally.refused, tally.resumed) >= 5
