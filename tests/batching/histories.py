@@ -934,7 +934,8 @@ class History:
         options = {**one.options, "replace": True, "max_concurrency": 4, "name": one.name or rng.choice(NAMES)}
         for anew in ("fresh", "max_calls"):
             options.pop(anew, None)
-        two = self._cell(one.at, rng.choice(["list", "frame", "iterator"]), [*one.texts[:2], new], options)
+        texts = [new, *one.texts[:2]]  # the new one first: calls that are held may take all slots
+        two = self._cell(one.at, rng.choice(["list", "frame", "iterator"]), texts, options)
         self._tally.at_once += 1
         self._say("at once, while calls of the first one are out:")
         hive.go.clear()

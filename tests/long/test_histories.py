@@ -15,7 +15,7 @@ from tests.batching.histories import History, Tally, kernels
 pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")]
 
 SEED = 20_261_127
-PARTS, HISTORIES = 4, 50
+PARTS, HISTORIES = 8, 25
 ALONE = os.environ.get("FH_HISTORY_SEED")
 
 
@@ -34,4 +34,4 @@ def test_two_hundred_histories_of_two_kernels_lose_no_answer_and_pay_for_none_tw
         print(f"\nseeds {seeds[0]} to {seeds[-1]}: {tally}")
     assert tally.histories == len(seeds)
     if ALONE is None:
-        assert min(tally.kills_with_calls_out, tally.forgets, tally.replaces, tally.refused, tally.resumed) >= 5
+        assert min(tally.kills_with_calls_out, tally.forgets, tally.replaces, tally.refused, tally.resumed) >= 2
