@@ -236,7 +236,8 @@ def completed_of(connection: sqlite3.Connection, keys: Iterable[str], *, since: 
 
 
 SERVES: Final = (
-    "(answers.batch = :batch OR answers.batch IN (SELECT value FROM json_each(:replaced)) OR (:anywhere AND answers.status <> 'failed'"
+    "(answers.batch = :batch OR answers.batch IN (SELECT value FROM json_each(:replaced))"
+    " OR (:anywhere AND answers.status <> 'failed'"
     " AND (answers.status = 'completed' OR NOT :call_lost)))"
 )
 """Whether a line that came since a job was planned is its answer: see `newer`."""
@@ -259,9 +260,13 @@ def newer(
     found = connection.execute(
         f"SELECT {_KEPT} FROM answers WHERE key = :key AND id > :after AND {SERVES} ORDER BY id DESC LIMIT 1",
         {
-            "batch": batch, "key": key, "after": than_id, "replaced": replaced, "anywhere": anywhere,
+            "batch": batch,
+            "key": key,
+            "after": than_id,
+            "replaced": replaced,
+            "anywhere": anywhere,
             "call_lost": call_lost,
-        },  # fmt: skip
+        },
     )
     return next(_kept(found), None)
 

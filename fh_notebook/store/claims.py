@@ -129,7 +129,8 @@ def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]
     # SQLite lets the interpreter go and waits for it again.
     (held,) = connection.execute(
         "SELECT json_group_array(value) FROM json_each(:keys) WHERE"
-        " EXISTS (SELECT 1 FROM claims WHERE claims.key = value AND (:anywhere OR batch = :batch OR batch IN (SELECT value FROM json_each(:replaced))))"
+        " EXISTS (SELECT 1 FROM claims WHERE claims.key = value AND (:anywhere OR batch = :batch"
+        " OR batch IN (SELECT value FROM json_each(:replaced))))"
         " OR EXISTS (SELECT 1 FROM answers WHERE answers.key = value AND answers.id > :after"
         f" AND {answers.SERVES})",
         {"batch": first.batch, "keys": keys, "after": first.seen_id, **_other_batches(first)},

@@ -325,6 +325,93 @@ def test_another_deployment_and_an_iterator_replace_too(shouting: Shouting) -> N
     assert len(fh.history()["name"].dropna()) == 3
 
 
+def test_the_answers_of_every_earlier_batch_of_a_name_count(shouting: Shouting) -> None:
+    """Back and forth, in another kernel, and where the first start planned only a part."""
+    run(shouting, texts("a", "b", "c"))
+    other = run(shouting, texts("x", "y"), replace=True)
+    back = run(shouting, texts("a", "b", "c"), replace=True)
+    assert back.counts.calls == 0
+    assert other.name.startswith("x@20")
+    assert fh.forget(other.name, client=shouting.hive.client()) == 2
+    run(shouting, texts("c", "b", "d"), replace=True, first=1)
+    assert run(shouting, texts("c", "b", "d")).counts.calls == 1
+    assert opened(shouting).resume().counts.calls == 0
+
+
+def test_equal_rows_keep_their_own_labels_and_columns(shouting: Shouting) -> None:
+    """A part of a table with equal rows changes the row that is meant, and no label becomes that of another row."""
+    table = [{"text": t, "expected_output": e} for t, e in (("a", "1st"), ("a", "2nd"), ("b", "3rd"))]
+    run(shouting, table)
+    run(shouting, table[1:2])
+    run(shouting, [table[2], table[0]])
+    frame = opened(shouting).frame
+    assert frame[["row", "expected_output"]].values.tolist() == [[0, "1st"], [1, "2nd"], [2, "3rd"]]
+
+
+def test_two_pilots_of_one_table_are_parts_of_it(shouting: Shouting) -> None:
+    """Their rows differ, and all of them are rows of the table that the cell has."""
+    table = texts(*"abcdefgh")
+    run(shouting, table, first=2)
+    run(shouting, table, sample=3)
+    assert run(shouting, table).counts.done == 8
+    assert shouting.calls == 8
+    assert [line[:1] + line[2:3] for line in shown(opened(shouting))] == list(enumerate("abcdefgh"))
+
+
+def test_what_is_forgotten_of_a_live_batch_is_pending_in_it(shouting: Shouting) -> None:
+    """Where other answers of it stay; it goes on with what is pending."""
+
+    @shouting.hive.workflow("other", variant="loud")
+    def other(text: str) -> str:
+        return f"other {text}"
+
+    client = shouting.hive.client()
+    arms = [("shout", "loud"), ("other", "loud")]
+    batch = fh.batch(texts("a", "b"), "shout", variants=arms, client=client, name="x", progress=False)
+    assert fh.forget(deployment="other", client=client) == 2
+    assert (len(batch.frame), len(batch.pending)) == (2, 2)
+    assert batch.resume().counts == Counts(planned=4, done=4, calls=6)
+
+
+def test_a_forgotten_batch_is_not_written_over_a_good_file(shouting: Shouting, tmp_path: Path) -> None:
+    """What was written before stays."""
+    batch = run(shouting, texts("a", "b"))
+    batch.to_csv(tmp_path / "answers.csv")
+    fh.forget("x", client=shouting.hive.client())
+    for write in (lambda: batch.to_csv(tmp_path / "answers.csv"), lambda: batch.to_fhb(tmp_path / "x.fhb")):
+        with pytest.raises(fh.SettingsError, match="was forgotten"):
+            write()
+    with pytest.raises(fh.SettingsError, match="was forgotten"):
+        fh.compare(batch).summary()
+    assert len(pd.read_csv(tmp_path / "answers.csv")) == 2
+
+
+def test_calls_that_may_have_run_outlive_the_old_answers_of_their_batch(shouting: Shouting) -> None:
+    """`forget(before=)` removes the answers from before; a later call of a dead process stays unknown."""
+    run(shouting, texts("a", "b"))
+    store = kept()
+    moment = store.put(lambda c: c.execute("UPDATE answers SET kept_at = kept_at - 864000")).result()
+    assert moment is not None
+    dead = store.new_owner()
+    (record,) = store.batches()
+    lost = run(shouting, texts("a", "b", "c"), dry_run=True)
+    lost._control.agenda.feed.begin_keeping()
+    key = next(job.key for job in lost._control.agenda.feed.source._jobs if job.inputs["text"] == "c")
+    store.claim(record.id, key, dead, workspace=record.workspace, seen_id=0).result()
+    dead.end()
+    assert fh.forget(before=timedelta(days=5), client=shouting.hive.client()) == 2
+    plan = run(shouting, texts("a", "b", "c"), dry_run=True).plan()
+    assert (plan.calls, plan.unknown) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x.fhb", "half \ud800"])
+def test_a_name_that_cannot_be_opened_again_is_refused(shouting: Shouting, name: str) -> None:
+    """Before any call, in one line."""
+    with pytest.raises(fh.SettingsError, match="^name is "):
+        run(shouting, texts("a"), name=name)
+    assert shouting.calls == 0
+
+
 # --- identity: what is forgotten is nobody else's
 
 

@@ -173,6 +173,18 @@ def test_a_replaced_batch_over_partitions_keeps_its_files_and_gives_its_answers(
     assert _batch(counting, changed, 2, tmp_path).counts.calls == 0
 
 
+def test_files_that_another_batch_shows_stay_with_it(tmp_path: Path) -> None:
+    """Forgetting the batch that paid for them removes neither its files nor its answers."""
+    counting = Counting()
+    client = counting.hive.client()
+    _batch(counting, texts(6), 2, tmp_path, name="one")
+    two = _batch(counting, texts(6), 2, tmp_path, name="two", reuse="store")
+    fh.forget("one", client=client)
+    assert len(two.frame.compute()) == 6
+    assert fh.open_batch("two", client=client).counts.done == 6
+    assert _batch(counting, texts(6), 2, tmp_path, name="two", reuse="store").counts.calls == 0
+
+
 def test_what_was_there_before_is_reused_in_the_table_of_a_re_run(tmp_path: Path) -> None:
     """As in `counts`: no call of this batch object brought it."""
     counting = Counting()
