@@ -154,7 +154,7 @@ class Feed:
         for window in self.source.planned(len(self._outcomes)):
             if wanted := self._open(window):
                 seen = self._look(wanted, is_new=False)
-                if self._is_keeping and (used := _used(seen)):
+                if self.stored.id and (used := _used(seen)):
                     self._store.keep_uses(self.stored.id, used).result()
                 yield seen
 

@@ -512,6 +512,15 @@ def test_an_opened_batch_shows_what_it_reused_from_others(shouting: Shouting) ->
     assert history.loc["two", ["planned", "done"]].tolist() == [2, 2]
 
 
+def test_an_opened_batch_that_goes_on_keeps_what_it_takes_of_others(shouting: Shouting) -> None:
+    """Also what was answered under another name after it was kept."""
+    run(shouting, texts("a", "b"), name="two", reuse="store", max_calls=0)
+    run(shouting, texts("a", "b"), name="one")
+    assert opened(shouting, "two").resume().counts.calls == 0
+    fh.forget("one", client=shouting.hive.client())
+    assert opened(shouting, "two").counts.done == 2
+
+
 def test_history_counts_jobs(shouting: Shouting) -> None:
     """Five equal rows are five, and reused ones are done."""
     run(shouting, texts(*"aaaaa"), name="equal")
