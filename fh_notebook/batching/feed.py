@@ -109,13 +109,17 @@ class Feed:
         if len(self._outcomes) and self.source.rows is not None:
             used = [line for number in range(len(self._outcomes)) if (line := self._outcomes.line(number))]
             for window in self.source.fresh():
-                self._kept.compare(window)
-                self._write(window, window.jobs, used)
+                while True:
+                    self._kept.compare(window)
+                    if self._write(window, window.jobs, used):
+                        break
 
-    def _write(self, window: Fresh, jobs: list[Job], used: Sequence[int]) -> None:
+    def _write(self, window: Fresh, jobs: list[Job], used: Sequence[int]) -> bool:
         if self._kept is not None and self._is_keeping:
-            self._kept.keep(window, jobs, used)
+            if not self._kept.keep(window, jobs, used):
+                return False
             self.source.keep_in(self._kept.jobs())
+        return True
 
     def reopen_forgotten(self) -> None:
         """Make the jobs pending again whose answers were removed from the store since (``fh.forget``)."""
@@ -142,11 +146,13 @@ class Feed:
             Rows that do not fit, or are others than those that are kept under the name.
         """
         for window in self.source.fresh():
-            if self._kept is not None:
-                self._kept.compare(window)
-            seen = self._look(window.jobs, is_new=True)
+            while True:
+                if self._kept is not None:
+                    self._kept.compare(window)
+                seen = self._look(window.jobs, is_new=True)
+                if self._write(window, seen.jobs, _used(seen)):
+                    break
             self.source.hold(seen.jobs)
-            self._write(window, seen.jobs, _used(seen))
             yield seen
 
     def again(self) -> Iterator[Seen]:

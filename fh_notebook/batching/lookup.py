@@ -108,19 +108,25 @@ class LookUp:
         """
         wanted = {job.key: job for job in jobs}
         ids = self._ids
-        if self.anywhere:
-            lines = self._store.seen(wanted, batches=None)
-        else:
-            lines = self._store.seen(wanted, batches=ids, after_id=self.after_id) if ids else []
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
-        by_key: dict[str, list[Seen]] = {}
-        for seen in lines:
-            by_key.setdefault(seen.key, []).append(seen)
+        own = _by_key(self._store.seen(wanted, batches=ids, after_id=self.after_id) if ids else [])
+        found: dict[str, Known] = {}
         left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
-        found = {}
         with self._store.decoding():
-            for key, of_key in by_key.items():
-                known = self._known(of_key, since, call_lost=call_lost or key in left)
+            for key, lines in own.items():  # what it has, or has used, stands before what others have answered since
+                if (known := self._known(lines, since, call_lost=True)) is not None:
+                    found[key] = known
+            rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
+            of_rest = own
+            if self.anywhere:
+                of_rest = _by_key(self._store.seen(rest, batches=None))
+            for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
+                known = found.pop(key, None)
+                since_then = (
+                    lines if known is None else [seen for seen in lines if seen.id > known.line and _is_lost(seen)]
+                )
+                if known is None or since_then:
+                    known = self._known(since_then, since, call_lost=call_lost or key in left)
                 if known is not None:
                     found[key] = known
         self._take_lost(found, {key: job for key, job in wanted.items() if key not in left}, now, call_lost=call_lost)
@@ -143,7 +149,7 @@ class LookUp:
         """
         may_have_run: Seen | None = None
         for seen in lines:
-            if seen.status not in ("completed", "failed"):
+            if _is_lost(seen):
                 may_have_run = may_have_run or seen
             elif seen.status == "completed" or (may_have_run is None and _stands(seen)):
                 if seen.kept_at >= since:
@@ -179,6 +185,18 @@ class LookUp:
             ).result()
             if settled:
                 found[key] = Known(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)
+
+
+def _by_key(lines: Iterable[Seen]) -> dict[str, list[Seen]]:
+    found: dict[str, list[Seen]] = {}
+    for seen in lines:
+        found.setdefault(seen.key, []).append(seen)
+    return found
+
+
+def _is_lost(seen: Seen) -> bool:
+    """Whether a line says of a call that it may have run."""
+    return seen.status not in ("completed", "failed")
 
 
 def _stands(seen: Seen) -> bool:

@@ -295,21 +295,22 @@ class KeptBatch(Stored):
 
     # --- writing
 
-    def keep(self, window: Fresh, jobs: Sequence[Job], used: Sequence[int]) -> None:
+    def keep(self, window: Fresh, jobs: Sequence[Job], used: Sequence[int]) -> bool:
         """Write the window that was compared, its `jobs` as they were checked, with the record, in one transaction.
+
+        Returns whether it was written: else another kernel has changed the batch since (it was begun, extended, or
+        forgotten), and the window is to be compared and looked up again.
 
         Raises
         ------
-        InputError
-            Another kernel has begun another table under the name meanwhile.
         StoreError
             It cannot be written; nothing of it is there.
         """
-        while True:
-            plan = self._planned(jobs, window.rows, window.start, used)
-            if batch_id := self.store.keep_plan(plan).result():
-                break
-            self.compare(window)
+        plan = self._planned(jobs, window.rows, window.start, used)
+        batch_id = self.store.keep_plan(plan).result()
+        if not batch_id:
+            self._free = None
+            return False
         told = {**plan.record.plan, "revision": plan.seen[1] + 1}
         self._before = replace(plan.record, id=batch_id, plan=told)
         self.id, self._has_begun = batch_id, True
@@ -322,6 +323,7 @@ class KeptBatch(Stored):
                 for place in self._match.places.values():
                     self._free.pop(place, None)
                 self._behind = max(self._behind, max(self._match.places.values(), default=-1) + 1)
+        return True
 
     def _planned(self, jobs: Sequence[Job], rows: Rows, start: int, used: Sequence[int]) -> BatchPlan:
         old, found, now = self._before, self._match, datetime.now(UTC)

@@ -79,10 +79,9 @@ def _hidden(out: Path, name: str = "") -> list[Path]:
     "kind",
     [
         ".csv",
-        ".sqlite3",
         *(
             pytest.param(kind, marks=pytest.mark.long)
-            for kind in (".xlsx", ".parquet", ".fhb", ".jsonl.gz", ".report.html")
+            for kind in (".sqlite3", ".xlsx", ".parquet", ".fhb", ".jsonl.gz", ".report.html")
         ),
     ],
 )
@@ -110,7 +109,7 @@ def test_what_a_killed_export_leaves_is_removed_by_the_next_and_a_live_ones_is_n
     assert (out / live).stat().st_size > 0
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o022, pytest.param(0o077, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_finished_export_has_the_mode_of_the_umask_and_a_store_is_for_its_owner(
     tmp_path: Path, kind: str, umask: int

@@ -79,7 +79,7 @@ def _go_on(child: subprocess.Popen[str], stopped_at: float) -> str:
         pytest.param("plain", 20, marks=pytest.mark.long),  # half a head
         pytest.param("plain", 100_000, marks=pytest.mark.long),  # half a body
         pytest.param("tls", 0, marks=pytest.mark.long),
-        ("tls", 100_000),
+        pytest.param("tls", 100_000, marks=pytest.mark.long),
         pytest.param("proxy", 0, marks=pytest.mark.long),
         pytest.param("tls in a tunnel", 0, marks=pytest.mark.long),
         pytest.param("tls in a tunnel", 100_000, marks=pytest.mark.long),
@@ -131,6 +131,7 @@ def test_all_answers_that_came_while_a_batch_was_stopped_are_read(tmp_path: Path
         assert held.ran.total() == 8
 
 
+@pytest.mark.long
 def test_a_process_that_was_stopped_and_has_no_answer_still_times_out(tmp_path: Path) -> None:
     """Nothing came: the run is unknown at once when it goes on, for it may have run."""
     with Held().freed() as held, held.hive.serve() as server:

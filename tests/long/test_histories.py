@@ -1,6 +1,7 @@
 """Two hundred random histories of two kernels that share a store: batch, re-run, forget, replace, reuse and kill.
 
-A failure names its seed; ``FH_HISTORY_SEED=7`` goes through that history alone.
+Run by hand, as the fuzzers are (``FH_HISTORIES=1``): it searches by chance. A failure names its seed;
+``FH_HISTORY_SEED=7`` goes through that history alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ import pytest
 
 from tests.batching.histories import History, Tally, kernels
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX"),
+    pytest.mark.skipif(not {"FH_HISTORIES", "FH_HISTORY_SEED"} & {*os.environ}, reason="run by hand: FH_HISTORIES=1"),
+]
 
 SEED = 20_261_127
 PARTS, HISTORIES = 8, 25

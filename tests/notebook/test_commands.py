@@ -788,7 +788,7 @@ def test_no_frame_of_a_snippet_shows_its_key(
     shell.run("%xmode Verbose")
     text = _snippet(key=OTHER)
     if trouble == "defect":
-        monkeypatch.setattr("os.replace", replace)
+        monkeypatch.setattr("os.fsync", replace)
     else:
         text = text.replace("/workflow/invoke", "/agent/invoke")
     if by == "variable":

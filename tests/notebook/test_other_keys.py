@@ -132,7 +132,7 @@ def test_the_page_asks_in_an_open_box_and_a_yes_copies(tmp_path: Path) -> None:
     with made.hive.serve() as server, Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url) as kernel:
         kernel.run(
             "%load_ext fh_notebook\nimport fh_notebook as fh\n"
-            f"with fh.Client(api_key='{OLD}') as old:\n"
+            f"with fh.Client(api_key={OLD!r}) as old:\n"
             "    _ = fh.batch([{'text': 'a'}], 'shout', variants='loud', client=old, progress=False)"
         )
         request = kernel.send("%fetchhive login", person=True)

@@ -187,7 +187,7 @@ def test_a_value_of_another_kind_is_an_error_of_the_store(whole: Path, tmp_path:
         assert dict(_ask(path, out))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
 def test_pages_that_were_overwritten_are_an_error_of_the_store_or_change_nothing(
     whole: Path, tmp_path: Path, seed: int
 ) -> None:
