@@ -146,7 +146,7 @@ def test_a_refusals_lesson_is_where_the_next_batch_begins() -> None:
         crowd.let_go("second")
         second.wait()
         assert crowd.most["second"] <= 4  # the limit, and at most a probe of it
-        assert second.admits == 3  # as an earlier batch was told
+        assert second.admits in (3, 4)  # as an earlier batch was told, and at most a probe of it
         third = _batch(client, "third", 4, max_concurrency=2, wait=False)
         crowd.wait_for(third=2)
         assert third.limit == 2

@@ -84,16 +84,17 @@ def test_a_workers_429_lowers_the_total_of_the_next_round(tmp_path: Path) -> Non
         assert (batch.counts.done, batch.counts.failed) == (200, 0)
         assert set(counting.ran.values()) == {1}
         assert 1 <= batch.counts.refused <= 30
-        assert batch.admits in (3, 4)
+        assert batch.admits is not None
+        assert 2 <= batch.admits <= 5
         assert f"the service admits {batch.admits} at a time" in batch.summary()
         counting.hive.configure(concurrency=None)
         for how in ({"dask": client}, {}):
             counting.most = 0
             again = fh.batch(texts(16, f"again {how}"), "shout", **asked, **how)
             assert again.counts.done == 16
-            assert 1 <= counting.most <= 5  # what was learned, and a probe of it
+            assert 1 <= counting.most <= 8  # what was learned, and a probe of it: not the 10 that it asks for
             assert again.admits is not None
-            assert 3 <= again.admits <= 5  # as it was told before
+            assert again.admits < 10  # as it was told before, and what a probe has found since
 
 
 def test_a_number_of_the_client_holds_over_all_workers(tmp_path: Path) -> None:
