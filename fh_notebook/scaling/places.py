@@ -76,6 +76,7 @@ def opened_store(path: Path) -> Store:
     if hasattr(os, "getuid") and not (stat.S_ISDIR(made.st_mode) and made.st_uid == os.getuid()):
         raise SettingsError(f"{path.parent} is not a folder of your own; remove it, or set TMPDIR where this runs")
     store = Store(path)
+    store.is_watched = False  # whoever merged the same partition removes it; what is in it is read all the same
     store.put(few_indices).result()
     return store
 
