@@ -130,8 +130,8 @@ def batch(
         Call again what may have run before. It may cost twice.
     replace : bool
         Where another table is kept under `name`: keep that batch as ``name@<UTC time>`` and begin anew, rather than to
-        refuse. Jobs that are equal to its jobs take its answers at no call. The rows of an iterator are not known
-        beforehand, so it always replaces.
+        refuse. Jobs that are equal to its jobs take its answers at no call, except between a batch over partitions and
+        one in memory. The rows of an iterator are not known beforehand, so it always replaces.
     wait : bool
         ``False`` returns at once; then ``batch.wait()``, ``batch.pause()`` and ``batch.cancel()``.
     wait_for_reset : bool
