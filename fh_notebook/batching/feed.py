@@ -14,10 +14,11 @@ from typing import Final
 
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import Known, LookUp
-from fh_notebook.batching.outcomes import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
+from fh_notebook.batching.outcomes import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Outcomes, kind_of
 from fh_notebook.batching.planner import refused
 from fh_notebook.batching.source import Fresh, Source
 from fh_notebook.batching.stored import KeptBatch
+from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
 
 __all__ = ["Feed", "Seen"]

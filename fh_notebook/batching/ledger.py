@@ -37,6 +37,9 @@ class Turn:
     """No: the daily cap is used up, by whatever kernel."""
 
 
+PROCESS_ENDED: Final = "process_ended"
+"""The error code of a call whose process ended before its answer came."""
+
 GO: Final = Turn(go=True)
 HELD: Final = Turn()
 """Somebody else is calling it; ask again later."""
@@ -74,7 +77,8 @@ class StoreLedger:
     seen_id : int
         The store's newest line when the answers were looked up: later ones are somebody else's news.
     calls_anew : bool
-        Whether what the batch that this one replaced has out, or has answered, is called all the same (``fresh=True``).
+        Whether what a batch that this one replaced, or that replaced it, has out, or has answered, is called all the
+        same (``fresh=True``).
     anywhere : bool
         Whether what other batches have out, or have answered since, is not called again (``reuse="store"``).
     daily_cap : int, optional
@@ -109,7 +113,8 @@ class StoreLedger:
         self._call_lost = call_lost
         self._left = left
         self._settled: dict[str, int] = {}
-        """The lines that say of jobs that they may have run, where this start wrote them and is to call them again."""
+        """The lines that say of jobs that they may have run, where that was said since the plan and they are to be
+        called again."""
 
     async def claim(self, job: Job) -> Turn:
         """Ask for a job; see :class:`Turn`."""
@@ -119,17 +124,12 @@ class StoreLedger:
             self._owner,
             workspace=self._workspace,
             seen_id=self._seen_of(job),
-            replaced=self._replaced,
+            alone=self._calls_anew,
             anywhere=self._anywhere,
             call_lost=self._call_lost,
             daily_cap=self._daily_cap,
         )
         return await self._turn(job, await _to_the_end(asked))
-
-    @property
-    def _replaced(self) -> tuple[int, ...]:
-        """The batches that this one replaced; asked anew for each claim, since an iterator's first window tells it."""
-        return () if self._calls_anew else self._stored.replaced_ids
 
     def _seen_of(self, job: Job) -> int:
         """The newest line that says nothing new of a job."""
@@ -140,36 +140,35 @@ class StoreLedger:
             return GO
         if claim.capped:
             return Turn(capped=True)
-        if claim.answered is not None:
-            if claim.answered.batch != self._stored.id:
-                await self._store.keep_uses(self._stored.id, [claim.answered.id])
-            return Turn(answer=claim.answered.run, line=claim.answered.id)
+        if (found := claim.answered) is not None:
+            if self._call_lost and found.run.error_code == PROCESS_ENDED:  # another kernel was the first to say so
+                return await self._claim_again(job, found.id)
+            if found.batch != self._stored.id:
+                await self._store.keep_uses(self._stored.id, [found.id])
+            return Turn(answer=found.run, line=found.id)
         return await self._claim_from(job, claim.owner or "", claim.batch)
 
     async def _claim_from(self, job: Job, holder: str, batch: int) -> Turn:
-        """Somebody has it: wait while they live, and else say that it may have run, or take it over."""
+        """Somebody has it: wait while they live, and else say that it may have run, which is called again or is not."""
         if holder == self._owner.name or self._store.is_alive(holder):
             return HELD
-        if batch == self._stored.id and (self._call_lost or job.key in self._left):
-            taken = await self._store.take_over(
-                batch,
-                job.key,
-                from_owner=holder,
-                owner=self._owner,
-                workspace=self._workspace,
-                sends=job.key not in self._left,
-                daily_cap=self._daily_cap,
-            )
-            return Turn(capped=True) if taken.capped else GO if taken.mine else HELD
+        if batch == self._stored.id and job.key in self._left:
+            taken = await self._store.take_over(batch, job.key, from_owner=holder, owner=self._owner)
+            return GO if taken else HELD
         run = lost_run(job)
         line = await self._store.settle(run, key=job.key, batch=batch, workspace=self._workspace, from_owner=holder)
-        if line and self._call_lost:  # of another batch: it is said there, and called here
-            self._settled[job.key] = line
-        if not line or self._call_lost:
+        if not line:  # another kernel was faster
             return HELD
+        if self._call_lost:
+            return await self._claim_again(job, line)
         if batch != self._stored.id:
             await self._store.keep_uses(self._stored.id, [line])
         return Turn(answer=run, line=line)
+
+    async def _claim_again(self, job: Job, line: int) -> Turn:
+        """Ask for a job of which a line says that it may have run: that stays so until it is answered."""
+        self._settled[job.key] = line
+        return await self.claim(job)
 
     async def release(self, job: Job, *, sent: bool) -> None:
         """Give a job back, committed."""
@@ -190,7 +189,7 @@ class StoreLedger:
             owner=self._owner,
             then=then.key if then is not None else None,
             seen_id=self._seen_of(then) if then is not None else 0,
-            replaced=self._replaced,
+            alone=self._calls_anew,
             anywhere=self._anywhere,
             call_lost=self._call_lost,
             daily_cap=self._daily_cap,
@@ -218,7 +217,7 @@ def lost_run(job: Job) -> Run:
     return Run(
         status="unknown",
         error="the process that called it ended before the answer came; it may have run",
-        error_code="process_ended",
+        error_code=PROCESS_ENDED,
         attempts=1,
         deployment=job.deployment,
         variant=job.variant,

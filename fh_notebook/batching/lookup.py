@@ -14,10 +14,9 @@ from typing import Literal
 from fh_notebook.batching.delivery import left_behind
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
-from fh_notebook.batching.outcomes import DONE, FAILED, UNKNOWN, is_reusable
+from fh_notebook.batching.outcomes import DONE, FAILED, UNKNOWN
 from fh_notebook.batching.stored import Stored
-from fh_notebook.store.answer_lines import run_of
-from fh_notebook.store.answers import Seen
+from fh_notebook.store.answers import Seen, standing
 from fh_notebook.store.store import Store
 
 __all__ = ["Known", "LookUp", "Reuse", "kept_reuse", "read_reuse"]
@@ -107,7 +106,7 @@ class LookUp:
             is older than a call that may have run is not reused: it would be called again.
         """
         wanted = {job.key: job for job in jobs}
-        ids = self._ids
+        ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         own = _by_key(self._store.seen(wanted, batches=ids, after_id=self.after_id) if ids else [])
         found: dict[str, Known] = {}
@@ -118,12 +117,12 @@ class LookUp:
                     found[key] = known
             rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
             of_rest = own
-            if self.anywhere:
-                of_rest = _by_key(self._store.seen(rest, batches=None))
+            if self.anywhere or later:
+                of_rest = _by_key(self._store.seen(rest, batches=None if self.anywhere else (*ids, *later)))
             for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
                 known = found.pop(key, None)
                 since_then = (
-                    lines if known is None else [seen for seen in lines if seen.id > known.line and _is_lost(seen)]
+                    lines if known is None else [seen for seen in lines if seen.id > known.line and seen.is_lost]
                 )
                 if known is None or since_then:
                     known = self._known(since_then, since, call_lost=call_lost or key in left)
@@ -141,21 +140,21 @@ class LookUp:
         """The batches whose answers are this one's; those that it replaced only where it does not call anew."""
         return self.stored.ids if self.reuse is not None else self.stored.ids[:1] if self.stored.id else ()
 
-    def _known(self, lines: Iterable[Seen], since: float, *, call_lost: bool) -> Known | None:
-        """Return what stands for a job, of all of its lines, the newest first.
+    @property
+    def _later_ids(self) -> tuple[int, ...]:
+        """The batches that have had its name since, and answer what it has not."""
+        return self.stored.later_ids if self.reuse is not None else ()
 
-        A completed answer stands. A call that may have run stands before a failure that is older than it. An answer
-        that came too long ago to count says at least that no older call may still be out.
+    def _known(self, lines: Iterable[Seen], since: float, *, call_lost: bool) -> Known | None:
+        """Return what is known of a job by all of its lines, the newest first.
+
+        Else than what stands it is a call that may have run, for which an answer that came too long ago to count says
+        at least that no older one may still be out.
         """
-        may_have_run: Seen | None = None
-        for seen in lines:
-            if _is_lost(seen):
-                may_have_run = may_have_run or seen
-            elif seen.status == "completed" or (may_have_run is None and _stands(seen)):
-                if seen.kept_at >= since:
-                    kind = DONE if seen.status == "completed" else FAILED
-                    return Known(kind, seen.id, seen.kept_at, is_own=self._is_own(seen.batch))
-                break
+        stands, may_have_run = standing(lines)
+        if stands is not None and stands.kept_at >= since:
+            kind = DONE if stands.status == "completed" else FAILED
+            return Known(kind, stands.id, stands.kept_at, is_own=self._is_own(stands.batch))
         if may_have_run is None or call_lost:
             return None
         is_own = self._is_own(may_have_run.batch)
@@ -167,9 +166,10 @@ class LookUp:
     def _take_lost(self, found: dict[str, Known], wanted: Mapping[str, Job], now: datetime, *, call_lost: bool) -> None:
         """Settle the claims of owners that ended, in `found`: those jobs may have run since an older failure, too."""
         alive: dict[str, bool] = {}
+        ids = {*self._ids, *self._later_ids}
         for batch, key, holder, claimed_at in self._store.claims_on(wanted):
             known = found.get(key)
-            if batch not in self._ids and not self.anywhere:
+            if batch not in ids and not self.anywhere:
                 continue
             if known is not None and not (known.kind == FAILED and known.kept_at < claimed_at):
                 continue
@@ -177,7 +177,7 @@ class LookUp:
                 alive[holder] = self._store.is_alive(holder)
             if alive[holder]:
                 continue
-            if call_lost:  # it is taken over when it is claimed
+            if call_lost:  # it is settled when it is claimed, and called again
                 found.pop(key, None)
                 continue
             settled = self._store.settle(
@@ -192,12 +192,3 @@ def _by_key(lines: Iterable[Seen]) -> dict[str, list[Seen]]:
     for seen in lines:
         found.setdefault(seen.key, []).append(seen)
     return found
-
-
-def _is_lost(seen: Seen) -> bool:
-    """Whether a line says of a call that it may have run."""
-    return seen.status not in ("completed", "failed")
-
-
-def _stands(seen: Seen) -> bool:
-    return is_reusable(run_of(seen.run))

@@ -1,8 +1,7 @@
 """What is known of each job of a batch, and the counts of it.
 
-Rule of this file: the rule of what is reused stands here once. Completed answers are, and what the service itself
-answered with a failure (it would answer so again); what never reached it, or was refused for the moment or for
-the way to it, is not, and what may have run is neither reused nor called again by itself.
+Rule of this file: what may have run is neither reused nor called again by itself. What else is reused is said in
+`contract/reuse.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ __all__ = [
     "Counts",
     "Outcome",
     "Outcomes",
-    "is_reusable",
     "kind_of",
     "run_of_invalid",
 ]
@@ -65,12 +63,6 @@ class Counts:
     """Requests that were answered 429."""
 
 
-TOO_LARGE: Final = "response_too_large"
-"""The error code of an answer that was larger than may be read: the workflow ran."""
-NOT_OF_THE_JOB: Final = frozenset({401, 403, 408, 425, 429})
-"""Refusals of the key, and of the moment: they say nothing of the job."""
-
-
 def kind_of(run: Run) -> str:
     """Return ``done``, ``failed`` or ``unknown``: the last is also a run that the service took and has not ended.
 
@@ -80,26 +72,6 @@ def kind_of(run: Run) -> str:
     ['done', 'failed', 'unknown', 'unknown']
     """
     return {"completed": "done", "failed": "failed"}.get(run.status, "unknown")
-
-
-def is_reusable(run: Run) -> bool:
-    """Whether `run` stands for its job from now on, so that the job is not called again.
-
-    Examples
-    --------
-    >>> is_reusable(Run(status="completed")), is_reusable(Run(status="failed", status_code=422))
-    (True, True)
-    >>> is_reusable(Run(status="failed", status_code=None)), is_reusable(Run(status="failed", status_code=503))
-    (False, False)
-    """
-    if run.status == "completed":
-        return True
-    if run.status != "failed":
-        return False
-    if run.status_code is None:
-        return run.error_code == TOO_LARGE  # it ran and was paid for: only `retry_failed` calls it again
-    # A run that failed, or a refusal of what was asked. A redirect and a 5xx say nothing of the job.
-    return run.status_code // 100 in (2, 4) and run.status_code not in NOT_OF_THE_JOB
 
 
 PENDING, DONE, FAILED, UNKNOWN = range(4)

@@ -59,6 +59,12 @@ class Stored:
         return (*([self.id] if self.id else []), *self.replaced_ids)
 
     @property
+    def later_ids(self) -> tuple[int, ...]:
+        """The numbers of the batches that have had its name since it was replaced, perhaps by another kernel."""
+        record = self.store.batch_by_id(self.id) if self.id else None
+        return tuple(record.plan.get("replaced_by") or ()) if record is not None else ()
+
+    @property
     def current_name(self) -> str:
         """The name that it is kept under now; empty while it is not kept."""
         record = self.store.batch_by_id(self.id) if self.id else None
@@ -352,6 +358,7 @@ class KeptBatch(Stored):
             table_sha256=self._fingerprint,
             reuse=self._reuse,
             replaced=list(self.replaced_ids),
+            replaced_by=list(base.get("replaced_by") or ()),
         )
         return BatchPlan(
             record=record,

@@ -89,8 +89,8 @@ def cures(failed: Iterable[Run], again: str) -> Iterator[str]:
     >>> print(*cures([Run(status="failed", error_code="connect")], "run it again"))
     1 reached nobody: look at the address, the network and the proxy (fh-notebook doctor --check), and run it again.
     """
-    from fh_notebook.batching.outcomes import is_reusable
     from fh_notebook.contract.retry import NOT_REACHED
+    from fh_notebook.contract.reuse import is_reusable
 
     kinds: Counter[str] = Counter()
     for run in failed:

@@ -17,7 +17,8 @@ What they call UNKNOWN is read tolerantly.
                           coerce.py jsonable.py canonical.py             text and Python values as JSON, spelt once
     on the wire           wire.py reading.py callbacks.py                request and answer; bodies read tolerantly
                           signing.py                                     callbacks, signed
-    what to do            retry.py pacing.py rate.py                     after an answer; how many at once; how often
+    what to do            retry.py reuse.py                              after an answer; whether it is reused
+                          pacing.py rate.py                              how many at once; how often
     a pasted snippet      snippet.py snippet_body.py snippet_write.py    read, and written out
                           curl.py shell_*.py                             command lines, cut into words
     the catalogue         catalog.py catalog_*.py plain_yaml.py          `fetchhive.yaml` <-> deployments

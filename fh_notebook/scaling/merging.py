@@ -13,8 +13,8 @@ import pandas as pd
 
 from fh_notebook.batching.frames import tidy_frame
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.outcomes import is_reusable
 from fh_notebook.batching.source import TableSource
+from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Done, Task

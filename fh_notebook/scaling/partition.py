@@ -22,12 +22,13 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.options import Options
-from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, is_reusable, kind_of
+from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, kind_of
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.stored import Stored
 from fh_notebook.batching.windows import at_once
+from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.loop import unbroken

@@ -10,9 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from fh_notebook.store import answers, claims, request_ledger
+from fh_notebook.store import answers, claims
 from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.claims import Asked, Claim
 
@@ -31,7 +30,7 @@ class Answered:
     """The key of the job that its owner would send next."""
     seen_id: int = 0
     """The newest line at the time of the plan."""
-    replaced: tuple[int, ...] = ()
+    alone: bool = False
     anywhere: bool = False
     call_lost: bool = False
     daily_cap: int | None = None
@@ -43,12 +42,11 @@ class Answered:
 def write_all(connection: sqlite3.Connection, items: Sequence[Answered]) -> list[tuple[int, Claim | None]]:
     """Write the answers, drop their claims, take the claims that follow; return line and claim of each, in order."""
     lines = answers.append_all(connection, [item.line for item in items])
-    for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
-        claims.drop_all(connection, batch, keys, owner)
     for item in items:
         if item.unsent:
-            now = datetime.fromtimestamp(item.line.kept_at, UTC)
-            request_ledger.add(connection, item.line.workspace, now, -1)
+            claims.uncount(connection, item.batch, item.line.key, item.owner, workspace=item.line.workspace)
+    for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
+        claims.drop_all(connection, batch, keys, owner)
     asking = {place: item for place, item in enumerate(items) if item.then is not None}
     taken = dict(zip(asking, claims.take_each(connection, [_asked(item) for item in asking.values()]), strict=True))
     return [(line, taken.get(place)) for place, line in enumerate(lines)]
@@ -62,7 +60,7 @@ def _asked(item: Answered) -> Asked:
         seen_id=item.seen_id,
         now=item.line.kept_at,
         workspace=item.line.workspace,
-        replaced=item.replaced,
+        alone=item.alone,
         anywhere=item.anywhere,
         call_lost=item.call_lost,
         daily_cap=item.daily_cap,

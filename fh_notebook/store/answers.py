@@ -13,8 +13,10 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.store import bulk
-from fh_notebook.store.answer_lines import Kept, Line, kept_of
+from fh_notebook.store.answer_lines import Kept, Line, kept_of, run_of
+from fh_notebook.store.batches import RELATED
 from fh_notebook.store.damage import (
     INT,
     INT_OR_NONE,
@@ -29,7 +31,6 @@ from fh_notebook.store.damage import (
 
 __all__ = [
     "CREATE",
-    "SERVES",
     "WITH_CALLS",
     "WITH_IDENTITY",
     "Inputs",
@@ -49,6 +50,7 @@ __all__ = [
     "seconds_of",
     "seen",
     "single_runs",
+    "standing",
     "there",
 ]
 
@@ -110,6 +112,11 @@ class Seen(NamedTuple):
     id: int
     run: str | None
     """The JSON of what failed."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it says of a call that it may have run."""
+        return self.status not in ("completed", "failed")
 
 
 class Inputs(NamedTuple):
@@ -185,8 +192,7 @@ def seen(
     Only of what failed the run comes along: it says whether the failure stands.
     """
     found = connection.execute(
-        "SELECT answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN run END"
-        " FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"
+        f"SELECT {_SEEN} FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"
         " WHERE (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
         " WHERE uses.answer = answers.id AND uses.batch IN (SELECT value FROM json_each(?2))))"
         " AND answers.id > ?3 AND kept_at >= ?4 ORDER BY answers.id DESC",
@@ -198,6 +204,9 @@ def seen(
         ),
     )
     return (_seen(line) for line in found)
+
+
+_SEEN: Final = "answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN run END"
 
 
 def _seen(line: tuple[Any, ...]) -> Seen:
@@ -235,12 +244,18 @@ def completed_of(connection: sqlite3.Connection, keys: Iterable[str], *, since: 
     return {key for (key,) in found}
 
 
-SERVES: Final = (
-    "(answers.batch = :batch OR answers.batch IN (SELECT value FROM json_each(:replaced))"
-    " OR (:anywhere AND answers.status <> 'failed'"
-    " AND (answers.status = 'completed' OR NOT :call_lost)))"
-)
-"""Whether a line that came since a job was planned is its answer: see `newer`."""
+def standing(lines: Iterable[Seen]) -> tuple[Seen | None, Seen | None]:
+    """Return the line that stands for a job, and the newest call that may have run since, of lines the newest first.
+
+    A completed answer stands. A failure stands where it is reused and no call that may have run is newer.
+    """
+    may_have_run: Seen | None = None
+    for line in lines:
+        if line.is_lost:
+            may_have_run = may_have_run or line
+        elif line.status == "completed" or (may_have_run is None and is_reusable(run_of(line.run))):
+            return line, may_have_run
+    return None, may_have_run
 
 
 def newer(
@@ -249,26 +264,26 @@ def newer(
     key: str,
     than_id: int,
     *,
-    replaced: str = "[]",
+    alone: bool = False,
     anywhere: bool = False,
     call_lost: bool = False,
 ) -> Kept | None:
-    """Return the newest line of one job in one batch or one that it `replaced` (numbers as JSON), behind `than_id`.
+    """Return the line behind `than_id` that answers a job, which came since it was planned.
 
-    With `anywhere` a line of another batch serves, too, unless it failed; with `call_lost` only if it completed.
+    It is the newest one of its batch and of those that are `batches.RELATED` (without `alone`), whatever it says. With
+    `anywhere` also what stands of the lines of others; not with `call_lost` where that may have run.
     """
     found = connection.execute(
-        f"SELECT {_KEPT} FROM answers WHERE key = :key AND id > :after AND {SERVES} ORDER BY id DESC LIMIT 1",
-        {
-            "batch": batch,
-            "key": key,
-            "after": than_id,
-            "replaced": replaced,
-            "anywhere": anywhere,
-            "call_lost": call_lost,
-        },
+        f"SELECT coalesce(batch IN ({RELATED}), 0) AS is_own, {_SEEN} FROM answers WHERE key = :key AND id > :after"
+        " AND (:anywhere OR is_own) ORDER BY id DESC",
+        {"batch": batch, "key": key, "after": than_id, "alone": alone, "anywhere": anywhere},
     )
-    return next(_kept(found), None)
+    lines = [(is_own, _seen(tuple(line))) for is_own, *line in found]
+    serves = next((line for is_own, line in lines if is_own), None)
+    if serves is None:
+        stands, may_have_run = standing(line for _, line in lines)
+        serves = stands or (None if call_lost else may_have_run)
+    return next(by_ids(connection, [serves.id])) if serves is not None else None
 
 
 def single_runs(

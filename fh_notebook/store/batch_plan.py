@@ -61,6 +61,8 @@ def write(connection: sqlite3.Connection, plan: BatchPlan) -> int:
         if plan.earlier_name:
             batches.rename(connection, plan.seen[0], plan.earlier_name)
         batch_id = batches.write(connection, record)
+        if plan.earlier_name:
+            batches.note_replaced(connection, record.plan.get("replaced", ()), by=batch_id)
     rows.write(connection, batch_id, plan.rows)
     jobs.write(connection, batch_id, plan.jobs)
     uses.write(connection, batch_id, plan.used)

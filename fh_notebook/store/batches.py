@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from fh_notebook.store.spelling import spelt
 
 __all__ = [
     "CREATE",
+    "RELATED",
     "WITH_ID",
     "WITH_IDENTITY",
     "BatchRecord",
@@ -27,6 +28,7 @@ __all__ = [
     "find",
     "named",
     "newest",
+    "note_replaced",
     "rename",
     "update",
     "write",
@@ -101,6 +103,16 @@ class BatchRecord:
     """Its number in the store, which is never given to another one; 0 while it is not there."""
 
 
+RELATED: Final = (
+    "SELECT :batch"
+    " UNION ALL SELECT other.value FROM batches, json_each(batches.plan, '$.replaced') AS other"
+    " WHERE batches.id = :batch AND NOT :alone"
+    " UNION ALL SELECT other.value FROM batches, json_each(batches.plan, '$.replaced_by') AS other"
+    " WHERE batches.id = :batch AND NOT :alone"
+)
+"""The numbers of a batch (``:batch``), of those that it replaced and of those that replaced it: what one of them has
+out, or has answered, is not called by another. Only its own with ``:alone``, for one that calls anew."""
+
 _RECORD: Final = "id, name, workspace, deployment, variants, created_at, plan"
 
 
@@ -141,6 +153,17 @@ def rename(connection: sqlite3.Connection, batch_id: int, name: str) -> None:
             f"UPDATE {table} SET batch = ? WHERE batch = ? AND workspace = ?",
             (name, old.name, old.workspace),
         )
+
+
+def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: int) -> None:
+    """Note of batches that another one has their name now, which takes their answers and gives them its own."""
+    for batch_id in batch_ids:
+        if (old := by_id(connection, batch_id)) is None:
+            continue
+        # One that runs still, and was about to write more of itself, looks again (see `batch_plan.write`).
+        revision, others = int(old.plan.get("revision") or 0) + 1, old.plan.get("replaced_by", ())
+        plan = {**old.plan, "revision": revision, "replaced_by": [*others, by]}
+        update(connection, batch_id, replace(old, plan=plan))
 
 
 def by_id(connection: sqlite3.Connection, batch_id: int) -> BatchRecord | None:

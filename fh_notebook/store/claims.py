@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from fh_notebook.store import answers, request_ledger
 from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.batches import RELATED
 from fh_notebook.store.damage import moment_of
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "WITH_IDENTITY",
     "Asked",
     "Claim",
-    "claimed_at",
     "drop",
     "drop_all",
     "drop_of",
@@ -33,6 +33,7 @@ __all__ = [
     "start_key",
     "starters",
     "take_each",
+    "uncount",
 ]
 
 CREATE: Final = (
@@ -100,8 +101,9 @@ class Asked:
     """Seconds since 1970, UTC."""
     workspace: str
     """Whose requests are counted."""
-    replaced: tuple[int, ...] = ()
-    """The batches that :attr:`batch` replaced: what they have out, or have answered, counts too."""
+    alone: bool = False
+    """Whether what the batches have out, or have answered, that :attr:`batch` replaced or that replaced it does not
+    count (``fresh=True``)."""
     anywhere: bool = False
     """Whether what other batches have out, or have answered, counts too (``reuse="store"``)."""
     call_lost: bool = False
@@ -129,13 +131,11 @@ def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]
     # SQLite lets the interpreter go and waits for it again.
     (held,) = connection.execute(
         "SELECT json_group_array(value) FROM json_each(:keys) WHERE"
-        " EXISTS (SELECT 1 FROM claims WHERE claims.key = value AND (:anywhere OR batch = :batch"
-        " OR batch IN (SELECT value FROM json_each(:replaced))))"
-        " OR EXISTS (SELECT 1 FROM answers WHERE answers.key = value AND answers.id > :after"
-        f" AND {answers.SERVES})",
-        {"batch": first.batch, "keys": keys, "after": first.seen_id, **_other_batches(first)},
+        f" EXISTS (SELECT 1 FROM claims WHERE key = value AND (:anywhere OR batch IN ({RELATED})))"
+        f" OR EXISTS (SELECT 1 FROM answers WHERE key = value AND id > :after AND (:anywhere OR batch IN ({RELATED})))",
+        {"batch": first.batch, "keys": keys, "after": first.seen_id, "alone": first.alone, "anywhere": first.anywhere},
     ).fetchone()
-    not_free = set(json.loads(held))
+    not_free = {key: claim for key in json.loads(held) if (claim := _not_free(connection, first, key)) is not None}
     free = [key for key in dict.fromkeys(one.key for one in asked) if key not in not_free]
     now = datetime.fromtimestamp(first.now, UTC)
     over = set()
@@ -152,34 +152,38 @@ def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]
     found = []
     for one in asked:
         if one.key in mine:
-            mine.remove(one.key)  # a key that is asked for twice is had once
+            mine.remove(one.key)
             found.append(Claim(mine=True))
-        else:
-            found.append(Claim(capped=True) if one.key in over else _not_taken(connection, one))
+        elif one.key in over:
+            found.append(Claim(capped=True))
+        else:  # a key that is asked for twice is had once
+            found.append(not_free.get(one.key) or Claim(owner=one.owner, batch=one.batch))
     return found
 
 
-def _other_batches(asked: Asked) -> dict[str, Any]:
-    return {"replaced": json.dumps(asked.replaced), "anywhere": asked.anywhere, "call_lost": asked.call_lost}
-
-
-def _not_taken(connection: sqlite3.Connection, asked: Asked) -> Claim:
-    if found := answers.newer(connection, asked.batch, asked.key, asked.seen_id, **_other_batches(asked)):
-        return Claim(answered=found)
-    batch, owner = connection.execute(
-        "SELECT batch, owner FROM claims WHERE key = :key AND (:anywhere OR batch = :batch"
-        " OR batch IN (SELECT value FROM json_each(:replaced))) ORDER BY batch <> :batch",
-        {"batch": asked.batch, "key": asked.key, **_other_batches(asked)},
+def _not_free(connection: sqlite3.Connection, asked: Asked, key: str) -> Claim | None:
+    """Return who has answered a job, or has it; ``None`` where what there is of it is no answer to the asker."""
+    where = {"alone": asked.alone, "anywhere": asked.anywhere}
+    if answered := answers.newer(connection, asked.batch, key, asked.seen_id, call_lost=asked.call_lost, **where):
+        return Claim(answered=answered)
+    has_it = connection.execute(
+        f"SELECT batch, owner FROM claims WHERE key = :key AND (:anywhere OR batch IN ({RELATED}))"
+        " ORDER BY batch <> :batch",
+        {"batch": asked.batch, "key": key, **where},
     ).fetchone()
-    return Claim(owner=owner, batch=batch)  # perhaps the asker's own: a row that comes twice is called once
+    return Claim(batch=has_it[0], owner=has_it[1]) if has_it else None
 
 
-def claimed_at(connection: sqlite3.Connection, batch: int, key: str, owner: str) -> datetime | None:
-    """Return when an owner claimed a job, UTC; ``None`` where it has no claim."""
+def uncount(connection: sqlite3.Connection, batch: int, key: str, owner: str, *, workspace: str) -> None:
+    """Take the request of a claim back, which was not sent, on the day that it was counted on.
+
+    To be called before the claim is dropped: what its owner does not claim is not counted, or is somebody else's.
+    """
     found = connection.execute(
         "SELECT claimed_at FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner)
     ).fetchone()
-    return moment_of(found[0], "a claim") if found else None
+    if found:
+        request_ledger.add(connection, workspace, moment_of(found[0], "a claim"), -1)
 
 
 def drop(connection: sqlite3.Connection, batch: int, key: str, owner: str) -> bool:

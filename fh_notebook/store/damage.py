@@ -159,6 +159,7 @@ def plan_of(text: Any) -> dict[str, Any]:
         ("columns", list),
         ("index", list),
         ("replaced", list),
+        ("replaced_by", list),
         ("schema_sha256", dict),
         ("parts", dict),
     ):

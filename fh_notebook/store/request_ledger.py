@@ -33,11 +33,11 @@ CREATE: Final = (
 
 
 def add(connection: sqlite3.Connection, workspace: str, now: datetime, requests: int, *, kind: Kind = "invoke") -> None:
-    """Count requests that are sent `now`, or (a negative number) take back what was counted and not sent."""
+    """Count requests that are sent `now`, or (a negative number) take back what was counted then and not sent."""
     if requests:
         connection.execute(
-            "INSERT INTO requests VALUES (?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET requests = max(0, requests + excluded.requests)",
+            "INSERT INTO requests VALUES (?1, ?2, ?3, max(0, ?4))"
+            " ON CONFLICT DO UPDATE SET requests = max(0, requests + ?4)",
             (workspace, _day(now), kind, requests),
         )
 

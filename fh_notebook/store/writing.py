@@ -104,7 +104,7 @@ class Writing(Reading):
         owner: Owner | None = None,
         then: str | None = None,
         seen_id: int = 0,
-        replaced: tuple[int, ...] = (),
+        alone: bool = False,
         anywhere: bool = False,
         call_lost: bool = False,
         daily_cap: int | None = None,
@@ -119,7 +119,7 @@ class Writing(Reading):
         then : str, optional
             The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
             waits for one commit and not for two.
-        seen_id, replaced, anywhere, call_lost, daily_cap
+        seen_id, alone, anywhere, call_lost, daily_cap
             As :meth:`claim` takes them, for `then`.
         unsent : bool
             Whether its last attempt reached nobody: then it was no request.
@@ -139,7 +139,7 @@ class Writing(Reading):
             owner=name,
             then=then,
             seen_id=seen_id,
-            replaced=replaced,
+            alone=alone,
             anywhere=anywhere,
             call_lost=call_lost,
             daily_cap=daily_cap,
@@ -147,8 +147,8 @@ class Writing(Reading):
         )
 
         committed = self._opened().writer.put_together(write_all, item)
-        alone = replace(item, then=None)
-        committed.add_done_callback(lambda done: self._owe(done, (batch, key), lambda c: write_all(c, [alone])))
+        owed = replace(item, then=None)
+        committed.add_done_callback(lambda done: self._owe(done, (batch, key), lambda c: write_all(c, [owed])))
         return committed
 
     def _owe(self, done: Committed[Any], place: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
@@ -263,7 +263,7 @@ class Writing(Reading):
         *,
         workspace: str,
         seen_id: int,
-        replaced: tuple[int, ...] = (),
+        alone: bool = False,
         anywhere: bool = False,
         call_lost: bool = False,
         daily_cap: int | None = None,
@@ -276,8 +276,9 @@ class Writing(Reading):
             Who asks for which job.
         seen_id : int
             The :meth:`newest_id` at the time of the plan.
-        replaced : tuple of int
-            The batches that this one replaced: what they have out, or have answered since, counts too.
+        alone : bool
+            Whether what the batches have out, or have answered since, that this one replaced or that replaced it does
+            not count.
         anywhere : bool
             Whether what any other batches have out, or have answered since, counts too.
         call_lost : bool
@@ -292,7 +293,7 @@ class Writing(Reading):
             seen_id=seen_id,
             now=self._now().timestamp(),
             workspace=workspace,
-            replaced=replaced,
+            alone=alone,
             anywhere=anywhere,
             call_lost=call_lost,
             daily_cap=daily_cap,
@@ -325,37 +326,20 @@ class Writing(Reading):
         *,
         from_owner: str,
         owner: Owner,
-        workspace: str,
-        sends: bool,
-        daily_cap: int | None = None,
-    ) -> Committed[Claim]:
-        """Take a job over from an owner that has ended.
+    ) -> Committed[bool]:
+        """Take a job over that an owner which has ended had submitted: it is waited for, and no request is sent.
 
-        `sends` says whether it is called again, which is one more request under the `daily_cap`. Of the claim none is
-        set where the job was not there any more.
+        The future says whether it was still there to be taken.
         """
-        now = self._now()
-
-        def write(connection: sqlite3.Connection) -> Claim:
-            if sends and daily_cap is not None and request_ledger.on_day(connection, workspace, now) >= daily_cap:
-                return Claim(capped=True)
-            new, at = owner.name, now.timestamp()
-            taken = claims.replace_owner(connection, batch, key, old=from_owner, new=new, now=at)
-            if taken and sends:
-                request_ledger.add(connection, workspace, now, 1)
-            return Claim(mine=taken)
-
-        return self.put(write)
+        now = self._now().timestamp()
+        return self.put(lambda c: claims.replace_owner(c, batch, key, old=from_owner, new=owner.name, now=now))
 
     def release(self, batch: int, key: str, owner: Owner, *, workspace: str, sent: bool) -> Committed[bool]:
         """Give one job back that was not sent, or (`sent`) was refused: only the first takes its request back."""
-        now = self._now()
 
         def write(connection: sqlite3.Connection) -> bool:
-            claimed_at = claims.claimed_at(connection, batch, key, owner.name)
-            dropped = claims.drop(connection, batch, key, owner.name)
-            if dropped and not sent:  # on the day of its claim
-                request_ledger.add(connection, workspace, claimed_at or now, -1)
-            return dropped
+            if not sent:
+                claims.uncount(connection, batch, key, owner.name, workspace=workspace)
+            return claims.drop(connection, batch, key, owner.name)
 
         return self.put(write)

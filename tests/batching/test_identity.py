@@ -647,6 +647,30 @@ def test_what_another_batch_has_out_is_waited_for_and_not_called_twice() -> None
         assert fh.open_batch("two", client=client).counts.done == 2
 
 
+def test_a_job_that_fails_for_good_is_called_once_by_two_batches_at_once() -> None:
+    """With `reuse="store"` the second takes the failure of the first, as it would when that had ended before."""
+    with Held().freed() as held:
+
+        @held.hive.workflow("fails", variant="v")
+        def fails(text: str) -> str:
+            held.ran[text] += 1
+            held.began.put(text)
+            held.go.acquire()
+            raise RuntimeError("never")
+
+        client = held.hive.client()
+        how: dict[str, Any] = {"client": client, "progress": False, "reuse": "store", "wait": False}
+        first = fh.batch(rows(2), "fails", name="one", **how)
+        held.wait_for(2)
+        second = fh.batch(rows(2), "fails", name="two", **how)
+        held.let_go()
+        first.wait()
+        second.wait()
+        assert held.ran.total() == 2
+        assert second.counts == Counts(planned=2, failed=2, reused=2)
+        assert fh.open_batch("two", client=client).counts.failed == 2
+
+
 def test_what_a_running_batch_has_out_is_waited_for_by_the_one_that_replaces_it() -> None:
     """`replace=True` while the earlier batch is run: equal jobs take its answers, also those that are still to come."""
     with Held().freed() as held:
@@ -663,6 +687,70 @@ def test_what_a_running_batch_has_out_is_waited_for_by_the_one_that_replaces_it(
         assert dict(held.ran) == {"t0": 1, "t1": 1, "new": 1}
         assert second.counts == Counts(planned=2, done=2, reused=1, calls=1)
         assert fh.open_batch("x", client=client).frame["output"].tolist() == ["T1", "NEW"]
+
+
+@pytest.mark.parametrize("finds_it", ["answered", "out"])
+def test_a_replaced_batch_that_goes_on_takes_the_answers_of_the_one_that_replaced_it(finds_it: str) -> None:
+    """`replace=True` by another kernel while it runs: a job that the other has answered, or has out, is not called."""
+    with Held().freed() as held:
+        client = held.hive.client()
+        how: dict[str, Any] = {"client": client, "name": "x", "progress": False, "wait": False}
+        first = fh.batch(rows(3), "held", max_concurrency=1, **how)
+        assert held.wait_for(1) == {"t0"}
+        second = fh.batch([{"text": "t2"}, {"text": "new"}], "held", replace=True, max_concurrency=2, **how)
+        assert held.wait_for(2) == {"t2", "new"}
+        if finds_it == "answered":
+            held.let_go(3)
+            second.wait()
+        else:
+            held.go.release()
+        held.let_go()
+        first.wait()
+        second.wait()
+        assert dict(held.ran) == {"t0": 1, "t1": 1, "t2": 1, "new": 1}
+        assert first.counts == Counts(planned=3, done=3, reused=1, calls=2)
+        assert fh.open_batch(first.name, client=client).frame["output"].tolist() == ["T0", "T1", "T2"]
+        assert fh.open_batch("x", client=client).frame["output"].tolist() == ["T2", "NEW"]
+
+
+def test_a_replaced_batch_that_is_resumed_takes_the_answers_of_the_one_that_replaced_it(shouting: Shouting) -> None:
+    """Also of the second one that did, and in another kernel; what it has answered itself stays its own."""
+    first = run(shouting, texts("a", "b", "c"), max_calls=1)
+    run(shouting, texts("x", "b", "a"), replace=True, fresh=True)
+    run(shouting, texts("c", "y"), replace=True)
+    own = [outcome.line for _, outcome, _ in first.entries() if outcome is not None]
+    before = shouting.calls
+    opened_again = opened(shouting, first.name)
+    for batch in (first.resume(), opened_again.resume(), opened(shouting, first.name)):
+        assert [line[2:] for line in shown(batch)] == [("a", "A"), ("b", "B"), ("c", "C")]
+        assert batch.counts.done == 3
+        assert next(outcome.line for _, outcome, _ in batch.entries() if outcome is not None) == own[0]
+    assert shouting.calls == before
+    assert first.counts.calls == 1
+
+
+def test_an_iterator_that_is_replaced_while_it_runs_knows_it_still_after_its_next_window() -> None:
+    """It goes on under the name that it has now; what it writes of itself keeps who replaced it."""
+    with Held().freed() as held:
+        client = held.hive.client()
+        how: dict[str, Any] = {"client": client, "name": "x", "progress": False}
+        waits = threading.Event()
+
+        def source() -> Iterator[dict[str, Any]]:
+            yield from ({"text": "same"} for _ in range(1_000))
+            waits.wait()
+            yield from texts("late", "shared")
+
+        first = fh.batch(source(), "held", max_concurrency=1, wait=False, **how)
+        held.wait_for(1)
+        held.let_go(3)
+        second = fh.batch(texts("shared"), "held", replace=True, **how)
+        waits.set()
+        held.let_go()
+        first.wait()
+        assert dict(held.ran) == {"same": 1, "late": 1, "shared": 1}
+        assert (first.counts.done, second.counts.done) == (1_002, 1)
+        assert first.name.startswith("x@20")
 
 
 @pytest.mark.parametrize(("retry_unknown", "calls"), [(True, 1), (False, 0)])

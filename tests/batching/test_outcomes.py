@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes, is_reusable, run_of_invalid
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes, run_of_invalid
+from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_one_of_two_gets_a_job(store: Store) -> None:
 
 
 def test_who_takes_the_answers_of_all_batches_waits_for_their_calls_too(store: Store) -> None:
-    """What another batch has out, or has answered since the plan, is not called; what failed there is."""
+    """What another batch has out, or has answered since the plan, is not called, nor what it was refused for good."""
     a, b = store.new_owner(), store.new_owner()
     one, other = batch_in(store, "one"), batch_in(store, "other")
     seen = store.newest_id()
@@ -55,9 +55,12 @@ def test_who_takes_the_answers_of_all_batches_waits_for_their_calls_too(store: S
     assert answered is not None
     assert (answered.id, answered.batch) == (line, other)
     assert _requests(store) == 1
-    failed = Run(status="failed", status_code=422, deployment="d")
-    store.keep_answer(failed, key="fails there", batch=other, workspace="w").result()
-    assert store.claim(one, "fails there", a, workspace="w", seen_id=seen, anywhere=True).result().mine
+    for status_code, stands in ((422, True), (503, False), (None, False)):
+        key = f"failed {status_code}"
+        failed = Run(status="failed", status_code=status_code, deployment="d")
+        line, _ = store.keep_answer(failed, key=key, batch=other, workspace="w").result()
+        claim = store.claim(one, key, a, workspace="w", seen_id=seen, anywhere=True).result()
+        assert (claim.answered.id if claim.answered else None, claim.mine) == (line if stands else None, not stands)
     a.end()
     b.end()
 
@@ -104,22 +107,41 @@ def test_a_job_that_was_given_back_is_anybodys(store: Store) -> None:
     b.end()
 
 
+@pytest.mark.parametrize("how", ["release", "keep"])
+def test_a_request_that_reached_nobody_is_taken_back_on_the_day_of_its_claim(tmp_path: Path, how: str) -> None:
+    """Also when that is known only after midnight: neither day has one too many, and none one too few."""
+    evening = datetime(2026, 11, 27, 23, 59, 59, tzinfo=UTC)
+    morning = evening + timedelta(seconds=2)
+    now = [evening]
+    with Store(tmp_path / "s.sqlite3", now=lambda: now[0]).closing() as store:
+        owner, batch = store.new_owner(), batch_in(store)
+        for key in ("k", "sent"):
+            store.claim(batch, key, owner, workspace="w", seen_id=0).result()
+        now[0] = morning
+        store.claim(batch, "then", owner, workspace="w", seen_id=0).result()
+        if how == "release":
+            store.release(batch, "k", owner, workspace="w", sent=False).result()
+        else:
+            away = Run(status="failed", error_code="connect", deployment="d")
+            store.keep_answer(away, key="k", batch=batch, workspace="w", owner=owner, unsent=True).result()
+        assert [store.requests_on("w", day) for day in (evening, morning)] == [1, 1]
+        capped = store.claim(batch, "more", owner, workspace="w", seen_id=0, daily_cap=1).result()
+        assert capped == Claim(capped=True)
+        owner.end()
+
+
 def test_one_of_two_takes_a_dead_owners_job_over(store: Store) -> None:
-    """The second finds another owner in its place; the call of the first is one more request."""
+    """The second finds another owner in its place."""
     dead, a, b = (store.new_owner() for _ in range(3))
     batch = batch_in(store)
-    take_over = partial(store.take_over, batch, "k", from_owner=dead.name, workspace="w", sends=True)
+    take_over = partial(store.take_over, batch, "k", from_owner=dead.name)
     store.claim(batch, "k", dead, workspace="w", seen_id=0).result()
     dead.end()
     assert not store.is_alive(dead.name)
-    assert take_over(owner=a).result().mine
-    assert not take_over(owner=b).result().mine
+    assert take_over(owner=a).result()
+    assert not take_over(owner=b).result()
     assert store.claims_of_batch(batch) == {"k": a.name}
-    assert _requests(store) == 2
-    assert store.take_over(batch, "k", from_owner=a.name, owner=b, workspace="w", sends=False).result().mine
-    assert _requests(store) == 2, "who only waits for what was submitted before sends nothing"
-    capped = store.take_over(batch, "k", from_owner=b.name, owner=a, workspace="w", sends=True, daily_cap=2)
-    assert capped.result() == Claim(capped=True)
+    assert _requests(store) == 1, "who only waits for what was submitted before sends nothing"
     a.end()
     b.end()
 
