@@ -6,14 +6,29 @@ whoever has it, in any order, and holds for nobody else.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from weakref import WeakSet
 
 from fh_notebook.gate import Gate
 from fh_notebook.slots import Call
 
 __all__ = ["BoundedGate"]
+
+_gates: WeakSet[BoundedGate] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In a child none of the parent's calls is out."""
+    for gate in list(_gates):
+        gate._lock, gate._calls = threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class BoundedGate:
@@ -40,6 +55,10 @@ class BoundedGate:
     def __init__(self, inner: Gate | BoundedGate, ceiling: Gate) -> None:
         self._inner = inner
         self._ceiling = ceiling
+        self._lock = threading.Lock()
+        self._calls = 0
+        """Calls that are out here, or wait to be: other gates may share the ceiling."""
+        _gates.add(self)
         # What only passes through is the inner one's own: they are asked for every call.
         self.call: Callable[[], Call] = inner.call
         self.hear: Callable[..., None] = inner.hear
@@ -96,6 +115,17 @@ class BoundedGate:
         """Whether a holder that could go on in its slot must give it back first (see `Gate.wants_back`)."""
         return self._ceiling.wants_back(group) or self._inner.wants_back(group)
 
+    def _begin(self) -> None:
+        with self._lock:
+            self._calls += 1
+
+    def _end(self) -> None:
+        """Ask the gate behind for nothing any more with the last call."""
+        with self._lock:
+            self._calls -= 1
+            if not self._calls:
+                self._inner.ask(self, None)
+
     def __repr__(self) -> str:
         return repr(self.shared)
 
@@ -109,21 +139,22 @@ class _Slots(AbstractAsyncContextManager[None]):
         self._behind = gate._inner.slot(group)
 
     async def __aenter__(self) -> None:
-        await self._held.__aenter__()
         gate = self._gate
-        if (number := gate._ceiling.ceiling) is not None:
-            gate._inner.ask(gate, number)
+        gate._begin()
         try:
-            await self._behind.__aenter__()
+            await self._held.__aenter__()
+            try:
+                if (number := gate._ceiling.ceiling) is not None:
+                    gate._inner.ask(gate, number)
+                await self._behind.__aenter__()
+            except BaseException:
+                await self._held.__aexit__(None, None, None)
+                raise
         except BaseException:
-            await self._leave()
+            gate._end()
             raise
 
     async def __aexit__(self, *exc: object) -> None:
         await self._behind.__aexit__(None, None, None)
-        await self._leave()
-
-    async def _leave(self) -> None:
         await self._held.__aexit__(None, None, None)
-        if not self._gate._ceiling.in_flight:
-            self._gate._inner.ask(self._gate, None)
+        self._gate._end()

@@ -8,7 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -267,20 +267,57 @@ def test_a_bounded_gate_keeps_to_its_ceiling_and_takes_no_slot_for_who_waits_the
     run_virtually(main())
 
 
+def test_a_ceiling_asks_for_nothing_once_its_last_call_through_there_has_ended() -> None:
+    """Whatever else it counts, in any order: calls past the gate, and one that was let in and cancelled at once."""
+
+    async def main() -> None:
+        gate = Gate()
+        begins_at = gate.limit
+        five = BoundedGate(gate, Gate(5, adapts=False))
+        past = five.past(Gate(10))
+        async with past.slot():
+            async with five.slot():
+                assert gate.limit == 5
+            assert gate.limit == begins_at
+            async with five.slot():
+                assert gate.limit == 5
+        assert gate.limit == begins_at
+
+        four = BoundedGate(gate, Gate(4, adapts=False))
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                await stack.enter_async_context(four.slot())
+            waits = [asyncio.create_task(_hold(four, None)) for _ in range(2)]
+            await asyncio.sleep(0)
+        assert gate.limit == 4, "two were let in"
+        for waiting in waits:
+            waiting.cancel()
+        await asyncio.wait(waits)
+        assert (gate.limit, gate._asked) == (begins_at, {})
+
+    run_virtually(main())
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_is_not_held_up_by_its_parents_calls() -> None:
     """The parent's calls in flight are not the child's: its gate is empty, and it knows what was learned."""
     script = """
 import asyncio, os
+from fh_notebook.ceilings import BoundedGate
 from fh_notebook.gate import Gate
 gate = Gate(2)
+five = BoundedGate(Gate(), Gate(5, adapts=False))
 async def use():
+    async with five.slot():
+        assert five.shared.limit == 5
+    assert five.shared.limit == 2
     async with gate.slot():
-        return gate.in_flight
+        return 10 + gate.in_flight  # 1 is what an error exits with
 loop = asyncio.new_event_loop()
 async def enter_twice():
     for _ in range(2):
         await gate._enter()
+    await five.slot().__aenter__()
 loop.run_until_complete(enter_twice())
 pid = os.fork()
 if pid == 0:
@@ -288,7 +325,7 @@ if pid == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=30)
-    assert done.stdout == "1\n", done.stderr
+    assert done.stdout == "11\n", done.stderr
 
 
 def test_server_errors_neither_cut_nor_raise_the_limit() -> None:
