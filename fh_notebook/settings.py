@@ -142,6 +142,8 @@ def configure(
     if workspace is not UNSET:
         if not isinstance(workspace, str):  # str(None) would be another workspace, whose answers are paid for again
             raise SettingsError(f"workspace is a {type(workspace).__name__}; give a text, or '' for the key's own")
+        if "#" in workspace:
+            raise SettingsError(f"workspace is {workspace!r}; give a name without '#', which stands behind the host")
         changed["workspace"] = workspace
     if timeout is not UNSET:
         changed["timeout_s"] = positive(timeout, "timeout")

@@ -139,6 +139,7 @@ def test_addresses_that_are_refused(url: str) -> None:
         {"max_response_bytes": -1},
         {"loop": "kernel"},
         {"workspace": None},
+        {"workspace": "a#b"},
         {"tracebacks": "long"},
         {"base_url": "http://x/v1"},
     ],

@@ -55,7 +55,7 @@ def forget(
     batch : str, optional
         The name of a batch, as :func:`fh_notebook.history` lists it.
     deployment : str or Deployment, optional
-        What was run, also as single runs.
+        What was run, also as single runs. Where nothing is kept of it, the nearest name is told.
     before : datetime, date or timedelta, optional
         What was kept earlier than this moment, or longer ago than this time. A moment without a time zone is local.
     everything : bool
@@ -112,8 +112,21 @@ def forget(
     if any("parts" in record.plan for record in store.batches()):
         views.knock("forget.parts", store, which)
     gone = store.forget(which)
-    views.knock("notice", _told(gone, workspace))
+    strange = "" if gone.answers or gone.batches or name is None else _no_such_deployment(store, name, workspace)
+    views.knock("notice", strange or _told(gone, workspace))
     return gone.answers
+
+
+def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
+    """Say that nothing is kept of a deployment, and which one may be meant; nothing where something is."""
+    known = [of for of, place in store.deployment_names() if workspace in (None, place)]
+    known += [record.deployment for record in store.batches() if workspace in (None, record.workspace)]
+    if name in known:
+        return ""
+    close = nearest(name, known)
+    meant = f"did you mean {close!r}?" if close else "fh.history() lists what is."
+    where = "in any workspace" if workspace is None else f"in the workspace {workspace}"
+    return f"Nothing was removed: no answers of a deployment {short(name)} are kept {where}; {meant}"
 
 
 def _told(gone: Forgotten, workspace: str | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,6 +22,7 @@ from fh_notebook.client.transport import user_agent
 from fh_notebook.client.unpacking import ACCEPTED, is_packed
 from fh_notebook.contract.run import Asset, Run
 from fh_notebook.errors import CallError
+from fh_notebook.partial import partial, remove_dead
 from fh_notebook.values import redact
 
 __all__ = ["save_assets"]
@@ -34,6 +36,7 @@ MAX_NAME_BYTES: Final = 120
 def save_assets(run: Run, folder: Path) -> list[Path]:
     """Fetch the assets of `run` into `folder`; see :meth:`fh_notebook.Run.save_assets`."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_dead(folder)
     return loop.run(_save_all(run, folder))
 
 
@@ -48,19 +51,21 @@ async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int
     url = asset.file_url or ""
     refuse_address(url)
     name = safe_name(asset.file_name or urlsplit(url).path.rpartition("/")[2], fallback=f"asset-{number}")
-    trouble = ""
-    descriptor, path = _open_new(folder, name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            await _fetch(http, url, file)
-        return path
-    except httpx.HTTPError as broken:
-        trouble = f"{name} could not be fetched ({_why(broken)})"
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    path.unlink(missing_ok=True)
-    raise CallError(trouble)
+    trouble, saved = "", [folder / name]
+
+    def put(written: Path, _: Path) -> None:
+        saved[0] = _put_new(written, folder, name)
+
+    with partial(folder / name, tidy=False) as part:
+        try:
+            with os.fdopen(part.create(), "wb") as file:
+                await _fetch(http, url, file)
+            part.put(private=False, replace=put)
+        except httpx.HTTPError as broken:
+            trouble = f"{name} could not be fetched ({_why(broken)})"
+    if trouble:
+        raise CallError(trouble)
+    return saved[0]
 
 
 def _why(broken: httpx.HTTPError) -> str:
@@ -139,14 +144,25 @@ def safe_name(name: str, *, fallback: str) -> str:
     return fallback if not clean or _DEVICES.match(clean) else clean
 
 
-def _open_new(folder: Path, name: str) -> tuple[int, Path]:
-    """Open a file that did not exist, with a number in its name where `name` is taken."""
+def _put_new(written: Path, folder: Path, name: str) -> Path:
+    """Give a file a name that is free, with a number in it where `name` is taken: never an existing file's."""
     stem, suffix = os.path.splitext(name)
     for number in range(1, 10_000):
         path = folder / (name if number == 1 else f"{stem}-{number}{suffix}")
-        try:
-            # O_EXCL: never an existing file, and never through somebody's link.
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644), path
-        except FileExistsError:
-            continue
+        with suppress(FileExistsError):
+            _move_to_new(written, path)
+            return path
     raise CallError(f"{folder} already has 10,000 files called like {name}")
+
+
+def _move_to_new(written: Path, path: Path) -> None:
+    if os.name == "nt":
+        os.rename(written, path)  # which takes no existing name there
+        return
+    try:
+        os.link(written, path)
+    except FileExistsError:
+        raise
+    except OSError:  # of a file system without hard links; O_EXCL: never an existing file, nor through somebody's link
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.replace(written, path)

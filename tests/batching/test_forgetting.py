@@ -53,6 +53,21 @@ def test_a_batch_is_forgotten_with_its_rows_and_nothing_else_is(client: fh.Clien
     assert _run(client, "stays").counts.calls == 0
 
 
+def test_a_deployment_of_which_nothing_is_kept_is_told_with_the_nearest_name(
+    client: fh.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is removed; where there was such a deployment, it is no slip."""
+    _run(client, "b")
+    assert fh.forget(deployment="shuot", client=client) == 0
+    said = f"no answers of a deployment 'shuot' are kept in the workspace {client.workspace}; did you mean 'shout'?"
+    assert said in capsys.readouterr().err
+    assert fh.forget(deployment="zzz", everywhere=True) == 0
+    assert "'zzz' are kept in any workspace; fh.history() lists what is." in capsys.readouterr().err
+    assert fh.forget(deployment="shout", before=timedelta(days=1), client=client) == 0
+    assert "0 answers were removed" in capsys.readouterr().err
+    assert _run(client, "b").counts.calls == 0
+
+
 def test_what_is_named_together_must_all_fit(client: fh.Client) -> None:
     """A deployment, an age, or both."""
     _run(client, "b")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -337,6 +339,40 @@ def test_assets_at_addresses_that_may_not_be_fetched_are_refused(url: str, tmp_p
     with pytest.raises(fh.CallError, match="not fetched"):
         run.save_assets(tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_an_asset_has_its_name_only_once_it_is_whole(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it comes, it is a partial file that the next one removes where its process was killed; also without links."""
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "x.png").write_bytes(b"mine")
+    (folder / ".x.png.0badcafe.fh-part-data").write_bytes(b"of a process that was killed")
+    seen: list[set[str]] = []
+
+    def answer(connection: socket.socket) -> None:
+        says(200, b"wh", declared=5)(connection)
+        seen.append({path.name for path in folder.iterdir()})
+        connection.sendall(b"ole")
+
+    with serving(answer) as server:
+        url = server.url.removesuffix("/v1") + "/x.png"
+        run = fh.Run(status="completed", output={"assets": [{"file_url": url, "file_name": "x.png"}]})
+        (saved,) = run.save_assets(folder)
+    assert saved == folder / "x-2.png"
+    assert (saved.read_bytes(), (folder / "x.png").read_bytes()) == (b"whole", b"mine")
+    (names,) = seen
+    assert "x-2.png" not in names
+    assert ".x.png.0badcafe.fh-part-data" not in names
+    assert {path.name for path in folder.iterdir()} == {"x.png", "x-2.png"}
+
+
+def _no_links(*_: object, **__: object) -> None:
+    raise OSError(95, "Operation not supported")
 
 
 def test_an_asset_that_breaks_off_leaves_no_half_file(tmp_path: Path) -> None:
