@@ -6,9 +6,12 @@ nobody that lives.
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
-__all__ = ["try_lock"]
+__all__ = ["is_at", "share", "try_lock"]
 
 
 def try_lock(descriptor: int) -> bool:
@@ -26,3 +29,33 @@ def try_lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def share(path: Path) -> int:
+    """Return a descriptor of the file at `path`, made if need be, with a lock that others may have, too.
+
+    Whoever then has it alone (`try_lock`) may remove it, last of all. Windows has no shared locks, and removes no file
+    that is open; a file system without locks gives none to anybody.
+
+    Raises
+    ------
+    OSError
+        The file cannot be made.
+    """
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        if sys.platform != "win32":
+            import fcntl
+
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)  # waits only while somebody removes it
+        if is_at(path, descriptor):
+            return descriptor
+        os.close(descriptor)
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether the file that is open still lies at `path`."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    return False

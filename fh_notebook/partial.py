@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from fh_notebook.filelock import try_lock
+from fh_notebook.filelock import is_at, try_lock
 
 __all__ = ["Partial", "partial", "remove_dead"]
 
@@ -137,18 +137,12 @@ def _new_mark(target: Path) -> tuple[Path, int]:
         mark = target.with_name(f".{name}.{uuid4().hex[:8]}.fh-part")
         descriptor = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE)
         # Between the two steps somebody who tidies may have had the lock, and removed it.
-        if (try_lock(descriptor) and _is_at(mark, descriptor)) or (not left and _is_at(mark, descriptor)):
+        if (try_lock(descriptor) and is_at(mark, descriptor)) or (not left and is_at(mark, descriptor)):
             return mark, descriptor
         os.close(descriptor)
         with suppress(OSError):
             mark.unlink()
     raise FileNotFoundError(2, "what is made there is removed at once", str(mark))
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    with suppress(OSError):
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
-    return False
 
 
 def remove_dead(folder: Path) -> None:

@@ -37,10 +37,11 @@ from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.feeding import HeldSource, HoldingFeed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
-from fh_notebook.scaling.places import begun_in, opened_store, part_path, parts_of_plan, remove_store, store_path
+from fh_notebook.scaling.places import begun_in, opened_store, part_path, parts_of_plan, store_path
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.survey import keys_of, planned, rows_of
 from fh_notebook.scaling.telling import shown_event
+from fh_notebook.store.store import Store
 
 __all__ = ["TELL_S", "Partition", "run_partition"]
 
@@ -56,7 +57,8 @@ def run_partition(frame: pd.DataFrame, spec: Spec, task: Task, host_of: Callable
     host = host_of(spec)
     if host.stopped is not None and not task.sources:
         return Done(number=task.number, attempt="", jobs=0)
-    return Partition(frame.iloc[: task.rows], spec, task, host).run()
+    with opened_store(store_path(host.folder, spec, task)) as store:
+        return Partition(frame.iloc[: task.rows], spec, task, host, store).run()
 
 
 class Partition:
@@ -72,14 +74,15 @@ class Partition:
         What is its own.
     host : Host
         Of this process.
+    store : Store
+        Of the partition, on this machine.
     """
 
-    def __init__(self, frame: pd.DataFrame, spec: Spec, task: Task, host: Host) -> None:
+    def __init__(self, frame: pd.DataFrame, spec: Spec, task: Task, host: Host, store: Store) -> None:
         self._spec = spec
         self._task = task
         self._host = host
-        self._path = store_path(host.folder, spec, task)
-        self._store = opened_store(self._path)
+        self._store = store
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
         _check_rows(task, by_row)
@@ -105,15 +108,13 @@ class Partition:
 
     def run(self) -> Done:
         """Call, and merge what was answered."""
-        with self._store.closing():
-            self._feed.begin()
-            jobs = [job for seen in self._feed.fresh() for job in self._feed.take(seen)]
-            jobs = self._left_to_call(jobs)
-            self._tell()
-            if jobs and self._host.stopped is None:
-                loop.run(self._call(jobs))
-            done = self._merged()
-        remove_store(self._path)
+        self._feed.begin()
+        jobs = [job for seen in self._feed.fresh() for job in self._feed.take(seen)]
+        jobs = self._left_to_call(jobs)
+        self._tell()
+        if jobs and self._host.stopped is None:
+            loop.run(self._call(jobs))
+        done = self._merged()
         self._tell(done=True)
         self._feed.let_go()
         self._source.let_go()

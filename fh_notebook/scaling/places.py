@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from fh_notebook.errors import SettingsError
+from fh_notebook.filelock import is_at, share, try_lock
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec, Task
 from fh_notebook.store.batches import BatchRecord
@@ -28,7 +30,6 @@ __all__ = [
     "opened_store",
     "part_path",
     "parts_of_plan",
-    "remove_store",
     "scratch",
     "store_name",
     "store_path",
@@ -63,8 +64,12 @@ def store_path(folder: str, spec: Spec, task: Task) -> Path:
     return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{own and f'-{own}'}.sqlite3"
 
 
-def opened_store(path: Path) -> Store:
-    """Return the store of a partition.
+@contextmanager
+def opened_store(path: Path) -> Iterator[Store]:
+    """Hold the store of a partition for a block, at the end of which it is merged.
+
+    Whoever leaves it last removes it: another process may run the same partition (one that has lost its notebook), and
+    what that keeps in a file without a name would end with it. Where the block raises, the store stays.
 
     Raises
     ------
@@ -75,10 +80,33 @@ def opened_store(path: Path) -> Store:
     made = path.parent.lstat()
     if hasattr(os, "getuid") and not (stat.S_ISDIR(made.st_mode) and made.st_uid == os.getuid()):
         raise SettingsError(f"{path.parent} is not a folder of your own; remove it, or set TMPDIR where this runs")
-    store = Store(path)
-    store.is_watched = False  # whoever merged the same partition removes it; what is in it is read all the same
-    store.put(few_indices).result()
-    return store
+    in_use = path.with_name(f"{path.name}-in-use")
+    descriptor = share(in_use)
+    try:
+        with Store(path).closing() as store:
+            store.put(few_indices).result()
+            yield store
+        if try_lock(descriptor) and is_at(in_use, descriptor):
+            _remove(path, in_use)
+    finally:
+        os.close(descriptor)
+        if os.name == "nt":  # where nothing is removed that is open
+            with suppress(OSError):
+                os.unlink(in_use)
+
+
+def _remove(path: Path, in_use: Path) -> None:
+    """Remove a store that nobody uses, and last the file whose lock says so: who comes now makes both anew."""
+    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(OSError):
+            os.unlink(name)
+    owners = path.with_name(f"{path.name}-owners")
+    with suppress(OSError):
+        for lock in owners.iterdir():
+            lock.unlink()
+        owners.rmdir()
+    with suppress(OSError):
+        os.unlink(in_use)
 
 
 def begun_in(store: Store, spec: Spec) -> BatchRecord:
@@ -100,17 +128,6 @@ def begun_in(store: Store, spec: Spec) -> BatchRecord:
         )
         found = replace(record, id=store.keep_batch(record).result())
     return found
-
-
-def remove_store(path: Path) -> None:
-    """Remove the store of a partition that was merged."""
-    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        with suppress(OSError):
-            os.unlink(name)
-    with suppress(OSError):
-        for lock in path.with_name(f"{path.name}-owners").iterdir():
-            lock.unlink()
-        path.with_name(f"{path.name}-owners").rmdir()
 
 
 def check_folder(spec: Spec) -> None:

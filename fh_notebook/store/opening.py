@@ -27,22 +27,21 @@ __all__ = ["Opened", "begin", "end", "enrol", "leak"]
 class Opened:
     """The two connections of one process: one that reads, under a lock, and the writer's own."""
 
-    def __init__(self, path: Path, busy_timeout_s: float, *, is_watched: bool = True) -> None:
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
         self.pid = os.getpid()
         self.lock = threading.Lock()
         self.reading = open_connection(path, busy_timeout_s=busy_timeout_s)
         self.is_open = True
         """Until it is closed: its writer may still commit what was put before."""
         self.place: Place | None = None
-        """Of a store in a file that is watched."""
+        """Of a store in a file."""
         try:
             if path == IN_MEMORY:  # there is only the one connection, so reading waits for writing
                 self.writer = Writer(self.reading, path, at_work=self.lock)
             else:
-                place = Place(path)
+                self.place = Place(path)
                 writing = open_connection(path, busy_timeout_s=busy_timeout_s)
-                self.place = place if is_watched else None
-                self.writer = Writer(writing, path, check=place.check) if is_watched else Writer(writing, path)
+                self.writer = Writer(writing, path, check=self.place.check)
         except BaseException:
             self.reading.close()
             raise
@@ -95,7 +94,7 @@ def enrol(store: Enrolled) -> None:
     _stores.add(store)
 
 
-def begin(path: Path, busy_timeout_s: float, *, is_watched: bool = True) -> Opened:
+def begin(path: Path, busy_timeout_s: float) -> Opened:
     """Open the file; it is closed at the exit of the process.
 
     Raises
@@ -108,7 +107,7 @@ def begin(path: Path, busy_timeout_s: float, *, is_watched: bool = True) -> Open
         # An empty file in its place would hide that this process still holds what was in it.
         if other.place is not None and other.place.path == path and other.is_open and other.pid == os.getpid():
             other.place.check()
-    here = Opened(path, busy_timeout_s, is_watched=is_watched)
+    here = Opened(path, busy_timeout_s)
     _open_now.add(here)
     return here
 

@@ -60,8 +60,6 @@ class Store(Writing):
         self.rescued_from: Path | None = None
         """Where its file was, when it goes on in another one."""
         self._busy_timeout_s = busy_timeout_s
-        self.is_watched = True
-        """Whether a file that is deleted or replaced is an error: not where another process may have merged it."""
         self._now = now
         self._lock = threading.Lock()
         self._open: Opened | None = None
@@ -225,7 +223,7 @@ class Store(Writing):
     def _opened(self) -> Opened:
         with self._lock:
             if self._open is None:
-                self._hold(opened := begin(self.path, self._busy_timeout_s, is_watched=self.is_watched))
+                self._hold(opened := begin(self.path, self._busy_timeout_s))
                 return opened
             return self._open
 

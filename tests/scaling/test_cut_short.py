@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ import fh_notebook as fh
 from fh_notebook.batching.events import Stopped
 from fh_notebook.local import LocalHive
 from fh_notebook.scaling import host as host_of_process
+from fh_notebook.store.store import Store
 from tests.scaling.counting import Counting, begun_in_a_pause, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
@@ -81,3 +83,44 @@ def test_a_worker_that_has_lost_its_scheduler_leaves_no_batch_that_looks_done() 
     assert batch.counts.pending > 0
     assert batch.stopped is not None
     assert batch.stopped.reason == "cluster"
+
+
+def test_a_partition_that_two_runs_share_keeps_what_the_later_one_has_until_it_ends(tmp_path: Path) -> None:
+    """A worker that has lost its notebook, and the one of the next: who merges first removes nothing of the other's,
+    so that a kill of that one would lose no answer; the last one leaves nothing behind."""
+    hive, begun, may_end = LocalHive(), set[str](), {text: threading.Event() for text in "abcd"}
+
+    @hive.workflow("held", variant="v")
+    def held(text: str) -> str:
+        assert text not in begun, "it is called once"
+        begun.add(text)
+        may_end[text].wait()
+        return text
+
+    def run() -> Any:
+        rows = dask.from_pandas(pd.DataFrame({"text": list("abcd")}), npartitions=1)
+        return fh.batch(
+            rows, "held", variants="v", client=hive.client(), progress=False, max_concurrency=1, wait=False,
+        )  # fmt: skip
+
+    try:
+        first = run()
+        until(lambda: "a" in begun)
+        later = run()
+        until(lambda: "b" in begun)
+        first.cancel()
+        first.wait()
+        assert (first.counts.unknown, first.counts.pending) == (1, 3)
+        may_end["b"].set()
+        until(lambda: "c" in begun)  # its claim was committed with the answer to b
+        (path,) = tmp_path.glob("fh-notebook-*/*.sqlite3")
+        with Store(path).closing() as left:
+            assert "b" in [kept.run.output for kept in left.every_answer()]
+            assert left.requests_made() == 3
+    finally:
+        for event in may_end.values():
+            event.set()
+    later.wait()
+    assert (later.counts.done, later.counts.unknown) == (3, 1)
+    assert sorted(begun) == list("abcd")
+    assert not list(tmp_path.glob("fh-notebook-*/*"))

@@ -334,12 +334,11 @@ def test_it_can_be_awaited_and_paced() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have owners elsewhere")
-def test_answers_are_put_into_no_folder_that_somebody_else_has_laid_out(tmp_path: Any, monkeypatch: Any) -> None:
+def test_answers_are_put_into_no_folder_that_somebody_else_has_laid_out(tmp_path: Any) -> None:
     """The folder's name in the machine's /tmp can be told beforehand: a link that leads elsewhere is refused."""
     counting = Counting()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"fh-notebook-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(fh.SettingsError, match="not a folder of your own"):
         fh.batch(_parted(texts(4), 2), "shout", variants="loud", client=counting.hive.client(), progress=False)
     assert counting.calls == 0
