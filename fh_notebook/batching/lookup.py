@@ -108,7 +108,8 @@ class LookUp:
         wanted = {job.key: job for job in jobs}
         ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
-        own = _by_key(self._store.seen(wanted, batches=ids, after_id=self.after_id) if ids else [])
+        mine = ids[:1] if self.stored.id else ()
+        own = _by_key(self._store.seen(wanted, batches=mine, after_id=self.after_id) if mine else [])
         found: dict[str, Known] = {}
         left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
         with self._store.decoding():
@@ -117,8 +118,8 @@ class LookUp:
                     found[key] = known
             rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
             of_rest = own
-            if self.anywhere or later:
-                of_rest = _by_key(self._store.seen(rest, batches=None if self.anywhere else (*ids, *later)))
+            if self.anywhere or (others := (*ids, *later)) != mine:
+                of_rest = _by_key(self._store.seen(rest, batches=None if self.anywhere else others))
             for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
                 known = found.pop(key, None)
                 since_then = (

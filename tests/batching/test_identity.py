@@ -338,6 +338,25 @@ def test_the_answers_of_every_earlier_batch_of_a_name_count(shouting: Shouting) 
     assert opened(shouting).resume().counts.calls == 0
 
 
+def test_a_batchs_own_answer_stands_before_a_later_one_of_the_batch_that_it_replaced(shouting: Shouting) -> None:
+    """Opened or run again, it shows what it has paid for, as while it was run."""
+    client = shouting.hive.client()
+
+    @shouting.hive.workflow("counted", variant="loud")
+    def counted(text: str) -> str:
+        shouting.ran["loud", text] += 1
+        return f"{text}{shouting.ran['loud', text]}"
+
+    asked: dict[str, Any] = {"variants": "loud", "client": client, "name": "x", "progress": False}
+    first = fh.batch(texts("a", "b"), "counted", max_calls=1, reuse=None, **asked)
+    second = fh.batch(texts("b", "c"), "counted", replace=True, **asked)
+    assert second.frame["output"].tolist() == ["b1", "c1"]
+    assert first.resume().frame["output"].tolist() == ["a1", "b2"], "it calls anew, whoever has answered"
+    assert opened(shouting).frame["output"].tolist() == ["b1", "c1"]
+    again = fh.batch(texts("b", "c"), "counted", **asked)
+    assert (again.frame["output"].tolist(), again.counts.calls) == (["b1", "c1"], 0)
+
+
 def test_equal_rows_keep_their_own_labels_and_columns(shouting: Shouting) -> None:
     """A part of a table with equal rows changes the row that is meant, and no label becomes that of another row."""
     table = [{"text": t, "expected_output": e} for t, e in (("a", "1st"), ("a", "2nd"), ("b", "3rd"))]
