@@ -416,7 +416,8 @@ class History:
                     self._step()
                 self._look_at_all()
             except AssertionError as broken:
-                raise AssertionError(f"seed {self.seed}: {broken}\n" + "\n".join(self.told)) from broken
+                told = "\n".join([f"seed {self.seed}: {broken}", *self.told, *self._spell_store()])
+                raise AssertionError(told) from broken
             finally:
                 self._hive.go.set()
         self._tally.histories += 1
@@ -533,6 +534,17 @@ class History:
     def _spell(self, place: int, cell: Cell) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in cell.options.items())
         return f"kernel {place} runs cell {cell.number} in {cell.at}: {cell.kind} {'/'.join(cell.texts)}, {options}"
+
+    def _spell_store(self) -> Iterator[str]:
+        """What lies there, for whoever reads a failure."""
+        yield "in the store, beside what the rules say:"
+        uses = self._store.read(lambda c: c.execute("SELECT batch, answer FROM uses").fetchall())
+        rules = {answer.line: answer for answer in self._model.answers}
+        for record in sorted(self._store.batches(), key=lambda record: record.id):
+            yield f"  batch {record.id}: {record.name} in {record.workspace}, {record.plan.get('replaced')}"
+        for line in self._store.every_answer():
+            told, users = line.run.output or line.run.error, sorted(b for b, answer in uses if answer == line.id)
+            yield f"  answer {line.id}: {line.key[:6]} of batch {line.batch}, used by {users}: {told}; {rules.get(line.id)}"
 
     def _run(self, place: int, cell: Cell) -> None:
         self._say(self._spell(place, cell))
@@ -736,7 +748,7 @@ class History:
         """Note what killed kernels left claimed, and check that what was noted before is there still."""
         model = self._model
         keys = {key for cell in self._cells.values() for key in cell.keys}
-        claimed = {(batch, key) for batch, key, owner in self._store.claims_on(keys)}
+        claimed = {(batch, key) for batch, key, *_ in self._store.claims_on(keys)}
         for answer in [a for a in model.answers if a.line == math.inf]:
             if (answer.batch, answer.key) in claimed:
                 continue
