@@ -25,7 +25,7 @@ from fh_notebook.store.rows import RowLine
 from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
-__all__ = ["KeptJobs", "fingerprint", "job_lines", "row_lines"]
+__all__ = ["KeptJobs", "fingerprint", "job_lines", "row_lines", "shown_text"]
 
 
 def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:
@@ -37,9 +37,8 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
     for job in jobs:
         inputs, metadata = id(job.inputs), id(job.metadata)
         if inputs not in texts:
-            shown = job.shown_inputs
-            whole[inputs] = int(shown is job.inputs)
-            texts[inputs] = job.spelt if job.spelt and whole[inputs] else spelt(shown)
+            texts[inputs], is_whole = shown_text(job)
+            whole[inputs] = int(is_whole)
         if metadata not in texts:
             texts[metadata] = spelt(job.metadata)
         lines.append(
@@ -55,6 +54,13 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
             )
         )
     return lines
+
+
+def shown_text(job: Job) -> tuple[str, bool]:
+    """Return the inputs of a job as they are kept, and whether they are whole: nothing in them is masked."""
+    shown = job.shown_inputs
+    is_whole = shown is job.inputs
+    return job.spelt if job.spelt and is_whole else spelt(shown), is_whole
 
 
 def row_lines(rows: Rows, places: Iterable[int], start: int) -> list[RowLine]:

@@ -101,7 +101,9 @@ def batch(
     name : str, optional
         Of the batch, under which it is kept: one name is one table. The same rows (compared by their inputs, in any
         order) go on; more rows, variants or repeats extend the batch, and fewer are a part of it. Another table, or
-        another deployment, is refused before any call. By default the hash of what is asked.
+        another deployment, is refused before any call. By default the hash of what is asked. Over partitions the rows
+        are compared by hashes of their inputs, for which the store keeps 8 bytes a row: 3 s of a processor for a
+        million rows, as measured.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     first, sample : int, optional

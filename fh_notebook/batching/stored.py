@@ -31,7 +31,16 @@ from fh_notebook.store.rows import RowLine
 from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
-__all__ = ["KeptBatch", "Stored", "check_name", "earlier_name", "other_table", "record_of", "refused_name"]
+__all__ = [
+    "KeptBatch",
+    "Stored",
+    "check_name",
+    "earlier_name",
+    "other_rows",
+    "other_table",
+    "record_of",
+    "refused_name",
+]
 
 
 class Stored:
@@ -291,9 +300,9 @@ class KeptBatch(Stored):
                 f"in the rows {self._count:,} to {self._count + rows - 1:,} of the iterator; a list may be in any order"
             )
         else:
-            why = (
-                f"{counted(self._kept_rows, 'row')}, {found.missing:,} of which this table does not have; of the "
-                f"{counted(rows, 'row')} here, {found.strange:,} are new"
+            return refused_name(
+                self._before,
+                other_rows(kept=self._kept_rows, missing=found.missing, rows=rows, strange=found.strange),
             )
         return refused_name(
             self._before, f"has other rows ({why})", called="nothing of these" if self._count else "nothing"
@@ -388,6 +397,14 @@ def other_table(record: BatchRecord, arms: Sequence[ArmRecord], *, partitions: b
     if kept and set(kept) != set(mine):
         return f"runs {listed(kept, 'and')}, and this call runs {listed(mine, 'and')}"
     return ""
+
+
+def other_rows(*, kept: int, missing: int, rows: int, strange: int) -> str:
+    """Return why a table is another one than that of `kept` rows: `strange` of its `rows` are none of those."""
+    return (
+        f"has other rows ({counted(kept, 'row')}, {missing:,} of which this table does not have; of the "
+        f"{counted(rows, 'row')} here, {strange:,} are new)"
+    )
 
 
 def check_name(store: Store, name: str, workspace: str, arms: Sequence[Arm], *, partitions: bool) -> None:

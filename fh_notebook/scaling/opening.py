@@ -7,9 +7,10 @@ shows, compares and exports what was answered, and is resumed by running its cel
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -20,26 +21,55 @@ from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
-from fh_notebook.batching.stored import Stored, earlier_name, other_table, record_of, refused_name
+from fh_notebook.batching.stored import Stored, earlier_name, other_rows, other_table, record_of, refused_name
 from fh_notebook.batching.windows import Windows
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.control import ScaledControl
+from fh_notebook.scaling.same_rows import Difference, HashedRows, arms_of_targets, compared
 from fh_notebook.scaling.scaled import ScaledBatch
 from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
 from fh_notebook.scaling.survey import keys_of
 from fh_notebook.scaling.threads import Place
-from fh_notebook.store import batches
+from fh_notebook.store import batches, planned_rows
 from fh_notebook.store import parts as table
 from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.damage import json_of
 from fh_notebook.store.parts import KEY_BYTES
+from fh_notebook.store.planned_rows import HashLine
+from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
 __all__ = ["keep_record", "open_parts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is kept under the name of a batch that is asked for, and what its rows are to that."""
+
+    record: BatchRecord | None = None
+    replaced: bool = False
+    """Whether it is another table, which gives the name up (``replace=True``)."""
+    strange: int = 0
+    """How many of the planned rows are not among the kept ones."""
+    missing: int = 0
+    """How many of the kept rows are not among the planned ones."""
+    is_hashed: bool = False
+    """Whether the hashes of the kept rows are kept: earlier versions kept none."""
+
+    @property
+    def before(self) -> BatchRecord | None:
+        """The batch that is gone on with, if there is one."""
+        return None if self.replaced else self.record
+
+    @property
+    def is_part(self) -> bool:
+        """Whether what is asked for is a part of it: then it stays the whole that it is."""
+        return bool(self.missing and not self.strange)
 
 
 def keep_record(
@@ -58,7 +88,7 @@ def keep_record(
     anywhere : bool
         Whether parts of other batches answer it, too.
     """
-    store, before = stored.store, known.record if not known.replaced else None
+    store, before = stored.store, known.before
     base = before.plan if before is not None else {}
     told = {
         "folder": spec.folder,
@@ -68,11 +98,12 @@ def keep_record(
     }
     mine = [[arm.label, arm.deployment, arm.variant] for arm in spec.arms]
     arms = list(base.get("arms", ()))
+    kept_rows = int(base.get("rows") or 0)
     record = record_of(
         plan,
         spec.workspace,
         arms=arms + [arm for arm in mine if arm not in arms],
-        rows=max(plan.rows or 0, int(base.get("rows") or 0)),
+        rows=kept_rows + known.strange if known.missing else max(plan.rows or 0, kept_rows),
         repeats=max(plan.repeats, int(base.get("repeats") or 1)),
         schema_sha256={
             **base.get("schema_sha256", {}),
@@ -80,89 +111,113 @@ def keep_record(
         },
         parts=base["parts"] if known.is_part and "parts" in base else told,
     )
+    spelt_arms = spelt(arms_of_targets(spec.arms))
+    # The same partitions of the same arms have the same rows: a re-run writes none.
+    is_same = known.is_hashed and base.get("parts", {}).get("partitions") == told["partitions"] and arms == mine
+    is_kept = known.is_part or is_same
+    hashes = [] if is_kept else [HashLine(spelt_arms, page.found.inputs) for page in book.pages]
 
     def write(connection: sqlite3.Connection) -> int:
         if stored.id:
             batches.update(connection, stored.id, record)
-            return stored.id
-        if known.replaced and known.record is not None:
-            batches.rename(connection, known.record.id, earlier)
-        return batches.write(connection, record)
+            batch_id = stored.id
+        else:
+            if known.replaced and known.record is not None:
+                batches.rename(connection, known.record.id, earlier)
+            batch_id = batches.write(connection, record)
+        if hashes:
+            planned_rows.write(connection, batch_id, hashes, anew=not known.missing)
+        return batch_id
 
     earlier = earlier_name(store, known.record, datetime.now(UTC)) if known.record is not None else ""
     stored.id = store.put(write).result()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is kept under the name of a batch that is asked for."""
-
-    record: BatchRecord | None = None
-    replaced: bool = False
-    """Whether it is another table, which gives the name up (``replace=True``)."""
-    is_part: bool = False
-    """Whether what is asked for is a part of it: then it stays the whole that it is."""
-
-
 def known_batch(
     store: Store | None,
-    name: str | None,
+    name: str,
     workspace: str,
     arms: Sequence[Arm],
     repeats: int,
-    found: Sequence[Found],
     *,
+    whole: Sequence[Found],
+    planned: Sequence[Found],
+    is_named: bool,
     replace_other: bool,
 ) -> Known:
     """Return what is kept under a name, compared with what partitions ask for.
 
-    Only jobs that were answered are known of a batch over partitions, by their keys: so it is compared with those.
+    Parameters
+    ----------
+    whole, planned : sequence of Found
+        Of all partitions, and of those that are run (``first=``): as on one machine, all rows are compared.
+    is_named : bool
+        Whether the user gave the name: then another table is refused, unless it is to replace the earlier one.
 
     Raises
     ------
     InputError
         Another table is kept under the name; nothing was called.
     """
-    record = store.batch(name, workspace) if store is not None and name is not None else None
+    record = store.batch(name, workspace) if store is not None else None
     if store is None or record is None:
         return Known()
     own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     why = other_table(record, own, partitions=True)
-    strange = missing = 0
     if not why:
-        strange, missing = _compared(store, record, [arm.label for arm in arms], repeats, found)
-        if strange and missing:
-            why = (
-                f"has other rows ({strange:,} of the jobs of this table are not among its answered jobs, and "
-                f"{missing:,} of those are not in this table)"
-            )
-    if why and not replace_other:
-        raise refused_name(record, why, gives="parts" in record.plan)
-    return Known(record=record, replaced=bool(why), is_part=bool(missing and not strange))
+        kept = store.read(lambda c: planned_rows.of_batch(c, record.id))
+        compare = _comparison(store, record, kept, arms, repeats)
+        found = compare(whole)
+        if found.is_same or not is_named:
+            part = found if planned is whole else compare(planned)
+            return Known(record=record, strange=int(part.strange.sum()), missing=part.missing, is_hashed=bool(kept))
+        why = other_rows(
+            kept=int(record.plan.get("rows") or 0),
+            missing=found.missing,
+            rows=len(found.strange),
+            strange=int(found.strange.sum()),
+        )
+    if not replace_other:
+        raise refused_name(record, why)
+    return Known(record=record, replaced=True)
 
 
-def _compared(
+def _comparison(
+    store: Store, record: BatchRecord, lines: Sequence[HashLine], arms: Sequence[Arm], repeats: int
+) -> Callable[[Sequence[Found]], Difference]:
+    """Return what compares rows with those that are kept of a batch, by their hashes where those are kept."""
+    if not lines:
+        return partial(_compared_by_answers, store, record, [arm.label for arm in arms], repeats)
+    with store.decoding():
+        kept = [HashedRows.of(json_of(line.arms, list, "the arms of rows"), line.hashes) for line in lines]
+    targets = arms_of_targets(arms)
+    return lambda found: compared(kept, HashedRows.of(targets, b"".join(one.inputs for one in found)))
+
+
+def _compared_by_answers(
     store: Store, record: BatchRecord, labels: Sequence[str], repeats: int, found: Sequence[Found]
-) -> tuple[int, int]:
-    """Return how many jobs are not among the answered ones that are kept, and how many of those are not asked for."""
+) -> Difference:
+    """Compare rows with the answered ones of a batch that was kept by a version that kept no hashes of the others."""
     lines = store.read(lambda c: list(table.every(c, record.workspace, batch=record.name)))
-    kept = _prefixes([line.keys for line in lines], KEY_BYTES)
-    mine = _prefixes([one.prefixes for one in found], PREFIX_BYTES)
-    if not len(kept):
-        return 0, 0
-    strange, missing = ~np.isin(mine, kept), ~np.isin(kept, mine)
-    if not (strange[mine != 0].any() and missing[kept != 0].any()):
-        return int(strange[mine != 0].sum()), int(missing[kept != 0].sum())
+    mine = _prefixes([one.prefixes for one in found], PREFIX_BYTES).reshape(-1, repeats, len(labels))
     # Other variants and repeats are no other rows: only those that both have are compared.
-    common = set(labels) & {label for label, _, _ in record.plan["arms"]}
+    common = {label for label, _, _ in record.plan["arms"]}.intersection(labels)
     fewest = min(repeats, int(record.plan.get("repeats") or 1))
-    place = np.arange(len(mine))
-    is_common = np.array([label in common for label in labels], dtype=bool)
-    asked = mine[(mine != 0) & is_common[place % len(labels)] & ((place // len(labels)) % repeats < fewest)]
-    frames = [parts.read_columns(line.path, ["key", "variant", "repeat"]) for line in lines if parts.exists(line.path)]
-    keys = [frame.loc[frame["variant"].isin(common) & (frame["repeat"] <= fewest), "key"].dropna() for frame in frames]
-    kept = _prefixes([keys_of(some) for some in keys], KEY_BYTES)
-    return int((~np.isin(asked, kept)).sum()), int((~np.isin(kept, asked)).sum())
+    asked = mine[:, :fewest, [label in common for label in labels]].reshape(len(mine), -1)
+    kept = [
+        frame[frame["variant"].isin(common) & (frame["repeat"] <= fewest) & frame["key"].notna()].assign(part=number)
+        for number, line in enumerate(lines)
+        if parts.exists(line.path)
+        for frame in [parts.read_columns(line.path, ["key", "variant", "repeat", "row"])]
+    ]
+    if not asked.shape[1] or not any(map(len, kept)):  # nothing can be said
+        return Difference(np.zeros(len(mine), dtype=bool), 0)
+    answered = pd.concat(kept, ignore_index=True)
+    keys = _prefixes([keys_of(answered["key"])], KEY_BYTES)
+    is_missing = ~np.isin(keys, asked)
+    missing = answered.assign(missing=is_missing).groupby(["part", "row"])["missing"].all()
+    # What does not fit has no key (zero), and no answer: it says nothing of its row.
+    return Difference(~np.isin(asked, keys).any(axis=1) & (asked != 0).any(axis=1), int(missing.sum()))
 
 
 def _prefixes(keys: Sequence[bytes], width: int) -> NDArray[np.uint64]:

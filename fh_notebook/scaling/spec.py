@@ -12,11 +12,15 @@ from typing import Any, Final
 
 from fh_notebook.batching.arms import Arm
 
-__all__ = ["PREFIX_BYTES", "Done", "Found", "Spec", "Task"]
+__all__ = ["HASH_BYTES", "PREFIX_BYTES", "Done", "Found", "Spec", "Task"]
 
 PREFIX_BYTES: Final = 8
 """Of each key, by which equal jobs of different partitions are found: two of 10 million different ones meet by chance
 once in 300,000 such batches, and then one call is made a little later, and none twice."""
+
+
+HASH_BYTES: Final = 8
+"""Of what a row is sent: of a million rows and a million others two look equal by chance once in 10 million tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +99,8 @@ class Found:
     total: int
     """The sum of all keys: it names the batch, whatever the partitions are."""
     prefixes: bytes = field(repr=False)
+    inputs: bytes = field(default=b"", repr=False)
+    """Of each row, `HASH_BYTES` for each target of the arms: a hash of what it is sent, as it may be shown."""
     invalid: int = 0
     problems: tuple[str, ...] = ()
     """What does not fit, for people."""

@@ -107,12 +107,22 @@ def scaled(
 
     looking = _Looking(place(), replace(spec, folder=_folder(base, "looking" if name is None else name)), target.name)
     partitions = ddf.to_delayed()
-    found = looking.at(partitions)
+    whole = found = looking.at(partitions)
     named = name or _name_of(target.name, arms, found)
     if first is not None:
         partitions = ddf.head(first, npartitions=-1, compute=False).to_delayed()
         found = looking.at(partitions)
-    known = known_batch(store, named, client.workspace, arms, repeats, found, replace_other=replace_other)
+    known = known_batch(
+        store,
+        named,
+        client.workspace,
+        arms,
+        repeats,
+        whole=whole,
+        planned=found,
+        is_named=name is not None,
+        replace_other=replace_other,
+    )
     spec = replace(
         spec,
         name=named,
@@ -156,7 +166,7 @@ def _batch_of(
     batch_of, since = _reused(options, spec.name)
     if not spec.anew:
         book.look(batch=batch_of, since=since, replaced=known.replaced)
-    stored = Stored(store, known.record.id if known.record is not None and not known.replaced else 0)
+    stored = Stored(store, known.before.id if known.before is not None else 0)
     plan = _plan(spec.name, spec.arms, book, options, client, store)
     control = ScaledControl(
         plan,

@@ -6,19 +6,21 @@ that inputs which do not fit are told all together, as on one machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any
 
 import pandas as pd
 
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.kept import shown_text
 from fh_notebook.batching.labels import labels_of
 from fh_notebook.batching.planner import Planner, refused
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.errors import InputError
-from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
+from fh_notebook.scaling.same_rows import first_of_targets
+from fh_notebook.scaling.spec import HASH_BYTES, PREFIX_BYTES, Found, Spec
 from fh_notebook.store.parts import KEY_BYTES
 
 __all__ = ["keys_of", "plan_of", "planned", "rows_of", "survey"]
@@ -68,6 +70,7 @@ def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
         asked=sha256(keys).digest(),
         total=sum(int(job.key or "0", 16) for job in checked),
         prefixes=b"".join(keys[at : at + PREFIX_BYTES] for at in range(0, len(keys), KEY_BYTES)),
+        inputs=_hashed(by_row, first_of_targets(spec.arms)),
         invalid=invalid,
         problems=problems,
         first=ends[0] if ends else None,
@@ -101,6 +104,12 @@ def plan_of(keys: bytes, frame: pd.DataFrame) -> bytes:
             hashed = pd.util.hash_pandas_object(column.map(repr), index=False)
         digest.update(hashed.to_numpy().tobytes())
     return digest.digest()
+
+
+def _hashed(by_row: Sequence[Sequence[Job]], places: Sequence[int]) -> bytes:
+    """Return the hashes of what each row is sent, by the places of the arms that say it."""
+    texts = (shown_text(row[place])[0] for row in by_row for place in places)
+    return b"".join(blake2b(text.encode(), digest_size=HASH_BYTES).digest() for text in texts)
 
 
 def _nothing(rows: int, wrong: InputError) -> Found:

@@ -32,6 +32,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it
     parts.py        table parts: the keys of answers that lie in Parquet files
+    planned_rows.py table planned_rows: hashes of what the rows of a batch over partitions are sent
     bulk.py         many lines of a table in few statements
     masking.py      inputs as they may be kept: without passwords
     spelling.py     JSON as it is kept (no SQL)

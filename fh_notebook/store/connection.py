@@ -26,6 +26,7 @@ from fh_notebook.store import (
     jobs,
     parts,
     pending,
+    planned_rows,
     ratings,
     request_ledger,
     rows,
@@ -73,6 +74,7 @@ MIGRATIONS: Final[Migrations] = (
         *request_ledger.CREATE,
         *forgotten.CREATE,
     ),
+    planned_rows.CREATE,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 

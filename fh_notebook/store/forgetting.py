@@ -216,7 +216,7 @@ def _forget_parts(connection: sqlite3.Connection, which: Which) -> int:
 
 def _remove_batches(connection: sqlite3.Connection, gone: Iterable[tuple[int, str, str]]) -> None:
     for number, name, workspace in gone:
-        for table in ("jobs", "rows", "claims", "uses"):
+        for table in ("jobs", "rows", "planned_rows", "claims", "uses"):
             connection.execute(f"DELETE FROM {table} WHERE batch = ?", (number,))
         ratings.forget(connection, name, workspace)
         connection.execute("DELETE FROM batches WHERE id = ?", (number,))

@@ -154,6 +154,53 @@ def test_another_table_over_partitions_is_refused_under_a_kept_name(tmp_path: Pa
     assert _batch(counting, texts(30).iloc[20:], 2, tmp_path, replace=True).counts.calls == 10
 
 
+def test_rows_over_partitions_are_compared_by_their_inputs_also_those_without_an_answer(tmp_path: Path) -> None:
+    """As in memory, and in its words: the answered rows among foreign ones are another table, refused before a call."""
+    counting = Counting()
+    client = counting.hive.client()
+    frame = texts(10)
+    _batch(counting, frame, 2, tmp_path, max_calls=3)
+    assert counting.calls == 3
+    answered = [text for _, text in counting.ran]
+    other = pd.concat([pd.DataFrame({"text": answered}), texts(4, "foreign")], ignore_index=True)
+    with pytest.raises(fh.InputError) as over_partitions:
+        _batch(counting, other, 2, tmp_path)
+    assert counting.calls == 3
+    asked: dict[str, Any] = {"variants": "loud", "progress": False, "client": client, "dry_run": True}
+    fh.batch(frame, "shout", name="shouts in memory", **{**asked, "dry_run": False, "max_calls": 3})
+    with pytest.raises(fh.InputError) as in_memory:
+        fh.batch(other, "shout", name="shouts in memory", **asked)
+    said = "has other rows (10 rows, 7 of which this table does not have; of the 7 rows here, 4 are new)"
+    assert said in str(over_partitions.value)
+    assert str(over_partitions.value) == str(in_memory.value).replace("shouts in memory", "shouts")
+    before = counting.calls
+    turned = frame.iloc[::-1].reset_index(drop=True).assign(n=1)
+    assert _batch(counting, turned, 3, tmp_path, inputs={"text": "text"}).counts.calls == 7
+    assert _batch(counting, other.iloc[:3], 1, tmp_path).counts.calls == 0
+    for variants, repeats, calls in (("parts", 1, 10), (["loud", "parts"], 2, 20)):  # of the same rows
+        assert _batch(counting, frame, 2, tmp_path, variants=variants, repeats=repeats).counts.calls == calls
+    with pytest.raises(fh.InputError, match=r"10 rows, 7 of which"):
+        _batch(counting, other, 2, tmp_path, variants=["parts", "loud"])
+    assert counting.calls == before + 37
+
+
+def test_a_pilot_over_partitions_is_compared_with_all_rows_of_its_table(tmp_path: Path) -> None:
+    """As in memory: its own rows may be among the kept ones, and the table is another one all the same."""
+    counting = Counting()
+    frame = texts(10)
+    _batch(counting, frame, 2, tmp_path, first=4)
+    other = pd.concat([frame.iloc[:2], texts(4, "foreign")], ignore_index=True)
+    with pytest.raises(fh.InputError, match=r"4 rows, 2 of which this table does not have; of the 6 rows here, 4"):
+        _batch(counting, other, 2, tmp_path, first=2)
+    assert _batch(counting, frame, 2, tmp_path, first=2).counts.calls == 0
+    assert (
+        _batch(counting, frame.iloc[::-1].reset_index(drop=True), 2, tmp_path, first=3).counts.calls == 3
+    )  # beside those that are kept
+    with pytest.raises(fh.InputError, match=r"7 rows, 5 of which"):
+        _batch(counting, other, 2, tmp_path)
+    assert _batch(counting, frame, 2, tmp_path).counts.calls == 3
+
+
 def test_a_replaced_batch_over_partitions_keeps_its_files_and_gives_its_answers(tmp_path: Path) -> None:
     """Equal jobs cost no call; each batch can be forgotten without the other."""
     counting = Counting()
