@@ -24,6 +24,7 @@ DOORS: Final[dict[str, tuple[str, str]]] = {
     "Comparison.rate": ("fh_notebook.notebook.rate", "show_rater"),
     "compare.scaled": ("fh_notebook.scaling.comparing", "compare_scaled"),
     "batch.scaled": ("fh_notebook.scaling.start", "scaled"),
+    "batch.in_parts": ("fh_notebook.scaling.taking", "seen_in_parts"),
     "batch.open_parts": ("fh_notebook.scaling.opening", "open_parts"),
     "forget.parts": ("fh_notebook.scaling.forgetting", "forget_files"),
     "Batch.plot": ("fh_notebook.comparing.limits_plot", "plot_limits"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from fh_notebook.batching.source import Fresh, Source
 from fh_notebook.batching.stored import KeptBatch
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
+from fh_notebook.store.answer_lines import Line, run_of
 
 __all__ = ["Feed", "Seen"]
 
@@ -48,7 +49,11 @@ LOOKED_AT_ONCE: Final = 10_000
 
 def _used(seen: Seen) -> list[int]:
     """Return the answers of others that stand for a window's jobs."""
-    return [known.line for known in seen.known.values() if not known.is_own]
+    return [known.line for known in seen.known.values() if known.line and not known.is_own]
+
+
+def _is_copy(known: Known | None) -> bool:
+    return known is not None and bool(known.copy)
 
 
 class Feed:
@@ -91,6 +96,8 @@ class Feed:
         self._where = where
         self._twins: dict[str, list[int]] = {}
         """Of keys that several jobs have: their numbers."""
+        self._copies: dict[str, Line] = {}
+        """Answers in files that stand for jobs, and are to be kept with the batch, by the key of the job."""
         self.call_lost = False
         """Whether what may have run is called again."""
         self.seen_id = 0
@@ -114,13 +121,23 @@ class Feed:
                     self._kept.compare(window)
                     if self._write(window, window.jobs, used):
                         break
+            self._copies = {}
 
     def _write(self, window: Fresh, jobs: list[Job], used: Sequence[int]) -> bool:
         if self._kept is not None and self._is_keeping:
-            if not self._kept.keep(window, jobs, used):
+            if not self._kept.keep(window, jobs, used, list(self._copies.values())):
                 return False
             self.source.keep_in(self._kept.jobs())
         return True
+
+    def _kept_copies(self, seen: Seen) -> Seen:
+        """Return a window of which answers in files were kept with the batch, by their numbers there."""
+        if not self._copies or not self.stored.id:
+            return seen
+        jobs = [job for job in seen.jobs if job.key in self._copies]
+        self._copies = {}
+        numbers = self._look_up.of(jobs, now=datetime.now(UTC), call_lost=self.call_lost)
+        return replace(seen, known={**seen.known, **numbers})
 
     def reopen_forgotten(self) -> None:
         """Make the jobs pending again whose answers were removed from the store since (``fh.forget``)."""
@@ -154,16 +171,16 @@ class Feed:
                 if self._write(window, seen.jobs, _used(seen)):
                     break
             self.source.hold(seen.jobs)
-            yield seen
+            yield self._kept_copies(seen) if self._is_keeping else seen
 
     def again(self) -> Iterator[Seen]:
         """Yield the windows of jobs that were planned and have no outcome that stands."""
         for window in self.source.planned(len(self._outcomes)):
             if wanted := self._open(window):
                 seen = self._look(wanted, is_new=False)
-                if self.stored.id and (used := _used(seen)):
-                    self._store.keep_uses(self.stored.id, used).result()
-                yield seen
+                if self.stored.id and ((used := _used(seen)) or self._copies):
+                    self._store.keep_uses(self.stored.id, used, list(self._copies.values())).result()
+                yield self._kept_copies(seen)
 
     def failed(self, error_code: str | None) -> Iterator[list[Job]]:
         """Yield the jobs that failed, or failed with `error_code`, as they are to be called again, one a key."""
@@ -214,7 +231,24 @@ class Feed:
         known = self._look_up.of((job for job in jobs if job.key), now=datetime.now(UTC), call_lost=self.call_lost)
         if is_new:
             jobs = self._checked(jobs, known)
+        for job in jobs:
+            self._copies.pop(job.key, None)
+        self._copies |= {job.key: self._copy(job, known[job.key]) for job in jobs if _is_copy(known.get(job.key))}
         return Seen(jobs, known, is_new)
+
+    def _copy(self, job: Job, known: Known) -> Line:
+        """Return the line of an answer that lies in a file; its calls were counted where it was paid for."""
+        return Line(
+            key=job.key,
+            batch=None,
+            workspace=self._look_up.workspace,
+            deployment=job.deployment,
+            variant=job.variant,
+            status=run_of(known.copy).status,
+            run=known.copy,
+            kept_at=known.kept_at,
+            calls=0,
+        )
 
     def _checked(self, jobs: list[Job], known: dict[str, Known]) -> list[Job]:
         """Check what is not answered yet, and raise with every problem of every row, unless such rows are skipped."""
@@ -248,7 +282,9 @@ class Feed:
             if not job.key:
                 outcomes.put(job.number, FAILED)
             elif known is not None:
-                outcomes.put(job.number, known.kind, line=known.line, reused=known.reused or job.key in first)
+                copied = run_of(known.copy) if known.copy else None
+                reused = known.reused or job.key in first
+                outcomes.put(job.number, known.kind, line=known.line, reused=reused, run=copied)
             elif times[job.key] > 1:
                 self._pair(job)
             first.add(job.key)

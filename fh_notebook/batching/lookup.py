@@ -6,15 +6,16 @@ left claimed may have run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from fh_notebook import views
 from fh_notebook.batching.delivery import left_behind
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
-from fh_notebook.batching.outcomes import DONE, FAILED, UNKNOWN
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.batching.stored import Stored
 from fh_notebook.store.answers import Seen, standing
 from fh_notebook.store.store import Store
@@ -59,6 +60,8 @@ class Known:
     is_own: bool
     """Whether the batch paid for it, rather than another one."""
     reused: bool = True
+    copy: str = ""
+    """The run as JSON, where the answer lies in a file: then it has no line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +78,16 @@ class LookUp:
         Which answers count: of this batch, of any, any that young, or only this batch's since `after_id`.
     after_id : int
         Where a batch that calls anew began; 0 takes all.
+    over_partitions : bool
+        Whether the jobs are those of a batch over partitions, which finds what lies in files itself, and of whose jobs
+        only the keys are here: then nothing is settled, and what somebody else has out now is told as pending.
     """
 
     stored: Stored
     workspace: str
     reuse: Reuse
     after_id: int = 0
+    over_partitions: bool = False
 
     @property
     def anywhere(self) -> bool:
@@ -110,8 +117,11 @@ class LookUp:
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         mine = ids[:1] if self.stored.id else ()
         own = _by_key(self._store.seen(wanted, batches=mine, after_id=self.after_id) if mine else [])
+        self._add_from_files(own, wanted, mine)
         found: dict[str, Known] = {}
-        left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
+        left = {}
+        if not self.over_partitions:
+            left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
         with self._store.decoding():
             for key, lines in own.items():  # what it has, or has used, stands before what others have answered since
                 if (known := self._known(lines, since, call_lost=True)) is not None:
@@ -119,11 +129,13 @@ class LookUp:
             rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
             of_rest = own
             if self.anywhere or (others := (*ids, *later)) != mine:
-                of_rest = _by_key(self._store.seen(rest, batches=None if self.anywhere else others))
+                among = None if self.anywhere else others
+                of_rest = _by_key(self._store.seen(rest, batches=among))
+                self._add_from_files(of_rest, {key: wanted[key] for key in rest}, among)
             for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
                 known = found.pop(key, None)
                 since_then = (
-                    lines if known is None else [seen for seen in lines if seen.id > known.line and seen.is_lost]
+                    lines if known is None else [seen for seen in lines if _is_since(seen, known) and seen.is_lost]
                 )
                 if known is None or since_then:
                     known = self._known(since_then, since, call_lost=call_lost or key in left)
@@ -131,6 +143,17 @@ class LookUp:
                     found[key] = known
         self._take_lost(found, {key: job for key, job in wanted.items() if key not in left}, now, call_lost=call_lost)
         return found
+
+    def _add_from_files(
+        self, lines: dict[str, list[Seen]], jobs: Mapping[str, Job], batches: Sequence[int] | None
+    ) -> None:
+        """Add what lies in the Parquet files of these batches (``None``: of all) to `lines`, in their order."""
+        if batches == () or self.over_partitions or not self._store.has_parts(self.workspace):
+            return
+        wanted = {key: job for key, job in jobs.items() if not any(s.status == "completed" for s in lines.get(key, ()))}
+        found: list[Seen] = views.knock("batch.in_parts", self._store, self.workspace, wanted, batches)
+        for key, more in _by_key(found).items():
+            lines[key] = sorted([*more, *lines.get(key, ())], key=lambda seen: seen.kept_at, reverse=True)
 
     @property
     def _store(self) -> Store:
@@ -155,11 +178,12 @@ class LookUp:
         stands, may_have_run = standing(lines)
         if stands is not None and stands.kept_at >= since:
             kind = DONE if stands.status == "completed" else FAILED
-            return Known(kind, stands.id, stands.kept_at, is_own=self._is_own(stands.batch))
+            return Known(kind, stands.id, stands.kept_at, is_own=self._is_own(stands.batch), copy=_copy_of(stands))
         if may_have_run is None or call_lost:
             return None
         is_own = self._is_own(may_have_run.batch)
-        return Known(UNKNOWN, may_have_run.id, may_have_run.kept_at, is_own=is_own, reused=False)
+        lost = may_have_run
+        return Known(UNKNOWN, lost.id, lost.kept_at, is_own=is_own, reused=False, copy=_copy_of(lost))
 
     def _is_own(self, batch: int | None) -> bool:
         return bool(batch) and batch == self.stored.id
@@ -177,9 +201,14 @@ class LookUp:
             if holder not in alive:
                 alive[holder] = self._store.is_alive(holder)
             if alive[holder]:
+                if self.over_partitions:
+                    found[key] = Known(PENDING, 0, claimed_at, is_own=False, reused=False)
                 continue
             if call_lost:  # it is settled when it is claimed, and called again
                 found.pop(key, None)
+                continue
+            if self.over_partitions:
+                found[key] = Known(UNKNOWN, 0, claimed_at, is_own=False, reused=False)
                 continue
             settled = self._store.settle(
                 lost_run(wanted[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
@@ -193,3 +222,12 @@ def _by_key(lines: Iterable[Seen]) -> dict[str, list[Seen]]:
     for seen in lines:
         found.setdefault(seen.key, []).append(seen)
     return found
+
+
+def _copy_of(seen: Seen) -> str:
+    return "" if seen.id else seen.run or ""
+
+
+def _is_since(seen: Seen, known: Known) -> bool:
+    """Whether a line is newer than what is known; in files answers have no number."""
+    return seen.id > known.line if seen.id and known.line else seen.kept_at > known.kept_at

@@ -127,13 +127,17 @@ def batch(
     fresh : bool
         Call everything anew; what was kept stays kept.
     reuse : {"batch", "store"}, timedelta or None
-        Which kept answers count: those of this batch's name, all, those that young, none.
+        Which kept answers count: those of this batch's name, all, those that young, none; of batches in memory and
+        over partitions alike. What lies in the Parquet files of another batch is copied, so that each batch can be
+        forgotten without the other.
     retry_unknown : bool
         Call again what may have run before. It may cost twice.
     replace : bool
         Where another table is kept under `name`: keep that batch as ``name@<UTC time>`` and begin anew, rather than to
-        refuse. Jobs that are equal to its jobs take its answers at no call, except between a batch over partitions and
-        one in memory. The rows of an iterator are not known beforehand, so it always replaces.
+        refuse. Jobs that are equal to its jobs take its answers at no call, also where one batch is in memory and the
+        other over partitions; the plan says how many are left to call. The rows of an iterator are not known
+        beforehand, so it always replaces. Over partitions, what another batch has out when a start begins stays
+        pending, and the next start takes its answer.
     wait : bool
         ``False`` returns at once; then ``batch.wait()``, ``batch.pause()`` and ``batch.cancel()``.
     wait_for_reset : bool

@@ -22,6 +22,7 @@ from fh_notebook.batching.same_table import ArmRecord, Match, inputs_by_row, mat
 from fh_notebook.batching.source import Fresh
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
+from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.batch_plan import BatchPlan, revision_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.damage import Damaged
@@ -230,7 +231,7 @@ class KeptBatch(Stored):
         elif why and self._replace_other:
             self._replace()
         elif why:
-            raise refused_name(before, why, gives="parts" not in before.plan)
+            raise refused_name(before, why)
 
     def _replace(self) -> None:
         """Begin anew under the name; the answers of all that had it before count."""
@@ -310,9 +311,10 @@ class KeptBatch(Stored):
 
     # --- writing
 
-    def keep(self, window: Fresh, jobs: Sequence[Job], used: Sequence[int]) -> bool:
+    def keep(self, window: Fresh, jobs: Sequence[Job], used: Sequence[int], copies: Sequence[Line] = ()) -> bool:
         """Write the window that was compared, its `jobs` as they were checked, with the record, in one transaction.
 
+        With it go the answers that stand for its jobs: those that it uses, and `copies` of those that lie in files.
         Returns whether it was written: else another kernel has changed the batch since (it was begun, extended, or
         forgotten), and the window is to be compared and looked up again.
 
@@ -321,7 +323,7 @@ class KeptBatch(Stored):
         StoreError
             It cannot be written; nothing of it is there.
         """
-        plan = self._planned(jobs, window.rows, window.start, used)
+        plan = replace(self._planned(jobs, window.rows, window.start, used), copies=copies)
         batch_id = self.store.keep_plan(plan).result()
         if not batch_id:
             self._free = None
@@ -418,15 +420,14 @@ def check_name(store: Store, name: str, workspace: str, arms: Sequence[Arm], *, 
     record = store.batch(name, workspace)
     own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     if record is not None and (why := other_table(record, own, partitions=partitions)):
-        raise refused_name(record, why, gives=("parts" in record.plan) == partitions)
+        raise refused_name(record, why)
 
 
-def refused_name(record: BatchRecord, why: str, *, called: str = "nothing", gives: bool = True) -> InputError:
+def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> InputError:
     """Return the refusal of another table under a kept name, with the remedies."""
-    equal = ", and what is equal costs no call" if gives else ""
     return InputError(
         f"the batch {short(record.name)} {why}; {called} was called. Give another name=, or replace=True: then the "
-        f"earlier batch is kept as {short(record.name + '@<time>')}{equal}"
+        f"earlier batch is kept as {short(record.name + '@<time>')}, and what is equal costs no call"
     )
 
 

@@ -15,6 +15,7 @@
     same_rows.py             whether the rows of partitions are those that are kept under a name, by their hashes
     feeding.py calm.py       on a worker: what a partition leaves out that was done already, and a quiet collector
     merging.py places.py     what a part tells of its partition; where a partition keeps what it has
+    taking.py                answers that cross over between the store and parts
     host.py gate.py budget.py sharing.py handing.py   on a worker: its client, and one budget over all workers
     telling.py               events on their way from a worker to the notebook
     opening.py forgetting.py what a batch's name stands for, opened again; its files removed for good

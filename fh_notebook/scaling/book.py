@@ -13,19 +13,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from fh_notebook.batching.lookup import Known, LookUp
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, is_reusable
+from fh_notebook.contract.run import Run
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.merging import done_of
-from fh_notebook.scaling.spec import PREFIX_BYTES, Done, Found, Spec, Task
+from fh_notebook.scaling.spec import Done, Found, Spec, Task
+from fh_notebook.scaling.survey import keys_of
+from fh_notebook.scaling.taking import Prefixes, is_given, prefixes_of, runs_of, stand_in, write_given
 from fh_notebook.store import parts as table
 from fh_notebook.store import request_ledger
+from fh_notebook.store.forgetting import Which
 from fh_notebook.store.parts import KEY_BYTES, PartLine
 from fh_notebook.store.store import Store
 
 __all__ = ["Book"]
-
-Prefixes = NDArray[np.uint64]
 
 
 @dataclass(slots=True)
@@ -39,6 +44,12 @@ class _Page:
     skip: bytes = b""
     waits_for: tuple[int, ...] = ()
     """Partitions that call jobs of this one, too."""
+    foreseen: tuple[int, int] = (0, 0)
+    """How many more jobs are answered, and may have run, by what lies elsewhere than in its part."""
+    given: str = ""
+    """A file of answers that lie in the store, for the next round."""
+    busy: bytes = b""
+    """One byte a job: 1 where another batch of the store has it out."""
 
 
 class Book:
@@ -62,6 +73,7 @@ class Book:
         self._store = store
         self._spec = spec
         self._elsewhere: list[PartLine] = []
+        self._look_up: LookUp | None = None
         self._note_doubles()
 
     @property
@@ -81,10 +93,18 @@ class Book:
 
     # --- what is known
 
-    def look(self, *, batch: str | None, since: datetime | None = None, replaced: bool = False) -> None:
+    def look(
+        self,
+        *,
+        batch: str | None,
+        since: datetime | None = None,
+        replaced: bool = False,
+        look_up: LookUp | None = None,
+    ) -> None:
         """Find the parts that answer partitions: by their plan, else by the keys of their jobs.
 
         With `replaced` they are those of the batch that had the name before: they are read, and stay its own.
+        `look_up` says which answers of the store count, too.
         """
         if not replaced:
             self._adopt()
@@ -100,13 +120,74 @@ class Book:
             page.line = replace(line, keys=b"") if line is not None else None
         used = {page.line.path for page in self.pages if page.line is not None}
         self._elsewhere = [line for line in known if line.path not in used]
+        self._look_up = look_up
+        self._foresee()
+
+    @property
+    def foreseen(self) -> tuple[int, int]:
+        """How many more jobs are answered, and may have run, than the parts of partitions say."""
+        pages = [page.foreseen for page in self.pages]
+        return sum(answered for answered, _ in pages), sum(unknown for _, unknown in pages)
+
+    def _foresee(self) -> None:
+        """Count what parts of other partitions and the store have answered; a partition takes it in when it is run."""
+        numbers = [n for n, page in enumerate(self.pages) if page.found.prefixes and not _is_whole(page)]
+        sources = self._sources(numbers)
+        lines = {line.path: line for line in self._elsewhere}
+        outcomes: dict[str, tuple[Prefixes, Prefixes]] = {}
+        keys = _Keys(self._store, self._look_up)
+        for n in numbers:
+            page, mine = self.pages[n], _prefixes(self.pages[n].found)
+            stands, lost = keys.outcomes(mine)
+            own_stands, own_lost = np.zeros_like(stands), np.zeros_like(lost)
+            for path in sources[n]:
+                if path not in outcomes:
+                    outcomes[path] = _outcomes_in(lines.get(path) or page.line, path)
+                in_it = [np.isin(mine, prefixes) for prefixes in outcomes[path]]
+                if page.line is not None and path == page.line.path:
+                    own_stands, own_lost = in_it
+                stands, lost = stands | in_it[0], lost | in_it[1]
+            lost &= ~stands
+            page.foreseen = (
+                int((stands & ~own_stands).sum()),
+                int((lost & ~own_lost).sum()) - int((own_lost & stands).sum()),
+            )
+
+    def give(self, *, call_lost: bool) -> None:
+        """Write what the store has answered of open partitions to files, one a partition, that its worker reads.
+
+        It is looked up anew at each start: others may have answered, or have out, what was pending before.
+        """
+        spec = self._spec
+        if not self._store.running(Which(batch=spec.name, workspace=spec.workspace)):  # left by kernels that ended
+            for path in filter(is_given, parts.names_in(spec.folder)):
+                parts.remove(path)
+        keys = _Keys(self._store, self._look_up)
+        for page in self.pages:
+            page.busy = b""
+            if not page.found.jobs or _is_whole(page):
+                continue
+            mine = _prefixes(page.found)
+            found = keys.of(mine, call_lost=call_lost)
+            busy = [key for key, known in found.items() if known.kind == PENDING]
+            if busy:
+                page.busy = np.isin(mine, prefixes_of(bytes.fromhex("".join(busy)))).astype(np.uint8).tobytes()
+            if runs := runs_of(self._store, found):
+                page.given = write_given(spec, page.found.plan, runs)
+
+    def take_back(self) -> None:
+        """Remove the files that were written for a start."""
+        for page in self.pages:
+            if page.given:
+                parts.remove(page.given)
+                page.given = ""
 
     def _adopt(self) -> None:
         """Take in parts that were merged when nobody was there to note them: the kernel had gone."""
         spec = self._spec
         known = self._store.read(lambda c: table.paths(c, spec.workspace, spec.name))
         for path in parts.names_in(spec.folder):
-            if path in known:
+            if path in known or is_given(path):
                 continue
             facts, _ = parts.read_keys(path)
             if facts.get("workspace") == spec.workspace and facts.get("batch") == spec.name:
@@ -128,6 +209,7 @@ class Book:
             return
         page = self.pages[done.number]
         old, page.line = page.line, self._write(done, page.found.plan)
+        page.foreseen = 0, 0
         if not fresh and old is not None and old.path != done.path and old.batch == self._spec.name:
             self._store.put(lambda c: table.forget(c, old.path)).result()
             parts.remove(old.path)
@@ -138,7 +220,7 @@ class Book:
         """Return the partitions that a round runs."""
         open_pages = [n for n, page in enumerate(self.pages) if page.found.jobs and _is_open(page, spec)]
         sources = self._sources(open_pages) if not spec.fresh else {}
-        return [self._task(n, sources.get(n, ()), skip=self.pages[n].skip) for n in open_pages]
+        return [self._task(n, sources.get(n, ()), skip=_either(self.pages[n])) for n in open_pages]
 
     def waiting(self) -> list[Task]:
         """Return the partitions whose jobs were called by others, with the parts where the answers are; once."""
@@ -147,7 +229,7 @@ class Book:
             if page.waits_for and (page.line is None or page.line.pending):
                 others = [self.pages[other].line for other in page.waits_for]
                 paths = tuple(line.path for line in (page.line, *others) if line is not None)
-                tasks.append(self._task(n, paths))
+                tasks.append(self._task(n, paths, skip=page.busy))
             page.waits_for, page.skip = (), b""  # what is pending still is called by the next start
         return tasks
 
@@ -159,26 +241,26 @@ class Book:
         )  # fmt: skip
 
     def _sources(self, wanted: Iterable[int]) -> dict[int, tuple[str, ...]]:
-        """Return in which parts answers to partitions lie."""
-        found: dict[int, tuple[str, ...]] = {}
-        strange = []
-        for n in wanted:
-            line = self.pages[n].line
-            if line is not None:
-                found[n] = (line.path,)
-            else:
-                strange.append(n)
-        if strange and self._elsewhere:
-            keys = [_prefixes_of_keys(line.keys) for line in self._elsewhere]
+        """Return the files in which answers to partitions lie; what counts more comes behind the rest.
+
+        The part of a partition is the last one: what it has stands.
+        """
+        wanted = list(wanted)
+        found: dict[int, tuple[str, ...]] = dict.fromkeys(wanted, ())
+        if self._elsewhere:
+            keys = [prefixes_of(line.keys) for line in self._elsewhere]
             all_keys = np.concatenate(keys)
             of_line = np.repeat(np.arange(len(keys)), [len(k) for k in keys])
             order = np.argsort(all_keys, kind="stable")
             all_keys, of_line = all_keys[order], of_line[order]
-            for n in strange:
+            for n in wanted:
                 mine = _prefixes(self.pages[n].found)
                 low, high = np.searchsorted(all_keys, mine, "left"), np.searchsorted(all_keys, mine, "right")
                 lines = {int(x) for a, b in zip(low[high > low], high[high > low], strict=True) for x in of_line[a:b]}
                 found[n] = tuple(self._elsewhere[i].path for i in sorted(lines))
+        for n in wanted:
+            line, given = self.pages[n].line, self.pages[n].given
+            found[n] += tuple(path for path in (given, line.path if line is not None else "") if path)
         return found
 
     def _note_doubles(self) -> None:
@@ -215,13 +297,68 @@ def _is_open(page: _Page, spec: Spec) -> bool:
         return line is not None and line.failed > 0
     if line is None or spec.fresh:
         return True
+    if line.unknown and page.foreseen[0]:  # what may have run was answered elsewhere
+        return True
     return bool(line.pending or line.again or (spec.call_lost and line.unknown))
+
+
+def _is_whole(page: _Page) -> bool:
+    """Whether each job of a partition has an outcome that stands."""
+    line = page.line
+    return line is not None and not (line.pending or line.again or line.unknown)
+
+
+def _either(page: _Page) -> bytes:
+    """Return of each job whether another partition, or another batch, calls it; nothing where none is."""
+    if not (page.skip and page.busy):
+        return page.skip or page.busy
+    return np.bitwise_or(np.frombuffer(page.skip, np.uint8), np.frombuffer(page.busy, np.uint8)).tobytes()
+
+
+def _outcomes_in(line: PartLine | None, path: str) -> tuple[Prefixes, Prefixes]:
+    """Return the jobs of a part whose outcome stands, and those that may have run."""
+    if line is not None and line.keys and not (line.failed or line.unknown):
+        return prefixes_of(line.keys), prefixes_of(b"")
+    _, lines = parts.read_keys(path)
+    lines = lines[lines["key"].notna()]
+    failed = lines["status"] == "failed"
+    codes = zip(lines["error_code"], lines[parts.STATUS_CODE], strict=True)
+    runs = [Run(status="failed", error_code=code, status_code=None if pd.isna(at) else int(at)) for code, at in codes]
+    stands = (lines["status"] == "completed") | (failed & np.array([is_reusable(run) for run in runs], dtype=bool))
+    lost = ~lines["status"].isin(["completed", "failed"])
+    return prefixes_of(keys_of(lines.loc[stands, "key"])), prefixes_of(keys_of(lines.loc[lost, "key"]))
+
+
+class _Keys:
+    """The keys of what the store has answered, or others have out, that may stand for jobs of partitions."""
+
+    def __init__(self, store: Store, look_up: LookUp | None) -> None:
+        self._look_up = look_up
+        keys = b""
+        if look_up is not None and (look_up.anywhere or look_up.stored.replaced_ids):
+            batches = None if look_up.anywhere else look_up.stored.ids
+            keys = store.keys_of_answers(look_up.workspace, batches=batches)
+        order = np.argsort(prefixes_of(keys), kind="stable")
+        self._keys = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)[order]
+        self._prefixes = prefixes_of(keys)[order]
+
+    def of(self, jobs: Prefixes, *, call_lost: bool = False) -> dict[str, Known]:
+        """Return what stands for jobs, by their whole keys."""
+        if self._look_up is None or not len(self._prefixes):
+            return {}
+        wanted = [self._keys[at].tobytes().hex() for at in np.flatnonzero(np.isin(self._prefixes, jobs))]
+        stand_ins = [stand_in(key) for key in wanted]
+        return self._look_up.of(stand_ins, now=datetime.now(UTC), call_lost=call_lost) if wanted else {}
+
+    def outcomes(self, jobs: Prefixes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return of each job whether it is answered, and whether it may have run."""
+        found = self.of(jobs)
+        stands, lost = (
+            prefixes_of(bytes.fromhex("".join(key for key, known in found.items() if known.kind in kinds)))
+            for kinds in ((DONE, FAILED), (UNKNOWN,))
+        )
+        return np.isin(jobs, stands), np.isin(jobs, lost)
 
 
 def _prefixes(found: Found) -> Prefixes:
     return np.frombuffer(found.prefixes, dtype=np.uint64)
-
-
-def _prefixes_of_keys(keys: bytes) -> Prefixes:
-    whole = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)
-    return np.ascontiguousarray(whole[:, :PREFIX_BYTES]).view(np.uint64).ravel()

@@ -141,7 +141,10 @@ class ScaledControl(Control):
     def _asked(self, ask: Ask) -> Windows:
         self._ask = ask
         counts = self.counts
-        calls = counts.failed if ask.retry else counts.pending + (counts.unknown if ask.call_lost else 0)
+        answered, unknown = self.book.foreseen
+        calls = counts.failed if ask.retry else counts.pending - answered - unknown
+        if ask.call_lost and not ask.retry:
+            calls += counts.unknown + unknown
         if ask.fresh:
             calls = counts.planned
         plan = self.agenda.plan

@@ -130,7 +130,7 @@ class Partition:
         for path in self._sources():
             mine = self._is_mine(path)
             for key, found, was_reused in parts.runs_in(path, again):
-                if key not in known or found.status == "completed":  # an answer counts more than none
+                if key not in known or _counts_more(found, known[key][0]):
                     known[key] = found, was_reused or not mine
         elsewhere = self._task.skip
         left: list[Job] = []
@@ -301,6 +301,13 @@ def _is_open(run: Run | None, spec: Spec) -> bool:
     if kind_of(run) == "unknown":
         return spec.call_lost
     return not is_reusable(run)
+
+
+def _counts_more(run: Run, before: Run) -> bool:
+    """Whether a later word on a job takes the place of an earlier one: an answer stands, and what may have run too."""
+    if run.status == "completed" or before.status == "completed":
+        return run.status == "completed"
+    return kind_of(before) != "unknown" or kind_of(run) == "unknown" or is_reusable(run)
 
 
 def _stands(job: Job, run: Run) -> bool:

@@ -126,8 +126,13 @@ class Rounds:
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)
-        async with said(self._stored):
-            await self._run()
+        if not self._ask.fresh:
+            await asyncio.to_thread(self._book.give, call_lost=self._ask.call_lost)
+        try:
+            async with said(self._stored):
+                await self._run()
+        finally:
+            await unbroken(asyncio.to_thread(self._book.take_back))
 
     async def _run(self) -> None:
         limits = self._find_limits()

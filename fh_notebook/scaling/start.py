@@ -23,6 +23,7 @@ import pandas as pd
 from fh_notebook import loop, settings
 from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.export_parquet import ensure_pyarrow
+from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import Options, options_of
 from fh_notebook.batching.plan import NAME_DIGITS, Plan, check_options
@@ -164,9 +165,12 @@ def _batch_of(
 ) -> ScaledBatch:
     """Return the batch of partitions that were looked at, with what is answered of them already."""
     batch_of, since = _reused(options, spec.name)
-    if not spec.anew:
-        book.look(batch=batch_of, since=since, replaced=known.replaced)
     stored = Stored(store, known.before.id if known.before is not None else 0)
+    replaced = (known.record.id,) if known.replaced and known.record is not None else ()
+    stored.replaced_ids = (*replaced, *store.batches_before(spec.name, spec.workspace))
+    if not spec.anew:
+        look_up = LookUp(stored=stored, workspace=spec.workspace, reuse=options.reuse, over_partitions=True)
+        book.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
     plan = _plan(spec.name, spec.arms, book, options, client, store)
     control = ScaledControl(
         plan,
@@ -306,8 +310,9 @@ def _own_folder(base: str, name: str, known: Known, *, is_given: bool) -> str:
 
 def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: Client, store: Store) -> Plan:
     lines = [page.line for page in book.pages if page.line is not None]
-    answered = sum(line.done + line.failed for line in lines)
-    unknown = sum(line.unknown for line in lines)
+    foreseen_answered, foreseen_unknown = book.foreseen
+    answered = sum(line.done + line.failed for line in lines) + foreseen_answered
+    unknown = sum(line.unknown for line in lines) + foreseen_unknown
     invalid = sum(page.found.invalid for page in book.pages)
     return Plan(
         name=name,

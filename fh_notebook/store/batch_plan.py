@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fh_notebook.store import batches, claims, jobs, rows, uses
+from fh_notebook.store import answers, batches, claims, jobs, rows, uses
+from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
@@ -30,6 +31,8 @@ class BatchPlan:
     jobs: Sequence[JobLine] = ()
     used: Sequence[int] = ()
     """The answers of other batches, and of single runs, that stand for its jobs."""
+    copies: Sequence[Line] = ()
+    """Those among them that lie in Parquet files: they become the batch's own."""
     earlier_name: str = ""
     """The batch that had the name keeps all that it has under this name, and a new one begins."""
     owner: str = ""
@@ -66,6 +69,7 @@ def write(connection: sqlite3.Connection, plan: BatchPlan) -> int:
     rows.write(connection, batch_id, plan.rows)
     jobs.write(connection, batch_id, plan.jobs)
     uses.write(connection, batch_id, plan.used)
+    answers.append_all(connection, [replace(line, batch=batch_id) for line in plan.copies])
     if plan.owner:
         claims.start(connection, batch_id, plan.owner, now=plan.now)
     return batch_id

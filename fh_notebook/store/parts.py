@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook.store.damage import BYTES, INT, REAL, TEXT, check_kinds, moment_of
+from fh_notebook.store.damage import BYTES, INT, REAL, TEXT, check_kinds, checked, moment_of
 
 __all__ = [
     "CREATE",
@@ -25,7 +25,10 @@ __all__ = [
     "every_path",
     "few_indices",
     "forget",
+    "is_any",
+    "keys_of",
     "paths",
+    "where",
     "write",
 ]
 
@@ -113,6 +116,25 @@ def every(
         (workspace, batch, since.timestamp() if since is not None else 0.0),
     )
     return map(_line, found)
+
+
+def is_any(connection: sqlite3.Connection, workspace: str) -> bool:
+    """Whether there is a file of a workspace."""
+    return connection.execute("SELECT 1 FROM parts WHERE workspace = ? LIMIT 1", (workspace,)).fetchone() is not None
+
+
+def where(connection: sqlite3.Connection, workspace: str) -> list[tuple[str, str, float]]:
+    """Return the files of a workspace, the oldest first: path, batch, and when it was kept (seconds since 1970)."""
+    found = connection.execute(
+        "SELECT path, batch, kept_at FROM parts WHERE workspace = ? ORDER BY kept_at, path", (workspace,)
+    )
+    return list(checked(found, (TEXT, TEXT, REAL), "a part"))
+
+
+def keys_of(connection: sqlite3.Connection, path: str) -> bytes:
+    """Return the keys of the jobs in a file, `KEY_BYTES` each."""
+    found = connection.execute("SELECT keys FROM parts WHERE path = ?", (path,))
+    return next((bytes(keys) for (keys,) in checked(found, (BYTES,), "a part")), b"")
 
 
 def paths(connection: sqlite3.Connection, workspace: str, batch: str) -> set[str]:

@@ -182,6 +182,19 @@ class Reading(ABC):
         """Return the runs of these batches that are waited for, the oldest first."""
         return self._read(lambda c: [line for batch in batch_ids for line in pending.every(c, batch=batch)])
 
+    # --- answers in files
+
+    def has_parts(self, workspace: str) -> bool:
+        """Whether answers of a workspace lie in Parquet files."""
+        return self._read(lambda c: parts.is_any(c, workspace))
+
+    def keys_of_answers(self, workspace: str, *, batches: Sequence[int] | None) -> bytes:
+        """Return the keys of jobs that were answered or claimed, 32 bytes each, behind each other.
+
+        Of these batches, with the answers that they use; ``None`` is all, and single runs.
+        """
+        return self._read(lambda c: answers.keys_of(c, workspace, batches=batches))
+
     # --- workspaces
 
     def workspaces(self) -> list[WorkspaceLine]:

@@ -2,6 +2,7 @@
 
 Rule of this file: an answer belongs to the batch that paid for it, or to none (a single run); another batch that takes
 it (``reuse="store"``, a race, ``replace=True``) is noted here. A line leaves with its answer: a trigger sees to it.
+What lies in a Parquet file has no number: the batch that takes it has a copy of its own.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from fh_notebook.store import (
     uses,
     workspace_copy,
 )
-from fh_notebook.store.answer_lines import line_of
+from fh_notebook.store.answer_lines import Line, line_of
 from fh_notebook.store.answered import Answered, write_all
 from fh_notebook.store.batch_plan import BatchPlan
 from fh_notebook.store.batches import BatchRecord
@@ -203,9 +203,14 @@ class Writing(Reading):
         """
         return self.put(partial(batch_plan.write, plan=plan))
 
-    def keep_uses(self, batch: int, answers: Sequence[int]) -> Committed[None]:
-        """Keep that a batch shows these answers of others."""
-        return self.put(partial(uses.write, batch=batch, answers=answers))
+    def keep_uses(self, batch: int, lines: Sequence[int], copies: Sequence[Line] = ()) -> Committed[None]:
+        """Keep that a batch shows these answers of others; of those that lie in Parquet files it has copies."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            uses.write(connection, batch, lines)
+            answers.append_all(connection, [replace(line, batch=batch) for line in copies])
+
+        return self.put(write)
 
     def rename_batch(self, batch: int, name: str) -> Committed[None]:
         """Give a batch another name; what it has stays its own."""

@@ -29,6 +29,8 @@ class Counting:
         self.now = self.most = 0
         self.times: list[float] = []
         self.takes_s = takes_s
+        self.held: threading.Event | None = None
+        """Where it is set, no call ends before it."""
         self._lock = threading.Lock()
 
         @self.hive.workflow("shout", variant="loud")
@@ -50,6 +52,8 @@ class Counting:
             self.now += 1
             self.most = max(self.most, self.now)
         time.sleep(self.takes_s)
+        if self.held is not None:
+            self.held.wait(PATIENCE_S)
         with self._lock:
             self.now -= 1
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,11 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from tests.scaling.counting import Counting, texts, until
+from fh_notebook.scaling.places import scratch, store_path
+from fh_notebook.scaling.spec import Task
+from fh_notebook.store.connection import MIGRATIONS, open_connection
+from fh_notebook.store.keys import job_key
+from tests.scaling.counting import KEY, Counting, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
 pytest.importorskip("distributed")
@@ -124,13 +133,13 @@ def test_a_batch_over_partitions_and_one_in_memory_do_not_share_a_name(tmp_path:
     with pytest.raises(fh.InputError, match="'both' was not run over partitions.*replace=True"):
         fh.batch(parted, "shout", **asked)
     many = fh.batch(parted, "shout", replace=True, **asked)
-    assert many.counts.done == 4
+    assert (many.counts.done, many.counts.calls) == (4, 2)
     assert fh.open_batch("both", client=client).counts.planned == 4
     with pytest.raises(fh.SettingsError, match="was run over partitions"):
         many.to_fhb(tmp_path / "both.fhb")
     with pytest.raises(fh.InputError, match="'both' was run over partitions"):
         fh.batch(texts(2), "shout", **asked)
-    fh.batch(texts(2), "shout", replace=True, **asked)
+    assert fh.batch(texts(2), "shout", replace=True, **asked).counts.calls == 0
     assert len(fh.open_batch("both", client=client).frame) == 2
     earlier = sorted(fh.history()["name"].dropna())[1:]
     assert sorted(fh.open_batch(name, client=client).counts.done for name in earlier) == [2, 4]
@@ -152,6 +161,138 @@ def test_another_table_over_partitions_is_refused_under_a_kept_name(tmp_path: Pa
     more = pd.concat([frame, texts(4, "new")], ignore_index=True)
     assert _batch(counting, more, 2, tmp_path, repeats=2).counts.calls == 28
     assert _batch(counting, texts(30).iloc[20:], 2, tmp_path, replace=True).counts.calls == 10
+
+
+_KINDS = {
+    "in memory": lambda frame: frame,
+    "an iterator": lambda frame: iter(frame.to_dict("records")),
+    "over partitions": lambda frame: dask.from_pandas(frame, npartitions=2),
+}
+
+
+_WAYS: list[dict[str, Any]] = [{"replace": True, "name": "x"}, {"reuse": "store"}, {"reuse": timedelta(hours=1)}]
+
+
+def _crossings() -> Iterator[Any]:
+    """Every two kinds in every way; between memory and partitions, one way each, in the default tier."""
+    default = {("in memory", "over partitions"), ("over partitions", "in memory")}
+    for earlier, kind in product(_KINDS, repeat=2):
+        for number, how in enumerate(_WAYS):
+            is_default = (earlier, kind) in default and number == (earlier == "in memory")
+            yield pytest.param(earlier, kind, how, marks=() if is_default else pytest.mark.long)
+
+
+@pytest.mark.parametrize(("earlier", "kind", "how"), list(_crossings()))
+def test_answers_are_taken_by_whatever_kind_of_batch(
+    earlier: str, kind: str, how: dict[str, Any], tmp_path: Path
+) -> None:
+    """In memory, from an iterator and over partitions: equal jobs cost no call, the plan says so, each is forgotten
+    without the other, and opened again with all of its answers."""
+    counting = Counting()
+    client = counting.hive.client()
+    asked: dict[str, Any] = {"variants": "loud", "client": client, "progress": False, "inputs": {"text": "text"}}
+    first = texts(6)
+    first.loc[2, "text"] = "bad 2"
+    fh.batch(_KINDS[earlier](first), "shout", **asked, name="x")
+    rows = pd.concat([first.iloc[[5, 2, 1, 0]].assign(n=1), texts(2, "new")], ignore_index=True)
+    how = {"name": "y", **how}
+    planned = fh.batch(_KINDS[kind](rows), "shout", **asked, **how, dry_run=True).plan()
+    assert (planned.answered, planned.calls) == ((0, 0) if kind == "an iterator" else (4, 2))
+    assert not list(tmp_path.rglob("given_*"))
+    assert counting.calls == 6
+    made = fh.batch(_KINDS[kind](rows), "shout", **asked, **how)
+    assert counting.calls == 8
+    assert (made.counts.done, made.counts.failed, made.counts.calls, made.counts.reused) == (5, 1, 2, 4)
+    assert fh.batch(_KINDS[kind](rows), "shout", **asked, **{**how, "replace": False}).counts.calls == 0
+    old = next(name for name in fh.history()["name"].dropna() if name.startswith("x") and name != how["name"])
+    assert fh.open_batch(old, client=client).counts.done == 5
+    fh.forget(old, client=client)
+    for batch in (made, fh.open_batch(how["name"], client=client)):
+        frame = batch.frame.compute() if kind == "over partitions" else batch.frame
+        assert (batch.counts.done, batch.counts.failed) == (5, 1)
+        assert frame["output"].dropna().tolist() == ["T5", "T1", "T0", "NEW0", "NEW1"]
+        assert frame["text"].tolist() == rows["text"].tolist()
+    assert fh.batch(_KINDS[kind](rows), "shout", **asked, **{**how, "replace": False}).counts.calls == 0
+    fh.forget(how["name"], client=client)
+    again = fh.batch(_KINDS[kind](rows), "shout", **asked, name="z", reuse="store")
+    assert (again.counts.calls, counting.calls) == (6, 14)
+    assert not list(tmp_path.rglob("given_*"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["in memory", "over partitions"])
+def test_what_may_have_run_is_not_repeated_by_the_other_kind_of_batch(kind: str, tmp_path: Path) -> None:
+    """It is unknown there, too, until `retry_unknown=True`; a completed answer that comes later stands for it."""
+    counting = Counting()
+    other = next(name for name in ("in memory", "over partitions") if name != kind)
+    counting.takes_s = 0.6
+    with counting.hive.serve() as server:
+        fh.configure(workspace="mine")
+        clients = [fh.Client(api_key=KEY, base_url=server.url, timeout=seconds) for seconds in (0.2, 20)]
+        asked: dict[str, Any] = {"variants": "loud", "progress": False, "reuse": "store"}
+        rows = [_KINDS[name](texts(1)) for name in (other, kind)]
+        assert fh.batch(rows[0], "shout", **asked, name="one", client=clients[0]).counts.unknown == 1
+        counting.takes_s = 0.0
+        until(lambda: counting.now == 0)
+        two = fh.batch(rows[1], "shout", **asked, name="two", client=clients[1])
+        assert (two.counts.unknown, two.counts.calls, two.plan().calls) == (1, 0, 0)
+        paid = fh.batch(rows[0], "shout", **asked, name="one", client=clients[1], retry_unknown=True)
+        assert (paid.counts.done, paid.counts.calls) == (1, 1)
+        two = fh.batch(rows[1], "shout", **asked, name="two", client=clients[1])
+        assert (two.counts.done, two.counts.reused, two.counts.calls) == (1, 1, 0)
+    assert counting.calls == 2
+
+
+def test_what_another_batch_has_out_is_left_pending_over_partitions(tmp_path: Path) -> None:
+    """It is not paid for twice: the next run takes its answer."""
+    counting = Counting()
+    client = counting.hive.client()
+    counting.held = threading.Event()
+    first = fh.batch(
+        texts(2), "shout", variants="loud", client=client, progress=False, name="one", wait=False, max_concurrency=2
+    )
+    until(lambda: counting.now == 2)
+    second = _batch(counting, texts(5), 2, tmp_path, name="two", reuse="store", wait=False, max_concurrency=1)
+    until(lambda: counting.calls == 3)
+    counting.held.set()
+    second.wait()
+    first.wait()
+    assert second.pending.compute()["text"].tolist() == ["t0", "t1"]
+    assert _batch(counting, texts(5), 2, tmp_path, name="two", reuse="store").counts.done == 5
+    assert counting.calls == 5
+
+
+@pytest.mark.parametrize("version", [7, 8])
+def test_the_store_of_a_partition_that_an_earlier_version_left_is_gone_on_with(
+    version: int, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """What a killed worker had answered is in it, and is not paid for again."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    counting = Counting()
+    planned = _batch(counting, texts(3), 1, tmp_path, dry_run=True)
+    control: Any = planned._control
+    spec, found = control.spec, control.book.pages[0].found
+    task = Task(number=0, start=0, rows=3, plan=found.plan)
+    path = store_path(scratch(), spec, task)
+    with closing(open_connection(path, migrations=MIGRATIONS[:version])) as old:
+        batch: Any = "shouts"
+        if version >= 8:
+            batch = old.execute(
+                "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan)"
+                " VALUES ('shouts', ?, '', '[]', 1.0, '{}') RETURNING id",
+                (spec.workspace,),
+            ).fetchone()[0]
+        key = job_key(spec.workspace, "shout", "loud", {"text": "t1"})
+        run = fh.Run(status="completed", output="from before", deployment="shout", variant="loud", attempts=1)
+        old.execute(
+            "INSERT INTO answers (key, batch, workspace, deployment, variant, status, run, kept_at, calls)"
+            " VALUES (?, ?, ?, 'shout', 'loud', 'completed', ?, 1.0, 1)",
+            (key, batch, spec.workspace, json.dumps(run.to_dict())),
+        )
+    done = _batch(counting, texts(3), 1, tmp_path)
+    assert done.frame.compute()["output"].tolist() == ["T0", "from before", "T2"]
+    assert counting.calls == 2
+    assert not path.exists()
 
 
 def test_rows_over_partitions_are_compared_by_their_inputs_also_those_without_an_answer(tmp_path: Path) -> None:

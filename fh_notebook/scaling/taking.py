@@ -1,0 +1,143 @@
+"""Answers that cross over between the store and the Parquet files of batches over partitions.
+
+Rule of this file: a batch reads its answers from one place: in memory from the store, over partitions from its parts.
+So an answer of the other kind is copied to where the batch that takes it reads, and each batch can be forgotten
+without the other. What the copies cost was counted where it was paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook.batching.export_parquet import ensure_pyarrow
+from fh_notebook.batching.frames import COLUMNS, series_of
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.ledger import lost_run
+from fh_notebook.batching.lookup import Known
+from fh_notebook.batching.outcomes import UNKNOWN, Outcome
+from fh_notebook.contract.run import Run
+from fh_notebook.scaling import parts
+from fh_notebook.scaling.spec import Spec
+from fh_notebook.store import parts as table
+from fh_notebook.store.answer_lines import line_of
+from fh_notebook.store.answers import Seen
+from fh_notebook.store.damage import moment_of
+from fh_notebook.store.parts import KEY_BYTES
+from fh_notebook.store.store import Store
+
+__all__ = ["Prefixes", "is_given", "prefixes_of", "runs_of", "seen_in_parts", "stand_in", "write_given"]
+
+Prefixes = NDArray[np.uint64]
+
+
+def prefixes_of(keys: bytes) -> Prefixes:
+    """Return the first bytes of keys that lie behind each other, as numbers."""
+    whole = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)
+    return np.ascontiguousarray(whole[:, : np.dtype(np.uint64).itemsize]).view(np.uint64).ravel()
+
+
+_indices: WeakKeyDictionary[Store, dict[tuple[str, float], Prefixes]] = WeakKeyDictionary()
+"""By file and its time: 8 bytes an answer, so that not every window of an iterator reads all keys anew."""
+
+
+def _index(store: Store, places: Iterable[tuple[str, float]]) -> dict[tuple[str, float], Prefixes]:
+    known = _indices.get(store, {})
+    _indices[store] = {
+        place: known[place]
+        if place in known
+        else np.sort(prefixes_of(store.read(lambda c, path=place[0]: table.keys_of(c, path))))  # type: ignore[misc]  # called at once
+        for place in places
+    }
+    return _indices[store]
+
+
+def seen_in_parts(store: Store, workspace: str, jobs: Mapping[str, Job], batches: Sequence[int] | None) -> list[Seen]:
+    """Return what parts know of jobs that are to be looked up in the store, the newest first.
+
+    Parameters
+    ----------
+    store : Store
+        Knows the parts.
+    workspace : str
+        Whose.
+    jobs : mapping of str to Job
+        By key.
+    batches : sequence of int or None
+        The batches whose parts count; ``None``: all of the workspace.
+
+    Returns
+    -------
+    list of Seen
+        Without a number: they are no lines of the store. Each has its run as JSON, with the inputs of its job.
+
+    Raises
+    ------
+    SettingsError
+        There are answers in files, and pyarrow, which reads them, is not there.
+    """
+    here = [record for record in store.batches() if record.workspace == workspace]
+    numbers = {record.name: record.id for record in here if batches is None or record.id in batches}
+    files = store.read(lambda c: table.where(c, workspace))
+    index = _index(store, [(path, kept_at) for path, _, kept_at in files])
+    wanted = prefixes_of(bytes.fromhex("".join(jobs)))
+    found = []
+    for path, batch, kept_at in reversed(files):
+        is_meant = batches is None or batch in numbers
+        if not (is_meant and np.isin(wanted, index[path, kept_at]).any() and _can_be_read(path)):
+            continue
+        for key, run, _ in parts.runs_in(path, jobs):
+            job = jobs[key]
+            whole = replace(
+                run, deployment=job.deployment, variant=job.variant, inputs=job.shown_inputs, metadata=job.metadata
+            )
+            line = line_of(whole, key=key, workspace=workspace, batch=None, kept_at=moment_of(kept_at, "a part"))
+            found.append(Seen(key, numbers.get(batch), line.status, kept_at, 0, line.run))
+    return found
+
+
+def _can_be_read(path: str) -> bool:
+    ensure_pyarrow()
+    return parts.exists(path)
+
+
+# --- from the store into files
+
+_GIVEN: Final = "given_"
+"""How the names of files begin that hold answers out of the store; no partition's part is named so."""
+
+
+def is_given(path: str) -> bool:
+    """Whether a file holds answers out of the store, rather than the part of a partition."""
+    return path.rsplit("/", 1)[-1].startswith(_GIVEN)
+
+
+def runs_of(store: Store, known: Mapping[str, Known]) -> dict[str, Run]:
+    """Return the answers that stand for jobs, by key; of a call of a process that ended, that it may have run."""
+    lines = {key: one.line for key, one in known.items() if one.line}
+    kept = store.answers_by_ids(lines.values())
+    runs = {key: kept[line].run for key, line in lines.items() if line in kept}
+    return runs | {key: lost_run(stand_in(key)) for key, one in known.items() if one.kind == UNKNOWN and not one.line}
+
+
+def stand_in(key: str) -> Job:
+    """Return a job of which only the key is known."""
+    return Job(position=0, row=0, deployment="", variant="", repeat=1, inputs={}, metadata={}, key=key, sealed=True)
+
+
+def write_given(spec: Spec, plan: bytes, runs: Mapping[str, Run]) -> str:
+    """Write answers to a new file in the folder of a batch, which a worker reads as another part; return its path."""
+    pairs = [(stand_in(key), Outcome(run=run, reused=True)) for key, run in runs.items()]
+    columns = {c.name: series_of([c.value(*pair) for pair in pairs], c.dtype) for c in COLUMNS if c.dtype is not None}
+    codes = pd.Series([run.status_code for run in runs.values()], dtype="Int64")
+    path = f"{spec.folder}/{_GIVEN}{plan.hex()[:16]}_{uuid4().hex[:12]}.parquet"
+    facts = {"batch": spec.name, "workspace": spec.workspace}  # by which `fh.forget` finds what a killed kernel left
+    parts.write_part(path, pd.DataFrame({**columns, parts.STATUS_CODE: codes}), facts)
+    return path
