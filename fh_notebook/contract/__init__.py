@@ -11,7 +11,8 @@ What they call UNKNOWN is read tolerantly.
     Start variables       variables.py objects.py schema.py refs.py      one by one, several, whatever the source
                           annotations.py signature.py limits.py          from Python's annotations
                           docstrings.py infer.py                         from docstrings, from samples
-    checked               validate.py patterns.py plain_schema.py        by the library, within time
+    checked               validate.py patterns.py visits.py              by the library, within time and bounds
+                          plain_schema.py multiples.py                   by a look; numbers in decimals
                           quick.py fits.py                               a quick yes; any JSON value
                           explain.py spell.py hidden.py                  problems in words, and what is never spelt
                           coerce.py jsonable.py canonical.py             text and Python values as JSON, spelt once

@@ -55,6 +55,7 @@ _KEYWORDS: Final = (
     *("dependentRequired", "dependencies", "readOnly", "writeOnly", "deprecated", "contentEncoding"),
     *("contentMediaType", "$ref", "$schema", "$id", "$anchor", "$comment", "$vocabulary", "$dynamicRef"),
     *("$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "id", "example", "nullable", "discriminator", "xml"),
+    "step",  # ours: by how much the control of a form moves
     *("externalDocs", "enumNames", *OF_SCHEMAS, *_SCHEMAS),
 )
 _KEYWORD_SLIPS: Final = {

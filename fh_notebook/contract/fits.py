@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.contract.patterns import keywords
 from fh_notebook.contract.validate import formats, library_errors, root_of, validator_class, why_not
+from fh_notebook.contract.visits import bounded
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ def fits(schema: Mapping[str, Any], value: Any, *, search: Callable[[str, str], 
     >>> [fits({"pattern": "^a"}, text, search=lambda pattern, text: bool(re.search(pattern, text))) for text in "ab"]
     [True, False]
     """
-    from jsonschema import validators
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # ships no types; fetches nothing
 
-    extend: Callable[..., Callable[..., Validator]] = validators.extend
-    make = extend(validator_class(schema), keywords(search))
+    make: Callable[..., Validator] = validator_class(schema, search)
     try:
         checker = make(root_of(schema), registry=REGISTRY, format_checker=formats())
-        return next(iter(checker.iter_errors(value)), None) is None
+        with bounded(value):
+            return next(iter(checker.iter_errors(value)), None) is None
     except library_errors() as broken:
         raise InputError(f"it could not be checked to the end; {why_not(broken)}") from None

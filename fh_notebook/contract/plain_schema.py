@@ -89,6 +89,7 @@ _KEYWORDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "description": _is_text,
     "format": _is_text,
     "uniqueItems": _is_flag,
+    "step": _is_anything,  # ours; JSON Schema passes over it
     "minimum": _is_number,
     "maximum": _is_number,
     "minItems": _is_count,

@@ -17,7 +17,9 @@ _KINDS: Final[dict[Any, frozenset[type]]] = {
     "number": frozenset({int, float}),
     "boolean": frozenset({bool}),
 }
-_SAY_NOTHING: Final = frozenset({"type", "title", "description", "default", "examples", "$comment", "deprecated"})
+_SAY_NOTHING: Final = frozenset(
+    {"type", "title", "description", "default", "examples", "$comment", "deprecated", "step"}
+)
 """Keywords beside ``type`` that no value can break."""
 _FREE_FORMATS: Final = frozenset({"textarea", "password"})
 """Formats of ours that say how a value is typed in, not what it is."""

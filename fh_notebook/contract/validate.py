@@ -1,10 +1,12 @@
-"""Validation by the library `jsonschema`, imported at the first use and bent in five places.
+"""Validation by the library `jsonschema`, imported at the first use and bent in seven places.
 
 - Nothing is fetched: a ``$ref`` that points outside of the schema is an error of the schema.
 - A missing and an unknown name are each an error of their own, at their own path; the library lumps them together.
 - Any mapping is an object and any tuple a list, as for the encoder that will write them.
 - ``uniqueItems`` takes linear time; the library's takes quadratic time on lists of objects.
 - A pattern is matched within a time limit (:mod:`~fh_notebook.contract.patterns`).
+- A check is bounded (:mod:`~fh_notebook.contract.visits`), whatever the schema.
+- ``multipleOf`` is about decimals (:mod:`~fh_notebook.contract.multiples`); the library divides in binary.
 
 The formats that are checked do not depend on which optional packages happen to be installed.
 """
@@ -14,16 +16,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.explain import explain
+from fh_notebook.contract.multiples import is_multiple
 from fh_notebook.contract.patterns import TooSlow, keywords, unnamed
+from fh_notebook.contract.patterns import found as is_found
 from fh_notebook.contract.plain_schema import is_plain
 from fh_notebook.contract.spell import short
+from fh_notebook.contract.visits import TooManyVisits, bounded, counted
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -99,13 +104,14 @@ def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: st
 
     make: Callable[..., Validator] = kind
     checker = make(schema, registry=REGISTRY, format_checker=formats())
-    found: list[ValidationError] = []
+    came: list[ValidationError] = []
     try:
-        found.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
+        with bounded(value):
+            came.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
     except library_errors(ValueError) as broken:
-        return [*explain(found, schema), f"{what}: could not be checked to the end; {why_not(broken)}"]
-    told = explain(found, schema)
-    return told if len(found) < MAX_PROBLEMS else [*told, f"{what}: there are more problems than these"]
+        return [*explain(came, schema), f"{what}: could not be checked to the end; {why_not(broken)}"]
+    told = explain(came, schema)
+    return told if len(came) < MAX_PROBLEMS else [*told, f"{what}: there are more problems than these"]
 
 
 def library_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
@@ -117,7 +123,8 @@ def library_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
     from jsonschema.exceptions import UnknownType
     from referencing.exceptions import Unresolvable
 
-    return RecursionError, ArithmeticError, TypeError, AttributeError, re.error, UnknownType, Unresolvable, *more
+    of_schema = (re.error, UnknownType, Unresolvable, TooManyVisits)
+    return RecursionError, ArithmeticError, TypeError, AttributeError, *of_schema, *more
 
 
 def why_not(broken: Exception) -> str:
@@ -126,7 +133,7 @@ def why_not(broken: Exception) -> str:
 
     if isinstance(broken, RecursionError):
         return "something is nested too deep, or the schema refers to itself without end"
-    if isinstance(broken, TooSlow):
+    if isinstance(broken, TooSlow | TooManyVisits):
         return str(broken)
     if isinstance(broken, TypeError):
         return "a name or a value is none of JSON's"
@@ -164,32 +171,40 @@ def root_of(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in schema.items() if name != "$schema"}
 
 
-def validator_class(schema: Mapping[str, Any]) -> type[Validator]:
-    """Return the library's class for the dialect of `schema`, bent as this file says."""
+def validator_class(schema: Mapping[str, Any], search: Callable[[str, str], bool] = is_found) -> type[Validator]:
+    """Return the library's class for the dialect of `schema`, bent as this file says; `search` looks for patterns."""
     named = schema.get("$schema")
     dialect = next((w for w in _DIALECTS if isinstance(named, str) and w in named), "2020-12")
-    return _bent(_DIALECTS[dialect])
+    return _bent_once(_DIALECTS[dialect]) if search is is_found else _bent(_DIALECTS[dialect], search)
 
 
 @cache
-def _bent(name: str) -> type[Validator]:
+def _bent_once(name: str) -> type[Validator]:
+    return _bent(name, is_found)
+
+
+def _bent(name: str, search: Callable[[str, str], bool]) -> type[Validator]:
     import jsonschema
     from jsonschema import validators
 
     kind = getattr(jsonschema, name)
-    matching = keywords()
+    matching = keywords(search)
     types = {
         "array": lambda _, value: isinstance(value, list | tuple),
         "object": lambda _, value: isinstance(value, Mapping),
     }
     bends = {
         **matching,
-        "additionalProperties": lambda *args: _additional(matching["additionalProperties"], *args),
+        "additionalProperties": partial(_additional, matching["additionalProperties"], search),
+        "multipleOf": _multiple,
         "required": _required,
         "uniqueItems": _unique,
     }
-    extend: Callable[..., type[Validator]] = validators.extend  # untyped in the stubs
-    return extend(kind, bends, type_checker=kind.TYPE_CHECKER.redefine_many(types))
+    extend: Callable[..., Any] = validators.extend  # untyped in the stubs
+    made = extend(kind, bends, type_checker=kind.TYPE_CHECKER.redefine_many(types))
+    made.evolve = counted(made.evolve)  # on a class of our own; the library takes no other way to go on
+    bent: type[Validator] = made
+    return bent
 
 
 def _required(validator: Validator, names: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -201,8 +216,17 @@ def _required(validator: Validator, names: Any, instance: Any, schema: Any) -> I
                 yield ValidationError("", path=[name])
 
 
+def _multiple(validator: Validator, step: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    # Other kinds of number have no JSON form, which is told elsewhere.
+    is_number = isinstance(instance, int | float) and not isinstance(instance, bool)
+    if is_number and not is_multiple(instance, step):
+        yield ValidationError("")
+
+
 def _additional(
-    original: Any, validator: Validator, rule: Any, instance: Any, schema: Any
+    original: Any, search: Callable[[str, str], bool], validator: Validator, rule: Any, instance: Any, schema: Any
 ) -> Iterable[ValidationError]:
     from jsonschema.exceptions import ValidationError
 
@@ -211,7 +235,7 @@ def _additional(
         return found
     if not isinstance(instance, Mapping):
         return ()
-    return (ValidationError("", path=[name]) for name in unnamed(instance, schema))
+    return (ValidationError("", path=[name]) for name in unnamed(instance, schema, search))
 
 
 def _unique(validator: Validator, rule: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:

@@ -79,6 +79,8 @@ def integer(
     *,
     minimum: int | None = None,
     maximum: int | None = None,
+    multiple_of: int | None = None,
+    step: int | None = None,
     default: Any = UNSET,
     description: str | None = None,
     required: bool | None = None,
@@ -86,12 +88,14 @@ def integer(
 ) -> Variable:
     """Return a variable that is a whole number from `minimum` to `maximum`, both included.
 
+    With `multiple_of`, any other number is refused; `step` is only by how much a form's slider moves.
+
     Examples
     --------
     >>> integer(default=120, minimum=1)
     Variable(schema={'type': 'integer', 'minimum': 1, 'default': 120}, required=False)
     """
-    bounds = {"minimum": minimum, "maximum": maximum}
+    bounds = {"minimum": minimum, "maximum": maximum, "multipleOf": multiple_of, "step": step}
     return _variable({"type": "integer", **_given(bounds)}, default, description, required, examples)
 
 
@@ -99,6 +103,8 @@ def number(
     *,
     minimum: float | None = None,
     maximum: float | None = None,
+    multiple_of: float | None = None,
+    step: float | None = None,
     default: Any = UNSET,
     description: str | None = None,
     required: bool | None = None,
@@ -106,12 +112,32 @@ def number(
 ) -> Variable:
     """Return a variable that is a number from `minimum` to `maximum`, both included.
 
+    Parameters
+    ----------
+    minimum, maximum : float, optional
+        The ends; with both, a form has a slider.
+    multiple_of : float, optional
+        Every other number is refused. It is about decimals: 4232.53 is a multiple of 0.01.
+    step : float, optional
+        By how much the slider of a form moves; any number between is taken all the same. `multiple_of` by default, or a
+        hundredth of the range.
+    default : float, optional
+        What is sent when it is left out.
+    description : str, optional
+        A sentence for the person who fills it in.
+    required : bool, optional
+        Required unless it has a default; say ``required=False`` for a variable that may be left out.
+    examples : sequence, optional
+        Values to show as examples.
+
     Examples
     --------
     >>> number(maximum=1).schema
     {'type': 'number', 'maximum': 1}
+    >>> number(minimum=0, maximum=1, multiple_of=0.01, step=0.1).schema
+    {'type': 'number', 'minimum': 0, 'maximum': 1, 'multipleOf': 0.01, 'step': 0.1}
     """
-    bounds = {"minimum": minimum, "maximum": maximum}
+    bounds = {"minimum": minimum, "maximum": maximum, "multipleOf": multiple_of, "step": step}
     return _variable({"type": "number", **_given(bounds)}, default, description, required, examples)
 
 

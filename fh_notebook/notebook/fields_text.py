@@ -7,8 +7,10 @@ in sight until it is mended. A password is in a trait only on its way from the p
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any, Final
 
+from fh_notebook.contract.multiples import exact
 from fh_notebook.notebook.fields_base import Field
 from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_kinds import Kind
@@ -20,6 +22,8 @@ _CODE: Final = frozenset({Kind.JSON, Kind.OBJECT, Kind.NOTHING})
 MOST_ROWS: Final = 14
 MOST_STEPS: Final = 10_000
 """A slider of more steps cannot be put on one of them by hand."""
+MOST_EXACT: Final = 2**53
+"""Beyond it a page has not every whole number."""
 
 
 class TextField(Field):
@@ -66,6 +70,8 @@ class NumberField(TextField):
     """A number: typed, since only a text can be empty or wrong; with a slider beside it where there is a range."""
 
     _slider: Any = None
+    _unit: Fraction | None = None
+    """What each value is a multiple of."""
 
     def _controls(self, control: Any) -> tuple[Any, ...]:
         if self._slider is None and control is self._control:
@@ -75,12 +81,14 @@ class NumberField(TextField):
     def _make_slider(self) -> Any:
         from ipywidgets import FloatSlider, IntSlider
 
-        found = _range(self.state.says, whole=self.state.kind is Kind.INTEGER)
+        whole = self.state.kind is Kind.INTEGER
+        self._unit = _unit(self.state.says, whole=whole)
+        found = _range(self.state.says, self._unit)
         if found is None:
             return None
-        least, most, step = found
+        least, most, step = map(int if whole else float, found)
         look = self.view.look
-        slider = (IntSlider if isinstance(step, int) else FloatSlider)(
+        slider = (IntSlider if whole else FloatSlider)(
             min=least,
             max=most,
             step=step,
@@ -96,8 +104,13 @@ class NumberField(TextField):
         return slider
 
     def _slid(self, number: float) -> None:
-        # 0.1 + 0.2 is nobody's wish: ten digits are more than a slider has places.
-        self.state.set(number if isinstance(number, int) else float(f"{number:.10g}"))
+        if isinstance(number, int):
+            self.state.set(number)
+        elif self._unit is not None:
+            self.state.set(float(round(exact(number) / self._unit) * self._unit))
+        else:
+            # 0.1 + 0.2 is nobody's wish: ten digits are more than a slider has places.
+            self.state.set(float(f"{number:.10g}"))
 
     def _place(self, least: float, most: float) -> float:
         value = self.state.value
@@ -110,23 +123,37 @@ class NumberField(TextField):
             put(self._slider, value=self._place(self._slider.min, self._slider.max))
 
 
-def _range(says: Any, *, whole: bool) -> tuple[float, float, float] | None:
-    """Return the ends and the step of a slider, where one can be put on each value by hand."""
-    least, most = says.get("minimum"), says.get("maximum")
-    for end in (least, most):
-        if not isinstance(end, int | float) or isinstance(end, bool) or not math.isfinite(end):
-            return None
-    step = says.get("multipleOf")
-    is_step = isinstance(step, int | float) and not isinstance(step, bool) and step > 0
-    if whole and not (is_step and float(step).is_integer()):
-        step = 1
-    elif not is_step:
-        step = (most - least) / 100
-    if not step or most <= least or (most - least) / step > MOST_STEPS:
+def _unit(says: Any, *, whole: bool) -> Fraction | None:
+    """Return what each value is a multiple of, if anything."""
+    multiple = _positive(says.get("multipleOf"))
+    if not whole:
+        return multiple
+    return Fraction(multiple.numerator if multiple else 1)  # of whole numbers, multiples of 1.5 are those of 3
+
+
+def _range(says: Any, unit: Fraction | None) -> tuple[Fraction, Fraction, Fraction] | None:
+    """Return the ends and the step of a slider, where one can be put on each value by hand and each is taken."""
+    least, most = _exact(says.get("minimum")), _exact(says.get("maximum"))
+    if least is None or most is None:
         return None
-    if whole:
-        return (math.ceil(least), math.floor(most), int(step)) if math.ceil(least) < math.floor(most) else None
-    return float(least), float(most), float(step)
+    step = _positive(says.get("step")) or unit or (most - least) / 100
+    if unit is not None:
+        step, least, most = (
+            math.ceil(step / unit) * unit,
+            math.ceil(least / unit) * unit,
+            math.floor(most / unit) * unit,
+        )
+    return (least, most, step) if least < most <= least + MOST_STEPS * step else None
+
+
+def _exact(number: Any) -> Fraction | None:
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return exact(number) if is_number and abs(number) <= MOST_EXACT else None
+
+
+def _positive(number: Any) -> Fraction | None:
+    found = _exact(number)
+    return found if found is not None and found > 0 else None
 
 
 class PasswordField(Field):

@@ -12,12 +12,15 @@ from datetime import date
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import json_problems
+from fh_notebook.contract.multiples import is_multiple
 from fh_notebook.contract.patterns import TooSlow, found
 from fh_notebook.notebook.form_options import same
 
 __all__ = ["surely_fits"]
 
-_SAY_NOTHING: Final = frozenset({"title", "description", "default", "examples", "$comment", "deprecated", "readOnly"})
+_SAY_NOTHING: Final = frozenset(
+    {"title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "step"}
+)
 _FREE_FORMATS: Final = frozenset({"textarea", "password", "time", "binary", "byte", "data-url", "uri-reference"})
 """Formats that say how a value is typed in, or that nobody checks."""
 
@@ -106,6 +109,7 @@ _RULES: Final[Mapping[str, Callable[[Any, Any, Any], bool]]] = {
     "maximum": _number(lambda value, limit: value <= limit),
     "exclusiveMinimum": _number(lambda value, limit: value > limit),
     "exclusiveMaximum": _number(lambda value, limit: value < limit),
+    "multipleOf": _number(lambda value, limit: limit > 0 and is_multiple(value, limit)),
     "minLength": _size(str, lambda size, limit: size >= limit),
     "maxLength": _size(str, lambda size, limit: size <= limit),
     "minItems": _size(list, lambda size, limit: size >= limit),

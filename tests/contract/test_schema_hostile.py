@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract import schema as fh
+from fh_notebook.contract.fits import fits
 from fh_notebook.contract.schema import infer, problems, to_schema
+from fh_notebook.errors import InputError
 
 TRIAGE = to_schema(
     {
@@ -215,6 +219,52 @@ def test_what_no_meta_schema_has_seen_is_a_problem_and_no_exception(part: Any, v
     """Under a keyword that JSON Schema does not know there may be anything, and a ``$ref`` may lead there."""
     schema = to_schema({"type": "object", "properties": {"x": {"$ref": "#/shared/x"}}, "shared": {"x": part}})
     assert problems(schema, {"x": value}) == [f"inputs: could not be checked to the end; {told}"]
+
+
+def _doubling(step: Callable[[str], Any], last: Any) -> dict[str, Any]:
+    """25 definitions, each of which refers to the next one twice."""
+    definitions = {f"d{i}": step(f"#/$defs/d{i + 1}") for i in range(25)}
+    return {"type": "object", "$defs": {**definitions, "d25": last}}
+
+
+def _twice(place: str) -> dict[str, Any]:
+    return {"allOf": [{"$ref": place}, {"$ref": place}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "inputs"),
+    [
+        (_doubling(_twice, {"type": "string"}) | {"properties": {"x": {"$ref": "#/$defs/d0"}}}, {"x": "a"}),
+        (
+            _doubling(lambda place: {"properties": {"x": _twice(place)}}, {}) | {"$ref": "#/$defs/d0"},
+            reduce(lambda inner, _: {"x": inner}, range(25), {"x": 1}),
+        ),
+        (
+            _doubling(_twice, {"properties": {"x": True}}) | {"$ref": "#/$defs/d0", "unevaluatedProperties": False},
+            {"x": 1},
+        ),
+    ],
+    ids=["in place", "level by level", "unevaluated"],
+)
+def test_definitions_that_multiply_are_told_and_do_not_hang(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
+    """33 million looks at one value would take a quarter of an hour; by a scorer's check it is an error as well."""
+    made = to_schema(schema)
+    told = "the schema would be looked at more than 20,000 times: definitions that refer to others twice multiply"
+    assert problems(made, inputs) == [f"inputs: could not be checked to the end; {told}; refer to each once"]
+    with pytest.raises(InputError, match="multiply; refer to each once"):
+        fits(made, inputs, search=lambda pattern, text: True)
+
+
+def test_many_values_of_a_schema_with_references_are_checked_to_the_end() -> None:
+    """Looks are counted for each value: 6,000 rows of a table are no hostile schema."""
+    schema = to_schema(
+        {
+            "type": "object",
+            "properties": {"rows": {"items": {"$ref": "#/$defs/row"}}},
+            "$defs": {"row": {"allOf": [{"$ref": "#/$defs/n"}, {"minimum": 0}]}, "n": {"type": "integer"}},
+        }
+    )
+    assert problems(schema, {"rows": [*range(6_000), "x"]}) == ["rows[6000]: the text 'x' is not a whole number"]
 
 
 json_like = st.recursive(

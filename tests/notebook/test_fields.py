@@ -142,6 +142,12 @@ def test_a_number_that_is_none_stays_in_sight_with_its_problem() -> None:
         ({"type": "integer", "minimum": 1, "maximum": 5}, 3, 3),
         ({"type": "integer", "minimum": 0, "maximum": 100, "multipleOf": 10}, 30, 30),
         ({"type": "number", "minimum": 0, "maximum": 1}, 0.1 + 0.2, 0.3),
+        ({"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.1}, 0.7000000000000001, 0.7),
+        ({"type": "number", "minimum": 0.25, "maximum": 1, "multipleOf": 0.1}, 0.71, 0.7),
+        ({"type": "number", "minimum": 4200, "maximum": 4240, "multipleOf": 0.01}, 4232.529999, 4232.53),
+        ({"type": "number", "minimum": 0, "maximum": 1, "step": 0.25}, 0.3, 0.3),
+        ({"type": "integer", "minimum": 0, "maximum": 9, "multipleOf": 1.5}, 6, 6),
+        ({"type": "integer", "minimum": 0, "maximum": 2**60, "multipleOf": 2**59}, None, None),
         ({"type": "integer", "minimum": 1}, None, None),
         ({"type": "integer", "minimum": 0, "maximum": 10**9}, None, None),
         ({"type": "number", "minimum": 1, "maximum": 1}, None, None),
@@ -157,11 +163,32 @@ def test_a_range_has_a_slider_where_each_value_can_be_reached(schema: Any, slid:
         return
     (slider,), (text,) = sliders, _parts(field, ipywidgets.Text)
     slider.value = slid
-    assert (view.model.value, text.value) == ({"v": sent}, str(sent))
+    assert (view.model.value, text.value, view.model.problems) == ({"v": sent}, str(sent), [])
     text.value = str(schema["minimum"])
-    assert slider.value == schema["minimum"]
+    assert slider.value == max(schema["minimum"], slider.min)
     text.value = "many"
     assert view.model.value == {"v": "many"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "ends"),
+    [
+        (fh.number(minimum=0, maximum=1, step=0.1), (0, 1, 0.1)),
+        (fh.number(minimum=0, maximum=1, multiple_of=0.05), (0, 1, 0.05)),
+        (fh.number(minimum=0.07, maximum=0.99, multiple_of=0.05, step=0.12), (0.1, 0.95, 0.15)),
+        (fh.number(minimum=0, maximum=1), (0, 1, 0.01)),
+        (fh.integer(minimum=1, maximum=100, multiple_of=5, step=10), (5, 100, 10)),
+        (fh.integer(minimum=0, maximum=100, step=25), (0, 100, 25)),
+    ],
+)
+def test_a_slider_moves_by_the_step_over_what_is_taken(variable: Any, ends: tuple[float, ...]) -> None:
+    """``step`` is the increment of the control only; it is widened to a multiple of what each value is a multiple of."""
+    schema = to_schema({"v": variable})
+    (slider,) = (p for p in _inside(_view(variable.schema).fields["v"].widget) if "fh-slider" in p._dom_classes)
+    assert (slider.min, slider.max, slider.step) == ends
+    assert fh.Deployment("d", inputs=schema).problems({"v": 37 if "integer" in str(schema) else 0.37}) == [
+        "v: 37 is not a multiple of 5" if "integer" in str(schema) else "v: 0.37 is not a multiple of 0.05"
+    ] * ("multipleOf" in variable.schema)
 
 
 def test_a_choice_is_known_by_its_place_and_shows_a_value_that_is_none() -> None:
