@@ -29,6 +29,7 @@ __all__ = [
     "briefly",
     "current_door",
     "run",
+    "running_loop",
     "tell_in_short",
     "unbroken",
 ]
@@ -164,6 +165,27 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return current_door().run(work)
 
 
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that runs here.
+
+    Raises
+    ------
+    SettingsError
+        Something else than asyncio drives this.
+    """
+    with contextlib.suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    from sniffio import AsyncLibraryNotFoundError, current_async_library
+
+    driver = "no asyncio loop runs here"
+    with contextlib.suppress(AsyncLibraryNotFoundError):
+        driver = f"{current_async_library()} runs here"
+    raise SettingsError(
+        f"this is to be awaited under asyncio, and {driver}: await it in asyncio.run(...), or make the blocking call "
+        "of fh.Client in a thread (under trio: trio.to_thread.run_sync); nothing was sent"
+    )
+
+
 async def bridge(work: Coroutine[Any, Any, T]) -> T:
     """Await `work` from any running loop, while it runs on the background loop.
 
@@ -171,7 +193,12 @@ async def bridge(work: Coroutine[Any, Any, T]) -> T:
     reaches the work, and is raised again after the work's `finally`.
     """
     here = background()
-    if asyncio.get_running_loop() is here.loop:
+    try:
+        is_here = running_loop() is here.loop
+    except SettingsError:
+        work.close()
+        raise
+    if is_here:
         return await work
     job = here.submit(work)
     woken = _wake_at_end(job)

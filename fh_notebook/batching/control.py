@@ -7,6 +7,7 @@ user says so. How a batch stands is in `standing.py`, one start on the backgroun
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -116,16 +117,22 @@ class Control(Standing):
     def start(self, windows: Windows, *, wait: bool) -> None:
         """Call the jobs of `windows`, on the background loop."""
         progress = progress_of(self._options.progress)  # before it counts as running: it may be none
-        self._begin(blocks=wait)
+        self.refuse_while_running()
         work = self._go(windows, progress)
         if not wait:
+            self._begin(blocks=False)
             self._job = loop.background().submit(work)
             return
         try:
+            self._begin(blocks=True)
             loop.run(work)
         except KeyboardInterrupt:
-            # Milliseconds; longer only where the machine or the disk is busy. What was out is being kept as unknown.
-            self._ended.wait(self.settle_s)
+            match inspect.getcoroutinestate(work):
+                case inspect.CORO_RUNNING | inspect.CORO_SUSPENDED:
+                    # Milliseconds; longer only where the machine or the disk is busy. What was out is kept as unknown.
+                    self._ended.wait(self.settle_s)
+                case inspect.CORO_CREATED:
+                    work.close()  # it was cancelled before its first step, and would never say that it has ended
             self._stop(cut_short("interrupted", self._cut + self.in_flight))
             self._end_unbegun()
         except Exception:
@@ -135,6 +142,7 @@ class Control(Standing):
     async def astart(self, windows: Windows) -> None:
         """Await :meth:`start`, from any running loop."""
         progress = progress_of(self._options.progress)
+        self.refuse_while_running()
         self._begin(blocks=True)
         try:
             await loop.bridge(self._go(windows, progress))
@@ -148,7 +156,6 @@ class Control(Standing):
             self._active = False
 
     def _begin(self, *, blocks: bool) -> None:
-        self.refuse_while_running()
         self.blocks = blocks
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self.stopped, self._cancel_asked, self._paused, self._cut = None, False, False, 0

@@ -30,7 +30,7 @@ from fh_notebook.contract.spell import short, type_text
 from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
 from fh_notebook.errors import CallError, InputError
 from fh_notebook.log import log
-from fh_notebook.loop import briefly, tell_in_short, unbroken
+from fh_notebook.loop import briefly, running_loop, tell_in_short, unbroken
 from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
@@ -251,6 +251,7 @@ class AsyncClient(Delivered):
 
     async def drive(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, Decision]:
         """Attempt, inside the gate, until `decide` says that it is enough; what ends without an exchange is kept."""
+        running_loop()  # before anything is counted as sent
         begun: float | None = None
         for attempt in count(1):
             async with self.connection.gate.slot():
@@ -302,6 +303,7 @@ class AsyncClient(Delivered):
         Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it may count against the
         daily cap.
         """
+        running_loop()
         self.connection.count("probe", 1)
         answer = await self._opened.exchange("GET", "/public/models")
         return check_of(answer, self.origin, self.connection.key_source)

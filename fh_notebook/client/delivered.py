@@ -20,6 +20,7 @@ from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved
 from fh_notebook.errors import InputError
+from fh_notebook.loop import running_loop
 from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Delivered:
         """Submit a request that is already made: :meth:`submit` without the checking, with its results and errors."""
         from fh_notebook.client.submitting import address_for, submit
 
+        running_loop()  # before a receiver is opened
         receiver, url = await address_for(self._whole, callback)
         if isinstance(callback, str):
             url = InvokeRequest(deployment=request.deployment, callback_url=url).callback_url or url  # checks it
@@ -131,6 +133,7 @@ class Delivered:
                 raise InputError(f"{name} is {value!r}; it is in the webhook trigger's address")
         if not isinstance(secret, Secret) or not secret:
             raise InputError("there is no secret; it is shown beside the webhook trigger's address")
+        running_loop()
         receiver, url = await address_for(self._whole, callback)
         request = InvokeRequest(deployment=endpoint_id, variant=variant_id, inputs=inputs or {}, callback_url=url)
         path = f"/workflow/webhooks/{_path_safe(endpoint_id)}/variants/{_path_safe(variant_id)}"
@@ -189,6 +192,7 @@ class Delivered:
         return run
 
     async def _look_up(self, path: str, request_id: str) -> Run:
+        running_loop()
         self.connection.count("lookup", 1)
         answer = await self._whole._opened.exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.models import Answer
 from fh_notebook.errors import CallError, SettingsError
+from fh_notebook.loop import running_loop
 from fh_notebook.values import redact
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class PerLoop:
         raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
 
     async def _transport(self) -> httpx.AsyncBaseTransport:
-        here = asyncio.get_running_loop()
+        here = running_loop()
         if (held := self._transports.get(here)) is not None:
             return held
         from fh_notebook.client.transport import open_for_loop
@@ -89,6 +90,6 @@ class PerLoop:
 
     async def close(self) -> None:
         """Close the connections of the running loop."""
-        transport = self._transports.pop(asyncio.get_running_loop(), None)
+        transport = self._transports.pop(running_loop(), None)
         if transport is not None:
             await transport.aclose()

@@ -9,10 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sniffio
 
 import fh_notebook as fh
 from fh_notebook import session
@@ -399,3 +402,31 @@ def test_waiting_for_a_slot_or_a_retry_is_not_elapsed_time() -> None:
     assert waited >= 4
     assert (run.attempts, run.status) == (2, "completed")
     assert run.elapsed_s < 4
+
+
+@pytest.mark.parametrize(("driver", "named"), [("trio", "trio runs here"), (None, "no asyncio loop runs here")])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.invoke("echo", variant="plain", inputs={"text": "a"}),
+        lambda client: client.submit("echo", variant="plain", inputs={"text": "a"}),
+        lambda client: client.retrieve("req_1"),
+        lambda client: client.check(),
+        lambda client: fh.abatch([{"text": "a"}], "echo", variants="plain", client=client, progress=False),
+    ],
+    ids=["invoke", "submit", "retrieve", "check", "abatch"],
+)
+def test_what_is_awaited_by_something_else_than_asyncio_says_so(
+    call: Callable[[fh.AsyncClient], Coroutine[Any, Any, Any]], driver: str | None, named: str
+) -> None:
+    """As trio's own loop would drive it, by `send`; nothing is sent and nothing is counted as sent."""
+    hive = _hive()
+    counted: list[object] = []
+    connection = replace(hive.client().aclient.connection, count=lambda *told: counted.append(told))
+    before = sniffio.current_async_library_cvar.set(driver)
+    try:
+        with pytest.raises(fh.SettingsError, match=f"to be awaited under asyncio, and {named}: .*; nothing was sent"):
+            call(fh.AsyncClient.over(connection)).send(None)
+    finally:
+        sniffio.current_async_library_cvar.reset(before)
+    assert counted == []
