@@ -17,7 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.batching.lookup import Known, LookUp
-from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, is_reusable
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
+from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.merging import done_of
