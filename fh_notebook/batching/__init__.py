@@ -3,7 +3,7 @@
 ::
 
     what is asked     rows.py labels.py cells.py mapping.py          frames, lists and files -> plain rows -> inputs
-                      frame_schema.py                                a frame's columns -> Start variables
+                      dtypes.py frame_schema.py                      a column's dtype, kept; columns -> Start variables
                       arms.py planner.py job.py plan.py              rows x arms x repeats -> jobs; what they will cost
                       options.py making.py start.py reopen.py        `batch`, `abatch`, `open_batch`
     what is called    source.py lookup.py feed.py agenda.py          windows of jobs: read, looked up, checked, kept

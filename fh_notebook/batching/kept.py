@@ -7,7 +7,7 @@ looked at, and not be sent.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby
 from typing import Any, Final
@@ -101,6 +101,10 @@ class KeptJobs:
         Of the source's own index, level by level; without it there was none.
     columns : sequence of str
         All of the source: a cell that is missing is in no kept row, nor is a column of nothing else.
+    dtypes : mapping of str to object
+        Those of the source's columns, as :attr:`Rows.dtypes` tells them.
+    index_dtypes : sequence, optional
+        Those of its own index, level by level.
     positions : array of int, optional
         Where the rows of this batch object are kept; in their order, and all, by default.
     """
@@ -115,12 +119,16 @@ class KeptJobs:
         repeats: int | None = None,
         index_names: Sequence[Any] | None = None,
         columns: Sequence[str] = (),
+        dtypes: Mapping[str, Any] | None = None,
+        index_dtypes: Sequence[Any] | None = None,
         positions: array[int] | None = None,
     ) -> None:
         self._store = store
         self._positions = positions
         self._columns = dict.fromkeys(columns)
+        self._dtypes = dtypes
         self._index_names = index_names
+        self._index_dtypes = index_dtypes
         self._batch_id = batch_id
         self._arms = list(arms)
         wanted = [label for label, _, _ in arms] if mine is None else list(mine)
@@ -205,8 +213,9 @@ class KeptJobs:
         """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
         rows = self._rows_at(positions)
         columns = self._columns | dict.fromkeys(name for _, record in rows for name in record)
-        taken = frame_of_records([{name: plain(v) for name, v in record.items()} for _, record in rows], columns)
-        return taken.set_axis(index_of([label for label, _ in rows], self._index_names), axis=0)
+        records = [{name: plain(v) for name, v in record.items()} for _, record in rows]
+        taken = frame_of_records(records, columns, self._dtypes)
+        return taken.set_axis(index_of([label for label, _ in rows], self._index_names, self._index_dtypes), axis=0)
 
     def _rows_at(self, positions: Sequence[int]) -> list[tuple[Any, dict[str, Any]]]:
         """Return what is kept of rows: label and record each."""

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.dtypes import restored
 
 __all__ = ["index_of", "label_from", "label_of", "labels_of", "own_index"]
 
@@ -32,18 +33,24 @@ def own_index(index: pd.Index) -> pd.Index | None:
     return pd.Index(chosen.to_numpy(), name=chosen.name) if isinstance(chosen, pd.RangeIndex) else chosen
 
 
-def index_of(kept_labels: Sequence[Any], names: Sequence[Any] | None) -> pd.Index:
+def index_of(kept_labels: Sequence[Any], names: Sequence[Any] | None, dtypes: Sequence[Any] | None = None) -> pd.Index:
     """Return the index that :attr:`Rows.kept_labels` and :attr:`Rows.index_names` were; one from 0 where there is none.
 
-    Values are what JSON keeps of them: a moment is its text.
+    Without the :attr:`Rows.index_dtypes`, values are what JSON keeps of them: a moment is its text.
     """
     levels = list(names or ())
     if not levels or any(isinstance(label, list) != (len(levels) > 1) for label in kept_labels):
         return pd.RangeIndex(len(kept_labels))
-    of_levels = [[label[place] for label in kept_labels] for place in range(len(levels))] if len(levels) > 1 else []
-    made: pd.Index = (
-        pd.MultiIndex.from_arrays(of_levels, names=levels) if of_levels else pd.Index(list(kept_labels), name=levels[0])
-    )
+    of_kinds = list(dtypes or ()) if len(dtypes or ()) == len(levels) else [None] * len(levels)
+    if len(levels) == 1:
+        return _level(kept_labels, of_kinds[0]).rename(levels[0])
+    made = [_level([label[place] for label in kept_labels], kind) for place, kind in enumerate(of_kinds)]
+    return pd.MultiIndex.from_arrays(made, names=levels)
+
+
+def _level(values: Sequence[Any], dtype: Any) -> pd.Index:
+    column = restored(values, dtype)
+    made: pd.Index = pd.Index(list(values) if column is None else column)
     return made
 
 

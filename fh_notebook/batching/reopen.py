@@ -99,7 +99,10 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     if not arms:
         raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=record.name)
     told = record.plan
-    kept = KeptJobs(store, record.id, arms, index_names=told.get("index"), columns=told.get("columns") or ())
+    kept = KeptJobs(
+        store, record.id, arms, index_names=told.get("index"), columns=told.get("columns") or (),
+        dtypes=told.get("dtypes"), index_dtypes=told.get("index_dtypes"),
+    )  # fmt: skip
     source = KeptSource(kept, record.plan.get("rows"))
     outcomes = Outcomes()
     reuse = read_reuse(record.plan.get("reuse"), datetime.now(UTC))

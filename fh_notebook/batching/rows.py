@@ -22,6 +22,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, object_series, plain
+from fh_notebook.batching.dtypes import restored, told
 from fh_notebook.batching.labels import labels_of, own_index
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
@@ -75,6 +76,18 @@ class Rows:
     def index_names(self) -> list[Any] | None:
         """The names of :attr:`index`, level by level; ``None`` without one."""
         return None if self.index is None else [None if n is None else str(n) for n in self.index.names]
+
+    @property
+    def index_dtypes(self) -> list[Any] | None:
+        """The dtypes of :attr:`index`, level by level, as they are kept; ``None`` without one."""
+        index = self.index
+        return None if index is None else [told(index.get_level_values(n).dtype) for n in range(index.nlevels)]
+
+    @property
+    def dtypes(self) -> dict[str, Any]:
+        """The dtypes of the source columns as they are kept, those that can be."""
+        found = {name: told(dtype) for name, dtype in self.make_frame().dtypes.items()}
+        return {str(name): dtype for name, dtype in found.items() if dtype is not None}
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at `positions` as JSON values, a missing cell as ``None``."""
@@ -191,9 +204,18 @@ def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
     )
 
 
-def frame_of_records(records: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
-    """Return `columns` of `records` as a frame, each with the dtype of its values, lists and dicts as they are."""
-    made = {name: _series([record.get(name) for record in records]) for name in columns}
+def frame_of_records(
+    records: Sequence[Mapping[str, Any]], columns: Iterable[str], dtypes: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return `columns` of `records` as a frame, each with the dtype of its values, lists and dicts as they are.
+
+    What `dtypes` (as :mod:`dtypes` tells them) say of a column holds before, where its values fit.
+    """
+    made = {}
+    for name in columns:
+        values = [record.get(name) for record in records]
+        column = restored(values, dtypes[name]) if dtypes and name in dtypes else None
+        made[name] = _series(values) if column is None else column
     return pd.DataFrame(made, index=pd.RangeIndex(len(records)))
 
 

@@ -345,7 +345,7 @@ class KeptBatch(Stored):
     def _planned(self, jobs: Sequence[Job], rows: Rows, start: int, used: Sequence[int]) -> BatchPlan:
         old, found, now = self._before, self._match, datetime.now(UTC)
         base: Mapping[str, Any] = {} if self._begins or old is None else old.plan
-        index = rows.index_names
+        index, index_dtypes = rows.index_names, rows.index_dtypes
         job_part: list[JobLine] = []
         row_part: list[RowLine] = []
         if found is None or found.places:
@@ -356,7 +356,7 @@ class KeptBatch(Stored):
             row_part = [line._replace(position=found.places[line.position]) for line in row_part]
             if not found.is_whole and (labels := self._labels_that_stay(row_part)):
                 row_part = [line._replace(label=labels.get(line.position, line.label)) for line in row_part]
-                index = base.get("index")
+                index, index_dtypes = base.get("index"), base.get("index_dtypes")
         record = record_of(
             self._plan,
             self._workspace,
@@ -365,7 +365,9 @@ class KeptBatch(Stored):
             repeats=max(int(base.get("repeats") or 1), self._plan.repeats),
             schema_sha256={**base.get("schema_sha256", {}), **self._schema_sha256},
             index=index,
+            index_dtypes=index_dtypes,
             columns=list(dict.fromkeys([*(base.get("columns") or ()), *rows.columns])),
+            dtypes=_dtypes_of(rows, base) if not self._is_stream else base.get("dtypes", {}),
             table_sha256=self._fingerprint,
             reuse=self._reuse,
             replaced=list(self.replaced_ids),
@@ -388,6 +390,11 @@ class KeptBatch(Stored):
         mine = {line.position for line in lines}
         others = {label for place, label in kept.items() if place not in mine}
         return {place: kept[place] for place in mine if place in kept} if others & {x.label for x in lines} else {}
+
+
+def _dtypes_of(rows: Rows, base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the dtypes of all columns, those of these rows as they have them now."""
+    return {name: told for name, told in base.get("dtypes", {}).items() if name not in rows.columns} | rows.dtypes
 
 
 def other_table(record: BatchRecord, arms: Sequence[ArmRecord], *, partitions: bool) -> str:

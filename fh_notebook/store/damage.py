@@ -158,6 +158,8 @@ def plan_of(text: Any) -> dict[str, Any]:
     for name, kind in (
         ("columns", list),
         ("index", list),
+        ("index_dtypes", list),
+        ("dtypes", dict),
         ("replaced", list),
         ("replaced_by", list),
         ("schema_sha256", dict),
