@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -31,7 +31,9 @@ from fh_notebook.store.damage import (
 
 __all__ = [
     "CREATE",
+    "RUN",
     "WITH_CALLS",
+    "WITH_EARLIER",
     "WITH_IDENTITY",
     "Inputs",
     "Seen",
@@ -76,8 +78,16 @@ WITH_CALLS: Final = (
     "CREATE INDEX answers_by_deployment ON answers (workspace, deployment, id)",
     "CREATE INDEX answers_by_time ON answers (workspace, kept_at, calls)",
 )
-WITH_IDENTITY: Final = (
+
+
+def _drop_empty(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT 1 FROM answers_7 LIMIT 1").fetchone() is None:
+        connection.execute("DROP TABLE answers_7")
+
+
+WITH_IDENTITY: Final[tuple[str | Callable[[sqlite3.Connection], None], ...]] = (
     *(f"DROP INDEX IF EXISTS answers_by_{by}" for by in ("batch", "key", "deployment", "time")),
+    "DROP TRIGGER scores_leave",
     "ALTER TABLE answers RENAME TO answers_7",
     """CREATE TABLE answers (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -91,14 +101,25 @@ WITH_IDENTITY: Final = (
         kept_at REAL NOT NULL,
         calls INTEGER NOT NULL DEFAULT 1
     ) STRICT""",
+    # What was said may be gigabytes: it stays where it lies, and `RUN` reads it there.
     "INSERT INTO answers SELECT id, key, (SELECT batches.id FROM batches WHERE batches.workspace = answers_7.workspace"
-    " AND batches.name = answers_7.batch), workspace, deployment, variant, status, run, kept_at, calls FROM answers_7",
-    "DROP TABLE answers_7",  # with its trigger, and without running it
+    " AND batches.name = answers_7.batch), workspace, deployment, variant, status, '', kept_at, calls FROM answers_7",
     "CREATE INDEX answers_by_batch ON answers (batch, key, id)",
     "CREATE INDEX answers_by_key ON answers (key, id)",
     "CREATE INDEX answers_by_deployment ON answers (workspace, deployment, id)",
     "CREATE INDEX answers_by_time ON answers (workspace, kept_at, calls)",
+    _drop_empty,
 )
+WITH_EARLIER: Final = (
+    "CREATE TABLE IF NOT EXISTS answers_7 (id INTEGER PRIMARY KEY, run TEXT NOT NULL) STRICT",
+    "CREATE TRIGGER earlier_leave AFTER DELETE ON answers WHEN old.run = ''"
+    " BEGIN DELETE FROM answers_7 WHERE id = old.id; END",
+)
+RUN: Final = (
+    "CASE answers.run WHEN '' THEN (SELECT answers_7.run FROM answers_7 WHERE answers_7.id = answers.id)"
+    " ELSE answers.run END"
+)
+"""The run of a line of ``answers``. Those of version 7 lie in ``answers_7``, and are empty here."""
 
 
 class Seen(NamedTuple):
@@ -150,7 +171,7 @@ _INTO: Final = f"INSERT INTO answers ({', '.join(_COLUMNS)})"
 _values: Final = attrgetter(*_COLUMNS)
 
 
-_KEPT: Final = "id, key, batch, workspace, status, kept_at, run"
+_KEPT: Final = f"id, key, batch, workspace, status, kept_at, {RUN} AS run"
 
 
 def _kept(found: sqlite3.Cursor) -> Iterator[Kept]:
@@ -207,7 +228,7 @@ def seen(
     return (_seen(line) for line in found)
 
 
-_SEEN: Final = "answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN run END"
+_SEEN: Final = f"answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN {RUN} END"
 
 
 def _seen(line: tuple[Any, ...]) -> Seen:
@@ -333,8 +354,9 @@ def inputs_of(connection: sqlite3.Connection, workspace: str, deployment: str, l
     """
     found = connection.execute(
         "SELECT * FROM (SELECT kept_at, variant, status,"
-        " CASE WHEN json_valid(run) THEN json_extract(run, '$.inputs') END AS inputs FROM answers"
-        " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?) WHERE inputs IS NOT NULL",
+        " CASE WHEN json_valid(run) THEN json_extract(run, '$.inputs') END AS inputs FROM"
+        f" (SELECT id, kept_at, variant, status, {RUN} AS run FROM answers"
+        " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?) ORDER BY id DESC) WHERE inputs IS NOT NULL",
         (workspace, deployment, limit),
     )
     kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT)
@@ -378,8 +400,9 @@ def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, 
     A run that is nested deeper than SQLite reads (1,000 levels) is left out.
     """
     found = connection.execute(
-        "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END FROM answers"
-        " WHERE workspace = ? AND deployment = ? AND status = 'completed' ORDER BY id DESC LIMIT ?",
+        "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END FROM"
+        f" (SELECT id, {RUN} AS run FROM answers"
+        " WHERE workspace = ? AND deployment = ? AND status = 'completed' ORDER BY id DESC LIMIT ?) ORDER BY id DESC",
         (workspace, deployment, limit),
     )
     return [float(seconds) for (seconds,) in found if isinstance(seconds, int | float) and seconds]

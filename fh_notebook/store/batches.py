@@ -34,6 +34,9 @@ __all__ = [
     "write",
 ]
 
+UNKNOWN: Final = ""
+"""The workspace of a batch of which only claims were kept, before version 8 and without it."""
+
 CREATE: Final = (
     """CREATE TABLE batches (
         name TEXT NOT NULL,
@@ -79,11 +82,17 @@ WITH_IDENTITY: Final = (
     "DROP TABLE batches_7",
     # What has a batch's name and no batch (the store of a killed worker): from now on it belongs to a number.
     "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
-    " SELECT batch, workspace, max(deployment), '[]', min(kept_at), '{}' FROM answers WHERE batch IS NOT NULL"
+    " SELECT batch, workspace, max(deployment), '[]', min(kept_at), '{}' FROM answers NOT INDEXED"
+    " WHERE batch IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.workspace = answers.workspace"
+    " AND name = answers.batch)"
     " GROUP BY batch, workspace",
     "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
     " SELECT batch, workspace, max(deployment), '[]', min(submitted_at), '{}' FROM pending WHERE batch IS NOT NULL"
     " GROUP BY batch, workspace",
+    # Of calls that were out in such a store, and of which nothing came, the workspace is not known: see `write`.
+    "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    f" SELECT batch, '{UNKNOWN}', '', '[]', min(claimed_at), '{{}}' FROM claims"
+    " WHERE batch NOT IN (SELECT name FROM batches) GROUP BY batch",
 )
 
 
@@ -118,6 +127,10 @@ _RECORD: Final = "id, name, workspace, deployment, variants, created_at, plan"
 
 def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
     """Write a batch and return its number. A name that is known keeps its `created_at` and takes the rest."""
+    connection.execute(
+        "UPDATE OR IGNORE batches SET workspace = ?1 WHERE workspace = ?2 AND name = ?3",
+        (record.workspace, UNKNOWN, record.name),
+    )
     written = connection.execute(
         "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (workspace, name) DO UPDATE SET"

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +35,7 @@ from fh_notebook.store import (
     uses,
 )
 from fh_notebook.store.damage import CURE, Damaged, told
+from fh_notebook.store.migration import Tell, announced, begin, on_stderr
 
 __all__ = [
     "APPLICATION_ID",
@@ -54,7 +55,9 @@ APPLICATION_ID: Final = 0x46484E42
 IN_MEMORY: Final = Path(":memory:")
 """In place of a file: SQLite's own name for a store that ends with its connection."""
 
-Migrations = tuple[tuple[str, ...], ...]
+Step = str | Callable[[sqlite3.Connection], None]
+"""One statement, or what takes more than statements."""
+Migrations = tuple[tuple[Step, ...], ...]
 
 MIGRATIONS: Final[Migrations] = (
     (*answers.CREATE, *batches.CREATE, *claims.CREATE),
@@ -74,7 +77,7 @@ MIGRATIONS: Final[Migrations] = (
         *request_ledger.CREATE,
         *forgotten.CREATE,
     ),
-    planned_rows.CREATE,
+    (*planned_rows.CREATE, *answers.WITH_EARLIER),
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
 
@@ -86,7 +89,7 @@ class Connection(sqlite3.Connection):
 
 
 def open_connection(
-    path: Path, *, busy_timeout_s: float = 10.0, migrations: Migrations = MIGRATIONS
+    path: Path, *, busy_timeout_s: float = 10.0, migrations: Migrations = MIGRATIONS, tell: Tell = on_stderr
 ) -> sqlite3.Connection:
     """Return a connection to the store at `path`, made or brought to the present version if need be.
 
@@ -98,6 +101,9 @@ def open_connection(
         How long a write waits for another process's write.
     migrations : tuple of tuples of SQL
         The steps from each version to the next.
+    tell : callable
+        Shows a line to the user where a large store is brought to the present version, or is being brought by another
+        process.
 
     Raises
     ------
@@ -112,7 +118,7 @@ def open_connection(
         )
         connection.path = path
         try:
-            _prepare(connection, path, migrations, busy_timeout_s)
+            _prepare(connection, path, migrations, busy_timeout_s, tell)
         except BaseException:
             connection.close()
             raise
@@ -133,7 +139,9 @@ def make_single(path: Path) -> None:
         alone.execute("PRAGMA journal_mode=DELETE")
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations, busy_timeout_s: float) -> None:
+def _prepare(
+    connection: sqlite3.Connection, path: Path, migrations: Migrations, busy_timeout_s: float, tell: Tell
+) -> None:
     # Looks before it changes anything, and at one moment: another process may be making the file just now.
     connection.execute("BEGIN")
     version = _version_of(connection, path, newest=len(migrations))
@@ -147,7 +155,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations,
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, not only unlinked
     if version < len(migrations):
-        migrate(connection, path, migrations)
+        migrate(connection, path, migrations, tell=tell)
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> str:
@@ -176,21 +184,33 @@ def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> i
     return version
 
 
-def migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations = MIGRATIONS) -> None:
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Migrations = MIGRATIONS, *, tell: Tell = on_stderr
+) -> None:
     """Take the missing steps, all or none, one process at a time."""
-    connection.execute("BEGIN IMMEDIATE")
+    newest = len(migrations)
+    begin(connection, path, tell)
     try:
         # Read again: another process may have taken the steps while this one waited for the lock.
-        for step in migrations[_version_of(connection, path, newest=len(migrations)) :]:
-            for statement in step:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={len(migrations)}")
-        connection.execute("COMMIT")
+        version = _version_of(connection, path, newest=newest)
+        is_filled = version and connection.execute("PRAGMA database_list").fetchone()[2]  # a file, and not a new one
+        versions = f"from version {version} to {newest}"
+        with announced(connection, path, versions, tell) if is_filled else nullcontext():
+            for step in (step for steps in migrations[version:] for step in steps):
+                if isinstance(step, str):
+                    connection.execute(step)
+                else:
+                    step(connection)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={newest}")
+            connection.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error):  # a full disk has already rolled back
             connection.execute("ROLLBACK")
         raise
+    if is_filled:
+        # The log holds all that was changed. Where somebody reads just now, it is emptied at the next chance.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 @contextmanager

@@ -25,6 +25,8 @@ class Owner:
     folder : Path or None
         Where the lock files of one store lie; made when missing. ``None``: the store is in memory, and no other process
         will ask.
+    name : str, optional
+        Of the lock file, which is not there; a random one unless given.
 
     Raises
     ------
@@ -32,8 +34,8 @@ class Owner:
         The folder cannot be written.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self.name = uuid4().hex
+    def __init__(self, folder: Path | None, *, name: str | None = None) -> None:
+        self.name = name or uuid4().hex
         self.lives = True
         self._descriptor: int | None = None
         self._pid = os.getpid()

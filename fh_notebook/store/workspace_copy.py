@@ -271,7 +271,7 @@ def copy_runs(connection: sqlite3.Connection, source: str, target: str, after: i
 def _key_of_line(connection: sqlite3.Connection, number: int, source: str, target: str, repeats: int) -> str:
     """Return the key in the target of an answer whose job is not kept: of the inputs that its run has."""
     key, deployment, variant, run = connection.execute(
-        "SELECT key, deployment, variant, run FROM answers WHERE id = ?", (number,)
+        f"SELECT key, deployment, variant, {answers.RUN} FROM answers WHERE id = ?", (number,)
     ).fetchone()
     asked = {
         "deployment": deployment,
@@ -293,7 +293,8 @@ def _copy_answers(
         part = wanted[begin : begin + WINDOW]
         last = connection.execute(
             "INSERT INTO answers (key, batch, workspace, deployment, variant, status, run, kept_at, calls)"
-            " SELECT json_extract(wanted.value, '$[1]'), ?2, ?3, deployment, variant, status, run, kept_at, calls"
+            " SELECT json_extract(wanted.value, '$[1]'), ?2, ?3, deployment, variant, status,"
+            f" {answers.RUN}, kept_at, calls"
             " FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.id = json_extract(wanted.value, '$[0]')"
             " ORDER BY wanted.key",
             (json.dumps([(line.id, line.key) for line in part]), batch, workspace),
