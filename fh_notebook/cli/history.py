@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fh_notebook.cli.completion import names
 from fh_notebook.cli.helping import add_command
-from fh_notebook.cli.terminal import Style, shorten, table, terminal_width
+from fh_notebook.cli.terminal import Style, shorten, table, terminal_width, width, wrapped
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.html import printable
 
@@ -25,7 +25,8 @@ LIMIT: Final = 20
 HEADER: Final = ("when (UTC)", "what", "variants", "outcome", "answer")
 WIDE: Final = 120
 CAPS: Final = {False: (22, 12, 15), True: (40, 30, 30)}
-"""Columns of the page that what, variants and outcome take at most, on a page that is not wide or is."""
+"""Columns of the page that what, variants and outcome take at most, on a page that is not wide or is. A longer name has
+a line of its own."""
 
 
 def add_parser(commands: Any) -> None:
@@ -69,8 +70,22 @@ def _print(lines: list[dict[Any, Any]], args: argparse.Namespace) -> None:
         print("Nothing was run yet: each answer is a line here." if args.name is None else "No line.", flush=True)
         return
     columns = terminal_width(sys.stdout)
-    head, body = table(HEADER, [_cells(line, CAPS[columns >= WIDE]) for line in lines], columns)
-    print("\n".join([Style(sys.stdout).bold(head), *body]), flush=True)
+    cells = [_cells(line, CAPS[columns >= WIDE]) for line in lines]
+    above = [_above(row, CAPS[columns >= WIDE][0], columns) for row in cells]
+    head, body = table(
+        HEADER, [["", "", *row[2:]] if own else row for row, own in zip(cells, above, strict=True)], columns
+    )
+    shown = [text for own, line in zip(above, body, strict=True) for text in (*own, line)]
+    print("\n".join([Style(sys.stdout).bold(head), *shown]), flush=True)
+
+
+def _above(row: Sequence[str], cap: int, columns: int) -> list[str]:
+    """Return the lines that a name takes which is too long for its column: a name is never cut, it is typed again."""
+    when, what = row[:2]
+    if width(what) <= cap:
+        return []
+    parts = wrapped(what, columns - width(when) - 2)
+    return [f"{when if not place else ' ' * width(when)}  {part}" for place, part in enumerate(parts)]
 
 
 def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
@@ -82,9 +97,11 @@ def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
 def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
     known = _record(line)
     answer = known["output"] if known["output"] is not None else known["error"]
-    shown = [_what(known), known["variants"] or "", _outcome(known)]
-    short = [shorten(printable(text), cap) for text, cap in zip(shown, caps, strict=True)]
-    return [f"{line['at']:%Y-%m-%d %H:%M}", *short, printable(answer or "")]
+    short = [
+        shorten(printable(text), cap)
+        for text, cap in zip((known["variants"] or "", _outcome(known)), caps[1:], strict=True)
+    ]
+    return [f"{line['at']:%Y-%m-%d %H:%M}", printable(_what(known)).replace("\n", " "), *short, printable(answer or "")]
 
 
 def _what(known: Mapping[str, Any]) -> str:

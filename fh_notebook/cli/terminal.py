@@ -25,6 +25,7 @@ __all__ = [
     "terminal_width",
     "typed",
     "width",
+    "wrapped",
 ]
 
 PIPE_WIDTH: Final = 80
@@ -110,6 +111,22 @@ def shorten(text: str, columns: int) -> str:
             break
         kept += sign
     return kept + "…"
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    r"""Return `text` as lines of at most `columns` columns, cut wherever one is full: nothing is left out.
+
+    Examples
+    --------
+    >>> wrapped("triage-of-june", 6), wrapped("二重に", 5)
+    (['triage', '-of-ju', 'ne'], ['二重', 'に'])
+    """
+    lines = [""]
+    for sign in text:
+        if width(lines[-1] + sign) > columns and lines[-1]:
+            lines.append("")
+        lines[-1] += sign
+    return lines
 
 
 def table(

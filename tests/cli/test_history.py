@@ -59,6 +59,23 @@ def test_it_follows_the_width_that_it_is_told(ran: str, capsys: pytest.CaptureFi
     assert 120 < max(map(width, capsys.readouterr().out.splitlines())) <= 140
 
 
+@pytest.mark.parametrize("columns", [80, 140])
+def test_names_of_batches_are_shown_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int) -> None:  # fmt: skip
+    """One too long for its column has a line of its own, so that it can be typed again; no line is too wide."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ["support triage of june", "support-triage-of-june-with-the-long-prompt-v2", "二重" * 40]
+    with Shouting().hive.client() as client:
+        for name in names:
+            fh.batch(rows(2), "shout", variants="loud", client=client, progress=False, name=name)
+    assert main(["history"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = "".join(line[16:].strip() for line in lines)
+    assert all(f"{name} (shout)" in told for name in names)
+    assert any(line.endswith(f"  {names[1]} (shout)") for line in lines)
+    assert sum("2/2" in line for line in lines) == 3
+    assert max(map(width, lines)) <= columns
+
+
 @pytest.mark.parametrize(
     ("words", "kinds"), [([], ["batch", "run", "run"]), (["shout"], ["batch", "run"]), (["--limit", "1"], ["batch"])]
 )
