@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from fh_notebook import keys, precedence, settings, views
 from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
@@ -43,7 +44,9 @@ __all__ = [
     "receiver",
     "reset",
     "store",
+    "store_in_memory",
     "stores",
+    "stores_in_memory",
     "tell_once",
     "workspaces_in_use",
 ]
@@ -61,6 +64,8 @@ class _State:
         self.lock = threading.RLock()
         self.gates: dict[str, BoundedGate] = {}
         self.stores: dict[str, Store] = {}
+        self.in_memory: WeakSet[Store] = WeakSet()
+        """Of batches of which nothing is kept; each ends with its batch."""
         self.client: Client | None = None
         self.client_of: object = None
         self.retired: list[Client] = []
@@ -143,6 +148,22 @@ def stores() -> list[Store]:
     """Return the stores that this process has open, also those of earlier settings."""
     with _state.lock:
         return list(_state.stores.values())
+
+
+def store_in_memory() -> Store:
+    """Return a new store for a batch of which nothing is to be kept (``store=None``): it ends with the batch."""
+    from fh_notebook.store.store import Store
+
+    made = Store.in_memory()
+    with _state.lock:
+        _state.in_memory.add(made)
+    return made
+
+
+def stores_in_memory() -> list[Store]:
+    """Return the stores of the batches of this process of which nothing is kept, and which are there still."""
+    with _state.lock:
+        return list(_state.in_memory)
 
 
 def _without_old(opened: Store) -> Store:

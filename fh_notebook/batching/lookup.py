@@ -6,21 +6,22 @@ left claimed may have run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from fh_notebook import views
+from fh_notebook import session, views
 from fh_notebook.batching.delivery import left_behind
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
 from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.batching.stored import Stored
 from fh_notebook.store.answers import Seen, standing
+from fh_notebook.store.connection import IN_MEMORY
 from fh_notebook.store.store import Store
 
-__all__ = ["Known", "LookUp", "Reuse", "kept_reuse", "read_reuse"]
+__all__ = ["Known", "LookUp", "Reuse", "beside_of", "kept_reuse", "read_reuse"]
 
 Reuse = Literal["batch", "store"] | timedelta | None
 
@@ -78,6 +79,8 @@ class LookUp:
         Which answers count: of this batch, of any, any that young, or only this batch's since `after_id`.
     after_id : int
         Where a batch that calls anew began; 0 takes all.
+    beside : function
+        Returns the stores of other batches whose answers count, too: see :func:`beside_of`.
     over_partitions : bool
         Whether the jobs are those of a batch over partitions, which finds what lies in files itself, and of whose jobs
         only the keys are here: then nothing is settled, and what somebody else has out now is told as pending.
@@ -87,6 +90,7 @@ class LookUp:
     workspace: str
     reuse: Reuse
     after_id: int = 0
+    beside: Callable[[], Sequence[Store]] = field(default=tuple, repr=False)
     over_partitions: bool = False
 
     @property
@@ -115,9 +119,9 @@ class LookUp:
         wanted = {job.key: job for job in jobs}
         ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
-        mine = ids[:1] if self.stored.id else ()
+        mine, beside = ids[:1] if self.stored.id else (), self.beside()
         own = _by_key(self._store.seen(wanted, batches=mine, after_id=self.after_id) if mine else [])
-        self._add_from_files(own, wanted, mine)
+        self._add_from_elsewhere(own, wanted, since, batches=mine, beside=())
         found: dict[str, Known] = {}
         left = {}
         if not self.over_partitions:
@@ -128,10 +132,11 @@ class LookUp:
                     found[key] = known
             rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
             of_rest = own
-            if self.anywhere or (others := (*ids, *later)) != mine:
-                among = None if self.anywhere else others
+            if self.anywhere or beside or (*ids, *later) != mine:
+                among = None if self.anywhere else (*ids, *later)
                 of_rest = _by_key(self._store.seen(rest, batches=among))
-                self._add_from_files(of_rest, {key: wanted[key] for key in rest}, among)
+                open_jobs = {key: wanted[key] for key in rest}
+                self._add_from_elsewhere(of_rest, open_jobs, since, batches=among, beside=beside)
             for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
                 known = found.pop(key, None)
                 since_then = (
@@ -144,14 +149,27 @@ class LookUp:
         self._take_lost(found, {key: job for key, job in wanted.items() if key not in left}, now, call_lost=call_lost)
         return found
 
-    def _add_from_files(
-        self, lines: dict[str, list[Seen]], jobs: Mapping[str, Job], batches: Sequence[int] | None
+    def _add_from_elsewhere(
+        self,
+        lines: dict[str, list[Seen]],
+        jobs: Mapping[str, Job],
+        since: float,
+        *,
+        batches: Sequence[int] | None,
+        beside: Sequence[Store],
     ) -> None:
-        """Add what lies in the Parquet files of these batches (``None``: of all) to `lines`, in their order."""
-        if batches == () or self.over_partitions or not self._store.has_parts(self.workspace):
-            return
-        wanted = {key: job for key, job in jobs.items() if not any(s.status == "completed" for s in lines.get(key, ()))}
-        found: list[Seen] = views.knock("batch.in_parts", self._store, self.workspace, wanted, batches)
+        """Add to `lines`, in their order, what lies in no table of the store.
+
+        That is in the Parquet files of these batches (``None``: of all), and in the stores `beside` this one.
+        """
+        answered = {k for k, seen in lines.items() if any(s.status == "completed" and s.kept_at >= since for s in seen)}
+        wanted = {key: job for key, job in jobs.items() if key not in answered}
+        found: list[Seen] = []
+        for other in beside:
+            found += _seen_in(other, wanted)
+        for store, of in [(self._store, batches), *((other, None) for other in beside)]:
+            if of != () and not self.over_partitions and store.has_parts(self.workspace):
+                found += views.knock("batch.in_parts", store, self.workspace, wanted, of)
         for key, more in _by_key(found).items():
             lines[key] = sorted([*more, *lines.get(key, ())], key=lambda seen: seen.kept_at, reverse=True)
 
@@ -215,6 +233,28 @@ class LookUp:
             ).result()
             if settled:
                 found[key] = Known(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)
+
+
+def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces: bool) -> Callable[[], list[Store]]:
+    """Return what finds the other stores whose answers count for a batch, where nothing is kept (``store=None``).
+
+    Then each batch has a store of its own in memory, which ends with it. With ``reuse="store"`` or a time all of this
+    process count, with ``replace=True`` those of the batch's name; otherwise the same cell calls again.
+    """
+    anywhere = reuse == "store" or isinstance(reuse, timedelta)
+
+    def found() -> list[Store]:
+        others = [other for other in session.stores_in_memory() if other is not store]
+        return others if anywhere else [other for other in others if other.batch(name, workspace) is not None]
+
+    return found if store.path == IN_MEMORY and (anywhere or (replaces and reuse is not None)) else list
+
+
+def _seen_in(store: Store, keys: Iterable[str]) -> list[Seen]:
+    """Return what another store knows of jobs, each with its run, and without a number."""
+    lines = store.seen(keys, batches=None)
+    kept = store.answers_by_ids(line.id for line in lines)
+    return [line._replace(batch=None, id=0, run=kept[line.id].json) for line in lines if line.id in kept]
 
 
 def _by_key(lines: Iterable[Seen]) -> dict[str, list[Seen]]:

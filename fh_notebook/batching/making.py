@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fh_notebook import session
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.arms import read_arms
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.lookup import LookUp, kept_reuse
+from fh_notebook.batching.lookup import LookUp, beside_of, kept_reuse
 from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.options import options_of
 from fh_notebook.batching.outcomes import Outcomes
@@ -70,7 +71,7 @@ def make(
     planner = Planner(arms, repeats=repeats, metadata=metadata or {}, workspace=workspace)
     is_named = name is not None
     name, source, note = _named_source(rows, planner, target.name, name=name, first=first, sample=sample)
-    keeper = store if store is not None else Store.in_memory()
+    keeper = store if store is not None else session.store_in_memory()
     outcomes = Outcomes()
     # A batch that calls anew must not find the answers that were there before it.
     after_id = keeper.newest_id() if options.reuse is None else 0
@@ -94,7 +95,8 @@ def make(
         schema_sha256=schema_hashes(arm.target.deployment for arm in arms),
         reuse=kept_reuse(options.reuse, datetime.now(UTC)),
     )
-    look_up = LookUp(stored=kept, workspace=workspace, reuse=options.reuse, after_id=after_id)
+    beside = beside_of(keeper, name, workspace, reuse=options.reuse, replaces=replace)
+    look_up = LookUp(stored=kept, workspace=workspace, reuse=options.reuse, after_id=after_id, beside=beside)
     feed = Feed(source, outcomes, look_up, skip_invalid=on_invalid == "skip", where=target.name, kept=kept)
     agenda = Agenda(plan, feed, outcomes, client=client, store=keeper, options=options)
     about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)

@@ -129,7 +129,9 @@ def batch(
     reuse : {"batch", "store"}, timedelta or None
         Which kept answers count: those of this batch's name, all, those that young, none; of batches in memory and
         over partitions alike. What lies in the Parquet files of another batch is copied, so that each batch can be
-        forgotten without the other.
+        forgotten without the other. Where nothing is kept (``configure(store=None)``), the same cell calls again;
+        ``"store"`` and a timedelta take answers of the batches that this process still holds, and `replace` those of
+        the batches of that name.
     retry_unknown : bool
         Call again what may have run before. It may cost twice.
     replace : bool

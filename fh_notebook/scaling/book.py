@@ -115,6 +115,9 @@ class Book:
         if batch is not None:  # what had the name before gives its answers, and stays its own
             earlier = self._store.read(lambda c: list(table.before(c, spec.workspace, batch)))
             known = [*(replace(line, batch="") for line in earlier if parts.exists(line.path)), *known]
+        for other in look_up.beside() if look_up is not None else ():
+            theirs = other.read(lambda c: list(table.every(c, spec.workspace, batch=None, since=since)))
+            known = [*(replace(line, batch="") for line in theirs if parts.exists(line.path)), *known]
         by_plan = {line.plan: line for line in known}  # the newest comes last
         for page in self.pages:
             line = by_plan.get(page.found.plan)
@@ -336,9 +339,11 @@ class _Keys:
     def __init__(self, store: Store, look_up: LookUp | None) -> None:
         self._look_up = look_up
         keys = b""
-        if look_up is not None and (look_up.anywhere or look_up.stored.replaced_ids):
-            batches = None if look_up.anywhere else look_up.stored.ids
-            keys = store.keys_of_answers(look_up.workspace, batches=batches)
+        if look_up is not None:
+            stores: list[tuple[Store, tuple[int, ...] | None]] = [(other, None) for other in look_up.beside()]
+            if look_up.anywhere or look_up.stored.replaced_ids:
+                stores.append((store, None if look_up.anywhere else look_up.stored.ids))
+            keys = b"".join(one.keys_of_answers(look_up.workspace, batches=batches) for one, batches in stores)
         order = np.argsort(prefixes_of(keys), kind="stable")
         self._keys = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)[order]
         self._prefixes = prefixes_of(keys)[order]

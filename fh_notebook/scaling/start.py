@@ -20,10 +20,10 @@ from uuid import uuid4
 
 import pandas as pd
 
-from fh_notebook import loop, settings
+from fh_notebook import loop, session, settings
 from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.export_parquet import ensure_pyarrow
-from fh_notebook.batching.lookup import LookUp
+from fh_notebook.batching.lookup import LookUp, beside_of
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import Options, options_of
 from fh_notebook.batching.plan import NAME_DIGITS, Plan, check_options
@@ -130,10 +130,10 @@ def scaled(
         folder=_own_folder(base, named, known, is_given=parts_folder is not None),
         labelled=_tell_apart(found, labelled),
     )
-    keeper = store if store is not None else Store.in_memory()
+    keeper = store if store is not None else session.store_in_memory()
     book = Book(partitions, found, keeper, spec)
     meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
-    return _batch_of(book, place, spec, client, keeper, options, meta, known)
+    return _batch_of(book, place, spec, client, keeper, options, meta, known, replaces=replace_other)
 
 
 def _spec_of(client: Client, arms: tuple[Arm, ...], options: Options, **asked: Any) -> Spec:
@@ -162,6 +162,8 @@ def _batch_of(
     options: Options,
     meta: pd.DataFrame,
     known: Known,
+    *,
+    replaces: bool,
 ) -> ScaledBatch:
     """Return the batch of partitions that were looked at, with what is answered of them already."""
     batch_of, since = _reused(options, spec.name)
@@ -169,7 +171,10 @@ def _batch_of(
     replaced = (known.record.id,) if known.replaced and known.record is not None else ()
     stored.replaced_ids = (*replaced, *store.batches_before(spec.name, spec.workspace))
     if not spec.anew:
-        look_up = LookUp(stored=stored, workspace=spec.workspace, reuse=options.reuse, over_partitions=True)
+        beside = beside_of(store, spec.name, spec.workspace, reuse=options.reuse, replaces=replaces)
+        look_up = LookUp(
+            stored=stored, workspace=spec.workspace, reuse=options.reuse, beside=beside, over_partitions=True
+        )
         book.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
     plan = _plan(spec.name, spec.arms, book, options, client, store)
     control = ScaledControl(

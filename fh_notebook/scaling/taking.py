@@ -27,7 +27,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec
 from fh_notebook.store import parts as table
-from fh_notebook.store.answer_lines import line_of
+from fh_notebook.store.answer_lines import line_of, run_of
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.damage import moment_of
 from fh_notebook.store.parts import KEY_BYTES
@@ -124,7 +124,10 @@ def runs_of(store: Store, known: Mapping[str, Known]) -> dict[str, Run]:
     lines = {key: one.line for key, one in known.items() if one.line}
     kept = store.answers_by_ids(lines.values())
     runs = {key: kept[line].run for key, line in lines.items() if line in kept}
-    return runs | {key: lost_run(stand_in(key)) for key, one in known.items() if one.kind == UNKNOWN and not one.line}
+    runs |= {key: run_of(one.copy) for key, one in known.items() if one.copy}
+    return runs | {
+        key: lost_run(stand_in(key)) for key, one in known.items() if one.kind == UNKNOWN and key not in runs
+    }
 
 
 def stand_in(key: str) -> Job:

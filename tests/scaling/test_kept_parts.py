@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
@@ -217,6 +218,38 @@ def test_answers_are_taken_by_whatever_kind_of_batch(
     again = fh.batch(_KINDS[kind](rows), "shout", **asked, name="z", reuse="store")
     assert (again.counts.calls, counting.calls) == (6, 14)
     assert not list(tmp_path.rglob("given_*"))
+
+
+@pytest.mark.parametrize("how", [{"replace": True, "name": "x"}, {"reuse": "store"}])
+@pytest.mark.parametrize("kind", ["in memory", pytest.param("over partitions", marks=pytest.mark.long)])
+@pytest.mark.parametrize("earlier", ["in memory", pytest.param("over partitions", marks=pytest.mark.long)])
+def test_where_nothing_is_kept_answers_are_taken_from_batches_that_are_held(
+    earlier: str, kind: str, how: dict[str, Any], tmp_path: Path
+) -> None:
+    """With `store=None`, on demand only: the same cell calls again, and of a batch that is gone nothing is there."""
+    fh.configure(store=None)
+    counting = Counting()
+    client = counting.hive.client()
+    asked: dict[str, Any] = {"variants": "loud", "client": client, "progress": False}
+    held = [fh.batch(_KINDS[earlier](texts(4)), "shout", **asked, name="x")]
+    rows = pd.concat([texts(4).iloc[[3, 1]], texts(1, "new")], ignore_index=True)
+    how = {"name": "y", **how}
+    planned = fh.batch(_KINDS[kind](rows), "shout", **asked, **how, dry_run=True).plan()
+    assert (planned.answered, planned.calls, counting.calls) == (2, 1, 4)
+    made = fh.batch(_KINDS[kind](rows), "shout", **asked, **how)
+    assert (made.counts.reused, made.counts.calls) == (2, 1)
+    frame = made.frame.compute() if kind == "over partitions" else made.frame
+    assert frame["output"].tolist() == ["T3", "T1", "NEW0"]
+    assert fh.batch(_KINDS[kind](rows), "shout", **asked, name=how["name"]).counts.calls == 3
+    if "replace" in how:
+        assert fh.batch(_KINDS[kind](rows), "shout", **asked, name="z", replace=True).counts.calls == 3
+    fh.batch(_KINDS[kind](texts(1, "last")), "shout", **asked)  # the process holds the last one
+    held.clear()
+    del made, frame
+    gc.collect()
+    before = counting.calls
+    assert fh.batch(_KINDS[kind](rows), "shout", **asked, **how).counts.calls == 3 == counting.calls - before
+    assert not list(tmp_path.rglob("*.sqlite3"))
 
 
 @pytest.mark.long
