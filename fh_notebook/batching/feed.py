@@ -97,7 +97,7 @@ class Feed:
         self._twins: dict[str, list[int]] = {}
         """Of keys that several jobs have: their numbers."""
         self._copies: dict[str, Line] = {}
-        """Answers in files that stand for jobs, and are to be kept with the batch, by the key of the job."""
+        """Answers that stand for jobs and lie in no table of the store, to be kept with the batch, by the job's key."""
         self.call_lost = False
         """Whether what may have run is called again."""
         self.seen_id = 0
@@ -131,7 +131,7 @@ class Feed:
         return True
 
     def _kept_copies(self, seen: Seen) -> Seen:
-        """Return a window of which answers in files were kept with the batch, by their numbers there."""
+        """Return a window whose answers from elsewhere were kept with the batch: now they have numbers."""
         if not self._copies or not self.stored.id:
             return seen
         jobs = [job for job in seen.jobs if job.key in self._copies]
@@ -237,7 +237,7 @@ class Feed:
         return Seen(jobs, known, is_new)
 
     def _copy(self, job: Job, known: Known) -> Line:
-        """Return the line of an answer that lies in a file; its calls were counted where it was paid for."""
+        """Return the line of an answer from elsewhere; its calls were counted where it was paid for."""
         return Line(
             key=job.key,
             batch=None,

@@ -62,7 +62,7 @@ class Known:
     """Whether the batch paid for it, rather than another one."""
     reused: bool = True
     copy: str = ""
-    """The run as JSON, where the answer lies in a file: then it has no line."""
+    """The run as JSON, where the answer lies in a Parquet file or another store: then it has no line in this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,5 +269,5 @@ def _copy_of(seen: Seen) -> str:
 
 
 def _is_since(seen: Seen, known: Known) -> bool:
-    """Whether a line is newer than what is known; in files answers have no number."""
+    """Whether a line is newer than what is known; what lies elsewhere has no number."""
     return seen.id > known.line if seen.id and known.line else seen.kept_at > known.kept_at

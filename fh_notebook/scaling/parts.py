@@ -221,16 +221,17 @@ def _as_in(column: pd.Series[Any], dtype: Any, name: str) -> pd.Series[Any]:
 
 def runs_in(path: str, wanted: Iterable[str]) -> Iterator[tuple[str, Run, bool]]:
     """Yield (key, run, reused) for the lines of a part that answer one of the `wanted` keys."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     system, place = _system(path)
-    needed = set(wanted)
     names = [column.name for column in COLUMNS if column.name not in ("row", "repeat")]
     with system.open(place, "rb") as file:
         table = pq.ParquetFile(file).read(columns=[*names, STATUS_CODE])
-    for line in table.to_pylist():
-        if line["key"] in needed:
-            yield line["key"], run_of(line), bool(line["reused"])
+    needed = pa.array(list(wanted), type=pa.string())
+    for line in table.filter(pc.is_in(table["key"].cast(pa.string()), value_set=needed)).to_pylist():
+        yield line["key"], run_of(line), bool(line["reused"])
 
 
 def run_of(line: Mapping[str, Any]) -> Run:

@@ -32,7 +32,7 @@ class BatchPlan:
     used: Sequence[int] = ()
     """The answers of other batches, and of single runs, that stand for its jobs."""
     copies: Sequence[Line] = ()
-    """Those among them that lie in Parquet files: they become the batch's own."""
+    """Those among them that lie in no table of the store (in Parquet files, say): they become the batch's own."""
     earlier_name: str = ""
     """The batch that had the name keeps all that it has under this name, and a new one begins."""
     owner: str = ""

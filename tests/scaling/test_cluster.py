@@ -205,3 +205,18 @@ def test_workers_import_the_light_core_only(two: tuple[Any, Any]) -> None:
         return [name for name in heavy if name in sys.modules]
 
     assert set(map(tuple, client.run(loaded).values())) == {()}
+
+
+def test_workers_take_answers_of_a_batch_in_memory_and_it_takes_theirs(two: tuple[Any, Any], tmp_path: Path) -> None:
+    """Out of files in the folder that all share: no row is called twice, and only parts are left in it."""
+    _, client = two
+    counting = Counting()
+    with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "reuse": "store"}
+        fh.batch(texts(20), "shout", **asked, name="one")
+        batch = fh.batch(texts(30), "shout", **asked, name="two", dask=client, parts=tmp_path)
+        assert (batch.counts.done, batch.counts.reused, batch.counts.calls) == (30, 20, 10)
+        assert fh.batch(texts(30), "shout", **asked, name="three").counts.calls == 0
+    assert set(counting.ran.values()) == {1}
+    assert batch.frame.compute()["output"].tolist() == [f"T{i}" for i in range(30)]
+    assert all(path.name.startswith("part-") for path in tmp_path.rglob("*.parquet"))
