@@ -22,6 +22,7 @@ from fh_notebook.client.check import WITHOUT_KEY
 from fh_notebook.client.client import AsyncClient
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 from fh_notebook.finding import finder, in_catalogue, known_to, own_of
 from fh_notebook.gate import Gate
@@ -242,7 +243,7 @@ def connection(
         timeout_s=timeout_s,
         max_response_bytes=now.max_response_bytes,
         proxy=proxy,
-        verify=verify,
+        verify=_checked_verify(verify, place),
         open_transport=(lambda: transport) if transport is not None else None,
         keep=keeping.keep,
         count=keeping.count,
@@ -251,6 +252,33 @@ def connection(
         pending_book=keeping.pending_book,
         receiver=receiver,
         tell=tell_once,
+    )
+
+
+def _checked_verify(verify: Any, place: str) -> Any:
+    """Return what checks the service's certificate, and tell the user where nothing does.
+
+    Raises
+    ------
+    SettingsError
+        It is none of what can be meant.
+    """
+    if verify is None or verify is True:
+        return True
+    if verify is False:
+        tell_once(
+            f"verify=False: nobody checks that {place} is the service, so whoever is on the way to it can read the key "
+            "and change the answers; for a service with a certificate of your own give verify='ca-bundle.pem'"
+        )
+        return False
+    if isinstance(verify, str | os.PathLike) and isinstance(bundle := os.fspath(verify), str) and bundle.strip():
+        return bundle
+    import ssl
+
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    raise SettingsError(
+        f"verify is {short(verify)}; give True, False, the path of a CA bundle, or an ssl.SSLContext (None is True)"
     )
 
 

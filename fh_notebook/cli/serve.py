@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.addresses import is_loopback
 from fh_notebook.cli.helping import add_command
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.snippet import to_curl
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "load_hive", "run", "sample_inputs"]
 
 DEMO: Final = "fh_notebook.local.demo:demo_hive"
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 KEY_IN_SNIPPET: Final = "'Authorization: Bearer YOUR_API_KEY'"
 
 
@@ -202,8 +202,8 @@ def _import_file(path: Path) -> ModuleType:
 
 def _greeting(hive: LocalHive, url: str, args: argparse.Namespace) -> Iterator[str]:
     yield f"Local hive at {url}"
-    if args.host not in LOOPBACK:
-        yield f"It listens on {args.host}: whoever reaches this machine can run these workflows."
+    if not is_loopback(args.host) and hive.api_key is not None:  # without a key the server itself says so
+        yield f"It listens on {args.host}: whoever reaches this machine and has the key can run these workflows."
     yield f"API key: {_key_words(hive, args.api_key_env)}"
     for deployment in hive.deployments():
         yield ""

@@ -1,7 +1,7 @@
 """The files that a run made, fetched to a folder (the door behind ``Run.save_assets``).
 
 Rule of this file: names and addresses are the model's, so they are hostile. No name leaves the folder or overwrites a
-file, no address but http(s) is fetched, the key is not sent, and what comes is capped.
+file, no address is asked that `asset_places` refuses, the key is not sent, and what comes is capped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from fh_notebook import loop
-from fh_notebook.addresses import LOCAL, is_loopback
+from fh_notebook.client.asset_places import Place
 from fh_notebook.client.transport import user_agent
 from fh_notebook.client.unpacking import ACCEPTED, is_packed
 from fh_notebook.contract.run import Asset, Run
@@ -44,12 +44,12 @@ async def _save_all(run: Run, folder: Path) -> list[Path]:
     headers = {"User-Agent": user_agent(), "Accept-Encoding": ACCEPTED}
     cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # nobody learns that it was us again
     async with httpx.AsyncClient(headers=headers, cookies=cookies, timeout=TIMEOUT_S, max_redirects=5) as http:
-        return [await _save(http, asset, folder, number) for number, asset in enumerate(run.assets, 1)]
+        return [await _save(http, asset, folder, number, run.origin) for number, asset in enumerate(run.assets, 1)]
 
 
-async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int) -> Path:
+async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int, origin: str) -> Path:
     url = asset.file_url or ""
-    refuse_address(url)
+    place = Place(url, origin)
     name = safe_name(asset.file_name or urlsplit(url).path.rpartition("/")[2], fallback=f"asset-{number}")
     trouble, saved = "", [folder / name]
 
@@ -59,7 +59,7 @@ async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int
     with partial(folder / name, tidy=False) as part:
         try:
             with os.fdopen(part.create(), "wb") as file:
-                await _fetch(http, url, file)
+                await _fetch(http, place, file)
             part.put(private=False, replace=put)
         except httpx.HTTPError as broken:
             trouble = f"{name} could not be fetched ({_why(broken)})"
@@ -75,13 +75,12 @@ def _why(broken: httpx.HTTPError) -> str:
     return redact(str(broken)) or type(broken).__name__
 
 
-async def _fetch(http: httpx.AsyncClient, url: str, file: BinaryIO) -> None:
-    """Write what `url` has to `file`, redirects followed by hand so that each address is looked at."""
+async def _fetch(http: httpx.AsyncClient, place: Place, file: BinaryIO) -> None:
+    """Write what `place` has to `file`, redirects followed by hand so that each address is looked at."""
     for _ in range(http.max_redirects):
-        async with http.stream("GET", url) as response:
+        async with http.stream("GET", place.url, extensions=place.extensions) as response:
             if response.is_redirect and response.next_request is not None:
-                url = str(response.next_request.url)
-                refuse_address(url)
+                place = Place(str(response.next_request.url), place.origin)
                 continue
             response.raise_for_status()
             is_packed(response.headers.get("content-encoding", ""))
@@ -93,31 +92,6 @@ async def _fetch(http: httpx.AsyncClient, url: str, file: BinaryIO) -> None:
                 file.write(chunk)
             return
     raise CallError("an asset's address redirects too often")
-
-
-def refuse_address(url: str) -> None:
-    """Raise for an address that is not ``https``, nor ``http`` on this machine.
-
-    Raises
-    ------
-    CallError
-        With the scheme that was refused.
-    """
-    try:
-        parts = urlsplit(url)
-        httpx.URL(url)
-    except (ValueError, httpx.InvalidURL):
-        parts = urlsplit("")
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
-        return
-    if parts.hostname == LOCAL:
-        raise CallError(
-            "a hive in this process has no address to fetch from; it was not fetched: serve the hive on a socket "
-            "(with hive.serve() as server: ...) to save assets"
-        )
-    raise CallError(f"an asset's address ({parts.scheme or 'no'}:) is not https; it was not fetched")
 
 
 _UNSAFE: Final = re.compile(r"[^\w.\- ]+")

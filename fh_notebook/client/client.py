@@ -57,8 +57,9 @@ class AsyncClient(Delivered):
         In place of the network, used in every loop.
     proxy : str, optional
         As httpx takes it; without it the environment's proxies count, as httpx users expect.
-    verify : bool, str or ssl.SSLContext
-        As httpx takes it; a string is the path of a CA bundle.
+    verify : bool, path or ssl.SSLContext, optional
+        How the service's certificate is checked: ``True`` or ``None`` by the usual authorities, a path by those of a CA
+        bundle. Only ``False`` turns the check off, with a warning.
     max_concurrency : int, optional
         A ceiling: at most this many calls through this client at once. Without it, as many as the service admits.
 

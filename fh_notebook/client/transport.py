@@ -99,7 +99,7 @@ def _tls(verify: Any) -> Callable[[], ssl.SSLContext]:
     if isinstance(verify, str | os.PathLike):
         bundle = _bundle(os.fspath(verify))
         return lambda: bundle
-    return partial(_of_system, bool(verify), os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    return partial(_of_system, verify is not False, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 @lru_cache(maxsize=4)

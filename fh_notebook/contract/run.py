@@ -152,7 +152,8 @@ class Run:
     def save_assets(self, folder: str | Path) -> list[Path]:
         """Download the assets into `folder` and return the files, in the order of :attr:`assets`.
 
-        The workspace key is not sent. Names are made safe and never overwrite a file.
+        The workspace key is not sent. Names are made safe and never overwrite a file. Addresses of this machine and of
+        private networks are not asked, but for the service's own.
 
         Raises
         ------

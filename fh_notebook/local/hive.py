@@ -289,7 +289,7 @@ class LocalHive(Controls):
         ----------
         host : str
             The address to listen on. With another than this machine's, anybody who reaches it may run the workflows:
-            give the hive an `api_key`.
+            give the hive an `api_key`; without one, a line says so when the server starts.
         port : int
             0 takes a free one; ``server.port`` says which.
         keep_alive_s : float
@@ -303,7 +303,9 @@ class LocalHive(Controls):
         from fh_notebook.local.server import HiveServer
 
         warm_up()
-        return HiveServer(self.app, host=host, port=port, keep_alive_s=keep_alive_s)
+        return HiveServer(
+            self.app, host=host, port=port, keep_alive_s=keep_alive_s, has_key=lambda: self.api_key is not None
+        )
 
     def close(self) -> None:
         """Stop what runs for callback delivery. A hive need not be closed: it does so itself when nobody holds it."""

@@ -14,12 +14,14 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from fh_notebook.addresses import host_here
+from fh_notebook import views
+from fh_notebook.addresses import EVERYWHERE, host_here, is_loopback
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.broken import LINE, disconnected
 from fh_notebook.serving import STOP_GRACE_S, EventServer, PlainHttp, listen
@@ -45,8 +47,9 @@ class HiveServer:
     True
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int, keep_alive_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, port: int, keep_alive_s: float, has_key: Callable[[], bool]) -> None:
         self._app = app
+        self._has_key = has_key
         self._host = host
         self._port = port
         self._keep_alive_s = keep_alive_s
@@ -74,7 +77,7 @@ class HiveServer:
         if self._running is not None:
             raise SettingsError(f"this server runs already, at {self.url}")
         sock = listen(self._host, self._port, to="listen on", backlog=BACKLOG)
-        self._port = sock.getsockname()[1]
+        listens, self._port = sock.getsockname()[:2]
         self._running = server = _Uvicorn(self._app, self._keep_alive_s)
         self._thread = threading.Thread(target=server.run_on, args=(sock,), name="fh-hive-server", daemon=True)
         self._thread.start()
@@ -82,6 +85,12 @@ class HiveServer:
         if server.trouble is not None:
             self.stop()
             raise server.trouble
+        if not is_loopback(listens) and not self._has_key():
+            views.knock(
+                "notice",
+                f"The hive listens on {listens}:{self._port} without a key: {_who(listens)} can run its workflows. "
+                "Give LocalHive(api_key=...), or listen on 127.0.0.1.",
+            )
         return self
 
     def stop(self) -> None:
@@ -100,6 +109,12 @@ class HiveServer:
 
     def __repr__(self) -> str:
         return f"HiveServer({self.url}, {'running' if self._running else 'not running'})"
+
+
+def _who(host: str) -> str:
+    """Say who reaches what listens at an address."""
+    ways = "any of its addresses" if host in EVERYWHERE else "this address"
+    return f"every computer and container that reaches this machine by {ways}"
 
 
 class _Tracked(asyncio.Protocol):

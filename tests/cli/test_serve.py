@@ -238,8 +238,10 @@ def test_a_latency_is_seconds_or_a_range(text: str, latency: Any) -> None:
 def test_other_than_this_machine_comes_with_a_warning(tmp_path: Path) -> None:
     """Whoever reaches it can run the workflows."""
     with serving(tmp_path, "--host", "0.0.0.0") as (process, printed):
-        assert "whoever reaches this machine" in printed
-        assert _stop(process, signal.SIGTERM)[0] == 0
+        assert "http://127.0.0.1:" in printed
+        code, told = _stop(process, signal.SIGTERM)
+    assert code == 0
+    assert "without a key: every computer and container that reaches this machine" in told
 
 
 @pytest.mark.parametrize(

@@ -382,7 +382,8 @@ def test_an_asset_that_breaks_off_leaves_no_half_file(tmp_path: Path) -> None:
     """Half a picture is an error and no file; the cure is to try again."""
     with serving(says(200, b"half", declared=99)) as server:
         url = server.url.removesuffix("/v1") + "/x.png"
-        run = fh.Run(status="completed", output={"assets": [{"file_url": url, "file_name": "x.png"}]})
+        output, origin = {"assets": [{"file_url": url, "file_name": "x.png"}]}, url.split("/")[2]
+        run = fh.Run(status="completed", output=output, origin=origin)
         with pytest.raises(fh.CallError, match=r"x\.png could not be fetched"):
             run.save_assets(tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

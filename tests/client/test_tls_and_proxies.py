@@ -380,3 +380,36 @@ def test_a_proxy_that_is_given_counts_even_for_this_machine() -> None:
     assert type(_chosen("http://127.0.0.1:9/v1", proxy="http://127.0.0.1:9")) is ProxiedTransport
     with pytest.raises(ValueError):
         _chosen("http://127.0.0.1:9/v1", proxy="htp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("verify", [None, True])
+def test_none_and_true_check_the_certificate(authority: trustme.CA, verify: bool | None) -> None:
+    """``verify=None`` is the default, as everywhere else; it sent the key to whoever answered."""
+
+    async def main() -> Answer:
+        async with peer(_answers, tls=_served_as(authority, "127.0.0.1")) as service:
+            return (await _attempts(service.url, verify=verify))[0]
+
+    answer = asyncio.run(main())
+    assert (answer.status_code, answer.sent) == (None, False)
+
+
+def test_false_alone_turns_the_check_off_and_says_so(authority: trustme.CA, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once a process, with what it means and the cure."""
+
+    async def main() -> Answer:
+        async with peer(_answers, tls=_served_as(authority, "127.0.0.1")) as service:
+            return (await _attempts(service.url, verify=False))[0]
+
+    answer = asyncio.run(main())
+    told = capsys.readouterr().err
+    assert answer.status_code == 200
+    assert "verify=False: nobody checks that 127.0.0.1:" in told
+    assert "verify='ca-bundle.pem'" in told
+
+
+@pytest.mark.parametrize("verify", [0, 1, "", " ", b"bundle.pem", [], {}, 1.0, object(), Path])
+def test_anything_else_than_a_check_that_can_be_meant_is_refused(verify: object) -> None:
+    """0 and an empty text are no False."""
+    with pytest.raises(fh.SettingsError, match=r"^verify is .*; give True, False, the path of a CA bundle"):
+        fh.Client(api_key=KEY, base_url="https://hive.example/v1", verify=verify)

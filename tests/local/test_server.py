@@ -250,3 +250,25 @@ def test_a_connection_made_at_the_last_moment_is_closed() -> None:
         with echo_hive().serve() as server:
             socket.create_connection(("127.0.0.1", server.port)).close()
     gc.collect()  # a leaked socket warns, and warnings are errors
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "told"),
+    [
+        ("0.0.0.0", None, "every computer and container that reaches this machine by any of its addresses"),
+        ("0.0.0.0", KEY, ""),
+        ("127.0.0.1", None, ""),
+    ],
+)
+def test_a_server_without_a_key_says_who_can_reach_it(
+    host: str, key: str | None, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it listens to more than this machine: one line, with the cure."""
+    hive = LocalHive(api_key=key)
+    with hive.serve(host=host) as server:
+        line = capsys.readouterr().err
+        assert told in line
+        assert bool(line) is bool(told)
+        if told:
+            assert f"listens on 0.0.0.0:{server.port} without a key" in line
+            assert "Give LocalHive(api_key=...), or listen on 127.0.0.1." in line

@@ -12,6 +12,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -228,7 +229,9 @@ def test_an_answer_that_is_packed_twice_is_not_unpacked(coding: str, tmp_path: P
         run = fh.Client(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="fhk_x").invoke("d", variant="v")
         assert run.status == "unknown"
         assert "only gzip, deflate was asked for" in (run.error or "")
-        asset = fh.Run(status="completed", output={"assets": [{"file_url": f"http://127.0.0.1:{server.port}/a.png"}]})
+        origin = f"127.0.0.1:{server.port}"
+        output = {"assets": [{"file_url": f"http://{origin}/a.png"}]}
+        asset = fh.Run(status="completed", output=output, origin=origin)
         with pytest.raises(fh.CallError, match="packed as"):
             asset.save_assets(tmp_path / "assets")
     assert list((tmp_path / "assets").iterdir()) == []
@@ -262,7 +265,7 @@ def test_assets_with_hostile_names_stay_in_their_folder(tmp_path: Path) -> None:
             ]
         }
         fh.configure(api_key="fhk_neverforanasset")
-        saved = run_of(output).save_assets(folder)
+        saved = replace(run_of(output), origin=f"127.0.0.1:{server.port}").save_assets(folder)
     assert len(saved) == len(names)
     assert all(path.parent == folder and path.read_bytes() == b"content" for path in saved)
     assert {path.name for path in tmp_path.iterdir()} >= {"assets", "outside"}
@@ -292,7 +295,9 @@ def test_no_redirect_is_followed_with_the_key(tmp_path: Path) -> None:
             assert run.status in ("failed", "unknown")
             for name in ("file", "plain"):
                 asset = fh.Run(
-                    status="completed", output={"assets": [{"file_url": f"http://127.0.0.1:{server.port}/{name}"}]}
+                    status="completed",
+                    output={"assets": [{"file_url": f"http://127.0.0.1:{server.port}/{name}"}]},
+                    origin=f"127.0.0.1:{server.port}",
                 )
                 with pytest.raises(FetchHiveError, match="not https"):
                     asset.save_assets(tmp_path)
