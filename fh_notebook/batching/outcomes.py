@@ -7,7 +7,7 @@ Rule of this file: what may have run is neither reused nor called again by itsel
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fh_notebook.batching.job import Job
@@ -61,6 +61,8 @@ class Counts:
     """Requests sent, refused ones included."""
     refused: int = 0
     """Requests that were answered 429."""
+    reused_failed: int = field(default=0, compare=False, repr=False)
+    """Of reused: those that failed. Not known of partitions, where it is 0."""
 
 
 def kind_of(run: Run) -> str:
@@ -93,7 +95,7 @@ class Outcomes:
         self._lines = array("q")
         self._runs: dict[int, Run] = {}
         self._counted = [0, 0, 0, 0]
-        self._reused_count = 0
+        self._reused_counts = [0, 0, 0, 0]
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -117,22 +119,20 @@ class Outcomes:
         line : int
             Of the answer in the store.
         reused : bool
-            Whether no call of this batch object brought it.
+            Whether no call of this batch object brought it; of an outcome that may have run, it is not asked.
         run : Run, optional
             The answer itself, where it could not be kept.
         """
         self._counted[self._kinds[number]] -= 1
-        self._reused_count -= self._counts_as_reused(number)
-        self._kinds[number], self._lines[number], self._reused[number] = kind, line, reused
+        self._reused_counts[self._kinds[number]] -= self._reused[number]
+        # What may have run answers nothing, so nothing was reused: so the column says what the counts say.
+        self._kinds[number], self._lines[number], self._reused[number] = kind, line, reused and kind in (DONE, FAILED)
         self._counted[kind] += 1
-        self._reused_count += self._counts_as_reused(number)
+        self._reused_counts[kind] += self._reused[number]
         if run is not None:
             self._runs[number] = run
         else:
             self._runs.pop(number, None)
-
-    def _counts_as_reused(self, number: int) -> int:
-        return int(self._reused[number] and self._kinds[number] in (DONE, FAILED))
 
     def kind(self, number: int) -> int:
         """Return the kind of a job's outcome."""
@@ -159,9 +159,10 @@ class Outcomes:
             failed=failed,
             unknown=unknown,
             pending=pending,
-            reused=self._reused_count,
+            reused=sum(self._reused_counts),
             calls=self.calls,
             refused=self.refused,
+            reused_failed=self._reused_counts[FAILED],
         )
 
 

@@ -53,7 +53,7 @@ class ProgressView:
         track = f"background-color:{_TRACK}" if known else f"background:{_OF_UNKNOWN_LENGTH}"
         return html.el(
             "div",
-            *(_part(kind, number, counts.planned) for kind, number in _parts(counts).items() if number and known),
+            *(_part(kind, number, counts) for kind, number in _parts(counts).items() if number and known),
             cls="fh-bar",
             style=f"{_BAR};{track}",
             role="progressbar",
@@ -74,14 +74,16 @@ class ProgressView:
 
 def _parts(counts: Counts) -> dict[str, int]:
     """Return the parts of the bar, in its order; what was reused and failed is under failed."""
-    reused = min(counts.reused, counts.done)
+    reused = min(counts.reused - counts.reused_failed, counts.done)
     return {"reused": reused, "done": counts.done - reused, "failed": counts.failed, "unknown": counts.unknown}
 
 
-def _part(kind: str, number: int, planned: int) -> html.Html:
+def _part(kind: str, number: int, counts: Counts) -> html.Html:
     # Two pixels at least: one failure of 10,000 must be seen.
-    style = f"width:{100 * number / max(planned, 1):.3f}%;min-width:2px;background-color:{_COLOURS[kind]}"
-    return html.el("span", cls=f"fh-bar-{kind}", style=style, title=f"{number:,} {kind}")
+    style = f"width:{100 * number / max(counts.planned, 1):.3f}%;min-width:2px;background-color:{_COLOURS[kind]}"
+    # The words around the bar count what was reused as done.
+    words = {"done": "done by calls", "reused": "done, reused"}.get(kind, kind) if counts.reused else kind
+    return html.el("span", cls=f"fh-bar-{kind}", style=style, title=f"{number:,} {words}")
 
 
 _A_PART: Final = re.compile(r"([\d,]+(?: of [\d,]+)? (done|failed|unknown|reused)\b)")

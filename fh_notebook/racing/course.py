@@ -16,7 +16,7 @@ from fh_notebook.batching.control import Control
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import PENDING, Outcome
 from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
+from fh_notebook.errors import CallError, InputError
 from fh_notebook.racing.marking import Marked, Marker
 from fh_notebook.racing.tally import Tally
 
@@ -189,23 +189,46 @@ class Course:
         if self.tally.rows not in (TRIED, LOST):
             return
         scored = dict(zip(self.tally.variants, self.tally.scored(), strict=True))
-        if self.tally.rows == TRIED and not any(scored.values()) and (why := self._says_nothing()):
+        nothing = self.tally.rows == TRIED and not any(scored.values())
+        if nothing and not self.marker.completed and self.marker.unknown:
+            raise self._no_answers()
+        if nothing and (why := self._says_nothing()):
             raise InputError(
                 f"no run of the first {TRIED} rows could be scored ({why}); what is answered is kept: "
                 "correct score= and run the cell again"
             )
         if self.tally.rows == LOST and (lost := [name for name in self.tally.racing if not scored[name]]):
-            why = self.marker.failures.get(lost[0]) or self.marker.error or "the scorer returned None"
+            name, unknown = lost[0], self.marker.unknown.get(lost[0])
+            why = self.marker.failures.get(name) or (unknown.error if unknown else "") or self.marker.error
+            cure = "give failed='zero' to count failed runs as 0"
+            if unknown is not None and name not in self.marker.failures:
+                cure = "retry_unknown=True to call again what may have run"
             raise InputError(
-                f"{lost[0]!r} has no score of any of the first {LOST} rows ({short(why, 120)}) and cannot be decided: "
-                "leave it out of variants=, or give failed='zero' to count failed runs as 0; what is answered is kept"
+                f"{name!r} has no score of any of the first {LOST} rows "
+                f"({short(why or 'the scorer returned None', 120)}) and cannot be decided: "
+                f"leave it out of variants=, or {cure}; what is answered is kept"
             )
+
+    def _no_answers(self) -> CallError:
+        """Return that the service has answered no call, with what it said: there was nothing to be scored."""
+        run = next(iter(self.marker.unknown.values()))
+        status = "" if run.status_code is None else f"HTTP {run.status_code}"
+        said = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
+        return CallError(
+            f"no run of the first {TRIED} rows was answered ({said}), so there is nothing to race by, and they may "
+            "have run. When the service answers again, run the cell with retry_unknown=True",
+            status_code=run.status_code,
+            error_code=run.error_code,
+            request_id=run.request_id,
+            may_have_run=True,
+        )
 
     def _says_nothing(self) -> str:
         """Return why the scorer has no score of any run; empty where it is the runs that failed."""
         if self.marker.error:
             return self.marker.error
-        return "" if self.failed or not self.missing else "the scorer returned None for each; it must return a number"
+        is_at_fault = self.marker.completed and not self.failed
+        return "the scorer returned None for each; it must return a number" if is_at_fault else ""
 
     def _note_keys(self, jobs: Sequence[Job]) -> None:
         """Count what was paid for once, whichever of the rows that ask the same is taken first."""

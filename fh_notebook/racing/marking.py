@@ -7,7 +7,7 @@ value, a failed run has no score or counts as 0 by an explicit rule, a run that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -118,6 +118,10 @@ class Marker:
         """Why the first run without a score has none."""
         self.failures: dict[str, str] = {}
         """How the first failed run of a variant failed."""
+        self.unknown: dict[str, Run] = {}
+        """The first run of a variant that may have run and has no answer; its error masked."""
+        self.completed = 0
+        """Runs that a scorer had something to say of."""
 
     def mark(self, rows: Sequence[Sequence[tuple[Job, Outcome, Mapping[str, Any]]]]) -> list[Marked]:
         """Return what each row scores; a row is its runs.
@@ -130,8 +134,12 @@ class Marker:
         found = [_observation(*entry, score=self._score) for row in rows for entry in row]
         masked = hidden_of(found, ()).masked  # an error may repeat what a run was sent
         for seen in found:
-            if seen.run is not None and seen.run.status == "failed" and seen.variant not in self.failures:
-                self.failures[seen.variant] = masked(seen.run.error or "its runs failed")
+            if seen.run is None or seen.run.ok:
+                self.completed += seen.completed
+            elif seen.run.status == "failed":
+                self.failures.setdefault(seen.variant, masked(seen.run.error or "its runs failed"))
+            elif seen.variant not in self.unknown:
+                self.unknown[seen.variant] = replace(seen.run, error=masked(seen.run.error or "no answer came"))
         if not found:
             return [self._of_row(pd.DataFrame()) for _ in rows]
         lines, self.name = scored(found, self._score)

@@ -40,7 +40,7 @@ class Showing:
             beyond=course.beyond,
             copies=course.copies,
             rule=course.marker.failed,
-            error=course.marker.error,
+            error=course.marker.error or next((run.error or "" for run in course.marker.unknown.values()), ""),
             bounds=(scale.low, scale.high),
         )
         return tuple(said) + wider_intervals(race._tally)

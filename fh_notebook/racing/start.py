@@ -135,6 +135,8 @@ def race(
         The file of kept answers cannot be used: no call was made.
     AuthError
         The service refused the key at the very first call.
+    CallError
+        No run of the first rows was answered; they may have run.
 
     Examples
     --------

@@ -498,3 +498,27 @@ def test_a_store_that_another_program_locks_is_told_and_nothing_was_called(shout
     other.execute("ROLLBACK")
     other.close()
     assert shouting.calls == 0
+
+
+def test_the_table_the_counts_and_the_sentence_agree() -> None:
+    """On what is done, failed, unknown and reused, with rows that ask the same among them, now and in a re-run."""
+    shouting = Shouting()
+    shouting.hive.fail_next(1, status=500)  # may have run
+    texts = ["lost", "lost", "good", "good", "bad", "bad", "bad", "fine"]
+    told = []
+    for _ in range(2):
+        batch = fh.batch(
+            [{"text": text} for text in texts], "shout", variants="loud", client=shouting.hive.client(),
+            progress=False, max_concurrency=1,
+        )  # fmt: skip
+        counts, frame = batch.counts, batch.frame
+        found = frame["status"].value_counts().to_dict()
+        assert (counts.done, counts.failed, counts.unknown) == (found["completed"], found["failed"], found["unknown"])
+        assert counts.reused == frame["reused"].sum()
+        assert counts.reused_failed == (frame["reused"] & (frame["status"] == "failed")).sum()
+        assert f"{counts.done} of 8 done, {counts.failed} failed, {counts.unknown} unknown" in batch.summary()
+        assert f"{counts.reused} reused" in batch.summary()
+        line = fh.history().iloc[0]
+        assert (line["done"], line["failed"], line["unknown"]) == (counts.done, counts.failed, counts.unknown)
+        told.append((counts.done, counts.failed, counts.unknown, counts.reused))
+    assert told == [(3, 3, 2, 3), (3, 3, 2, 6)]

@@ -56,13 +56,14 @@ def test_the_counts_add_up_whatever_comes(coming: list[tuple[int, int, bool]]) -
     last: dict[int, tuple[int, bool]] = {}
     for line, (number, kind, reused) in enumerate(coming, 1):
         outcomes.put(number, kind, line=line, reused=reused)
-        last[number] = (kind, reused)
-        assert (outcomes.kind(number), outcomes.line(number), outcomes.reused(number)) == (kind, line, reused)
+        last[number] = (kind, reused and kind in (DONE, FAILED))
+        assert (outcomes.kind(number), outcomes.line(number)) == (kind, line)
     counts = outcomes.counts()
     kinds = [last.get(number, (PENDING, False))[0] for number in range(8)]
     assert counts.planned == 8 == counts.done + counts.failed + counts.unknown + counts.pending
     assert (counts.pending, counts.done, counts.failed, counts.unknown) == tuple(map(kinds.count, range(4)))
-    assert counts.reused == sum(reused and kind in (DONE, FAILED) for kind, reused in last.values())
+    assert counts.reused == sum(reused for _, reused in last.values()) == sum(map(outcomes.reused, range(8)))
+    assert counts.reused_failed == sum(reused and kind == FAILED for kind, reused in last.values())
 
 
 def test_an_answer_that_could_not_be_kept_is_in_memory() -> None:

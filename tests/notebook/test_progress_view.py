@@ -48,6 +48,16 @@ def test_the_bar_has_a_part_for_each_kind_of_outcome() -> None:
     assert page.widths == {"reused": 15.0, "done": 32.5, "failed": 2.5, "unknown": 5.0}
 
 
+def test_what_was_reused_and_failed_is_a_failure_of_the_bar() -> None:
+    """And each part is named by what the words around it count: all that is done, whether it was called or reused."""
+    counts = Counts(planned=20, done=5, failed=5, pending=10, reused=5, reused_failed=5)
+    view = ProgressView(PLAN, _state(counts=counts))
+    assert Page(view).widths == {"done": 25.0, "failed": 25.0}
+    assert 'title="5 done by calls"' in view._repr_html_()
+    several = ProgressView(PLAN, _state())._repr_html_()
+    assert re.findall(r'title="([^"]+)"', several) == ["12 done, reused", "26 done by calls", "2 failed", "4 unknown"]
+
+
 def test_the_bar_says_to_those_who_do_not_see_it_what_it_shows() -> None:
     """Its role, name, range, value and words are those of a progress bar."""
     page = Page(ProgressView(PLAN, _state()))

@@ -415,6 +415,25 @@ def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
     assert run(quiz).reused >= 10
 
 
+def test_a_service_that_answers_500_is_told_and_the_scorer_is_not_blamed() -> None:
+    """After five rows without an answer, with what the service said and what to do; the calls may have run."""
+    quiz = Quiz(CLEAR)
+    quiz.hive.fail_next(1_000, status=500, error_code="internal_error", message="out of order")
+    said = r"no run of the first 5 rows was answered \(HTTP 500, internal_error, 'out of order'\).*retry_unknown=True"
+    with pytest.raises(fh.CallError, match=said) as told:
+        run(quiz, lookahead=1)
+    assert (told.value.status_code, told.value.may_have_run, "score" in str(told.value)) == (500, True, False)
+    assert quiz.calls == 0
+
+
+def test_a_variant_of_which_no_run_is_answered_is_told_with_what_the_service_said() -> None:
+    """The scorer is not blamed either, and the cure is none for failed runs."""
+    quiz = Quiz(CLEAR)
+    quiz.hive.fail_next(1_000, status=500, message="out of order", variant="weak")
+    with pytest.raises(InputError, match=r"'weak' has no score .*\('out of order'\).*or retry_unknown=True to call"):
+        run(quiz, lookahead=1)
+
+
 def test_a_race_that_is_only_planned_says_what_it_would_do() -> None:
     """`dry_run=True` calls nothing; `resume()` begins."""
     quiz = Quiz(CLEAR)
