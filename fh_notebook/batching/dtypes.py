@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
@@ -79,7 +80,8 @@ def restored(values: Sequence[Any], as_told: Any) -> pd.Series[Any] | None:
             return moments.astype(as_told)
         if as_told.startswith("timedelta64"):
             return pd.to_timedelta(pd.Series(values, dtype="object")).astype(as_told)
-        made = pd.Series(values, dtype="object").astype(as_told)
+        with np.errstate(over="ignore"):  # what is beyond a float32 is infinite there, and found below
+            made = pd.Series(values, dtype="object").astype(as_told)
     except (TypeError, ValueError, OverflowError, KeyError, ImportError):  # no such moment, zone or storage here
         return None
     is_exact = float not in types or all(plain(now) == value for now, value in zip(made.tolist(), values, strict=True))

@@ -13,7 +13,7 @@ from typing import Any
 from fh_notebook.local import LocalHive
 
 KEY = "fhk_0123456789abcdef"
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 class Shouting:

@@ -18,7 +18,7 @@ from fh_notebook.local import LocalHive
 
 KEY = "fhk_0123456789abcdef"
 SECRET = "whsec_of_the_tests"
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 def event(request_id: str, output: Any = "hi", **more: Any) -> bytes:

@@ -364,7 +364,8 @@ def test_an_asset_has_its_name_only_once_it_is_whole(
 
     with serving(answer) as server:
         url = server.url.removesuffix("/v1") + "/x.png"
-        run = fh.Run(status="completed", output={"assets": [{"file_url": url, "file_name": "x.png"}]})
+        output = {"assets": [{"file_url": url, "file_name": "x.png"}]}
+        run = fh.Run(status="completed", output=output, origin=server.url.split("/")[2])
         (saved,) = run.save_assets(folder)
     assert saved == folder / "x-2.png"
     assert (saved.read_bytes(), (folder / "x.png").read_bytes()) == (b"whole", b"mine")
