@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
@@ -94,6 +95,31 @@ def test_a_batch_over_partitions_is_opened_and_run_again_for_nothing(hive: Local
     again = made.parted(hive.client(), tmp_path)
     assert (again.counts.reused, again.counts.calls) == (6, 0)
     check(again, "parted")
+    assert hive.counts.requests == 0
+
+
+def test_the_parts_of_an_earlier_version_are_compared_by_their_answers_and_answer_a_table(
+    hive: LocalHive, tmp_path: Path
+) -> None:
+    """No hashes of rows were kept then: other rows are refused by what was answered; each kind of batch takes it."""
+    pytest.importorskip("distributed")
+    pytest.importorskip("pyarrow")
+    dask = pytest.importorskip("dask.dataframe")
+    client = hive.client()
+    frame = fh.open_batch("parted", client=client).frame.compute()[["text"]].reset_index(drop=True)
+    other = pd.concat([frame.iloc[:2], pd.DataFrame({"text": ["not of it"]})], ignore_index=True)
+    asked: dict[str, Any] = {"variants": "loud", "inputs": {"text": "text"}, "client": client, "progress": False}
+
+    def parted(rows: pd.DataFrame) -> fh.Batch:
+        cut = dask.from_pandas(rows, npartitions=1)
+        return fh.batch(cut, "shout", **asked, name="parted", parts=tmp_path / "parts")
+
+    for _ in range(2):  # before and after a run of this version has kept their hashes
+        with pytest.raises(fh.InputError, match=r"6 rows, 4 of which this table does not have; of the 3 rows here, 1 "):
+            parted(other)
+        assert parted(frame).counts.calls == 0
+    assert fh.batch(frame, "shout", **asked, name="in memory", reuse="store").counts.calls == 0
+    assert fh.batch(frame.iloc[1:], "shout", **asked, name="parted", replace=True).counts.calls == 0
     assert hive.counts.requests == 0
 
 
