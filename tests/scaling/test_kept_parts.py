@@ -295,6 +295,33 @@ def test_what_another_batch_has_out_is_left_pending_over_partitions(tmp_path: Pa
     assert counting.calls == 5
 
 
+def test_the_file_of_answers_that_a_killed_kernel_left_is_no_part(tmp_path: Path) -> None:
+    """What was copied out of the store for workers is removed by the next start, and by `forget`; nothing is read of it
+    when it was forgotten in the store."""
+    counting = Counting()
+    client = counting.hive.client()
+    left: list[Path] = []
+
+    def copy(_: Any) -> None:  # as SIGKILL leaves it, in the middle of the calls
+        for given in () if left else tmp_path.rglob("given_*.parquet"):
+            left.append(given.with_name(f"{given.stem}x.parquet"))
+            left[0].write_bytes(given.read_bytes())
+
+    fh.batch(texts(2), "shout", variants="loud", client=client, progress=False, name="one")
+    asked: dict[str, Any] = {"reuse": "store", "name": "two"}
+    assert _batch(counting, texts(4), 1, tmp_path, **asked, on_event=copy).counts.calls == 2
+    assert [path.name for path in tmp_path.rglob("given_*")] == [left[0].name]
+    assert fh.open_batch("two", client=client).counts.done == 4
+    for name in ("one", "two"):
+        kept = left[0].read_bytes()
+        fh.forget(name, client=client)
+    assert not left[0].exists()
+    left[0].parent.mkdir(exist_ok=True)
+    left[0].write_bytes(kept)
+    assert _batch(counting, texts(4), 1, tmp_path, **asked).counts.calls == 4
+    assert not left[0].exists()
+
+
 @pytest.mark.parametrize("version", [7, 8])
 def test_the_store_of_a_partition_that_an_earlier_version_left_is_gone_on_with(
     version: int, tmp_path: Path, monkeypatch: Any
