@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -34,6 +34,7 @@ from fh_notebook.scaling.survey import keys_of
 from fh_notebook.scaling.threads import Place
 from fh_notebook.store import batches, planned_rows
 from fh_notebook.store import parts as table
+from fh_notebook.store.batch_plan import revision_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.damage import json_of
 from fh_notebook.store.parts import KEY_BYTES
@@ -44,7 +45,7 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["keep_record", "open_parts"]
+__all__ = ["Known", "Registration", "known_batch", "open_parts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +73,11 @@ class Known:
         return bool(self.missing and not self.strange)
 
 
-def keep_record(
-    stored: Stored, plan: Plan, spec: Spec, book: Book, meta: pd.DataFrame, *, known: Known, anywhere: bool
-) -> None:
-    """Keep what the batch's name stands for, for `fh.history`, `fh.open_batch` and `fh.forget`.
+class Registration:
+    """What the name of a batch over partitions stands for: written at each start, by which it is opened again.
+
+    It is written over the state that the rows were compared with: where somebody else has changed that since, they are
+    compared again first.
 
     Parameters
     ----------
@@ -85,52 +87,101 @@ def keep_record(
         Of the batch.
     known : Known
         What was kept under the name before.
+    compare : function
+        Compares the rows again with what is kept under the name.
     anywhere : bool
         Whether parts of other batches answer it, too.
     """
-    store, before = stored.store, known.before
-    base = before.plan if before is not None else {}
-    told = {
-        "folder": spec.folder,
-        "partitions": [[p.found.plan.hex(), p.found.rows, p.found.jobs, p.found.invalid] for p in book.pages],
-        "columns": [[str(name), _named(dtype)] for name, dtype in meta.dtypes.items()],
-        "anywhere": anywhere or known.replaced or bool(base.get("parts", {}).get("anywhere")),
-    }
-    mine = [[arm.label, arm.deployment, arm.variant] for arm in spec.arms]
-    arms = list(base.get("arms", ()))
-    kept_rows = int(base.get("rows") or 0)
-    record = record_of(
-        plan,
-        spec.workspace,
-        arms=arms + [arm for arm in mine if arm not in arms],
-        rows=kept_rows + known.strange if known.missing else max(plan.rows or 0, kept_rows),
-        repeats=max(plan.repeats, int(base.get("repeats") or 1)),
-        schema_sha256={
-            **base.get("schema_sha256", {}),
-            **schema_hashes(arm.target.deployment for arm in spec.arms),
-        },
-        parts=base["parts"] if known.is_part and "parts" in base else told,
-    )
-    spelt_arms = spelt(arms_of_targets(spec.arms))
-    # The same partitions of the same arms have the same rows: a re-run writes none.
-    is_same = known.is_hashed and base.get("parts", {}).get("partitions") == told["partitions"] and arms == mine
-    is_kept = known.is_part or is_same
-    hashes = [] if is_kept else [HashLine(spelt_arms, page.found.inputs) for page in book.pages]
 
-    def write(connection: sqlite3.Connection) -> int:
-        if stored.id:
-            batches.update(connection, stored.id, record)
-            batch_id = stored.id
-        else:
-            if known.replaced and known.record is not None:
-                batches.rename(connection, known.record.id, earlier)
-            batch_id = batches.write(connection, record)
-        if hashes:
-            planned_rows.write(connection, batch_id, hashes, anew=not known.missing)
-        return batch_id
+    def __init__(
+        self,
+        stored: Stored,
+        plan: Plan,
+        spec: Spec,
+        book: Book,
+        meta: pd.DataFrame,
+        *,
+        known: Known,
+        compare: Callable[[], Known],
+        anywhere: bool,
+    ) -> None:
+        self._stored = stored
+        self._plan = plan
+        self._spec = spec
+        self._book = book
+        self._known = known
+        self._compare = compare
+        self._arms = [[arm.label, arm.deployment, arm.variant] for arm in spec.arms]
+        self._told = {
+            "folder": spec.folder,
+            "partitions": [[p.found.plan.hex(), p.found.rows, p.found.jobs, p.found.invalid] for p in book.pages],
+            "columns": [[str(name), _named(dtype)] for name, dtype in meta.dtypes.items()],
+            "anywhere": anywhere or known.replaced,
+        }
 
-    earlier = earlier_name(store, known.record, datetime.now(UTC)) if known.record is not None else ""
-    stored.id = store.put(write).result()
+    def write(self) -> None:
+        """Write it.
+
+        Raises
+        ------
+        InputError
+            Another table has the name by now; nothing of this start was called.
+        """
+        while not self._is_written():
+            self._known = self._compare()
+            self._stored.id = self._known.before.id if self._known.before is not None else 0
+
+    def _is_written(self) -> bool:
+        known, store = self._known, self._stored.store
+        record, seen = self._record(), revision_of(known.record)
+        base = known.before.plan if known.before is not None else {}
+        # The same partitions of the same arms have the same rows: a re-run writes none.
+        is_same = base.get("arms") == self._arms and base["parts"]["partitions"] == self._told["partitions"]
+        arms = spelt(arms_of_targets(self._spec.arms))
+        is_kept = known.is_part or (is_same and known.is_hashed)
+        hashes = [] if is_kept else [HashLine(arms, page.found.inputs) for page in self._book.pages]
+        earlier = earlier_name(store, known.record, datetime.now(UTC)) if known.record is not None else ""
+
+        def write(connection: sqlite3.Connection) -> int:
+            if revision_of(batches.find(connection, record.name, record.workspace)) != seen:
+                return 0
+            if known.before is not None:
+                batch_id = known.before.id
+                batches.update(connection, batch_id, record)
+            else:
+                if known.record is not None:
+                    batches.rename(connection, known.record.id, earlier)
+                batch_id = batches.write(connection, record)
+            if hashes:
+                planned_rows.write(connection, batch_id, hashes, anew=not known.missing)
+            return batch_id
+
+        batch_id = store.put(write).result()
+        if batch_id:
+            self._stored.id = batch_id
+            is_hashed = known.is_hashed or bool(hashes)
+            self._known = Known(record=replace(record, id=batch_id), missing=known.missing, is_hashed=is_hashed)
+        return bool(batch_id)
+
+    def _record(self) -> BatchRecord:
+        known, plan = self._known, self._plan
+        base = known.before.plan if known.before is not None else {}
+        arms, kept_rows = list(base.get("arms", ())), int(base.get("rows") or 0)
+        kept_parts = base.get("parts", {})
+        told = {**self._told, "anywhere": self._told["anywhere"] or bool(kept_parts.get("anywhere"))}
+        return record_of(
+            plan,
+            self._spec.workspace,
+            arms=arms + [arm for arm in self._arms if arm not in arms],
+            rows=kept_rows + known.strange if known.missing else max(plan.rows or 0, kept_rows),
+            repeats=max(plan.repeats, int(base.get("repeats") or 1)),
+            schema_sha256={
+                **base.get("schema_sha256", {}),
+                **schema_hashes(arm.target.deployment for arm in self._spec.arms),
+            },
+            parts=kept_parts if known.is_part and kept_parts else told,
+            revision=revision_of(known.record)[1] + 1,
+        )
 
 
 def known_batch(

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from importlib.util import find_spec
 from itertools import pairwise
@@ -40,7 +41,7 @@ from fh_notebook.scaling.cluster import Cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.control import ScaledControl
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
-from fh_notebook.scaling.opening import Known, keep_record, known_batch
+from fh_notebook.scaling.opening import Known, Registration, known_batch
 from fh_notebook.scaling.places import scratch
 from fh_notebook.scaling.scaled import ScaledBatch
 from fh_notebook.scaling.spec import Found, Spec
@@ -113,7 +114,8 @@ def scaled(
     if first is not None:
         partitions = ddf.head(first, npartitions=-1, compute=False).to_delayed()
         found = looking.at(partitions)
-    known = known_batch(
+    compare = partial(
+        known_batch,
         store,
         named,
         client.workspace,
@@ -122,8 +124,8 @@ def scaled(
         whole=whole,
         planned=found,
         is_named=name is not None,
-        replace_other=replace_other,
     )
+    known = compare(replace_other=replace_other)
     spec = replace(
         spec,
         name=named,
@@ -133,7 +135,9 @@ def scaled(
     keeper = store if store is not None else session.store_in_memory()
     book = Book(partitions, found, keeper, spec)
     meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
-    return _batch_of(book, place, spec, client, keeper, options, meta, known, replaces=replace_other)
+    # Its folder is that of what was kept when it was planned; what takes the name later is not replaced.
+    again = partial(compare, replace_other=False)
+    return _batch_of(book, place, spec, client, keeper, options, meta, known, again, replaces=replace_other)
 
 
 def _spec_of(client: Client, arms: tuple[Arm, ...], options: Options, **asked: Any) -> Spec:
@@ -162,6 +166,7 @@ def _batch_of(
     options: Options,
     meta: pd.DataFrame,
     known: Known,
+    compare: Callable[[], Known],
     *,
     replaces: bool,
 ) -> ScaledBatch:
@@ -177,6 +182,7 @@ def _batch_of(
         )
         book.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
     plan = _plan(spec.name, spec.arms, book, options, client, store)
+    registration = Registration(stored, plan, spec, book, meta, known=known, compare=compare, anywhere=batch_of is None)
     control = ScaledControl(
         plan,
         book,
@@ -186,7 +192,7 @@ def _batch_of(
         store=store,
         options=options,
         stored=stored,
-        register=lambda: keep_record(stored, plan, spec, book, meta, known=known, anywhere=batch_of is None),
+        register=registration.write,
     )
     about = provenance(
         (arm.target.deployment for arm in spec.arms), variants=plan.variants, batch=spec.name, workspace=spec.workspace

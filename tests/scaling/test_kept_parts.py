@@ -385,6 +385,26 @@ def test_rows_over_partitions_are_compared_by_their_inputs_also_those_without_an
     assert counting.calls == before + 37
 
 
+def test_a_plan_over_partitions_is_compared_again_with_what_took_its_name_meanwhile(tmp_path: Path) -> None:
+    """Another table refuses its start before any call, also that of a batch whose name was taken; more rows extend it."""
+    counting = Counting()
+    planned = _batch(counting, texts(4), 2, tmp_path, dry_run=True)
+    replacing = _batch(counting, texts(2, "last"), 1, tmp_path, dry_run=True, replace=True)
+    begun = _batch(counting, texts(4, "other"), 2, tmp_path)
+    for late in (planned, replacing):
+        with pytest.raises(fh.InputError, match="has other rows.*4 of which this table does not have"):
+            late.resume()
+    assert _batch(counting, texts(4), 2, tmp_path, replace=True).counts.calls == 4
+    with pytest.raises(fh.InputError, match="has other rows"):
+        begun.resume()
+    part = _batch(counting, texts(4), 2, tmp_path, dry_run=True)
+    assert _batch(counting, texts(6), 3, tmp_path).counts.calls == 2
+    part.resume()
+    client = counting.hive.client()
+    assert fh.open_batch("shouts", client=client).counts.planned == 6
+    assert counting.calls == 10
+
+
 def test_a_pilot_over_partitions_is_compared_with_all_rows_of_its_table(tmp_path: Path) -> None:
     """As in memory: its own rows may be among the kept ones, and the table is another one all the same."""
     counting = Counting()
