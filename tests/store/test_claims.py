@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.contract.run import Run
+from fh_notebook.store import answers, claims
+from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.claims import Claim
+from fh_notebook.store.claims import Asked, Claim
 from fh_notebook.store.forgetting import Forgotten, Which
 from fh_notebook.store.store import Store
 from tests.store.kept import batch_in
@@ -198,3 +201,227 @@ def test_an_owner_that_ended_leaves_no_file(store: Store) -> None:
     owner.end()
     assert list(folder.iterdir()) == []
     assert not store.is_alive(owner.name)
+
+
+# --- what counts, and for whom
+
+
+LOST = Run(status="unknown", error_code="cut_off", deployment="d")
+REFUSED = Run(status="failed", status_code=422, deployment="d")
+AWAY = Run(status="failed", status_code=503, deployment="d")
+RUNS = {"completed": RUN, "lost": LOST, "refused": REFUSED, "away": AWAY}
+
+ASKED: dict[str, dict[str, bool]] = {
+    "": {},
+    "alone": {"alone": True},
+    "call_lost": {"call_lost": True},
+    "anywhere": {"anywhere": True},
+    "anywhere, call_lost": {"anywhere": True, "call_lost": True},
+}
+RULES = """
+whose     what      |          alone    call_lost  anywhere  anywhere, call_lost
+own       claimed   | held     held     held       held      held
+own       completed | answered answered answered   answered  answered
+own       lost      | answered answered answered   answered  answered
+own       refused   | answered answered answered   answered  answered
+own       away      | answered answered answered   answered  answered
+earlier   claimed   | held     mine     held       held      held
+earlier   completed | answered mine     answered   answered  answered
+earlier   lost      | answered mine     answered   answered  answered
+earlier   away      | answered mine     answered   answered  answered
+later     claimed   | held     mine     held       held      held
+later     completed | answered mine     answered   answered  answered
+later     lost      | answered mine     answered   answered  answered
+later     away      | answered mine     answered   answered  answered
+other     claimed   | mine     mine     mine       held      held
+other     completed | mine     mine     mine       answered  answered
+other     lost      | mine     mine     mine       answered  mine
+other     refused   | mine     mine     mine       answered  answered
+other     away      | mine     mine     mine       mine      mine
+single    completed | mine     mine     mine       answered  answered
+single    lost      | mine     mine     mine       answered  mine
+"""
+TOLD = [
+    (whose, what, how, came)
+    for line in RULES.strip().splitlines()[1:]
+    for (whose, what), states in [(line.split("|")[0].split(), line.split("|")[1].split())]
+    for how, came in zip(ASKED, states, strict=True)
+]
+
+
+@pytest.fixture
+def family(store: Store) -> dict[str, int]:
+    """A batch, one that it replaced, one that replaced it, and another one."""
+    numbers = {name: batch_in(store, name) for name in ("earlier", "later", "other", "another")}
+    record = BatchRecord(
+        name="own", workspace="w", deployment="d", variants=(), created_at=datetime.now(UTC),
+        plan={"replaced": [numbers["earlier"]], "replaced_by": [numbers["later"]]},
+    )  # fmt: skip
+    return {**numbers, "own": store.keep_batch(record).result()}
+
+
+@pytest.mark.parametrize(("whose", "what", "how", "came"), TOLD)
+def test_what_counts_of_which_batch(
+    store: Store, family: dict[str, int], whose: str, what: str, how: str, came: str
+) -> None:
+    """What a batch has out or has answered, for one that asks for the same job, as the table says."""
+    a, b = store.new_owner(), store.new_owner()
+    seen, line = store.newest_id(), 0
+    if what == "claimed":
+        store.claim(family[whose], "k", b, workspace="w", seen_id=seen).result()
+    elif whose == "single":
+        run = line_of(RUNS[what], key="k", workspace="w", batch=None, kept_at=datetime.now(UTC))
+        line = store.put(partial(answers.append, line=run)).result()
+    else:
+        line, _ = store.keep_answer(RUNS[what], key="k", batch=family[whose], workspace="w").result()
+    claim = store.claim(family["own"], "k", a, workspace="w", seen_id=seen, **ASKED[how]).result()
+    assert came == ("mine" if claim.mine else "answered" if claim.answered else "held")
+    assert claim.answered is None or claim.answered.id == line
+    assert claim.owner is None or (claim.owner, claim.batch) == (b.name, family[whose])
+    assert _requests(store) == (claim.mine + (what == "claimed"))
+    a.end()
+    b.end()
+
+
+@pytest.mark.parametrize(
+    ("lines", "how", "taken"),
+    [
+        (["other completed", "other lost"], "anywhere", 0),
+        (["other refused", "other lost"], "anywhere", 1),
+        (["other refused", "other lost"], "anywhere, call_lost", None),
+        (["other lost", "other refused"], "anywhere", 1),
+        (["other lost", "other away"], "anywhere", 0),
+        (["other lost", "other lost"], "anywhere", 1),
+        (["other completed", "other away"], "anywhere", 0),
+        (["other completed", "other completed"], "anywhere", 1),
+        (["own completed", "own away"], "", 1),
+        (["own away", "other completed"], "anywhere", 0),
+        (["other completed", "own away"], "anywhere", 1),
+        (["earlier completed", "own lost", "other completed"], "anywhere", 1),
+        (["seen", "own completed", "own away"], "", 1),
+        (["own completed", "seen"], "", None),
+        (["other completed", "seen"], "anywhere", None),
+        (["other completed", "seen", "other lost"], "anywhere", 1),
+    ],
+)
+def test_which_line_since_the_plan_answers_a_job(
+    store: Store, family: dict[str, int], lines: list[str], how: str, taken: int | None
+) -> None:
+    """Of the batch and its relatives the newest; of others what stands of them. What was there at the plan is no news."""
+    owner = store.new_owner()
+    seen, numbers = store.newest_id(), []
+    for line in lines:
+        if line == "seen":
+            seen = store.newest_id()
+            continue
+        whose, what = line.split()
+        numbers.append(store.keep_answer(RUNS[what], key="k", batch=family[whose], workspace="w").result()[0])
+    claim = store.claim(family["own"], "k", owner, workspace="w", seen_id=seen, **ASKED[how]).result()
+    assert (claim.answered.id if claim.answered else None) == (None if taken is None else numbers[taken])
+    owner.end()
+
+
+def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Store, family: dict[str, int]) -> None:
+    """In one commit: by whom, for which batch, seen when, how, where and under which cap."""
+    a, b, other = (store.new_owner() for _ in range(3))
+    store.claim(family["other"], "out", other, workspace="w", seen_id=0).result()
+    store.claim(family["later"], "later", other, workspace="w", seen_id=0).result()
+    line, _ = store.keep_answer(RUN, key="known", batch=family["own"], workspace="w").result()
+    store.keep_answer(LOST, key="lost", batch=family["other"], workspace="w").result()
+    base = Asked(
+        batch=family["own"], key="k", owner=a.name, seen_id=0, now=datetime.now(UTC).timestamp(), workspace="w"
+    )
+    first = Claim(owner=a.name, batch=family["own"])
+    asked = [
+        (base, Claim(mine=True)),
+        (base, first),
+        (replace(base, owner=b.name), first),
+        (replace(base, batch=family["another"]), Claim(mine=True)),
+        (replace(base, key="out"), Claim(mine=True)),
+        (replace(base, key="out", anywhere=True), Claim(owner=a.name, batch=family["own"])),
+        (replace(base, key="later", alone=True), Claim(mine=True)),
+        (replace(base, key="known", seen_id=line), Claim(mine=True)),
+        (replace(base, key="lost", anywhere=True, call_lost=True), Claim(mine=True)),
+        (replace(base, key="there", workspace="there"), Claim(mine=True)),
+        (replace(base, key="capped", daily_cap=1), Claim(capped=True)),
+        (replace(base, key="capped", workspace="there", daily_cap=2), Claim(mine=True)),
+    ]
+    came = store.put(lambda c: claims.take_each(c, [one for one, _ in asked])).result()
+    assert came == [expected for _, expected in asked]
+    assert [_requests(store, name) for name in ("w", "there")] == [8, 2]
+    for owner in (a, b, other):
+        owner.end()
+
+
+def test_who_has_a_job_is_told_of_its_own_batch_first(store: Store, family: dict[str, int]) -> None:
+    """Also where another batch had it before."""
+    a, b, c = (store.new_owner() for _ in range(3))
+    store.claim(family["other"], "k", a, workspace="w", seen_id=0).result()
+    store.claim(family["own"], "k", b, workspace="w", seen_id=0).result()
+    store.claim(family["another"], "k", a, workspace="w", seen_id=0).result()
+    claim = store.claim(family["own"], "k", c, workspace="w", seen_id=0, anywhere=True).result()
+    assert claim == Claim(owner=b.name, batch=family["own"])
+    for owner in (a, b, c):
+        owner.end()
+
+
+def test_a_cap_that_is_used_up_admits_none_and_what_is_left_admits_the_first(store: Store) -> None:
+    """Also a cap that was lowered since; whoever is refused has no claim."""
+    owner, batch = store.new_owner(), batch_in(store)
+    for number in range(3):
+        store.claim(batch, f"k{number}", owner, workspace="w", seen_id=0).result()
+    asked = [
+        Asked(
+            batch=batch, key=f"n{n}", owner=owner.name, seen_id=0, now=datetime.now(UTC).timestamp(), workspace="w",
+            daily_cap=cap,
+        )
+        for cap in (1, 5)
+        for n in range(4)
+    ]  # fmt: skip
+    came = store.put(lambda c: claims.take_each(c, asked)).result()
+    assert [claim.capped for claim in came] == [True] * 4 + [False] * 2 + [True] * 2
+    assert sorted(store.claims_of_batch(batch)) == ["k0", "k1", "k2", "n0", "n1"]
+    assert _requests(store) == 5
+    owner.end()
+
+
+def test_a_claim_is_of_one_batch_and_one_owner(tmp_path: Path) -> None:
+    """Given back, answered, settled or taken over, the same job of another batch or owner stays; and its request."""
+    day = [datetime(2026, 11, 26, 12, tzinfo=UTC)]
+    with Store(tmp_path / "s.sqlite3", now=lambda: day[0]).closing() as store:
+        a, b = store.new_owner(), store.new_owner()
+        one, two = batch_in(store, "one"), batch_in(store, "two")
+        for batch in (two, one):
+            store.claim(batch, "k", a, workspace="w", seen_id=0).result()
+            day[0] += timedelta(days=1)
+        before, after = datetime(2026, 11, 26, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC)
+        assert not store.release(one, "k", b, workspace="w", sent=False).result()
+        store.keep_answer(RUN, key="k", batch=one, workspace="w", owner=b, unsent=True).result()
+        assert not store.settle(LOST, key="k", batch=one, workspace="w", from_owner=b.name).result()
+        assert not store.take_over(one, "k", from_owner=b.name, owner=b).result()
+        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({"k": a.name}, {"k": a.name})
+        assert [store.requests_on("w", at) for at in (before, after)] == [1, 1]
+        assert store.take_over(one, "k", from_owner=a.name, owner=b).result()
+        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({"k": b.name}, {"k": a.name})
+        assert store.take_over(one, "k", from_owner=b.name, owner=a).result()
+        store.put(lambda c: claims.uncount(c, one, "k", a.name, workspace="w")).result()
+        assert [store.requests_on("w", at) for at in (before, day[0])] == [1, 0]
+        assert store.release(one, "k", a, workspace="w", sent=True).result()
+        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({}, {"k": a.name})
+        store.claim(one, "k", a, workspace="w", seen_id=store.newest_id()).result()
+        store.keep_answer(RUN, key="k", batch=one, workspace="w", owner=a).result()
+        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({}, {"k": a.name})
+        a.end()
+        b.end()
+
+
+def test_a_start_is_no_job_and_may_be_said_twice(store: Store) -> None:
+    """It says that the batch is run, and nothing of what is out."""
+    owner, batch = store.new_owner(), batch_in(store)
+    assert store.begin_start(batch, owner).result()
+    assert store.begin_start(batch, owner).result()
+    assert store.claims_of_batch(batch) == {}
+    assert store.running(Which(batch="b")) == {batch: "b"}
+    assert store.end_start(batch, owner).result()
+    assert store.running(Which(batch="b")) == {}
+    owner.end()

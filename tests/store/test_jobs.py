@@ -167,3 +167,35 @@ def test_a_wait_for_a_commit_may_be_bounded() -> None:
     write.finish(error=StoreError("full"))
     with pytest.raises(StoreError, match="full"):
         write.result()
+
+
+def test_a_plan_is_written_only_over_the_state_that_it_was_made_for(store: Store) -> None:
+    """Under a name that another batch has since, or over a batch that was extended or replaced since, nothing is."""
+    number = _keep_plan(store, "b", [_line(0)])
+    seen = store.batch("b", "w")
+    late = _plan("b", None, [_line(0, key="other")], [])
+    assert store.keep_plan(late).result() == 0
+    _keep_plan(store, "b", [_line(1)])
+    assert store.keep_plan(_plan("b", seen, [_line(0, key="other")], [])).result() == 0
+    assert [line.key for window in store.jobs_of(number) for line in window] == ["k", "k"]
+    before = store.batch("b", "w")
+    assert before is not None
+    new = replace(_plan("b", before, [_line(0)], []), earlier_name="b@then")
+    new = replace(new, record=replace(new.record, plan={"replaced": [number]}))
+    other = store.keep_plan(new).result()
+    assert other not in (0, number)
+    assert store.keep_plan(new).result() == 0, "another kernel that would replace it, too, compares again"
+    assert store.keep_plan(_plan("b", before, [_line(2)], [])).result() == 0
+    old, now = store.batch_by_id(number), store.batch("b", "w")
+    assert old is not None
+    assert now is not None
+    assert (old.name, old.plan["replaced_by"], now.id) == ("b@then", [other], other)
+    goes_on = _plan("b", old, [_line(2)], [])
+    goes_on = replace(goes_on, record=replace(goes_on.record, plan=old.plan))
+    assert store.keep_plan(goes_on).result() == number, "it goes on under its new name"
+    assert [record.name for record in store.batches()].count("b") == 1
+    again = replace(_plan("b", now, [_line(0)], []), earlier_name="b@later")
+    again = replace(again, record=replace(again.record, plan={"replaced": [other, number]}))
+    third = store.keep_plan(again).result()
+    found = [store.batch_by_id(one) for one in (number, other)]
+    assert [record.plan["replaced_by"] for record in found if record] == [[other, third], [third]]
