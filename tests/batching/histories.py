@@ -288,10 +288,6 @@ class Called:
         """The how-manieth call it was."""
         return int(self.output.split("#")[1])
 
-    def overlaps(self, other: Called) -> bool:
-        """Whether both were out at once."""
-        return self.began < other.ended and other.began < self.ended
-
 
 @dataclass
 class Tally:
@@ -331,18 +327,26 @@ class Model:
         return self.find(cell.name or self.named.get(cell.unnamed_as), cell.at)
 
     def look_up(
-        self, key: str, ids: Iterable[int], *, anywhere: bool, call_lost: bool, after: float = 0.0
+        self,
+        key: str,
+        ids: Iterable[int],
+        *,
+        anywhere: bool,
+        call_lost: bool,
+        after: float = 0.0,
+        later: Iterable[int] = (),
     ) -> Answer | None:
-        """Return what stands for a job."""
-        mine = set(ids)
+        """Return what stands for a job; what those have that replaced the batch `later` counts where it has nothing."""
+        mine, others = set(ids), set(later)
         of_key = sorted((a for a in self.answers if a.key == key), key=lambda a: -a.line)
         lines = [a for a in of_key if a.line < math.inf]
         own = [a for a in lines if (a.batch in mine or a.users & mine) and a.line > after]
-        found = _reusable(own) or (_reusable(lines) if anywhere else None)
+        theirs = [a for a in lines if anywhere or a.batch in others or a.users & others]
+        found = _reusable(own) or _reusable(sorted({*own, *theirs}, key=lambda a: -a.line))
         if found is not None or call_lost:
             return found
-        unknown = [a for a in (*own, *(lines if anywhere else ())) if a.status == "unknown"]
-        lost = [a for a in of_key if a.line == math.inf and (a.batch in mine or anywhere)]
+        unknown = [a for a in (*own, *theirs) if a.status == "unknown"]
+        lost = [a for a in of_key if a.line == math.inf and (a.batch in mine | others or anywhere)]
         return unknown[0] if unknown else max(lost, key=lambda a: a.batch, default=None)
 
     def forget_batch(self, batch: Batch) -> None:
@@ -813,7 +817,9 @@ class History:
         assert reply["id"] == batch.id
         shown = {}
         for key in batch.keys:
-            if answer := self._model.look_up(key, (batch.id,), anywhere=batch.reuse == "store", call_lost=False):
+            if answer := self._model.look_up(
+                key, (batch.id,), anywhere=batch.reuse == "store", call_lost=False, later=self._later(batch.id)
+            ):
                 shown[key] = (answer.status, answer.output)
         self._check_shown(reply, shown, list(batch.keys))
         self._sync([], [], expected={})
@@ -835,8 +841,11 @@ class History:
             key for key in dict.fromkeys(made.keys)
             if key not in made.shown or (lost and made.shown[key][0] == "unknown")
         ]  # fmt: skip
+        later = () if made.fresh else self._later(made.ids[0])
         found = {
-            key: self._model.look_up(key, made.ids, anywhere=made.anywhere, call_lost=lost, after=made.after)
+            key: self._model.look_up(
+                key, made.ids, anywhere=made.anywhere, call_lost=lost, after=made.after, later=later
+            )
             for key in open_keys
         }
         shown = self._check_calls(found, calls, most=made.max_calls)
@@ -847,6 +856,11 @@ class History:
         assert reply["counts"]["calls"] == made.calls
         self._check_shown(reply, made.shown, made.keys)
         self._tally.resumed += 1
+
+    def _later(self, number: int) -> list[int]:
+        """Return the batches that have had a batch's name since."""
+        record = self._store.batch_by_id(number)
+        return [] if record is None else [n for n in record.plan.get("replaced_by", ()) if n in self._model.batches]
 
     def _forget(self) -> None:
         rng, model = self._rng, self._model
@@ -1029,8 +1043,7 @@ class History:
         for _, cell, reply in ran:
             if cell.name is None:
                 self._note_name(cell, reply)
-        owner = {(a.key, a.output): a.batch for a in model.answers if a.status != "unknown"}
-        self._check_paid_once(ran, of_cell, known, owner)
+        self._check_paid_once(ran, of_cell, known)
         self._tally.replaces += sum(b.name != model.batches[b.id].name for b in old.values())
         lines = {(a.key, a.output): a for a in model.answers}
         for place, cell, reply in ran:
@@ -1087,7 +1100,6 @@ class History:
         ran: list[tuple[int, Cell, dict[str, Any] | None]],
         of_cell: dict[int, list[Called]],
         known: dict[tuple[int, str], Answer | None],
-        owner: dict[tuple[str, str | None], int],
     ) -> None:
         for _, cell, _ in ran:
             times = Counter(call.key for call in of_cell[cell.number])
@@ -1105,11 +1117,6 @@ class History:
                 continue
             named = one.name is not None and (one.name, one.at) == (two.name, two.at)
             same = named or (one.name is two.name and one.unnamed_as == two.unnamed_as)
-            failed = "failed" in (other.status, call.status)
-            # The batch that replaces a running one waits for what that has out. The one that is replaced goes on as it
-            # was told to, also with what the other has out.
-            first, last = (owner.get((c.key, c.output)) for c in sorted((other, call), key=lambda c: c.began))
-            replaced = first is not None and last is not None and first != last
-            excused = replaced and (last < first or call.overlaps(other))
-            assert not same or excused, f"paid for twice at once, under one name: {other}, {call}"
-            assert failed or not (one.anywhere and two.anywhere), f"paid for twice at once: {other}, {call}"
+            # A batch that is replaced while it runs, and the one that replaces it, wait for what the other has out.
+            assert not same, f"paid for twice at once, under one name: {other}, {call}"
+            assert not (one.anywhere and two.anywhere), f"paid for twice at once: {other}, {call}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.same_table import Match, inputs_by_row, match
@@ -55,6 +56,7 @@ def _told(found: Match) -> tuple[Mapping[int, int], int, int, int, bool]:
         (("a/b/-", "a/c/-"), ("a/c/-",), {0: 1}, 0, 0, 1),
         (("a/-/x", "a/-/y"), ("a/-/y", "a/-/x"), {0: 1, 1: 0}, 0, 0, 0),
         (("same/a/-", "same/b/-"), ("-/b/-", "-/a/-"), {0: 1, 1: 0}, 0, 0, 0),
+        (("a/b/-", "b/a/-"), ("b/a/-", "b/a/-", "a/b/-"), {0: 2, 1: 1, 2: 0}, 1, 0, 0),
     ],
 )
 def test_where_the_rows_of_a_table_are_kept(
@@ -76,18 +78,22 @@ def test_rows_that_are_meant_by_name_come_first() -> None:
     assert match(kept, table, ARMS, same={0: 2, 1: 7, 9: 0}).places == {0: 0, 1: 1, 2: 2}
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=6), st.lists(st.sampled_from("abcd"), max_size=6))
-def test_every_row_has_one_place_beside_its_equal(kept: list[str], table: list[str]) -> None:
+tables = st.dictionaries(st.integers(0, 9), st.sampled_from("abcd"), max_size=7)
+
+
+@given(tables, tables)
+@example({0: "a", 1: "b"}, {2: "x", 0: "y"})
+def test_every_row_has_one_place_beside_its_equal(kept: dict[int, str], table: dict[int, str]) -> None:
     """Whatever the tables: no two rows share a place, none lies on another row, and as many as can find an equal."""
-    there, rows = _rows(*kept), _rows(*table)
+    there, rows = ({place: {0: text} for place, text in one.items()} for one in (kept, table))
     found = match(there, rows, ARMS)
     assert sorted(found.places) == sorted(rows)
     assert len(set(found.places.values())) == len(rows)
     assert all(there[place] == rows[row] for row, place in found.places.items() if place in there)
-    shared = sum(min(kept.count(text), table.count(text)) for text in "abcd")
-    assert found.new == len(table) - shared == sum(place not in there for place in found.places.values())
-    assert found.strange == sum(text not in kept for text in table)
-    assert found.missing == sum(text not in table for text in kept)
+    mine, theirs = Counter(table.values()), Counter(kept.values())
+    assert found.new == len(table) - (mine & theirs).total() == sum(p not in there for p in found.places.values())
+    assert found.strange == sum(text not in theirs for text in table.values())
+    assert found.missing == sum(text not in mine for text in kept.values())
 
 
 def test_repeats_of_a_row_are_one_row() -> None:

@@ -252,7 +252,7 @@ TOLD = [
 @pytest.fixture
 def family(store: Store) -> dict[str, int]:
     """A batch, one that it replaced, one that replaced it, and another one."""
-    numbers = {name: batch_in(store, name) for name in ("earlier", "later", "other", "another")}
+    numbers = {name: batch_in(store, name) for name in ("other", "earlier", "later", "another")}
     record = BatchRecord(
         name="own", workspace="w", deployment="d", variants=(), created_at=datetime.now(UTC),
         plan={"replaced": [numbers["earlier"]], "replaced_by": [numbers["later"]]},
@@ -361,6 +361,10 @@ def test_who_has_a_job_is_told_of_its_own_batch_first(store: Store, family: dict
     store.claim(family["another"], "k", a, workspace="w", seen_id=0).result()
     claim = store.claim(family["own"], "k", c, workspace="w", seen_id=0, anywhere=True).result()
     assert claim == Claim(owner=b.name, batch=family["own"])
+    for whose, owner in (("other", a), ("earlier", b)):
+        store.claim(family[whose], "there", owner, workspace="w", seen_id=0).result()
+    claim = store.claim(family["own"], "there", c, workspace="w", seen_id=0).result()
+    assert claim == Claim(owner=b.name, batch=family["earlier"]), "not by one that does not count"
     for owner in (a, b, c):
         owner.end()
 
@@ -390,7 +394,7 @@ def test_a_claim_is_of_one_batch_and_one_owner(tmp_path: Path) -> None:
     day = [datetime(2026, 11, 26, 12, tzinfo=UTC)]
     with Store(tmp_path / "s.sqlite3", now=lambda: day[0]).closing() as store:
         a, b = store.new_owner(), store.new_owner()
-        one, two = batch_in(store, "one"), batch_in(store, "two")
+        two, one = batch_in(store, "two"), batch_in(store, "one")
         for batch in (two, one):
             store.claim(batch, "k", a, workspace="w", seen_id=0).result()
             day[0] += timedelta(days=1)
