@@ -120,6 +120,7 @@ class LookUp:
         ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         mine, beside = ids[:1] if self.stored.id else (), self.beside()
+        claimed = self._store.claims_on(wanted)  # first: a claim leaves with its answer, so that one of them is seen
         own = _by_key(self._store.seen(wanted, batches=mine, after_id=self.after_id) if mine else [])
         self._add_from_elsewhere(own, wanted, since, batches=mine, beside=())
         found: dict[str, Known] = {}
@@ -146,8 +147,9 @@ class LookUp:
                     known = self._known(since_then, since, call_lost=call_lost or key in left)
                 if known is not None:
                     found[key] = known
-        self._take_lost(found, {key: job for key, job in wanted.items() if key not in left}, now, call_lost=call_lost)
-        return found
+        lost = [claim for claim in claimed if claim[1] not in left]
+        gone = self._take_lost(found, wanted, lost, now, call_lost=call_lost)
+        return found | self.of([wanted[key] for key in gone], now=now, call_lost=call_lost) if gone else found
 
     def _add_from_elsewhere(
         self,
@@ -206,11 +208,23 @@ class LookUp:
     def _is_own(self, batch: int | None) -> bool:
         return bool(batch) and batch == self.stored.id
 
-    def _take_lost(self, found: dict[str, Known], wanted: Mapping[str, Job], now: datetime, *, call_lost: bool) -> None:
-        """Settle the claims of owners that ended, in `found`: those jobs may have run since an older failure, too."""
+    def _take_lost(
+        self,
+        found: dict[str, Known],
+        wanted: Mapping[str, Job],
+        claimed: Iterable[tuple[int, str, str, float]],
+        now: datetime,
+        *,
+        call_lost: bool,
+    ) -> set[str]:
+        """Settle the claims of owners that ended, in `found`: those jobs may have run since an older failure, too.
+
+        Return the jobs whose claims somebody else has settled meanwhile, or answered.
+        """
+        gone: set[str] = set()
         alive: dict[str, bool] = {}
         ids = {*self._ids, *self._later_ids}
-        for batch, key, holder, claimed_at in self._store.claims_on(wanted):
+        for batch, key, holder, claimed_at in claimed:
             known = found.get(key)
             if batch not in ids and not self.anywhere:
                 continue
@@ -233,6 +247,9 @@ class LookUp:
             ).result()
             if settled:
                 found[key] = Known(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)
+            else:
+                gone.add(key)
+        return gone
 
 
 def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces: bool) -> Callable[[], list[Store]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -250,11 +251,23 @@ class Partition:
 
     def _merged(self) -> Done:
         """Write the part, and return what is in it."""
+        self._look_again()
         try:
             return self._written()
         except RecursionError:  # an output as deep as Python reads and deeper than it writes: the store knows how
             self._feed.held.clear()
             return self._written()
+
+    def _look_again(self) -> None:
+        """Take in what the store knows of pending jobs: it goes, and what is claimed in it may have run.
+
+        An engine that is cut short leaves claims where the process is ending, and so does another process that ran
+        this partition and was killed.
+        """
+        self._feed.call_lost = False
+        for seen in self._feed.again():
+            pending = [job for job in seen.jobs if self._outcomes.kind(job.number) == PENDING]
+            self._feed.take(replace(seen, jobs=pending))
 
     def _written(self) -> Done:
         pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,14 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.background import background
 from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.outcomes import Counts
 from fh_notebook.local import LocalHive
 from fh_notebook.scaling import host as host_of_process
+from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
+from tests.batching.hives import Held
 from tests.scaling.counting import Counting, begun_in_a_pause, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
@@ -124,3 +130,52 @@ def test_a_partition_that_two_runs_share_keeps_what_the_later_one_has_until_it_e
     assert (later.counts.done, later.counts.unknown) == (3, 1)
     assert sorted(begun) == list("abcd")
     assert not list(tmp_path.glob("fh-notebook-*/*"))
+
+
+def test_what_a_killed_process_had_out_is_in_the_part_of_whoever_is_cut_short_after_it(tmp_path: Path) -> None:
+    """The store of a partition goes with its merge: what is claimed in it may have run, and is not called again."""
+    with Held().freed() as held:
+        client = held.hive.client()
+        asked: dict[str, Any] = {"client": client, "progress": False, "name": "x", "max_concurrency": 1}
+        batch = fh.batch(dask.from_pandas(texts(4), npartitions=1), "held", wait=False, **asked)
+        assert held.wait_for(1) == {"t0"}
+        (path,) = tmp_path.glob("fh-notebook-*/*.sqlite3")
+        with Store(path).closing() as left:
+            killed, (own,) = left.new_owner(), left.batches()
+            key = job_key(client.workspace, "held", "v", {"text": "t2"}, 1)
+            assert left.claim(own.id, key, killed, workspace=client.workspace, seen_id=0).result().mine
+            killed.end()
+        batch.cancel()
+        batch.wait()
+        assert batch.counts == Counts(planned=4, unknown=2, pending=2, calls=1)
+        held.let_go()
+        again = fh.batch(dask.from_pandas(texts(4), npartitions=1), "held", **asked)
+    assert again.counts == Counts(planned=4, done=2, unknown=2, calls=2)
+    assert dict(held.ran) == {"t0": 1, "t1": 1, "t3": 1}
+    assert not list(tmp_path.glob("fh-notebook-*/*"))
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_a_process_that_ends_while_its_partition_is_cut_short_forgets_no_call(tmp_path: Path, rounds: int) -> None:
+    """The end of a process cancels whatever its loop runs, also what notes the calls that are out: in the store they
+    are claimed, so they are unknown, whether the thread of the partition still merges or not."""
+    with Held().freed() as held:
+        asked: dict[str, Any] = {"client": held.hive.client(), "progress": False, "name": "x", "max_concurrency": 2}
+        batch = fh.batch(dask.from_pandas(texts(4), npartitions=1), "held", wait=False, **asked)
+        held.wait_for(2)
+        (host,) = [host for host in list(host_of_process._hosts.values()) if host._runners]
+
+        async def end() -> None:
+            host.halt(Stopped(reason="cancelled", message="the scheduler has gone"))
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+
+        background().submit(end())
+        with suppress(asyncio.CancelledError):
+            batch.wait()
+        held.let_go()
+        again = fh.batch(dask.from_pandas(texts(4), npartitions=1), "held", **asked)
+    assert again.counts == Counts(planned=4, done=2, unknown=2, calls=2)
+    assert set(held.ran.values()) == {1}
