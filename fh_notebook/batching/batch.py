@@ -17,10 +17,11 @@ from fh_notebook import html, views
 from fh_notebook.batching.batch_files import BatchFiles
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.frames import tidy_frame
+from fh_notebook.batching.frames import OutputKeys, tidy_frame
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import FAILED, PENDING, UNKNOWN, Counts, Outcome
 from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.wording import digest, frame_html, frame_text
 from fh_notebook.errors import SettingsError
 
@@ -47,6 +48,8 @@ class Batch(BatchFiles):
     def __init__(self, control: Control, about: Mapping[str, Any] | None = None) -> None:
         self._control = control
         self._about = about
+        self._has_told = False
+        """Whether somebody was told that not all keys of outputs have a column."""
 
     @property
     def name(self) -> str:
@@ -79,14 +82,19 @@ class Batch(BatchFiles):
 
         Columns: ``row, variant, repeat, status, output, error_code, error, attempts, elapsed_s, started_at, request_id,
         reused, key``, then the source columns (``in.<name>`` where a name is taken), then ``out.<name>`` for outputs
-        that are objects. Times are UTC, ``elapsed_s`` is in seconds.
+        that are objects: of the first 100 keys by row; all are in ``output``, and a line says so. Times are UTC,
+        ``elapsed_s`` is in seconds.
 
         The index is that of the DataFrame that was run, levels and names with it, so that ``tickets.join(...)`` finds
         its rows; a row has it on each of its lines. Where the frame had only the plain 0, 1, 2, ... or an index that
         does not tell its rows apart, and for any other source, it counts the lines from 0. The column ``row`` is the
         same label as one value.
         """
-        return self._frame(lambda kind: kind != PENDING)
+        frame = self._frame(lambda kind: kind != PENDING)
+        if (note := frame.attrs[ATTRS].get("note", "")) and not self._has_told:
+            self._has_told = True
+            views.knock("notice", f"{self.name}: {note}.")
+        return frame
 
     @property
     def failures(self) -> pd.DataFrame:
@@ -109,9 +117,9 @@ class Batch(BatchFiles):
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         self._control.refuse_forgotten()
-        pairs = self._control.reader.pairs(lambda kind: kind != PENDING)
+        pairs, keys = self._control.reader.pairs(lambda kind: kind != PENDING), OutputKeys()
         while part := list(islice(pairs, n)):
-            yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about)
+            yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about, keys=keys)
 
     def to_fhb(self, path: str | PathLike[str]) -> Written:
         """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.

@@ -27,6 +27,7 @@ __all__ = [
     "RESERVED",
     "TEXT",
     "Column",
+    "OutputKeys",
     "frame_of_runs",
     "series_of",
     "source_name",
@@ -73,6 +74,9 @@ COLUMNS: Final = (
 )
 """The columns of every tidy table, before those of the source."""
 
+MAX_OUTPUT_COLUMNS: Final = 100
+"""Outputs may have keys of their own, such as ids: a column for each would be a table of nothing but gaps."""
+
 RESERVED: Final = frozenset(column.name for column in COLUMNS)
 
 
@@ -85,6 +89,40 @@ def source_name(name: str) -> str:
     ('ticket', 'in.status', 'in.in.status')
     """
     return f"in.{name}" if name in RESERVED or name.startswith(("in.", "out.")) else name
+
+
+class OutputKeys:
+    """Which keys of outputs have a column: the first `MAX_OUTPUT_COLUMNS`, in order of first appearance by row.
+
+    So a column that was there stays when rows are added. The parts of one table share one of these.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, None] = {}
+        self._are_more = False
+
+    def of(self, outputs: Iterable[Any]) -> list[str]:
+        """Return the keys of these outputs that have a column."""
+        found: dict[str, None] = {}
+        for output in outputs:
+            if not isinstance(output, Mapping):
+                continue
+            for name in output:
+                if name in self._kept or len(self._kept) < MAX_OUTPUT_COLUMNS:
+                    self._kept[name] = found[name] = None
+                else:
+                    self._are_more = True
+        return list(found)
+
+    @property
+    def note(self) -> str:
+        """What must be said of a table without all of them; empty where there are no more."""
+        if not self._are_more:
+            return ""
+        return (
+            f"outputs have more than {MAX_OUTPUT_COLUMNS} keys: the first {MAX_OUTPUT_COLUMNS}, by row, have a column "
+            "each; all of them are in the column output"
+        )
 
 
 class Taking(Protocol):
@@ -101,6 +139,7 @@ def tidy_frame(
     *,
     batch: str = "",
     about: Mapping[str, Any] | None = None,
+    keys: OutputKeys | None = None,
 ) -> pd.DataFrame:
     """Return one line for every job.
 
@@ -114,13 +153,16 @@ def tidy_frame(
         The batch's name, for ``frame.attrs``.
     about : mapping, optional
         What :func:`~fh_notebook.batching.provenance.provenance` says of the batch; without it, what the jobs say.
+    keys : OutputKeys, optional
+        Of the table that this is a part of, in order. Without it this is all of the table, and ``frame.attrs`` has a
+        ``note`` where keys of outputs have no column.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`, the source columns (``expected_output`` among them), and ``out.<name>`` for every name of outputs
-        that are objects. The index is the source's own, where it has one (each row's for all its lines), else it
-        counts from 0.
+        `COLUMNS`, the source columns (``expected_output`` among them), and ``out.<name>`` for the names of outputs
+        that are objects, at most `MAX_OUTPUT_COLUMNS` of them. The index is the source's own, where it has one (each
+        row's for all its lines), else it counts from 0.
     """
     listed = list(pairs)
     columns = {column.name: _series(column, listed) for column in COLUMNS}
@@ -128,9 +170,12 @@ def tidy_frame(
     source = taken.reset_index(drop=True)
     for name in source.columns:
         columns[source_name(name)] = source[name]
-    columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed])
+    known = keys or OutputKeys()
+    columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed], known)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed))).set_axis(taken.index, axis=0)
     frame.attrs[ATTRS] = _of_jobs(listed, batch) if about is None else dict(about)
+    if keys is None and known.note:  # parts have equal attributes: else pandas would drop them where it joins parts
+        frame.attrs[ATTRS]["note"] = known.note
     return frame
 
 
@@ -153,11 +198,10 @@ def series_of(values: list[Any], dtype: str | None) -> pd.Series[Any]:
     return object_series(values) if dtype == "object" else pd.Series(values, dtype=dtype)
 
 
-def _output_columns(outputs: Sequence[Any]) -> dict[str, pd.Series[Any]]:
-    """Return ``out.<name>`` for every name of the outputs that are objects, in the order of their first coming."""
-    names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
+def _output_columns(outputs: Sequence[Any], keys: OutputKeys) -> dict[str, pd.Series[Any]]:
+    """Return ``out.<name>`` for the names of the outputs that are objects, in the order of their first coming."""
     columns = {}
-    for name in names:
+    for name in keys.of(outputs):
         values = [output.get(name) if isinstance(output, Mapping) else None for output in outputs]
         columns[f"out.{without_halves(name)}"] = _narrowed(values)
     return columns

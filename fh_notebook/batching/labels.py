@@ -5,7 +5,7 @@ Rule of this file: a label is one number or text, whatever the index is; the ind
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,14 +13,15 @@ import pandas as pd
 from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.dtypes import restored
 
-__all__ = ["index_of", "label_from", "label_of", "labels_of", "own_index"]
+__all__ = ["index_of", "label_from", "label_of", "labels_of", "own_index", "told_apart"]
 
 
 def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
     """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
     found = [label_from(value) for value in index.tolist()]
     places = tuple(range(len(found)))
-    if any(is_missing(value) for value in index.tolist()) or len({(type(x), x) for x in found}) < len(found):
+    # 1, 1.0 and True are one to whoever pairs by them.
+    if any(is_missing(value) for value in index.tolist()) or len(set(found)) < len(found):
         return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
     return tuple(found), ""
 
@@ -65,3 +66,20 @@ def label_from(value: Any) -> Any:
         return label_of([plain(part) for part in value])
     simple = plain(value)
     return simple if isinstance(simple, str | int | float) else str(simple)
+
+
+def told_apart(labels: Iterable[Any]) -> list[Any]:
+    """Return labels such that those of different kinds differ: 1, 1.0 and True are equal in Python, and three rows.
+
+    Of equal ones, the kind that comes first stays as it is; the others become texts.
+
+    Examples
+    --------
+    >>> told_apart([1, True, 1, 1.0]), told_apart([0, 1.5, "a"])
+    ([1, 'True (bool)', 1, '1.0 (float)'], [0, 1.5, 'a'])
+    """
+    given = list(labels)
+    first: dict[Any, type] = {}
+    for label in given:
+        first.setdefault(label, type(label))
+    return [x if type(x) is first[x] else f"{x!r} ({type(x).__name__})" for x in given]

@@ -6,7 +6,7 @@ never zero. Only completed runs are scored, by a function or by a column: failed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -122,14 +122,22 @@ class ColumnScorer:
     def __init__(self, column: str, found: Sequence[Observation]) -> None:
         self.name = column
         self.lower_is_better = column in LOWER
-        if found and column not in found[0].row:
+        if found and column not in found[0].row and all(_cell(o, column) is None for o in found):
             if column in READY:
                 raise InputError(f"score={column!r} is no column; for the ready scorer give fh.score.{column}(...)")
             raise InputError(no_column(column, list(found[0].row), "score"))
-        values = [o.row[column] for o in found if o.completed and o.row.get(column) is not None]
+        values = [value for o in found if o.completed and (value := _cell(o, column)) is not None]
         if values and all(number_of(v) is None for v in values):
             raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
 
     def score_all(self, found: Sequence[Observation], *, fresh: bool) -> list[Result]:
         """Return the column's scores of completed runs."""
-        return [result_of(o.row.get(self.name)) if o.completed else NO_SCORE for o in found]
+        return [result_of(_cell(o, self.name)) if o.completed else NO_SCORE for o in found]
+
+
+def _cell(seen: Observation, column: str) -> Any:
+    """Return what a run has in a column; a key of the output counts also where it has no column in the table."""
+    if column in seen.row or not column.startswith("out.") or seen.run is None:
+        return seen.row.get(column)
+    output = seen.run.output
+    return output.get(column.removeprefix("out.")) if isinstance(output, Mapping) else None

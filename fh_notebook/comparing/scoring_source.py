@@ -6,7 +6,7 @@ Rule of this file: a row has the names of the tidy frame, whether it came out of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,8 +14,9 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.cells import is_missing, plain
-from fh_notebook.batching.frames import COLUMNS, source_name
+from fh_notebook.batching.frames import COLUMNS, OutputKeys, source_name
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.labels import told_apart
 from fh_notebook.batching.plan import counted
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
@@ -83,7 +84,8 @@ def observations(source: Any, *, pair_on: str) -> list[Observation]:
     found = _of(source, pair_on)
     if unpaired := sum(not isinstance(o.pair, str | int | float) for o in found):
         raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
-    return found
+    apart = told_apart(o.pair for o in found)
+    return [o if o.pair is pair else replace(o, pair=pair) for o, pair in zip(found, apart, strict=True)]
 
 
 def _of(source: Any, pair_on: str) -> list[Observation]:
@@ -103,8 +105,7 @@ def _lines_have(n: int) -> str:
 def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
     entries = list(batch.entries())
     outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
-    names = dict.fromkeys(name for output in outputs if isinstance(output, Mapping) for name in output)
-    parts_of = {name: f"out.{name}" for name in names}
+    parts_of = {name: f"out.{name}" for name in OutputKeys().of(outputs)}
     own = [(column.name, column.value) for column in COLUMNS]
     shown: dict[str, str] = {}  # a batch has as many names of columns as one row
     found = []

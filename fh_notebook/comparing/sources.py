@@ -16,7 +16,8 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.frames import frame_of_runs
+from fh_notebook.batching.frames import OutputKeys, frame_of_runs
+from fh_notebook.batching.labels import told_apart
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.hiding import Hidden, hidden_of
@@ -76,8 +77,12 @@ def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Tak
     source = as_table(source)
     if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
         return plain
-    taken = of_observations(observations(source, pair_on=pair_on), score, fresh=fresh)
-    return replace(taken, about=about_of(source))
+    found = observations(source, pair_on=pair_on)
+    taken, keys = of_observations(found, score, fresh=fresh), OutputKeys()
+    if isinstance(source, Batch):  # a table has the columns that it has
+        keys.of(o.run.output for o in found if o.run is not None)
+    notes = (f"{keys.note[0].upper()}{keys.note[1:]}.",) if keys.note else ()
+    return replace(taken, about=about_of(source), notes=notes)
 
 
 def as_table(source: Any) -> Any:
@@ -107,7 +112,9 @@ def _of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
     for name in dict.fromkeys(name for record in records for name in record):
         values = [record.get(name) for record in records]
         are_numbers = all(value is None or isinstance(value, bool | int | float | np.number) for value in values)
-        columns[str(name)] = pd.Series(values) if are_numbers else object_series(values)
+        # pandas would make one kind of 1 and 1.0, which may be the labels of two rows.
+        is_plain = are_numbers and told_apart(values) == values
+        columns[str(name)] = pd.Series(values) if is_plain else object_series(values)
     return pd.DataFrame(columns)
 
 
@@ -163,7 +170,7 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
     done = (status == "completed").to_numpy()
     lines = pd.DataFrame(
         {
-            "pair": object_series(pairs.tolist()),
+            "pair": object_series(told_apart(pairs.tolist())),
             "variant": object_series([str(v) for v in variants]),
             "status": status.reset_index(drop=True),
             "output": _texts(frame, "output", n),

@@ -15,6 +15,7 @@ from fh_notebook.batching.frames import COLUMNS, frame_of_runs, source_name, tid
 from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.contract.run import Run
+from fh_notebook.local import LocalHive
 from tests.batching.planning import make_plan
 
 DEP = fh.Deployment("d", variants=["a", "b"])
@@ -202,3 +203,45 @@ def test_single_runs_become_a_table_that_can_be_compared() -> None:
     assert frame["in.status"].tolist() == ["in"] * 6
     assert not frame["reused"].any()
     assert len(frame_of_runs([])) == 0
+
+
+def _own_keys(rows: int) -> list[Outcome | None]:
+    return [_done({f"id {row}": row, "label": "x", "late": row} if row else {"label": "x"}) for row in range(rows)]
+
+
+def test_outputs_with_keys_of_their_own_make_no_more_than_a_hundred_columns() -> None:
+    """The first by row, so that those of a shorter batch stay; the rest is in ``output``, and a note says so."""
+    rows = [{"text": f"{row}"} for row in range(150)]
+    few, many = (_frame(rows[:n], _own_keys(n)) for n in (60, 150))
+    assert not few.attrs["fh_notebook"].get("note")
+    columns = [name for name in many.columns if name.startswith("out.")]
+    assert columns[:4] == ["out.label", "out.id 1", "out.late", "out.id 2"]
+    assert len(columns) == 100
+    assert [name for name in few.columns if name.startswith("out.")] == columns[:61]
+    assert many["output"].iloc[149] == {"id 149": 149, "label": "x", "late": 149}
+    assert many["out.late"].tolist()[1:] == list(range(1, 150))
+    assert many.attrs["fh_notebook"]["note"] == (
+        "outputs have more than 100 keys: the first 100, by row, have a column each; all of them are in the column output"
+    )
+
+
+def test_a_batch_of_outputs_with_keys_of_their_own_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its parts have the columns of the whole; a score may be a key that has no column; a comparison has the note."""
+    hive = LocalHive()
+
+    @hive.workflow("keys", variant="v")
+    def keys(number: int) -> dict[str, int]:
+        return {f"id {number}": number, f"more {number}": number} | ({"late": number % 2} if number > 60 else {})
+
+    rows = [{"number": number} for number in range(80)]
+    batch = fh.batch(rows, "keys", client=hive.client(), progress=False)
+    names = [name for name in batch.frame.columns if name.startswith("out.")]
+    assert len(names) == len(batch.frame.columns) - len(NAMES) - 1 == 100
+    parts = list(batch.iter_frames(30))
+    joined = pd.concat(parts)
+    assert [name for name in joined.columns if name.startswith("out.")] == names
+    assert joined.attrs == parts[0].attrs
+    assert capsys.readouterr().err.count("outputs have more than 100 keys") == 1
+    compared = fh.compare(batch, score="out.late")
+    assert compared.summary()["n"].tolist() == [19]
+    assert compared.notes[0].startswith("Outputs have more than 100 keys")

@@ -105,3 +105,24 @@ def test_labels_that_are_not_of_these_levels_are_no_index() -> None:
     """As where a batch was extended by a frame of another kind."""
     assert index_of([["a", 1], 2], ["x", "y"]).equals(pd.RangeIndex(2))
     assert read_rows([{"text": "a"}]).index_names is None
+
+
+@pytest.mark.parametrize("labels", [[True, 1], [1, 1.0], [0, False], [True, 1, 1.0, "True (bool)"]])
+def test_labels_that_python_takes_for_one_are_different_rows(labels: list[object]) -> None:
+    """As the index of a frame, as a column that pairs, and in a table from elsewhere."""
+    shouting = Shouting()
+    rows = pd.DataFrame({"text": [f"t{place}" for place in range(len(labels))]}, index=pd.Index(labels, dtype="object"))
+    batch = fh.batch(rows, "shout", client=shouting.hive.client(), progress=False)
+    assert len(set(batch.frame["row"])) == len(labels)
+    assert fh.compare(batch).wide()["row"].nunique() == len(labels)
+    asked = [{"text": f"c{place}", "case": label} for place, label in enumerate(labels)]
+    paired = fh.compare(
+        fh.batch(asked, "shout", client=shouting.hive.client(), progress=False), pair_on="case",
+        score=lambda run: float(run.variant == "loud"),
+    )  # fmt: skip
+    assert paired.pairs()["n"].tolist() == [len(labels)]
+    records = [{"row": label, "variant": name, "s": name == "a"} for label in labels for name in "ab"]
+    assert fh.compare(records, score="s").pairs()["n"].tolist() == [len(labels)]
+    held = pd.DataFrame({name: pd.Series([r[name] for r in records], dtype="object") for name in ("row", "variant")})
+    assert fh.compare(held.assign(s=1.0), score="s").summary()["n"].tolist() == [len(labels)] * 2
+    assert fh.compare(held.assign(s=1.0), score="s").wide()["row"].nunique() == len(labels)
