@@ -62,7 +62,6 @@ class Control(Standing):
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
         self._cut = 0
-        self._paused = False
         self._ended = Flag()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
@@ -200,11 +199,6 @@ class Control(Standing):
 
     # --- while it runs, from any thread
 
-    @property
-    def paused(self) -> bool:
-        """Whether no call is started until it goes on."""
-        return self._paused
-
     def pause(self) -> None:
         """Start no further call until :meth:`unpause`; what is out comes in."""
         self._set_paused(self.running)
@@ -258,8 +252,6 @@ class Control(Standing):
             if self._cancel_asked:
                 raise asyncio.CancelledError
             await start.run(windows, planned=self.agenda.plan.calls)
-            if start.engine is not None and start.engine.stopped is None:
-                self.stopped = None  # it was stopped by the daily cap, waited, and went on to its end
         except asyncio.CancelledError:
             self._stop(cut_short("cancelled" if self._cancel_asked else "interrupted", start.cut))
             if not self._cancel_asked:
@@ -286,8 +278,8 @@ class Control(Standing):
 
     def _hear(self, event: Event) -> None:
         """Tell the progress and the user's function."""
-        if isinstance(event, Stopped):
-            self._stop(event)
+        if isinstance(event, Stopped) and not (event.reason == "daily_cap" and self._options.wait_for_reset):
+            self._stop(event)  # else it waits, and goes on by itself
         self._note_refusal(event)
         self._safely(self._progress.update, self)
         if self._on_event is not None and not self._safely(self._on_event, event):

@@ -64,7 +64,7 @@ class Pacer:
 
     def begin(self, batch: Snapshot) -> None:
         """Take the time and the counts of the start; the display has just been drawn."""
-        self._batch, self._runs = batch, True
+        self._batch, self._runs, self._rested = batch, True, False
         self._drawn_at = self._clock()
         self._by_calls, answered = self._answered()
         self._flow = Flow(self._drawn_at, answered)
@@ -76,7 +76,7 @@ class Pacer:
         if not self._runs:
             return
         now = self._clock()
-        if self._flow.is_due(now):
+        if self._flow.is_due(now) or self._rests is not self._rested:
             self._note(now)
         since_s = now - self._drawn_at
         if since_s >= self._every_s:
@@ -126,12 +126,18 @@ class Pacer:
             return True, -left
         return False, counts.done + counts.failed + counts.unknown - counts.reused
 
+    @property
+    def _rests(self) -> bool:
+        return self._batch.paused or self._batch.waiting_until is not None
+
     def _note(self, now: float) -> None:
         batch = self._batch
         if (refused := batch.counts.refused) > self._refused:
             self._refused, self._refused_at = refused, now
         by_calls, answered = self._answered()
-        if batch.paused or batch.waiting_until is not None or by_calls is not self._by_calls:
+        rests, rested = self._rests, self._rested
+        self._rested = rests
+        if rests or rested or by_calls is not self._by_calls:  # the first moment after a rest ends it
             self._by_calls = by_calls
             self._flow.restart(now, answered)
         else:

@@ -169,9 +169,17 @@ class Plan:
         if self.max_seconds is not None:
             parts.append(f"none is started after {duration(self.max_seconds)}")
         if self.budget.daily_cap is not None:
-            used, cap = self.budget.used_today, self.budget.daily_cap
-            parts.append(f"{used:,} of {counted(cap, 'call')} used today, renewed 00:00 UTC")
+            parts.append(self._cap(self.budget.daily_cap))
         return parts
+
+    def _cap(self, cap: int) -> str:
+        """Say how many calls were made today before these, and what that leaves of these."""
+        used = self.budget.used_today
+        left = max(cap - used, 0)
+        said = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
+        if self.rows is None or left >= self.most_calls:
+            return f"{said}, {left or 'none'} left until 00:00 UTC"
+        return f"{said}, so {left or 'none'} of these can be made before 00:00 UTC"
 
 
 def _on(when: datetime | None) -> str:

@@ -14,7 +14,7 @@ from fh_notebook import html
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import counted
 
-__all__ = ["State", "admitting", "duration", "rate_in_words"]
+__all__ = ["State", "admitting", "duration", "rate_in_words", "resting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,7 @@ class State:
     @property
     def held_by(self) -> str:
         """Why less happens than could; empty when nothing is in the way."""
-        if self.waiting_until is not None:
-            return f"waiting until {self.waiting_until:%H:%M} UTC, when the daily cap is renewed"
-        return "paused" if self.paused else self.refused
+        return resting(paused=self.paused, until=self.waiting_until) or self.refused
 
     @property
     def rests(self) -> bool:
@@ -97,6 +95,19 @@ class State:
 
     def __str__(self) -> str:
         return f"{html.printable(self.name)}: {self.nameless}"
+
+
+def resting(*, paused: bool, until: datetime | None) -> str:
+    """Say why a batch starts no call for the time being; empty where it does.
+
+    Examples
+    --------
+    >>> resting(paused=False, until=datetime(2026, 11, 28))
+    'waiting until 00:00 UTC, when the daily cap is renewed'
+    """
+    if until is not None:
+        return f"waiting until {until:%H:%M} UTC, when the daily cap is renewed"
+    return "paused" if paused else ""
 
 
 def admitting(number: int) -> str:

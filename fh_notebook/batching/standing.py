@@ -14,6 +14,7 @@ from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.progress_line import resting
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.wording import sentence
@@ -51,6 +52,7 @@ class Standing:
         self._options = options
         self._start: Start | None = None
         self._active = False
+        self._paused = False
         self._calls_before = 0
         self._max_concurrency = options.max_concurrency
         self._admits: int | None = None
@@ -75,6 +77,11 @@ class Standing:
     def running(self) -> bool:
         """Whether calls are being made, or about to be."""
         return self._active
+
+    @property
+    def paused(self) -> bool:
+        """Whether no call is started until it goes on."""
+        return self._paused
 
     @property
     def limit(self) -> int:
@@ -145,4 +152,9 @@ class Standing:
         """How far it is in one line, and why it stopped if it did."""
         if self.is_forgotten:
             return f"{self.name}: forgotten. Its rows and answers were removed (fh.forget)"
-        return sentence(self.name, self.counts, running=self.running, stopped=self.stopped, admits=self.falls_short)
+        return sentence(self.name, self.counts, doing=self._doing(), stopped=self.stopped, admits=self.falls_short)
+
+    def _doing(self) -> str:
+        if not self.running:
+            return ""
+        return resting(paused=self.paused, until=self.waiting_until) or "running"

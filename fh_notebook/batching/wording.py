@@ -53,9 +53,11 @@ def _spelt(value: Any) -> str:
 
 
 def sentence(
-    name: str, counts: Counts, *, running: bool = False, stopped: Stopped | None = None, admits: int | None = None
+    name: str, counts: Counts, *, doing: str = "", stopped: Stopped | None = None, admits: int | None = None
 ) -> str:
-    """Return how far a batch is, in one line; where it fell back under its ceiling, with what the service `admits`.
+    """Return how far a batch is, in one line, and what it is `doing`, unless it has ended.
+
+    Where it fell back under its ceiling, with what the service `admits`.
 
     Examples
     --------
@@ -73,7 +75,7 @@ def sentence(
     spent += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
     text = f"{html.printable(name)}: {', '.join(parts)}; {', '.join(spent)}"
     text += f"; {admitting(admits)}" if admits is not None else ""
-    text += "; running" if running else ""
+    text += f"; {doing}" if doing else ""
     return f"{text}. Stopped: {stopped.message}" if stopped else text
 
 

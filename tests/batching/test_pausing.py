@@ -33,6 +33,7 @@ def test_a_paused_batch_starts_nothing_and_goes_on() -> None:
         held.let_go()
         until(lambda: batch.counts.done == 2 and batch.in_flight == 0)
         assert (batch.paused, batch.running) == (True, True)
+        assert batch.summary().endswith("; paused")
         assert batch.counts == Counts(planned=10, done=2, pending=8, calls=2)
         batch.resume()
         assert batch.counts == Counts(planned=10, done=10, calls=10)
@@ -210,8 +211,12 @@ def test_a_batch_that_waits_for_the_renewal_can_be_cancelled() -> None:
     assert waits_until is not None
     assert (waits_until.hour, waits_until.minute) == (0, 0)
     assert batch.running
+    assert batch.stopped is None
+    assert batch.summary().endswith("; waiting until 00:00 UTC, when the daily cap is renewed")
     batch.cancel()
     batch.wait()
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "cancelled"
     assert batch.counts == Counts(planned=5, done=2, pending=3, calls=3, refused=1)
 
 
@@ -223,10 +228,10 @@ def test_a_configured_cap_stops_before_the_refused_call() -> None:
     for i in range(3):
         client.invoke("shout", variant="loud", inputs={"text": f"single {i}"})
     first = fh.batch(rows(4), "shout", variants="loud", client=client, progress=False)
-    assert "3 of 10 calls used today, renewed 00:00 UTC" in str(first.plan())
+    assert "daily cap of 10 calls: 3 used before, 7 left until 00:00 UTC" in str(first.plan())
     session.reset()
     second = fh.batch(rows(20), "shout", variants="loud", client=client, progress=False)
-    assert "7 of 10 calls used today" in str(second.plan())
+    assert "daily cap of 10 calls: 7 used before, so 3 of these can be made before 00:00 UTC" in str(second.plan())
     assert second.counts.calls == 3
     assert shouting.calls == 10
     assert second.stopped is not None

@@ -255,7 +255,7 @@ def _of(**facts: Any) -> str:
         ({"max_seconds": 60.0}, "80 calls; none is started after 60 s"),
         (
             {"budget": Budget(daily_cap=50, used_today=37)},
-            "80 calls; 37 of 50 calls used today, renewed 00:00 UTC",
+            "80 calls; daily cap of 50 calls: 37 used before, so 13 of these can be made before 00:00 UTC",
         ),
         ({"calls": 0, "answered": 80, "seconds": 3.0}, "80 of 80 answered; 0 calls"),
         ({"rows": None, "jobs": 0, "calls": 0}, "each 1,000 are checked and looked up before their first call"),

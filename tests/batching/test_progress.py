@@ -316,6 +316,30 @@ def test_a_pause_does_not_spoil_the_forecast() -> None:
         assert pacer.state().left_s == pytest.approx(200, rel=0.06)
 
 
+def test_a_pause_that_nobody_looked_at_is_not_in_the_rate() -> None:
+    """Where a line is written every 30 s, a pause may pass between two of them: it is no time in which calls were slow."""
+    clock, batch = Clock(), Batch(counts=Counts(planned=1000, pending=1000), calls_left=1000)
+    pacer = Pacer(lambda state: None, every_s=5, beat_s=30, clock=clock)
+    pacer.begin(batch)
+    done = 0
+
+    def answers(number: int) -> None:
+        nonlocal done
+        for _ in range(number):
+            done, clock.now = done + 1, clock.now + 0.25
+            batch.answer(done)
+            pacer.update()
+
+    answers(200)
+    batch.pause()
+    pacer.update()
+    clock.now += 29
+    batch.unpause()
+    pacer.update()
+    answers(60)
+    assert pacer.state().rate == pytest.approx(4, rel=0.06)
+
+
 # --- when it is drawn
 
 

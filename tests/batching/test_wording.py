@@ -31,7 +31,7 @@ from fh_notebook.contract.run import Run
 def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> None:
     """One line, and no number that is of no use."""
     assert sentence("b", counts) == said
-    assert sentence("b", counts, running=True) == f"{said}; running"
+    assert sentence("b", counts, doing="paused") == f"{said}; paused"
     stopped = Stopped(reason="daily_cap", message="the cap; batch.resume() then")
     with in_a_cell():
         retry = "fh.last_batch().resume(retry_unknown=True) calls again"
