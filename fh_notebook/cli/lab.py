@@ -1,6 +1,7 @@
 """``fh-notebook lab``: JupyterLab on a copy of the notebooks that came with the package.
 
-Rule of this file: a notebook that the user has changed is the user's, and is left alone.
+Rule of this file: a notebook that the user has changed is the user's, and is left alone; the others are ours, and are
+trusted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ import fh_notebook
 from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import typed
 
-__all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks"]
+__all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks", "trust"]
 
 FOLDER: Final = "fetchhive-notebooks"
 FIRST: Final = "01_quickstart.ipynb"
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     folder: Path = args.dir.expanduser().absolute()
     try:
         kept = copy_notebooks(source, folder)
+        trust(folder / original.name for original in source.glob("*.ipynb") if original.name not in kept)
     except OSError as refused:
         print(f"{folder} cannot be used ({refused.strerror}): give another with --dir", file=sys.stderr)
         return 1
@@ -109,6 +111,23 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
         copied[original.name] = _digest(fresh)
     manifest.write_text(json.dumps(copied, indent=1) + "\n", encoding="utf-8")
     return kept
+
+
+def trust(notebooks: Iterable[Path]) -> None:
+    """Sign notebooks as JupyterLab does for those that were run here: else it leaves out the styles of their outputs.
+
+    Raises
+    ------
+    OSError
+        One cannot be read.
+    """
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    notary: Any = NotebookNotary()  # type: ignore[no-untyped-call]  # nbformat is typed in part
+    for notebook in notebooks:
+        read = nbformat.reads(notebook.read_text("utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+        notary.sign(read)
 
 
 def _read_manifest(file: Path) -> dict[str, str]:

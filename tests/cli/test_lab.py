@@ -112,6 +112,25 @@ def test_jupyterlab_is_started_on_the_quickstart_in_the_working_folder(tmp_path:
     assert (tmp_path / "work" / lab.FIRST).is_file()
 
 
+def test_the_copies_are_trusted_and_what_the_user_changed_is_not(tmp_path: Path) -> None:
+    """JupyterLab shows them with their styles; of a notebook that is not ours nobody knows what is in it."""
+    stand_in = tmp_path / "modules" / "jupyterlab"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "__main__.py").write_text(
+        "import glob, json, nbformat\nfrom nbformat.sign import NotebookNotary\n"
+        "print(json.dumps({n: NotebookNotary().check_signature(nbformat.read(n, 4)) for n in glob.glob('*.ipynb')}))"
+    )
+    (tmp_path / "work").mkdir()
+    cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "mine"}
+    mine = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "work" / lab.FIRST).write_text(json.dumps(mine))
+    done = _run(tmp_path, "--dir", "work", path=stand_in.parent)
+    trusted = json.loads(done.stdout.splitlines()[-1])
+    assert len(trusted) > 5
+    assert [name for name, is_trusted in trusted.items() if not is_trusted] == [lab.FIRST], done.stderr
+
+
 def test_without_jupyterlab_the_cure_is_told(tmp_path: Path) -> None:
     """Where the extra is missing: one line, exit code 1, and nothing is copied."""
     done = _run(tmp_path, before="sys.modules['jupyterlab'] = None")  # so that it is not found
