@@ -6,7 +6,7 @@ is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.comparing.plot_svg import Panel
 
-__all__ = ["BETTER", "GREY", "INK", "KINDS", "WORSE", "Facts", "facts_of", "named", "panels", "plot"]
+__all__ = ["BETTER", "GREY", "INK", "KINDS", "WORSE", "Facts", "facts_of", "named", "panels", "plot", "told_apart"]
 
 INK: Final = "#7a7d85"
 """4.1 to 1 on white, 4.6 to 1 on JupyterLab's black (WCAG 2.2 asks 3 to 1 of figures)."""
@@ -115,3 +115,32 @@ KINDS: Final[dict[str, Callable[[Facts], bool]]] = {
 def named(text: str, most: int = NAME_SHOWN) -> str:
     """Return a name as it stands beside a plot: in one line, and never as a formula of matplotlib's."""
     return one_line(text, most).replace("$", r"\$")
+
+
+def told_apart(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, str]:
+    """Return names as they stand beside a plot, by name: each has `most` characters, and names that differ still do.
+
+    Where their beginnings are the same, the place at which they differ is shown; where that is not enough, a number.
+
+    Examples
+    --------
+    >>> list(told_apart(["prompt-with-examples-v1", "prompt-with-examples-v2", "short"], 16).values())
+    ['promp…es-v1', 'promp…es-v2', 'short']
+    """
+    shown = {name: one_line(name, most) for name in names}
+    for alike in _alike(shown):
+        begins = next((n for n, signs in enumerate(zip(*alike, strict=False)) if len(set(signs)) > 1), most)
+        head = most // 3
+        start = max(begins - 4, head)
+        shown |= {name: one_line(f"{name[:head]}…{name[start:]}", most) for name in alike}
+    for alike in _alike(shown):
+        shown |= {name: f"{one_line(name, most - 4)} #{n}" for n, name in enumerate(alike, 1)}
+    return {name: named(text, most) for name, text in shown.items()}
+
+
+def _alike(shown: Mapping[str, str]) -> list[list[str]]:
+    """Return the names that are shown in the same words."""
+    by_text: dict[str, list[str]] = {}
+    for name, text in shown.items():
+        by_text.setdefault(text, []).append(name)
+    return [names for names in by_text.values() if len(names) > 1]

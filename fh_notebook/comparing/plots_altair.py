@@ -29,7 +29,15 @@ def chart(facts: Facts, kinds: Sequence[str]) -> Any:
     return (
         joined.configure(background="transparent")
         .configure_view(strokeOpacity=0)
-        .configure_axis(labelColor=INK, titleColor=INK, gridColor=INK, gridOpacity=0.25, domainColor=INK, tickColor=INK)
+        .configure_axis(
+            labelLimit=0,
+            labelColor=INK,
+            titleColor=INK,
+            gridColor=INK,
+            gridOpacity=0.25,
+            domainColor=INK,
+            tickColor=INK,
+        )
         .configure_title(color=INK, anchor="start")
         .configure_legend(labelColor=INK, titleColor=INK)
     )

@@ -12,8 +12,9 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 
 from fh_notebook.comparing.figures import figure, seconds
+from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
-from fh_notebook.comparing.plots import OF_PAIR_SHOWN, Facts, named
+from fh_notebook.comparing.plots import OF_PAIR_SHOWN, Facts, told_apart
 from fh_notebook.comparing.plots_words import WORDS, Words, marks_of, most_told, scored_lines
 from fh_notebook.comparing.verdict import p_text
 
@@ -31,7 +32,7 @@ def _scores(facts: Facts) -> Panel:
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
             _dot(axes, y, line["mean"], line["ci_low"], line["ci_high"], BETTER)
-        _names(axes, [named(line["variant"]) for line in lines])
+        _names(axes, list(told_apart(line["variant"] for line in lines).values()))
         _figures(axes, [figure(line["mean"]) for line in lines])
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
@@ -47,7 +48,7 @@ def _differences(facts: Facts) -> Panel:
         for y, pair in enumerate(pairs):
             colour = BETTER if pair.is_better() else WORSE if pair.turned().is_better() else GREY
             _dot(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
-        _names(axes, [f"{_short(pair.b)} − {_short(pair.a)}" for pair in pairs])
+        _names(axes, _of_pairs(pairs, "−"))
         _figures(axes, [f"{pair.difference:+.3f}{f'  {p_text(pair.p_holm)}' if pair.tested else ''}" for pair in pairs])
 
     return _panel(draw, WORDS["differences"](facts))
@@ -66,7 +67,7 @@ def _wins(facts: Facts) -> Panel:
                         begin + number / 2, y, f"{number:,}", color=INK if colour == GREY else ON_COLOUR, **IN_A_BAR
                     )
                 begin += number
-        _names(axes, [f"{_short(pair.b)} vs {_short(pair.a)}" for pair in pairs])
+        _names(axes, _of_pairs(pairs, "vs"))
         _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
         axes.set_xlim(0, max(pair.n for pair in pairs))
 
@@ -81,7 +82,7 @@ def _seconds(facts: Facts) -> Panel:
             axes.hlines(y, low, high, color=BETTER, linewidth=1.4)
             axes.hlines(y, quarter, three, color=BETTER, linewidth=6, alpha=0.55)
             axes.plot([middle], [y], "o", color=BETTER, markersize=6)
-        _names(axes, [named(name) for name in marks])
+        _names(axes, list(told_apart(marks).values()))
         _figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
 
@@ -100,8 +101,9 @@ def _panel(draw: Callable[[Axes], None], words: Words) -> Panel:
     return Panel(draw, title=words.title, alt=words.alt, rows=words.rows)
 
 
-def _short(name: str) -> str:
-    return named(name, OF_PAIR_SHOWN)
+def _of_pairs(pairs: Sequence[Pair], between: str) -> list[str]:
+    shown = told_apart((name for pair in pairs for name in (pair.b, pair.a)), OF_PAIR_SHOWN)
+    return [f"{shown[pair.b]} {between} {shown[pair.a]}" for pair in pairs]
 
 
 def _dot(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:

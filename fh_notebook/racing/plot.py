@@ -14,7 +14,7 @@ import numpy as np
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.asking import check_one_of
 from fh_notebook.comparing.needing import ensure_matplotlib
-from fh_notebook.comparing.plots import NAME_SHOWN, OF_PAIR_SHOWN, named
+from fh_notebook.comparing.plots import OF_PAIR_SHOWN, told_apart
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.errors import InputError
 from fh_notebook.racing.tally import PairStanding, Tally
@@ -61,13 +61,13 @@ def _evidence(tally: Tally) -> Panel:
     bar = 1 / tally.alpha
 
     def draw(axes: Axes) -> None:
+        shown = told_apart(tally.variants)
         for place, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
             colour = WORSE if name in tally.dropped else BETTER if name == tally.winner else GREY
             rows = np.arange(1, end + 1)
             dash = DASHED[place % len(DASHED)]
-            label = named(name, NAME_SHOWN)
-            axes.plot(rows, trail[:end, place], color=colour, linewidth=1.8, linestyle=dash, label=label)
+            axes.plot(rows, trail[:end, place], color=colour, linewidth=1.8, linestyle=dash, label=shown[name])
             axes.plot([end], trail[[end - 1], place], "o", color=colour, markersize=4)
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.annotate(f"out at {bar:g} ", (1, bar), fontsize=8.5, va="bottom")
@@ -99,11 +99,12 @@ def _intervals(tally: Tally) -> Panel:
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        shown = told_apart(tally.variants)
         for number, pair in enumerate(rivals):
             path = np.array(_shown(tally, places, pair))
             colour = BETTER if pair.a in tally.dropped else GREY
             axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.22, linewidth=0)
-            for ends, label in ((path[:, 1], named(pair.a, NAME_SHOWN)), (path[:, 2], None)):
+            for ends, label in ((path[:, 1], shown[pair.a]), (path[:, 2], None)):
                 dash = DASHED[number % len(DASHED)]
                 axes.step(path[:, 0], ends, where="post", color=colour, linewidth=1.4, linestyle=dash, label=label)
         axes.set_xlim(1, max(2, tally.rows))
@@ -115,7 +116,7 @@ def _intervals(tally: Tally) -> Panel:
     ahead = tally.variants[tally.leader()]
     return Panel(
         draw,
-        title=f"Lead of {named(ahead, OF_PAIR_SHOWN)}, {100 * (1 - tally.alpha):g}% sequence",
+        title=f"Lead of {told_apart(tally.variants, OF_PAIR_SHOWN)[ahead]}, {100 * (1 - tally.alpha):g}% sequence",
         alt=f"Confidence sequences of the lead of {ahead} over: {told}.",
         rows=LINES,
     )

@@ -46,6 +46,20 @@ def test_each_kind_is_a_figure_that_says_in_words_what_it_shows(cmp: fh.Comparis
     assert repr(figure) == f"Plot: {figure.alt}"
 
 
+def test_long_names_that_differ_are_shown_different() -> None:
+    """Where they begin alike what differs is shown, and of names that differ nowhere near each other a number."""
+    start = "support-triage with the prompt of "
+    names = [f"{start}May", f"{start}June", "short", "a" * 60 + "x" + "a" * 60, "a" * 60 + "x" + "a" * 61]
+    frame = tall({name: [place + row / 7 for row in range(9)] for place, name in enumerate(names)})
+    for kind in KINDS.keys() - {"seconds"}:
+        (axes,) = fh.compare(frame, score="s").plot(kind).axes
+        shown = [label.get_text() for label in axes.get_yticklabels()]
+        assert len(set(shown)) == len(shown) == (len(names) if kind == "scores" else 10)
+        if kind == "scores":
+            assert any("May" in text for text in shown)
+            assert any("June" in text for text in shown)
+
+
 def test_without_a_kind_all_are_drawn(cmp: fh.Comparison) -> None:
     """Each a picture of its own in a page, all in one in a file."""
     figure = cmp.plot()
