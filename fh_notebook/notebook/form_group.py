@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fh_notebook.notebook.form_declared import Place, with_hidden
 from fh_notebook.notebook.form_holding import HoldingState
-from fh_notebook.notebook.form_kinds import Shape
+from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_state import FieldState, field_state
 from fh_notebook.values import UNSET
 
@@ -96,6 +96,12 @@ class GroupState(HoldingState):
         with self._model.lock:
             self._on, self._raw = True, UNSET
             self._changed()
+
+    def fill_constants(self) -> None:
+        """Set its constants that are not set."""
+        for state in self.fields.values():
+            if state.kind is Kind.CONST and not state.is_set:
+                state.fill()
 
     @property
     def own_problems(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fh_notebook.contract.spell import KIND_OF_TYPE
 from fh_notebook.notebook.form_declared import Place
+from fh_notebook.notebook.form_group import GroupState
 from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_options import same
@@ -66,6 +67,8 @@ class OneOfState(HoldingState):
             branch = self.branch
             if branch is not None and not branch.is_set and branch.kind in (Kind.GROUP, Kind.CONST):
                 branch.fill()
+            if isinstance(branch, GroupState):
+                branch.fill_constants()  # they say which branch it is, also where they need not be given
             self._changed()
 
     def _now(self) -> Any:
@@ -96,11 +99,13 @@ class OneOfState(HoldingState):
 
     @property
     def own_problems(self) -> list[str]:
-        """Its problems without those that the branch shows beside its own fields."""
+        """Its problems without those that the branch shows, beside itself or beside its own fields."""
         branch = self.branch
         if branch is None or self._raw is not UNSET or not self._on:
             return self.problems
         shown = {problem for state in branch.walk() if state is not branch for problem in state.problems}
+        if branch.kind is not Kind.CONST:  # of a constant no field is shown
+            shown.update(branch.shown_problems)
         return [problem for problem in self.problems if problem not in shown]
 
     def walk(self) -> Iterator[FieldState]:

@@ -452,6 +452,27 @@ def test_problems_are_shown_after_the_first_edit_or_run() -> None:
     assert all(field.shown_problems for field in model.fields.values())
 
 
+@pytest.mark.parametrize("required", [["kind", "r"], ["r"], []])
+def test_a_chosen_kind_has_its_constants_and_one_message(required: list[str]) -> None:
+    """The constant says which kind it is, also where it need not be given; what is wrong is told in one place."""
+    kinds = [
+        {"properties": {"kind": {"const": kind}, "r": {"type": "number"}}, "required": required} for kind in ("a", "b")
+    ]
+    shape = FormModel({"properties": {"shape": {"oneOf": kinds}}, "required": ["shape"]}).fields["shape"]
+    assert isinstance(shape, OneOfState)
+    for at, kind in enumerate(("a", "b")):
+        shape.choose(at)
+        assert shape.value == {"kind": kind}
+    shape.set({"r": "no number"})
+    shape.choose(0)
+    assert shape.value == {"kind": "a", "r": "no number"}
+    branch = shape.branch
+    assert isinstance(branch, GroupState)
+    branch.touched = True
+    told = [*shape.shown_problems, *branch.shown_problems, *(p for f in branch.fields.values() for p in f.problems)]
+    assert len(told) == 1, told
+
+
 def test_the_value_is_a_copy() -> None:
     """Whoever changes it changes nothing of the form, and nobody changes what was given."""
     given = [["a"]]
