@@ -2,6 +2,7 @@
 
 Rule of this file: model output is hostile. It comes in as `str`, so it can only come out escaped; nothing here builds
 `Html` from a string of somebody else's, and everything that can be long is folded, then capped.
+What may be written from right to left is laid out in its own direction: texts and cells (:func:`direction`).
 Folds are ``<details>``: they need no JavaScript, so they work in a saved notebook and in nbconvert's page too.
 Colours are Jupyter's own CSS variables, with `currentColor`-based values where there are none (nbconvert, GitHub).
 """
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 __all__ = [
-    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "el", "fold", "folded", "folded_text", "join", "opened",
+    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold", "folded", "folded_text", "join", "opened",
     "printable", "stacked", "table",
 ]  # fmt: skip
 
@@ -58,6 +59,17 @@ def printable(text: str) -> str:
 def clip(text: str, limit: int = TEXT_CAP) -> str:
     """Return at most `limit` characters of `text`, and say how many were left out."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+
+
+def direction(text: object) -> str | None:
+    """Return the attribute ``dir`` of what shows `text`: ``auto``, unless it is plain ASCII, which needs none.
+
+    Examples
+    --------
+    >>> el("td", "שלום, 3", dir=direction("שלום, 3")), el("td", "late", dir=direction("late"))
+    ('<td dir="auto">שלום, 3</td>', '<td>late</td>')
+    """
+    return None if str(text).isascii() else "auto"
 
 
 def opened(text: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> tuple[str, str]:
@@ -122,14 +134,13 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
     text = text.replace("\r\n", "\n").rstrip("\n")
     head, rest = opened(text, LINES_OPEN, min(open_chars, cap))
     if not rest:
-        return el("div", head, cls=cls, style=_KEEP_LINES)
+        return el("div", head, cls=cls, dir=direction(text), style=_KEEP_LINES)
     kept, end = rest, ""
     if len(text) > cap:
         kept = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
         end = f"\n… {len(rest) - len(kept):,} more characters; {whole}"
-    return el(
-        "div", head, fold(f"… {_rest(rest)}", el("div", f"{kept}{end}", cls="fh-rest")), cls=cls, style=_KEEP_LINES
-    )
+    more = fold(f"… {_rest(rest)}", el("div", f"{kept}{end}", cls="fh-rest"))
+    return el("div", head, more, cls=cls, dir=direction(text), style=_KEEP_LINES)
 
 
 def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> str:
@@ -195,7 +206,7 @@ def join(parts: Iterable[Html], between: str = "") -> Html:
 def table(columns: Sequence[object], rows: Iterable[Sequence[object]], *, cls: str = "fh-table") -> Html:
     """Return a plain table; every cell that is not `Html` is escaped."""
     head = el("tr", *(el("th", c, scope="col") for c in columns))
-    body = (el("tr", *(el("td", c) for c in row)) for row in rows)
+    body = (el("tr", *(el("td", c, dir=direction(c)) for c in row)) for row in rows)
     return el("table", el("thead", head), el("tbody", *body), cls=cls)
 
 
@@ -217,7 +228,9 @@ def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: st
     True
     """
     head = el("tr", *(el("th", name, scope="col") for name in columns))
-    body = (el("tr", *(el("td", v, title=n) for n, v in zip(columns, row, strict=True))) for row in rows)
+    body = (
+        el("tr", *(el("td", v, title=n, dir=direction(v)) for n, v in zip(columns, row, strict=True))) for row in rows
+    )
     made = el("table", el("thead", head), el("tbody", *body), cls=f"{cls} fh-stack")
     return el("div", _STACKED, made, cls="fh-narrow")
 
@@ -258,7 +271,7 @@ STYLE: Final = Html(
     ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"
     "overflow-x:auto;max-width:100%}"
     ".fh table.fh-table th{text-align:left;font-weight:600;white-space:nowrap}"
-    ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:left;"
+    ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:start;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:transparent}"
     "</style>"
 )

@@ -70,6 +70,21 @@ def test_a_fold_is_capped_and_says_where_all_is(text: str, cap: int) -> None:
     assert re.search(rf"… [\d,]+ more characters; {WHOLE}</div>", page)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        html.folded("שלום 3", whole=WHOLE),
+        html.folded("שלום 3\n" * 100, whole=WHOLE),
+        html.table(["a"], [["שלום 3"]]),
+        html.stacked(["a"], [["שלום 3"]]),
+    ],
+)
+def test_what_is_written_from_right_to_left_goes_so(page: str) -> None:
+    """Its own first letter says in which direction, and what is plain ASCII carries nothing for it."""
+    assert re.search(r'<(td|div)[^>]* dir="auto"[^>]*>שלום 3', page)
+    assert "dir=" not in html.folded("late", whole=WHOLE) + html.table(["a"], [["late", 3]])
+
+
 def test_a_fold_escapes_what_it_holds() -> None:
     """Open and folded."""
     hostile = "<script>x</script>\u202e\n"

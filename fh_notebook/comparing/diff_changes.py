@@ -46,7 +46,7 @@ def _piece(piece: str) -> html.Html:
 
 
 def _value(name: str, value: object) -> html.Html:
-    return html.el("td", value, cls=f"fh-{name}")
+    return html.el("td", value, cls=f"fh-{name}", dir=html.direction(value))
 
 
 def changes_style(inside: str) -> str:

@@ -7,7 +7,7 @@
   const el = (tag, className, text) => {
     const made = document.createElement(tag);
     if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
+    if (text !== undefined) { made.textContent = text; made.dir = "auto"; }  // in its own direction
     return made;
   };
   const state = { page: 0, size: 25, rows: data.rows };

@@ -160,7 +160,7 @@ def _tools(cmp: Comparison) -> html.Html:
     sizes = {str(size): f"{size} a page" for size in SIZES}
     return html.el(
         "div",
-        html.el("input", type="search", id="search", placeholder="search (/)", aria_label="search"),
+        html.el("input", type="search", id="search", dir="auto", placeholder="search (/)", aria_label="search"),
         _select("which", which, "which rows"),
         _select("order", orders, "order"),
         _select("size", sizes, "rows a page"),
@@ -190,11 +190,11 @@ def _table(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> html.Html:
     ]
     lines = []
     for row in rows[:FIRST_ROWS]:
-        cells = [html.el("td", row["pair"], cls="key")]
+        cells = [html.el("td", row["pair"], cls="key", dir="auto")]
         told = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
-        cells += [html.el("td", html.clip("\n".join(told), 600), cls="out")] if inputs else []
-        cells += [html.el("td", row["expected"] or "", cls="out")] if expected else []
-        cells += [html.el("td", html.clip(_said(run), 600), cls="out") for run in row["runs"]]
+        cells += [html.el("td", html.clip("\n".join(told), 600), cls="out", dir="auto")] if inputs else []
+        cells += [html.el("td", row["expected"] or "", cls="out", dir="auto")] if expected else []
+        cells += [html.el("td", html.clip(_said(run), 600), cls="out", dir="auto") for run in row["runs"]]
         lines.append(html.el("tr", *cells))
     more = f"Scripts are off: these are the first {FIRST_ROWS} of {len(rows):,} rows."
     table = html.el("table", html.el("thead", html.el("tr", *head)), html.el("tbody", *lines, id="body"))
@@ -210,5 +210,6 @@ def _said(run: Mapping[str, Any] | None) -> str:
 
 def _list(told: Mapping[str, str]) -> html.Html:
     return html.el(
-        "dl", *(part for name, value in told.items() for part in (html.el("dt", name), html.el("dd", value)))
+        "dl",
+        *(part for name, value in told.items() for part in (html.el("dt", name), html.el("dd", value, dir="auto"))),
     )

@@ -107,7 +107,7 @@ def _answer(cmp: Comparison, line: dict[Any, Any], variant: str) -> html.Html:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
     said = _said(output) or ("no answer" if score != score else "")
     parts = [
-        html.el("span", said, cls="" if output is not None else "fh-dim"),
+        html.el("span", said, cls="" if output is not None else "fh-dim", dir=html.direction(said)),
         html.el("span", score_text(score, cmp._grid.yes_no), cls="fh-score"),
     ]
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away

@@ -101,14 +101,16 @@ def _opened(head: Mapping[str, Any], row: Mapping[str, Any]) -> html.Html:
 
 def _own(name: str, text: str, more: int) -> html.Html:
     left = f" … ({more:,} more characters)" if more else ""
-    return html.el("div", html.el("b", name), f": {text}{left}", style=_KEEP)
+    return html.el(
+        "div", html.el("b", name), ": ", html.el("span", f"{text}{left}", dir=html.direction(text)), style=_KEEP
+    )
 
 
 def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     badge = html.badge(card["status"]) if card["status"] != "completed" else None
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
     left = html.el("div", card["more"], cls="fh-dim") if card["more"] else None
-    marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", style=_KEEP)
+    marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", dir="auto", style=_KEEP)
     changes = changes_table((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"])
     return html.el(
         "div",

@@ -77,7 +77,11 @@ def over_page(core: BatchCore) -> html.Html:
     """Return the form as HTML that needs neither a kernel nor a script."""
     mapping, preview = core.mapping, core.mapping.preview()
     rows = [
-        html.el("tr", html.el("th", path_text([name]), scope="row"), html.el("td", said_of(mapping, name)))
+        html.el(
+            "tr",
+            html.el("th", path_text([name]), scope="row"),
+            html.el("td", said := said_of(mapping, name), dir=html.direction(said)),
+        )
         for name in mapping.sources
     ]
     return html.el(

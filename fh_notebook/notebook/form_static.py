@@ -32,7 +32,11 @@ IN_A_LINE: Final = 100
 def page_of(core: FormCore) -> html.Html:
     """Return the form as HTML that needs neither a kernel nor a script."""
     rows = [
-        html.el("tr", html.el("th", _name(state), scope="row"), html.el("td", _shown(state), style="width:100%"))
+        html.el(
+            "tr",
+            html.el("th", _name(state), scope="row"),
+            html.el("td", shown := _shown(state), dir=html.direction(shown), style="width:100%"),
+        )
         for state in _first(core)
     ]
     left = len(core.model.fields) - FIELDS_SHOWN

@@ -120,7 +120,7 @@ def _text(run: Run, look: Look) -> html.Html:
     whole = look.whole if is_whole or len(text) >= look.cap else "run.text has all"
     # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
     end = None if is_whole else html.el("div", f"… the rest is not shown; {whole}", cls="fh-dim")
-    return html.join([_apart(html.folded(text, whole=whole, cap=look.cap)), *([end] if end else [])])
+    return html.join([html.folded(text, whole=whole, cap=look.cap), *([end] if end else [])])
 
 
 def text_of(run: Run, limit: int) -> tuple[str, bool]:

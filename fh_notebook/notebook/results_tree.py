@@ -88,7 +88,7 @@ class _Tree:
         if name is None:
             return None
         self._left -= len(name)
-        return html.el("span", html.clip(name, NAME_SHOWN), ": ", cls="fh-name")
+        return html.el("span", html.clip(name, NAME_SHOWN), ": ", cls="fh-name", dir=html.direction(name))
 
     def _leaf(self, value: Any) -> html.Html:
         if isinstance(value, str):
@@ -97,7 +97,9 @@ class _Tree:
             more = f" … ({len(value) - len(kept):,} more characters)" if len(kept) < len(value) else ""
             self.cut = self.cut or bool(more)
             # In its quotes, so that a text of digits is no number; its line breaks as they are.
-            return html.join([html.el("span", f'"{kept}"'), html.el("span", more, cls="fh-dim")])
+            return html.join(
+                [html.el("span", f'"{kept}"', dir=html.direction(kept)), html.el("span", more, cls="fh-dim")]
+            )
         said = json.dumps(value, ensure_ascii=False, default=str)
         self._left -= len(said)
         return html.el("span", said if len(said) <= TEXT_SHOWN else f"{said[:TEXT_SHOWN]}…", cls="fh-value")
