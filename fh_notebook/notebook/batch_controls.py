@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fh_notebook.batching.snapshot import Snapshot
-from fh_notebook.notebook.cancel import Offer, hear_clicks
+from fh_notebook.notebook.cancel import Above, Offer, hear_clicks
 from fh_notebook.notebook.fields_look import handle_css
 
 __all__ = ["BatchControls"]
@@ -36,10 +36,12 @@ class BatchControls(Offer):
         What is paused, cancelled and tuned.
     changed : callable
         Called on the loop's thread after something was done to the batch.
+    above : Above, optional
+        The display of its progress.
     """
 
-    def __init__(self, batch: Snapshot, changed: Callable[[], object]) -> None:
-        super().__init__(IN_CODE, blocks=False)
+    def __init__(self, batch: Snapshot, changed: Callable[[], object], above: Above | None = None) -> None:
+        super().__init__(IN_CODE, blocks=False, above=above)
         self._batch = batch
         self._changed = changed
         self._shown: tuple[int, int] = (0, 0)

@@ -24,7 +24,7 @@ function render({model, el}) {
   let at = Math.max(page.rows.findIndex(row => row.row === page.open?.row), 0);  // the row that the keyboard is on
   let leaving = null;  // a page that a key over its edge has asked for: keys behind it wait until it is there
   const waiting = [];
-  let asked = page.heard || 0, toEnd = false, focusDetail = false;
+  let asked = page.heard || 0, toEnd = false, focusDetail = false, seeDetail = false;
 
   const send = (said) => { asked += 1; model.send({number: asked, ...said}); busy(); };
   const look = view => send({view});
@@ -32,7 +32,7 @@ function render({model, el}) {
 
   // --- the bar: made once, so that nobody's typing is disturbed
   const control = (tag, name, attributes = {}) => make(tag, {"aria-label": name, title: name, ...attributes});
-  const search = control("input", "Search in columns, outputs and errors", {type: "search", placeholder: "Search (/)", maxlength: 500});
+  const search = control("input", "Search in columns, outputs and errors", {type: "search", placeholder: "Search (/)", maxlength: 500, dir: "auto"});
   const only = control("select", "Which rows"), won = control("select", "Won by");
   const low = control("input", "Score bound", {type: "number", step: "any"}), lowOf = control("select", "Whose score");
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
@@ -52,7 +52,7 @@ function render({model, el}) {
   const detail = make("section", {cls: "fhb-detail", tabindex: -1});
   const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});
   KEYS.forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
-  const root = make("div", {cls: "fhb", "data-lm-suppress-shortcuts": "true"}, make("style"), bar, pager, scroll, help, detail);
+  const root = make("div", {cls: "fhb"}, make("style"), bar, pager, scroll, help, detail);
 
   let typing;
   const later = view => { clearTimeout(typing); typing = setTimeout(() => look(view()), 200); };
@@ -112,7 +112,7 @@ function render({model, el}) {
   tbody.onclick = event => {
     const row = event.target.closest("tr"), n = [...tbody.rows].indexOf(row);
     if (!page.rows[n] || String(getSelection())) return;
-    at = n; open(page.rows[n].row);
+    at = n; seeDetail = true; open(page.rows[n].row);
   };
   const open = row => look({open: page.open?.row === row ? null : row});
   const close = () => { look({open: null}); grid.focus(); };
@@ -144,7 +144,7 @@ function render({model, el}) {
   const drawDetail = () => {
     const row = page.open, held = detail.contains(document.activeElement);
     detail.hidden = row === null;
-    if (row === null) { detail.replaceChildren(); return; }
+    if (row === null) { detail.replaceChildren(); seeDetail = false; return; }
     detail.setAttribute("aria-label", `${head.pair_on} ${row.label}`);
     const button = (name, said, press) => { const made = make("button", {type: "button", text: said, "aria-label": name, title: name}); made.onclick = press; return made; };
     const baseline = control("select", "Baseline");
@@ -158,7 +158,9 @@ function render({model, el}) {
     for (const [name, said, left] of row.own)
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said})));
     detail.replaceChildren(top, own, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
-    if (focusDetail || held) { detail.focus({preventScroll: true}); detail.scrollIntoView({block: "nearest"}); focusDetail = false; }
+    if (focusDetail || held) detail.focus({preventScroll: true});
+    if (focusDetail || held || seeDetail) detail.scrollIntoView({block: "nearest"});
+    focusDetail = seeDetail = false;
   };
 
   // --- what came
@@ -241,10 +243,7 @@ function render({model, el}) {
     b: () => { if (page.open) send({compare: 1}); },
     Escape: () => { if (page.open) close(); },
   };
-  // On the window and before all others: the notebook has keys of its own, which it takes at the document (b is a new
-  // cell there), and Notebook 7 takes arrows even of an element that suppresses its shortcuts.
   const pressed = event => {
-    if (!root.contains(event.target)) return;
     event.stopImmediatePropagation();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target;
@@ -259,13 +258,13 @@ function render({model, el}) {
     if (event.repeat && ONCE.has(event.key)) return;
     if (!leaving || target !== grid) press(); else if (waiting.length < 500) waiting.push(press);
   };
-  window.addEventListener("keydown", pressed, true);
+  const disown = ownKeys(() => root, pressed);
 
   el.append(root);
   draw(); drawDetail();
   model.on("change:page", draw);
   model.on("change:head", draw);
-  return () => { clearTimeout(typing); window.removeEventListener("keydown", pressed, true); model.off("change:page", draw); model.off("change:head", draw); };
+  return () => { clearTimeout(typing); disown(); model.off("change:page", draw); model.off("change:head", draw); };
 }
 
 export default {render};

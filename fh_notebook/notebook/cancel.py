@@ -13,25 +13,37 @@ Facts, by kernel:
    the end of the cell, and Stop works as ever.
 4. ipykernel 6 puts a display under the cell that runs when it is made, and not under the one that it was made for. An
    update goes to its display. So where a cell does not wait, the place is taken at once, and filled in a while.
+5. A page that was reloaded hears no update of a display that was made before, and hears those of widgets. So what goes
+   on is shown in the widgets, and a display beside them, which they hide by a style, is what is seen where they are
+   not: in the saved file, and in a page that was reloaded while a cell runs, which has no widgets before its end,
+   because JupyterLab waits for the kernel's first word; there Stop works.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from uuid import uuid4
 
 from fh_notebook import html
 from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel
 
-__all__ = ["DELAY_S", "USE_STOP", "CancelOffer", "Offer", "Way", "has_person", "hear_clicks", "way_to_cancel"]
+__all__ = ["DELAY_S", "USE_STOP", "Above", "CancelOffer", "Offer", "Way", "has_person", "hear_clicks", "way_to_cancel"]
 
 DELAY_S: Final = 1.0
 """What takes less is over before anybody could click; and ipywidgets is not imported for it."""
 
 USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
+
+ENDED: Final = "The cell has ended. Its output went to the page that was open before: run the cell again, or see _."
+"""What a page says that was reloaded while the cell ran."""
+
+_left: Final[deque[Any]] = deque(maxlen=4)
+"""Widgets whose work has ended, kept for pages that were reloaded."""
 
 _NOTHING: Final = {"text/plain": ""}
 """What is left of the display. An empty bundle would be shorter, but nbconvert warns of one."""
@@ -87,7 +99,19 @@ def hear_clicks(widget: Any) -> None:
 
 
 def _import_widgets() -> None:
-    import ipywidgets  # noqa: F401 - only imported
+    import fh_notebook.notebook.own_keys  # noqa: F401 - only imported, and ipywidgets with it
+
+
+class Above(Protocol):
+    """A display above an offer: what an offer repeats in its widgets, because they go on after the page is reloaded."""
+
+    def page(self) -> str:
+        """Return it as it is now, as HTML."""
+        ...
+
+    def stand_in(self, dom_class: str, text: str) -> None:
+        """Be what is seen where the widgets are not: take the class that they hide, and say `text`."""
+        ...
 
 
 class Offer:
@@ -99,14 +123,21 @@ class Offer:
         What is shown in place of widgets, where there are none.
     blocks : bool
         Whether a cell waits for the work.
+    above : Above, optional
+        The display of what goes on.
     """
 
-    def __init__(self, text: str, *, blocks: bool) -> None:
+    def __init__(self, text: str, *, blocks: bool, above: Above | None = None) -> None:
         self._text = text
         self._blocks = blocks
+        self._above = above
         self._later: asyncio.Task[None] | None = None
         self._handle: Any = None
+        self._line: Any = None
+        """The display that stands in for widgets, where nothing is above."""
         self._widget: Any = None
+        self._bar: Any = None
+        self._hiding = ""
 
     def begin(self) -> None:
         """Make the offer, in a while, in the cell that this was called for."""
@@ -121,29 +152,72 @@ class Offer:
     def follow(self) -> None:
         """Show what has changed meanwhile."""
 
+    @property
+    def has_bar(self) -> bool:
+        """Whether what is above is shown in the widgets, which hide it."""
+        return self._bar is not None
+
+    def show(self, page: str) -> None:
+        """Show what goes on, as it is now; also after the end."""
+        if self._bar is not None:
+            self._bar.value = f"{self._hiding}{page}"
+
     def end(self) -> None:
-        """Take the offer away again: the display is emptied, and the widgets closed with all that belongs to them."""
+        """Take the offer away again: the displays are emptied, and the widgets closed with all that belongs to them."""
         if self._later is not None:
             self._later.cancel()
-        if self._widget is not None:
+        if self._bar is not None:
+            self._leave_bar()
+        elif self._widget is not None:
             _close(self._widget)
-        if self._handle is not None:
-            self._handle.update(_NOTHING, raw=True)
-        self._later = self._widget = self._handle = None
+        for handle in (self._handle, self._line):
+            if handle is not None:
+                handle.update(_NOTHING, raw=True)
+        self._later = self._widget = self._handle = self._line = None
+
+    def _leave_bar(self) -> None:
+        """Take away what can be clicked, and let a page that was reloaded see the end (fact 5)."""
+        self._widget.children = (self._bar,)
+        for child in self._clicked_on:
+            _close(child)
+        self.show(self._above.page() if self._above is not None else str(_dim(ENDED)))
+        if len(_left) == _left.maxlen:
+            _close(_left[0])
+        _left.append(self._widget)
 
     async def _offer(self, way: Way) -> None:
         await asyncio.sleep(DELAY_S)
         if way is Way.BUTTON:
             await asyncio.to_thread(_import_widgets)  # some 0.2 s, in which answers go on to come in
-        self._show(way)
-
-    def _show(self, way: Way) -> None:
-        line = html.el("div", html.STYLE, html.el("span", self._text, cls="fh-dim"), cls="fh")
-        shown = {"text/plain": self._text, "text/html": str(line)}
-        if way is Way.BUTTON:
             self._widget = self._make()
-            shown[WIDGET_VIEW] = self._widget._repr_mimebundle_()[WIDGET_VIEW]
-        self._display(shown)
+            self._place_widget()
+        else:
+            self._display(self._instead())
+
+    def _place_widget(self) -> None:
+        """Show the widget under the cell, what goes on above it, and what stands in where neither is known."""
+        from ipywidgets import HTML, VBox
+
+        from fh_notebook.notebook.own_keys import own_keys
+
+        clicked_on, hidden = self._widget, f"fh-in-widgets-{uuid4().hex[:8]}"
+        self._hiding = f"<style>.{hidden}{{display:none}}</style>"
+        self._bar = HTML()
+        self._bar.layout.width = "100%"
+        self._bar.add_class("fh-live")
+        self.show(self._above.page() if self._above is not None else "")
+        self._widget = own_keys(VBox([self._bar, clicked_on]))
+        self._clicked_on = self._widget.children[1:]
+        # Without the text: where the widgets are not known, what stands in has it.
+        self._display({"text/plain": "", WIDGET_VIEW: self._widget._repr_mimebundle_()[WIDGET_VIEW]})
+        if self._above is not None:
+            self._above.stand_in(hidden, self._text)
+        else:
+            self._line = new_handle()
+            self._line.display(self._instead(hidden), raw=True)
+
+    def _instead(self, dom_class: str = "") -> Mapping[str, Any]:
+        return {"text/plain": self._text, "text/html": str(html.el("div", _dim(self._text), cls=dom_class))}
 
     def _display(self, shown: Mapping[str, Any]) -> None:
         if self._handle is not None:
@@ -180,10 +254,12 @@ class CancelOffer(Offer):
         Ends the work. Called on the loop's thread.
     blocks : bool
         Whether a cell waits for the work.
+    above : Above, optional
+        The display of what goes on.
     """
 
-    def __init__(self, cancel: Callable[[], object], *, blocks: bool = True) -> None:
-        super().__init__(USE_STOP, blocks=blocks)
+    def __init__(self, cancel: Callable[[], object], *, blocks: bool = True, above: Above | None = None) -> None:
+        super().__init__(USE_STOP, blocks=blocks, above=above)
         self._cancel = cancel
 
     def _make(self) -> Any:
@@ -199,6 +275,10 @@ class CancelOffer(Offer):
         button.disabled = True
         button.description = "Cancelling…"
         self._cancel()
+
+
+def _dim(text: str) -> html.Html:
+    return html.el("div", html.STYLE, html.el("span", text, cls="fh-dim"), cls="fh")
 
 
 def _close(widget: Any) -> None:

@@ -1,8 +1,9 @@
 """The fields of a form as widgets: a `FormModel` -> one column of plain ipywidgets.
 
 Rule of this file: the model is the truth. Whoever sets it otherwise (the history, a cell) calls `FieldsView.refresh`.
-There is no JavaScript of ours: so it works wherever ipywidgets do, and what they cannot do is left out: a key for Run
-inside of a text area is one of those (Tab leads on to the Run button, and Space presses it).
+Plain ipywidgets, so that it works wherever they do; what they cannot do is left out: a key for Run inside of a text
+area is one of those (Tab leads on to the Run button, and Space presses it). Keys, focus and the direction of text are
+kept by one script for all of a form (`own_keys`).
 """
 
 from __future__ import annotations

@@ -41,6 +41,9 @@ class Field:
         What it is called, where it is not its own name.
     """
 
+    holds_others = False
+    """Whether other fields stand behind its line of problems."""
+
     def __init__(self, view: FieldsView, state: FieldState, *, label: str = "") -> None:
         self.view = view
         self.state = state
@@ -134,7 +137,18 @@ class Field:
         self._place_parts(*self._controls(control), self._switch, *below)
 
     def _problem_line(self) -> Any:
-        return self._problem if self._said else None
+        """Return the line of problems, where there is any.
+
+        A field that holds others has it always: a page draws anew what stands behind a part that comes or goes, and
+        what was typed there and not sent yet would be lost.
+        """
+        if not self.holds_others:
+            return self._problem if self._said else None
+        if self._problem is None:
+            self._problem = self._html("")
+        look = self.view.look
+        put(self._problem, value=self._said, layout=look.whole if self._said else look.hidden)
+        return self._problem
 
     def _place_parts(self, *parts: Any) -> None:
         kept = tuple(part for part in parts if part is not None)

@@ -23,6 +23,7 @@ class GroupField(Field):
     """An object, with a field for each of its names."""
 
     state: GroupState
+    holds_others = True
     bare = False
     """Whether it stands under a choice that has its name and its switch."""
     _fields: dict[str, Field] | None = None
@@ -83,6 +84,7 @@ class OneOfField(Field):
     """A choice of kinds, with the field of the one that is chosen."""
 
     state: OneOfState
+    holds_others = True
     _inside: dict[int, Field]
 
     def _make(self) -> Any:

@@ -93,6 +93,11 @@ class Look:
         return self._layout(width="100%", flex="1 1 100%", margin="0", height="auto", overflow="visible")
 
     @cached_property
+    def hidden(self) -> Any:
+        """What has its place and is not seen."""
+        return self._layout(display="none")
+
+    @cached_property
     def whole_control(self) -> Any:
         """A control that has a line of its own."""
         return self._layout(
@@ -244,6 +249,9 @@ CSS: Final = html.Html(
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
     ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"
     ".fh-form button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    # Gone as soon as something is typed or chosen: Tab, with which the kernel hears of it, must not lead to it.
+    ".fh-form .fh-field:has(>.fh-control>:is(input,textarea):not(:placeholder-shown))>.fh-send-empty,"
+    ".fh-form .fh-field:has(>.fh-control option:checked)>.fh-send-empty{display:none}"
     ".fh-form .fh-help{font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere;"
     "margin-top:2px}"
     ".fh-form .fh-help .fh-about{color:var(--jp-ui-font-color1,inherit)}"

@@ -33,6 +33,7 @@ class TableField(Field):
     _paste: Any = None
     _as_json = False
     _tools: Any = None
+    _body: Any = None
 
     def _make(self) -> Any:
         from ipywidgets import Dropdown
@@ -81,8 +82,17 @@ class TableField(Field):
         else:
             body = self._table.box if self._table is not None and self.state.rows else None
         title = control if is_table else None
-        tools = (self._toolbar(), self._paste)
-        self._place_parts(title, self._switch, self._help, body, *tools, self._problem_line(), self._empty_button())
+        place, tools = self._place_of(body), (self._toolbar(), self._paste)
+        self._place_parts(title, self._switch, self._help, place, *tools, self._problem_line(), self._empty_button())
+
+    def _place_of(self, body: Any) -> Any:
+        """Return the box of the rows, there without any too: the first row leaves what stands behind it as it is."""
+        from ipywidgets import Box
+
+        if self._body is None:
+            self._body = Box((), layout=self.view.look.whole, _dom_classes=("fh-rows-body",))
+        put(self._body, children=() if body is None else (body,))
+        return self._body
 
     # ------------------------------------------------------------------ its tools
 

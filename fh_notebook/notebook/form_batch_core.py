@@ -135,6 +135,11 @@ class BatchCore:
         self.mapping.moved_to(grown.deployment)
         self.tell()
 
+    @property
+    def has_client(self) -> bool:
+        """Whether it was given a client of its own."""
+        return self._client is not None
+
     def find_client(self) -> Client:
         """Return whom to ask; it may wait for a person."""
         return session.client_for(self._client)

@@ -151,6 +151,11 @@ class FormCore:
         """How many inputs were collected."""
         return len(self._collected)
 
+    @property
+    def has_client(self) -> bool:
+        """Whether it was given a client of its own."""
+        return self._client is not None
+
     def find_client(self) -> Client:
         """Return whom to ask. It may wait for a person: the session's own key may lie in a keyring."""
         return session.client_for(self._client)

@@ -63,9 +63,9 @@ class OverView:
         self._result = look.text(dom_class="fh-batch-result")
         self._head = look.text()
         self._tools = Tools(core, look, self._bar.say)
-        self.widget = look.column(
+        self.widget = look.panel(
             self._head, self._mapping, self._preview, self._problems, self._plan, self._bar.widget,
-            self._progress, self._controls, self._result, self._tools.widget, dom_class="fh-panel",
+            self._progress, self._controls, self._result, self._tools.widget,
         )  # fmt: skip
         self.changed()
 

@@ -38,6 +38,11 @@ class Reused(Protocol):
         """Everything that keeps Run from sending."""
         ...
 
+    @property
+    def has_client(self) -> bool:
+        """Whether it was given a client of its own."""
+        ...
+
     def requests(self) -> list[InvokeRequest]:
         """Return what Run would send first."""
         ...

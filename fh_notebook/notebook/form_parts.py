@@ -14,12 +14,14 @@ from ipywidgets import HTML, Box, Button, Layout, VBox
 from traitlets import Unicode
 
 from fh_notebook import html
+from fh_notebook.addresses import LOCAL
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.log import log
 from fh_notebook.notebook.cancel import hear_clicks
+from fh_notebook.notebook.own_keys import own_keys
 from fh_notebook.values import redact
 
-__all__ = ["LABELLED", "Look", "close_all", "hear_all", "line", "problems_list", "unheard"]
+__all__ = ["LABELLED", "Look", "close_all", "hear_all", "line", "place_in_words", "problems_list", "unheard"]
 
 LABELLED: Final = {"description_width": "initial"}
 """A style under which a label has the room that it needs: a cut label names nothing."""
@@ -50,6 +52,10 @@ class Look:
     def column(self, *children: Any, dom_class: str = "") -> Any:
         """Return widgets below each other."""
         return self._classed(VBox(children, layout=self._column), dom_class)
+
+    def panel(self, *children: Any) -> Any:
+        """Return the whole of a form."""
+        return own_keys(self.column(*children, dom_class="fh-panel"), self.hidden)
 
     def text(self, value: str = "", dom_class: str = "") -> Any:
         """Return a widget of HTML that is escaped already."""
@@ -90,6 +96,11 @@ def problems_list(problems: Iterable[str], *, most: int = 8) -> str:
         items += [html.el("li", f"and {left:,} more")] if left > 0 else []
     listed = html.el("ul", *items, style="margin:2px 0;padding-left:20px")  # a list that is an alert would be no list
     return str(html.el("div", listed, cls="fh fh-error", role="alert"))
+
+
+def place_in_words(origin: str) -> str:
+    """Say where calls go."""
+    return "the local hive in this process" if origin == LOCAL else origin
 
 
 @cache

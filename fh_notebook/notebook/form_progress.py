@@ -83,5 +83,7 @@ class _Controls(BatchControls):
         return made
 
     def _display(self, shown: Mapping[str, Any]) -> None:
-        if self._widget is not None:
-            self._place(self._widget)
+        """Show no text in place of widgets: a form is made of them."""
+
+    def _place_widget(self) -> None:
+        self._place(self._widget)

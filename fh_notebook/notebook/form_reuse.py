@@ -6,6 +6,7 @@ stays; and what is written out has a name or a placeholder where a secret would 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook import html, session
@@ -14,7 +15,7 @@ from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.form_history import FormHistory, Past
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_panel import Panel, Reused
-from fh_notebook.notebook.form_parts import LABELLED, Look, line
+from fh_notebook.notebook.form_parts import LABELLED, Look, line, place_in_words
 from fh_notebook.notebook.results_copy import COPY_STYLE
 
 __all__ = ["CopyPanel", "HistoryPanel"]
@@ -73,7 +74,7 @@ class CopyPanel(Panel):
         from ipywidgets import ToggleButtons
 
         super().__init__(core, look)
-        self._base_url = ""
+        self._places: _Places | None = None
         self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
@@ -83,21 +84,58 @@ class CopyPanel(Panel):
 
     def follow(self) -> None:
         """Write out what the fields hold now."""
-        if self._way.value == "curl" and not self._base_url:
-            self._later.do(lambda: self._core.find_client().aclient.connection.base_url, self._found)
+        way, places = self._way.value, self._places
+        if places is None and way == "curl":
+            self._later.do(self._find_places, self._found)
             return
+        base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
-            self._show_page(str(_selectable(self._core.written(self._way.value, self._base_url))))
+            self._show_page(f"{line(note)}{_selectable(self._core.written(way, base_url))}")
         except FetchHiveError as told:
             self._show_page(line(str(told), kind="error"))
+        if places is None and self._core.has_client:
+            self._later.do(self._find_places, self._found)
 
-    def _found(self, base_url: str) -> None:
-        # A hive in process has no address that curl could call.
-        self._base_url = DEFAULT_BASE_URL if base_url == session.LOCAL_URL else base_url
+    def _find_places(self) -> _Places:
+        own = self._core.find_client()
+        url, form = own.aclient.connection.base_url, place_in_words(own.origin)
+        if not self._core.has_client:
+            return _Places(url, form)
+        try:
+            return _Places(url, form, f"This calls {place_in_words(session.client_for(None).origin)}")
+        except FetchHiveError as told:
+            return _Places(url, form, f"This would call nobody yet ({str(told).rstrip('.')})")
+
+    def _found(self, places: _Places) -> None:
+        self._places = places
         self.follow()
 
     def _show_page(self, page: str) -> None:
         self._text.value = page
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Whom a form calls; and whom a cell and Python would, where the form has a client of its own."""
+
+    form_url: str
+    form: str
+    code_calls: str = ""
+
+    @property
+    def base_url(self) -> str:
+        """What curl calls: a hive in process has no address."""
+        return DEFAULT_BASE_URL if self.form_url == session.LOCAL_URL else self.form_url
+
+    def note(self, way: str) -> str:
+        """Say where the code calls, unless that is where the form does."""
+        if way == "curl":
+            return (
+                f"This calls {DEFAULT_BASE_URL}: {self.form} has no address." if self.base_url != self.form_url else ""
+            )
+        if not self.code_calls:
+            return ""
+        return f"{self.code_calls}, by the notebook's own client; the form calls {self.form} by its client=."
 
 
 def _selectable(text: str) -> html.Html:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fh_notebook.addresses import LOCAL
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_listener import Listener
-from fh_notebook.notebook.form_parts import Look, hear_all
+from fh_notebook.notebook.form_parts import Look, hear_all, place_in_words
 from fh_notebook.notebook.form_pending import pending_page
 from fh_notebook.notebook.form_repeated import as_shown
 from fh_notebook.notebook.form_running import Submission
@@ -56,10 +55,9 @@ class FormView(Listener):
         self._results = ResultsView()
         self._pending = look.text(dom_class="fh-pending")
         self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
-        self.widget = look.column(
-            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending,
-            self._tools.widget, dom_class="fh-panel",
-        )  # fmt: skip
+        self.widget = look.panel(
+            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending, self._tools.widget
+        )
         core.listeners.append(self)
         self._catch_up()
         hear_all(self.widget)
@@ -146,7 +144,7 @@ class FormView(Listener):
         if submission.stopped:
             self._results.stopped(submission.stopped, was_sent=submission.was_sent, submit=self._submit)
         self._bar.running(bool(self._core.waited_for))
-        self._bar.say(f"Calls go to {_place(self._core.place)}." if self._core.place else "")
+        self._bar.say(f"Calls go to {place_in_words(self._core.place)}." if self._core.place else "")
         self._tools.ran()
         hear_all(self.widget)
 
@@ -179,7 +177,3 @@ class FormView(Listener):
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
-
-
-def _place(origin: str) -> str:
-    return "the local hive in this process" if origin == LOCAL else origin

@@ -67,8 +67,11 @@ class LiveRace(LiveProgress):
 
     def finish(self) -> None:
         """Show how it ended: this stays in the saved notebook."""
+        self._shown = RaceView(self._race, last=True)
+        if self._offer is not None:
+            self._offer.show(self.page())
         if self._handle is not None:
-            self._handle.update(RaceView(self._race, last=True))
+            self._handle.update(self._shown)
 
     def _view(self, state: State, *, summary: str = "") -> object:
         return RaceView(self._race)

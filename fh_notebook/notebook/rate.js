@@ -145,7 +145,6 @@ function render({ model, el }) {
   root.tabIndex = 0;
   root.setAttribute('role', 'group');
   root.setAttribute('aria-label', 'Blind rating');
-  root.setAttribute('data-lm-suppress-shortcuts', 'true'); // a key here is no command of the notebook
   const style = make('style', {text: CSS});
   const head = make('div', {cls: 'fh-rate-head'});
   const title = make('strong', {text: 'Blind rating'});
@@ -190,7 +189,7 @@ function render({ model, el }) {
   const pane = (name, text) => {
     const made = make('section', {cls: 'fh-rate-pane'});
     if (name) made.append(make('div', {cls: 'fh-rate-name', text: name}));
-    made.append(make('div', {cls: 'fh-rate-text', text: text}));
+    made.append(make('div', {cls: 'fh-rate-text', dir: 'auto', text: text}));
     return made;
   };
 
@@ -207,7 +206,7 @@ function render({ model, el }) {
     count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')}${skipped}`;
     filled.style.width = `${100 * done / Math.max(1, state.total)}%`;
     const over = isOver();
-    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {text: text})]));
+    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: 'auto', text: text})]));
     about.hidden = !current || !current.about.length;
     if (current) {
       panes.replaceChildren(...current.texts.map((text, place) => pane(state.pair ? String(place + 1) : '', text)));
@@ -287,6 +286,7 @@ function render({ model, el }) {
     draw();
   }
 
+  const disown = ownKeys(() => root);
   root.addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.key.length !== 1 || event.key === ' ') return;
     event.stopPropagation();
@@ -332,7 +332,7 @@ function render({ model, el }) {
     if (!state) send({ kind: 'hello', client });
     else if (asking) { asking = false; refill(); }
   }, RESEND_MS);
-  return () => { clearInterval(calling); outbox.close(); model.off('msg:custom', hear); };
+  return () => { disown(); clearInterval(calling); outbox.close(); model.off('msg:custom', hear); };
 }
 
 export default { render };

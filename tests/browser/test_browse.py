@@ -71,6 +71,21 @@ def _pictures(lab: Lab, name: str, shown: Locator) -> None:
         lab.theme("light")
 
 
+def test_a_click_on_a_row_brings_its_detail_into_sight(lab: Lab) -> None:
+    """Below a table that is as high as the page, what was opened would not be seen; the focus stays in the table."""
+    lab.resize(1200, 500)
+    lab.open(ROWS, "cmp.browse()")
+    lab.run(0)
+    lab.run(1)
+    table = lab.output(1).locator(".fhb")
+    detail = table.locator(".fhb-detail")
+    for row in ("0", "1"):
+        table.locator(f"[role=row][data-row='{row}'] [role=rowheader]").click()
+        expect(detail).to_have_attribute("aria-label", f"row {row}")
+        expect(detail.locator("h3")).to_be_in_viewport()
+    lab.resize(1200, 1000)
+
+
 def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     """Walked, opened, compared, searched and filtered; what a model said is text; the last page stays in the file."""
     lab.open(ROWS, "cmp.browse()", LIVE, "go.release(4)", "cmp.diff(2)")

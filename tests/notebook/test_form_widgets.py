@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,7 @@ def test_a_copy_follows_what_is_typed_and_has_no_secret(hive: FormHive) -> None:
     assert "fh.invoke(" in shown.value
     way.value = "curl"
     _until(shown, "https://api.fetchhive.com/v1/workflow/invoke")
+    assert "This calls https://api.fetchhive.com/v1: the local hive in this process has no address." in shown.value
     assert "YOUR_TOKEN" in shown.value
     assert PASSWORD not in shown.value
     form.fields["ticket"].value = "Lost again."
@@ -310,6 +312,22 @@ def test_a_copy_follows_what_is_typed_and_has_no_secret(hive: FormHive) -> None:
     _of(form, "fh-open-copy").value = False
     form.fields["ticket"].value = "Not followed while it is closed."
     assert "Not followed" not in shown.value
+
+
+def test_a_copy_says_where_the_code_would_call(hive: FormHive) -> None:
+    """The client that a form was given is in no cell and no Python code: the notebook's own takes its place."""
+    fh.configure(base_url="https://hive.example.com/v1", api_key="fhk_" + "0123456789abcdef")
+    form = fh.form(REPLY, variants="plain", values={"ticket": "Late."}, client=hive.client())
+    _open(form, "copy")
+    shown, way = _of(form, "fh-copy-text"), _of(form, "fh-copy-as")
+    calls = "This calls hive.example.com, by the notebook"
+    for choice in ("cell", "Python"):
+        way.value = choice
+        _until(shown, calls)
+        assert "the form calls the local hive in this process by its client=" in unescape(shown.value)
+    plain = fh.form(REPLY, variants="plain", values={"ticket": "Late."})
+    _open(plain, "copy")
+    assert "This calls" not in _of(plain, "fh-copy-text").value
 
 
 def test_earlier_calls_fill_the_form_and_leave_a_typed_password(hive: FormHive) -> None:

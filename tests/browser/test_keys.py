@@ -1,0 +1,200 @@
+"""Keys pressed in forms and controls are theirs, and no commands of the notebook; the focus stays where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.form_page import setup
+from tests.lab import Lab
+from tests.notebook.form_hive import FormHive
+from tests.notebook.paced_hive import PacedHive
+
+pytestmark = pytest.mark.browser
+
+PLACES = pytest.mark.parametrize("place", ["doc/tree", "notebooks"], ids=["lab", "notebook7"])
+
+COMMANDS = ("d", "d", "x", "b", "a", "m", "y", "Shift+Enter", "Control+Enter", "Alt+Enter")
+"""Of a notebook in command mode: each changes its cells, or runs one, which would make the form anew."""
+
+KINDS = """
+kinds = fh.Deployment("reply", variants=["plain", "other"], inputs={
+    "tone": fh.choice("calm", "brief", "long"),
+    "tags": fh.array(fh.choice("late", "torn", "lost")),
+    "words": fh.integer(minimum=1, maximum=9, default=4),
+    "urgent": fh.boolean(required=False, default=True),
+    "note": fh.text(required=False, default="short"),
+    "rows": {"type": "array", "items": {"type": "object", "properties": {
+        "who": {"type": "string"}, "way": {"enum": ["post", "van"]}}}},
+    "when": {"type": "string", "format": "date"},
+    "ticket": fh.text(multiline=True),
+})
+form = fh.form(kinds)
+form
+"""
+
+
+@pytest.fixture
+def hive() -> Iterator[FormHive]:
+    """Of the test's process."""
+    hive = FormHive()
+    yield hive
+    hive.hold.set()
+
+
+def _cells(lab: Lab) -> list[str]:
+    """Return the notebook's cells: their kinds, and how often each was run."""
+    cells: list[str] = lab.page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
+            cell => `${cell.model.type} ${cell.model.executionCount} ${cell.model.sharedModel.getSource()}`)"""
+    )
+    return cells
+
+
+def _focused(lab: Lab, control: Locator) -> bool:
+    return bool(control.evaluate("control => control === document.activeElement"))
+
+
+def _commands_change_nothing(lab: Lab, control: Locator, name: str) -> None:
+    before, is_button = _cells(lab), control.evaluate("e => e.matches('button')")
+    control.focus()
+    for key in COMMANDS:
+        if is_button and "Enter" in key:  # it presses the button
+            continue
+        lab.page.keyboard.press(key)
+    assert _cells(lab) == before, name
+    assert _focused(lab, control), name
+
+
+@pytest.mark.long
+@PLACES
+def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, place: str) -> None:
+    """Arrows change the value, and what deletes, cuts, adds and turns cells elsewhere does nothing."""
+    lab.place = place
+    with hive.serve() as server:
+        lab.open(setup(server.url), KINDS, "form.value")
+        lab.run(0)
+        form = lab.run(1).locator(".fh-panel")
+        form.locator("button.fh-run").wait_for()
+        tone, tags = form.locator("select:not([multiple])").first, form.locator("select[multiple]").first
+        number = form.locator(".fh-field-integer input[type=text]")
+        for control, keys in (
+            (tone, ["ArrowDown", "ArrowDown"]), (tags, ["ArrowDown", "Shift+ArrowDown"]),
+            (number, ["ArrowUp"]), (form.get_by_label("Repeat"), ["ArrowUp"]),
+        ):  # fmt: skip
+            control.focus()
+            for key in keys:
+                lab.page.keyboard.press(key)
+            assert _focused(lab, control), keys
+        expect(form.get_by_label("Repeat")).to_have_value("2")
+        assert tone.evaluate("e => e.selectedOptions[0].textContent") == "brief"
+        assert tags.evaluate("e => [...e.selectedOptions].map(o => o.textContent)") == ["late", "torn"]
+        boxes = form.locator("input[type=checkbox]:enabled")
+        boxes.last.focus()
+        was = boxes.last.is_checked()
+        lab.page.keyboard.press("Space")
+        assert boxes.last.is_checked() is not was
+        controls = form.locator("select, input:enabled, textarea, button:enabled").locator("visible=true")
+        assert controls.count() > 15
+        for at, control in enumerate(controls.all()):
+            if control.get_attribute("type") == "checkbox" or control.evaluate("e => e.matches('select')"):
+                for key in ("ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End"):
+                    control.focus()
+                    lab.page.keyboard.press(key)
+                    assert _focused(lab, control), (at, key)
+            if not control.evaluate("e => e.matches('button, textarea, input[type=text]')"):
+                _commands_change_nothing(lab, control, str(at))
+        _commands_change_nothing(lab, form.locator("button.fh-cancel, button.fh-add").last, "a button")
+        tone.focus()
+        lab.page.keyboard.press("Control+s")
+        lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+
+
+@pytest.mark.long
+@PLACES
+def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: PacedHive, place: str) -> None:
+    """The number goes up by its arrow; Pause is pressed by Space, keeps the focus, and is pressed again."""
+    lab.place = place
+    with paced_hive.serve() as server:
+        lab.open(
+            f"%load_ext fh_notebook\nimport fh_notebook as fh\nfh.configure(base_url={server.url!r}, "
+            "api_key='fhk_' + '0123456789abcdef')\nrows = [{'text': str(i)} for i in range(80)]",
+            "batch = fh.batch(rows, 'paced', variants='v', wait=False, max_concurrency=2)",
+        )
+        lab.run(0)
+        lab.start(1)
+        here = lab.output(1)
+        here.locator("button.fh-pause").wait_for()
+        for control in here.locator("button:not(.fh-cancel), input").locator("visible=true").all():
+            _commands_change_nothing(lab, control, control.evaluate("e => e.className"))
+        here.get_by_label("At once").focus()
+        lab.page.keyboard.press("ArrowUp")
+        lab.page.keyboard.press("Tab")
+        lab.expect_text(here, "3 of 3 in flight|of 3 in flight")
+        pause = here.locator("button.fh-pause")
+        pause.focus()
+        lab.page.keyboard.press("Space")
+        expect(pause).to_have_text("Go on")
+        assert _focused(lab, pause)
+        lab.page.keyboard.press("Space")
+        expect(pause).to_have_text("Pause")
+        adaptive = here.locator("button.fh-adaptive")
+        adaptive.focus()
+        lab.page.keyboard.press("Space")
+        expect(adaptive).to_be_hidden()
+        expect(here.get_by_label("At once")).to_be_focused()
+
+
+@pytest.mark.long
+def test_the_focus_stays_in_the_form(lab: Lab, hive: FormHive) -> None:
+    """Whatever a filled text or a new row puts into the form or takes out of it; what was typed there stays as well."""
+    with hive.serve() as server:
+        lab.open(setup(server.url), KINDS)
+        lab.run(0)
+        form, keys = lab.run(1).locator(".fh-panel"), lab.page.keyboard
+        form.locator("button.fh-run").focus()
+        keys.press("Space")
+        expect(form.locator(".fh-status")).to_contain_text("Nothing was sent")
+        ticket, empty = form.locator(".fh-field-multiline textarea"), form.locator(".fh-field-multiline .fh-send-empty")
+        expect(empty).to_be_visible()
+        ticket.focus()
+        keys.type("Late.")
+        expect(empty).to_be_hidden()
+        keys.press("Tab")
+        expect(form.locator(".fh-variant input").first).to_be_focused()
+        expect(form.locator(".fh-field-multiline .fh-problem")).to_have_count(0)
+        expect(form.locator(".fh-variant input").first).to_be_focused()
+
+        ticket.fill("")
+        ticket.press("Tab")
+        expect(empty).to_be_visible()
+        empty.focus()
+        keys.press("Space")
+        expect(empty).to_have_count(0)
+        expect(ticket).to_be_focused()
+
+        paste, add = form.locator("button.fh-rows-paste"), form.locator("button.fh-rows-add")
+        paste.focus()
+        keys.press("Space")
+        pasted = form.get_by_label("Rows from a spreadsheet")
+        expect(paste).to_be_focused()
+        pasted.focus()
+        keys.type("Ann\tvan")
+        add.evaluate("add => add.click()")  # as a click on the way: what is typed has not been heard of yet
+        expect(form.locator(".fh-row-remove")).to_have_count(1)
+        expect(pasted).to_be_focused()
+        expect(pasted).to_have_value("Ann\tvan")
+        form.locator("button.fh-rows-pasted").focus()
+        keys.press("Space")
+        expect(form.locator(".fh-row-remove")).to_have_count(2)
+        expect(paste).to_be_focused()
+        add.focus()
+        keys.press("Space")
+        expect(form.locator(".fh-row-remove")).to_have_count(3)
+        expect(add).to_be_focused()
+        form.locator(".fh-row-remove").last.focus()
+        keys.press("Space")
+        expect(form.locator(".fh-row-remove")).to_have_count(2)
+        expect(form.locator(".fh-row-remove").last).to_be_focused()

@@ -1,0 +1,77 @@
+"""A page that is reloaded while calls are out: what goes on is seen again, and can be ended."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.lab import Lab
+from tests.notebook.paced_hive import PacedHive
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+SETUP = (
+    "%load_ext fh_notebook\nimport fh_notebook as fh\n"
+    "fh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef')\n"
+    "rows = [{{'text': str(i)}} for i in range(80)]"
+)
+BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', wait=False, max_concurrency=4)"
+BLOCKING = "batch = fh.batch(rows, 'paced', variants='v', name='triage', max_concurrency=4)"
+
+
+def _reload(lab: Lab) -> None:
+    lab.save()
+    lab.page.reload(wait_until="domcontentloaded")
+    lab.page.locator(".jp-Notebook").wait_for()
+
+
+def test_the_bar_of_a_batch_in_the_background_goes_on(lab: Lab, paced_hive: PacedHive) -> None:
+    """Bar, numbers and buttons follow the batch, and so does how it ended; one bar is seen."""
+    with paced_hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), BACKGROUND)
+        lab.run(0)
+        lab.start(1)
+        here = lab.output(1)
+        here.locator("button.fh-pause").wait_for()
+        paced_hive.let_go(8)
+        lab.expect_text(here, "8 of 80 done")
+        expect(here.locator("[role=progressbar]").locator("visible=true")).to_have_count(1)
+        _reload(lab)
+        here = lab.output(1)
+        here.locator("button.fh-pause").wait_for()
+        paced_hive.let_go(8)
+        lab.expect_text(here.locator(".fh-live"), "16 of 80 done")
+        expect(here.locator("[role=progressbar]").locator("visible=true")).to_have_count(1)
+        lab.screenshot("reloaded-background")
+        here.locator("button.fh-pause").click()
+        lab.expect_text(here.locator(".fh-live"), "paused")
+        here.locator("button.fh-cancel").click()
+        lab.expect_text(here.locator(".fh-live"), "cancelled; what is finished is kept")
+        expect(here.locator("button")).to_have_count(0)
+        lab.screenshot("reloaded-background-ended")
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [(BLOCKING, "interrupted; what is finished is kept"), ("%%fetchhive paced -v v\ntext: hi", "The cell has ended")],
+    ids=["batch", "cell"],
+)
+def test_a_cell_that_blocks_says_how_it_is_ended(lab: Lab, paced_hive: PacedHive, code: str, ended: str) -> None:
+    """JupyterLab has no widgets before the kernel's first word; the line says to use Stop, which works, and the end."""
+    with paced_hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), code)
+        lab.run(0)
+        lab.start(1)
+        here = lab.output(1)
+        here.locator("button.fh-cancel").wait_for()
+        expect(here.get_by_text("use Stop")).to_be_hidden()
+        _reload(lab)
+        here = lab.output(1)
+        expect(here.get_by_text("To cancel, use Stop")).to_be_visible()
+        lab.screenshot(f"reloaded-blocking-{code[:5]}")
+        lab.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
+        lab.interrupt()
+        lab.expect_text(here.locator(".fh-live"), ended)
+        expect(here.get_by_text("use Stop")).to_be_hidden()
+        expect(here.get_by_text("model not found")).to_have_count(0)
+        lab.screenshot(f"reloaded-blocking-ended-{code[:5]}")
