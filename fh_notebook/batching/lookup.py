@@ -164,14 +164,17 @@ class LookUp:
 
         That is in the Parquet files of these batches (``None``: of all), and in the stores `beside` this one.
         """
+        with_files = [] if self.over_partitions else [(self._store, batches), *((other, None) for other in beside)]
+        with_files = [(store, of) for store, of in with_files if of != () and store.has_parts(self.workspace)]
+        if not (beside or with_files):
+            return
         answered = {k for k, seen in lines.items() if any(s.status == "completed" and s.kept_at >= since for s in seen)}
         wanted = {key: job for key, job in jobs.items() if key not in answered}
         found: list[Seen] = []
         for other in beside:
             found += _seen_in(other, wanted)
-        for store, of in [(self._store, batches), *((other, None) for other in beside)]:
-            if of != () and not self.over_partitions and store.has_parts(self.workspace):
-                found += views.knock("batch.in_parts", store, self.workspace, wanted, of)
+        for store, of in with_files:
+            found += views.knock("batch.in_parts", store, self.workspace, wanted, of)
         for key, more in _by_key(found).items():
             lines[key] = sorted([*more, *lines.get(key, ())], key=lambda seen: seen.kept_at, reverse=True)
 

@@ -352,7 +352,11 @@ class _Keys:
         """Return what stands for jobs, by their whole keys."""
         if self._look_up is None or not len(self._prefixes):
             return {}
-        wanted = [self._keys[at].tobytes().hex() for at in np.flatnonzero(np.isin(self._prefixes, jobs))]
+        asked = np.unique(jobs)
+        low, high = np.searchsorted(self._prefixes, asked, "left"), np.searchsorted(self._prefixes, asked, "right")
+        there = high > low
+        places = [at for a, b in zip(low[there], high[there], strict=True) for at in range(a, b)]
+        wanted = [self._keys[at].tobytes().hex() for at in places]
         stand_ins = [stand_in(key) for key in wanted]
         return self._look_up.of(stand_ins, now=datetime.now(UTC), call_lost=call_lost) if wanted else {}
 

@@ -256,7 +256,7 @@ def keys_of(connection: sqlite3.Connection, workspace: str, *, batches: Sequence
         "SELECT group_concat(key, '') FROM (SELECT key FROM answers WHERE workspace = ?1"
         " AND (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
         " WHERE uses.answer = answers.id AND uses.batch IN (SELECT value FROM json_each(?2))))"
-        " UNION SELECT key FROM claims WHERE ?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)))"
+        " UNION ALL SELECT key FROM claims WHERE ?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)))"
         " WHERE length(key) = 64 AND key NOT GLOB '*[^0-9a-f]*'",
         (workspace, None if batches is None else json.dumps(list(batches))),
     ).fetchone()

@@ -191,7 +191,7 @@ class Reading(ABC):
     def keys_of_answers(self, workspace: str, *, batches: Sequence[int] | None) -> bytes:
         """Return the keys of jobs that were answered or claimed, 32 bytes each, behind each other.
 
-        Of these batches, with the answers that they use; ``None`` is all, and single runs.
+        Of these batches, with the answers that they use; ``None`` is all, and single runs. A key may come twice.
         """
         return self._read(lambda c: answers.keys_of(c, workspace, batches=batches))
 
