@@ -7,6 +7,7 @@ returned all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import precedence
@@ -57,12 +58,12 @@ class Keeping:
             # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
             self._tell(f"The answer was not kept: {redact(str(broken))}")
 
-    def count(self, kind: Any, requests: int) -> None:
-        """Count requests that are about to be sent; returns at once."""
+    def count(self, kind: Any, requests: int, at: datetime | None = None) -> None:
+        """Count requests that are about to be sent, or take back what was counted at a moment; returns at once."""
         try:
             kept = self._store()
             if kept is not None:
-                kept.count_requests(self._find_workspace(), requests, kind=kind)
+                kept.count_requests(self._find_workspace(), requests, kind=kind, at=at)
         except StoreError as broken:
             self._tell(f"Requests are not counted towards daily_cap: {redact(str(broken))}")
 

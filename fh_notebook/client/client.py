@@ -257,11 +257,12 @@ class AsyncClient(Delivered):
         for attempt in count(1):
             async with self.connection.gate.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
-                self.connection.count("invoke", 1)
+                counted_at = datetime.now(UTC)
+                self.connection.count("invoke", 1, counted_at)
                 with self.connection.gate.call() as call:
                     exchange = await self._attempt_or_keep(request, attempt_once, attempt)
                 if exchange.run.error_code in NOT_REACHED:
-                    self.connection.count("invoke", -1)
+                    self.connection.count("invoke", -1, counted_at)
                 decision = decide(
                     exchange.answer,
                     attempt=attempt,

@@ -117,10 +117,10 @@ class Connection:
     """Makes the transport, once for each event loop; ``None`` is the one that client/transport.py chooses."""
     keep: Callable[[Run, Secrets], Awaitable[None]] = _keep_nothing
     """Called with every finished run of `invoke`, before it is returned, and with which of its inputs to mask."""
-    count: Callable[[str, int], None] = lambda kind, requests: None
+    count: Callable[..., None] = lambda kind, requests, at=None: None
     """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``): they may count against
-    the plan's daily cap. A negative number takes back what reached nobody. Returns at once. Not called by `attempt`:
-    whoever calls that repeatedly counts with what it keeps anyway."""
+    the plan's daily cap. A negative number takes back what reached nobody, of the moment `at` that it was counted at.
+    Returns at once. Not called by `attempt`: whoever calls that repeatedly counts with what it keeps anyway."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None
     """Looks a name up where deployments are known: the hive in process, then the catalogue. ``None``: not known, sent
     unchecked; a name that is near to a known one raises `InputError`."""

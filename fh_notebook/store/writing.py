@@ -228,9 +228,12 @@ class Writing(Reading):
 
     # --- requests
 
-    def count_requests(self, workspace: str, requests: int, *, kind: Kind = "invoke") -> Committed[None]:
-        """Count requests that are sent now; a negative number takes back what was not sent."""
-        return self.put(partial(request_ledger.add, workspace=workspace, now=self._now(), requests=requests, kind=kind))
+    def count_requests(
+        self, workspace: str, requests: int, *, kind: Kind = "invoke", at: datetime | None = None
+    ) -> Committed[None]:
+        """Count requests that are sent now; a negative number takes back what was counted `at` a moment, not sent."""
+        now = at or self._now()
+        return self.put(partial(request_ledger.add, workspace=workspace, now=now, requests=requests, kind=kind))
 
     # --- what was said of answers
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +308,33 @@ def test_clients_and_errors_do_not_show_the_key(caplog: pytest.LogCaptureFixture
     assert KEY not in shown
     assert "***" in shown
     assert "echo/plain: completed" in caplog.text
+
+
+def test_a_single_call_that_reaches_nobody_is_taken_back_at_the_moment_that_it_was_counted_at() -> None:
+    """It may be another day by then: the ledger is of days."""
+    counted: list[tuple[Any, ...]] = []
+    refused = fh.AsyncClient(base_url="http://127.0.0.1:9/v1", api_key=KEY).connection
+    client = fh.AsyncClient.over(replace(refused, count=lambda *told: counted.append(told)))
+
+    async def no_sleep(_: float) -> None:
+        """Go on at once."""
+
+    client._sleep = no_sleep
+
+    async def main() -> None:
+        async with client:
+            with pytest.raises(fh.ConnectFailed):
+                await client.invoke("echo", inputs={"text": "hi"})
+
+    asyncio.run(main())
+    assert [requests for _, requests, _ in counted] == [1, -1] * 3
+    assert [at for *_, at in counted[::2]] == [at for *_, at in counted[1::2]]
+    store = session.store()
+    assert store is not None
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    for requests in (2, -1):
+        store.count_requests("w", requests, at=yesterday).result()
+    assert (store.requests_on("w", yesterday), store.requests_made()) == (1, 1)
 
 
 def test_assets_are_saved_without_the_key_under_safe_names(tmp_path: Path) -> None:
