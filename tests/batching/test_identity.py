@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -160,6 +161,30 @@ def test_two_batch_objects_that_plan_one_name_at_once_do_not_mix(shouting: Shout
     same.resume()
     assert (first.counts.calls, same.counts.calls) == (2, 1)
     assert [line[2:] for line in shown(opened(shouting))] == [("a", "A"), ("b", "B"), ("c", "C")]
+
+
+def test_a_plan_that_another_kernel_was_faster_with_is_not_written_but_compared_again(shouting: Shouting) -> None:
+    """Between its comparison and its write the batch was begun, extended or replaced: each row lies where it is kept."""
+    late = run(shouting, texts("a", "b"), dry_run=True)._control.agenda.feed
+    kept_late, (window,) = late._kept, list(late.source.fresh())
+    assert kept_late is not None
+    changes: list[Callable[[], object]] = [
+        lambda: run(shouting, texts("b", "c", "a"), max_calls=0),
+        lambda: run(shouting, texts("b", "c", "a", "d"), max_calls=0),
+    ]
+    for change in changes:
+        kept_late.compare(window)
+        change()
+        assert not kept_late.keep(window, window.jobs, [])
+    kept_late.compare(window)
+    assert kept_late.keep(window, window.jobs, [])
+    (record,) = kept().batches()
+    assert (kept_late.id, record.plan["rows"]) == (record.id, 4)
+    lines = [line for lines in kept().jobs_of(record.id) for line in lines]
+    assert [json.loads(line.inputs)["text"] for line in lines] == ["b", "c", "a", "d"]
+    kept_late.compare(window)
+    run(shouting, texts("x"), replace=True, max_calls=0)
+    assert not kept_late.keep(window, window.jobs, []), "it was replaced"
 
 
 # --- one name, one table
