@@ -133,9 +133,14 @@ def write_part(path: str, frame: pd.DataFrame, facts: Mapping[str, Any]) -> None
             part.put(private=True)
         return
     partly = f"{place}.{uuid4().hex[:8]}.tmp"
-    with system.open(partly, "wb") as file:
-        pq.write_table(table, file)
-    system.mv(partly, place)
+    try:
+        with system.open(partly, "wb") as file:
+            pq.write_table(table, file)
+        system.mv(partly, place)
+    except BaseException:  # what a killed worker leaves goes with its batch: no lock says that it is dead
+        with suppress(Exception):  # whatever its file system raises
+            system.rm(partly)
+        raise
 
 
 def _table(frame: pd.DataFrame, pa: Any) -> Any:

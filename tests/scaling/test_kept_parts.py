@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.scaling import parts
 from fh_notebook.scaling.places import scratch, store_path
 from fh_notebook.scaling.spec import Task
 from fh_notebook.store.connection import MIGRATIONS, open_connection
@@ -102,6 +103,31 @@ def test_forget_removes_every_file_of_a_batch_and_no_other(tmp_path: Path) -> No
     assert fh.forget(before=timedelta(days=1), client=client) == 0
     assert fh.forget(deployment="shout", client=client) == 28
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_part_that_cannot_be_written_elsewhere_leaves_no_half() -> None:
+    """On a file system that is not of this machine: nothing lies beside the parts that came."""
+    from fsspec import register_implementation
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Breaks(MemoryFileSystem):  # type: ignore[misc]  # fsspec says nothing of its types
+        protocol = "breaks"
+        store: dict[str, Any] = {}
+        pseudo_dirs = [""]
+        is_broken = False
+
+        def mv(self, path1: str, path2: str, **options: Any) -> None:
+            if self.is_broken:
+                raise OSError("the line is dead")
+            super().mv(path1, path2, **options)
+
+    register_implementation("breaks", Breaks, clobber=True)
+    frame = pd.DataFrame({"output": ["A"], "text": ["a"]})
+    parts.write_part("breaks://parts/one.parquet", frame, {})
+    Breaks.is_broken = True
+    with pytest.raises(OSError, match="the line is dead"):
+        parts.write_part("breaks://parts/two.parquet", frame, {})
+    assert [name.rsplit("/", 1)[-1] for name in Breaks.store] == ["one.parquet"]
 
 
 def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Path) -> None:

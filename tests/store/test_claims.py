@@ -365,6 +365,8 @@ def test_who_has_a_job_is_told_of_its_own_batch_first(store: Store, family: dict
         store.claim(family[whose], "there", owner, workspace="w", seen_id=0).result()
     claim = store.claim(family["own"], "there", c, workspace="w", seen_id=0).result()
     assert claim == Claim(owner=b.name, batch=family["earlier"]), "not by one that does not count"
+    store.keep_answer(RUN, key="there", batch=family["other"], workspace="w").result()
+    assert store.claim(family["own"], "there", c, workspace="w", seen_id=0).result() == claim, "nor is it answered"
     for owner in (a, b, c):
         owner.end()
 
