@@ -325,6 +325,7 @@ def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Sto
     """In one commit: by whom, for which batch, seen when, how, where and under which cap."""
     a, b, other = (store.new_owner() for _ in range(3))
     store.claim(family["other"], "out", other, workspace="w", seen_id=0).result()
+    store.claim(family["other"], "out too", other, workspace="w", seen_id=0).result()
     store.claim(family["later"], "later", other, workspace="w", seen_id=0).result()
     line, _ = store.keep_answer(RUN, key="known", batch=family["own"], workspace="w").result()
     store.keep_answer(LOST, key="lost", batch=family["other"], workspace="w").result()
@@ -338,7 +339,7 @@ def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Sto
         (replace(base, owner=b.name), first),
         (replace(base, batch=family["another"]), Claim(mine=True)),
         (replace(base, key="out"), Claim(mine=True)),
-        (replace(base, key="out", anywhere=True), Claim(owner=a.name, batch=family["own"])),
+        (replace(base, key="out too", anywhere=True), Claim(owner=other.name, batch=family["other"])),
         (replace(base, key="later", alone=True), Claim(mine=True)),
         (replace(base, key="known", seen_id=line), Claim(mine=True)),
         (replace(base, key="lost", anywhere=True, call_lost=True), Claim(mine=True)),
@@ -348,7 +349,7 @@ def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Sto
     ]
     came = store.put(lambda c: claims.take_each(c, [one for one, _ in asked])).result()
     assert came == [expected for _, expected in asked]
-    assert [_requests(store, name) for name in ("w", "there")] == [8, 2]
+    assert [_requests(store, name) for name in ("w", "there")] == [9, 2]
     for owner in (a, b, other):
         owner.end()
 
