@@ -150,8 +150,8 @@ class PlannedCopy:
         arms: list[ArmRecord] = [list(arm) for arm in there.plan.get("arms", ())]
         arms += [arm for arm in self._arms if arm not in arms]
         moved = [line._replace(arm=arms.index(self._arms[line.arm])) for line in lines]
-        rows = inputs_by_row(kept)
-        found = match(rows, inputs_by_row(moved), arms)
+        rows, added = (inputs_by_row((x.position, x.arm, x.inputs) for x in part) for part in (kept, moved))
+        found = match(rows, added, arms)
         if bool(kept) != bool(lines) or not (found.is_same or always):
             return None
         known = {(line.position, line.repeat, line.arm) for line in kept}

@@ -25,7 +25,7 @@ from fh_notebook.store.rows import RowLine
 from fh_notebook.store.spelling import spelt
 from fh_notebook.store.store import Store
 
-__all__ = ["KeptJobs", "fingerprint", "job_lines", "row_lines", "shown_text"]
+__all__ = ["KeptJobs", "fingerprint", "job_lines", "row_lines", "sent_by", "shown_text"]
 
 
 def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:
@@ -54,6 +54,12 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
             )
         )
     return lines
+
+
+def sent_by(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> Iterator[tuple[int, int, str]]:
+    """Yield position, arm and inputs of `jobs`, as :func:`job_lines` says them."""
+    places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
+    return ((job.position, places[job.label, job.deployment, job.variant], shown_text(job)[0]) for job in jobs)
 
 
 def shown_text(job: Job) -> tuple[str, bool]:

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from fh_notebook.store.jobs import JobLine
-
-__all__ = ["ArmRecord", "Match", "inputs_by_row", "match"]
+__all__ = ["ArmRecord", "Match", "RowInputs", "inputs_by_row", "match"]
 
 ArmRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""
@@ -42,11 +40,14 @@ class Match:
         return not (self.strange and self.missing)
 
 
-def inputs_by_row(lines: Iterable[JobLine]) -> dict[int, dict[int, str]]:
-    """Return what each row sends through each arm, by the row's place; repeats send the same."""
+def inputs_by_row(sent: Iterable[tuple[int, int, str]]) -> dict[int, dict[int, str]]:
+    """Return what each row sends through each arm, of the position, the arm and the inputs of jobs.
+
+    Repeats send the same.
+    """
     rows: dict[int, dict[int, str]] = {}
-    for line in lines:
-        rows.setdefault(line.position, {}).setdefault(line.arm, line.inputs)
+    for position, arm, inputs in sent:
+        rows.setdefault(position, {}).setdefault(arm, inputs)
     return rows
 
 
@@ -80,7 +81,6 @@ def match(
     >>> match({0: {0: "x"}}, {0: {0: "y"}}, arms).is_same
     False
     """
-    of_kept, of_table = _by_content(kept, arms), _by_content(table, arms)
     places: dict[int, int] = {}
     taken: set[int] = set()
     for meant in (same or {}, dict(zip(table, table, strict=True))):  # then the row of the same place
@@ -93,9 +93,10 @@ def match(
     begins: dict[_Content, int] = {}
     strange = 0
     without: list[int] = []
-    for row, inputs in table.items():
-        if row in places:
-            continue
+    others = [row for row in table if row not in places]
+    of_kept = _by_content(kept, arms) if others else {}  # nearly always each row is found at its place
+    for row in others:
+        inputs = table[row]
         equal = _first_equal(inputs, kept, of_kept, arms, taken, begins)
         if equal is not None:
             places[row] = equal
@@ -108,9 +109,9 @@ def match(
     for row in without:
         places[row] = row if row not in used else next(place for place in free if place not in used)
         used.add(places[row])
-    missing = sum(
-        1 for row, inputs in kept.items() if row not in taken and not _has_equal(inputs, table, of_table, arms)
-    )
+    left = [row for row in kept if row not in taken]
+    of_table = _by_content(table, arms) if left else {}
+    missing = sum(not _has_equal(kept[row], table, of_table, arms) for row in left)
     is_whole = taken.issuperset(kept)
     return Match(places=places, new=len(without), strange=strange, missing=missing, is_whole=is_whole)
 
@@ -132,6 +133,8 @@ def _by_content(rows: Mapping[int, RowInputs], arms: Sequence[ArmRecord]) -> dic
 
 
 def _are_equal(one: RowInputs, other: RowInputs, arms: Sequence[ArmRecord]) -> bool:
+    if one == other:
+        return bool(one)
     shares = not set(_contents(one, arms)).isdisjoint(_contents(other, arms))
     return shares and _same_where_shared(one, other)
 

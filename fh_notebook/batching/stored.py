@@ -15,10 +15,10 @@ from typing import Any
 from fh_notebook import views
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.kept import KeptJobs, fingerprint, job_lines, row_lines
+from fh_notebook.batching.kept import KeptJobs, fingerprint, job_lines, row_lines, sent_by
 from fh_notebook.batching.plan import Plan, counted
 from fh_notebook.batching.rows import Rows
-from fh_notebook.batching.same_table import ArmRecord, Match, inputs_by_row, match
+from fh_notebook.batching.same_table import ArmRecord, Match, RowInputs, inputs_by_row, match
 from fh_notebook.batching.source import Fresh
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
@@ -190,9 +190,9 @@ class KeptBatch(Stored):
         if self._fingerprint and self._before.plan.get("table_sha256") == self._fingerprint:
             self._match = Match(places={}, new=0, strange=0, missing=0)
             return
-        lines = job_lines(window.whole, self.arms)
+        table = inputs_by_row(sent_by(window.whole, self.arms))
         found = (
-            self._compared_window(lines, start, len(rows)) if self._is_stream else self._compared_table(lines, window)
+            self._compared_window(table, start, len(rows)) if self._is_stream else self._compared_table(table, window)
         )
         if found.is_same or not self._is_named:
             self._match = found
@@ -239,10 +239,10 @@ class KeptBatch(Stored):
         earlier = self.store.batches_before(self.name, self._workspace)
         self.replaced_ids, self.id = (self.id, *earlier), 0
 
-    def _compared_table(self, lines: Sequence[JobLine], window: Fresh) -> Match:
+    def _compared_table(self, table: Mapping[int, RowInputs], window: Fresh) -> Match:
         """Compare all rows of a table, also where only some of them are planned (``first=``, ``sample=``)."""
         kept = self._all_kept()
-        found = match(kept, inputs_by_row(lines), self.arms, same=self._same_records(kept, window.rows))
+        found = match(kept, table, self.arms, same=self._same_records(kept, window.rows))
         planned = dict.fromkeys(job.position for job in window.jobs)
         places = {row: place for row, place in found.places.items() if row in planned}
         new = sum(place not in kept for place in places.values())
@@ -263,21 +263,21 @@ class KeptBatch(Stored):
         return same
 
     def _all_kept(self) -> dict[int, dict[int, str]]:
-        return self._inputs(line for window in self.store.jobs_of(self.id) for line in window)
+        return self._inputs(self.store.sent_of(self.id))
 
-    def _inputs(self, lines: Iterable[JobLine]) -> dict[int, dict[int, str]]:
-        found = inputs_by_row(lines)
+    def _inputs(self, sent: Iterable[tuple[int, int, str]]) -> dict[int, dict[int, str]]:
+        found = inputs_by_row(sent)
         known = len(self.arms)
         with self.store.decoding():
             if not all(0 <= arm < known for inputs in found.values() for arm in inputs):
                 raise Damaged("a job is one of no arm of its batch")
         return found
 
-    def _compared_window(self, lines: Sequence[JobLine], start: int, count: int) -> Match:
+    def _compared_window(self, table: Mapping[int, RowInputs], start: int, count: int) -> Match:
         """Compare a window with the rows that are kept at its places."""
-        table = inputs_by_row(lines)
         if self._moved is None:
-            kept = self._inputs(self.store.jobs_at(self.id, range(start, start + count)))
+            lines = self.store.jobs_at(self.id, range(start, start + count))
+            kept = self._inputs((line.position, line.arm, line.inputs) for line in lines)
             found = match(kept, table, self.arms)
             if all(place == row for row, place in found.places.items()):
                 return found
@@ -351,12 +351,12 @@ class KeptBatch(Stored):
         if found is None or found.places:
             job_part = job_lines(jobs, self.arms)
             row_part = row_lines(rows, dict.fromkeys(job.position for job in jobs), start)
-        if found is not None:
+        if found is not None and any(place != row for row, place in found.places.items()):
             job_part = [line._replace(position=found.places[line.position]) for line in job_part]
             row_part = [line._replace(position=found.places[line.position]) for line in row_part]
-            if not found.is_whole and (labels := self._labels_that_stay(row_part)):
-                row_part = [line._replace(label=labels.get(line.position, line.label)) for line in row_part]
-                index, index_dtypes = base.get("index"), base.get("index_dtypes")
+        if found is not None and not found.is_whole and (labels := self._labels_that_stay(row_part)):
+            row_part = [line._replace(label=labels.get(line.position, line.label)) for line in row_part]
+            index, index_dtypes = base.get("index"), base.get("index_dtypes")
         record = record_of(
             self._plan,
             self._workspace,

@@ -23,7 +23,6 @@ from fh_notebook.store.damage import (
     REAL,
     TEXT,
     TEXT_OR_NONE,
-    check_kinds,
     checked,
     moment_of,
     seconds_of_moment,
@@ -225,16 +224,16 @@ def seen(
             since.timestamp() if since else 0.0,
         ),
     )
-    return (_seen(line) for line in found)
+    return map(_seen, checked(found, _SEEN_KINDS, "an answer"))
 
 
 _SEEN: Final = f"answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN {RUN} END"
+_SEEN_KINDS: Final = (TEXT, INT_OR_NONE, TEXT, REAL, INT, TEXT_OR_NONE)
 
 
 def _seen(line: tuple[Any, ...]) -> Seen:
-    check_kinds(line, (TEXT, INT_OR_NONE, TEXT, REAL, INT, TEXT_OR_NONE), "an answer")
     seconds_of_moment(line[3], "an answer")
-    return Seen(*line)
+    return Seen._make(line)
 
 
 def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
@@ -316,7 +315,7 @@ def newer(
         " AND (:anywhere OR is_own) ORDER BY id DESC",
         {"batch": batch, "key": key, "after": than_id, "alone": alone, "anywhere": anywhere},
     )
-    lines = [(is_own, _seen(tuple(line))) for is_own, *line in found]
+    lines = [(is_own, _seen(tuple(line))) for is_own, *line in checked(found, (INT, *_SEEN_KINDS), "an answer")]
     serves = next((line for is_own, line in lines if is_own), None)
     if serves is None:
         stands, may_have_run = standing(line for _, line in lines)

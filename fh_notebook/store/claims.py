@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from fh_notebook.store import answers, request_ledger
 from fh_notebook.store.answer_lines import Kept
@@ -112,11 +113,15 @@ class Asked:
     """How many requests of this workspace may be sent on one day."""
 
 
+_COMMON: Final = attrgetter(*(part.name for part in fields(Asked) if part.name not in ("key", "now")))
+"""What jobs that are claimed in the same statements have in common."""
+
+
 def take_each(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]:
     """Claim jobs, each unless it has an owner or a newer answer; return what came of it, in order."""
-    groups: dict[Asked, list[int]] = {}
+    groups: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(asked):
-        groups.setdefault(replace(one, key="", now=0.0), []).append(place)
+        groups.setdefault(_COMMON(one), []).append(place)
     came: dict[int, Claim] = {}
     for places in groups.values():
         came |= zip(places, _take(connection, [asked[place] for place in places]), strict=True)

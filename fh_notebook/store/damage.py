@@ -12,6 +12,8 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,9 +88,17 @@ def checked(lines: Iterable[tuple[Any, ...]], kinds: Kinds, what: str) -> Iterat
     Damaged
         One is not.
     """
+    good = _types_of(tuple(kinds))
     for line in lines:
-        check_kinds(line, kinds, what)
+        if tuple(map(type, line)) not in good:
+            check_kinds(line, kinds, what)
         yield line
+
+
+@cache
+def _types_of(kinds: tuple[Kind, ...]) -> frozenset[tuple[type, ...]]:
+    """Return the types that the values of a line may have together: one look a line in the place of one a value."""
+    return frozenset(product(*kinds))
 
 
 def seconds_of_moment(seconds: Any, what: str) -> float:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from fh_notebook.store import bulk
 from fh_notebook.store.damage import INT, TEXT, checked
 
-__all__ = ["CREATE", "JobLine", "at_positions", "count", "of_batch", "write"]
+__all__ = ["CREATE", "JobLine", "at_positions", "count", "of_batch", "sent", "write"]
 
 CREATE: Final = (
     """CREATE TABLE jobs (
@@ -69,6 +69,18 @@ def of_batch(
         (batch, *after, limit),
     )
     return map(JobLine._make, checked(found, _KINDS, "a job"))
+
+
+def sent(
+    connection: sqlite3.Connection, batch: int, *, after: tuple[int, int, int] = (-1, 0, 0), limit: int = 10_000
+) -> list[tuple[int, int, int, str]]:
+    """Return position, repeat, arm and inputs of up to `limit` jobs of one batch behind a place, in their order."""
+    found = connection.execute(
+        "SELECT position, repeat, arm, inputs FROM jobs"
+        " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?",
+        (batch, *after, limit),
+    )
+    return list(checked(found, (INT, INT, INT, TEXT), "a job"))
 
 
 def at_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[JobLine]:

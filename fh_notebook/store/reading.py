@@ -239,6 +239,13 @@ class Reading(ABC):
             yield found
             after = (found[-1].position, found[-1].repeat, found[-1].arm)
 
+    def sent_of(self, batch_id: int) -> Iterator[tuple[int, int, str]]:
+        """Yield position, arm and inputs of the jobs of one batch, in the plan's order."""
+        after = (-1, 0, 0)
+        while found := self._read(lambda c, after=after: jobs.sent(c, batch_id, after=after)):  # type: ignore[misc]  # bound at once
+            yield from ((position, arm, inputs) for position, _, arm, inputs in found)
+            after = found[-1][:3]
+
     def count_jobs(self, batch_id: int) -> int:
         """Return how many jobs of one batch are kept."""
         return self._read(lambda c: jobs.count(c, batch_id))
