@@ -26,15 +26,8 @@ class Answered:
     line: Line
     owner: str
     """Whose claim of the job leaves; empty when there is none."""
-    then: str | None = None
-    """The key of the job that its owner would send next."""
-    seen_id: int = 0
-    """The newest line at the time of the plan."""
-    alone: bool = False
-    anywhere: bool = False
-    call_lost: bool = False
-    daily_cap: int | None = None
-    """All as :class:`~fh_notebook.store.claims.Asked` has them, for `then`."""
+    then: Asked | None = None
+    """The job that its owner would send next."""
     unsent: bool = False
     """Whether its last attempt reached nobody: then it was no request."""
 
@@ -47,24 +40,9 @@ def write_all(connection: sqlite3.Connection, items: Sequence[Answered]) -> list
             claims.uncount(connection, item.batch, item.line.key, item.owner, workspace=item.line.workspace)
     for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
         claims.drop_all(connection, batch, keys, owner)
-    asking = {place: item for place, item in enumerate(items) if item.then is not None}
-    taken = dict(zip(asking, claims.take_each(connection, [_asked(item) for item in asking.values()]), strict=True))
+    asking = {place: item.then for place, item in enumerate(items) if item.then is not None}
+    taken = dict(zip(asking, claims.take_each(connection, list(asking.values())), strict=True))
     return [(line, taken.get(place)) for place, line in enumerate(lines)]
-
-
-def _asked(item: Answered) -> Asked:
-    return Asked(
-        batch=item.batch,
-        key=item.then or "",
-        owner=item.owner,
-        seen_id=item.seen_id,
-        now=item.line.kept_at,
-        workspace=item.line.workspace,
-        alone=item.alone,
-        anywhere=item.anywhere,
-        call_lost=item.call_lost,
-        daily_cap=item.daily_cap,
-    )
 
 
 def _by_owner(items: Iterable[tuple[int, str, str]]) -> Iterable[tuple[tuple[int, str], list[str]]]:

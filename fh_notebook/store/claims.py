@@ -89,6 +89,9 @@ class Claim:
     """The number of the batch for which :attr:`owner` has it."""
 
 
+_MINE: Final = Claim(mine=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """One job that its owner would send."""
@@ -158,7 +161,7 @@ def _take(connection: sqlite3.Connection, asked: Sequence[Asked]) -> list[Claim]
     for one in asked:
         if one.key in mine:
             mine.remove(one.key)
-            found.append(Claim(mine=True))
+            found.append(_MINE)
         elif one.key in over:
             found.append(Claim(capped=True))
         else:  # a key that is asked for twice is had once

@@ -132,23 +132,27 @@ class Writing(Reading):
         now = self._now()
         line = line_of(run, key=key, workspace=workspace, batch=batch, kept_at=now)
         name = owner.name if owner is not None else ""
+        asked = None
+        if then is not None:
+            asked = Asked(
+                batch=batch,
+                key=then,
+                owner=name,
+                seen_id=seen_id,
+                now=line.kept_at,
+                workspace=workspace,
+                alone=alone,
+                anywhere=anywhere,
+                call_lost=call_lost,
+                daily_cap=daily_cap,
+            )
+        item = Answered(batch=batch, line=line, owner=name, then=asked, unsent=unsent)
 
-        item = Answered(
-            batch=batch,
-            line=line,
-            owner=name,
-            then=then,
-            seen_id=seen_id,
-            alone=alone,
-            anywhere=anywhere,
-            call_lost=call_lost,
-            daily_cap=daily_cap,
-            unsent=unsent,
-        )
+        def owe(done: Committed[Any]) -> None:
+            self._owe(done, (batch, key), lambda c: write_all(c, [replace(item, then=None)]))
 
         committed = self._opened().writer.put_together(write_all, item)
-        owed = replace(item, then=None)
-        committed.add_done_callback(lambda done: self._owe(done, (batch, key), lambda c: write_all(c, [owed])))
+        committed.add_done_callback(owe)
         return committed
 
     def _owe(self, done: Committed[Any], place: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
