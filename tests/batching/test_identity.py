@@ -18,6 +18,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.same_table import match
 from fh_notebook.store import claims
 from fh_notebook.store.store import Store
 from tests import environment
@@ -901,3 +902,23 @@ def test_refusals_of_the_daily_cap_are_counted_as_refused() -> None:
     shouting = Shouting(daily_cap=3)
     batch = run(shouting, rows(6), max_concurrency=1)
     assert (batch.counts.calls, batch.counts.refused) == (4, 1)
+
+
+class Hashed(str):
+    """A text that counts how often it is looked up."""
+
+    times = 0
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        Hashed.times += 1
+        return super().__hash__()
+
+
+def test_rows_at_their_place_are_compared_with_nothing_else() -> None:
+    """The same table with other labels is compared row by row: nothing is looked up among a hundred thousand rows."""
+    kept, table = ({row: {0: Hashed(f"row {row}")} for row in range(50)} for _ in range(2))
+    Hashed.times = 0
+    found = match(kept, table, [["a", "shout", "a"]])
+    assert dict(found.places) == {row: row for row in range(50)}
+    assert (found.is_same, found.new, Hashed.times) == (True, 0, 0)
