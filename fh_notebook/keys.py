@@ -65,9 +65,10 @@ def usable_key(value: Any, source: str) -> Secret | None:
     """
     if value is None or isinstance(value, Unset):
         return None
-    if not isinstance(value, str | Secret):
-        raise SettingsError(f"the key from {source} is a {type(value).__name__}; give a string")
-    key = Secret(value)
+    value = as_secret(value)
+    if not isinstance(value, Secret):
+        raise SettingsError(f"the key from {source} is a {value.type_name}; give a string")
+    key = value
     if not key or key.reveal() == UNSET_KEY:
         return None
     if not key.reveal().isascii() or not key.reveal().isprintable() or set(" \"'") & set(key.reveal()):

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final
 from weakref import WeakValueDictionary, ref
 
-__all__ = ["MASK", "UNSET", "Secret", "Unset", "as_secret", "redact", "shared_secret"]
+__all__ = ["MASK", "UNSET", "Hidden", "NoSecret", "Secret", "Unset", "as_secret", "redact", "shared_secret"]
 
 MASK: Final = "***"
 
@@ -87,13 +87,43 @@ class Secret:
         return (Secret, ("",))
 
 
+class NoSecret:
+    """Stands in for what was given as a secret and is none, such as bytes or a list: only its type can be told."""
+
+    __slots__ = ("type_name",)
+
+    def __init__(self, value: object) -> None:
+        self.type_name = type(value).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}>"
+
+
+class Hidden:
+    """Holds what no frame of a traceback may show, such as a pasted text that may have a key in it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def reveal(self) -> Any:
+        """Return it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+
 def as_secret(value: Any) -> Any:
-    """Return a string as a `Secret`, and anything else as it is.
+    """Return a string as a `Secret`, what is none as a `NoSecret`, and ``None`` and ``UNSET`` as they are.
 
     A public function that takes a key begins with this, bound to the argument's own name: from then on no frame of a
     traceback (IPython's ``%xmode Verbose`` prints variables) has the key in it.
     """
-    return Secret(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, Secret | Unset | NoSecret):
+        return value
+    return Secret(value) if isinstance(value, str) else NoSecret(value)
 
 
 def shared_secret(value: str) -> Secret:

@@ -20,6 +20,7 @@ from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
 from fh_notebook.contract.spell import listed, nearest, short, type_text
 from fh_notebook.errors import InputError, SnippetError
+from fh_notebook.values import Hidden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,9 +105,12 @@ class Deployment:
         """
         from fh_notebook.contract.snippet import parse_snippet
 
-        if not isinstance(text, str):
-            raise SnippetError(f"a Code Snippet is a text, and this is {type_text(text)}; paste it as r'''...'''")
-        return parse_snippet(text).deployment
+        pasted, text = Hidden(text), ""  # a key may be in it, and a traceback's frame must not have that
+        if not isinstance(pasted.reveal(), str):
+            raise SnippetError(
+                f"a Code Snippet is a text, and this is {type_text(pasted.reveal())}; paste it as r'''...'''"
+            )
+        return parse_snippet(pasted).deployment
 
     @classmethod
     def from_frame(cls, name: str, frame: Any, *, variants: str | Iterable[str] | None = ()) -> Deployment:

@@ -60,7 +60,7 @@ def code_of(body: Mapping[str, Any]) -> str | None:
         for name in ("error_code", "code"):
             value = place.get(name)
             if isinstance(value, str) and value:
-                return value
+                return redact(value)
     return None
 
 

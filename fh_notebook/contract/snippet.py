@@ -26,7 +26,7 @@ from fh_notebook.contract.snippet_body import read_body, read_fields
 from fh_notebook.contract.snippet_write import to_curl, to_python
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SnippetError
-from fh_notebook.values import Secret, redact
+from fh_notebook.values import Hidden, Secret, redact
 
 __all__ = ["Snippet", "looks_like_snippet", "parse_snippet", "to_curl", "to_python"]
 
@@ -89,12 +89,12 @@ def _is_body(text: str) -> bool:
     return isinstance(body.get("deployment"), str) and isinstance(body.get("inputs"), Mapping)
 
 
-def parse_snippet(text: str) -> Snippet:
+def parse_snippet(text: str | Hidden) -> Snippet:
     r"""Return what a pasted Code Snippet says.
 
     Parameters
     ----------
-    text : str
+    text : str or Hidden
         A curl command (POSIX or Windows quoting), or the JSON body of the call alone.
 
     Raises
@@ -110,13 +110,20 @@ def parse_snippet(text: str) -> Snippet:
     >>> snippet.deployment, snippet.request.inputs, snippet.key
     (Deployment(name='brief', variants=('a',)), {'topic': 'AI'}, None)
     """
-    text = _unfenced(text.replace("\r\n", "\n").removeprefix("\ufeff"))
+    text = text if isinstance(text, Hidden) else Hidden(text)
     try:
-        if text.lstrip().startswith("{"):
-            return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
-        return _of_command(text)
+        return _read(text.reveal())
     except SnippetError as broken:
-        raise SnippetError([redact(p) for p in broken.problems]) from None
+        problems = [redact(p) for p in broken.problems]
+    # Outside of the block: a traceback would show the frames in which the text is.
+    raise SnippetError(problems)
+
+
+def _read(text: str) -> Snippet:
+    text = _unfenced(text.replace("\r\n", "\n").removeprefix("\ufeff"))
+    if text.lstrip().startswith("{"):
+        return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
+    return _of_command(text)
 
 
 def _of_command(text: str) -> Snippet:

@@ -14,7 +14,7 @@ from fh_notebook.local.callbacks import Delivery
 from fh_notebook.local.faults import Fault, Place
 from fh_notebook.local.options import Spelling, options_from
 from fh_notebook.local.service import Service
-from fh_notebook.values import Secret
+from fh_notebook.values import Secret, as_secret
 
 __all__ = ["Controls"]
 
@@ -44,6 +44,8 @@ class Controls:
         >>> hive.concurrency
         30
         """
+        if "api_key" in changes:
+            changes["api_key"] = as_secret(changes["api_key"])
         self._service.set_options(options_from(changes, self._service.options))
 
     @property

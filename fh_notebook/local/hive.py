@@ -30,7 +30,7 @@ from fh_notebook.local.options import (
 )
 from fh_notebook.local.registry import WebhookEndpoint, new_secret, warm_up
 from fh_notebook.local.service import Service
-from fh_notebook.values import Secret
+from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -46,6 +46,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _new_instance() -> str:
     return secrets.token_hex(6)
+
+
+def _usable_secret(secret: Any) -> Secret | None:
+    """Return a secret that somebody gave; ``None``: make one."""
+    if secret is None or isinstance(secret, Secret):
+        return secret
+    raise SettingsError(f"secret is a {secret.type_name}; give a text, or None for a random one")
 
 
 class LocalHive(Controls):
@@ -129,6 +136,7 @@ class LocalHive(Controls):
         retry_after_s: float | None = None,
         keep: int = KEEP,
     ) -> None:
+        api_key = as_secret(api_key)
         options = options_from(
             {
                 "api_key": api_key,
@@ -224,6 +232,8 @@ class LocalHive(Controls):
         SettingsError
             There is no such workflow, or the secret is empty.
         """
+        secret = as_secret(secret)
+        secret = _usable_secret(secret)
         with self._service.lock:
             return self._service.registry.add_endpoint(deployment, variant, secret)
 
@@ -248,8 +258,10 @@ class LocalHive(Controls):
         SettingsError
             There is no such deployment, or the secret is empty.
         """
+        secret = as_secret(secret)
+        secret = _usable_secret(secret)
         self.webhook_secret(deployment)
-        fresh = new_secret() if secret is None else Secret(secret)
+        fresh = new_secret() if secret is None else secret
         if not fresh:
             raise SettingsError("a signing secret is not empty: an empty one signs nothing")
         self._service.registry.signing_secrets[deployment] = fresh

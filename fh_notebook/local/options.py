@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
 from fh_notebook.errors import SettingsError
-from fh_notebook.values import Secret
+from fh_notebook.values import Secret, as_secret
 
 __all__ = [
     "CALLBACK_BACKOFF_S",
@@ -138,8 +138,10 @@ def options_from(given: Mapping[str, Any], base: Options | None = None) -> Optio
     if unknown := sorted(set(given) - known):
         raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
     values = dict(given)
-    if values.get("api_key") is not None:
-        values["api_key"] = Secret(values["api_key"])
+    if (key := as_secret(values.get("api_key"))) is not None:
+        if not isinstance(key, Secret):
+            raise SettingsError(f"api_key is a {key.type_name}; give a text, or None to accept any key")
+        values["api_key"] = key
     if "allow_callbacks" in values:
         values["allow_callbacks"] = _hosts(values["allow_callbacks"])
     for name in ("callback_backoff_s", "latency_s"):

@@ -21,6 +21,7 @@ from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_display import FormDisplay, Redraw, bundle, is_closed
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_static import page_of, text_of
+from fh_notebook.values import MASK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -255,6 +256,9 @@ def form(
     >>> made.run.output
     'billing'
     """
+    if isinstance(deployment, str) and looks_like_snippet(deployment):
+        deployment = MASK  # a key may be in it, and a traceback's frame must not have that
+        raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
     found = _found(deployment, client)
     if over is not None:
         from fh_notebook.notebook.form_batch import BatchForm
@@ -269,8 +273,6 @@ def _found(deployment: Any, client: Client | AsyncClient | None) -> Deployment:
         return deployment
     if not isinstance(deployment, str) or not deployment.strip():
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
-    if looks_like_snippet(deployment):
-        raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
     known = session.deployments(client)
     if deployment in known:
         return known[deployment]

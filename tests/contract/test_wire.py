@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, encode_request, parse_event
+from fh_notebook.values import Secret
 
 REQUEST = InvokeRequest(deployment="support-triage", variant="nearest", inputs={"ticket": "hi"}, metadata={"case": 42})
 
@@ -284,3 +286,18 @@ def test_callback_events_are_read_tolerantly(event: object, want: tuple[object, 
     run = parse_event(json.dumps(event).encode())
     assert (run.status, run.output, run.error) == want
     assert run.request_id == "r"
+
+
+@pytest.mark.parametrize("where", [{}, {"error": None}])
+def test_a_key_that_a_service_echoes_is_masked_in_the_code_too(where: dict[str, Any]) -> None:
+    """Of a refusal, a failed run and a look-up; wherever the code stands."""
+    secret = Secret("a-key-of-no-known-shape")
+    code = f"bad_key_{secret.reveal()}"
+    body: dict[str, Any] = (
+        {"error": {"code": code}} if where else {"error_code": code, "error": f"no {secret.reveal()}"}
+    )
+    for status in (400, 401, 500, 200):
+        answer = Answer(status_code=status, body=json.dumps({"run_status": "failed", **body}).encode())
+        for run in (decode_answer(answer, InvokeRequest(deployment="d")), decode_retrieved(answer, request_id="r")):
+            assert secret.reveal() not in repr(run) + str(run.error_code) + str(run.raw)
+    assert decode_answer(answer, InvokeRequest(deployment="d")).error_code == "bad_key_***"

@@ -277,3 +277,50 @@ def test_a_broken_store_does_not_cost_the_answer(shell: Shell, hive: LocalHive, 
     assert result.result.output == "hi"
     assert "The answer was not kept" in said
     assert broken.read_bytes() == b"not a database" * 100
+
+
+UNREADABLE = (
+    "curl 'https://api.fetchhive.com/v1/workflow/invoke' -H 'Authorization: Token qwertzuiopasdfgh --data-raw '{"
+)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(
+            f"{call.format(given)}"
+            for given in ("[ask()]", "ask().encode()", "{'key': ask()}")
+            for call in (
+                "fh.Client(api_key={})",
+                "fh.AsyncClient(api_key={}, base_url='https://x.example/v1')",
+                "fh.configure(api_key={})",
+                "fh.local.LocalHive(api_key={})",
+                "fh.local.demo_hive().configure(api_key={})",
+                "fh.local.demo_hive().client().trigger('e', 'v', secret={})",
+                "fh.local.demo_hive().webhook('support-triage', 'keywords', secret={})",
+                "fh.local.demo_hive().rotate_webhook_secret('support-triage', {})",
+            )
+        ),
+        "fh.CallbackReceiver(secrets=[[ask()]])",
+        "fh.CallbackReceiver(secrets=[ask().encode()])",
+        "fh.Deployment.from_snippet(unreadable())",
+        "fh.Deployment.from_snippet([unreadable()])",
+        "fh.form(unreadable())",
+    ],
+)
+def test_no_frame_shows_a_key_of_a_wrong_kind_or_a_snippet_that_cannot_be_read(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Full tracebacks in %xmode Verbose have the variables of each of our frames: bytes, lists and dicts are masked too."""
+    key = "qwertzuiopasdfgh"
+    monkeypatch.setenv("THE_KEY", key)
+    monkeypatch.setenv("THE_TEXT", UNREADABLE)
+    shell.run("import os, fh_notebook as fh\ndef ask(): return os.environ['THE_KEY']")
+    shell.run("def unreadable(): return os.environ['THE_TEXT']")
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    result, said = shell.run(call)
+    assert isinstance(result.error_in_exec, fh.InputError | fh.SettingsError), said
+    assert "Traceback" in said
+    assert key not in said
+    assert key not in str(result.error_in_exec)
