@@ -145,6 +145,21 @@ def store() -> Store | None:
         return _state.stores[str(path)]
 
 
+def _close_earlier_stores(before: settings.Settings, now: settings.Settings) -> None:
+    """Close the stores that are not the session's any more, where nobody writes and nothing would be lost."""
+    if before.store == now.store:
+        return
+    here = str(precedence.store_path())
+    with _state.lock:
+        earlier = [opened for path, opened in _state.stores.items() if path != here]
+    for opened in earlier:
+        if not opened.is_in_use and not opened.is_lost:
+            opened.close()
+
+
+settings.listeners.append(_close_earlier_stores)
+
+
 def stores() -> list[Store]:
     """Return the stores that this process has open, also those of earlier settings."""
     with _state.lock:

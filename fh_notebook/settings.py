@@ -8,9 +8,10 @@ is decided in :mod:`fh_notebook.precedence`. A key is never written anywhere una
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fh_notebook import keys
 from fh_notebook.addresses import check_base_url, origin
@@ -56,6 +57,9 @@ class Settings:
 
 _current = Settings()
 
+listeners: Final[list[Callable[[Settings, Settings], None]]] = []
+"""Called after each change, with the settings before and after it."""
+
 
 def current() -> Settings:
     """Return the settings of this process."""
@@ -91,7 +95,8 @@ def configure(
         a new key of the same workspace finds the answers that the old one has paid for. Without one, and for answers
         from before there was a name, :func:`fh_notebook.store.join` copies them.
     store : path or None
-        The SQLite file of kept answers; ``None`` keeps nothing.
+        The SQLite file of kept answers; ``None`` keeps nothing. The one before is closed, unless a batch that is kept
+        in it still runs; what was made with it opens it again when it is read.
     timeout : float
         Seconds that one call may take; 120 by default.
     max_response_bytes : int
@@ -174,7 +179,9 @@ def reset() -> None:
 def _use(settings: Settings) -> None:
     global _current
     FetchHiveError.show_full_traceback = settings.tracebacks == "full"
-    _current = settings
+    before, _current = _current, settings
+    for listener in listeners:
+        listener(before, settings)
 
 
 def positive(value: Any, name: str) -> float:

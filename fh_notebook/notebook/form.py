@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from fh_notebook import session
 from fh_notebook.contract.catalog import meant
@@ -18,7 +19,7 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_by_name import ByName
 from fh_notebook.notebook.form_core import FormCore
-from fh_notebook.notebook.form_display import FormDisplay, Redraw, bundle, is_closed
+from fh_notebook.notebook.form_display import FormDisplay, Redraw, bundle, hold_while_shown, is_closed
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_static import page_of, text_of
 from fh_notebook.values import MASK
@@ -173,8 +174,10 @@ class Form:
 
     @property
     def widget(self) -> Any:
-        """All of the form as one widget, to be put among others; made at the first use."""
-        return self._widget()
+        """All of the form as one widget, to be put among others; made at the first use, there until it is closed."""
+        made = self._widget()
+        made.fh_form = self  # whoever holds the widget alone has a form that works
+        return made
 
     # --- how it shows
 
@@ -189,11 +192,17 @@ class Form:
         if self._view is None:
             from fh_notebook.notebook.form_view import FormView
 
-            self._view = FormView(self._core)
+            self._holds(FormView(self._core))
         return self._view.widget
+
+    def _holds(self, view: Any) -> None:
+        """Have the widgets closed with the form: when nobody holds it, no page can use them."""
+        self._view = view
+        finalize(self, _close, view).atexit = False
 
     def _ipython_display_(self) -> None:
         self._display.show(self._widget)
+        hold_while_shown(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return bundle(page_of(self._core), repr(self), self._widget())
@@ -203,6 +212,12 @@ class Form:
 
     def __repr__(self) -> str:
         return text_of(self._core)
+
+
+def _close(view: Any) -> None:
+    from fh_notebook.notebook.form_parts import close_whole
+
+    close_whole(view)
 
 
 def form(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.contract.deployment import Deployment
@@ -33,10 +34,16 @@ class BatchForm(Form):
     """A form over rows. Its ``batch`` is what Run began, its ``frame`` the tidy table of what has come so far."""
 
     def __init__(self, deployment: Deployment, rows: Any, **options: Any) -> None:
-        self._over = BatchCore(deployment, rows, **options)
+        self._over = over = BatchCore(deployment, rows, **options)
         super().__init__(FormCore(deployment, client=options.get("client")))
-        self._display = FormDisplay(lambda: over_page(self._over), lambda: over_text(self._over))
-        self._over.tell = self._changed
+        self._display = FormDisplay(lambda: over_page(over), lambda: over_text(over))
+        changed = WeakMethod(self._changed)  # what it holds does not hold it: so it can be dropped
+
+        def tell() -> None:
+            if (call := changed()) is not None:
+                call()
+
+        over.tell = tell
 
     @property
     def deployment(self) -> Deployment:
@@ -156,7 +163,7 @@ class BatchForm(Form):
         if self._view is None or is_closed(self._view.widget):
             from fh_notebook.notebook.form_over_view import OverView
 
-            self._view = OverView(self._over, self._display.update)
+            self._holds(OverView(self._over, self._display.update))
         return self._view.widget
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

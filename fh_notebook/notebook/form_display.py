@@ -8,14 +8,16 @@ on GitHub, and in a notebook that is opened again.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
+from weakref import ref
 
 from fh_notebook import html
 from fh_notebook.notebook.form_listener import Listener
-from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel, running_shell
 
 __all__ = ["HIDE_STATIC", "FormDisplay", "Redraw", "bundle", "is_closed"]
 
@@ -38,6 +40,34 @@ def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
 def is_closed(widget: Any) -> bool:
     """Whether no page can show it any more: it was closed, as ``Widget.close_all()`` closes all there are."""
     return widget.comm is None
+
+
+_SHOWN: Final[list[Any]] = []
+"""Forms that the running cell has shown, and those that a page alone has."""
+
+
+def hold_while_shown(form: Any) -> None:
+    """Keep a form that is shown and that nobody else holds, as of ``display(fh.form(...))``: its page goes on.
+
+    Whether somebody does is known when the cell is over. Of one that is held elsewhere, that holder decides.
+    """
+    shell = running_shell()
+    if shell is None or running_kernel() is None or any(form is other for other in _SHOWN):
+        return
+    _SHOWN.append(form)
+
+    def cell_is_over(*_: Any) -> None:
+        shell.events.unregister("post_run_cell", cell_is_over)
+        place = next((place for place, other in enumerate(_SHOWN) if other is held()), None)
+        # The list's own reference, and that of the call: each further one is somebody's.
+        if place is not None and sys.getrefcount(_SHOWN[place]) > NOBODY_ELSE:
+            del _SHOWN[place]
+
+    held = ref(form)
+    shell.events.register("post_run_cell", cell_is_over)
+
+
+NOBODY_ELSE: Final = 2
 
 
 class FormDisplay:

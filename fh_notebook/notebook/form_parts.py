@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final
 
-from ipywidgets import HTML, Box, Button, Layout, VBox
+from ipywidgets import HTML, Box, Button, Layout, VBox, Widget
 from traitlets import Unicode
 
 from fh_notebook import html
@@ -21,7 +21,17 @@ from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.own_keys import own_keys
 from fh_notebook.values import redact
 
-__all__ = ["LABELLED", "Look", "close_all", "hear_all", "line", "place_in_words", "problems_list", "unheard"]
+__all__ = [
+    "LABELLED",
+    "Look",
+    "close_all",
+    "close_whole",
+    "hear_all",
+    "line",
+    "place_in_words",
+    "problems_list",
+    "unheard",
+]
 
 LABELLED: Final = {"description_width": "initial"}
 """A style under which a label has the room that it needs: a cut label names nothing."""
@@ -118,6 +128,34 @@ def close_all(widget: Any) -> None:
     for child in getattr(widget, "children", ()):
         close_all(child)
     widget.close()
+
+
+OURS: Final = "fh_notebook.notebook."
+"""The modules whose objects hold the widgets of a form."""
+
+
+def close_whole(view: Any) -> None:
+    """Close every widget that a view holds in any of its parts: also those out of sight, and their layouts and styles.
+
+    ipywidgets keeps every widget until it is closed, whether or not a page shows it.
+    """
+    pending, seen, found = [view], set[int](), list[Widget]()
+    while pending:
+        part = pending.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Widget):
+            found.append(part)
+            pending += [getattr(part, name, None) for name in ("children", "layout", "style")]
+        elif isinstance(part, dict):
+            pending += part.values()
+        elif isinstance(part, list | tuple):
+            pending += part
+        elif type(part).__module__.startswith(OURS):
+            pending += getattr(part, "__dict__", {}).values()
+    for widget in found:
+        widget.close()
 
 
 def hear_all(widget: Any) -> None:

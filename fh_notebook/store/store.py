@@ -125,6 +125,11 @@ class Store(Writing):
         here = self._open
         return here is not None and here.place is not None and bool(here.place.trouble)
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a batch of this process that is kept here runs."""
+        return any(owner.lives for owner in list(self._owners))
+
     def rescue(self, path: Path, put: Callable[[], object]) -> None:
         """Write all that this process holds to a new file: the store as it has it open, and the answers that it owes.
 
@@ -143,7 +148,7 @@ class Store(Writing):
         StoreError
             It cannot be written, or a batch of this process is not over.
         """
-        if any(owner.lives for owner in list(self._owners)):
+        if self.is_in_use:
             raise StoreError(f"a batch that is kept in {self.path} is not over; wait for it, or cancel it, then rescue")
         owed = dict(self._owed)
         self.copy_to(path)

@@ -332,3 +332,40 @@ def test_an_interrupt_before_the_first_step_of_a_start_waits_for_nothing(moment:
     assert not batch.running
     assert batch.resume().counts == Counts(planned=3, done=3, calls=3)
     assert batch.stopped is None
+
+
+def _descriptors(path: Path) -> int:
+    """How many descriptors this process has of a store's files; its owners' lock files are among them."""
+    links = (os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number))
+    return sum(link.startswith(str(path)) for link in links)
+
+
+def _is_open(number: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{number}")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are listed by Linux")
+def test_another_store_closes_the_one_before(tmp_path: Path) -> None:
+    """Its files and its writer; what was kept in it is read all the same, and a batch that runs is let alone."""
+    first, second = tmp_path / "first.sqlite3", tmp_path / "second.sqlite3"
+    fh.configure(store=first)
+    before = set(threading.enumerate())
+    with Held().freed() as held:
+        done = fh.batch(rows(2), "shout", variants="loud", client=Shouting().hive.client(), progress=False)
+        assert _descriptors(first)
+        assert set(threading.enumerate()) - before
+        writers = [thread for thread in set(threading.enumerate()) - before if "store" in thread.name]
+        running = _batch(held, 3)
+        held.wait_for(3)
+        fh.configure(store=second)
+        assert _descriptors(first)
+        held.let_go()
+        assert running.wait().counts.done == 3
+        fh.configure(store=first)
+        fh.configure(store=second)
+        assert _descriptors(first) == 0
+        assert not any(thread.is_alive() for thread in writers)
+        assert len(done.frame) == 2
+        assert _descriptors(first)
+        fh.configure(store=None)
+        assert _descriptors(first) == 0

@@ -268,3 +268,17 @@ def test_a_password_is_in_no_message_and_no_widget(page: Page, hive: FormHive) -
     files = [file for file in kernel.folder.rglob("*") if file.is_file()]
     assert any(file.name.startswith("store.sqlite3") for file in files)
     assert [f.name for f in files if PASSWORD.encode() in f.read_bytes() or KEY.encode() in f.read_bytes()] == []
+
+
+def test_a_form_is_there_as_long_as_somebody_or_a_page_alone_holds_it(page: Page) -> None:
+    """One that was shown under its name ends with the name; one that only its page has goes on."""
+    kernel = page.kernel
+    count = "import gc; from ipywidgets.widgets.widget import _instances; gc.collect(); print(len(_instances))"
+    before = int(kernel.run(count))
+    kernel.run("mine = fh.form(reply, values={'ticket': 'Late.'})\ndisplay(mine)")
+    kernel.run("display(fh.form(reply, values={'ticket': 'Nobody holds me.'}))")
+    both = int(kernel.run(count))
+    kernel.run("del mine")
+    assert int(kernel.run(count)) - before == (both - before) / 2
+    page.click("fh-run")
+    page.until("Nobody holds me.")
