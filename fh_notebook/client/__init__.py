@@ -10,7 +10,7 @@ request by one class (`BearerAuth`) and stands in no variable of ours.
                           receiver.py claims.py                          `CallbackReceiver`; who waits for which run
     one exchange          connection.py per_loop.py                      to whom and how; connections, a set a loop
                           exchange.py unpacking.py raising.py            httpx's errors as values; those one can act on
-                          check.py assets.py                             is it reached; the files of a run
+                          check.py assets.py asset_places.py             is it reached; the files of a run
     how it travels        transport.py proxied.py                        which one: ours, or httpx's past a proxy
                           fast.py http1.py deadline.py ending.py         ours: HTTP/1.1; closed with its loop
     a later answer        submitting.py on_loop.py                       a run is started; a call on a loop

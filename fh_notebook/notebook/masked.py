@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 
+from fh_notebook.errors import SnippetError
 from fh_notebook.values import redact
 
 __all__ = ["Masked", "holds_key", "masked_if_shown"]
@@ -45,5 +46,9 @@ def holds_key(cell: str) -> bool:
 
 
 def masked_if_shown(error: BaseException, cell: str) -> BaseException:
-    """Return `error` itself where it shows as one line, and masked where its traceback would repeat a key."""
-    return error if hasattr(error, "_render_traceback_") or not holds_key(cell) else Masked(error)
+    """Return `error` itself where it shows as one line, and masked where its traceback would repeat a key.
+
+    In a snippet that cannot be read, nobody knows where the key is.
+    """
+    may_hold_key = isinstance(error, SnippetError) or holds_key(cell)
+    return error if hasattr(error, "_render_traceback_") or not may_hold_key else Masked(error)

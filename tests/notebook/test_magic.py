@@ -284,32 +284,27 @@ UNREADABLE = (
 )
 
 
+KINDS = ("[ask()]", "ask().encode()", "{'key': ask()}")
+
+
 @pytest.mark.parametrize(
-    "call",
+    ("call", "kinds"),
     [
-        *(
-            f"{call.format(given)}"
-            for given in ("[ask()]", "ask().encode()", "{'key': ask()}")
-            for call in (
-                "fh.Client(api_key={})",
-                "fh.AsyncClient(api_key={}, base_url='https://x.example/v1')",
-                "fh.configure(api_key={})",
-                "fh.local.LocalHive(api_key={})",
-                "fh.local.demo_hive().configure(api_key={})",
-                "fh.local.demo_hive().client().trigger('e', 'v', secret={})",
-                "fh.local.demo_hive().webhook('support-triage', 'keywords', secret={})",
-                "fh.local.demo_hive().rotate_webhook_secret('support-triage', {})",
-            )
-        ),
-        "fh.CallbackReceiver(secrets=[[ask()]])",
-        "fh.CallbackReceiver(secrets=[ask().encode()])",
-        "fh.Deployment.from_snippet(unreadable())",
-        "fh.Deployment.from_snippet([unreadable()])",
-        "fh.form(unreadable())",
+        ("fh.Client(api_key={})", KINDS),
+        ("fh.AsyncClient(api_key={}, base_url='https://x.example/v1')", KINDS),
+        ("fh.configure(api_key={})", KINDS),
+        ("fh.local.LocalHive(api_key={})", KINDS),
+        ("fh.local.demo_hive().configure(api_key={})", KINDS),
+        ("fh.local.demo_hive().client().trigger('e', 'v', secret={})", KINDS),
+        ("fh.local.demo_hive().webhook('support-triage', 'keywords', secret={})", KINDS),
+        ("fh.local.demo_hive().rotate_webhook_secret('support-triage', {})", KINDS),
+        ("fh.CallbackReceiver(secrets=[{}])", KINDS),
+        ("fh.Deployment.from_snippet({})", ("unreadable()", "[unreadable()]")),
+        ("fh.form({})", ("unreadable()",)),
     ],
 )
 def test_no_frame_shows_a_key_of_a_wrong_kind_or_a_snippet_that_cannot_be_read(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, call: str
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, call: str, kinds: tuple[str, ...]
 ) -> None:
     """Full tracebacks in %xmode Verbose have the variables of each of our frames: bytes, lists and dicts are masked too."""
     key = "qwertzuiopasdfgh"
@@ -319,8 +314,20 @@ def test_no_frame_shows_a_key_of_a_wrong_kind_or_a_snippet_that_cannot_be_read(
     shell.run("def unreadable(): return os.environ['THE_TEXT']")
     fh.configure(tracebacks="full")
     shell.run("%xmode Verbose")
-    result, said = shell.run(call)
-    assert isinstance(result.error_in_exec, fh.InputError | fh.SettingsError), said
-    assert "Traceback" in said
-    assert key not in said
-    assert key not in str(result.error_in_exec)
+    for kind in kinds:
+        result, said = shell.run(call.format(kind))
+        assert isinstance(result.error_in_exec, fh.InputError | fh.SettingsError), said
+        assert "Traceback" in said
+        assert key not in said
+        assert key not in str(result.error_in_exec)
+
+
+@pytest.mark.parametrize("line", ["%%fetchhive", "%%fetchhive echo -v plain", "%%fetchhive snippet"])
+def test_no_frame_of_a_cell_shows_a_snippet_that_cannot_be_read(shell: Shell, hive: LocalHive, line: str) -> None:
+    """Nobody knows where the key is in it: so neither the cell nor a variable is in the traceback."""
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    result, said = shell.run(f"{line}\n{UNREADABLE}")
+    assert result.error_in_exec is not None
+    assert "SnippetError: the command has no body" in said
+    assert "qwertzuiop" not in said
