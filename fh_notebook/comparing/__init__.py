@@ -11,8 +11,9 @@
     scoring_source.py, scoring_many.py, scoring_again.py   where runs come from, several scores, and scoring again
     sources.py, dated.py      a batch, a table, a list, or several by name -> one line a run
     grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
+    clusters.py               which rows ask the same, and are one piece of evidence (pure)
     intervals.py, paired.py   confidence intervals, tests of paired differences (pure)
-    bootstrap.py, student.py  what both are computed by (pure)
+    tango.py, bootstrap.py, student.py, ranges.py   what both are computed by, and the range that limits keep to (pure)
     pairs.py, power.py        every pair of variants, and how many rows it would need (pure)
     tables.py, slices.py      scores -> summary, leaderboard, slices, one line a row
     hiding.py                 what nothing shown of it may say: passwords, whoever repeats them

@@ -83,7 +83,10 @@ def bca_intervals(
         return found
     for begin in range(0, many, _AT_ONCE):
         part = samples[begin : begin + _AT_ONCE]
-        found[begin : begin + len(part)] = _of_part(part, level, resamples, seed)
+        # By powers of two, which is exact: the squares of 1e160 and of 1e-170 are no numbers.
+        power = np.frexp(np.abs(part).max(axis=1))[1]
+        scaled = _of_part(np.ldexp(part, -power[:, None]), level, resamples, seed)
+        found[begin : begin + len(part)] = np.ldexp(scaled, power[:, None])
     return found
 
 
@@ -91,7 +94,7 @@ def _of_part(samples: Numbers, level: float, resamples: int, seed: int) -> Numbe
     mean = samples.mean(axis=1)
     apart = samples - mean[:, None]
     spread = np.square(apart).sum(axis=1)
-    alike = spread <= 1e-24 * np.maximum(1.0, mean * mean) * samples.shape[1]
+    alike = spread <= 1e-24 * mean * mean * samples.shape[1]
     # Of what is left of the mean: sums of large numbers would lose the digits that tell a tie.
     means = np.sort(_means_of_resamples(apart, resamples, seed), axis=1)
     near = 1e-12 * np.sqrt(spread)[:, None]
@@ -172,7 +175,7 @@ def analytic_bca(values: Numbers, level: float = LEVEL) -> tuple[float, float] |
     n, mean = len(values), float(values.mean())
     apart = values - mean
     deviation = math.sqrt(float(np.square(apart).mean()))
-    if deviation <= 1e-12 * max(1.0, abs(mean)):
+    if deviation <= 1e-12 * abs(mean):
         return mean, mean
     skewness = float((apart**3).mean()) / deviation**3 / math.sqrt(n)
     peak = (float((apart**4).mean()) / deviation**4 - 3) / n

@@ -15,6 +15,7 @@ import pandas as pd
 from fh_notebook import views
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import asking
+from fh_notebook.comparing.clusters import distinct_text, note_of
 from fh_notebook.comparing.dated import take_dated
 from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.rating_part import Rating
@@ -129,6 +130,15 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
     def _row_count(self) -> int:
         return int(self._frame["pair"].nunique(dropna=False))
 
+    @property
+    def _rows_text(self) -> str:
+        """How many rows there are, and how many of them are distinct."""
+        return distinct_text(self._row_count, self._distinct_count)
+
+    @property
+    def _distinct_count(self) -> int:
+        return int(self._frame["cluster"].nunique())
+
     def _sibling(self, taken: Taken) -> Comparison:
         """Return a comparison of the same runs by another score."""
         made = Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
@@ -155,4 +165,6 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the numbers: what was left out, or may have changed meanwhile."""
         said = self._frame.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
-        return (*self._taken.notes, *said, *notes_of(self._frame, scorer=self.scorer, failed=self.failed))
+        alike = note_of(self._row_count, self._distinct_count)
+        told = notes_of(self._frame, scorer=self.scorer, failed=self.failed)
+        return (*([alike] if alike else []), *self._taken.notes, *said, *told)

@@ -1,7 +1,7 @@
 """Scores as numbers in a grid, rows x variants: what every statistic is computed from. Pure.
 
-Rule of this file: repeats of a row are not independent, so they are averaged to one value a row before anything is
-computed over rows. Everything is done on whole arrays: 400,000 lines take a fraction of a second.
+Rule of this file: repeats of a row, and rows that ask the same, are not independent, so they are averaged to one value
+before anything is computed over rows. Everything is done on whole arrays: 400,000 lines take a fraction of a second.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.intervals import Numbers
+from fh_notebook.comparing.ranges import UNKNOWN, ScoreRange
 
 __all__ = ["Grid", "without_noise"]
 
@@ -36,10 +37,13 @@ class Grid:
     """Scored lines behind each mean."""
     yes_no: bool
     """Whether all scores are true or false (0 or 1)."""
+    copies: NDArray[np.int64]
+    """Rows of the table behind each row of the grid: more than one where they ask the same."""
+    within: ScoreRange = UNKNOWN
 
     @classmethod
-    def of(cls, lines: pd.DataFrame, variants: Sequence[str]) -> Grid:
-        """Return the grid of scored lines: ``pair``, ``variant``, ``score``.
+    def of(cls, lines: pd.DataFrame, variants: Sequence[str], *, by: str = "pair") -> Grid:
+        """Return the grid of scored lines: ``pair``, ``variant``, ``score``; `by` is the column that tells its rows.
 
         Examples
         --------
@@ -47,7 +51,7 @@ class Grid:
         >>> Grid.of(lines, ["a", "b"]).means.tolist()
         [[1.0, 0.0], [1.0, nan]]
         """
-        row_of, rows = pd.factorize(lines["pair"])
+        row_of, rows = pd.factorize(lines[by])
         place = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
         scores = lines["score"].to_numpy(dtype="float64")
         known = ~np.isnan(scores)
@@ -60,11 +64,14 @@ class Grid:
         means[repeated] = _rounded(means[repeated])
         told = scores[known]
         yes_no = bool(len(told)) and bool(((told == 0) | (told == 1)).all())
+        first = ~lines["pair"].duplicated().to_numpy() if by != "pair" else np.unique(row_of, return_index=True)[1]
         return cls(
             variants=tuple(variants),
             means=means.reshape(shape),
             counts=counts.reshape(shape).astype("int64"),
             yes_no=yes_no,
+            copies=np.bincount(row_of[first], minlength=len(rows)).astype("int64"),
+            within=ScoreRange.of([means]),
         )
 
     @staticmethod
@@ -100,6 +107,16 @@ class Grid:
         first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
         both = ~(np.isnan(first) | np.isnan(second))
         return first[both], second[both]
+
+    def rows_of(self, variant: str) -> int:
+        """Return how many rows of the table :meth:`of_variant` is made of."""
+        return int(self.copies[self.counts[:, self.variants.index(variant)] > 0].sum())
+
+    def behind(self, a: str, b: str) -> tuple[int, int]:
+        """Return how many rows of the table, and scored lines of each variant, :meth:`shared` is made of."""
+        places = [self.variants.index(name) for name in (a, b)]
+        both = (self.counts[:, places] > 0).all(axis=1)
+        return int(self.copies[both].sum()), int(self.counts[both][:, places].min(axis=1).sum())
 
 
 def _rounded(values: Any) -> Any:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "again_of",
     "grid_of",
+    "grid_of_rows",
     "is_lower",
     "lines_of",
     "own_score_of",
@@ -44,8 +45,13 @@ def taken_of(cmp: Comparison) -> Taken:
 
 
 def grid_of(cmp: Comparison) -> Grid:
-    """Return the scores as an array, rows x variants."""
+    """Return the scores as an array, distinct rows x variants: what every statistic is computed from."""
     return cmp._grid
+
+
+def grid_of_rows(cmp: Comparison) -> Grid:
+    """Return the scores as an array, rows x variants, those that ask the same each by itself: what is shown of rows."""
+    return cmp._grid_of_rows
 
 
 def is_lower(cmp: Comparison) -> bool:

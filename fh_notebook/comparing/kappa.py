@@ -1,20 +1,20 @@
 """How far people agree beyond chance: Cohen's kappa of two, Fleiss' of more. Pure, from counts to numbers.
 
 Rule of this file: where chance alone would agree always (everybody always says the same), kappa is not defined and NaN;
-the share of agreement is told beside it.
+the share of agreement is told beside it. An interval lies within what kappa can be and has a width at full agreement
+too: ten items on which all agree do not prove that all always do.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fh_notebook.comparing.intervals import LEVEL, NAN, RESAMPLES, SEED, Numbers
+from fh_notebook.comparing.intervals import NAN, RESAMPLES, SEED, Numbers, wilson_interval
 
 __all__ = ["Kappa", "cohen", "fleiss", "table_of"]
 
@@ -54,15 +54,15 @@ def cohen(counts: Numbers, *, ordered: bool = False) -> Kappa:
 
     J. Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological Measurement 20 (1960),
     37-46; with `ordered`, answers that are far apart disagree more (squares of the distance: J. Cohen, "Weighted
-    kappa", Psychological Bulletin 70 (1968), 213-220). The interval is by the large-sample variance of J. L. Fleiss,
-    J. Cohen and B. S. Everitt, "Large sample standard errors of kappa and weighted kappa", Psychological Bulletin 72
-    (1969), 323-327, formula 13.
+    kappa", Psychological Bulletin 70 (1968), 213-220). The interval is Wilson's (:func:`_interval`), by the large
+    sample variance of J. L. Fleiss, J. Cohen and B. S. Everitt, "Large sample standard errors of kappa and weighted
+    kappa", Psychological Bulletin 72 (1969), 323-327, formula 13.
 
     Examples
     --------
     >>> found = cohen(np.array([[20.0, 5.0], [10.0, 15.0]]))
     >>> found.n, found.agree, round(found.kappa, 2), round(found.low, 2), round(found.high, 2)
-    (50, 0.7, 0.4, 0.15, 0.65)
+    (50, 0.7, 0.4, 0.13, 0.61)
     """
     n, k = float(counts.sum()), len(counts)
     if not n:
@@ -82,16 +82,30 @@ def cohen(counts: Numbers, *, ordered: bool = False) -> Kappa:
     variance = (float((shares * terms).sum()) - (seen * chance - 2 * chance + seen) ** 2) / (n * (1 - chance) ** 4)
     if n < FEWEST_ITEMS:
         return Kappa(int(n), seen, kappa, NAN, NAN)
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * math.sqrt(max(variance, 0.0))
-    return Kappa(int(n), seen, kappa, max(-1.0, kappa - half), min(1.0, kappa + half))
+    return Kappa(int(n), seen, kappa, *_interval(seen, chance, variance, n))
+
+
+def _interval(seen: float, chance: float, variance: float, n: float) -> tuple[float, float]:
+    """Return the interval of a kappa, from its variance.
+
+    Kappa is the share of agreement on another scale: from ``-chance / (1 - chance)`` where nobody agrees to 1. So its
+    interval is Wilson's of that share on this scale, over the effective number of items: as many as give the share this
+    variance (as E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998), 193-201, do for clusters); where all agree
+    and the variance is 0, over the items.
+    """
+    of_share = variance * (1 - chance) ** 2
+    trials = seen * (1 - seen) / of_share if of_share > 1e-15 and 0 < seen < 1 else n
+    low, high = wilson_interval(seen * trials, trials)
+    return (low - chance) / (1 - chance), 1.0 if seen == 1 else (high - chance) / (1 - chance)
 
 
 def fleiss(counts: Numbers) -> Kappa:
     """Return Fleiss' kappa of several raters, from how many gave each answer to each item.
 
     J. L. Fleiss, "Measuring nominal scale agreement among many raters", Psychological Bulletin 76 (1971), 378-382.
-    Every item has the same number of raters. The interval is the percentile bootstrap of items (B. Efron and R. J.
-    Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13), 2,000 resamples with a fixed seed.
+    Every item has the same number of raters. The interval is Wilson's (:func:`_interval`), by the variance of the
+    bootstrap of items (B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 6), 2,000
+    resamples with a fixed seed.
 
     Parameters
     ----------
@@ -115,7 +129,8 @@ def fleiss(counts: Numbers) -> Kappa:
         weights = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
         again = [_fleiss(s, c) for s, c in zip(weights @ same, weights @ counts / raters, strict=True)]
         known = [value for value in again if not math.isnan(value)]
-        low, high = (float(q) for q in np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])) if known else (NAN, NAN)
+        chance = float(np.square(counts.mean(0) / raters).sum())
+        low, high = _interval(float(same.mean()), chance, float(np.var(known)) if known else 0.0, n)
     return Kappa(n, float(same.mean()), kappa, low, high)
 
 

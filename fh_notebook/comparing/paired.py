@@ -99,6 +99,8 @@ def ps_permutation(samples: Sequence[Numbers], *, flips: int = FLIPS, seed: int 
     >>> ps_permutation([np.ones(6), np.zeros(6)])
     [0.03125, 1.0]
     """
+    # By powers of two, which is exact: sums in single precision have no room for 1e160.
+    samples = [np.ldexp(d, -int(np.frexp(np.abs(d).max(initial=0.0))[1])) for d in samples]
     counted = [_p_counted(differences) for differences in samples]
     for n in dict.fromkeys(len(d) for d, p in zip(samples, counted, strict=True) if p is None):
         places = [place for place, p in enumerate(counted) if p is None and len(samples[place]) == n]

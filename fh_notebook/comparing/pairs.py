@@ -1,10 +1,12 @@
 """Every pair of variants on the rows that both have a score of: the difference, its interval, its test.
 
 Rule of this file: `a` stands before `b`, and everything is told of `b`: its difference to `a`, its wins, its effect.
+Rows that ask the same count as one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -14,8 +16,15 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.comparing.grid import Grid, without_noise
-from fh_notebook.comparing.intervals import NAN, Interval, Numbers, intervals_of_differences
+from fh_notebook.comparing.intervals import (
+    NAN,
+    Interval,
+    Numbers,
+    interval_of_shares_apart,
+    intervals_of_differences,
+)
 from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, ps_permutation, rank_biserial, wilcoxon
+from fh_notebook.comparing.ranges import ScoreRange, spread_of
 
 __all__ = ["ALPHA", "PAIR_COLUMNS", "Pair", "all_pairs", "compared", "pairs_table", "tested_in"]
 
@@ -58,7 +67,9 @@ class Pair:
     p_permutation: float
     interval: str
     spread: float
-    """The standard deviation of the differences; not in the table, nor is:"""
+    """The standard deviation of the differences; not in the table, nor are:"""
+    rows: int = 0
+    """Rows of the table that the `n` are made of: more, where some ask the same."""
     lower: bool = False
     """Whether a lower score is the better one, as with seconds."""
 
@@ -78,11 +89,11 @@ class Pair:
             a=self.b, b=self.a, n=self.n, mean_a=self.mean_b, mean_b=self.mean_a, difference=-self.difference,
             ci_low=-self.ci_high, ci_high=-self.ci_low, wins=self.losses, ties=self.ties, losses=self.wins,
             test=self.test, p=self.p, p_holm=self.p_holm, effect=-self.effect, p_permutation=self.p_permutation,
-            interval=self.interval, spread=self.spread, lower=self.lower,
+            interval=self.interval, spread=self.spread, rows=self.rows, lower=self.lower,
         )  # fmt: skip
 
     def is_better(self, alpha: float = ALPHA) -> bool:
-        """Whether `b` is better: by the test after Holm, and by the interval of the mean as well.
+        """Whether `b` is better: by the test after Holm, and by the interval that is shown as well.
 
         Wilcoxon's test is of ranks. Where a variant wins often by little and loses rarely by much, test and mean say
         opposite things, and neither variant is called better.
@@ -91,7 +102,16 @@ class Pair:
 
 
 def compared(
-    a: str, b: str, first: Numbers, second: Numbers, *, yes_no: bool, tests: bool = True, lower: bool = False
+    a: str,
+    b: str,
+    first: Numbers,
+    second: Numbers,
+    *,
+    yes_no: bool,
+    behind: tuple[int, int] | None = None,
+    tests: bool = True,
+    lower: bool = False,
+    within: ScoreRange | None = None,
 ) -> Pair:
     """Compare two variants on the rows that both have a score of.
 
@@ -103,24 +123,41 @@ def compared(
         One value a row, of `a` and of `b`. What differs by less than the noise of binary fractions is a tie.
     yes_no : bool
         Whether scores are true or false. With repeats the means of rows are numbers between: then ranks are tested.
+    behind : (int, int), optional
+        Rows of the table, and scored lines of each variant, that the rows are made of; as many as the rows by default.
     tests : bool
         ``False`` leaves the tests out, which may need scipy.
     lower : bool
         Whether a lower score is the better one: then it is what wins.
+    within : ScoreRange, optional
+        The range of the scores; by default that of these.
 
     Raises
     ------
     SettingsError
         scipy is needed and not installed.
     """
-    side = _Sides(a, b, first, second, yes_no)
+    side = _Sides(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
     return _compared([side], tests=tests, lower=lower)[0]
 
 
 class _Sides:
     """Two variants, and their differences on the rows that both have a score of."""
 
-    def __init__(self, a: str, b: str, first: Numbers, second: Numbers, yes_no: bool) -> None:
+    def __init__(
+        self,
+        a: str,
+        b: str,
+        first: Numbers,
+        second: Numbers,
+        yes_no: bool,
+        *,
+        behind: tuple[int, int],
+        within: ScoreRange | None,
+    ) -> None:
+        self.rows, self.lines = behind
+        self.yes_no = yes_no
+        self.within = (ScoreRange.of([first, second]) if within is None else within).of_differences
         self.a, self.b, self.mean_a, self.mean_b = a, b, _mean(first), _mean(second)
         self.apart = without_noise(second - first, first, second)
         self.whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
@@ -128,7 +165,9 @@ class _Sides:
 
 def _compared(sides: Sequence[_Sides], *, tests: bool, lower: bool) -> list[Pair]:
     """Compare many pairs: those with as many rows share what is drawn at random."""
-    intervals = intervals_of_differences([side.apart for side in sides])
+    numbers = [side for side in sides if not side.yes_no]
+    of_numbers = iter(intervals_of_differences([s.apart for s in numbers], within=[s.within for s in numbers]))
+    intervals = [interval_of_shares_apart(s.apart, s.lines) if s.yes_no else next(of_numbers) for s in sides]
     tested = [tests and len(side.apart) >= FEWEST_PAIRS for side in sides]
     flipped = iter(ps_permutation([side.apart for side, is_tested in zip(sides, tested, strict=True) if is_tested]))
     return [
@@ -149,7 +188,7 @@ def _pair(side: _Sides, found: Interval, flipped: float, is_tested: bool, lower:
         a=side.a, b=side.b, n=n, mean_a=side.mean_a, mean_b=side.mean_b, difference=_mean(apart),
         ci_low=found.low, ci_high=found.high, wins=wins, ties=n - wins - losses, losses=losses,
         test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=found.rule,
-        spread=float(apart.std(ddof=1)) if n > 1 else NAN, lower=lower,
+        spread=spread_of(apart) * math.sqrt(n / (n - 1)) if n > 1 else NAN, rows=side.rows, lower=lower,
     )  # fmt: skip
 
 
@@ -168,7 +207,9 @@ def all_pairs(
         scipy is needed and not installed.
     """
     names = list(combinations(grid.variants, 2)) if which is None else list(which)
-    sides = [_Sides(a, b, *grid.shared(a, b), grid.yes_no) for a, b in names]
+    sides = [
+        _Sides(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within) for a, b in names
+    ]
     return _corrected(_compared(sides, tests=tests, lower=lower))
 
 

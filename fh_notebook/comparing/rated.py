@@ -50,6 +50,11 @@ class RatedGrid(Grid):
             return turned, 1.0 - turned
         return 1.0 - share, share
 
+    def behind(self, a: str, b: str) -> tuple[int, int]:
+        """Return how many rows, and lines, that is made of: each share is one of both."""
+        rows = len(self.shared(a, b)[0])
+        return rows, rows
+
 
 class RatedComparison(Comparison):
     """A comparison by what people preferred. A variant's score on a row is its share of the points: a tie is half."""
@@ -58,10 +63,11 @@ class RatedComparison(Comparison):
 
     @cached_property
     def _grid(self) -> Grid:
-        grid = Grid.of(self._frame, self.variants)
+        grid = Grid.of(self._frame, self.variants, by="cluster")
         return RatedGrid(
-            variants=grid.variants, means=grid.means, counts=grid.counts, yes_no=grid.yes_no, direct=self._direct
-        )
+            variants=grid.variants, means=grid.means, counts=grid.counts, yes_no=grid.yes_no, copies=grid.copies,
+            within=grid.within, direct=self._direct,
+        )  # fmt: skip
 
     @cached_property
     def _tested(self) -> list[Pair]:
@@ -106,11 +112,13 @@ def rated_pairs(cmp: Comparison, items: Sequence[Item], said: Standing) -> Rated
     """Return the comparison by which of two outputs people preferred."""
     rows: dict[tuple[str, str], dict[Any, list[float]]] = {}
     points: dict[int, list[float]] = {}
+    lines = cmp._taken.lines
+    cluster_of = dict(zip(lines["pair"], lines["cluster"], strict=True))
     for item in items:
         given = [_POINTS[x.choice if x.a == item.a else turned(x.choice)] for x in _of(said, item)]
         if given and item.b is not None and item.place_b is not None:
             share = fmean(given)
-            rows.setdefault((item.a, item.b), {}).setdefault(item.row, []).append(share)
+            rows.setdefault((item.a, item.b), {}).setdefault(cluster_of[item.row], []).append(share)
             points.setdefault(item.place_a, []).append(1 - share)
             points.setdefault(item.place_b, []).append(share)
     made = RatedComparison(_scored(cmp, points, [_who(said, "pair")]), pair_on=cmp.pair_on, which=cmp._which)

@@ -124,7 +124,8 @@ def settings_of(cmp: Comparison) -> dict[str, str]:
         "paired on": cmp.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[cmp.failed],
         "intervals": f"{LEVEL:.0%}; shares: Wilson; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
-        f"rows, analytic above {MANY_ROWS:,}; differences: t below {FEW_ROWS}, BCa to {MANY_ROWS:,}, normal above",
+        f"rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, else t below {FEW_ROWS}, BCa to "
+        f"{MANY_ROWS:,}, normal above; within the range of the score",
         "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; "
         f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}",
         "seed": str(SEED),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fh_notebook.batching.cells import object_series
 from fh_notebook.comparing.grid import Grid
 from fh_notebook.comparing.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
+from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS, seconds_of, spelt
 
 __all__ = ["slice_table"]
@@ -85,7 +86,7 @@ class _Cells:
 
     def _means(self) -> list[Numbers]:
         """Return the means of rows in each cell."""
-        row_of = np.asarray(pd.factorize(self._lines["pair"])[0])
+        row_of = np.asarray(pd.factorize(self._lines["cluster"])[0])
         return Grid.by_cell(row_of, self._cell_of, self._lines["score"].to_numpy(dtype="float64"), self._size)
 
     def _intervals(self, means: Sequence[Numbers]) -> list[Interval]:
@@ -93,7 +94,9 @@ class _Cells:
         found = [Interval(NAN, NAN, "none")] * self._size
         many = len(self._variants)
         numbers = [cell for cell in range(self._size) if not self._yes_no[cell // many]]
-        for cell, interval in zip(numbers, intervals_of_means([means[cell] for cell in numbers]), strict=True):
+        ranges = [ScoreRange.of(means[begin : begin + many]) for begin in range(0, self._size, many)]
+        of_numbers = intervals_of_means([means[c] for c in numbers], within=[ranges[c // many] for c in numbers])
+        for cell, interval in zip(numbers, of_numbers, strict=True):
             found[cell] = interval
         for cell in range(self._size):
             if self._yes_no[cell // many]:

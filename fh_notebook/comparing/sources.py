@@ -20,6 +20,7 @@ from fh_notebook.batching.frames import OutputKeys, frame_of_runs
 from fh_notebook.batching.labels import told_apart
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.clusters import clusters_of
 from fh_notebook.comparing.hiding import Hidden, hidden_of
 from fh_notebook.comparing.scoring import LOWER, Observation, Score, observations, scored
 from fh_notebook.contract.run import Run
@@ -33,8 +34,8 @@ class Taken:
     """What was read."""
 
     lines: pd.DataFrame
-    """One line a run: pair, variant, status, output, seconds, score, score_error, error, started_at, request_id and
-    charged, which says whether the call may have cost money; a missing score is NaN."""
+    """One line a run: pair, cluster, variant, status, output, seconds, score, score_error, error, started_at,
+    request_id and charged, which says whether the call may have cost money; a missing score is NaN."""
     scorer: str
     """Its name; empty when there is none."""
     column: Callable[[str], pd.Series[Any] | None]
@@ -128,6 +129,8 @@ def about_of(source: Any) -> dict[str, Any]:
 def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> Taken:
     """Score runs one by one."""
     lines, scorer = scored(found, score, fresh=fresh)
+    rows, keys = ([o.row.get(name) for o in found] for name in ("row", "key"))
+    lines["cluster"] = clusters_of([o.pair for o in found], variants=lines["variant"], rows=rows, keys=keys)
     runs = [o.run for o in found]
     lines["error"] = object_series([run.error if run else None for run in runs])
     begun = object_series([(o.run and o.run.started_at) or o.row.get("started_at") for o in found])
@@ -183,6 +186,8 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
             "charged": (status != "failed").to_numpy(dtype=bool),
         }
     )  # fmt: skip
+    rows, keys = (frame[name].tolist() if name in frame.columns else None for name in ("row", "key"))
+    lines["cluster"] = clusters_of(lines["pair"], variants=lines["variant"], rows=rows, keys=keys)
     lines.attrs["lower_is_better"] = score in LOWER
     expected = None
     if EXPECTED in frame:

@@ -56,7 +56,7 @@ def summary_table(lines: pd.DataFrame, grid: Grid, *, price: float | None = None
     if grid.yes_no:
         found = [interval_of_share(part, grid.lines_of(v)) for part, v in zip(means, grid.variants, strict=True)]
     else:
-        found = intervals_of_means(means)
+        found = intervals_of_means(means, within=[grid.within] * len(means))
     told = [
         (_summary_line(lines[lines["variant"] == v], v, part, interval, price), interval.rule, len(part))
         for v, part, interval in zip(grid.variants, means, found, strict=True)

@@ -40,26 +40,30 @@ class Tabling:
 
         Columns: ``variant``; ``n`` scored runs; ``missing``: runs without a score that did not fail (the scorer raised
         or had nothing to compare with, the run is unknown or pending); ``failed`` runs; ``mean`` with its 95 % interval
-        ``ci_low, ci_high`` and ``median``, all three over rows: repeats of a row are averaged first; ``p50_s, p95_s``:
-        seconds of completed runs. With ``fh.configure(price_per_call=)`` also ``cost``, of the calls that ran or may
-        have run.
+        ``ci_low, ci_high`` and ``median``, all three over distinct rows: repeats of a row, and rows with equal inputs,
+        are averaged first; ``p50_s, p95_s``: seconds of completed runs. With ``fh.configure(price_per_call=)`` also
+        ``cost``, of the calls that ran or may have run.
 
         The interval is Wilson's for yes/no, else the BCa bootstrap's. Below 40 rows plain BCa covers too seldom (86 %
         at 6 rows, 91 % at 12) and is widened as Student's is, which covers in 93 to 97 %; above 5,000 it is computed
-        without resampling. ``attrs["interval"]`` names it for each variant: ``wilson``, ``bca``, ``bca, widened``,
-        ``bca, analytic``.
+        without resampling. It lies in the range of the score, which is known from the scores: 0 to 1, -1 to 1, from 0
+        on, or any number. Numbers that are all equal have one with a width (``all equal``). ``attrs["interval"]`` names
+        it for each variant: ``wilson``, ``bca``, ``bca, widened``, ``bca, analytic``; ``attrs["rows"]`` has the number
+        of distinct rows.
         """
         return summary_table(self._frame, self._grid, price=settings.current().price_per_call)
 
     def pairs(self) -> pd.DataFrame:
         """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
 
-        Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its 95 % interval ``ci_low, ci_high``;
-        ``wins, ties, losses`` of b, where scores that are the same to 12 digits of the largest tie; ``test``:
+        Rows with equal inputs are one of them. Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its
+        95 % interval ``ci_low, ci_high``; ``wins, ties, losses`` of b, where scores that
+        are the same to 12 digits of the largest tie; ``test``:
         ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs; its ``p``, and ``p_holm``: corrected
         for all pairs; ``effect``: the matched-pairs rank-biserial correlation, from -1 to 1; ``p_permutation``: of the
-        paired permutation test of the mean; ``interval``: the rule of the interval (``t`` below 40 pairs, ``bca`` up to
-        5,000, ``normal`` above).
+        paired permutation test of the mean; ``interval``: the rule of the interval (``tango`` for yes/no, the score
+        interval of Tango (1998), which covers in 94 % or more, see :mod:`fh_notebook.comparing.tango`; with repeats
+        ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
 
         Raises
         ------
@@ -171,6 +175,11 @@ class Tabling:
 
     @cached_property
     def _grid(self) -> Grid:
+        return Grid.of(self._frame, self.variants, by="cluster")
+
+    @cached_property
+    def _grid_of_rows(self) -> Grid:
+        """Of rows that ask the same, each by itself."""
         return Grid.of(self._frame, self.variants)
 
     @cached_property
@@ -190,7 +199,7 @@ class Tabling:
     @cached_property
     def _differing(self) -> list[Any]:
         """The pairs whose scores differ, those that differ most first."""
-        return differing_scores(self._frame, self._grid, self._which)
+        return differing_scores(self._frame, self._grid_of_rows, self._which)
 
     def _rows(self, pairs: Sequence[Any]) -> pd.DataFrame:
         """Return the lines of :meth:`wide` of some rows only: it takes no longer than they are many."""

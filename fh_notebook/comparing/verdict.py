@@ -1,7 +1,7 @@
 """One sentence under a comparison.
 
 Rule of this file: it claims no more than the numbers. "Beats" needs a test after Holm's correction, and an interval of
-the difference that agrees with it; less than that is "not enough rows", with how many are lacking.
+the difference that agrees with it; less than that is "not clear yet", with how many rows are lacking.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 import pandas as pd
 
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.clusters import distinct_text
 from fh_notebook.comparing.needing import CURE
 from fh_notebook.comparing.paired import FEWEST_PAIRS
 from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
@@ -96,12 +97,13 @@ def _pair_of_best(names: Sequence[str], pairs: Sequence[Pair]) -> Pair | None:
 def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     """Return what can be said of `pair`, whose `b` is ahead, as one of `pairs`."""
     a, b = pair.a, pair.b
-    rows = counted(pair.n, "row")
+    rows = distinct_text(max(pair.rows, pair.n), pair.n)
     if pair.n < FEWEST_PAIRS:
-        have = "has" if pair.n == 1 else "have"
+        have = "has" if pair.n == pair.rows == 1 else "have"
+        comma = "," if pair.n < pair.rows else ""
         return (
-            f"Not enough to tell: {rows} {have} a score of both {b} and {a}; "
-            f"fewer than {FEWEST_PAIRS} pairs are not tested."
+            f"Not enough to tell: {rows}{comma} {have} a score of both {b} and {a}; "
+            f"fewer than {FEWEST_PAIRS} pairs are not tested, so which is better is not clear yet."
         )
     if pair.wins == pair.losses == 0:
         return f"{b} and {a} score the same on each of the {rows} that both have a score of."
@@ -122,12 +124,13 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
         wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
         return (
             f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
-            f"({interval}, {p}): test and mean do not say the same."
+            f"({interval}, {p}): test and mean do not say the same, so which is better is not clear yet."
         )
     lacking = _lacking(pair, pairs, alpha)
     if pair.lead == 0:
-        return f"{b} and {a} have the same mean ({facts}); there are {lacking}."
-    return f"{b} is ahead of {a} by {size_text(pair.lead)} ({facts}), but there are {lacking}."
+        return f"{b} and {a} have the same mean ({facts}), so which is better is not clear yet; there are {lacking}."
+    ahead = f"{b} is ahead of {a} by {size_text(pair.lead)} ({facts})"
+    return f"{ahead}, but which is better is not clear yet; there are {lacking}."
 
 
 def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:

@@ -57,7 +57,7 @@ STYLE: Final = html.Html(
 def title(cmp: Comparison) -> str:
     """Return what is compared, in a line."""
     by = f" by {cmp.scorer}" if cmp.scorer else ""
-    return f"{counted(len(cmp.variants), 'variant')} on {counted(cmp._row_count, 'row')}{by}"
+    return f"{counted(len(cmp.variants), 'variant')} on {cmp._rows_text}{by}"
 
 
 def text(cmp: Comparison) -> str:
@@ -130,11 +130,14 @@ def summary_html(cmp: Comparison, *, bar: Callable[..., html.Html] | None = None
 RULES: Final = {
     "wilson": "Wilson's score interval",
     "wilson, clustered": "Wilson's score interval, repeats of a row as a cluster",
+    "tango": "Tango's score interval of paired shares",
+    "tango, clustered": "Tango's score interval of paired shares, repeats of a row as a cluster",
     "t": "Student's t (fewer than 40 rows)",
     "bca": "BCa bootstrap of rows (2,000 resamples, fixed seed)",
     "bca, widened": "BCa bootstrap of rows (2,000 resamples, fixed seed), widened for fewer than 40 rows",
     "bca, analytic": "BCa bootstrap of rows, its limit (more than 5,000 rows)",
     "normal": "normal (more than 5,000 rows)",
+    "all equal": "Student's t with one more row, since all scores are equal",
 }
 
 

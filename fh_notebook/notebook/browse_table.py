@@ -21,7 +21,7 @@ from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.diff_of import MISSING, masked
 from fh_notebook.comparing.diff_row import Answer
 from fh_notebook.comparing.hiding import Masks, row_columns
-from fh_notebook.comparing.inside import grid_of, is_lower, lines_of, taken_of
+from fh_notebook.comparing.inside import grid_of_rows, is_lower, lines_of, taken_of
 from fh_notebook.contract.canonical import canonical_json
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Table:
     def __init__(self, cmp: Comparison) -> None:
         # All of one moment: what is scored again meanwhile is another table's.
         self._lines = lines = lines_of(cmp)
-        self._cmp, self._taken, self._grid = cmp, taken_of(cmp), grid_of(cmp)
+        self._cmp, self._taken, self._grid = cmp, taken_of(cmp), grid_of_rows(cmp)
         self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
         self.variants = list(cmp.variants)
         self.pair_on, self.scorer, self.lower = cmp.pair_on, cmp.scorer, is_lower(cmp)

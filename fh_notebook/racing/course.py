@@ -2,7 +2,7 @@
 
 Rule of this file: evidence is taken in the seeded order of rows, never in the order in which answers come (fast answers
 would be seen first, and fast may be wrong more often), and only of whole rows. What is asked of a row hangs on the rows
-before it alone.
+before it alone. Rows of the table with equal inputs share their answers, so they are one row of a race.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any, Final
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import PENDING, Outcome
+from fh_notebook.comparing.clusters import clusters_of
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import CallError, InputError
 from fh_notebook.racing.marking import Marked, Marker
 from fh_notebook.racing.tally import Tally
 
-__all__ = ["MOST_AHEAD", "Course", "in_order"]
+__all__ = ["MOST_AHEAD", "Course", "calls_of", "in_order"]
 
 MOST_AHEAD: Final = 8
 """Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
@@ -68,15 +69,15 @@ class Course:
         self._control = control
         self._at_once = scored_at_once
         self._lock = threading.Lock()
+        jobs = [job for window in control.feed.source.planned(len(control.agenda.outcomes)) for job in window]
+        self._row_of = _rows_of(jobs)
+        """Of each position of the table, the row of the race: the first position that asks the same."""
         self._jobs: dict[int, list[Job]] = {}
-        for window in control.feed.source.planned(len(control.agenda.outcomes)):
-            for job in window:
-                self._jobs.setdefault(job.position, []).append(job)
+        for job in jobs:
+            self._jobs.setdefault(self._row_of[job.position], []).append(job)
         self.order = in_order(list(self._jobs), seed)
         self.failed = self.missing = self.beyond = self.reused = 0
         """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
-        self.copies = 0
-        """Rows that were taken and ask the same as one that was taken before."""
         self._paid: set[str] = set()
         self._asked: set[str] = set()
         """Keys of jobs: of those that we have called, and of those that evidence was taken of."""
@@ -93,6 +94,11 @@ class Course:
     def decided(self) -> int:
         """Rows that evidence was taken of."""
         return self.tally.rows
+
+    @property
+    def positions(self) -> int:
+        """Rows of the table: more than the race has, where some ask the same."""
+        return len(self._row_of)
 
     @property
     def has_ended(self) -> bool:
@@ -114,7 +120,7 @@ class Course:
         if self.has_ended:
             return 0
         if self._left is None:  # nothing was begun yet
-            return sum(len(self.open_at(place)) for place in range(self.decided, len(self.order)))
+            return sum(len(calls_of(self.open_at(place))) for place in range(self.decided, len(self.order)))
         return sum(len(self._left[name]) for name in self.tally.racing)
 
     @property
@@ -132,7 +138,7 @@ class Course:
         for job in jobs:
             if kind(job.number) != PENDING:
                 self.again.add(job.key)
-            if job.position in open_rows:
+            if self._row_of[job.position] in open_rows:
                 self._left[job.label].add(job.key)
 
     def heard(self, job: Job, *, cut_off: bool, reused: bool) -> None:
@@ -233,6 +239,21 @@ class Course:
     def _note_keys(self, jobs: Sequence[Job]) -> None:
         """Count what was paid for once, whichever of the rows that ask the same is taken first."""
         reused = self._control.agenda.outcomes.reused
-        self.reused += sum(job.key in self._asked if job.key in self._paid else reused(job.number) for job in jobs)
-        self.copies += bool(jobs) and all(job.key in self._asked for job in jobs)
+        self.reused += sum(
+            job.key in self._asked if job.key in self._paid else reused(job.number) for job in calls_of(jobs)
+        )
         self._asked |= {job.key for job in jobs}
+
+
+def calls_of(jobs: Iterable[Job]) -> list[Job]:
+    """Return one of the jobs that ask the same, which are called once; those that cannot be called each by itself."""
+    return list({job.key or job.number: job for job in jobs}.values())
+
+
+def _rows_of(jobs: Sequence[Job]) -> dict[int, int]:
+    """Return of each position the first one that asks the same."""
+    clusters = clusters_of(
+        [job.position for job in jobs], variants=[job.label for job in jobs], keys=[job.key for job in jobs]
+    ).tolist()
+    first: dict[int, int] = {}
+    return {job.position: first.setdefault(row, job.position) for job, row in zip(jobs, clusters, strict=True)}

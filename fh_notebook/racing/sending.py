@@ -16,7 +16,7 @@ from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.windows import Windows
 from fh_notebook.batching.worker import CANCELLED
-from fh_notebook.racing.course import MOST_AHEAD, Course
+from fh_notebook.racing.course import MOST_AHEAD, Course, calls_of
 
 __all__ = ["Sender"]
 
@@ -78,7 +78,7 @@ class Sender:
         """Rows that may run beyond the last decided one, now."""
         if self._lookahead is not None:
             return self._lookahead
-        row = max(1, len(self._course.jobs_at(min(self._course.decided, len(self._course.order) - 1))))
+        row = max(1, len(calls_of(self._course.jobs_at(min(self._course.decided, len(self._course.order) - 1)))))
         return max(1, min(MOST_AHEAD, self._control.limit // row))
 
     async def _take_in(self, opened: Windows) -> dict[str, Job]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.clusters import distinct_text
 from fh_notebook.racing.words import Spent, notes_of, running_line, wider_intervals
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Showing:
             failed=course.failed,
             missing=course.missing,
             beyond=course.beyond,
-            copies=course.copies,
+            rows=course.positions,
+            copies=course.positions - len(course.order),
             rule=course.marker.failed,
             error=course.marker.error or next((run.error or "" for run in course.marker.unknown.values()), ""),
             bounds=(scale.low, scale.high),
@@ -50,7 +52,7 @@ class Showing:
         """What the present start, or the next one, was going to do at the most, in one line."""
         race = self._whole
         most = race.calls_left if race._most_calls is None else race._most_calls
-        rows = counted(self.spent.all_rows, "row")
+        rows = distinct_text(race._course.positions, self.spent.all_rows)
         return (
             f"{race.batch.name}: a race of {len(race.variants)} variants over at most {rows}, "
             f"at most {counted(most, 'call')}; alpha {race._tally.alpha:g}"

@@ -70,7 +70,7 @@ def race(
     variant is dropped as soon as somebody beats it, and the last one wins. The error rate stays true although it was
     looked at all the time: with a chance of at most `alpha`, over all pairs and all looks, a best variant is ever
     dropped (the argument is at `fh_notebook.racing.evidence.Evidence`). The claim is about the population that the rows
-    come from, as if they were drawn from it at random.
+    come from, as if they were drawn from it at random. Rows with equal inputs are called once and are one row.
 
     All of that is of one race, however often it is looked at, stopped and continued. Another seed, score, rule, or
     table (a longer one as well) is another race with a chance of its own to err: of k races over what is nearly the

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.clusters import distinct_text
 from fh_notebook.comparing.verdict import about, names_in_words, size_text
 from fh_notebook.racing.tally import NO_DIFFERENCE, WINNER, PairStanding, Tally
 
@@ -128,7 +129,15 @@ def wider_intervals(tally: Tally) -> tuple[str, ...]:
 
 
 def notes_of(
-    *, failed: int, missing: int, beyond: int, copies: int, rule: str, error: str, bounds: tuple[float, float]
+    *,
+    failed: int,
+    missing: int,
+    beyond: int,
+    copies: int,
+    rule: str,
+    error: str,
+    bounds: tuple[float, float],
+    rows: int = 0,
 ) -> list[str]:
     """Return what must be said beside the numbers."""
     said = []
@@ -143,7 +152,7 @@ def notes_of(
         said.append(f"{counted(beyond, 'score')} beyond {low:g} and {high:g} counted as the bound.")
     if copies:
         said.append(
-            f"{counted(copies, 'row')} asked the same as an earlier one and counted as drawn anew, with its answers; "
-            "where they are mere copies, take them out (rows.drop_duplicates()) and race again."
+            f"{distinct_text(rows, rows - copies)}: rows with equal inputs get the same answers, so they count as one "
+            "row of the race."
         )
     return said

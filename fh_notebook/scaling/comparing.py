@@ -20,10 +20,19 @@ from fh_notebook import html, settings
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing import asking
-from fh_notebook.comparing.intervals import MANY_ROWS, Interval, interval_of_mean, interval_of_share, wilson_interval
+from fh_notebook.comparing.clusters import distinct_text, labels_of, note_of
+from fh_notebook.comparing.intervals import (
+    MANY_ROWS,
+    Interval,
+    interval_of_mean,
+    interval_of_share,
+    interval_of_shares_apart,
+    wilson_interval,
+)
 from fh_notebook.comparing.notes import failed_note, span_note
 from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, holm, mcnemar_exact, p_permutation
 from fh_notebook.comparing.pairs import Pair, compared, pairs_table
+from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.comparing.sources import take
 from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS
 from fh_notebook.comparing.verdict import verdict
@@ -40,6 +49,8 @@ FAN_IN: Final = 16
 """Sums that are added in one task."""
 _SCORES: Final = {"pair": "object", "variant": "object", "status": "object", "score": "float64"}
 """The columns of `ScaledComparison.scores`."""
+_LABEL: Final = "fh_cluster"
+"""A column for the time of a shuffle."""
 
 
 def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
@@ -58,6 +69,7 @@ def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> Sca
             raise InputError(f"there is no column {needed!r}; compare needs it")
     if not (is_batch and pair_on == "row"):
         frame = _with_whole_rows(frame, pair_on)
+    frame = _with_whole_clusters(frame, pair_on)
     sums = _added_up(frame, score, pair_on, failed)
     asking.check_zero(failed, sums.scorer, lower=sums.lower)
     return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)
@@ -71,6 +83,29 @@ def _with_whole_rows(frame: Any, pair_on: str) -> Any:
     found = dask.compute(*marks)
     apart = sum(len(mark) for mark in found)
     return frame if len(np.unique(np.concatenate(found))) == apart else frame.shuffle(pair_on)
+
+
+def _with_whole_clusters(frame: Any, pair_on: str) -> Any:
+    """Return the frame with rows that ask the same in one partition: shuffled, where that is not so."""
+    if "key" not in frame.columns:
+        return frame
+    import dask
+
+    columns = list(dict.fromkeys((pair_on, "variant", "key")))
+    labels = [dask.delayed(_labels)(part, pair_on) for part in frame[columns].to_delayed()]
+    found = [np.unique(of) for of in dask.compute(*labels)]
+    if len(np.unique(np.concatenate(found))) == sum(len(of) for of in found):
+        return frame
+    meta = frame._meta.assign(**{_LABEL: np.zeros(0, dtype=np.uint64)})
+    return frame.map_partitions(_labelled, pair_on, meta=meta).shuffle(_LABEL).drop(columns=_LABEL)
+
+
+def _labels(part: pd.DataFrame, pair_on: str) -> Any:
+    return labels_of(part[pair_on].tolist(), part["variant"].astype(str), part["key"])
+
+
+def _labelled(part: pd.DataFrame, pair_on: str) -> pd.DataFrame:
+    return part.assign(**{_LABEL: _labels(part, pair_on)})
 
 
 def _marks(part: pd.DataFrame, pair_on: str) -> Any:
@@ -144,7 +179,7 @@ class ScaledComparison:
     def summary(self) -> pd.DataFrame:
         """Return one line a variant, as ``Comparison.summary``; medians and seconds to a part in 2,000 or so."""
         price = settings.current().price_per_call
-        told = [_summary_line(name, total, price) for name, total in self._sums.variants.items()]
+        told = [_summary_line(name, total, price, self._sums.within) for name, total in self._sums.variants.items()]
         columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]
         table = pd.DataFrame([line for line, _ in told], columns=columns)
         table = table.astype({**dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(columns[4:], "float64")})
@@ -158,8 +193,11 @@ class ScaledComparison:
 
     @cached_property
     def _pairs(self) -> list[Pair]:
-        yes_no = all(total.yes_no for total in self._sums.variants.values())
-        found = [_pair(a, b, s, yes_no=yes_no, lower=self._sums.lower) for (a, b), s in self._sums.pairs.items()]
+        yes_no, within = all(total.yes_no for total in self._sums.variants.values()), self._sums.within
+        found = [
+            _pair(a, b, s, yes_no=yes_no, lower=self._sums.lower, within=within)
+            for (a, b), s in self._sums.pairs.items()
+        ]
         corrected = holm([pair.p for pair in found])
         return [replace(pair, p_holm=p) for pair, p in zip(found, corrected, strict=True)]
 
@@ -172,7 +210,8 @@ class ScaledComparison:
     def notes(self) -> list[str]:
         """What must be said beside the numbers."""
         variants = self._sums.variants.values()
-        told = list(self._sums.notes)
+        alike = note_of(self._row_count, self._distinct_count)
+        told = [*([alike] if alike else []), *self._sums.notes]
         if self.scorer and (broken := sum(v.failed for v in variants)):
             told.append(failed_note(broken, self.failed))
         if errors := sum(v.errors for v in variants):
@@ -185,6 +224,10 @@ class ScaledComparison:
 
     @property
     def _row_count(self) -> int:
+        return max((total.copies for total in self._sums.variants.values()), default=0)
+
+    @property
+    def _distinct_count(self) -> int:
         return max((total.rows for total in self._sums.variants.values()), default=0)
 
     def report(self, *_: Any, **__: Any) -> Any:
@@ -204,7 +247,7 @@ class ScaledComparison:
 
     def _head(self) -> str:
         by = f" by {self.scorer}" if self.scorer else ""
-        return f"{counted(len(self.variants), 'variant')} on {counted(self._row_count, 'row')}{by}"
+        return f"{counted(len(self.variants), 'variant')} on {distinct_text(self._row_count, self._distinct_count)}{by}"
 
     def __repr__(self) -> str:
         table = self.summary()
@@ -238,8 +281,8 @@ def _no_scores() -> pd.DataFrame:
 # --- from sums to numbers
 
 
-def _summary_line(name: str, total: VariantSum, price: float | None) -> tuple[dict[str, Any], str]:
-    found = _interval_of(total)
+def _summary_line(name: str, total: VariantSum, price: float | None, within: ScoreRange) -> tuple[dict[str, Any], str]:
+    found = _interval_of(total, within)
     line = {
         "variant": name,
         "n": total.scored,
@@ -256,10 +299,10 @@ def _summary_line(name: str, total: VariantSum, price: float | None) -> tuple[di
     return line, found.rule
 
 
-def _interval_of(total: VariantSum) -> Interval:
+def _interval_of(total: VariantSum, within: ScoreRange) -> Interval:
     if total.rows <= FEW:
         means = total.means.expanded()
-        return interval_of_share(means, total.scored) if total.yes_no else interval_of_mean(means)
+        return interval_of_share(means, total.scored) if total.yes_no else interval_of_mean(means, within=within)
     if not total.yes_no:
         return Interval(*poisson_interval(total.means), "poisson")
     share = min(max(total.total / total.rows, 0.0), 1.0)
@@ -270,12 +313,15 @@ def _interval_of(total: VariantSum) -> Interval:
     return Interval(*wilson_interval(share * trials, trials), "wilson, clustered")
 
 
-def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool) -> Pair:
+def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool, within: ScoreRange) -> Pair:
     if total.few is not None:
-        return compared(a, b, *total.few, yes_no=yes_no, lower=lower)
+        behind = (total.rows, total.lines)
+        return compared(a, b, *total.few, yes_no=yes_no, behind=behind, lower=lower, within=within)
     n, apart = total.n, total.apart
     difference = (total.total_b - total.total_a) / n
-    low, high = poisson_interval(apart)
+    found = Interval(*poisson_interval(apart), "poisson")
+    if yes_no:
+        found = interval_of_shares_apart(apart.values, total.lines, counts=apart.counts)
     ranked, effect = wilcoxon_of(Counted(-apart.values[::-1], apart.counts[::-1]) if lower else apart)
     whole = yes_no and bool(np.isin(apart.values, (-1.0, 0.0, 1.0)).all())
     # The sum of flipped differences is normal to many digits here (as in `paired.p_permutation`).
@@ -285,10 +331,10 @@ def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool) -> Pair:
     if moved.n <= FLIPPED_TO:
         flipped = p_permutation(moved.expanded())
     return Pair(
-        a=a, b=b, n=n, mean_a=total.total_a / n, mean_b=total.total_b / n, difference=difference, ci_low=low,
-        ci_high=high, wins=total.wins, ties=n - total.wins - total.losses, losses=total.losses,
+        a=a, b=b, n=n, mean_a=total.total_a / n, mean_b=total.total_b / n, difference=difference, ci_low=found.low,
+        ci_high=found.high, wins=total.wins, ties=n - total.wins - total.losses, losses=total.losses,
         test="none" if n < FEWEST_PAIRS else "mcnemar_exact" if whole else "wilcoxon",
         p=mcnemar_exact(total.wins, total.losses) if whole else ranked, effect=effect,
-        p_permutation=mcnemar_exact(total.wins, total.losses) if whole else flipped, interval="poisson",
-        spread=math.sqrt(max(0.0, spread) / (n - 1)) if n > 1 else math.nan, lower=lower,
+        p_permutation=mcnemar_exact(total.wins, total.losses) if whole else flipped, interval=found.rule,
+        spread=math.sqrt(max(0.0, spread) / (n - 1)) if n > 1 else math.nan, rows=total.rows, lower=lower,
     )  # fmt: skip

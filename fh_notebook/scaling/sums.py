@@ -7,6 +7,7 @@ one partition.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -16,6 +17,7 @@ import pandas as pd
 
 from fh_notebook.comparing.grid import Grid, without_noise
 from fh_notebook.comparing.intervals import Numbers
+from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.scaling.counted import NOTHING, Counted
 
 __all__ = ["PairSum", "Sums", "VariantSum", "sums_of"]
@@ -32,6 +34,9 @@ class VariantSum:
     charged: int = 0
     errors: int = 0
     rows: int = 0
+    """Distinct ones: those that ask the same are one."""
+    copies: int = 0
+    """Rows of the table behind them."""
     total: float = 0.0
     squares: float = 0.0
     yes_no: bool = True
@@ -41,7 +46,7 @@ class VariantSum:
 
     def plus(self, other: VariantSum) -> VariantSum:
         """Return both together."""
-        names = ("scored", "missing", "failed", "charged", "errors", "rows", "total", "squares")
+        names = ("scored", "missing", "failed", "charged", "errors", "rows", "copies", "total", "squares")
         whole = {name: getattr(self, name) + getattr(other, name) for name in names}
         return VariantSum(
             **whole,
@@ -62,6 +67,10 @@ class PairSum:
     """Of the differences."""
     wins: int = 0
     losses: int = 0
+    rows: int = 0
+    """Rows of the table behind the `n` distinct ones."""
+    lines: int = 0
+    """Scored lines of each variant behind them."""
     apart: Counted = NOTHING
     """The differences, `b` less `a`."""
     few: tuple[Numbers, Numbers] | None = (np.zeros(0), np.zeros(0))
@@ -79,6 +88,8 @@ class PairSum:
             squares=self.squares + other.squares,
             wins=self.wins + other.wins,
             losses=self.losses + other.losses,
+            rows=self.rows + other.rows,
+            lines=self.lines + other.lines,
             apart=self.apart.plus(other.apart),
             few=both,
         )
@@ -95,6 +106,19 @@ class Sums:
     notes: tuple[str, ...] = ()
     first_at: Any = None
     last_at: Any = None
+
+    @property
+    def within(self) -> ScoreRange:
+        """The range of the scores of all variants."""
+        known = [total for total in self.variants.values() if total.rows]
+        rows = sum(total.rows for total in known)
+        if not rows:
+            return ScoreRange()
+        mean = sum(total.total for total in known) / rows
+        spread = math.sqrt(max(0.0, sum(total.squares for total in known) / rows - mean * mean))
+        ends = [(float(total.means.values[0]), float(total.means.values[-1])) for total in known]
+        least, most = min(low for low, _ in ends), max(high for _, high in ends)
+        return ScoreRange.between(least, most, spread if most > least else 0.0)
 
     def plus(self, other: Sums, few: int) -> Sums:
         """Return both together."""
@@ -144,13 +168,13 @@ def sums_of(lines: pd.DataFrame, *, scorer: str, lower: bool, few: int) -> Sums:
         Up to so many rows the scores themselves are kept, too.
     """
     names = [str(v) for v in dict.fromkeys(lines["variant"])]
-    grid = Grid.of(lines, names)
+    grid = Grid.of(lines, names, by="cluster")
     began = lines["started_at"].dropna()
     return Sums(
         scorer=scorer,
         lower=lower,
         variants={name: _of_variant(lines[lines["variant"] == name], grid, name) for name in names},
-        pairs={(a, b): _of_pair(*grid.shared(a, b), lower=lower, few=few) for a, b in combinations(names, 2)},
+        pairs={(a, b): _of_pair(grid, a, b, lower=lower, few=few) for a, b in combinations(names, 2)},
         notes=tuple(lines.attrs.get("notes", ())),
         first_at=began.min() if len(began) else None,
         last_at=began.max() if len(began) else None,
@@ -169,6 +193,7 @@ def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
         charged=int(lines["charged"].sum()),
         errors=int(lines["score_error"].notna().sum()),
         rows=len(means),
+        copies=grid.rows_of(name),
         total=float(means.sum()),
         squares=float(np.square(means).sum()),
         yes_no=bool(((told == 0) | (told == 1)).all()),
@@ -177,7 +202,8 @@ def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
     )
 
 
-def _of_pair(first: Numbers, second: Numbers, *, lower: bool, few: int) -> PairSum:
+def _of_pair(grid: Grid, a: str, b: str, *, lower: bool, few: int) -> PairSum:
+    (first, second), (rows, scored) = grid.shared(a, b), grid.behind(a, b)
     apart = without_noise(second - first, first, second)
     gained = -apart if lower else apart
     return PairSum(
@@ -187,6 +213,8 @@ def _of_pair(first: Numbers, second: Numbers, *, lower: bool, few: int) -> PairS
         squares=float(np.square(apart).sum()),
         wins=int((gained > 0).sum()),
         losses=int((gained < 0).sum()),
+        rows=rows,
+        lines=scored,
         apart=Counted.of(apart),
         few=(first, second) if len(apart) <= few else None,
     )

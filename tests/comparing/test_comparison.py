@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.comparing.intervals import interval_of_mean, wilson_interval
+from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.comparing.tables import SUMMARY_COLUMNS
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
@@ -405,7 +406,7 @@ def test_a_plain_frame_needs_no_batch() -> None:
     assert cmp.variants == ["b", "a"]
     assert cmp.summary()[["variant", "n", "mean", "median"]].values.tolist() == [["b", 2, 2.5, 2.5], ["a", 2, 3.5, 3.5]]
     assert cmp.summary()["ci_low"].tolist() == pytest.approx(
-        [interval_of_mean(np.array(scores)).low for scores in ([1.5, 3.5], [2.5, 4.5])]
+        [interval_of_mean(np.array(scores), within=ScoreRange(0.0)).low for scores in ([1.5, 3.5], [2.5, 4.5])]
     )
     assert cmp.summary()["p50_s"].isna().all()
     assert cmp.wide()["a.score"].tolist() == [2.5, 4.5]
@@ -521,8 +522,8 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 1, 1, 1, 0, 0, 1, 1],
             [1, 0, 0, 1, 1, 0, 1, 0],
-            "a is ahead of b by 0.25 (95% CI -0.34 to 0.84, p = 0.62, 8 rows), but there are not enough rows "
-            "to tell: about 53 more at this difference.",
+            "a is ahead of b by 0.25 (95% CI -0.27 to 0.65, p = 0.62, 8 rows), but which is better is not clear yet; "
+            "there are not enough rows to tell: about 53 more at this difference.",
         ),
         (
             [1, 0, 1, 0, 1, 0],
@@ -532,7 +533,8 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 1, 1],
             [0, 0, 0],
-            "Not enough to tell: 3 rows have a score of both a and b; fewer than 6 pairs are not tested.",
+            "Not enough to tell: 3 rows have a score of both a and b; fewer than 6 pairs are not tested, so which is better "
+            "is not clear yet.",
         ),
         ([1.0] * 9, [], "a scores 1.00 by s on 9 runs; there is none to compare with."),
         ([1.0] * 9, [float("nan")] * 9, "a scores 1.00 by s on 9 runs; b has no score."),

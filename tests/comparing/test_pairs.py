@@ -31,7 +31,7 @@ def test_a_pair_has_every_figure_of_the_rows_that_both_have() -> None:
     assert (line["wins"], line["ties"], line["losses"]) == (4, 3, 1)
     assert (line["test"], line["p"]) == ("mcnemar_exact", mcnemar_exact(4, 1))
     assert line["p_holm"] == line["p"]
-    assert (line["effect"], line["interval"]) == (0.6, "t")
+    assert (line["effect"], line["interval"]) == (0.6, "tango")
     assert line["ci_low"] < line["difference"] < line["ci_high"]
 
 
@@ -73,7 +73,7 @@ def test_repeats_of_a_row_are_one_pair() -> None:
         {"row": np.tile(np.repeat(np.arange(50), 3), 2), "variant": np.repeat(["a", "b"], 150), "s": rng.integers(0, 2, 300)}
     )  # fmt: skip
     (line,) = fh.compare(frame, score="s").pairs().to_dict("records")
-    assert (line["n"], line["test"], line["interval"]) == (50, "wilcoxon", "bca")
+    assert (line["n"], line["test"], line["interval"]) == (50, "wilcoxon", "tango, clustered")
     shuffled = pd.DataFrame({"row": [0] * 6, "variant": ["a"] * 3 + ["b"] * 3, "s": [0.1, 0.2, 0.7, 0.7, 0.1, 0.2]})
     assert fh.compare(shuffled, score="s").pairs()["ties"].tolist() == [1]
 

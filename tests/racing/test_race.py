@@ -295,13 +295,26 @@ def test_a_repeat_is_no_new_row() -> None:
     assert race.calls == 3 * plain.calls
 
 
-def test_rows_that_ask_the_same_are_called_once() -> None:
-    """Equal rows have one answer; each is evidence, none is called twice, and it is told that they are no new rows."""
+def test_rows_that_ask_the_same_are_one_row_of_a_race() -> None:
+    """Five questions of which one variant always has the answer, and the other never: copies make no winner of it."""
+    quiz = Quiz({"never": 0.0, "always": 1.0})
+    race = run(quiz, questions(5) * 12)
+    assert (race.winner, race.rows, quiz.calls, race.calls, race.reused) == (None, 5, 10, 10, 0)
+    assert any(note.startswith("60 rows, 5 distinct: ") for note in race.notes)
+    assert "60 rows, 5 distinct, at most" in race.plan_line
+    assert race.batch.counts.pending == 0
+    assert run(quiz, questions(5) * 12).reused == 10
+
+
+def test_the_calls_of_rows_that_ask_the_same_are_told_once() -> None:
+    """Before the race; and a race that was cut short goes on without a second call."""
     quiz = Quiz({"a": 0.5, "b": 0.5})
-    race = run(quiz, [*questions(5), *questions(5)])
-    assert (race.rows, quiz.calls, race.calls, race.reused) == (10, 10, 10, 10)
-    assert any(note.startswith("5 rows asked the same as an earlier one") for note in race.notes)
-    assert run(quiz, [*questions(5), *questions(5)]).reused == 20
+    race = run(quiz, questions(6) * 3, dry_run=True)
+    assert race.calls_left == 12
+    part = run(quiz, questions(6) * 3, max_calls=6, lookahead=1)
+    assert (part.rows, part.calls) == (3, 6)
+    rest = run(quiz, questions(6) * 3)
+    assert (rest.rows, quiz.calls, set(quiz.ran.values())) == (6, 12, {1})
 
 
 def test_no_rows_are_no_race() -> None:

@@ -152,3 +152,17 @@ def test_a_frame_without_what_is_needed_is_told() -> None:
     frame: Any = dask.from_pandas(pd.DataFrame({"row": [1], "score": [1.0]}), npartitions=1)
     with pytest.raises(fh.InputError, match="variant"):
         fh.compare(frame, score="score")
+
+
+def test_rows_that_ask_the_same_are_one_wherever_they_are() -> None:
+    """Five questions, twelve times each, over four partitions: five rows, as of one table, and it is said."""
+    counting = Counting()
+    frame = pd.concat([texts(5)] * 12, ignore_index=True).assign(expected_output="T0")
+    batch = fh.batch(
+        dask.from_pandas(frame, npartitions=4), "shout", variants=["loud", "parts"],
+        client=counting.hive.client(), progress=False,
+    )  # fmt: skip
+    many = fh.compare(batch)
+    assert many.pairs()["n"].tolist() == [5]
+    assert "2 variants on 60 rows, 5 distinct by exact" in repr(many)
+    assert many.notes[0].startswith("60 rows, 5 distinct: ")

@@ -1,0 +1,119 @@
+"""`ScoreRange`: between which limits scores lie, and how far they spread. Pure.
+
+Rule of this file: an interval stays within the range because of how it is computed. Each limit is found on the scale of
+logarithms of the distance to the bound on its side, so it comes near the bound and never passes it; where the bound is
+far away, that is the plain limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["UNKNOWN", "ScoreRange", "spread_of"]
+
+_INFINITY: Final = math.inf
+KNOWN: Final = ((0.0, 1.0), (-1.0, 1.0), (0.0, _INFINITY))
+"""Ranges that scores are taken to have where all of them lie inside, the narrowest first: shares and similarities,
+correlations, and counts, lengths and seconds."""
+
+
+class ScoreRange(NamedTuple):
+    """Between which limits scores lie, and how far they spread."""
+
+    low: float = -_INFINITY
+    high: float = _INFINITY
+    spread: float = 0.0
+    """The standard deviation of the scores of all variants; 0 where all are the same."""
+
+    @classmethod
+    def of(cls, scores: Iterable[NDArray[np.float64]]) -> ScoreRange:
+        """Return the range of scores, by what they are; those of all variants together.
+
+        Examples
+        --------
+        >>> ScoreRange.of([np.array([0.2, 0.4])])[:2], ScoreRange.of([np.array([3.0]), np.array([120.0])])[:2]
+        ((0.0, 1.0), (0.0, inf))
+        """
+        known = np.concatenate([np.zeros(0), *scores])
+        known = known[~np.isnan(known)]
+        if not len(known):
+            return cls()
+        return cls.between(float(known.min()), float(known.max()), spread_of(known))
+
+    @classmethod
+    def between(cls, least: float, most: float, spread: float) -> ScoreRange:
+        """Return the range of scores of which the least and the largest are known."""
+        low, high = next(((x, y) for x, y in KNOWN if x <= least and most <= y), (-_INFINITY, _INFINITY))
+        return cls(low, high, spread)
+
+    @property
+    def of_differences(self) -> ScoreRange:
+        """The range of the differences of two such scores."""
+        return ScoreRange(self.low - self.high, self.high - self.low, self.spread)
+
+    def widened(self, mean: float, low: float, high: float, by: float) -> tuple[float, float]:
+        """Return limits around a mean with their reach to either side multiplied.
+
+        Towards a bound it is the logarithm of the distance to the bound that is multiplied: ``(1 - u) ** by`` of the
+        distance is left where the plain rule leaves ``1 - by * u``, which may be negative.
+
+        Examples
+        --------
+        >>> ScoreRange().widened(0.5, 0.3, 0.6, by=2), ScoreRange(0.0).widened(0.5, 0.25, 0.75, by=2)
+        ((0.09999999999999998, 0.7), (0.125, 1.0))
+        """
+        return (
+            mean - _widened(mean - low, mean - self.low, by),
+            mean + _widened(high - mean, self.high - mean, by),
+        )
+
+    def kept(self, mean: float, low: float, high: float) -> tuple[float, float]:
+        """Return limits around a mean as they are, but within the range.
+
+        Towards a bound the limit is that of the delta method on the logarithm of the distance to it: ``exp(-u)`` of the
+        distance is left where the plain rule leaves ``1 - u``.
+
+        Examples
+        --------
+        >>> [round(x, 3) for x in ScoreRange(-1.0, 1.0).kept(0.9, 0.7, 1.1)], ScoreRange().kept(0.9, 0.7, 1.1)
+        ([0.71, 0.986], (0.7, 1.1))
+        """
+        if math.isfinite(self.low):
+            low = mean - _kept(mean - low, mean - self.low)
+        if math.isfinite(self.high):
+            high = mean + _kept(high - mean, self.high - mean)
+        return low, high
+
+
+def _widened(reach: float, room: float, by: float) -> float:
+    if not math.isfinite(room):
+        return by * reach
+    return room * (1 - max(0.0, 1 - reach / room) ** by) if room > 0 else 0.0
+
+
+def _kept(reach: float, room: float) -> float:
+    return room * -math.expm1(-reach / room) if room > 0 else 0.0
+
+
+UNKNOWN: Final = ScoreRange()
+
+
+def spread_of(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation, of numbers of any size: squares of 1e160 have none.
+
+    Examples
+    --------
+    >>> spread_of(np.array([0.0, 2e200])), spread_of(np.array([0.1, 0.1, 0.1]))
+    (1e+200, 0.0)
+    """
+    if not len(values):
+        return 0.0
+    largest = float(np.abs(values).max())
+    if largest == 0 or float(np.ptp(values / largest)) <= 1e-12:
+        return 0.0
+    return float((values / largest).std()) * largest
