@@ -71,7 +71,7 @@ class Grid:
             counts=counts.reshape(shape).astype("int64"),
             yes_no=yes_no,
             copies=np.bincount(row_of[first], minlength=len(rows)).astype("int64"),
-            within=ScoreRange.of([means]),
+            within=ScoreRange.of([means], lines.attrs.get("bounds")),
         )
 
     @staticmethod

@@ -162,6 +162,11 @@ class Judge:
         self._answers: list[dict[str, Any]] = []
 
     @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Between which its scores are: its scale."""
+        return self._scale
+
+    @property
     def answers(self) -> pd.DataFrame:
         """What it said last, one line a question.
 

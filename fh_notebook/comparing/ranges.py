@@ -31,8 +31,8 @@ class ScoreRange(NamedTuple):
     """The standard deviation of the scores of all variants; 0 where all are the same."""
 
     @classmethod
-    def of(cls, scores: Iterable[NDArray[np.float64]]) -> ScoreRange:
-        """Return the range of scores, by what they are; those of all variants together.
+    def of(cls, scores: Iterable[NDArray[np.float64]], stated: tuple[float, float] | None = None) -> ScoreRange:
+        """Return the range of scores, those of all variants together: the stated one, else the one that they show.
 
         Examples
         --------
@@ -43,12 +43,13 @@ class ScoreRange(NamedTuple):
         known = known[~np.isnan(known)]
         if not len(known):
             return cls()
-        return cls.between(float(known.min()), float(known.max()), spread_of(known))
+        return cls.between(float(known.min()), float(known.max()), spread_of(known), stated)
 
     @classmethod
-    def between(cls, least: float, most: float, spread: float) -> ScoreRange:
-        """Return the range of scores of which the least and the largest are known."""
-        low, high = next(((x, y) for x, y in KNOWN if x <= least and most <= y), (-_INFINITY, _INFINITY))
+    def between(cls, least: float, most: float, spread: float, stated: tuple[float, float] | None = None) -> ScoreRange:
+        """Return the range of scores, by the least and the largest: the stated one, unless one of them is outside."""
+        ranges = KNOWN if stated is None else (stated, *KNOWN)
+        low, high = next(((x, y) for x, y in ranges if x <= least and most <= y), (-_INFINITY, _INFINITY))
         return cls(low, high, spread)
 
     @property

@@ -126,7 +126,9 @@ def rated_pairs(cmp: Comparison, items: Sequence[Item], said: Standing) -> Rated
     return made
 
 
-def rated_alone(cmp: Comparison, items: Sequence[Item], said: Standing, label: str | None) -> Comparison:
+def rated_alone(
+    cmp: Comparison, items: Sequence[Item], said: Standing, label: str | None, *, highest: int | None = None
+) -> Comparison:
     """Return the comparison by the numbers that people gave, or by the share of them that gave a label."""
     points: dict[int, list[float]] = {}
     for item in items:
@@ -135,6 +137,7 @@ def rated_alone(cmp: Comparison, items: Sequence[Item], said: Standing, label: s
             points[item.place_a] = [fmean(given)]
     scorer = SCORER if label is None else f"{SCORER} ({label})"
     taken = _scored(cmp, points, [_who(said, "output")], scorer=scorer)
+    taken.lines.attrs["bounds"] = None if highest is None else (1.0, float(highest))
     return Comparison(taken, pair_on=cmp.pair_on, which=cmp._which)
 
 

@@ -166,7 +166,8 @@ class Rating:
             if label is not None and (kind.is_scale or label not in kind.answers):
                 raise InputError(f"there is no label {short(label)}; there are {listed(kind.answers, 'and')}")
             shared = None if kind.is_scale else label or kind.answers[0]
-            made = rated_alone(self._compared, items.asked, said, shared)
+            highest = len(kind.answers) if kind.is_scale else None
+            made = rated_alone(self._compared, items.asked, said, shared, highest=highest)
         made._source, made._rated_in = self._source, self._rated_in
         made._begin(None, self._compared._again)
         return made

@@ -81,6 +81,8 @@ class Scorer:
     function: Callable[[Run, Mapping[str, Any]], Any] = field(repr=False)
     version: str | None = field(default=None, repr=False)
     lower_is_better: bool = field(default=False, repr=False)
+    bounds: tuple[float, float] | None = field(default=None, repr=False)
+    """The lowest and the highest score that there can be, where that is known: no interval leaves them."""
     reads_row: bool = field(default=True, repr=False)
     """Whether a row's columns can change its score."""
     columns: tuple[()] | tuple[str] | None = field(default=None, repr=False)

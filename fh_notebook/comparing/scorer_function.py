@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, overload
 
-from fh_notebook.comparing.scorer_base import Scorer
+from fh_notebook.comparing.scorer_base import Scorer, number_of
 from fh_notebook.comparing.scorer_version import version_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
@@ -30,6 +30,7 @@ def scorer(
     version: str | int | None = ...,
     max_concurrency: int = ...,
     lower_is_better: bool = ...,
+    bounds: tuple[float, float] | None = ...,
 ) -> Scorer: ...
 
 
@@ -41,6 +42,7 @@ def scorer(
     version: str | int | None = ...,
     max_concurrency: int = ...,
     lower_is_better: bool = ...,
+    bounds: tuple[float, float] | None = ...,
 ) -> Callable[[Callable[..., Any]], Scorer]: ...
 
 
@@ -51,6 +53,7 @@ def scorer(
     version: str | int | None = None,
     max_concurrency: int = 8,
     lower_is_better: bool = False,
+    bounds: tuple[float, float] | None = None,
 ) -> Scorer | Callable[[Callable[..., Any]], Scorer]:
     """Return a function of your own as a scorer; also a decorator. ``compare(..., score=function)`` does it by itself.
 
@@ -68,6 +71,9 @@ def scorer(
         How many runs an async function scores at once.
     lower_is_better : bool
         As with seconds, or with errors.
+    bounds : (lowest, highest), optional
+        Between which its scores are, such as 1 and 5: no interval of a mean leaves them. By default what the scores
+        show: 0 to 1, -1 to 1, from 0 on, or any number.
 
     Raises
     ------
@@ -83,12 +89,17 @@ def scorer(
     (2, 'words 2')
     """
     if function is None:
-        return lambda given: _made(given, name, version, max_concurrency, lower_is_better)
-    return _made(function, name, version, max_concurrency, lower_is_better)
+        return lambda given: _made(given, name, version, max_concurrency, lower_is_better, bounds)
+    return _made(function, name, version, max_concurrency, lower_is_better, bounds)
 
 
 def _made(
-    function: Callable[..., Any], name: str | None, version: str | int | None, max_concurrency: int, lower: bool
+    function: Callable[..., Any],
+    name: str | None,
+    version: str | int | None,
+    max_concurrency: int,
+    lower: bool,
+    bounds: Any,
 ) -> Scorer:
     if not callable(function):
         raise InputError(f"score is {short(function)}; give a column's name, a function of a run, or None")
@@ -99,6 +110,7 @@ def _made(
         raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number from 1")
     if version is not None and (isinstance(version, bool) or not isinstance(version, str | int) or version == ""):
         raise InputError(f"version is {short(version)}; give a text or a number, another one when the function changes")
+    ends = None if bounds is None else _ends(bounds)
     named = name or str(getattr(function, "name", "") or getattr(function, "__name__", "") or "score")
     hashed = version_of(function) if version is None else None
     own = str(version) if version is not None else hashed
@@ -112,10 +124,18 @@ def _made(
         score,
         version=f"{named} {own}" if own is not None else None,
         lower_is_better=lower,
+        bounds=ends,
         reads_row=reads_row,
         is_async=_is_async(function),
         max_concurrency=max_concurrency,
     )
+
+
+def _ends(bounds: Any) -> tuple[float, float]:
+    low, high = map(number_of, bounds) if isinstance(bounds, tuple | list) and len(bounds) == 2 else (None, None)
+    if low is None or high is None or low >= high:
+        raise InputError(f"bounds is {short(bounds)}; give (lowest, highest), two numbers")
+    return low, high
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -47,7 +47,8 @@ def scored(found: Sequence[Observation], score: Score, *, fresh: bool = False) -
     DataFrame
         ``pair, variant, status, output, seconds, score, score_error, parts``: `seconds` and `score` are float, a
         missing one is NaN; `status` is ``pending`` where there is no run yet; `parts` is what a score is made of, or
-        ``None``. In its ``attrs``: ``notes``, sentences to be shown with the scores, and ``lower_is_better``.
+        ``None``. In its ``attrs``: ``notes``, sentences to be shown with the scores, ``lower_is_better``, and
+        ``bounds``: between which the scorer says that scores are, or ``None``.
     str
         The scorer's name; empty when there is none.
 
@@ -71,6 +72,7 @@ def scored(found: Sequence[Observation], score: Score, *, fresh: bool = False) -
         }
     )
     frame.attrs["lower_is_better"] = bool(getattr(using, "lower_is_better", False))
+    frame.attrs["bounds"] = getattr(using, "bounds", None)
     frame.attrs["notes"] = notes_of_scorer(using)
     return frame, name
 

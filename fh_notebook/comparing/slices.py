@@ -94,7 +94,8 @@ class _Cells:
         found = [Interval(NAN, NAN, "none")] * self._size
         many = len(self._variants)
         numbers = [cell for cell in range(self._size) if not self._yes_no[cell // many]]
-        ranges = [ScoreRange.of(means[begin : begin + many]) for begin in range(0, self._size, many)]
+        stated = self._lines.attrs.get("bounds")
+        ranges = [ScoreRange.of(means[begin : begin + many], stated) for begin in range(0, self._size, many)]
         of_numbers = intervals_of_means([means[c] for c in numbers], within=[ranges[c // many] for c in numbers])
         for cell, interval in zip(numbers, of_numbers, strict=True):
             found[cell] = interval

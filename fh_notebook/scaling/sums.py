@@ -106,6 +106,8 @@ class Sums:
     notes: tuple[str, ...] = ()
     first_at: Any = None
     last_at: Any = None
+    bounds: tuple[float, float] | None = None
+    """Between which the scorer says that scores are."""
 
     @property
     def within(self) -> ScoreRange:
@@ -118,7 +120,7 @@ class Sums:
         spread = math.sqrt(max(0.0, sum(total.squares for total in known) / rows - mean * mean))
         ends = [(float(total.means.values[0]), float(total.means.values[-1])) for total in known]
         least, most = min(low for low, _ in ends), max(high for _, high in ends)
-        return ScoreRange.between(least, most, spread if most > least else 0.0)
+        return ScoreRange.between(least, most, spread if most > least else 0.0, self.bounds)
 
     def plus(self, other: Sums, few: int) -> Sums:
         """Return both together."""
@@ -136,6 +138,7 @@ class Sums:
             self,
             scorer=self.scorer or other.scorer,
             lower=self.lower or other.lower,
+            bounds=self.bounds or other.bounds,
             variants=variants,
             pairs=pairs,
             notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
@@ -178,6 +181,7 @@ def sums_of(lines: pd.DataFrame, *, scorer: str, lower: bool, few: int) -> Sums:
         notes=tuple(lines.attrs.get("notes", ())),
         first_at=began.min() if len(began) else None,
         last_at=began.max() if len(began) else None,
+        bounds=lines.attrs.get("bounds"),
     )
 
 

@@ -214,3 +214,26 @@ def test_the_interval_of_an_unbounded_difference_is_students() -> None:
     values = np.random.default_rng(0).normal(size=20)
     (found,) = intervals_of_differences([values], within=[ScoreRange(0.0).of_differences])
     assert found[:2] == mean_interval(values.tolist())
+
+
+def test_bounds_that_a_scorer_states_hold_an_interval() -> None:
+    """Grades from 1 to 5 that are nearly all 5: the interval ends at 5 at the most; a score beyond bounds undoes them;
+    a judge's are its scale."""
+    frame = pd.DataFrame({"row": range(8), "variant": "a", "output": ["5"] * 7 + ["3"]})
+
+    def grade(run: fh.Run) -> float:
+        return float(run.text)
+
+    free = fh.compare(frame, score=grade).summary().iloc[0]
+    for bounds in ((1, 5), [1.0, 5.0]):
+        held = fh.compare(frame, score=fh.score.scorer(grade, bounds=bounds)).summary().iloc[0]
+        assert 1 < held["ci_low"] < held["mean"] < held["ci_high"] <= 5
+    wrong = fh.compare(frame, score=fh.score.scorer(grade, bounds=(0, 4))).summary().iloc[0]
+    assert wrong.equals(free)
+    judge = fh.score.judge("polite", scale=(1, 5), client=fh.local.LocalHive().client(), progress=False)
+    assert judge.bounds == (1.0, 5.0)
+    same = fh.compare(frame.assign(output="5"), score=fh.score.scorer(grade, bounds=(1, 5))).summary().iloc[0]
+    assert same["ci_low"] < 5 == same["ci_high"]
+    for slip in ((5, 1), (1,), "15", (1, None)):
+        with pytest.raises(fh.InputError, match=r"give \(lowest, highest\)"):
+            fh.score.scorer(grade, bounds=slip)  # type: ignore[arg-type]
