@@ -62,7 +62,9 @@ class InputError(FetchHiveError, ValueError):
     """
 
     def __init__(self, problems: str | Iterable[str], *, where: str = "") -> None:
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        if not isinstance(problems, Iterable) or not isinstance(where, str):
+            raise TypeError("problems is a text or several, and where is a text; give them so")
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(map(str, problems))
         self.where = where
         super().__init__(self._message())
 
@@ -107,6 +109,8 @@ class CallError(FetchHiveError):
         request_id: str | None = None,
         may_have_run: bool = False,
     ) -> None:
+        if not isinstance(message, str):
+            raise TypeError(f"message is of the type {type(message).__name__}; give a text")
         super().__init__(message)
         self.status_code = status_code
         self.error_code = error_code

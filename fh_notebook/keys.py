@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
+from fh_notebook.spelling import with_article
 from fh_notebook.values import Secret, Unset, as_secret, redact
 
 __all__ = [
@@ -67,7 +68,7 @@ def usable_key(value: Any, source: str) -> Secret | None:
         return None
     value = as_secret(value)
     if not isinstance(value, Secret):
-        raise SettingsError(f"the key from {source} is a {value.type_name}; give a string")
+        raise SettingsError(f"the key from {source} is {with_article(value.type_name)}; give a string")
     key = value
     if not key or key.reveal() == UNSET_KEY:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import loop, session
+from fh_notebook import arguments, loop, session
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.client.submitting import address_for
 from fh_notebook.contract.models import InvokeRequest
@@ -103,6 +103,7 @@ def reattach(
     >>> fh.reattach(client=fh.local.demo_hive().client())
     []
     """
+    arguments.check(reattach, locals())
     return loop.run(_reattach(client, receiver, batch))
 
 
@@ -113,6 +114,7 @@ async def areattach(
     batch: str | None = None,
 ) -> list[PendingRun]:
     """Await :func:`reattach`."""
+    arguments.check(areattach, locals())
     return await loop.bridge(_reattach(client, receiver, batch))
 
 

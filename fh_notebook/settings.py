@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from fh_notebook import keys
+from fh_notebook import arguments, keys
 from fh_notebook.addresses import check_base_url, origin
 from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.keys import usable_key
@@ -130,6 +130,7 @@ def configure(
     >>> import fh_notebook as fh
     >>> fh.configure(timeout=30, tracebacks="short")
     """
+    arguments.check(configure, locals())
     global _current
     api_key = as_secret(api_key)
     changed: dict[str, Any] = {}

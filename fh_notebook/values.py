@@ -51,6 +51,8 @@ class Secret:
     __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str | Secret) -> None:
+        if not isinstance(value, str | Secret):
+            raise TypeError(f"value is of the type {type(value).__name__}; give a text, or a fh.Secret")
         self._value = value.reveal() if isinstance(value, Secret) else value.strip()
         place = id(self)
         _LIVE[place] = ref(self, lambda _: _LIVE.pop(place, None) and None)

@@ -222,7 +222,7 @@ def test_a_dotenv_file_is_found_upward_and_read_as_it_stands(tmp_path: Path, mon
         ("FETCH_HIVE_API_KEY='two words'", True, "has a character that no key has"),
         ("FETCH_HIVE_BASE_URL=http://x/v1", True, "in the clear"),
         (b"FETCH_HIVE_API_KEY=\xff", True, "cannot be read as UTF-8"),
-        (None, 3, "dotenv is a int"),
+        (None, 3, "dotenv is 3"),
     ],
 )
 def test_a_dotenv_file_that_cannot_serve_is_told_at_once(

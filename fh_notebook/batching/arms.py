@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fh_notebook import arguments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
@@ -68,6 +69,7 @@ def read_arms(
     InputError
         None is known, or one cannot be meant; every problem is told.
     """
+    arguments.check_one("variants", variants, "str | Iterable[Any] | None")
     given = deployment.variants if variants is None else [variants] if isinstance(variants, str) else list(variants)
     if isinstance(variants, tuple) and _is_pair(variants) and not _are_variants(variants, deployment):
         given = [variants]

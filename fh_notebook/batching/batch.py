@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from fh_notebook import html, views
+from fh_notebook import arguments, html, views
 from fh_notebook.batching.batch_files import BatchFiles
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Stopped
@@ -24,6 +24,7 @@ from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.wording import digest, frame_html, frame_text
 from fh_notebook.errors import SettingsError
+from fh_notebook.half_made import shows_half_made
 
 if TYPE_CHECKING:
     from fh_notebook.batching.handover import Written
@@ -36,6 +37,7 @@ SHOWN: Final = ("row", "variant", "status", "output", "error", "elapsed_s", "reu
 ROWS_SHOWN: Final = 10
 
 
+@shows_half_made
 class Batch(BatchFiles):
     """Many runs: what was planned, what came of it, and how to go on. Made by :func:`batch`.
 
@@ -114,6 +116,7 @@ class Batch(BatchFiles):
         SettingsError
             `n` is not a whole number from 1.
         """
+        arguments.check(Batch.iter_frames, locals())
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         self._control.refuse_forgotten()
@@ -138,6 +141,7 @@ class Batch(BatchFiles):
         SettingsError
             It cannot be written there, or the batch is running or was run over partitions.
         """
+        arguments.check(Batch.to_fhb, locals())
         from fh_notebook.batching.handover import to_fhb
 
         return to_fhb(self, path)
@@ -158,6 +162,7 @@ class Batch(BatchFiles):
         SettingsError
             `kind` is something else, this process has made no call for the batch, or matplotlib is not installed.
         """
+        arguments.check(Batch.plot, locals())
         return views.knock("Batch.plot", self, kind, self._control.moments)
 
     def browse(self, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Any:
@@ -177,6 +182,7 @@ class Batch(BatchFiles):
         InputError
             There is no such column, or the size is none.
         """
+        arguments.check(Batch.browse, locals())
         return views.knock("Batch.browse", self, columns=columns, page_size=page_size)
 
     def plan(self) -> Plan:
@@ -214,6 +220,7 @@ class Batch(BatchFiles):
         AuthError
             The service refused the key at the first call.
         """
+        arguments.check(Batch.resume, locals())
         if self.running and self.paused:
             self._control.unpause()
             return self.wait() if wait else self
@@ -222,6 +229,7 @@ class Batch(BatchFiles):
 
     async def aresume(self, *, retry_unknown: bool = False) -> Batch:
         """Await :meth:`resume`."""
+        arguments.check(Batch.aresume, locals())
         if self.running and self.paused:
             self._control.unpause()
             return await self
@@ -240,11 +248,13 @@ class Batch(BatchFiles):
         AuthError
             The service refused the key at the first call.
         """
+        arguments.check(Batch.retry_failed, locals())
         self._control.start(self._control.failed_windows(error_code), wait=wait)
         return self
 
     async def aretry_failed(self, error_code: str | None = None) -> Batch:
         """Await :meth:`retry_failed`."""
+        arguments.check(Batch.aretry_failed, locals())
         await self._control.astart(self._control.failed_windows(error_code))
         return self
 

@@ -11,6 +11,7 @@ from os import PathLike
 
 import pandas as pd
 
+from fh_notebook import arguments
 from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
 from fh_notebook.batching.outcomes import Counts
 
@@ -65,6 +66,7 @@ class BatchFiles(ABC):
         SettingsError
             It cannot be written there, or the batch is running.
         """
+        arguments.check(BatchFiles.to_csv, locals())
         return to_csv(self, path, mark=mark, max_cell=max_cell)
 
     def to_excel(self, path: str | PathLike[str]) -> Exported:
@@ -79,6 +81,7 @@ class BatchFiles(ABC):
             It cannot be written there, there are more rows or columns than a sheet holds (1,048,575 and 16,384),
             XlsxWriter is not installed, or the batch is running.
         """
+        arguments.check(BatchFiles.to_excel, locals())
         return to_excel(self, path)
 
     def to_parquet(self, path: str | PathLike[str]) -> Exported:
@@ -92,4 +95,5 @@ class BatchFiles(ABC):
         SettingsError
             It cannot be written there, pyarrow is not installed, or the batch is running.
         """
+        arguments.check(BatchFiles.to_parquet, locals())
         return to_parquet(self, path)

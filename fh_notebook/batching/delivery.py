@@ -27,6 +27,7 @@ from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_call
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.gate import Gate
@@ -74,8 +75,8 @@ def checked_delivery(delivery: Any, receiver: Any) -> Delivery:
     SettingsError
         There is no such way; or a receiver is given for one that has none.
     """
-    if delivery not in DELIVERIES:
-        raise SettingsError(f"delivery is {delivery!r}; give {', '.join(map(repr, DELIVERIES[:-1]))} or 'auto'")
+    if delivery not in [way for way in DELIVERIES if isinstance(delivery, str)]:
+        raise SettingsError(f"delivery is {short(delivery)}; give {', '.join(map(repr, DELIVERIES[:-1]))} or 'auto'")
     if receiver is not None and delivery in ("direct", "poll"):
         raise SettingsError(f"a receiver is for delivery='callback' or 'auto', not for {delivery!r}")
     checked: Delivery = delivery

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import session, views
+from fh_notebook import arguments, session, views
 from fh_notebook.batching.export_file import reason_of
 from fh_notebook.batching.plan import counted
 from fh_notebook.contract.deployment import Deployment
@@ -88,6 +88,7 @@ def forget(
     >>> fh.forget(deployment="support-triage", client=hive)
     1
     """
+    arguments.check(forget, locals())
     store = session.store()
     named = [value for value in (batch, deployment, before) if value is not None]
     if everything is not True and not named:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeGuard, cast
 
-from fh_notebook import session
+from fh_notebook import arguments, session
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export_file import checked_target, reason_of, suffix_of
 from fh_notebook.batching.feed import Feed
@@ -204,6 +204,7 @@ def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
     SettingsError
         Nothing is kept (``store=None``), so there is nowhere to take them.
     """
+    arguments.check(merge_ratings, locals())
     store = session.store()
     if store is None:
         raise SettingsError("nothing is kept (store=None), so ratings cannot be merged; fh.configure(store=...) keeps")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import session, views
+from fh_notebook import arguments, session, views
 from fh_notebook.batching.frames import INSTANT, TEXT, series_of
 from fh_notebook.contract.catalog import near_name
 from fh_notebook.contract.deployment import Deployment
@@ -52,6 +52,10 @@ SAMPLES: Final = 1_000
 """Answers that a deployment is guessed from: more of them say nothing new, and a store may hold a million."""
 
 
+MOST: Final = 2**31
+"""Runs and batches that are asked for at once; SQLite's integers end somewhere above."""
+
+
 def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
     """Return what the store remembers: one line a batch, and one a single run, the newest first.
 
@@ -88,8 +92,10 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     >>> fh.history(limit=1)[["kind", "deployment", "variants", "status", "output"]].values.tolist()
     [['run', 'support-triage', 'keywords', 'completed', 'billing']]
     """
+    arguments.check(history, locals())
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise SettingsError(f"limit is {limit!r}; give a whole number from 1")
+        raise SettingsError(f"limit is {short(limit)}; give a whole number from 1")
+    limit = min(limit, MOST)
     if not isinstance(deployment, Deployment | str | None):
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
     name = deployment.name if isinstance(deployment, Deployment) else deployment

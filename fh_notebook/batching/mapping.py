@@ -40,6 +40,9 @@ class Const:
 
     value: Any
 
+    def __repr__(self) -> str:
+        return f"Const(value={short(self.value)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -139,7 +139,8 @@ def _calls_for(max_cost: Any) -> int | None:
 
 
 def _checked_reuse(value: Any) -> Reuse:
-    if value is None or value in ("batch", "store") or (isinstance(value, timedelta) and value >= timedelta(0)):
+    is_word = isinstance(value, str) and value in ("batch", "store")
+    if value is None or is_word or (isinstance(value, timedelta) and value >= timedelta(0)):
         checked: Reuse = value
         return checked
-    raise SettingsError(f"reuse is {value!r}; give 'batch', 'store', a timedelta that is not negative, or None")
+    raise SettingsError(f"reuse is {short(value)}; give 'batch', 'store', a timedelta that is not negative, or None")

@@ -219,6 +219,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+MAX_REPEATS: Final = 1_000_000
+"""Every repeat of a row is a job that is planned before the first call: more would only fill the memory."""
+
+
 def check_options(
     *, repeats: Any, first: Any, sample: Any, on_invalid: Any, name: Any = None, metadata: Any = None
 ) -> None:
@@ -231,13 +235,13 @@ def check_options(
     """
     for option, value in (("repeats", repeats), ("first", first), ("sample", sample)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise SettingsError(f"{option} is {value!r}; give a whole number from 1")
-    if repeats is None:
-        raise SettingsError("repeats is None; give a whole number from 1")
+            raise SettingsError(f"{option} is {short(value)}; give a whole number from 1")
+    if repeats is None or repeats > MAX_REPEATS:
+        raise SettingsError(f"repeats is {short(repeats)}; give a whole number from 1 to {MAX_REPEATS:,}")
     if first is not None and sample is not None:
         raise SettingsError("give first= or sample=, not both")
     if on_invalid not in ("raise", "skip"):
-        raise SettingsError(f"on_invalid is {on_invalid!r}; give 'raise' or 'skip'")
+        raise SettingsError(f"on_invalid is {short(on_invalid)}; give 'raise' or 'skip'")
     if not isinstance(name, str | None):
         raise SettingsError(f"name is {short(name)}; give a text, by which the batch is opened again")
     if name is not None and (not name.strip() or name.lower().endswith(".fhb") or _is_cut(name)):

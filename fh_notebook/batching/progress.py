@@ -17,6 +17,7 @@ from fh_notebook import views
 from fh_notebook.batching.pacer import BEAT_S, DRAW_EVERY_S, Pacer
 from fh_notebook.batching.progress_line import State
 from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 
 __all__ = ["NoProgress", "Progress", "Snapshot", "TextProgress", "progress_of"]
@@ -144,5 +145,7 @@ def progress_of(choice: Any) -> Progress:
         return NoProgress()
     if callable(choice):
         made: Progress = choice()
+        if not hasattr(made, "begin"):
+            raise SettingsError(f"progress made {short(made)}; give a function that makes a display")
         return made
-    raise SettingsError(f"progress is {choice!r}; give True, False, or a function that makes a display")
+    raise SettingsError(f"progress is {short(choice)}; give True, False, or a function that makes a display")

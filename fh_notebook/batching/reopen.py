@@ -9,7 +9,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fh_notebook import session, views
+from fh_notebook import arguments, session, views
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
@@ -72,6 +72,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     ...     fh.open_batch("shouts", client=client).frame["output"].tolist()
     ['A']
     """
+    arguments.check(open_batch, locals())
     from fh_notebook.batching.handover import is_file_name, open_file
 
     if is_file_name(name):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
-from fh_notebook import session, views
+from fh_notebook import arguments, session, views
 from fh_notebook.batching import making
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.delivery import Delivery
@@ -196,6 +196,7 @@ def batch(
     >>> done.frame["output"].tolist(), done.counts.calls
     (['A', 'B'], 2)
     """
+    arguments.check(batch, locals())
     made = _prepare(**_without(locals(), "wait"))
     if not dry_run:
         made._control.start(made._control.first_windows(), wait=wait)
@@ -239,6 +240,7 @@ async def abatch(
 
     A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
     """
+    arguments.check(abatch, locals())
     # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
     asked = _without(locals(), "wait")
     made = await asyncio.to_thread(_prepare, **asked) if _is_scaled(rows, dask) else _prepare(**asked)

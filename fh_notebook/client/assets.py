@@ -21,7 +21,7 @@ from fh_notebook.client.asset_places import Place
 from fh_notebook.client.transport import user_agent
 from fh_notebook.client.unpacking import ACCEPTED, is_packed
 from fh_notebook.contract.run import Asset, Run
-from fh_notebook.errors import CallError
+from fh_notebook.errors import CallError, SettingsError
 from fh_notebook.partial import partial, remove_dead
 from fh_notebook.values import redact
 
@@ -35,7 +35,13 @@ MAX_NAME_BYTES: Final = 120
 
 def save_assets(run: Run, folder: Path) -> list[Path]:
     """Fetch the assets of `run` into `folder`; see :meth:`fh_notebook.Run.save_assets`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    trouble = ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as broken:
+        trouble = f"the folder {folder} cannot be made ({broken.strerror or type(broken).__name__}); give another one"
+    if trouble:
+        raise SettingsError(trouble)
     remove_dead(folder)
     return loop.run(_save_all(run, folder))
 

@@ -13,6 +13,7 @@ from fh_notebook import loop
 from fh_notebook.client.client import AsyncClient, Check
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 
+@shows_half_made
 class Client:
     """The blocking client: the same methods, and their async twins with an ``a`` before the name.
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.delivered import Attempt, Delivered
@@ -29,6 +29,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short, type_text
 from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
 from fh_notebook.errors import CallError, InputError
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
 from fh_notebook.loop import briefly, running_loop, tell_in_short, unbroken
 from fh_notebook.values import Secret, as_secret
@@ -42,6 +43,7 @@ KEEP_S: Final = 0.1
 """How long a cancelled call stays for the store: a person waits for Stop. What is not kept by then is kept later."""
 
 
+@shows_half_made
 class AsyncClient(Delivered):
     """The client to await.
 
@@ -81,6 +83,7 @@ class AsyncClient(Delivered):
         max_concurrency: int | None = None,
     ) -> None:
         api_key = as_secret(api_key)
+        arguments.check(AsyncClient.__init__, locals())
         self._connect(
             views.knock(
                 "Client.connection",
@@ -143,6 +146,7 @@ class AsyncClient(Delivered):
         InputError
             The inputs do not fit the deployment's Start variables; every problem is listed. Or `deployment` is none.
         """
+        arguments.check(AsyncClient.request, locals())
         if isinstance(deployment, str):
             dep = self.connection.find_deployment(deployment) or Deployment(deployment)
         elif isinstance(deployment, Deployment):

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from fh_notebook import arguments
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.raising import raise_for
 from fh_notebook.contract.callbacks import trigger_body
@@ -80,6 +81,7 @@ class Delivered:
         SettingsError
             The receiver cannot listen, or `callback` is something else.
         """
+        arguments.check(Delivered.submit, locals())
         request = self._whole.request(
             deployment, variant=variant, inputs=inputs, metadata=metadata, user=user, tool_approval=tool_approval
         )
@@ -125,9 +127,10 @@ class Delivered:
         InputError, AuthError, ConnectFailed, LimitReached, SettingsError
             As :meth:`submit`.
         """
+        secret = as_secret(secret)
+        arguments.check(Delivered.trigger, locals())
         from fh_notebook.client.submitting import address_for, submit
 
-        secret = as_secret(secret)
         for name, value in (("endpoint_id", endpoint_id), ("variant_id", variant_id)):
             if not isinstance(value, str) or not value:
                 raise InputError(f"{name} is {value!r}; it is in the webhook trigger's address")
@@ -172,6 +175,7 @@ class Delivered:
         AuthError
             The service refused the key.
         """
+        arguments.check(Delivered.retrieve, locals())
         if not isinstance(request_id, str) or not request_id:
             raise InputError("there is no request id to ask for; it is in Run.request_id of an answered call")
         return await self.look_up(request_id, run_id)

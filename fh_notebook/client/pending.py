@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import html, loop, views
+from fh_notebook import arguments, html, loop, views
 from fh_notebook.client import polling
 from fh_notebook.client.looking import Looking
 from fh_notebook.client.on_loop import on_loop
@@ -23,6 +23,7 @@ from fh_notebook.client.pending_known import Known
 from fh_notebook.contract.callbacks import ids_of, is_outcome, joined, waits_for, with_final_status
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = ["PendingRun"]
 Keep = Callable[[Run], Awaitable[None]]
 
 
+@shows_half_made
 class PendingRun(Known, Looking):
     """A run that goes on at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
 
@@ -90,6 +92,7 @@ class PendingRun(Known, Looking):
         AuthError
             The service refuses the key for look-ups, and no callback can come.
         """
+        arguments.check(PendingRun.wait, locals())
         return loop.run(self.outcome(timeout_s))
 
     def __await__(self) -> Generator[Any, None, Run]:
@@ -137,6 +140,7 @@ class PendingRun(Known, Looking):
 
     def on_change(self, call: Callable[[PendingRun], None]) -> None:
         """Have `call` called, on the background loop, when its status changes; at once when it has ended."""
+        arguments.check(PendingRun.on_change, locals())
         with self._lock:
             if not self._ended:
                 self._at_change.append(call)

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from fh_notebook import html, loop
+from fh_notebook import arguments, html, loop
 from fh_notebook.client.claims import Claims, Take
 from fh_notebook.client.on_loop import on_loop
 from fh_notebook.client.reach import Reach, check_path, check_public_url, reach_of
@@ -23,6 +23,7 @@ from fh_notebook.client.secrets_known import SecretsKnown
 from fh_notebook.contract.callbacks import ids_of
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
 from fh_notebook.contract.wire import parse_event
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
 from fh_notebook.values import Secret
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["CallbackReceiver"]
 
 
+@shows_half_made
 class CallbackReceiver:
     """A small HTTP server in this process that takes the callbacks of runs, verifies them, and hands them on.
 
@@ -94,6 +96,7 @@ class CallbackReceiver:
         self._pid = 0
         self._secrets = SecretsKnown(secrets, keyring=keyring)
         del secrets  # a traceback's frame must not have them as texts
+        arguments.check(CallbackReceiver.__init__, locals())
         self._secrets.check()
         self._host, self._port = host, port
         self._public_url = None if public_url is None else check_public_url(public_url)
@@ -314,11 +317,13 @@ class CallbackReceiver:
         SelfTest
             Whether each came, what the forged one was answered, and in words what that means.
         """
+        arguments.check(CallbackReceiver.self_test, locals())
         self.start()
         return loop.run(loop.bridge(self._test(timeout_s)))
 
     async def aself_test(self, *, timeout_s: float = 10.0) -> SelfTest:
         """Await :meth:`self_test`."""
+        arguments.check(CallbackReceiver.aself_test, locals())
         await self.astart()
         return await loop.bridge(self._test(timeout_s))
 

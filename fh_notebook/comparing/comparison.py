@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.clusters import distinct_text, note_of
@@ -26,6 +26,7 @@ from fh_notebook.comparing.showing import Showing
 from fh_notebook.comparing.sources import Taken, take
 from fh_notebook.comparing.tabling import Tabling
 from fh_notebook.comparing.verdict import verdict
+from fh_notebook.half_made import shows_half_made
 
 __all__ = ["Comparison", "compare"]
 
@@ -66,6 +67,7 @@ def compare(
     >>> compare(frame, score="score").summary()[["variant", "n", "mean"]].values.tolist()
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
+    arguments.check(compare, locals())
     asking.check_failed(failed)
     if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
         # It has the same tables, and no row: those stay where they are.
@@ -87,6 +89,7 @@ def compare(
     return made
 
 
+@shows_half_made
 class Comparison(ManyScores, Tabling, Rating, Showing):
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 

@@ -31,6 +31,8 @@ MISSING: Final = "missing"
 
 def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
     """Return what the variants said to a row against a baseline (see ``Comparison.diff``)."""
+    if getattr(row, "ndim", 0) or isinstance(row, list | dict | set):
+        raise InputError(f"row is {short(row)}; give one value of {short(cmp.pair_on)}")
     lines = cmp._frame
     pairs_at = lines["pair"].tolist()
     places = [at for at, pair in enumerate(pairs_at) if pair == row]
@@ -79,7 +81,7 @@ def _no_row(row: Any, cmp: Comparison) -> str:
     pairs = list(dict.fromkeys(cmp._frame["pair"]))
     close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
     if close is None:
-        close = next((pair for pair in pairs if str(pair) == str(row)), None)
+        close = next((pair for pair in pairs if short(pair).strip("'") == short(row).strip("'")), None)
     hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and') or 'none'}"
     return f"there is no {cmp.pair_on} {short(row)}; {hint}"
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
@@ -104,6 +105,7 @@ def judge(
     >>> fh.compare(frame, score=manners).summary()["mean"].tolist()
     [2.0, 5.0]
     """
+    arguments.check(judge, locals())
     if scale is not None and (pairwise or not _is_scale(scale)):
         wrong = "a judge of pairs has no scale" if pairwise else f"scale is {short(scale)}; give (lowest, highest)"
         raise InputError(wrong)

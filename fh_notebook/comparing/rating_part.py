@@ -6,10 +6,10 @@ from; what a person does is kept in the session's store, before the page is told
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 from fh_notebook.comparing.rating_asking import checked_pair, checked_rater, checked_show, own_store, why_nothing
 from fh_notebook.comparing.rating_items import Items, items_of, label_of, pairs_among
 from fh_notebook.comparing.rating_kinds import PAIR, Kind, kind_of
@@ -87,6 +87,7 @@ class Rating:
         InputError
             There is no such variant, row or column, or nothing to be rated.
         """
+        arguments.check(Rating.rate, locals())
         kind = kind_of(scale, labels)
         who = checked_rater(rater)
         items = self._asked(kind, pair=pair, rows=rows, seed=seed, show=checked_show(self._compared, show))
@@ -121,6 +122,7 @@ class Rating:
         rater : str, optional
             Only of this person.
         """
+        arguments.check(Rating.ratings, locals())
         from fh_notebook.comparing.ratings import Ratings
 
         known = {item.id: item.row for kind in (PAIR, _ALONE) for item in self._all_items(kind).asked}
@@ -156,6 +158,7 @@ class Rating:
         InputError
             Nobody has rated, or there is no such label.
         """
+        arguments.check(Rating.rated, locals())
         from fh_notebook.comparing.rated import rated_alone, rated_pairs
 
         kind, said = self._said(scale, labels, rater)
@@ -188,6 +191,7 @@ class Rating:
         InputError
             Nobody has rated.
         """
+        arguments.check(Rating.agreement, locals())
         from fh_notebook.comparing.agreement import Agreement, between_people, preferences_of_people, with_scorer
         from fh_notebook.comparing.rated import SCORER
 
@@ -263,7 +267,11 @@ class Rating:
                 kind, pair=pair, show=show, most=rows, order=lambda row: drawn(seed, "row", label_of(row))
             )
         elif rows is not None:
-            if isinstance(rows, str | bytes | bool) or not isinstance(rows, Sequence):
+            if (
+                isinstance(rows, str | bytes | bool)
+                or not isinstance(rows, Sequence)
+                or not all(isinstance(row, Hashable) for row in rows)
+            ):
                 raise InputError(f"rows is {short(rows)}; give how many, or a list of rows")
             found = self._items(kind, pair=pair, show=show, wanted=set(rows).__contains__)
             there = {item.row for item in found.asked}

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import html
+from fh_notebook import arguments, html
 from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.export import Exported, to_csv, to_parquet
 from fh_notebook.batching.frames import INSTANT, TEXT
@@ -130,6 +130,7 @@ class Ratings:
         SettingsError
             It cannot be written there.
         """
+        arguments.check(Ratings.to_csv, locals())
         return to_csv(_Table(self.frame), path, mark=mark)
 
     def to_parquet(self, path: str | PathLike[str]) -> Exported:
@@ -140,6 +141,7 @@ class Ratings:
         SettingsError
             It cannot be written there, or pyarrow is not installed.
         """
+        arguments.check(Ratings.to_parquet, locals())
         return to_parquet(_Table(self.frame), path)
 
     def __len__(self) -> int:

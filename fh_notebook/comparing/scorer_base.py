@@ -14,12 +14,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from fh_notebook import arguments
 from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
+from fh_notebook.half_made import shows_half_made
 
 __all__ = [
     "MAX_CHARS",
@@ -62,6 +64,7 @@ NO_SCORE: Final = Result(float("nan"))
 """There is nothing to score by, and nothing went wrong."""
 
 
+@shows_half_made
 @dataclass(frozen=True)
 class Scorer:
     """A scorer with a name that says what it does. Made by the functions of ``fh.score``.
@@ -90,6 +93,9 @@ class Scorer:
     is_async: bool = field(default=False, repr=False)
     max_concurrency: int = field(default=8, repr=False)
     """How many runs an async one scores at once."""
+
+    def __post_init__(self) -> None:
+        arguments.check(Scorer.__init__, {"name": self.name, "function": self.function, "version": self.version})
 
     def __call__(self, run: Run, row: Mapping[str, Any] | None = None) -> Any:
         """Return the score of `run`, or ``None`` where there is nothing to score it by."""

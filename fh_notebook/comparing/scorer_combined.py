@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from fh_notebook import arguments
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
-from fh_notebook.comparing.scorer_function import scorer
+from fh_notebook.comparing.scorer_function import scorer_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
@@ -86,6 +87,7 @@ def all_of(*scorers: Part) -> Combined:
     >>> both, both(Run(status="completed", output="It is about billing, sadly"), {"expected_output": "billing"})
     (all_of(contains(), length('words', at_most=3)), False)
     """
+    arguments.check(all_of, locals())
     return _logical("all_of", scorers, partial(_logic, stops_at=False))
 
 
@@ -108,6 +110,7 @@ def any_of(*scorers: Part) -> Combined:
     >>> any_of(exact(), json_valid())(Run(status="completed", output="[1]"), {"expected_output": "billing"})
     True
     """
+    arguments.check(any_of, locals())
     return _logical("any_of", scorers, partial(_logic, stops_at=True))
 
 
@@ -125,6 +128,7 @@ def not_(scorer: Part) -> Combined:
     >>> not_(contains("rude"))(Run(status="completed", output="Sorry"), {"rude": "idiot"})
     True
     """
+    arguments.check(not_, locals())
 
     def turned(parts: Sequence[Result]) -> Result:
         found = _logic(parts, stops_at=False)
@@ -157,6 +161,7 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
     >>> rated(Run(status="completed", output="other"), {"expected_output": "billing"})
     {'right': 0.0, 'short': 1.0, 'score': 0.25}
     """
+    arguments.check(weighted, locals())
     given = [(None, part) for part in _flat(scorers)] + list(named.items())
     pairs = [(name, *(part if isinstance(part, tuple) else (part, 1))) for name, part in given]
     if bad := [p for p in pairs if len(p) != 3]:
@@ -187,7 +192,7 @@ def _members(name: str, scorers: Sequence[Part]) -> list[Any]:
     given = _flat(scorers)
     if not given:
         raise InputError(f"{name} has nothing to put together; give it scorers")
-    return [_member(part) for part in given]
+    return [_member(part, name) for part in given]
 
 
 def _flat(scorers: Sequence[Part]) -> list[Part]:
@@ -199,9 +204,11 @@ def _flat(scorers: Sequence[Part]) -> list[Part]:
     return list(scorers)
 
 
-def _member(part: Part) -> Any:
+def _member(part: Part, name: str) -> Any:
     is_ready = isinstance(part, str | Combined) or hasattr(part, "score_all") or hasattr(part, "is_async")
-    return part if is_ready else scorer(part)
+    if not is_ready and not callable(part):
+        raise InputError(f"{name} takes scorers, functions of a run, or names of columns, not {short(part)}")
+    return part if is_ready else scorer_of(part)
 
 
 def _name_of(member: Any) -> str:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, overload
 
+from fh_notebook import arguments
 from fh_notebook.comparing.scorer_base import Scorer, number_of
 from fh_notebook.comparing.scorer_version import version_of
 from fh_notebook.contract.run import Run
@@ -17,6 +18,9 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
 __all__ = ["scorer"]
+
+AT_ONCE: Final = 8
+"""How many runs an async scorer scores at once, unless it says otherwise."""
 
 _READY: Final = f"{__package__}.scorers"
 """Its functions make scorers, and are none. It imports this module, so it is looked up when asked."""
@@ -51,7 +55,7 @@ def scorer(
     *,
     name: str | None = None,
     version: str | int | None = None,
-    max_concurrency: int = 8,
+    max_concurrency: int = AT_ONCE,
     lower_is_better: bool = False,
     bounds: tuple[float, float] | None = None,
 ) -> Scorer | Callable[[Callable[..., Any]], Scorer]:
@@ -88,9 +92,21 @@ def scorer(
     >>> words(Run(status="completed", output="one two")), words.version
     (2, 'words 2')
     """
+    arguments.check(scorer, locals())
     if function is None:
         return lambda given: _made(given, name, version, max_concurrency, lower_is_better, bounds)
     return _made(function, name, version, max_concurrency, lower_is_better, bounds)
+
+
+def scorer_of(function: Any) -> Scorer:
+    """Return the scorer of a function that was given as a score.
+
+    Raises
+    ------
+    InputError
+        It is no function, or cannot score.
+    """
+    return _made(function, None, None, AT_ONCE, False, None)
 
 
 def _made(

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fh_notebook import arguments
 from fh_notebook.comparing.scorer_base import MAX_PARTS, Scorer, expected_in, ready, spelt, spelt_to
 from fh_notebook.comparing.scorer_combined import Combined
 from fh_notebook.comparing.scorer_equal import is_equal, is_same
-from fh_notebook.comparing.scorer_function import scorer
+from fh_notebook.comparing.scorer_function import scorer_of
 from fh_notebook.comparing.scorer_paths import NOTHING, found_by, part_of, query_of, steps_of
 from fh_notebook.comparing.scorer_patterns import bounded_search
+from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.fits import fits
+from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.schema import to_schema
 from fh_notebook.contract.spell import short
@@ -48,7 +51,10 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     >>> [rule(Run(status="completed", output=text)) for text in ('{"label": "x"}', "{}", "x")]
     [True, False, False]
     """
+    arguments.check(json_schema, locals())
     steps = steps_of(path)
+    if not isinstance(schema, Mapping | bool | type):
+        raise InputError(f"schema is {short(schema)}; give a JSON Schema, or a model that has one")
     rules = _schema(schema)
     if found := schema_problems(rules):
         raise InputError(f"the schema cannot be used: {'; '.join(found[:3])}")
@@ -136,6 +142,10 @@ def json_path(path: str, *, equals: Any = UNSET, expected: str | None = None) ->
     >>> json_path("$.items[*].name")(run), json_path("$.items[*].name", equals="c")(run)
     (True, False)
     """
+    arguments.check(json_path, locals())
+    equals = equals if equals is UNSET else jsonable(equals)
+    if equals is not UNSET and (found := json_problems(equals, "equals")):
+        raise InputError(found)
     if equals is not UNSET and expected is not None:
         raise InputError("json_path takes equals= or expected=, not both")
     query = query_of(path)
@@ -191,6 +201,7 @@ def json_fields(
     >>> json_fields()(run, {"expected_output": {"label": "billing", "urgent": True}})
     {'label': True, 'urgent': False, 'score': 0.5}
     """
+    arguments.check(json_fields, locals())
     steps = steps_of(path)
     if isinstance(fields, str) or (fields is not None and not fields):
         raise InputError(f"fields is {short(fields)}; give a list of names")
@@ -230,7 +241,7 @@ def json_fields(
 def _way(name: str, given: Any) -> Any:
     if not callable(given):
         raise InputError(f"compare[{name!r}] is no scorer; give one of fh.score, or a function")
-    made = given if isinstance(given, Scorer | Combined) else scorer(given)
+    made = given if isinstance(given, Scorer | Combined) else scorer_of(given)
     if made.is_async:
         raise InputError(f"compare[{name!r}] is async; a field is compared by a plain function")
     return made

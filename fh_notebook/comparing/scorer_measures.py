@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from fh_notebook import arguments
 from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, number_of, ready, spelt
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
@@ -59,6 +60,7 @@ def number(
     >>> number(0.5)(Run(status="completed", output="3 x 4 makes 12."), {"expected_output": 12.3})
     True
     """
+    arguments.check(number, locals())
     for name, value in (("tolerance", tolerance), ("relative", relative)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise InputError(f"{name} is {short(value)}; give a number from 0")
@@ -124,6 +126,7 @@ def latency(at_most: float | None = None) -> Scorer:
     >>> latency()(Run(status="completed", elapsed_s=0.5)), latency(at_most=0.2)(Run(status="completed", elapsed_s=0.5))
     (0.5, False)
     """
+    arguments.check(latency, locals())
     _check_bounds(at_most=at_most)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | float | None:
@@ -166,6 +169,7 @@ def length(
     >>> length()(run), length("words")(run), length("words", at_most=2)(run)
     (15, 3, False)
     """
+    arguments.check(length, locals())
     if unit not in ("characters", "words"):
         raise InputError(f"unit is {short(unit)}; give 'characters' or 'words'")
     _check_bounds(at_least=at_least, at_most=at_most)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from fh_notebook import arguments
 from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, ready, spelt
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
@@ -76,6 +77,7 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     >>> regex(r"order \d+")(Run(status="completed", output="Your order 4711 is late."))
     True
     """
+    arguments.check(regex, locals())
     steps = steps_of(path)
     search = bounded_search(pattern, ignore_case=ignore_case, whole=whole)
 

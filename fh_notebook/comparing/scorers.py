@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from fh_notebook import arguments
 from fh_notebook.comparing.judge import judge
 from fh_notebook.comparing.scorer_base import Scorer, expected_in, ready, spelt_to
 from fh_notebook.comparing.scorer_combined import all_of, any_of, not_, weighted
@@ -95,6 +96,7 @@ def exact(expected: str = "expected_output", *, path: str | None = None) -> Scor
     >>> exact(path="label")(Run(status="completed", output={"label": "other"}), {"expected_output": "billing"})
     False
     """
+    arguments.check(exact, locals())
     steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
@@ -126,6 +128,7 @@ def contains(expected: str = "expected_output", *, path: str | None = None, igno
     >>> contains()(Run(status="completed", output="This is about billing."), {"expected_output": "billing"})
     True
     """
+    arguments.check(contains, locals())
     steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:

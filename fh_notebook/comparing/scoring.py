@@ -14,7 +14,7 @@ import pandas as pd
 from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
-from fh_notebook.comparing.scorer_function import scorer
+from fh_notebook.comparing.scorer_function import scorer_of
 from fh_notebook.comparing.scorer_run import results
 from fh_notebook.comparing.scorers import READY, exact
 from fh_notebook.comparing.scoring_source import Observation, no_column, observations
@@ -108,7 +108,7 @@ def _using(score: Score, found: Sequence[Observation]) -> tuple[Any, str]:
     if isinstance(score, str):
         return ColumnScorer(score, found), score
     if not hasattr(score, "score_all") and not hasattr(score, "members") and not hasattr(score, "is_async"):
-        score = scorer(score)
+        score = scorer_of(score)
     return score, str(getattr(score, "name", "score"))
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from fh_notebook import arguments
 from fh_notebook.comparing.scorer_base import Scorer
 from fh_notebook.comparing.scorer_function import scorer
 from fh_notebook.comparing.scoring import Score, parts_table
@@ -95,6 +96,7 @@ class ManyScores(ABC):
         >>> cmp.scores()[["variant", "exact()", "letters"]].values.tolist()
         [['a', 1.0, 1.0], ['b', 0.0, 3.0]]
         """
+        arguments.check(ManyScores.add_score, locals())
         given = _with_version(score, name, version)
         taken = self._again(given)
         named = name or taken.scorer
@@ -128,6 +130,7 @@ class ManyScores(ABC):
         InputError
             The scorer cannot be used.
         """
+        arguments.check(ManyScores.rescore, locals())
         if score is not None:
             given = _with_version(score, None, version)
             taken = self._again(given, fresh=fresh, anew=True)
@@ -151,6 +154,7 @@ class ManyScores(ABC):
         InputError
             There is none of this name.
         """
+        arguments.check(ManyScores.by, locals())
         if name == self.scorer:
             return self
         if name not in self._others:

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 from fh_notebook.comparing import asking, view
 from fh_notebook.comparing.pairs import ALPHA
 
@@ -48,6 +48,7 @@ class Showing:
         >>> from fh_notebook.comparing.comparison import compare
         >>> compare(frame, score="s").assert_better("b", than="a")
         """
+        arguments.check(Showing.assert_better, locals())
         asking.assert_better(self._whole, self._whole._tested, variant, than=than, alpha=alpha)
 
     def diff(self, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
@@ -86,6 +87,7 @@ class Showing:
           differs: 1 word only here, 1 word only there
           It is [-late-]{+lost+}.
         """
+        arguments.check(Showing.diff, locals())
         from fh_notebook.comparing.diff_of import diff_of
 
         return diff_of(self._whole, row, a=a, b=b)
@@ -123,6 +125,7 @@ class Showing:
         >>> browser.show(only="different").frame["row"].tolist()
         [0]
         """
+        arguments.check(Showing.browse, locals())
         return views.knock("Comparison.browse", self, columns=columns, page_size=page_size)
 
     def plot(self, kind: str | None = None, *, backend: Literal["matplotlib", "altair"] = "matplotlib") -> Any:
@@ -150,6 +153,7 @@ class Showing:
         SettingsError
             What draws it is not installed.
         """
+        arguments.check(Showing.plot, locals())
         from fh_notebook.comparing.plots import plot
 
         return plot(self._whole, kind, backend=backend)
@@ -165,6 +169,7 @@ class Showing:
         SettingsError
             It cannot be written there, or what it needs is not installed.
         """
+        arguments.check(Showing.report, locals())
         from fh_notebook.comparing.report import write
 
         return write(self._whole, path)

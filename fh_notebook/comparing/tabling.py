@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fh_notebook import settings
+from fh_notebook import arguments, settings
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.grid import Grid
 from fh_notebook.comparing.needing import has_scipy
@@ -103,6 +103,7 @@ class Tabling:
         InputError
             `by` is something else, or there is no score.
         """
+        arguments.check(Tabling.disagreements, locals())
         by = by or ("score" if self.scorer else "output")
         if by not in ("score", "output"):
             raise InputError(f"by is {by!r}; give 'score' or 'output'")
@@ -133,6 +134,7 @@ class Tabling:
         >>> compare(frame, score="s").slice(by="language")[["language", "variant", "mean"]].values.tolist()
         [['en', 'a', 1.0], ['de', 'a', 0.0]]
         """
+        arguments.check(Tabling.slice, locals())
         values = asking.column(self._taken, by)
         return slice_table(self._frame, values, by, self.variants, price=settings.current().price_per_call)
 
@@ -157,6 +159,7 @@ class Tabling:
         InputError
             A chance is not between 0 and 1, or the difference is no number.
         """
+        arguments.check(Tabling.power, locals())
         asking.check_chances(power=power, alpha=alpha)
         asking.check_difference(difference)
         return power_table(self._pairs, difference=difference, power=power, alpha=alpha)

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from fh_notebook.contract.jsonable import MAX_DEPTH, is_missing
-from fh_notebook.contract.spell import type_text
+from fh_notebook.contract.spell import NAME_CAP, short, type_text
 
 __all__ = ["canonical_json", "json_problems"]
 
@@ -51,13 +51,13 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
             return [f"{path or 'value'}: is a whole number of more than 4,000 digits; give it as text"]
         return []
     if depth > MAX_DEPTH:
-        return [f"{path or 'value'}: is nested more than {MAX_DEPTH} deep"]
+        return [f"{_cut(path)}: is nested more than {MAX_DEPTH} deep"]
     if isinstance(value, float):
         if math.isfinite(value):
             return []
         return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
     if isinstance(value, Mapping):
-        found = [f"{path or 'value'}: the key {k!r} is not a string" for k in value if not isinstance(k, str)]
+        found = [f"{path or 'value'}: the key {short(k)} is not a string" for k in value if not isinstance(k, str)]
         found += [f"{path or 'value'}: the name {k!a} holds half a character" for k in value if not _is_encodable(k)]
         for key, item in value.items():
             found += json_problems(item, f"{path}.{key}" if path else str(key), depth + 1)
@@ -67,6 +67,11 @@ def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
     if is_missing(value):
         return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
     return [f"{path or 'value'}: {type_text(value)} has no JSON form{_cure(value)}"]
+
+
+def _cut(path: str) -> str:
+    """A path that is as deep: a list that holds itself has one without end."""
+    return path if len(path) <= NAME_CAP else path[: NAME_CAP - 1] + "…"
 
 
 def _cure(value: Any) -> str:

@@ -89,7 +89,7 @@ class Deployments(Mapping[str, Deployment]):
         return self._found(name)[1]
 
     def _found(self, name: str) -> tuple[Deployment, str]:
-        if name in self._known:
+        if isinstance(name, str) and name in self._known:
             return self._known[name]
         # Nothing is refused by this hint, so it may guess more freely than `near_name` alone.
         close = (near_name(name, self._known) or nearest(name, self._known)) if isinstance(name, str) else None

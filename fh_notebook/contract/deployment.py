@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.docstrings import described
 from fh_notebook.contract.infer import frame_problem
@@ -20,6 +20,7 @@ from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
 from fh_notebook.contract.spell import listed, nearest, short, type_text
 from fh_notebook.errors import InputError, SnippetError
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.values import Hidden
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployment"]
 
 
+@shows_half_made
 @dataclass(frozen=True, init=False)
 class Deployment:
     """A workflow deployment: its name, its variants, and its Start variables as one JSON Schema.
@@ -75,12 +77,13 @@ class Deployment:
         inputs: Any = None,
         description: str | None = None,
     ) -> None:
+        arguments.check(Deployment.__init__, locals())
         if not isinstance(name, str) or not name.strip():
-            raise InputError(f"a deployment needs its name as a string, not {name!r}")
-        names = (variants,) if isinstance(variants, str) else tuple(variants or ())
+            raise InputError(f"a deployment needs its name as a string, not {short(name)}")
+        names = (variants,) if isinstance(variants, str) else tuple(() if variants is None else variants)
         for variant in names:
             if not isinstance(variant, str) or not variant.strip():
-                raise InputError(f"a variant is named by a string, not {variant!r}", where=name)
+                raise InputError(f"a variant is named by a string, not {short(variant)}", where=name)
         object.__setattr__(self, "name", name.strip())
         object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
         object.__setattr__(self, "inputs", to_schema(inputs))
@@ -129,6 +132,7 @@ class Deployment:
         >>> Deployment.from_frame("triage", pd.DataFrame({"ticket": ["Late.", "Lost."]})).variable_names
         ['ticket']
         """
+        arguments.check(Deployment.from_frame, locals())
         if (problem := frame_problem(frame)) is not None:
             raise InputError(problem, where=name if isinstance(name, str) else "")
         made = cls(name, variants=variants, inputs=frame)
@@ -156,6 +160,7 @@ class Deployment:
         InputError
             No kept run is of this deployment.
         """
+        arguments.check(Deployment.from_history, locals())
         found: Deployment = views.knock("Deployment.from_history", name, variants=variants)
         return found
 
@@ -186,6 +191,7 @@ class Deployment:
         ...     Deployment("triage", variants=["a"]).save(folder).name
         'fetchhive.yaml'
         """
+        arguments.check(Deployment.save, locals())
         written: Path = views.knock("Deployment.save", self, path)
         return written
 
@@ -196,6 +202,7 @@ class Deployment:
 
     def variant_problem(self, variants: Iterable[str]) -> str | None:
         """Return what is wrong with the names of `variants`, where the deployment's own are known."""
+        arguments.check(Deployment.variant_problem, locals())
         for variant in variants:
             if self.variants and variant not in self.variants:
                 close = nearest(variant, self.variants)

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.jsonable import jsonable
-from fh_notebook.contract.spell import type_text
+from fh_notebook.contract.spell import short, type_text
 from fh_notebook.errors import InputError
+from fh_notebook.half_made import shows_half_made
 
 __all__ = ["Answer", "InvokeRequest", "metadata_problems"]
 
 
+APPROVALS: Final = (None, "policy", "auto_approve")
+"""What ``tool_approval`` may be (CONTRACT section 1)."""
+
+
+@shows_half_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeRequest:
     """What is asked of the service in one call (CONTRACT section 1).
@@ -51,9 +57,9 @@ class InvokeRequest:
         if self.metadata is not None:
             found += _mapping_problems("metadata", self.metadata) or metadata_problems(self.metadata)
         if isinstance(self.callback_url, str) and not self.callback_url.startswith(("http://", "https://")):
-            found.append(f"callback_url: {self.callback_url!r} is not an http(s) address")
-        if self.tool_approval not in (None, "policy", "auto_approve"):
-            found.append(f"tool_approval: {self.tool_approval!r} is neither 'policy' nor 'auto_approve'")
+            found.append(f"callback_url: {short(self.callback_url)} is not an http(s) address")
+        if not isinstance(self.tool_approval, str | None) or self.tool_approval not in APPROVALS:
+            found.append(f"tool_approval: {short(self.tool_approval)} is neither 'policy' nor 'auto_approve'")
         if found:
             raise InputError(found, where=self.deployment if isinstance(self.deployment, str) else "")
 
@@ -120,7 +126,7 @@ def _name_problems(request: InvokeRequest) -> list[str]:
         if value is None and name != "deployment":
             continue
         if not isinstance(value, str):
-            found.append(f"{name}: {value!r} is not a text")
+            found.append(f"{name}: {short(value)} is not a text")
         elif not value.strip() and name != "user":
             found.append(f"{name}: is empty")
         else:
@@ -143,7 +149,7 @@ def metadata_problems(metadata: Mapping[str, Any]) -> list[str]:
     found = []
     for key, value in metadata.items():
         if not isinstance(key, str) or not key:
-            found.append(f"metadata: the key {key!r} is not a non-empty string")
+            found.append(f"metadata: the key {short(key)} is not a non-empty string")
         elif value is not None and not isinstance(value, str | bool | int | float):
             found.append(f"metadata.{key}: {type(value).__name__} is nested; give text, a number, true, false or null")
         else:

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fh_notebook import arguments
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.spell import KIND_OF_TYPE, path_text, short
 from fh_notebook.errors import InputError
+from fh_notebook.half_made import shows_half_made
 
 __all__ = ["Variable", "choices", "closed", "object_schema", "plain", "schema_of"]
 
 
+@shows_half_made
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One Start variable: what its value looks like, and whether it must be given.
@@ -31,6 +34,14 @@ class Variable:
 
     schema: Mapping[str, Any]
     required: bool = True
+
+    def __post_init__(self) -> None:
+        arguments.check(Variable.__init__, {"schema": self.schema, "required": self.required})
+
+    def __repr__(self) -> str:
+        # A default of 4,300 digits or more has no repr.
+        schema = self.schema if not json_problems(self.schema) else short(self.schema)
+        return f"Variable(schema={schema}, required={self.required})"
 
 
 def choices(values: list[Any]) -> dict[str, Any]:

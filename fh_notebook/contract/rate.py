@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import re
-import reprlib
 from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.errors import SettingsError
+from fh_notebook.spelling import short
 
 __all__ = ["Rate"]
 
@@ -67,7 +67,7 @@ class Rate:
         calls, seconds = _read(value)
         # So little that it is never, or so much that it is no rate, is a slip too.
         if not (0 < calls < math.inf and 0 < seconds / calls < math.inf):
-            raise SettingsError(f"rate is {reprlib.repr(value)}; {_CURE}")
+            raise SettingsError(f"rate is {short(value)}; {_CURE}")
         return cls(seconds / calls)
 
     def next_due(self, due: float | None, now: float) -> float:

@@ -14,8 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook import html, views
-from fh_notebook.errors import AuthError, CallError, LimitReached, RunFailed
+from fh_notebook import arguments, html, views
+from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
+from fh_notebook.half_made import shows_half_made
+from fh_notebook.spelling import short
 from fh_notebook.values import Secret
 
 __all__ = [
@@ -33,11 +35,15 @@ DAILY_CODE: Final = "api_rate_limit_exceeded"
 CREDIT_CODES: Final = frozenset({"insufficient_hosted_llm_credits", "account_credit_cap_reached"})
 """The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
 
+_CHECKED: Final = ("status", "error", "error_code", "request_id", "run_id", "deployment", "variant", "elapsed_s")
+"""What of a `Run` is shown as a text or a number, and so must be one."""
+
 WHOLE: Final = "run.text has all"
 WHOLE_ERROR: Final = "run.error has all"
 """Where all of a long text is, beside what a card shows of it."""
 
 
+@shows_half_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """A file that a run made, at an address of the service (CONTRACT section 1, image results)."""
@@ -49,14 +55,19 @@ class Asset:
     """Bytes."""
     file_type: str | None = None
 
+    def __post_init__(self) -> None:
+        arguments.check(Asset.__init__, {each.name: getattr(self, each.name) for each in fields(self)})
+
     @classmethod
     def from_wire(cls, value: Mapping[str, Any]) -> Asset:
         """Return the asset of one entry of ``output.assets``; what is not of the right kind is left out."""
+        arguments.check(Asset.from_wire, locals())
         size = value.get("file_size")
         texts = {k: str(value[k]) for k in ("id", "file_url", "file_name", "file_type") if value.get(k) is not None}
         return cls(file_size=size if isinstance(size, int) else None, **texts)
 
 
+@shows_half_made
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """One call of a deployment and what came of it.
@@ -98,6 +109,16 @@ class Run:
     """The whole body as it came (parsed when it is JSON, else text), secrets masked."""
     webhook_secret: Secret | None = None
     """The signing secret that a callback answer carries. In memory only."""
+
+    def __post_init__(self) -> None:
+        # Many thousands of runs are made in a batch, and all of them of texts: only another kind is looked at closely.
+        for value in (self.status, self.error, self.error_code, self.request_id, self.run_id, self.variant):
+            if value is not None and type(value) is not str:
+                break
+        else:
+            if type(self.deployment) is str and type(self.elapsed_s) is float and self.status is not None:
+                return
+        arguments.check(Run.__init__, {name: getattr(self, name) for name in _CHECKED})
 
     @property
     def ok(self) -> bool:
@@ -160,6 +181,7 @@ class Run:
         CallError
             An asset has no address that may be fetched, or did not come whole.
         """
+        arguments.check(Run.save_assets, locals())
         saved: list[Path] = views.knock("Run.save_assets", self, Path(folder))
         return saved
 
@@ -186,9 +208,13 @@ class Run:
             may_have_run=self.may_have_run,
         )
 
+    def _where(self, between: str) -> str:
+        """The names of the deployment and the variant."""
+        return between.join(name for name in (self.deployment, self.variant) if name)
+
     def summary(self) -> str:
         """Return one line: where it ran, its status, and the error if there is one."""
-        where = "/".join(x for x in (self.deployment, self.variant) if x) or "run"
+        where = self._where("/") or "run"
         parts = [f"{one_line(where)}: {one_line(self.status)}"]
         if self.error or self.error_code:
             name = one_line(self.error_code or "")
@@ -198,7 +224,7 @@ class Run:
         return " - ".join(parts)
 
     def __repr__(self) -> str:
-        where = "/".join(x for x in (self.deployment, self.variant) if x)
+        where = self._where("/")
         shown = [one_line(self.status), one_line(where)]
         if self.elapsed_s:
             shown.append(f"{self.elapsed_s:.3g} s")
@@ -227,7 +253,7 @@ class Run:
         open_chars : int
             Characters of it that are open to the eye; the rest is folded.
         """
-        where = " / ".join(x for x in (self.deployment, self.variant) if x)
+        where = self._where(" / ")
         head = html.el(
             "div",
             html.badge(self.status),
@@ -263,8 +289,11 @@ class Run:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
         """Return the run that :meth:`to_dict` wrote; names that this version does not know are left out."""
+        arguments.check(Run.from_dict, locals())
         kept = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
-        if kept.get("started_at"):
+        if "status" not in kept:
+            raise InputError("values have no status; give what run.to_dict() returned")
+        if kept.get("started_at") is not None:
             kept["started_at"] = datetime.fromisoformat(kept["started_at"])
         return cls(**kept)
 
@@ -278,8 +307,8 @@ def one_line(text: str, limit: int = 120) -> str:
 def _spelt(output: Any, *indents: int | None) -> str:
     """Return `output` as JSON, by the first of `indents` at which Python follows its depth: flat, it goes deeper."""
     for indent in indents:
-        with suppress(RecursionError):
-            return json.dumps(output, ensure_ascii=False, indent=indent)
+        with suppress(RecursionError, ValueError, TypeError):  # what is no JSON, in a run that somebody made by hand
+            return json.dumps(output, ensure_ascii=False, indent=indent, default=short)
     return "(nested too deeply to be written out; run.output has all)"
 
 

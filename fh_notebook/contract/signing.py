@@ -25,6 +25,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from fh_notebook import arguments
+from fh_notebook.spelling import short
 from fh_notebook.values import Secret
 
 __all__ = [
@@ -242,6 +244,11 @@ def verify_signature(
     >>> verify_signature(b"{ }", sign(b"{}", "whsec_1"), "whsec_1")
     False
     """
+    if not (hasattr(type(scheme), "sign") and hasattr(type(scheme), "accepts")):
+        del secret  # a traceback's frame must not have it
+        raise arguments.ArgumentError(
+            f"scheme is {short(scheme)}; give an object with the methods sign and accepts, such as HmacSha256()"
+        )
     given_as: object = body
     if not isinstance(given_as, bytes | bytearray | memoryview):
         del secret  # a traceback's frame must not have it

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from fh_notebook.html import printable
+from fh_notebook.spelling import short, type_text
 
 __all__ = [
     "FORMATS",
@@ -54,76 +55,12 @@ FORMATS: Final = {
 
 KIND_OF_TYPE: Final = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
-VALUE_CAP: Final = 60
-"""Characters of one value in a sentence: a sentence should stay on a line or two."""
-
 NAME_CAP: Final = 60
 CHOICES_CAP: Final = 20
 """More choices than this are not read by anybody."""
 
 NEAREST_CAP: Final = 500
 """Names among which the nearest is sought: `difflib` costs some 10 microseconds a pair."""
-
-
-def short(value: Any, limit: int = VALUE_CAP) -> str:
-    """Return `value` in at most about `limit` characters, printable, in Python's spelling.
-
-    Examples
-    --------
-    >>> short("ab" * 100, 10)
-    "'ababababa…'"
-    >>> short([1, [2, 3], {"a": 1}, 4, 5])
-    "[1, [2, 3], {'a': 1}, 4, … (5 items)]"
-    """
-    if isinstance(value, str):
-        cut = value if len(value) <= limit else value[: limit - 1] + "…"
-        return printable(repr(str(cut)))
-    spelt = printable(_spell(value, 2))
-    return spelt if len(spelt) <= limit else spelt[: limit - 1] + "…"
-
-
-def _spell(value: Any, depth: int) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value)
-    if isinstance(value, str):
-        return short(value, 30)
-    if isinstance(value, int):
-        # Python refuses to spell integers of more than 4300 digits (it costs quadratic time).
-        return int.__repr__(value) if value.bit_length() < 200 else f"an integer of {value.bit_length():,} bits"
-    if isinstance(value, float):
-        return float.__repr__(value)
-    if isinstance(value, Mapping):
-        return _spell_mapping(value, depth)
-    if isinstance(value, list | tuple):
-        return _spell_list(value, depth)
-    return type_text(value)
-
-
-def type_text(value: object) -> str:
-    """Return what a value of a wrong kind is, by its Python type: ``an int``, ``a list``; ``None`` as it is.
-
-    Examples
-    --------
-    >>> type_text(3), type_text([]), type_text(None)
-    ('an int', 'a list', 'None')
-    """
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:
-    if not value or not depth:
-        return "{…}" if value else "{}"
-    shown = [f"{_spell(k, 0)}: {_spell(v, depth - 1)}" for k, v in islice(value.items(), 4)]
-    more = [f"… ({len(value):,} names)"] if len(value) > 4 else []
-    return f"{{{', '.join(shown + more)}}}"
-
-
-def _spell_list(value: Sequence[Any], depth: int) -> str:
-    if not value or not depth:
-        return "[…]" if value else "[]"
-    more = [f"… ({len(value):,} items)"] if len(value) > 4 else []
-    return f"[{', '.join([_spell(v, depth - 1) for v in value[:4]] + more)}]"
 
 
 # A name that would be read as two, or as none, is quoted.

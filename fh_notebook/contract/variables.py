@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fh_notebook import arguments
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.objects import Variable, choices, object_schema, plain, schema_of
 from fh_notebook.errors import InputError
@@ -70,6 +71,7 @@ def text(
     >>> text(default="calm").required
     False
     """
+    arguments.check(text, {"multiline": multiline, "secret": secret})
     shape = "password" if secret else "textarea" if multiline else None
     bounds = {"format": shape, "minLength": min_length, "maxLength": max_length, "pattern": pattern}
     return _variable({"type": "string", **_given(bounds)}, default, description, required, examples)
@@ -206,6 +208,7 @@ def array(
     >>> array(text(), required=False)
     Variable(schema={'type': 'array', 'items': {'type': 'string'}}, required=False)
     """
+    arguments.check(array, {"unique": unique})
     bounds = {
         "items": None if items is None else schema_of(items, "items"),
         "minItems": min_items,
@@ -234,6 +237,7 @@ def group(
     >>> group({"name": text(), "age": integer(required=False)}).schema["required"]
     ['name']
     """
+    arguments.check(group, {"fields": fields})
     return _variable(object_schema(fields), default, description, required)
 
 
@@ -287,10 +291,15 @@ def _variable(
     required: bool | None,
     examples: Sequence[Any] | None = None,
 ) -> Variable:
+    arguments.check(_variable, locals())
     if description is not None:
         schema["description"] = description
+    found = [] if default is UNSET else json_problems(default, "default")
+    shown = list(examples or ())
+    if found := found + json_problems(shown, "examples"):
+        raise InputError(found)
     if default is not UNSET:
         schema["default"] = plain(default)
-    if examples:
-        schema["examples"] = plain(list(examples))
+    if shown:
+        schema["examples"] = plain(shown)
     return Variable(schema, (default is UNSET) if required is None else required)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from fh_notebook import arguments
 from fh_notebook.contract.callbacks import needs_callback
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.reading import (
@@ -237,6 +238,7 @@ def parse_event(body: bytes) -> Run:
     >>> parse_event(b'{"event_type": "workflow.completed", "request_id": "req_1", "data": {"output": "hi"}}')
     Run(completed, req_1, output=hi)
     """
+    arguments.check(parse_event, locals())
     event = parse(body)
     if not isinstance(event, Mapping):
         said = "the callback's body is not a JSON object"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from fh_notebook import arguments
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -201,9 +202,11 @@ def ask_human(question: str, *, who: str | None = None, tool: str | None = None)
     >>> pending.wait(timeout_s=30).output
     'refused'
     """
+    arguments.check(ask_human, locals())
     return _asked(question, who, tool).result()
 
 
 async def aask_human(question: str, *, who: str | None = None, tool: str | None = None) -> Decision:
     """Await :func:`ask_human`, in an async workflow."""
+    arguments.check(aask_human, locals())
     return await asyncio.wrap_future(_asked(question, who, tool))

@@ -64,12 +64,12 @@ class AtWork:
     def wait_idle(self, timeout_s: float | None) -> bool:
         """Wait until nothing runs, waits or is being delivered; return whether that came about in time."""
         with self._changed:
-            return self._changed.wait_for(self._is_idle, timeout_s)
+            return self._changed.wait_for(self._is_idle, _bounded(timeout_s))
 
     def wait_approval(self, timeout_s: float | None) -> tuple[Approval, ...]:
         """Wait until a run is paused, and return all that are; none when that did not come about in time."""
         with self._changed:
-            self._changed.wait_for(self.approvals.waiting, timeout_s)
+            self._changed.wait_for(self.approvals.waiting, _bounded(timeout_s))
         return self.approvals.waiting()
 
     async def _run(self, job: Job) -> None:
@@ -142,3 +142,8 @@ class AtWork:
     def _tell_if_idle(self) -> None:
         if self._is_idle():
             self._changed.notify_all()
+
+
+def _bounded(timeout_s: float | None) -> float | None:
+    """As long as a lock can be waited for: some 292 years."""
+    return None if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fh_notebook import arguments
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.approvals import Approval, Decision
 from fh_notebook.local.book import Call, Counts, view
@@ -46,6 +47,7 @@ class Controls:
         """
         if "api_key" in changes:
             changes["api_key"] = as_secret(changes["api_key"])
+        arguments.check(type(self).__init__, changes)
         self._service.set_options(options_from(changes, self._service.options))
 
     @property
@@ -142,6 +144,7 @@ class Controls:
         SettingsError
             With every contradiction.
         """
+        arguments.check(Controls.fail_next, locals())
         if not isinstance(n, int) or n < 1:
             raise SettingsError(f"fail_next takes how many calls, at least 1, not {n!r}")
         fault = Fault(
@@ -186,6 +189,7 @@ class Controls:
         SettingsError
             None was in time.
         """
+        arguments.check(Controls.wait_approval, locals())
         found = self._service.wait_approval(timeout_s)
         if not found:
             raise SettingsError(f"no run was paused within {timeout_s} s")
@@ -206,7 +210,9 @@ class Controls:
         SettingsError
             No such run is paused.
         """
+        arguments.check(Controls.decide, locals())
         named = getattr(request_id, "request_id", request_id)
+        arguments.check_one("request_id", named, "str | None")
         return self._service.approvals.decide(named, Decision(approved=bool(approve), note=note, by=by))
 
     # What happened -----------------------------------------------------------
@@ -244,4 +250,5 @@ class Controls:
 
     def wait_idle(self, timeout_s: float | None = 10.0) -> bool:
         """Wait until nothing runs, is queued or is being delivered; return whether that came about in time."""
+        arguments.check(Controls.wait_idle, locals())
         return self._service.wait_idle(timeout_s)

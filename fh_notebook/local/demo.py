@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+from fh_notebook import arguments
 from fh_notebook.contract.variables import integer, text
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.local.triage import NearestExample, Verdict, by_keywords
@@ -94,6 +95,7 @@ def demo_hive(*, seed: int = 0, pace: float = 1.0, **options: Any) -> LocalHive:
     ...     client.invoke("support-triage", variant="keywords", inputs={"ticket": "My parcel is late"}).output
     'delivery'
     """
+    arguments.check(demo_hive, locals())
     hive = LocalHive(**{"name": "demo", "seed": seed, **options})
 
     @hive.workflow(DEPLOYMENT, variant="keywords")

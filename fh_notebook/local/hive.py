@@ -13,9 +13,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 from fh_notebook.clock import utc_now
 from fh_notebook.errors import SettingsError
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.local.codes import Refusal
 from fh_notebook.local.controls import Controls
 from fh_notebook.local.options import (
@@ -48,13 +49,7 @@ def _new_instance() -> str:
     return secrets.token_hex(6)
 
 
-def _usable_secret(secret: Any) -> Secret | None:
-    """Return a secret that somebody gave; ``None``: make one."""
-    if secret is None or isinstance(secret, Secret):
-        return secret
-    raise SettingsError(f"secret is a {secret.type_name}; give a text, or None for a random one")
-
-
+@shows_half_made
 class LocalHive(Controls):
     """A hive on this machine: it runs workflows that are Python functions, and speaks the contract of Fetch Hive.
 
@@ -137,6 +132,7 @@ class LocalHive(Controls):
         keep: int = KEEP,
     ) -> None:
         api_key = as_secret(api_key)
+        arguments.check(LocalHive.__init__, locals())
         options = options_from(
             {
                 "api_key": api_key,
@@ -181,6 +177,7 @@ class LocalHive(Controls):
         InputError
             The signature cannot be read as Start variables.
         """
+        arguments.check(LocalHive.workflow, locals())
 
         def declare(func: F) -> F:
             with self._service.lock:
@@ -207,6 +204,7 @@ class LocalHive(Controls):
         SettingsError
             There is no such workflow.
         """
+        arguments.check(LocalHive.inputs_of, locals())
         try:
             return dict(self._service.registry.find(deployment, variant).schema)
         except Refusal as no:
@@ -233,7 +231,7 @@ class LocalHive(Controls):
             There is no such workflow, or the secret is empty.
         """
         secret = as_secret(secret)
-        secret = _usable_secret(secret)
+        arguments.check(LocalHive.webhook, locals())
         with self._service.lock:
             return self._service.registry.add_endpoint(deployment, variant, secret)
 
@@ -245,6 +243,7 @@ class LocalHive(Controls):
         SettingsError
             There is no such deployment.
         """
+        arguments.check(LocalHive.webhook_secret, locals())
         try:
             return self._service.registry.signing_secrets[deployment]
         except KeyError:
@@ -259,9 +258,9 @@ class LocalHive(Controls):
             There is no such deployment, or the secret is empty.
         """
         secret = as_secret(secret)
-        secret = _usable_secret(secret)
+        arguments.check(LocalHive.rotate_webhook_secret, locals())
         self.webhook_secret(deployment)
-        fresh = new_secret() if secret is None else secret
+        fresh = secret if isinstance(secret, Secret) else new_secret()
         if not fresh:
             raise SettingsError("a signing secret is not empty: an empty one signs nothing")
         self._service.registry.signing_secrets[deployment] = fresh
@@ -273,6 +272,7 @@ class LocalHive(Controls):
         A workflow returns it in ``{"settings": {...}, "assets": [hive.asset(...)]}``; the answer then has the whole
         address, under which the hive was asked. Whoever knows it may fetch the file without a key.
         """
+        arguments.check(LocalHive.asset, locals())
         return self._service.assets.add(name, content, file_type)
 
     # Ways in -----------------------------------------------------------------
@@ -312,6 +312,7 @@ class LocalHive(Controls):
         HiveServer
             ``url`` (ends in ``/v1``), ``port``, ``start()``, ``stop()``.
         """
+        arguments.check(LocalHive.serve, locals())
         from fh_notebook.local.server import HiveServer
 
         warm_up()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import random
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
 from fh_notebook.errors import SettingsError
+from fh_notebook.spelling import short, with_article
 from fh_notebook.values import Secret, as_secret
 
 __all__ = [
@@ -84,16 +86,18 @@ class Options:
             value = getattr(self, name)
             if value is None and name in ("concurrency", "daily_cap"):
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                found.append(f"{name} is a whole number, at least {least}, not {value!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= sys.maxsize:
+                found.append(f"{name} is a whole number, at least {least}, not {short(value)}")
         return found
 
     def _other_problems(self) -> list[str]:
         found = []
-        if self.spelling not in SPELLINGS:
-            found.append(f"spelling is 'docs' or 'sdk', not {self.spelling!r}")
+        if not isinstance(self.spelling, str) or self.spelling not in SPELLINGS:
+            found.append(f"spelling is 'docs' or 'sdk', not {short(self.spelling)}")
         if not _is_latency(self.latency_s):
-            found.append(f"latency_s is seconds, (low, high) or a function of a random.Random, not {self.latency_s!r}")
+            found.append(
+                f"latency_s is seconds, (low, high) or a function of a random.Random, not {short(self.latency_s)}"
+            )
         if self.api_key is not None and not self.api_key:
             found.append("api_key is empty; None accepts any key")
         if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:
@@ -140,7 +144,7 @@ def options_from(given: Mapping[str, Any], base: Options | None = None) -> Optio
     values = dict(given)
     if (key := as_secret(values.get("api_key"))) is not None:
         if not isinstance(key, Secret):
-            raise SettingsError(f"api_key is a {key.type_name}; give a text, or None to accept any key")
+            raise SettingsError(f"api_key is {with_article(key.type_name)}; give a text, or None to accept any key")
         values["api_key"] = key
     if "allow_callbacks" in values:
         values["allow_callbacks"] = _hosts(values["allow_callbacks"])

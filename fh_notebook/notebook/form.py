@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from fh_notebook import session
+from fh_notebook import arguments, session
 from fh_notebook.contract.catalog import meant
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.notebook.form_by_name import ByName
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_display import FormDisplay, Redraw, bundle, hold_while_shown, is_closed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Form", "form"]
 
 
+@shows_half_made
 class Form:
     """A form: what it holds, what it would send, and what came of the last submit. Made by :func:`form`.
 
@@ -274,6 +276,7 @@ def form(
     if isinstance(deployment, str) and looks_like_snippet(deployment):
         deployment = MASK  # a key may be in it, and a traceback's frame must not have that
         raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
+    arguments.check(form, locals())
     found = _found(deployment, client)
     if over is not None:
         from fh_notebook.notebook.form_batch import BatchForm

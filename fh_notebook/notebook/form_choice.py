@@ -79,7 +79,7 @@ class Choice:
     @repeats.setter
     def repeats(self, number: int) -> None:
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_REPEATS:
-            raise SettingsError(f"repeats is {number!r}; give a whole number from 1 to {MOST_REPEATS}")
+            raise SettingsError(f"repeats is {short(number)}; give a whole number from 1 to {MOST_REPEATS}")
         self._repeats = number
 
     @property
@@ -89,7 +89,7 @@ class Choice:
 
     @delivery.setter
     def delivery(self, delivery: str) -> None:
-        if delivery not in DELIVERIES:
+        if not isinstance(delivery, str) or delivery not in DELIVERIES:
             raise SettingsError(f"delivery is {short(delivery)}; give one of {', '.join(map(repr, DELIVERIES))}")
         self._delivery = delivery
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook import html
+from fh_notebook import arguments, html
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing.asking import check_chances, check_difference
@@ -34,6 +34,9 @@ __all__ = ["Power", "power"]
 RACES: Final = 400
 MOST_ROWS: Final = 3_000
 """Rows after which a race on paper is given up."""
+MOST_RACES: Final = 1_000_000
+"""All of them are simulated at once."""
+
 TIMES_THE_PLAN: Final = 4
 FEWEST: Final = 6
 """Rows of a pilot below which nothing is known of a difference."""
@@ -154,10 +157,13 @@ def power(
     >>> needs.fixed_rows, 60 < needs.race_rows < 90
     (118, True)
     """
+    arguments.check(globals()["power"], locals())
     check_chances(power=power, alpha=alpha)
     check_difference(difference)
-    if isinstance(races, bool) or not isinstance(races, int) or races < 1:
-        raise InputError(f"races is {short(races)}; give a whole number from 1")
+    if isinstance(races, bool) or not isinstance(races, int) or not 1 <= races <= MOST_RACES:
+        raise InputError(f"races is {short(races)}; give a whole number from 1 to {MOST_RACES:,}")
+    if seed < 0:
+        raise InputError(f"seed is {short(seed)}; give a whole number from 0")
     names, draw, apart, unit, by_rank = (
         _of_rates(rates, difference) if pilot is None else _of_pilot(pilot, score, failed, bounds, difference)
     )
@@ -186,7 +192,11 @@ _Asked = tuple[tuple[str, ...], Draw, tuple[float, float, float, float], float, 
 
 
 def _of_rates(rates: Any, difference: float | None) -> _Asked:
-    named = dict(rates) if isinstance(rates, Mapping) else {f"variant {n}": r for n, r in enumerate(rates or (), 1)}
+    named = (
+        dict(rates)
+        if isinstance(rates, Mapping)
+        else {f"variant {n}": r for n, r in enumerate(() if rates is None else rates, 1)}
+    )
     if len(named) < 2:
         raise InputError("give a pilot, or the rates of two variants at least: fh.power(rates=[0.6, 0.8])")
     for name, rate in named.items():
@@ -202,6 +212,11 @@ def _of_rates(rates: Any, difference: float | None) -> _Asked:
 
 
 def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference: float | None) -> _Asked:
+    is_table = isinstance(pilot, Comparison | Mapping | list | tuple) or hasattr(pilot, "columns")
+    if isinstance(pilot, type) or not (is_table or hasattr(pilot, "frame")):
+        raise InputError(
+            f"pilot is {short(pilot)}; give a batch, a comparison, or a DataFrame with 'row', 'variant' and a score"
+        )
     cmp: Any = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
     if not isinstance(cmp, Comparison):
         raise InputError("rows are drawn from the pilot, so it must be in memory; give a sample of the rows that is")

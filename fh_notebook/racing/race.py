@@ -12,11 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import Event, Finished
 from fh_notebook.batching.progress import Progress, progress_of
 from fh_notebook.batching.windows import Windows
+from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
 from fh_notebook.racing import asking
 from fh_notebook.racing.course import AT_ONCE, Course
@@ -32,6 +33,7 @@ from fh_notebook.racing.words import BUDGET_SPENT, INTERRUPTED, verdict
 __all__ = ["Race"]
 
 
+@shows_half_made
 class Race(Showing):
     """What came of a race. Made by :func:`fh_notebook.race`.
 
@@ -167,6 +169,7 @@ class Race(Showing):
         AuthError
             The service refused the key at the first call.
         """
+        arguments.check(Race.resume, locals())
         if not self._tally.ending:
             windows = self._begin(retry_unknown=retry_unknown)
             try:
@@ -178,6 +181,7 @@ class Race(Showing):
 
     async def aresume(self, *, retry_unknown: bool = False) -> Race:
         """Await :meth:`resume`."""
+        arguments.check(Race.aresume, locals())
         if not self._tally.ending:
             windows = self._begin(retry_unknown=retry_unknown)
             try:

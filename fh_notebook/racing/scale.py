@@ -52,7 +52,7 @@ class Scale:
         SettingsError
             They are no bounds.
         """
-        if bounds == RANKS or (bounds is None and lower):
+        if (isinstance(bounds, str) and bounds == RANKS) or (bounds is None and lower):
             return cls(lower=lower, by_rank=True)
         if bounds is None:
             return cls(lower=lower)

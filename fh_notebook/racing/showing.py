@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from fh_notebook import arguments
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.clusters import distinct_text
 from fh_notebook.racing.words import Spent, notes_of, running_line, wider_intervals
@@ -83,6 +84,7 @@ class Showing:
         SettingsError
             matplotlib is not installed.
         """
+        arguments.check(Showing.plot, locals())
         from fh_notebook.racing.plot import plot
 
         return plot(self._whole, kind)

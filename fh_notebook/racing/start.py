@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.delivery import Delivery
 from fh_notebook.batching.events import Event
@@ -153,6 +154,7 @@ def race(
     >>> ran.winner, ran.calls
     ('plain', 16)
     """
+    arguments.check(race, locals())
     made = _prepare(locals())
     return made if dry_run else made.resume(retry_unknown=retry_unknown)
 
@@ -191,6 +193,7 @@ async def arace(
     receiver: CallbackReceiver | None = None,
 ) -> Race:
     """Await :func:`race`: the same arguments, results and errors, from any running loop."""
+    arguments.check(arace, locals())
     made = _prepare(locals())
     return made if dry_run else await made.aresume(retry_unknown=retry_unknown)
 

@@ -50,7 +50,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import views
+from fh_notebook import arguments, views
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +84,7 @@ def export(path: str | PathLike[str]) -> Path:
     >>> fh.store.export(tempfile.mkdtemp() + "/answers.jsonl").name
     'answers.jsonl'
     """
+    arguments.check(export, locals())
     written: Path = views.knock("store.export", path)
     return written
 
@@ -135,6 +136,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     >>> fh.store.join("local#old", "local#new").answers
     0
     """
+    arguments.check(join, locals())
     return views.knock("store.join", from_workspace, into_workspace)
 
 
@@ -169,6 +171,7 @@ def rescue(path: str | PathLike[str]) -> Path:
     >>> fh.store.rescue(tempfile.mkdtemp() + "/rescued.sqlite3").name
     'rescued.sqlite3'
     """
+    arguments.check(rescue, locals())
     written: Path = views.knock("store.rescue", path)
     return written
 

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from fh_notebook.contract.run import Run
+from fh_notebook.errors import InputError
 from fh_notebook.store import scores
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.batches import BatchRecord
@@ -30,22 +31,32 @@ def check_record(record: BatchRecord) -> None:
         value = plan.get(name)
         if value is not None and (type(value) is not int or not 0 <= value < 2**31):
             raise ValueError(f"{name} is no number")
+    if plan.get("reuse", "batch") not in ("batch", "store", None):
+        raise ValueError("answers are taken of nothing that is known")
     for name in plan.get("columns") or ():
         if not isinstance(name, str):
             raise TypeError("a column is named by a text")
+    for name in plan.get("index") or ():
+        if not isinstance(name, str | int | float | None):
+            raise TypeError("a level of an index is named by a text or a number")
 
 
 def check_answer(answer: Kept, record: BatchRecord) -> None:
     """Raise unless an answer is a run of the batch, and can be read."""
     told = parsed(answer.json, dict)
-    run = Run.from_dict(told)
+    try:
+        run = Run.from_dict(told)
+    except InputError as broken:  # which names a field, and not the file
+        raise ValueError("a run of something else") from broken
     for value in (run.deployment, run.variant, run.error, run.error_code, run.request_id):
         if value is not None and not isinstance(value, str):
             raise TypeError("a run of something else")
     if answer.batch != record.id or run.status != answer.status or not isinstance(run.status, str):
         raise ValueError("an answer of another batch")
+    if not math.isfinite(run.elapsed_s):
+        raise ValueError("a run without end")
     # What everything later reads of it, read once here.
-    _ = (run.text, run.summary(), run.may_have_run, run.elapsed_s + 0.0, run.attempts + 0, run.to_dict())
+    _ = (run.text, run.summary(), run.may_have_run, run.attempts + 0, run.to_dict())
 
 
 def check_score(line: scores.ScoreLine) -> None:
@@ -61,4 +72,6 @@ def parsed(text: str, kind: type) -> Any:
     value = json.loads(text)
     if not isinstance(value, kind):
         raise TypeError(f"no {kind.__name__}")
+    if "\\ud" in text.lower():  # half a character, which no table takes, is a `ValueError` here
+        json.dumps(value, ensure_ascii=False).encode()
     return value

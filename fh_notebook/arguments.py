@@ -1,0 +1,303 @@
+"""Checks at the head of public functions: an argument of a wrong kind is one sentence, before anything is done with it.
+
+Rule of this file: what an argument takes is read from the function's own annotation, once; so a signature, its help and
+its check say the same. A check asks what a value is, and runs nothing of it: no `__eq__`, `__repr__` or `__bool__` of
+somebody else's. Nothing is caught: an error that comes after the checks is a defect of ours and surfaces as itself.
+
+::
+
+    def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
+        check(history, locals())          # limit is 'ten'; give a whole number
+
+It is a call at the head and no decorator: a wrapper would be a frame more in every traceback, and would hold all
+arguments, keys among them. What an annotation cannot say (a range, names that are known, ``Any``), the function
+looks at itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import numbers
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import FunctionType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
+
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.spelling import short, type_text, with_article
+from fh_notebook.values import UNSET, NoSecret, Secret
+
+__all__ = ["ArgumentError", "Kind", "check", "check_one", "is_finite"]
+
+MAX_BITS: Final = 13_000
+"""Python refuses to spell longer integers (4,300 digits)."""
+MAX_EXPONENT: Final = 1_023
+"""Integers of more bits have no float."""
+
+
+class ArgumentError(InputError, SettingsError, TypeError):
+    """An argument is of a wrong kind: whoever catches wrong inputs, wrong settings or wrong types catches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an argument takes."""
+
+    takes: str
+    """In words, after "give"."""
+    accepts: Callable[[Any], bool]
+
+    def or_(self, other: Kind) -> Kind:
+        """Return the kind of what is one of both."""
+        return Kind(f"{self.takes}, or {other.takes}", lambda value: self.accepts(value) or other.accepts(value))
+
+
+def check(function: Any, given: Mapping[str, Any]) -> None:
+    """Raise unless every argument is what the annotation of its parameter says.
+
+    Parameters
+    ----------
+    function : function
+        The one that was called.
+    given : mapping
+        Its ``locals()`` at its head. Names that are no parameters of it are left out.
+
+    Raises
+    ------
+    ArgumentError
+        With the name of every argument that is something else, its value, and what it takes.
+
+    Examples
+    --------
+    >>> def double(number: int, times: int | None = None) -> int:
+    ...     check(double, locals())
+    ...     return 2 * number
+    >>> double("2")
+    Traceback (most recent call last):
+    ...
+    fh_notebook.arguments.ArgumentError: number is '2'; give a whole number
+    """
+    function = getattr(function, "__func__", function)  # of a class method
+    kinds = _KINDS.get(function)
+    if kinds is None:
+        kinds = _KINDS[function] = _kinds_of(function)
+    wrong = [(name, kind) for name, kind in kinds.items() if name in given and not kind.accepts(given[name])]
+    if wrong:
+        told = "; ".join(_told(name, given[name], kind) for name, kind in wrong)
+        del given  # a traceback's frame must not have a key
+        raise ArgumentError(told)
+
+
+def check_one(name: str, value: Any, annotation: str) -> None:
+    """Raise unless a value is what an annotation says; for what is annotated ``Any`` and is not anything.
+
+    Raises
+    ------
+    ArgumentError
+        It is something else.
+    """
+    kind = _kind_of_text(annotation, {})
+    if kind is not None and not kind.accepts(value):
+        raise ArgumentError(_told(name, value, kind))
+
+
+def _told(name: str, value: Any, kind: Kind) -> str:
+    if isinstance(value, str) and kind.takes.startswith("a text") and not _is_encodable(value):
+        return f"{name} is {short(value)}, which holds half a character (a lone surrogate); give a whole text"
+    if isinstance(value, Secret):
+        return f"{name} holds half a character (a lone surrogate), or is not to be a key; give {kind.takes}"
+    if isinstance(value, NoSecret):
+        return f"{name} is {with_article(value.type_name)}; give {kind.takes}"
+    # A key in another form than a text is a key all the same.
+    shown = type_text(value) if "fh.Secret" in kind.takes else short(value)
+    return f"{name} is {shown}; give {kind.takes}"
+
+
+# --- from an annotation to a kind
+
+_KINDS: Final[WeakKeyDictionary[FunctionType, dict[str, Kind]]] = WeakKeyDictionary()
+
+
+def _kinds_of(function: FunctionType) -> dict[str, Kind]:
+    """Return the kinds of a function's parameters; one that takes anything is left out."""
+    code = function.__code__
+    named = code.co_argcount + code.co_kwonlyargcount
+    parameters = code.co_varnames[: named + bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)]
+    several = parameters[named:]
+    found = {}
+    for name in parameters:
+        annotation = function.__annotations__.get(name)
+        kind = _kind_of_text(annotation, function.__globals__) if isinstance(annotation, str) else None
+        if kind is not None:
+            found[name] = _each(kind) if name in several else kind
+    return found
+
+
+def _each(kind: Kind) -> Kind:
+    """Return the kind of ``*arguments`` and ``**arguments``."""
+    return Kind(
+        f"each {kind.takes}",
+        lambda given: all(map(kind.accepts, given.values() if isinstance(given, dict) else given)),
+    )
+
+
+def _kind_of_text(annotation: str, names: Mapping[str, Any]) -> Kind | None:
+    """Return the kind that an annotation says as a text; `names` has what aliases stand for."""
+    return _kind(_Unfolded(names).visit(ast.parse(annotation, mode="eval").body))
+
+
+class _Unfolded(ast.NodeTransformer):
+    """Puts what an alias of types stands for (``Delivery = Literal["direct", ...]``) in its place."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self._names.get(node.id)
+        if get_origin(value) in (Literal, Union, UnionType):
+            return ast.parse(_spelt(value), mode="eval").body
+        return node
+
+
+def _spelt(alias: Any) -> str:
+    """Return an alias of types as an annotation spells it."""
+    if get_origin(alias) is Literal:
+        return f"Literal[{', '.join(map(repr, get_args(alias)))}]"
+    if get_origin(alias) in (Union, UnionType):
+        return " | ".join(map(_spelt, get_args(alias)))
+    if alias is type(None):
+        return "None"
+    inner = [_spelt(arg) for arg in get_args(alias) if not isinstance(arg, list)]
+    name = getattr(get_origin(alias) or alias, "__name__", "Any")
+    return f"{name}[{', '.join(inner)}]" if inner else name
+
+
+def _kind(node: ast.expr) -> Kind | None:
+    """Return the kind that an annotation says; ``None`` where it is anything, or nothing that is known here."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        left, right = _kind(node.left), _kind(node.right)
+        return None if left is None or right is None else _either(left, right)
+    if isinstance(node, ast.Constant):
+        return _NONE if node.value is None else None
+    if isinstance(node, ast.Subscript):
+        return _kind_of_generic(node)
+    return _BY_NAME.get(_name(node))
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _either(left: Kind, right: Kind) -> Kind:
+    if left is _TEXT and right is _PATH:  # a path that is a text
+        return _PATH
+    if right is _UNSET:  # accepted, and not advised
+        return Kind(left.takes, lambda value: value is UNSET or left.accepts(value))
+    return left if right.takes in left.takes.split(", or ") else left.or_(right)
+
+
+def _kind_of_generic(node: ast.Subscript) -> Kind | None:
+    name = _name(node.value)
+    inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if name == "Literal":
+        return _one_of([each.value for each in inner if isinstance(each, ast.Constant)])
+    if name in ("Sequence", "Iterable", "list"):
+        return _list_of(_kind(inner[0]))
+    if name == "tuple" and inner:
+        return _list_of(_kind(inner[0]), None if isinstance(inner[-1], ast.Constant) else len(inner))
+    return _BY_NAME.get(name)
+
+
+def _one_of(choices: list[Any]) -> Kind:
+    spelt = [repr(choice) for choice in choices]
+    takes = " or ".join(part for part in (", ".join(spelt[:-1]), spelt[-1]) if part)
+    return Kind(takes, lambda value: isinstance(value, str | None) and value in choices)
+
+
+def _list_of(item: Kind | None, length: int | None = None) -> Kind:
+    """Return the kind of the lists, other columns and iterators of items; an iterator's items are not looked at."""
+    of = f" of {_PLURALS.get(item.takes, 'values')}" if item is not None else ""
+    counted = f" of {length}" if length is not None and not of else ""
+
+    def accepts(value: Any) -> bool:
+        if isinstance(value, str | bytes | bytearray | memoryview | Mapping | type) or not isinstance(value, Iterable):
+            return False
+        if getattr(value, "ndim", 1) != 1:  # a DataFrame
+            return False
+        if isinstance(value, list | tuple | set | frozenset):
+            return (item is None or all(map(item.accepts, value))) and length in (None, len(value))
+        return True
+
+    return Kind(f"a list{of}{counted}", accepts)
+
+
+def is_finite(value: Any) -> bool:
+    """Whether it is a finite number, of Python or numpy, and no bool; 10**5000 is none: no float is as large."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    if isinstance(value, numbers.Rational):  # an integer, or a fraction of two
+        return max(int(value.numerator).bit_length(), int(value.denominator).bit_length()) <= MAX_EXPONENT
+    return math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value).bit_length() <= MAX_BITS
+
+
+def _is_flag(value: Any) -> bool:
+    """0 and 1 count, and so do the bools of numpy."""
+    return (isinstance(value, int) and value in (0, 1)) or type(value).__name__ in ("bool", "bool_")
+
+
+def _is_encodable(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_path(value: Any) -> bool:
+    spelt = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return isinstance(spelt, str) and spelt != "" and "\0" not in spelt and _is_writable(spelt)
+
+
+def _is_writable(path: str) -> bool:
+    """Whether a file can have the name: what `os.fsdecode` made of bytes that are no UTF-8 has halves of characters."""
+    return all(not "\ud800" <= character <= "\udfff" or "\udc80" <= character <= "\udcff" for character in path)
+
+
+def _named(takes: str, *names: str) -> Kind:
+    """Return the kind of the instances of classes by name: what a module only imports for types is not imported."""
+    return Kind(takes, lambda value: any(cls.__name__ in names for cls in type(value).__mro__))
+
+
+_NONE: Final = Kind("None", lambda value: value is None)
+_UNSET: Final = Kind("UNSET", lambda value: value is UNSET)
+_TEXT: Final = Kind("a text", lambda value: isinstance(value, str) and _is_encodable(value))
+_PATH: Final = Kind("a path", _is_path)
+_PLURALS: Final = {"a text": "texts", "a number": "numbers", "a whole number": "whole numbers"}
+
+_BY_NAME: Final[dict[str, Kind]] = {
+    "None": _NONE,
+    "Unset": _UNSET,
+    "str": _TEXT,
+    "int": Kind("a whole number", _is_whole),
+    "float": Kind("a number", is_finite),
+    "bool": Kind("True or False", _is_flag),
+    "bytes": Kind("bytes", lambda value: isinstance(value, bytes | bytearray | memoryview)),
+    "Mapping": Kind("a mapping of names to values", lambda value: isinstance(value, Mapping)),
+    "dict": Kind("a dict", lambda value: isinstance(value, dict)),
+    "Callable": Kind("a function", callable),
+    "Secret": Kind("a fh.Secret", lambda value: isinstance(value, Secret) and _is_encodable(value.reveal())),
+    "PathLike": _PATH,
+    "Path": _PATH,
+    "Deployment": _named("a fh.Deployment", "Deployment"),
+    "Variable": _named("one of fh.text() and its like", "Variable"),
+    "Client": _named("a fh.Client", "Client", "AsyncClient"),
+    "AsyncClient": _named("a fh.Client", "Client", "AsyncClient"),
+    "CallbackReceiver": _named("a fh.CallbackReceiver", "CallbackReceiver"),
+    "AsyncBaseTransport": _named("a transport of httpx", "AsyncBaseTransport"),
+    "datetime": _named("a datetime", "datetime"),
+    "date": _named("a date", "date"),
+    "timedelta": _named("a timedelta", "timedelta"),
+}

@@ -1,0 +1,83 @@
+"""A value in a sentence: short, printable, in Python's spelling.
+
+Rule of this file: cost is bounded by what is shown, not by what is there. A list of a million items is never spelt out
+to be cut afterwards, and no `__repr__` of somebody else's is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from fh_notebook.html import printable
+
+__all__ = ["short", "type_text", "with_article"]
+
+VALUE_CAP: Final = 60
+"""Characters of one value in a sentence: a sentence should stay on a line or two."""
+
+
+def short(value: Any, limit: int = VALUE_CAP) -> str:
+    """Return `value` in at most about `limit` characters, printable, in Python's spelling.
+
+    Examples
+    --------
+    >>> short("ab" * 100, 10)
+    "'ababababa…'"
+    >>> short([1, [2, 3], {"a": 1}, 4, 5])
+    "[1, [2, 3], {'a': 1}, 4, … (5 items)]"
+    """
+    if isinstance(value, str):
+        cut = value if len(value) <= limit else value[: limit - 1] + "…"
+        return printable(repr(str(cut)))
+    spelt = printable(_spell(value, 2))
+    return spelt if len(spelt) <= limit else spelt[: limit - 1] + "…"
+
+
+def _spell(value: Any, depth: int) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        return short(value, 30)
+    if isinstance(value, int):
+        # Python refuses to spell integers of more than 4300 digits (it costs quadratic time).
+        return int.__repr__(value) if value.bit_length() < 200 else f"an integer of {value.bit_length():,} bits"
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, Mapping):
+        return _spell_mapping(value, depth)
+    if isinstance(value, list | tuple):
+        return _spell_list(value, depth)
+    return type_text(value)
+
+
+def type_text(value: object) -> str:
+    """Return what a value of a wrong kind is, by its Python type: ``an int``, ``a list``; ``None`` as it is.
+
+    Examples
+    --------
+    >>> type_text(3), type_text([]), type_text(None)
+    ('an int', 'a list', 'None')
+    """
+    return "None" if value is None else with_article(type(value).__name__)
+
+
+def with_article(name: str) -> str:
+    """Return a name behind the article of its first letter: ``an int``, ``a list``."""
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:
+    if not value or not depth:
+        return "{…}" if value else "{}"
+    shown = [f"{_spell(k, 0)}: {_spell(v, depth - 1)}" for k, v in islice(value.items(), 4)]
+    more = [f"… ({len(value):,} names)"] if len(value) > 4 else []
+    return f"{{{', '.join(shown + more)}}}"
+
+
+def _spell_list(value: Sequence[Any], depth: int) -> str:
+    if not value or not depth:
+        return "[…]" if value else "[]"
+    more = [f"… ({len(value):,} items)"] if len(value) > 4 else []
+    return f"[{', '.join([_spell(v, depth - 1) for v in value[:4]] + more)}]"

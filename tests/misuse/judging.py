@@ -1,0 +1,135 @@
+"""What counts as a clear message.
+
+A call with a wrong value ends well when
+
+- it works (the value is valid there), and what it returned can be shown; or it ends just as the call with valid
+  arguments does (there is nothing to rate, say);
+- or an error of this package (`FetchHiveError`) says which argument is wrong;
+- or a `TypeError`, `ValueError` or `OSError` does that was raised by a ``raise`` statement of this package: an error
+  that an operation on a wrong value happened to end in is not one that was meant.
+
+It names the argument when its name, or one of the words that stand for it, is in the message.
+"""
+
+from __future__ import annotations
+
+import dis
+import re
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import fh_notebook as fh
+from fh_notebook.errors import FetchHiveError
+from tests.misuse.targets import Target
+
+PACKAGE: Final = str(Path(fh.__file__).parent)
+RAISE: Final = dis.opmap["RAISE_VARARGS"]
+
+_SCORER: Final = ("takes scorers", "the weights are")
+SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
+    # What a value of the right kind is told by, where it is no name that is known, or a part of it is wrong.
+    "a": ("variant",),
+    "b": ("variant",),
+    "batch_or_frame": ("compare takes", "a list to compare", "the list is empty"),
+    "deployment": ("Deployment",),
+    "fields": ("a variable is named", "nested more"),
+    "folder": ("the folder",),
+    "frame": ("DataFrame",),
+    "from_workspace": ("workspace",),
+    "inputs": ("Start variables", "variable", "variables", "the key", "ticket", "nested more"),
+    "into_workspace": ("workspace",),
+    "key": ("there is no deployment",),
+    "n": ("how many calls",),
+    "over": ("rows are given", "rows are read", "row"),
+    "path": ("ends in", "give a name"),
+    "paths": ("give a file",),
+    "rater": ("has rated",),
+    "request_id": ("is not paused", "no run to decide about"),
+    "pilot": ("a list to compare", "the list is empty"),
+    "rows": ("row", "column"),
+    "scorer": _SCORER,
+    "scorers": _SCORER,
+    "secret": ("the key",),
+    "text": ("Code Snippet",),
+    "timeout_s": ("within",),
+    "values": ("choice", "nested more"),
+    "variants": ("variant",),
+    "Comparison.assert_better(than)": ("variant",),
+    "Comparison.by(name)": ("there is no score",),
+    "Deployment.from_history(name)": ("no run of",),
+    "Deployments.source_of(name)": ("there is no deployment",),
+    "Field.value =(value)": ("ticket",),
+    "LocalHive.configure(changes)": ("concurrency",),
+    "LocalHive.webhook(variant)": ("Variant",),
+    "LocalHive.inputs_of(variant)": ("Variant",),
+    "fh.local.demo_hive(options)": ("concurrency",),
+    "fh.open_batch(name)": ("no batch",),
+    "fh.score.weighted(named)": _SCORER,
+}
+"""Words that stand for a parameter, by its name or by function and name."""
+
+
+OWN_FAULTS: Final = ("nothing() takes", "Anything() takes", "Anything.__init__() takes")
+"""A function was taken and called: that it does not take what it was given is its own error."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a call ended: ``works``, ``told``, ``unnamed`` (told, but not which argument) or ``crashed``."""
+
+    what: str
+    message: str = ""
+
+
+def ending_of(target: Target, parameter: str, value: Any) -> Ending:
+    """Call it, and judge."""
+    try:
+        result = target.given(parameter, value)
+    except Exception as exc:
+        return judged(exc, target, parameter)
+    try:
+        repr(result)
+        if hasattr(result, "_repr_html_"):
+            result._repr_html_()
+        if hasattr(result, "stop") and hasattr(result, "port"):
+            result.stop()
+    except Exception as exc:
+        return Ending("crashed", f"repr: {type(exc).__name__}: {exc}"[:200])
+    return Ending("works")
+
+
+def judged(exc: BaseException, target: Target, parameter: str) -> Ending:
+    """Return how an error is judged."""
+    try:
+        message = f"{type(exc).__name__}: {exc}"
+    except Exception as broken:
+        return Ending("crashed", f"the message of {type(exc).__name__} cannot be spelt: {broken}")
+    if message == target.ends or any(fault in message for fault in OWN_FAULTS):
+        return Ending("works")
+    if not is_ours(exc):
+        return Ending("crashed", message)
+    words = (parameter, *SYNONYMS.get(f"{target.name}({parameter})", ()), *SYNONYMS.get(parameter, ()))
+    if any(re.search(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])", message) for word in words):
+        return Ending("told", message)
+    return Ending("unnamed", message)
+
+
+def is_ours(exc: BaseException) -> bool:
+    """Whether this package meant to raise it."""
+    if isinstance(exc, FetchHiveError):
+        return True
+    if not isinstance(exc, TypeError | ValueError | AttributeError | OSError | AssertionError):
+        return False
+    last = exc.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None or not last.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        return False
+    return code_at(last) == RAISE
+
+
+def code_at(where: types.TracebackType) -> int:
+    """Return the instruction at which a frame was left."""
+    return where.tb_frame.f_code.co_code[where.tb_lasti]

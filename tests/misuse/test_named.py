@@ -1,0 +1,231 @@
+"""Wrong arguments that people have given, each with the one line that they get."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.mapping import Const
+from fh_notebook.errors import FetchHiveError
+from tests.misuse.tampering import tampered
+
+ROWS = [{"text": "a"}, {"text": "b"}]
+HUGE = 10**4_300
+CUT = "half\ud800"
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+
+
+@pytest.fixture
+def hive() -> Iterator[fh.local.LocalHive]:
+    made = fh.local.LocalHive(name="misused")
+
+    @made.workflow("shout", variant="loud")
+    def loud(text: str) -> str:
+        return text.upper()
+
+    @made.workflow("shout", variant="quiet")
+    def quiet(text: str) -> str:
+        return text
+
+    with made:
+        yield made
+
+
+@pytest.fixture
+def batch(hive: fh.local.LocalHive) -> fh.Batch:
+    return fh.batch(ROWS, "shout", client=hive.client(), progress=False, name="shouts")
+
+
+def _frame(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({"row": [0, 0], "variant": ["a", "b"], "score": [1, 0], **columns})
+
+
+CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
+    "variants=5": (
+        lambda hive, batch: fh.batch(ROWS, "shout", variants=5, client=hive.client()),
+        "variants is 5; give a text, or a list, or None",
+    ),
+    "variants of a deployment": (
+        lambda hive, batch: fh.Deployment("d", variants=5),  # type: ignore[arg-type]
+        "variants is 5; give a text, or a list of texts, or None",
+    ),
+    "pair_on": (
+        lambda hive, batch: fh.compare(batch, pair_on=["row"]),  # type: ignore[arg-type]
+        "pair_on is ['row']; give a text",
+    ),
+    "save_assets": (
+        lambda hive, batch: fh.Run(status="completed").save_assets(None),  # type: ignore[arg-type]
+        "folder is None; give a path",
+    ),
+    "export": (lambda hive, batch: fh.store.export(None), "path is None; give a path"),  # type: ignore[arg-type]
+    "max_cell": (
+        lambda hive, batch: batch.to_csv("a.csv", max_cell=1.5),  # type: ignore[arg-type]
+        "max_cell is 1.5; give a whole number, or None",
+    ),
+    "scheme": (
+        lambda hive, batch: fh.verify_signature(b"", "00", "secret", scheme="sha256"),  # type: ignore[arg-type]
+        "scheme is 'sha256'; give an object with the methods sign and accepts, such as HmacSha256()",
+    ),
+    "parse_event": (lambda hive, batch: fh.parse_event("text"), "body is 'text'; give bytes"),  # type: ignore[arg-type]
+    "group": (lambda hive, batch: fh.group(5), "fields is 5; give a mapping of names to values"),  # type: ignore[arg-type]
+    "Secret": (lambda hive, batch: fh.Secret(5), "value is of the type int; give a text, or a fh.Secret"),  # type: ignore[arg-type]
+    "power": (
+        lambda hive, batch: fh.power(5),
+        "pilot is 5; give a batch, a comparison, or a DataFrame with 'row', 'variant' and a score",
+    ),
+    "rates": (
+        lambda hive, batch: fh.power(rates=5),  # type: ignore[arg-type]
+        "rates is 5; give a mapping of names to values, or a list of numbers, or None",
+    ),
+    "all_of": (
+        lambda hive, batch: fh.score.all_of(1),
+        "all_of takes scorers, functions of a run, or names of columns, not 1",
+    ),
+    "api_key of a hive": (
+        lambda hive, batch: fh.local.LocalHive(api_key=5),  # type: ignore[arg-type]
+        "api_key is an int; give a text, or a fh.Secret, or None",
+    ),
+    "a key as bytes is not spelt": (
+        lambda hive, batch: fh.local.LocalHive(api_key=b"fhk_0123456789"),  # type: ignore[arg-type]
+        "api_key is a bytes; give a text, or a fh.Secret, or None",
+    ),
+    "fail_next": (
+        lambda hive, batch: hive.fail_next(status=b""),  # type: ignore[arg-type]
+        "status is a bytes; give a whole number, or None",
+    ),
+    "proxy": (lambda hive, batch: fh.Client(proxy=5), "proxy is 5; give a text, or None"),  # type: ignore[arg-type]
+    "port": (
+        lambda hive, batch: fh.CallbackReceiver(port="x"),  # type: ignore[arg-type]
+        "port is 'x'; give a whole number",
+    ),
+    "an integer of 4,300 digits": (
+        lambda hive, batch: fh.configure(timeout=HUGE),
+        "timeout is an integer of 14,285 bits; give a number",
+    ),
+    "an integer of 4,300 digits in a batch": (
+        lambda hive, batch: fh.batch(ROWS, "shout", repeats=HUGE, client=hive.client()),
+        "repeats is an integer of 14,285 bits; give a whole number",
+    ),
+    "more repeats than a machine can plan": (
+        lambda hive, batch: fh.batch(ROWS, "shout", repeats=10**12, client=hive.client()),
+        "repeats is 1000000000000; give a whole number from 1 to 1,000,000",
+    ),
+    "a list that holds itself": (
+        lambda hive, batch: fh.text(default=LOOP),
+        "default[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][…: is nested more than 200 deep",
+    ),
+    "examples that hold themselves": (
+        lambda hive, batch: fh.any_(examples=LOOP),
+        "examples[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]…: is nested more than 200 deep",
+    ),
+    "rates that hold themselves": (
+        lambda hive, batch: fh.power(rates=LOOP),
+        "rates is [[[…]]]; give a mapping of names to values, or a list of numbers, or None",
+    ),
+    "half a character in the name of a batch": (
+        lambda hive, batch: fh.open_batch(CUT),
+        "name is 'half\\ud800'; give a path",
+    ),
+    "half a character in the name of a deployment": (
+        lambda hive, batch: fh.history(CUT),
+        "deployment is 'half\\ud800', which holds half a character (a lone surrogate); give a whole text",
+    ),
+    "half a character in an id": (
+        lambda hive, batch: hive.client().retrieve(CUT),
+        "request_id is 'half\\ud800', which holds half a character (a lone surrogate); give a whole text",
+    ),
+    "a DataFrame as a flag": (
+        lambda hive, batch: fh.batch(ROWS, "shout", fresh=_frame(), client=hive.client()),  # type: ignore[arg-type]
+        "fresh is a DataFrame; give True or False",
+    ),
+    "a seed": (lambda hive, batch: fh.power(rates=[0.1, 0.9], seed=-1), "seed is -1; give a whole number from 0"),
+    "two arguments at once": (
+        lambda hive, batch: batch.to_csv(5, mark="no"),  # type: ignore[arg-type]
+        "path is 5; give a path; mark is 'no'; give True or False",
+    ),
+    "a setting of a hive that lives": (
+        lambda hive, batch: hive.configure(callback_timeout_s="1"),
+        "callback_timeout_s is '1'; give a number",
+    ),
+    "a callback of a pending run": (
+        lambda hive, batch: hive.client().submit("shout", variant="loud", inputs=ROWS[0]).on_change(5),  # type: ignore[arg-type]
+        "call is 5; give a function",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_told_in_one_line(
+    name: str, hive: fh.local.LocalHive, batch: fh.Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the argument's name, its value, and what it takes."""
+    monkeypatch.chdir(tmp_path)
+    call, told = CASES[name]
+    with pytest.raises((FetchHiveError, TypeError)) as raised:
+        call(hive, batch)
+    assert str(raised.value) == told
+
+
+def test_whoever_catches_either_kind_of_error_catches_it() -> None:
+    """A wrong argument is a wrong input, a wrong setting and a wrong type."""
+    for kind in (fh.InputError, fh.SettingsError, TypeError, ValueError):
+        with pytest.raises(kind):
+            fh.group(5)  # type: ignore[arg-type]
+
+
+def test_numbers_texts_and_lists_of_other_libraries_are_taken() -> None:
+    """What numpy and pandas make is no wrong argument; nor are 0 and 1 for a flag, or an iterator of names."""
+    one = pd.Series([1]).to_numpy()[0]
+    assert fh.Deployment("d", variants=pd.Series(["a", "b"])).variants == ("a", "b")  # type: ignore[arg-type]
+    assert fh.Deployment("d", variants=(name for name in "ab")).variants == ("a", "b")
+    assert fh.power(rates=pd.Series([0.5, 0.9]), races=2).fixed_rows > 0  # type: ignore[arg-type]
+    assert fh.text(secret=one == 1, multiline=0).schema["format"] == "password"  # type: ignore[arg-type]
+    fh.configure(timeout=one * 2.0)
+
+
+def test_what_has_no_spelling_has_a_repr() -> None:
+    """A value of 4,300 digits, or one that holds itself, in an object that takes any value."""
+    assert repr(fh.const(HUGE)) == "Const(value=an integer of 14,285 bits)"
+    assert repr(Const(LOOP)) == "Const(value=[[[…]]])"
+    assert "an integer of 14,285 bits" in repr(fh.Variable({"minimum": HUGE}))
+    for output in (HUGE, LOOP, {1, 2}, b"bytes", math.nan, {(1, 2): 3}):
+        run = fh.Run(status="completed", output=output)
+        assert repr(run).startswith("Run(completed, output=")
+        assert "completed" in run._repr_html_()
+
+
+HALF_MADE = [
+    fh.Asset, fh.AsyncClient, fh.Batch, fh.CallbackReceiver, fh.Client, fh.Comparison, fh.Deployment, fh.Form,
+    fh.InvokeRequest, fh.PendingRun, fh.Race, fh.Run, fh.Secret, fh.Variable, fh.local.LocalHive, fh.score.Scorer,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", HALF_MADE, ids=lambda cls: cls.__name__)
+def test_an_object_that_was_not_made_has_a_repr(cls: type) -> None:
+    """A traceback that shows variables shows `self` of a constructor that has refused its arguments."""
+    half = cls.__new__(cls)
+    assert repr(half) in (f"{cls.__name__}(not made)", "***")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("plan.index", "[[]]"), ("plan.arms", "{}"), ("run.elapsed_s", "1e400"), ("run.status", "[]"), ("run.error", "5")],
+)
+def test_a_file_that_was_tampered_with_is_refused_in_one_line(
+    column: str, value: str, batch: fh.Batch, tmp_path: Path
+) -> None:
+    """Also where the value is only looked at later: in a table, in a comparison (tests/long has every place)."""
+    batch.to_fhb(tmp_path / "given.fhb")
+    column, _, key = column.partition(".")
+    table = "batches" if column == "plan" else "answers"
+    other = tampered(tmp_path / "given.fhb", tmp_path / "other.fhb", table, column, key, value)
+    with pytest.raises(fh.InputError, match="what is in it cannot be read|is no batch that") as told:
+        fh.open_batch(other)
+    assert "\n" not in str(told.value)
