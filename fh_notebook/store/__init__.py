@@ -13,6 +13,7 @@ a new line, and readers take the newest that serves. The workspace key and signi
     opening.py      the open file of one process: exits and forks
     place.py        whether it is still the file that was opened
     connection.py   opening, pragmas, versions; foreign errors become StoreError
+    migration.py    a file on its way to the present version: who takes the steps, who waits
     answers.py      table answers: key -> run, and the single runs
     answer_lines.py a run as a line of it, and back (no SQL)
     answered.py     an answer with its claims, many in a few statements
