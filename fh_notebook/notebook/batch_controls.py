@@ -159,4 +159,5 @@ def _button(text: str, tooltip: str, dom_class: str, clicked: Callable[[Any], No
     )
     button.on_click(clicked)
     button.add_class(dom_class)
+    hear_clicks(button)
     return button

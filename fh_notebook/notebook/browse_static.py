@@ -14,6 +14,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.diff_changes import changes_style, changes_table
 from fh_notebook.comparing.diff_marks import MARKS_STYLE
 from fh_notebook.comparing.diff_show import SIGNS
+from fh_notebook.notebook.notices import no_lost_widget
 
 __all__ = ["page_html", "page_text"]
 
@@ -23,8 +24,6 @@ STYLE: Final = html.Html(
     f"<style>{MARKS_STYLE}{changes_style('.fh')}"
     f"{_CELLS} td{{min-width:3em;max-width:32em;overflow-wrap:anywhere}}{_CELLS} td~td{{min-width:9em}}"
     f"{_CELLS} td:first-child{{font-weight:600}}"
-    # A widget whose kernel is gone is a text alone: "model not found". This page says all that there is.
-    ".jp-OutputArea-child:has(.fh-browse-static)+.jp-OutputArea-child .jupyter-widgets:not(:has(*)){display:none}"
     ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
     "</style>"
 )
@@ -38,6 +37,7 @@ def page_html(head: Mapping[str, Any], page: Mapping[str, Any], *, cls: str = ""
         "div",
         html.STYLE,
         STYLE,
+        no_lost_widget("fh-browse-static"),
         html.el("div", html.el("strong", title(head)), " ", html.el("span", where(page), cls="fh-dim"), cls="fh-head"),
         html.stacked(_columns(head, page), rows, cls="fh-table fh-cells") if rows else None,
         _opened(head, page["open"]) if page["open"] else None,

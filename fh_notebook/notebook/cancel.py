@@ -30,7 +30,7 @@ from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from fh_notebook import html
-from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel
 
 __all__ = ["DELAY_S", "USE_STOP", "Above", "CancelOffer", "Offer", "Way", "has_person", "hear_clicks", "way_to_cancel"]
 
@@ -39,7 +39,9 @@ DELAY_S: Final = 1.0
 
 USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
 
-ENDED: Final = "The cell has ended. Its output went to the page that was open before: run the cell again, or see _."
+ENDED: Final = (
+    "The cell has ended. Its output went to the page that was open before; what came is kept: see _, or fh.history()."
+)
 """What a page says that was reloaded while the cell ran."""
 
 _left: Final[deque[Any]] = deque(maxlen=4)
@@ -196,14 +198,13 @@ class Offer:
 
     def _place_widget(self) -> None:
         """Show the widget under the cell, what goes on above it, and what stands in where neither is known."""
-        from ipywidgets import HTML, VBox
+        from ipywidgets import HTML, Layout, VBox
 
         from fh_notebook.notebook.own_keys import own_keys
 
         clicked_on, hidden = self._widget, f"fh-in-widgets-{uuid4().hex[:8]}"
         self._hiding = f"<style>.{hidden}{{display:none}}</style>"
-        self._bar = HTML()
-        self._bar.layout.width = "100%"
+        self._bar = HTML(layout=Layout(width="100%", margin="0"))
         self._bar.add_class("fh-live")
         self.show(self._above.page() if self._above is not None else "")
         self._widget = own_keys(VBox([self._bar, clicked_on]))
@@ -217,7 +218,8 @@ class Offer:
             self._line.display(self._instead(hidden), raw=True)
 
     def _instead(self, dom_class: str = "") -> Mapping[str, Any]:
-        return {"text/plain": self._text, "text/html": str(html.el("div", _dim(self._text), cls=dom_class))}
+        hide = no_lost_widget(dom_class) if dom_class else None
+        return {"text/plain": self._text, "text/html": str(html.el("div", hide, _dim(self._text), cls=dom_class))}
 
     def _display(self, shown: Mapping[str, Any]) -> None:
         if self._handle is not None:

@@ -12,6 +12,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_over import From, Preview, RowMapping
 from fh_notebook.notebook.form_reading import json_line
+from fh_notebook.notebook.notices import no_lost_widget
 from fh_notebook.values import MASK
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def over_page(core: BatchCore) -> html.Html:
     return html.el(
         "div",
         html.STYLE,
+        no_lost_widget("fh-form-static"),
         html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.choice}", cls="fh-dim")),
         html.el("table", html.el("tbody", *rows), cls="fh-table"),
         preview_page(mapping, preview),

@@ -15,6 +15,7 @@ from fh_notebook.notebook.form_pending import waited_text
 from fh_notebook.notebook.form_reading import json_line
 from fh_notebook.notebook.form_repeated import as_shown
 from fh_notebook.notebook.form_state import FieldState
+from fh_notebook.notebook.notices import no_lost_widget
 from fh_notebook.notebook.results_state import Submit
 from fh_notebook.notebook.results_twin import LastState
 from fh_notebook.values import UNSET
@@ -43,6 +44,7 @@ def page_of(core: FormCore) -> html.Html:
     return html.el(
         "div",
         html.STYLE,
+        no_lost_widget("fh-form-static"),
         html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.choice}", cls="fh-dim")),
         html.el("div", core.deployment.description, cls="fh-dim") if core.deployment.description else None,
         html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,

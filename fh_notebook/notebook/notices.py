@@ -10,10 +10,23 @@ from typing import Any, Final
 
 from fh_notebook import html
 
-__all__ = ["WIDGET_VIEW", "Stopped", "new_handle", "notice", "running_kernel", "running_shell"]
+__all__ = ["WIDGET_VIEW", "Stopped", "new_handle", "no_lost_widget", "notice", "running_kernel", "running_shell"]
 
 WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 """The media type by which a page knows a widget."""
+
+
+def no_lost_widget(dom_class: str) -> html.Html:
+    """Return a style by which a display of `dom_class`, which stands in for widgets, hides what a page says of them.
+
+    Beside it stands "Loading widget...", or "Error displaying widget: model not found": a node without any element.
+    """
+    beside, lost = (
+        f".jp-OutputArea-child:has(.{dom_class})",
+        ".jp-OutputArea-output:not(:has(*)):not(.jp-RenderedHTMLCommon)",
+    )
+    before = f".jp-OutputArea-child:has(+.jp-OutputArea-child .{dom_class})"
+    return html.el("style", f"{before} {lost},{beside}+.jp-OutputArea-child {lost}{{display:none}}")
 
 
 class _Notice:

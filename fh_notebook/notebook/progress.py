@@ -21,7 +21,7 @@ from fh_notebook.batching.progress_line import State
 from fh_notebook.batching.snapshot import Snapshot
 from fh_notebook.notebook.batch_controls import BatchControls
 from fh_notebook.notebook.cancel import CancelOffer, Offer, has_person
-from fh_notebook.notebook.notices import new_handle, running_kernel
+from fh_notebook.notebook.notices import new_handle, no_lost_widget, running_kernel
 from fh_notebook.notebook.progress_view import ProgressView
 
 __all__ = ["CellOutput", "LiveProgress", "PlainProgress", "live_progress"]
@@ -127,7 +127,8 @@ class _StandIn:
 
     def _repr_html_(self) -> str:
         told = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh")
-        return html.el("div", self._view._repr_html_(), told, cls=self._dom_class)
+        hide = no_lost_widget(self._dom_class)
+        return html.el("div", hide, self._view._repr_html_(), told, cls=self._dom_class)
 
 
 class PlainProgress(TextProgress):

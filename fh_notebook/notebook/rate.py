@@ -20,6 +20,7 @@ from fh_notebook.errors import StoreError
 from fh_notebook.log import log
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.form_display import FormDisplay, is_closed
+from fh_notebook.notebook.notices import no_lost_widget
 from fh_notebook.store.connection import IN_MEMORY
 from fh_notebook.store.store import Store
 from fh_notebook.values import redact
@@ -37,11 +38,6 @@ ABOUT_CAP: Final = 4_000
 TWIN_EVERY_S: Final = 1.0
 """How often the twin without widgets is brought up to date at most: keys are faster."""
 EVENTS_AT_ONCE: Final = 1_000
-# A widget whose kernel is gone is a text alone: "model not found". These lines say how to go on.
-STYLE: Final = html.Html(
-    "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child .fh-rate-static) .jupyter-widgets:not(:has(*))"
-    "{display:none}</style>"
-)
 
 
 def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
@@ -214,7 +210,7 @@ class Rater:
     def _page(self) -> html.Html:
         head, rest = self._lines()
         lines = (html.el("div", html.el("strong", head)), html.el("div", rest, cls="fh-dim"))
-        return html.el("div", html.STYLE, STYLE, *lines, cls="fh fh-rate-static")
+        return html.el("div", html.STYLE, no_lost_widget("fh-rate-static"), *lines, cls="fh fh-rate-static")
 
     def __repr__(self) -> str:
         return html.printable("\n".join(self._lines()))

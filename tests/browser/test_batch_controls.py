@@ -56,7 +56,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         paced_hive.wait_for(20)
         lab.expect_text(here, r"28 of 80 done, 4 failed, 12 reused.*4 of 4 in flight, 48 calls left.*calls/")
         here.locator("button.fh-pause").wait_for()
-        widths = _widths(here.locator("[role=progressbar]"))
+        widths = _widths(here.locator(".fh-live [role=progressbar]"))
         assert widths == pytest.approx({"reused": 12 / 80, "done": 16 / 80, "failed": 4 / 80}, abs=0.02)
         _pictures(lab, "batch-running", here)
 

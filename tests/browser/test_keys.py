@@ -78,6 +78,8 @@ def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, pla
         lab.run(0)
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-run").wait_for()
+        written = form.locator("input, textarea, select")
+        assert set(written.evaluate_all("all => all.map(e => e.dir)")) == {"auto"}
         tone, tags = form.locator("select:not([multiple])").first, form.locator("select[multiple]").first
         number = form.locator(".fh-field-integer input[type=text]")
         for control, keys in (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from playwright.sync_api import expect
 
@@ -16,6 +18,7 @@ SETUP = (
     "rows = [{{'text': str(i)}} for i in range(80)]"
 )
 BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', wait=False, max_concurrency=4)"
+FORM = "fh.form(fh.Deployment('paced', variants=['v'], inputs={'text': fh.text()}))"
 BLOCKING = "batch = fh.batch(rows, 'paced', variants='v', name='triage', max_concurrency=4)"
 
 
@@ -68,6 +71,7 @@ def test_a_cell_that_blocks_says_how_it_is_ended(lab: Lab, paced_hive: PacedHive
         _reload(lab)
         here = lab.output(1)
         expect(here.get_by_text("To cancel, use Stop")).to_be_visible()
+        expect(here.get_by_text("Loading widget")).to_be_hidden()
         lab.screenshot(f"reloaded-blocking-{code[:5]}")
         lab.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
         lab.interrupt()
@@ -75,3 +79,22 @@ def test_a_cell_that_blocks_says_how_it_is_ended(lab: Lab, paced_hive: PacedHive
         expect(here.get_by_text("use Stop")).to_be_hidden()
         expect(here.get_by_text("model not found")).to_have_count(0)
         lab.screenshot(f"reloaded-blocking-ended-{code[:5]}")
+
+
+def test_where_the_kernel_is_another_the_last_state_is_seen(lab: Lab, paced_hive: PacedHive) -> None:
+    """A copy of the notebook has its own kernel, which knows no widgets: what stands in for them says of when it is."""
+    with paced_hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), BACKGROUND, f"{SETUP.format(url=server.url)}\n{FORM}")
+        lab.run(0)
+        lab.start(1)
+        lab.output(1).locator("button.fh-pause").wait_for()
+        lab.run(2).locator("button.fh-run").wait_for()
+        lab.save()
+        shutil.copy(lab.server.root / lab.name, lab.server.root / "reload-copy.ipynb")
+        lab.open(name="reload-copy.ipynb")
+        expect(lab.output(1).get_by_text("not updated after a reload")).to_be_visible()
+        expect(lab.output(2).locator(".fh-form-static")).to_be_visible()
+        lab.page.wait_for_function("() => document.body.textContent.includes('model not found')")
+        for index in (1, 2):
+            expect(lab.output(index).get_by_text("model not found")).to_be_hidden()
+        lab.screenshot("reloaded-elsewhere")
