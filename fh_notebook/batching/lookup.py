@@ -121,19 +121,23 @@ class LookUp:
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         mine, beside = ids[:1] if self.stored.id else (), self.beside()
         claimed = self._store.claims_on(wanted)  # first: a claim leaves with its answer, so that one of them is seen
-        own = _by_key(self._store.seen(wanted, batches=mine, after_id=self.after_id) if mine else [])
-        self._add_from_elsewhere(own, wanted, since, batches=mine, beside=())
         found: dict[str, Known] = {}
+        own: dict[str, list[Seen]] = {}
         left = {}
         if not self.over_partitions:
             left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
         with self._store.decoding():
-            for key, lines in own.items():  # what it has, or has used, stands before what others have answered since
-                if (known := self._known(lines, since, call_lost=True)) is not None:
-                    found[key] = known
+            # What it has, or has used, stands before what batches have that it replaced, and both before what others
+            # have answered since.
+            for batches in dict.fromkeys((mine, ids)):
+                own = _by_key(self._store.seen(wanted, batches=batches, after_id=self.after_id) if batches else [])
+                self._add_from_elsewhere(own, wanted, since, batches=batches, beside=())
+                for key, lines in own.items():
+                    if key not in found and (known := self._known(lines, since, call_lost=True)) is not None:
+                        found[key] = known
             rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
             of_rest = own
-            if self.anywhere or beside or (*ids, *later) != mine:
+            if self.anywhere or beside or later:
                 among = None if self.anywhere else (*ids, *later)
                 of_rest = _by_key(self._store.seen(rest, batches=among))
                 open_jobs = {key: wanted[key] for key in rest}

@@ -381,6 +381,9 @@ def test_a_batchs_own_answer_stands_before_a_later_one_of_the_batch_that_it_repl
     assert opened(shouting).frame["output"].tolist() == ["b1", "c1"]
     again = fh.batch(texts("b", "c"), "counted", **asked)
     assert (again.frame["output"].tolist(), again.counts.calls) == (["b1", "c1"], 0)
+    fh.batch(texts("c"), "counted", **{**asked, "name": "other", "reuse": None})
+    third = fh.batch(texts("c", "d"), "counted", replace=True, reuse="store", **asked)
+    assert third.frame["output"].tolist() == ["c1", "d1"], "the batch that it replaced stands before any other"
 
 
 def test_equal_rows_keep_their_own_labels_and_columns(shouting: Shouting) -> None:
