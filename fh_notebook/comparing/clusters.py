@@ -8,7 +8,6 @@ elsewhere, are grouped by what pairs them and by nothing else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
@@ -21,7 +20,8 @@ from fh_notebook.batching.plan import counted
 
 __all__ = ["clusters_of", "distinct_text", "labels_of", "note_of"]
 
-KEY: Final = re.compile(r"[0-9a-f]{64}")
+KEY_LENGTH: Final = 64
+"""Hexadecimal digits of a SHA-256."""
 
 Codes = NDArray[np.int64]
 
@@ -55,7 +55,7 @@ def clusters_of(
     [0, 0, 1, 1]
     """
     pair_of = _codes(pairs)
-    told = None if keys is None else [key if isinstance(key, str) and KEY.fullmatch(key) else None for key in keys]
+    told = None if keys is None else [key if _is_key(key) else None for key in keys]
     if told is None or not any(told):
         return pair_of
     variant_of = _codes(variants)
@@ -65,12 +65,15 @@ def clusters_of(
     asked_of = np.full(len(pair_of), -1, dtype=np.int64)
     asked_of[known] = _together(key_of[known], variant_of[known])
     # What is asked by one row only ties it to no other one: most tables end here.
-    asked, by_row = np.unique(np.stack([asked_of[known], row_of[known]]), axis=1)
-    shared = np.unique(asked)[np.unique(asked, return_counts=True)[1] > 1]
-    if not len(shared):
+    first_row = np.zeros(int(asked_of.max()) + 1, dtype=np.int64)
+    first_row[asked_of[known][::-1]] = row_of[known][::-1]  # backwards: the first one is written last, and stays
+    shared = np.zeros(len(first_row), dtype=bool)
+    shared[asked_of[known][first_row[asked_of[known]] != row_of[known]]] = True
+    if not shared.any():
         return pair_of
-    touched = np.unique(by_row[np.isin(asked, shared)])
-    lines = np.flatnonzero(known & np.isin(row_of, touched))
+    touched = np.zeros(int(row_of.max()) + 1, dtype=bool)
+    touched[row_of[known][shared[asked_of[known]]]] = True
+    lines = np.flatnonzero(known & touched[row_of])
     return _joined(pair_of, row_of[lines], variant_of[lines], asked_of[lines], lines)
 
 
@@ -114,16 +117,18 @@ def labels_of(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable
     It needs no look at other lines than those of the row, so that partitions can be told from each other by it.
     """
     pair_of = _codes(pairs)
-    told = [
-        key if isinstance(key, str) and KEY.fullmatch(key) else f"row {pair}"
-        for key, pair in zip(keys, pairs, strict=True)
-    ]
+    told = [key if _is_key(key) else f"row {pair}" for key, pair in zip(keys, pairs, strict=True)]
     of_line = pd.util.hash_array(
         np.array([f"{v} {key}" for v, key in zip(variants, told, strict=True)], dtype=object), categorize=False
     )
     of_pair = np.zeros(int(pair_of.max(initial=-1)) + 1, dtype=np.uint64)
     np.add.at(of_pair, pair_of, of_line)  # in any order; what does not fit is cut off
     return np.asarray(of_pair[pair_of], dtype=np.uint64)
+
+
+def _is_key(value: Any) -> bool:
+    """Whether a value looks like the key of a job; of each of a million, so without a pattern."""
+    return isinstance(value, str) and len(value) == KEY_LENGTH and value.isalnum()
 
 
 def _codes(values: Iterable[Any]) -> Codes:
