@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -207,6 +207,15 @@ class Batch:
     keys: set[str]
     texts: set[str]
     reuse: str
+    replaced: tuple[int, ...] = ()
+    """The batches that had its name before: their answers are its own where it has none."""
+    later: tuple[int, ...] = ()
+    """The batches that have had its name since: likewise."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Whose answers are its own: first itself."""
+        return (self.id, *self.replaced, *self.later)
 
 
 @dataclass
@@ -288,6 +297,10 @@ class Called:
         """The how-manieth call it was."""
         return int(self.output.split("#")[1])
 
+    def overlaps(self, other: Called) -> bool:
+        """Whether both were out at once."""
+        return self.began < other.ended and other.began < self.ended
+
 
 @dataclass
 class Tally:
@@ -327,27 +340,28 @@ class Model:
         return self.find(cell.name or self.named.get(cell.unnamed_as), cell.at)
 
     def look_up(
-        self,
-        key: str,
-        ids: Iterable[int],
-        *,
-        anywhere: bool,
-        call_lost: bool,
-        after: float = 0.0,
-        later: Iterable[int] = (),
+        self, key: str, ids: Sequence[int], *, anywhere: bool, call_lost: bool, after: float = 0.0
     ) -> Answer | None:
-        """Return what stands for a job; what those have that replaced the batch `later` counts where it has nothing."""
-        mine, others = set(ids), set(later)
+        """Return what stands for a job of the first of the batches `ids`, which has the answers of the others, too."""
+        first, *others = ids or (0,)
+        mine = {first, *others}
         of_key = sorted((a for a in self.answers if a.key == key), key=lambda a: -a.line)
         lines = [a for a in of_key if a.line < math.inf]
         own = [a for a in lines if (a.batch in mine or a.users & mine) and a.line > after]
-        theirs = [a for a in lines if anywhere or a.batch in others or a.users & others]
-        found = _reusable(own) or _reusable(sorted({*own, *theirs}, key=lambda a: -a.line))
+        of_itself = [a for a in own if a.batch == first or first in a.users]
+        found = _reusable(of_itself) or _reusable(own) or (_reusable(lines) if anywhere else None)
         if found is not None or call_lost:
             return found
-        unknown = [a for a in (*own, *theirs) if a.status == "unknown"]
-        lost = [a for a in of_key if a.line == math.inf and (a.batch in mine | others or anywhere)]
+        unknown = [a for a in (*own, *(lines if anywhere else ())) if a.status == "unknown"]
+        lost = [a for a in of_key if a.line == math.inf and (a.batch in mine or anywhere)]
         return unknown[0] if unknown else max(lost, key=lambda a: a.batch, default=None)
+
+    def earlier(self, batch: Batch) -> tuple[int, ...]:
+        """Return the batches that had its name before."""
+        name = batch.name.split("@")[0]
+        return tuple(
+            b.id for b in self.batches.values() if (b.at, b.name.split("@")[0]) == (batch.at, name) and b.id < batch.id
+        )
 
     def forget_batch(self, batch: Batch) -> None:
         for answer in list(self.answers):
@@ -596,10 +610,10 @@ class History:
         ids: tuple[int, ...]
         if known is None or verdict == "replaces":
             assert number not in model.batches, f"{number} is another batch"
-            ids = (number,) if known is None else (number, known.id)
+            ids = (number,) if known is None else (number, known.id, *model.earlier(known))
         else:
             assert number == known.id, f"it goes on as batch {number}, not {known.id}"
-            ids = (number,)
+            ids = known.ids
         self._tally.replaces += verdict == "replaces"
         after = model.last if cell.fresh else 0.0
         found = self._found(dict.fromkeys(cell.keys), ids[:1] if cell.fresh else ids, cell, after)
@@ -639,7 +653,7 @@ class History:
             return "perhaps"  # it is compared with the rows at its places only
         return "replaces" if cell.replaces else "refused"
 
-    def _found(self, keys: Iterable[str], ids: Iterable[int], how: Cell, after: float) -> dict[str, Answer | None]:
+    def _found(self, keys: Iterable[str], ids: Sequence[int], how: Cell, after: float) -> dict[str, Answer | None]:
         return {
             key: self._model.look_up(key, ids, anywhere=how.anywhere, call_lost=how.calls_lost, after=after)
             for key in keys
@@ -780,6 +794,7 @@ class History:
         of_workspace = {workspace: at for at, workspace in self._workspaces.items()}
         records = {record.id: record for record in self._store.batches()}
         assert set(model.batches) <= set(records), f"batches were lost: {set(model.batches) - set(records)}"
+        new, renamed = set(records) - set(model.batches), set[int]()
         for number, record in records.items():
             at = of_workspace[record.workspace]
             jobs = [line for window in self._store.jobs_of(number) for line in window]
@@ -787,6 +802,7 @@ class History:
             before = model.batches.get(number)
             if before is not None and before.keys == keys and before.name == record.name:
                 before.reuse = record.plan["reuse"]
+                before.later = tuple(record.plan.get("replaced_by", ()))
                 continue
             old = before.keys if before is not None else set()
             assert old <= keys, f"batch {number} lost jobs"
@@ -800,9 +816,14 @@ class History:
                 assert keys == old | set(expected[number][0].keys), f"batch {number} has other jobs"
             else:
                 assert keys == old, f"batch {number} was changed by a cell of another batch"
+            renamed |= {number} if "@" in record.name else set()
             model.batches[number] = Batch(
-                number, record.name, at, record.deployment, keys, texts, str(record.plan["reuse"])
-            )
+                number, record.name, at, record.deployment, keys, texts, str(record.plan["reuse"]),
+                before.replaced if before is not None else (), tuple(record.plan.get("replaced_by", ())),
+            )  # fmt: skip
+        for number in new:
+            earlier = model.earlier(model.batches[number])
+            model.batches[number].replaced = earlier if renamed.intersection(earlier) else ()
 
     # --- other single steps
 
@@ -815,14 +836,12 @@ class History:
         calls = self._new_calls()
         assert not calls, "opening a batch made calls"
         assert reply["id"] == batch.id
-        shown = {}
-        for key in batch.keys:
-            if answer := self._model.look_up(
-                key, (batch.id,), anywhere=batch.reuse == "store", call_lost=False, later=self._later(batch.id)
-            ):
-                shown[key] = (answer.status, answer.output)
+        anywhere = batch.reuse == "store"
+        found = {key: self._model.look_up(key, batch.ids, anywhere=anywhere, call_lost=False) for key in batch.keys}
+        shown = {key: (a.status, a.output) for key, a in found.items() if a is not None}
         self._check_shown(reply, shown, list(batch.keys))
         self._sync([], [], expected={})
+        self._use(batch.id, found)  # what was shown once stays
 
     def _resume(self, made: Made) -> None:
         options = {"retry_unknown": True} if self._rng.random() < 0.3 else {}
@@ -837,15 +856,13 @@ class History:
             assert not calls
             return
         lost = bool(options)
+        ids = made.ids if made.fresh else (*made.ids, *self._model.batches[made.ids[0]].later)
         open_keys = [
             key for key in dict.fromkeys(made.keys)
             if key not in made.shown or (lost and made.shown[key][0] == "unknown")
         ]  # fmt: skip
-        later = () if made.fresh else self._later(made.ids[0])
         found = {
-            key: self._model.look_up(
-                key, made.ids, anywhere=made.anywhere, call_lost=lost, after=made.after, later=later
-            )
+            key: self._model.look_up(key, ids, anywhere=made.anywhere, call_lost=lost, after=made.after)
             for key in open_keys
         }
         shown = self._check_calls(found, calls, most=made.max_calls)
@@ -856,11 +873,6 @@ class History:
         assert reply["counts"]["calls"] == made.calls
         self._check_shown(reply, made.shown, made.keys)
         self._tally.resumed += 1
-
-    def _later(self, number: int) -> list[int]:
-        """Return the batches that have had a batch's name since."""
-        record = self._store.batch_by_id(number)
-        return [] if record is None else [n for n in record.plan.get("replaced_by", ()) if n in self._model.batches]
 
     def _forget(self) -> None:
         rng, model = self._rng, self._model
@@ -1032,7 +1044,7 @@ class History:
                 self._tally.refused += 1
                 assert not of_cell[cell.number], "a refused table made calls"
                 assert "nothing was called" in reply["why"], reply
-            ids = () if then is None else (then.id,)
+            ids = () if then is None else then.ids
             if any(x.replaces and x.name == cell.name and x.at == cell.at for _, x, _ in ran if x is not cell):
                 ids = ()  # that one may have come first: then this one goes on with it, or replaces it
             if cell.fresh:
@@ -1043,7 +1055,8 @@ class History:
         for _, cell, reply in ran:
             if cell.name is None:
                 self._note_name(cell, reply)
-        self._check_paid_once(ran, of_cell, known)
+        owner = {(a.key, a.output): a.batch for a in model.answers if a.status != "unknown"}
+        self._check_paid_once(ran, of_cell, known, owner)
         self._tally.replaces += sum(b.name != model.batches[b.id].name for b in old.values())
         lines = {(a.key, a.output): a for a in model.answers}
         for place, cell, reply in ran:
@@ -1077,9 +1090,9 @@ class History:
                     answer.users.add(reply["id"])
             if place == dead:
                 continue
-            then = before[cell.number]
-            ids = (reply["id"],) if then is None or then.id == reply["id"] else (reply["id"], then.id)
-            self._keep_made(place, cell, ids, 0.0, shown, counts["calls"])
+            self._keep_made(
+                place, cell, (reply["id"], *model.batches[reply["id"]].replaced), 0.0, shown, counts["calls"]
+            )
         return calls
 
     def _note_name(self, cell: Cell, reply: dict[str, Any] | None) -> None:
@@ -1100,6 +1113,7 @@ class History:
         ran: list[tuple[int, Cell, dict[str, Any] | None]],
         of_cell: dict[int, list[Called]],
         known: dict[tuple[int, str], Answer | None],
+        owner: dict[tuple[str, str | None], int],
     ) -> None:
         for _, cell, _ in ran:
             times = Counter(call.key for call in of_cell[cell.number])
@@ -1117,6 +1131,13 @@ class History:
                 continue
             named = one.name is not None and (one.name, one.at) == (two.name, two.at)
             same = named or (one.name is two.name and one.unnamed_as == two.unnamed_as)
-            # A batch that is replaced while it runs, and the one that replaces it, wait for what the other has out.
-            assert not same, f"paid for twice at once, under one name: {other}, {call}"
-            assert not (one.anywhere and two.anywhere), f"paid for twice at once: {other}, {call}"
+            failed = "failed" in (other.status, call.status)
+            # The batch that replaces a running one waits for what that has out. The one that is replaced goes on as it
+            # was told to, also with what the other has out.
+            first, last = (owner.get((c.key, c.output)) for c in sorted((other, call), key=lambda c: c.began))
+            replaced = first is not None and last is not None and first != last
+            # Where it knows of the one that has its name since, neither calls what the other has.
+            knows = any(n in self._model.batches and self._model.batches[n].later for n in (first, last) if n)
+            excused = replaced and (last < first or call.overlaps(other)) and not knows
+            assert not same or excused, f"paid for twice at once, under one name: {other}, {call}"
+            assert failed or not (one.anywhere and two.anywhere), f"paid for twice at once: {other}, {call}"
