@@ -20,7 +20,7 @@ import ast
 import math
 import numbers
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from types import FunctionType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -55,7 +55,7 @@ class Kind:
         return Kind(f"{self.takes}, or {other.takes}", lambda value: self.accepts(value) or other.accepts(value))
 
 
-def check(function: Any, given: Mapping[str, Any]) -> None:
+def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) -> None:
     """Raise unless every argument is what the annotation of its parameter says.
 
     Parameters
@@ -64,6 +64,8 @@ def check(function: Any, given: Mapping[str, Any]) -> None:
         The one that was called.
     given : mapping
         Its ``locals()`` at its head. Names that are no parameters of it are left out.
+    but : container of str
+        Parameters that the function looks at itself, because it has more to say of them.
 
     Raises
     ------
@@ -84,7 +86,11 @@ def check(function: Any, given: Mapping[str, Any]) -> None:
     kinds = _KINDS.get(function)
     if kinds is None:
         kinds = _KINDS[function] = _kinds_of(function)
-    wrong = [(name, kind) for name, kind in kinds.items() if name in given and not kind.accepts(given[name])]
+    wrong = [
+        (name, kind)
+        for name, kind in kinds.items()
+        if name in given and name not in but and not kind.accepts(given[name])
+    ]
     if wrong:
         told = "; ".join(_told(name, given[name], kind) for name, kind in wrong)
         del given  # a traceback's frame must not have a key
@@ -112,7 +118,8 @@ def _told(name: str, value: Any, kind: Kind) -> str:
     if isinstance(value, NoSecret):
         return f"{name} is {with_article(value.type_name)}; give {kind.takes}"
     # A key in another form than a text is a key all the same.
-    shown = type_text(value) if "fh.Secret" in kind.takes else short(value)
+    is_hidden = "fh.Secret" in kind.takes or "fh.Client" in kind.takes
+    shown = type_text(value) if is_hidden else short(value)
     return f"{name} is {shown}; give {kind.takes}"
 
 
@@ -212,9 +219,10 @@ def _kind_of_generic(node: ast.Subscript) -> Kind | None:
 
 
 def _one_of(choices: list[Any]) -> Kind:
+    """Return the kind of a word out of some; which words are known the function says itself, with all its problems."""
     spelt = [repr(choice) for choice in choices]
     takes = " or ".join(part for part in (", ".join(spelt[:-1]), spelt[-1]) if part)
-    return Kind(takes, lambda value: isinstance(value, str | None) and value in choices)
+    return Kind(takes, lambda value: isinstance(value, str) or (value is None and None in choices))
 
 
 def _list_of(item: Kind | None, length: int | None = None) -> Kind:
@@ -291,7 +299,6 @@ _BY_NAME: Final[dict[str, Kind]] = {
     "Secret": Kind("a fh.Secret", lambda value: isinstance(value, Secret) and _is_encodable(value.reveal())),
     "PathLike": _PATH,
     "Path": _PATH,
-    "Deployment": _named("a fh.Deployment", "Deployment"),
     "Variable": _named("one of fh.text() and its like", "Variable"),
     "Client": _named("a fh.Client", "Client", "AsyncClient"),
     "AsyncClient": _named("a fh.Client", "Client", "AsyncClient"),

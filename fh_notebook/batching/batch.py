@@ -116,7 +116,6 @@ class Batch(BatchFiles):
         SettingsError
             `n` is not a whole number from 1.
         """
-        arguments.check(Batch.iter_frames, locals())
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         self._control.refuse_forgotten()
@@ -182,7 +181,7 @@ class Batch(BatchFiles):
         InputError
             There is no such column, or the size is none.
         """
-        arguments.check(Batch.browse, locals())
+        arguments.check(Batch.browse, locals(), but={"columns"})
         return views.knock("Batch.browse", self, columns=columns, page_size=page_size)
 
     def plan(self) -> Plan:

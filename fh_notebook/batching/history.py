@@ -98,6 +98,8 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     limit = min(limit, MOST)
     if not isinstance(deployment, Deployment | str | None):
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
+    if isinstance(deployment, str):
+        arguments.check_one("deployment", deployment, "str")
     name = deployment.name if isinstance(deployment, Deployment) else deployment
     store = _store()
     if store is None:

@@ -41,7 +41,8 @@ class Const:
     value: Any
 
     def __repr__(self) -> str:
-        return f"Const(value={short(self.value)})"
+        # Integers of 4,300 digits have no repr; what hides itself in its own is not spelt otherwise.
+        return f"Const(value={short(self.value) if type(self.value) is int else repr(self.value)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ Rule of this file: an option that cannot be used is refused before anything is r
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import settings
+from fh_notebook import arguments, settings
 from fh_notebook.batching.delivery import Delivery, checked_delivery
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.lookup import Reuse
@@ -130,8 +129,8 @@ def _calls_for(max_cost: Any) -> int | None:
     """How many calls an amount pays for."""
     if max_cost is None:
         return None
-    if isinstance(max_cost, bool) or not isinstance(max_cost, int | float) or not 0 <= max_cost < math.inf:
-        raise SettingsError(f"max_cost is {max_cost!r}; give an amount from 0, in the currency of price_per_call")
+    if not isinstance(max_cost, int | float) or not arguments.is_finite(max_cost) or max_cost < 0:
+        raise SettingsError(f"max_cost is {short(max_cost)}; give an amount from 0, in the currency of price_per_call")
     price = settings.current().price_per_call
     if price is None:
         raise SettingsError("max_cost needs the price of a call: fh.configure(price_per_call=0.02)")

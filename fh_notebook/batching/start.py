@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fh_notebook import arguments, session, views
 from fh_notebook.batching import making
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["abatch", "batch", "last_batch", "last_batch_at"]
+
+OWN_CHECKS: Final = frozenset(
+    {"repeats", "first", "sample", "max_calls", "max_seconds", "max_concurrency", "max_cost", "rate", "fail_on_error"}
+)
+"""Options that have bounds: `check_options`, `options_of` and `Limits` say which."""
 
 _last: Batch | None = None
 _last_at: datetime | None = None
@@ -196,7 +201,7 @@ def batch(
     >>> done.frame["output"].tolist(), done.counts.calls
     (['A', 'B'], 2)
     """
-    arguments.check(batch, locals())
+    arguments.check(batch, locals(), but=OWN_CHECKS)
     made = _prepare(**_without(locals(), "wait"))
     if not dry_run:
         made._control.start(made._control.first_windows(), wait=wait)
@@ -240,7 +245,7 @@ async def abatch(
 
     A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
     """
-    arguments.check(abatch, locals())
+    arguments.check(abatch, locals(), but=OWN_CHECKS)
     # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
     asked = _without(locals(), "wait")
     made = await asyncio.to_thread(_prepare, **asked) if _is_scaled(rows, dask) else _prepare(**asked)

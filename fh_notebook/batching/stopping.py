@@ -13,8 +13,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from fh_notebook.arguments import is_finite
 from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import FetchHiveError, SettingsError
 
 __all__ = [
@@ -101,16 +103,18 @@ class Limits:
     def __post_init__(self) -> None:
         most = self.max_calls
         if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 0):
-            raise SettingsError(f"max_calls is {self.max_calls!r}; give a whole number from 0")
+            raise SettingsError(f"max_calls is {short(self.max_calls)}; give a whole number from 0")
         seconds = self.max_seconds
         if seconds is not None and not (_is_number(seconds) and seconds > 0 and math.isfinite(seconds)):
-            raise SettingsError(f"max_seconds is {seconds!r}; give a finite number above 0, or None for no limit")
+            raise SettingsError(f"max_seconds is {short(seconds)}; give a finite number above 0, or None for no limit")
         rule = self.fail_on_error
         is_meant = isinstance(rule, bool) or (
             _is_number(rule) and 0 < rule < math.inf and (rule < 1 or rule == int(rule))
         )
         if not is_meant:
-            raise SettingsError(f"fail_on_error is {rule!r}; give True, False, a fraction below 1, or a count")
+            raise SettingsError(
+                f"fail_on_error is {short(self.fail_on_error)}; give True, False, a fraction below 1, or a count"
+            )
 
     @property
     def most_calls(self) -> int | None:
@@ -171,11 +175,11 @@ def checked_concurrency(value: Any) -> int | None:
     """
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
         return value
-    raise SettingsError(f"max_concurrency is {value!r}; give a whole number from 1, or None to adapt")
+    raise SettingsError(f"max_concurrency is {short(value)}; give a whole number from 1, or None to adapt")
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and is_finite(value)
 
 
 def _stopped(reason: str, message: str) -> Stopped:

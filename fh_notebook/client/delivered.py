@@ -175,9 +175,9 @@ class Delivered:
         AuthError
             The service refused the key.
         """
-        arguments.check(Delivered.retrieve, locals())
         if not isinstance(request_id, str) or not request_id:
             raise InputError("there is no request id to ask for; it is in Run.request_id of an answered call")
+        arguments.check(Delivered.retrieve, locals())
         return await self.look_up(request_id, run_id)
 
     async def look_up(self, request_id: str | None, run_id: str | None) -> Run:

@@ -67,7 +67,7 @@ def compare(
     >>> compare(frame, score="score").summary()[["variant", "n", "mean"]].values.tolist()
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
-    arguments.check(compare, locals())
+    arguments.check(compare, locals(), but={"score"})
     asking.check_failed(failed)
     if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
         # It has the same tables, and no row: those stay where they are.

@@ -105,7 +105,7 @@ def judge(
     >>> fh.compare(frame, score=manners).summary()["mean"].tolist()
     [2.0, 5.0]
     """
-    arguments.check(judge, locals())
+    arguments.check(judge, locals(), but={"path"})
     if scale is not None and (pairwise or not _is_scale(scale)):
         wrong = "a judge of pairs has no scale" if pairwise else f"scale is {short(scale)}; give (lowest, highest)"
         raise InputError(wrong)

@@ -87,7 +87,7 @@ class Rating:
         InputError
             There is no such variant, row or column, or nothing to be rated.
         """
-        arguments.check(Rating.rate, locals())
+        arguments.check(Rating.rate, locals(), but={"pair", "rows", "show"})
         kind = kind_of(scale, labels)
         who = checked_rater(rater)
         items = self._asked(kind, pair=pair, rows=rows, seed=seed, show=checked_show(self._compared, show))

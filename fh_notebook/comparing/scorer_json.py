@@ -51,7 +51,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     >>> [rule(Run(status="completed", output=text)) for text in ('{"label": "x"}', "{}", "x")]
     [True, False, False]
     """
-    arguments.check(json_schema, locals())
+    arguments.check(json_schema, locals(), but={"path"})
     steps = steps_of(path)
     if not isinstance(schema, Mapping | bool | type):
         raise InputError(f"schema is {short(schema)}; give a JSON Schema, or a model that has one")
@@ -142,7 +142,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: str | None = None) ->
     >>> json_path("$.items[*].name")(run), json_path("$.items[*].name", equals="c")(run)
     (True, False)
     """
-    arguments.check(json_path, locals())
+    arguments.check(json_path, locals(), but={"path"})
     equals = equals if equals is UNSET else jsonable(equals)
     if equals is not UNSET and (found := json_problems(equals, "equals")):
         raise InputError(found)
@@ -201,7 +201,7 @@ def json_fields(
     >>> json_fields()(run, {"expected_output": {"label": "billing", "urgent": True}})
     {'label': True, 'urgent': False, 'score': 0.5}
     """
-    arguments.check(json_fields, locals())
+    arguments.check(json_fields, locals(), but={"path"})
     steps = steps_of(path)
     if isinstance(fields, str) or (fields is not None and not fields):
         raise InputError(f"fields is {short(fields)}; give a list of names")

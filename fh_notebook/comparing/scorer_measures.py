@@ -60,7 +60,7 @@ def number(
     >>> number(0.5)(Run(status="completed", output="3 x 4 makes 12."), {"expected_output": 12.3})
     True
     """
-    arguments.check(number, locals())
+    arguments.check(number, locals(), but={"path"})
     for name, value in (("tolerance", tolerance), ("relative", relative)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise InputError(f"{name} is {short(value)}; give a number from 0")
@@ -169,7 +169,7 @@ def length(
     >>> length()(run), length("words")(run), length("words", at_most=2)(run)
     (15, 3, False)
     """
-    arguments.check(length, locals())
+    arguments.check(length, locals(), but={"path"})
     if unit not in ("characters", "words"):
         raise InputError(f"unit is {short(unit)}; give 'characters' or 'words'")
     _check_bounds(at_least=at_least, at_most=at_most)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
+from fh_notebook import arguments
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
@@ -53,6 +54,7 @@ def steps_of(path: str | None) -> tuple[str | int, ...]:
 def _check_text(path: Any) -> None:
     if not isinstance(path, str):
         raise InputError(f"path is {short(path)}; give a text, such as 'label' or 'items[0].name'")
+    arguments.check_one("path", path, "str")
 
 
 def part_of(run: Run, steps: tuple[str | int, ...]) -> Any:

@@ -77,7 +77,7 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     >>> regex(r"order \d+")(Run(status="completed", output="Your order 4711 is late."))
     True
     """
-    arguments.check(regex, locals())
+    arguments.check(regex, locals(), but={"path"})
     steps = steps_of(path)
     search = bounded_search(pattern, ignore_case=ignore_case, whole=whole)
 

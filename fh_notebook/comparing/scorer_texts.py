@@ -61,7 +61,7 @@ def similarity(
     >>> round(similarity()(Run(status="completed", output="colour"), {"expected_output": "color"}), 3)
     0.909
     """
-    arguments.check(similarity, locals())
+    arguments.check(similarity, locals(), but={"path"})
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method is {short(method)}; give one of {', '.join(METHODS)}")
     measure, version = _fuzzy(method)
@@ -115,7 +115,7 @@ def rouge_l(expected: str = "expected_output", *, path: str | None = None) -> Sc
     ...           {"expected_output": "police killed the gunman"})
     0.75
     """
-    arguments.check(rouge_l, locals())
+    arguments.check(rouge_l, locals(), but={"path"})
 
     def score(text: str, wanted: str) -> float:
         ours, theirs = _words(text), _words(wanted)
@@ -190,7 +190,7 @@ def bleu(
     >>> round(bleu()(Run(status="completed", output=same), {"expected_output": same}), 6)
     1.0
     """
-    arguments.check(bleu, locals())
+    arguments.check(bleu, locals(), but={"path"})
     if tokenize not in ("13a", "intl", "char", "zh", "none"):
         raise InputError(f"tokenize is {short(tokenize)}; give '13a', 'intl', 'char', 'zh' or 'none'")
     options: Options = {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)}
@@ -228,7 +228,7 @@ def chrf(
     >>> chrf()(Run(status="completed", output="same"), {"expected_output": "same"})
     1.0
     """
-    arguments.check(chrf, locals())
+    arguments.check(chrf, locals(), but={"path"})
     if isinstance(word_order, bool) or not isinstance(word_order, int) or not 0 <= word_order <= 6:
         raise InputError(f"word_order is {short(word_order)}; give a whole number from 0 to 6")
     return _of_sacrebleu("chrf", expected, path, {"word_order": (word_order, 0), "lowercase": (lowercase, False)})

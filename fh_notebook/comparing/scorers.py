@@ -96,7 +96,7 @@ def exact(expected: str = "expected_output", *, path: str | None = None) -> Scor
     >>> exact(path="label")(Run(status="completed", output={"label": "other"}), {"expected_output": "billing"})
     False
     """
-    arguments.check(exact, locals())
+    arguments.check(exact, locals(), but={"path"})
     steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
@@ -128,7 +128,7 @@ def contains(expected: str = "expected_output", *, path: str | None = None, igno
     >>> contains()(Run(status="completed", output="This is about billing."), {"expected_output": "billing"})
     True
     """
-    arguments.check(contains, locals())
+    arguments.check(contains, locals(), but={"path"})
     steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:

@@ -125,7 +125,7 @@ class Showing:
         >>> browser.show(only="different").frame["row"].tolist()
         [0]
         """
-        arguments.check(Showing.browse, locals())
+        arguments.check(Showing.browse, locals(), but={"columns"})
         return views.knock("Comparison.browse", self, columns=columns, page_size=page_size)
 
     def plot(self, kind: str | None = None, *, backend: Literal["matplotlib", "altair"] = "matplotlib") -> Any:

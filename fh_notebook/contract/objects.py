@@ -39,8 +39,8 @@ class Variable:
         arguments.check(Variable.__init__, {"schema": self.schema, "required": self.required})
 
     def __repr__(self) -> str:
-        # A default of 4,300 digits or more has no repr.
-        schema = self.schema if not json_problems(self.schema) else short(self.schema)
+        # What JSON cannot say (a default of 4,300 digits) may have no repr.
+        schema = self.schema if not json_problems(self.schema) else "{…}"
         return f"Variable(schema={schema}, required={self.required})"
 
 

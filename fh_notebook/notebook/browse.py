@@ -18,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
-from fh_notebook import html, loop
+from fh_notebook import arguments, html, loop
 from fh_notebook.comparing.inside import rows_of
 from fh_notebook.comparing.scoring_source import no_column
 from fh_notebook.contract.spell import short
@@ -53,6 +53,7 @@ def browse(cmp: Comparison, *, columns: Sequence[str] | None = None, page_size: 
         raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
     if isinstance(columns, str):
         raise InputError(f"columns is {short(columns)}; give a list of columns: [{short(columns)}]")
+    arguments.check_one("columns", columns, "Sequence[Any] | None")
     return Browser(cmp, columns=columns, page_size=page_size)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from fh_notebook import arguments, session
+from fh_notebook import session
 from fh_notebook.contract.catalog import meant
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
@@ -276,7 +276,6 @@ def form(
     if isinstance(deployment, str) and looks_like_snippet(deployment):
         deployment = MASK  # a key may be in it, and a traceback's frame must not have that
         raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
-    arguments.check(form, locals())
     found = _found(deployment, client)
     if over is not None:
         from fh_notebook.notebook.form_batch import BatchForm

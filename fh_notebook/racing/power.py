@@ -157,7 +157,7 @@ def power(
     >>> needs.fixed_rows, 60 < needs.race_rows < 90
     (118, True)
     """
-    arguments.check(globals()["power"], locals())
+    arguments.check(globals()["power"], locals(), but={"score", "races"})
     check_chances(power=power, alpha=alpha)
     check_difference(difference)
     if isinstance(races, bool) or not isinstance(races, int) or not 1 <= races <= MOST_RACES:

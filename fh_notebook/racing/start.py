@@ -16,6 +16,7 @@ from fh_notebook.batching.delivery import Delivery
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.lookup import Reuse
 from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.start import OWN_CHECKS
 from fh_notebook.batching.start import batch as begin_batch
 from fh_notebook.batching.stopping import RESUME, going_on, going_on_by
 from fh_notebook.contract.deployment import Deployment
@@ -154,7 +155,7 @@ def race(
     >>> ran.winner, ran.calls
     ('plain', 16)
     """
-    arguments.check(race, locals())
+    arguments.check(race, locals(), but=OWN_CHECKS)
     made = _prepare(locals())
     return made if dry_run else made.resume(retry_unknown=retry_unknown)
 
@@ -193,7 +194,7 @@ async def arace(
     receiver: CallbackReceiver | None = None,
 ) -> Race:
     """Await :func:`race`: the same arguments, results and errors, from any running loop."""
-    arguments.check(arace, locals())
+    arguments.check(arace, locals(), but=OWN_CHECKS)
     made = _prepare(locals())
     return made if dry_run else await made.aresume(retry_unknown=retry_unknown)
 

@@ -98,7 +98,7 @@ def test_a_weighted_mean_with_a_missing_part_is_missing() -> None:
         (lambda: fh.score.weighted((fh.score.exact(), 0)), "not all of them 0"),
         (lambda: fh.score.weighted((fh.score.exact(), 1, 2)), "a scorer and its weight"),
         (lambda: fh.score.weighted((fh.score.exact(), True)), "the weights are"),
-        (lambda: fh.score.any_of(3), "score is 3"),
+        (lambda: fh.score.any_of(3), "any_of takes scorers, functions of a run, or names of columns, not 3"),
         (lambda: fh.compare(_table(), score=fh.score.not_("rud")), "no column 'rud'"),
     ],
 )

@@ -111,7 +111,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an integer of 4,300 digits in a batch": (
         lambda hive, batch: fh.batch(ROWS, "shout", repeats=HUGE, client=hive.client()),
-        "repeats is an integer of 14,285 bits; give a whole number",
+        "repeats is an integer of 14,285 bits; give a whole number from 1 to 1,000,000",
     ),
     "more repeats than a machine can plan": (
         lambda hive, batch: fh.batch(ROWS, "shout", repeats=10**12, client=hive.client()),
@@ -155,7 +155,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
         "callback_timeout_s is '1'; give a number",
     ),
     "a callback of a pending run": (
-        lambda hive, batch: hive.client().submit("shout", variant="loud", inputs=ROWS[0]).on_change(5),  # type: ignore[arg-type]
+        lambda hive, batch: hive.client().submit("shout", variant="loud", inputs=ROWS[0], poll=False).on_change(5),  # type: ignore[arg-type]
         "call is 5; give a function",
     ),
 }
@@ -193,8 +193,8 @@ def test_numbers_texts_and_lists_of_other_libraries_are_taken() -> None:
 def test_what_has_no_spelling_has_a_repr() -> None:
     """A value of 4,300 digits, or one that holds itself, in an object that takes any value."""
     assert repr(fh.const(HUGE)) == "Const(value=an integer of 14,285 bits)"
-    assert repr(Const(LOOP)) == "Const(value=[[[…]]])"
-    assert "an integer of 14,285 bits" in repr(fh.Variable({"minimum": HUGE}))
+    assert repr(Const(LOOP)) == "Const(value=[[...]])"
+    assert repr(fh.Variable({"minimum": HUGE})) == "Variable(schema={…}, required=True)"
     for output in (HUGE, LOOP, {1, 2}, b"bytes", math.nan, {(1, 2): 3}):
         run = fh.Run(status="completed", output=output)
         assert repr(run).startswith("Run(completed, output=")
@@ -203,7 +203,7 @@ def test_what_has_no_spelling_has_a_repr() -> None:
 
 HALF_MADE = [
     fh.Asset, fh.AsyncClient, fh.Batch, fh.CallbackReceiver, fh.Client, fh.Comparison, fh.Deployment, fh.Form,
-    fh.InvokeRequest, fh.PendingRun, fh.Race, fh.Run, fh.Secret, fh.Variable, fh.local.LocalHive, fh.score.Scorer,
+    fh.InvokeRequest, fh.PendingRun, fh.Race, fh.Run, fh.Variable, fh.local.LocalHive, fh.score.Scorer,
 ]  # fmt: skip
 
 
@@ -211,12 +211,12 @@ HALF_MADE = [
 def test_an_object_that_was_not_made_has_a_repr(cls: type) -> None:
     """A traceback that shows variables shows `self` of a constructor that has refused its arguments."""
     half = cls.__new__(cls)
-    assert repr(half) in (f"{cls.__name__}(not made)", "***")
+    assert repr(half) == f"{cls.__name__}(not made)"
 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("plan.index", "[[]]"), ("plan.arms", "{}"), ("run.elapsed_s", "1e400"), ("run.status", "[]"), ("run.error", "5")],
+    [("plan.index", "[[]]"), ("plan.reuse", '"text"'), ("run.elapsed_s", "1e400"), ("run.started_at", "[]")],
 )
 def test_a_file_that_was_tampered_with_is_refused_in_one_line(
     column: str, value: str, batch: fh.Batch, tmp_path: Path
