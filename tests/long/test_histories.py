@@ -1,7 +1,8 @@
-"""Two hundred random histories of two kernels that share a store: batch, re-run, forget, replace, reuse and kill.
+"""Random histories of two kernels that share a store: batch, re-run, forget, replace, reuse and kill.
 
-Run by hand, as the fuzzers are (``FH_HISTORIES=1``): it searches by chance. A failure names its seed;
-``FH_HISTORY_SEED=7`` goes through that history alone.
+A few of them by default; ``FH_HISTORIES=1`` goes through two hundred, and ``FH_HISTORIES=20270101`` through two hundred
+from that seed on. A failure tells its seed, its steps and what lies in the store; ``FH_HISTORY_SEED=7`` goes through
+that history alone.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from tests.batching.histories import History, Tally, kernels
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX"),
-    pytest.mark.skipif(not {"FH_HISTORIES", "FH_HISTORY_SEED"} & {*os.environ}, reason="run by hand: FH_HISTORIES=1"),
 ]
 
-SEED = 20_261_127
-PARTS, HISTORIES = 8, 25
 ALONE = os.environ.get("FH_HISTORY_SEED")
+MANY = os.environ.get("FH_HISTORIES")
+SEED = int(MANY) if MANY and MANY != "1" else 20_261_127
+PARTS, HISTORIES = (8, 25) if MANY and ALONE is None else (1, 12)
 
 
-@pytest.mark.parametrize("part", range(PARTS if ALONE is None else 1))
-def test_two_hundred_histories_of_two_kernels_lose_no_answer_and_pay_for_none_twice(
+@pytest.mark.parametrize("part", range(PARTS))
+def test_histories_of_two_kernels_lose_no_answer_and_pay_for_none_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], part: int
 ) -> None:
     """No answer is lost, shown under another row, or paid for twice, whatever two kernels do and whoever is killed."""
@@ -39,4 +40,4 @@ def test_two_hundred_histories_of_two_kernels_lose_no_answer_and_pay_for_none_tw
         print(f"\nseeds {seeds[0]} to {seeds[-1]}: {tally}")
     assert tally.histories == len(seeds)
     if ALONE is None:
-        assert min(tally.kills_with_calls_out, tally.forgets, tally.replaces, tally.refused, tally.resumed) >= 2
+        assert min(tally.kills_with_calls_out, tally.forgets, tally.replaces, tally.refused, tally.resumed) >= 1
