@@ -92,7 +92,7 @@ def scorer(
     >>> words(Run(status="completed", output="one two")), words.version
     (2, 'words 2')
     """
-    arguments.check(scorer, locals())
+    arguments.check(scorer, locals(), but={"bounds"})
     if function is None:
         return lambda given: _made(given, name, version, max_concurrency, lower_is_better, bounds)
     return _made(function, name, version, max_concurrency, lower_is_better, bounds)
