@@ -113,8 +113,10 @@ class LookUp:
         Returns
         -------
         dict of str to Known
-            For each key the newest answer that is reused; else, where a call may have run since, that. A failure that
-            is older than a call that may have run is not reused: it would be called again.
+            For each key the newest answer that is reused; else, where a call may have run since, that. What the batch
+            has, or has used, stands before what the batches have that had its name, and both before what others have
+            answered since. A failure that is older than a call that may have run is not reused, except for a failure of
+            the batch itself where the call is that of a stranger: what was shown stays.
         """
         wanted = {job.key: job for job in jobs}
         ids, later = self._ids, self._later_ids
@@ -127,9 +129,7 @@ class LookUp:
         if not self.over_partitions:
             left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
         with self._store.decoding():
-            # What it has, or has used, stands before what batches have that it replaced, and both before what others
-            # have answered since.
-            for batches in dict.fromkeys((mine, ids)):
+            for batches in dict.fromkeys((mine, (*ids, *later))):
                 own = _by_key(self._store.seen(wanted, batches=batches, after_id=self.after_id) if batches else [])
                 self._add_from_elsewhere(own, wanted, since, batches=batches, beside=())
                 for key, lines in own.items():
@@ -137,21 +137,26 @@ class LookUp:
                         found[key] = known
             rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
             of_rest = own
-            if self.anywhere or beside or later:
+            of_name, stands = {*ids, *later}, frozenset(found)
+            if self.anywhere or beside:
                 among = None if self.anywhere else (*ids, *later)
                 of_rest = _by_key(self._store.seen(rest, batches=among))
                 open_jobs = {key: wanted[key] for key in rest}
                 self._add_from_elsewhere(of_rest, open_jobs, since, batches=among, beside=beside)
             for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
                 known = found.pop(key, None)
-                since_then = (
-                    lines if known is None else [seen for seen in lines if _is_since(seen, known) and seen.is_lost]
-                )
+                since_then = lines
+                if known is not None:  # a failure: a later call of somebody else does not change it
+                    since_then = [s for s in lines if s.is_lost and s.batch in of_name and _is_since(s, known)]
                 if known is None or since_then:
                     known = self._known(since_then, since, call_lost=call_lost or key in left)
                 if known is not None:
                     found[key] = known
-        lost = [claim for claim in claimed if claim[1] not in left]
+        lost = [
+            claim
+            for claim in claimed
+            if claim[1] not in left and (claim[0] in of_name or (self.anywhere and claim[1] not in stands))
+        ]
         gone = self._take_lost(found, wanted, lost, now, call_lost=call_lost)
         return found | self.of([wanted[key] for key in gone], now=now, call_lost=call_lost) if gone else found
 
@@ -230,11 +235,8 @@ class LookUp:
         """
         gone: set[str] = set()
         alive: dict[str, bool] = {}
-        ids = {*self._ids, *self._later_ids}
         for batch, key, holder, claimed_at in claimed:
             known = found.get(key)
-            if batch not in ids and not self.anywhere:
-                continue
             if known is not None and not (known.kind == FAILED and known.kept_at < claimed_at):
                 continue
             if holder not in alive:

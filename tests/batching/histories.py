@@ -1055,8 +1055,8 @@ class History:
         for _, cell, reply in ran:
             if cell.name is None:
                 self._note_name(cell, reply)
-        owner = {(a.key, a.output): a.batch for a in model.answers if a.status != "unknown"}
-        self._check_paid_once(ran, of_cell, known, owner)
+        kept = {(a.key, a.output) for a in model.answers if a.status != "unknown"}
+        self._check_paid_once(ran, of_cell, known, kept)
         self._tally.replaces += sum(b.name != model.batches[b.id].name for b in old.values())
         lines = {(a.key, a.output): a for a in model.answers}
         for place, cell, reply in ran:
@@ -1113,8 +1113,9 @@ class History:
         ran: list[tuple[int, Cell, dict[str, Any] | None]],
         of_cell: dict[int, list[Called]],
         known: dict[tuple[int, str], Answer | None],
-        owner: dict[tuple[str, str | None], int],
+        kept: set[tuple[str, str | None]],
     ) -> None:
+        dead = {cell.number for _, cell, reply in ran if reply is None}
         for _, cell, _ in ran:
             times = Counter(call.key for call in of_cell[cell.number])
             assert not times or max(times.values()) == 1, "a cell called a job twice"
@@ -1131,13 +1132,11 @@ class History:
                 continue
             named = one.name is not None and (one.name, one.at) == (two.name, two.at)
             same = named or (one.name is two.name and one.unnamed_as == two.unnamed_as)
-            failed = "failed" in (other.status, call.status)
-            # The batch that replaces a running one waits for what that has out. The one that is replaced goes on as it
-            # was told to, also with what the other has out.
-            first, last = (owner.get((c.key, c.output)) for c in sorted((other, call), key=lambda c: c.began))
-            replaced = first is not None and last is not None and first != last
-            # Where it knows of the one that has its name since, neither calls what the other has.
-            knows = any(n in self._model.batches and self._model.batches[n].later for n in (first, last) if n)
-            excused = replaced and (last < first or call.overlaps(other)) and not knows
-            assert not same or excused, f"paid for twice at once, under one name: {other}, {call}"
-            assert failed or not (one.anywhere and two.anywhere), f"paid for twice at once: {other}, {call}"
+            # A batch that is replaced while it runs, and the one that replaces it, wait for what the other has out. The
+            # answer that a killed kernel did not keep is lost, and is called again where that is asked for.
+            first, last = sorted((other, call), key=lambda c: c.began)
+            is_lost = first.cell in dead and (first.key, first.output) not in kept
+            if is_lost and (one if one.number == last.cell else two).calls_lost:
+                continue
+            assert not same, f"paid for twice at once, under one name: {other}, {call}"
+            assert not (one.anywhere and two.anywhere), f"paid for twice at once: {other}, {call}"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,26 @@ def test_a_plan_that_another_kernel_was_faster_with_is_not_written_but_compared_
     kept_late.compare(window)
     run(shouting, texts("x"), replace=True, max_calls=0)
     assert not kept_late.keep(window, window.jobs, []), "it was replaced"
+
+
+def test_a_variant_that_another_kernel_adds_during_the_comparison_is_no_damage(shouting: Shouting) -> None:
+    """The record was read before, the jobs after: what is new is left out, and the window is compared again."""
+    run(shouting, texts("a", "b"), max_calls=0)
+    late = run(shouting, iter(texts("a", "b")), dry_run=True)._control.agenda.feed
+    kept_late, window = late._kept, next(late.source.fresh())
+    assert kept_late is not None
+
+    class Faster:
+        """Rows that another kernel is faster with, between the two reads."""
+
+        def __len__(self) -> int:
+            run(shouting, texts("a", "b"), variants=["loud", "soft"], max_calls=0)
+            return 2
+
+    kept_late.compare(replace(window, rows=Faster()))  # type: ignore[arg-type]  # only their number is asked
+    assert not kept_late.keep(window, window.jobs, []), "the batch has a variant more"
+    kept_late.compare(window)
+    assert kept_late.keep(window, window.jobs, [])
 
 
 # --- one name, one table

@@ -121,8 +121,9 @@ def test_which_line_is_taken(
         ([("other", "?", 0.5)], HOUR, "other unknown"),
         ([("other", "failed", 2), ("other", "?", 1)], "store", "other unknown"),
         ([("other", "failed", 2), ("third", "?", 1)], "store", "third unknown"),
-        ([("own", "failed", 2), ("other", "?", 1)], "store", "other unknown"),
-        ([("own", "failed", 0.9), ("other", "?", 0.5)], HOUR, "other unknown"),
+        # What a batch has shown stays, whatever somebody else has called since.
+        ([("own", "failed", 2), ("other", "?", 1)], "store", "own failed"),
+        ([("own", "failed", 0.9), ("other", "?", 0.5)], HOUR, "own failed"),
         ([("own", "failed", 2), ("other", "?", 1)], "batch", "own failed"),
         ([("own", "failed", 2), ("own", "?", 1)], "batch", "own unknown"),
         ([("own", "failed", 2), ("own", "?", 1)], "store", "own unknown"),
