@@ -130,9 +130,9 @@ def configure(
     >>> import fh_notebook as fh
     >>> fh.configure(timeout=30, tracebacks="short")
     """
-    arguments.check(configure, locals())
     global _current
-    api_key = as_secret(api_key)
+    api_key = as_secret(api_key)  # first: no frame of an error has the key in it
+    arguments.check(configure, locals())
     changed: dict[str, Any] = {}
     if api_key is not UNSET:
         # An empty text or a placeholder is unset, as everywhere; only None forgets.

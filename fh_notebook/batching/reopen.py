@@ -72,7 +72,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     ...     fh.open_batch("shouts", client=client).frame["output"].tolist()
     ['A']
     """
-    arguments.check(open_batch, locals())
+    arguments.check(open_batch, locals(), but={"name"})
     from fh_notebook.batching.handover import is_file_name, open_file
 
     if is_file_name(name):
@@ -139,6 +139,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
 def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
     if not isinstance(name, str):
         raise InputError(f"a batch is opened by its name, a text, not {short(name)}; fh.history() lists them")
+    arguments.check_one("name", name, "str")
     if (record := store.batch(name, workspace)) is not None:
         return record
     if elsewhere := store.batches_named(name):

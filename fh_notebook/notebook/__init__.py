@@ -20,6 +20,7 @@ a plain text twin; an error of ours is one line.
                           form_quick.py form_choice.py form_by_name.py   no wait for the library; which variants; names
                           fields.py fields_*.py                          the widgets of fields
                           form_view.py form_bar.py form_parts.py         the widgets around them
+                          own_keys.py                                    keys that stay in them
                           form_style.py form_display.py form_static.py   how, where, and without widgets
                           form_running.py form_listener.py               the submits of a form, and who is told
                           form_ended.py form_repeated.py form_pending.py what came of them, or is to come

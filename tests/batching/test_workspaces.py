@@ -409,7 +409,7 @@ def test_unknown_and_equal_names_are_refused_with_the_nearest(rotated: Rotated) 
         (old, new + "0", f"did you mean '{new}'"),
         (old, old, "cannot be joined with itself"),
         (new, old, "the store knows no workspace"),
-        (old, 5, "the store knows no workspace 5"),
+        (old, 5, "into_workspace is 5; give a text"),
         (old, "local#x", "no workspace 'local#x'"),
     ):
         with pytest.raises(fh.InputError) as refused:

@@ -131,7 +131,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "half a character in the name of a batch": (
         lambda hive, batch: fh.open_batch(CUT),
-        "name is 'half\\ud800'; give a path",
+        "name is 'half\\ud800', which holds half a character (a lone surrogate); give a whole text",
     ),
     "half a character in the name of a deployment": (
         lambda hive, batch: fh.history(CUT),

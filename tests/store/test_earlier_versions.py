@@ -53,6 +53,18 @@ def as_then(lines: list[dict[str, Any]], then: list[dict[str, Any]]) -> list[dic
     return [{name: line.get(name) for name in old} for line, old in zip(lines, then, strict=True)]
 
 
+def check_scores(scores: list[dict[str, Any]], name: str) -> None:
+    """Check that each row has the score that it had; equal rows (p and s) are one piece of evidence since then."""
+    then = EXPECTED["scores"][name]
+    by_row = [line for line in then if "row" in line and line["row"] != "s"]
+    for line in then:
+        if "mean" in line:
+            known = [s for row in by_row if (s := row[f"{line['variant']}.score"]) is not None]
+            line = {**line, "mean": pytest.approx(sum(known) / len(known))}
+        assert as_then([scores.pop(0)], [line]) == [line]
+    assert scores == []
+
+
 def check(batch: fh.Batch, cell: str) -> None:
     """Check that a batch has every line that it had."""
     frame = batch.frame.compute() if cell == "parted" else batch.frame
@@ -130,6 +142,9 @@ def test_history_pending_runs_and_ratings_are_as_they_were(hive: LocalHive) -> N
         # Where rows are equal, d287664 counted the answers; now it is the jobs.
         if line["done"] == 9:
             line["done"] = 7
+    for line in told["rated"]:
+        assert (line["n"], line["losses"]) == (2, 2), "equal rows are one piece of evidence; they were two"
+        line["n"], line["losses"] = 3, 3
     for name, lines in told.items():
         assert as_then(lines, EXPECTED[name]) == EXPECTED[name], name
     assert [line["rater"] for line in told["ratings"]] == ["anna"] * 4
@@ -143,7 +158,7 @@ def test_scores_are_kept_and_nobody_is_asked_for_them_again(hive: LocalHive) -> 
     for batch in (fh.open_batch("tickets", client=client), made.tickets(client)):
         for name, scorer in (("letters", made.letters), ("manners", made.manners(client))):
             scores = made.scores_of(fh.compare(batch, score=scorer))
-            assert as_then(scores, EXPECTED["scores"][name]) == EXPECTED["scores"][name]
+            check_scores(scores, name)
     assert made.ASKED == []
     assert hive.counts.requests == 0
 
@@ -210,7 +225,7 @@ def test_a_batch_that_was_handed_over_is_opened_with_its_scores_and_ratings(tmp_
     batch = fh.open_batch(file)
     check(batch, "tickets")
     cmp = fh.compare(batch, score=made.letters)
-    assert as_then(made.scores_of(cmp), EXPECTED["scores"]["letters"]) == EXPECTED["scores"]["letters"]
+    check_scores(made.scores_of(cmp), "letters")
     assert made.ASKED == []
     ratings = made.told(cmp.ratings().frame)
     assert as_then(ratings, EXPECTED["ratings"]) == EXPECTED["ratings"]
