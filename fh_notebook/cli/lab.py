@@ -124,9 +124,9 @@ def trust(notebooks: Iterable[Path]) -> None:
     import nbformat
     from nbformat.sign import NotebookNotary
 
-    notary: Any = NotebookNotary()  # type: ignore[no-untyped-call]  # nbformat is typed in part
+    notary = NotebookNotary()
     for notebook in notebooks:
-        read = nbformat.reads(notebook.read_text("utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+        read = nbformat.reads(notebook.read_text("utf-8"), as_version=4)
         notary.sign(read)
 
 
