@@ -77,15 +77,21 @@ def restored(values: Sequence[Any], as_told: Any) -> pd.Series[Any] | None:
         if as_told.startswith("datetime64"):
             has_zone = "," in as_told
             moments = pd.to_datetime(pd.Series(values, dtype="object"), format="ISO8601", utc=has_zone)
-            return moments.astype(as_told)
+            return _if_exact(moments, moments.astype(as_told))
         if as_told.startswith("timedelta64"):
-            return pd.to_timedelta(pd.Series(values, dtype="object")).astype(as_told)
+            durations = pd.to_timedelta(pd.Series(values, dtype="object"))
+            return _if_exact(durations, durations.astype(as_told))
         with np.errstate(over="ignore"):  # what is beyond a float32 is infinite there, and found below
             made = pd.Series(values, dtype="object").astype(as_told)
     except (TypeError, ValueError, OverflowError, KeyError, ImportError):  # no such moment, zone or storage here
         return None
     is_exact = float not in types or all(plain(now) == value for now, value in zip(made.tolist(), values, strict=True))
     return made if is_exact else None  # a number has digits that no float has
+
+
+def _if_exact(read: pd.Series[Any], made: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Return moments or durations in a unit; ``None`` where it has not all of their digits."""
+    return made if bool((made.isna() | (made == read)).all()) else None
 
 
 def _types_of(name: str) -> tuple[type, ...]:

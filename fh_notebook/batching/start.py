@@ -143,8 +143,9 @@ def batch(
         Where another table is kept under `name`: keep that batch as ``name@<UTC time>`` and begin anew, rather than to
         refuse. Jobs that are equal to its jobs take its answers at no call, also where one batch is in memory and the
         other over partitions; the plan says how many are left to call. The rows of an iterator are not known
-        beforehand, so it always replaces. Over partitions, what another batch has out when a start begins stays
-        pending, and the next start takes its answer.
+        beforehand, so it always replaces. Over partitions, what a batch in memory has out when a start begins stays
+        pending, and the next start takes its answer; what another batch over partitions has out is not seen, so that
+        both may call it. There a batch is replaced only once it has ended.
     wait : bool
         ``False`` returns at once; then ``batch.wait()``, ``batch.pause()`` and ``batch.cancel()``.
     wait_for_reset : bool

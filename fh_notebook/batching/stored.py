@@ -26,6 +26,7 @@ from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.batch_plan import BatchPlan, revision_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.damage import Damaged
+from fh_notebook.store.forgetting import Which
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.rows import RowLine
@@ -40,6 +41,7 @@ __all__ = [
     "other_rows",
     "other_table",
     "record_of",
+    "refuse_running",
     "refused_name",
 ]
 
@@ -235,6 +237,8 @@ class KeptBatch(Stored):
 
     def _replace(self) -> None:
         """Begin anew under the name; the answers of all that had it before count."""
+        if self._before is not None and "parts" in self._before.plan:
+            refuse_running(self.store, self._before)
         self._replaces = True
         earlier = self.store.batches_before(self.name, self._workspace)
         self.replaced_ids, self.id = (self.id, *earlier), 0
@@ -436,6 +440,24 @@ def check_name(store: Store, name: str, workspace: str, arms: Sequence[Arm], *, 
     own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     if record is not None and (why := other_table(record, own, partitions=partitions)):
         raise refused_name(record, why)
+
+
+def refuse_running(store: Store, record: BatchRecord) -> None:
+    """Raise where a batch that another one is to replace is running, and either is over partitions.
+
+    What workers have out, and have answered, is known to others only when a partition has ended: it would be paid for
+    twice.
+
+    Raises
+    ------
+    InputError
+        It is running.
+    """
+    if record.id in store.running(Which(batch=record.name, workspace=record.workspace)):
+        raise InputError(
+            f"the batch {short(record.name)} is running, and a running batch is not replaced where one of both is over "
+            f"partitions; nothing was called. Wait for its end, or cancel it, and run this again"
+        )
 
 
 def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> InputError:

@@ -13,15 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.batching.lookup import Known, LookUp
 from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.contract.reuse import is_reusable
-from fh_notebook.contract.run import Run
 from fh_notebook.scaling import parts
-from fh_notebook.scaling.merging import done_of
+from fh_notebook.scaling.merging import done_of, failure_of
 from fh_notebook.scaling.spec import Done, Found, Spec, Task
 from fh_notebook.scaling.survey import keys_of
 from fh_notebook.scaling.taking import Prefixes, is_given, prefixes_of, runs_of, stand_in, write_given
@@ -157,15 +155,18 @@ class Book:
                 int((lost & ~own_lost).sum()) - int((own_lost & stands).sum()),
             )
 
+    def remove_left(self) -> None:
+        """Remove the files of :meth:`give` that kernels have left which ended; not where somebody runs the batch."""
+        spec = self._spec
+        if not self._store.running(Which(batch=spec.name, workspace=spec.workspace)):
+            for path in filter(is_given, parts.names_in(spec.folder)):
+                parts.remove(path)
+
     def give(self, *, call_lost: bool) -> None:
         """Write what the store has answered of open partitions to files, one a partition, that its worker reads.
 
         It is looked up anew at each start: others may have answered, or have out, what was pending before.
         """
-        spec = self._spec
-        if not self._store.running(Which(batch=spec.name, workspace=spec.workspace)):  # left by kernels that ended
-            for path in filter(is_given, parts.names_in(spec.folder)):
-                parts.remove(path)
         keys = _Keys(self._store, self._look_up)
         for page in self.pages:
             page.busy = b""
@@ -177,7 +178,7 @@ class Book:
             if busy:
                 page.busy = np.isin(mine, prefixes_of(bytes.fromhex("".join(busy)))).astype(np.uint8).tobytes()
             if runs := runs_of(self._store, found):
-                page.given = write_given(spec, page.found.plan, runs)
+                page.given = write_given(self._spec, page.found.plan, runs)
 
     def take_back(self) -> None:
         """Remove the files that were written for a start."""
@@ -326,8 +327,7 @@ def _outcomes_in(line: PartLine | None, path: str) -> tuple[Prefixes, Prefixes]:
     _, lines = parts.read_keys(path)
     lines = lines[lines["key"].notna()]
     failed = lines["status"] == "failed"
-    codes = zip(lines["error_code"], lines[parts.STATUS_CODE], strict=True)
-    runs = [Run(status="failed", error_code=code, status_code=None if pd.isna(at) else int(at)) for code, at in codes]
+    runs = [failure_of(*both) for both in zip(lines["error_code"], lines[parts.STATUS_CODE], strict=True)]
     stands = (lines["status"] == "completed") | (failed & np.array([is_reusable(run) for run in runs], dtype=bool))
     lost = ~lines["status"].isin(["completed", "failed"])
     return prefixes_of(keys_of(lines.loc[stands, "key"])), prefixes_of(keys_of(lines.loc[lost, "key"]))

@@ -20,7 +20,7 @@ from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Done, Task
 from fh_notebook.scaling.survey import keys_of
 
-__all__ = ["done_of", "lines_of"]
+__all__ = ["done_of", "failure_of", "lines_of"]
 
 
 def lines_of(pairs: Iterable[tuple[Job, Any]], source: TableSource) -> pd.DataFrame:
@@ -32,16 +32,22 @@ def lines_of(pairs: Iterable[tuple[Job, Any]], source: TableSource) -> pd.DataFr
     return frame.assign(**{parts.STATUS_CODE: pd.Series(codes, dtype="Int64")})
 
 
+def failure_of(error_code: Any, status_code: Any) -> Run:
+    """Return the failed run that a part has two columns of; what is missing there is ``NaN`` or ``NA``."""
+    return Run(
+        status="failed",
+        error_code=error_code if isinstance(error_code, str) else None,
+        status_code=None if pd.isna(status_code) else int(status_code),
+    )
+
+
 def done_of(path: str, task: Task) -> Done:
     """Return what a part says of itself."""
     facts, lines = parts.read_keys(path)
     status = lines["status"]
     codes = lines[parts.STATUS_CODE]
     failed = lines[status == "failed"]
-    runs = [
-        Run(status="failed", error_code=code, status_code=None if pd.isna(at) else int(at))
-        for code, at in zip(failed["error_code"], codes[failed.index], strict=True)
-    ]
+    runs = [failure_of(*both) for both in zip(failed["error_code"], codes[failed.index], strict=True)]
     done, unfinished = int((status == "completed").sum()), int((~status.isin(["completed", "failed"])).sum())
     invalid = int(lines["key"].isna().sum())
     return Done(

@@ -21,7 +21,15 @@ from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
-from fh_notebook.batching.stored import Stored, earlier_name, other_rows, other_table, record_of, refused_name
+from fh_notebook.batching.stored import (
+    Stored,
+    earlier_name,
+    other_rows,
+    other_table,
+    record_of,
+    refuse_running,
+    refused_name,
+)
 from fh_notebook.batching.windows import Windows
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling import parts
@@ -152,6 +160,8 @@ class Registration:
                 if known.record is not None:
                     batches.rename(connection, known.record.id, earlier)
                 batch_id = batches.write(connection, record)
+                earlier_ids = batches.before(connection, record.name, record.workspace)
+                batches.note_replaced(connection, earlier_ids if known.record is not None else [], by=batch_id)
             if hashes:
                 planned_rows.write(connection, batch_id, hashes, anew=not known.missing)
             return batch_id
@@ -230,6 +240,7 @@ def known_batch(
         )
     if not replace_other:
         raise refused_name(record, why)
+    refuse_running(store, record)
     return Known(record=record, replaced=True)
 
 

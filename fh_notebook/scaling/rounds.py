@@ -126,10 +126,11 @@ class Rounds:
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)
-        if not self._ask.fresh:
-            await asyncio.to_thread(self._book.give, call_lost=self._ask.call_lost)
+        await asyncio.to_thread(self._book.remove_left)  # before it is said that the batch runs, which spares the files
         try:
             async with said(self._stored):
+                if not self._ask.fresh:
+                    await asyncio.to_thread(self._book.give, call_lost=self._ask.call_lost)
                 await self._run()
         finally:
             await unbroken(asyncio.to_thread(self._book.take_back))

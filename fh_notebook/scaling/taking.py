@@ -98,9 +98,16 @@ def seen_in_parts(store: Store, workspace: str, jobs: Mapping[str, Job], batches
             whole = replace(
                 run, deployment=job.deployment, variant=job.variant, inputs=job.shown_inputs, metadata=job.metadata
             )
-            line = line_of(whole, key=key, workspace=workspace, batch=None, kept_at=moment_of(kept_at, "a part"))
-            found.append(Seen(key, numbers.get(batch), line.status, kept_at, 0, line.run))
+            answered_at = _answered_at(run, kept_at)
+            line = line_of(whole, key=key, workspace=workspace, batch=None, kept_at=moment_of(answered_at, "a part"))
+            found.append(Seen(key, numbers.get(batch), line.status, answered_at, 0, line.run))
     return found
+
+
+def _answered_at(run: Run, merged_at: float) -> float:
+    """Return when an answer came, as seconds since 1970: a part is written anew at each merge, with the old answers."""
+    ended_at = run.started_at.timestamp() + run.elapsed_s if run.started_at is not None else merged_at
+    return min(ended_at, merged_at)
 
 
 def _can_be_read(path: str) -> bool:

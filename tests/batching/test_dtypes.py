@@ -161,3 +161,10 @@ def test_no_value_is_changed_by_a_dtype(values: list[Any], data: st.DataObject) 
     made = restored(values, data.draw(st.sampled_from(names)))
     if made is not None and not str(made.dtype).startswith("datetime64"):
         assert [plain(value) for value in made.tolist()] == [plain(value) for value in values]
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[s]", "datetime64[s, UTC]", "timedelta64[s]"])
+def test_digits_that_a_unit_does_not_have_are_not_cut(dtype: str) -> None:
+    """Two moments would become one, and each line lie under another's label."""
+    told_of = ["0 days 00:00:00.1"] if dtype.startswith("timedelta") else ["2026-01-01T00:00:00.1"]
+    assert restored(told_of, dtype) is None

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.scaling import parts
+from fh_notebook.scaling.merging import failure_of
 from fh_notebook.scaling.places import scratch, store_path
 from fh_notebook.scaling.spec import Task
 from fh_notebook.store.connection import MIGRATIONS, open_connection
@@ -501,3 +502,62 @@ def test_a_forgotten_batch_over_partitions_says_so(tmp_path: Path) -> None:
     assert "forgotten" in repr(batch)
     with pytest.raises(fh.SettingsError, match="was forgotten"):
         batch.resume()
+
+
+@pytest.mark.parametrize("first", ["in memory", "over partitions"])
+def test_a_running_batch_is_not_replaced_where_one_of_both_is_over_partitions(tmp_path: Path, first: str) -> None:
+    """What its workers have out nobody sees: it would be paid for twice. Once it has ended, all of it is taken."""
+    counting = Counting()
+    counting.held = threading.Event()
+    client = counting.hive.client()
+    how: dict[str, Any] = {"variants": "loud", "progress": False, "name": "shouts", "client": client}
+
+    def other(**more: Any) -> Any:
+        table = pd.concat([texts(3), texts(2, "other ")], ignore_index=True)
+        if first == "in memory":
+            return _batch(counting, table, 2, tmp_path, replace=True, **more)
+        return fh.batch(table, "shout", replace=True, **how, **more)
+
+    if first == "in memory":
+        running = fh.batch(texts(4), "shout", wait=False, **how)
+    else:
+        running = _batch(counting, texts(4), 2, tmp_path, wait=False)
+    try:
+        until(lambda: counting.now > 0)
+        with pytest.raises(fh.InputError, match="shouts' is running, and a running batch is not replaced"):
+            other()
+    finally:
+        counting.held.set()
+        running.wait()
+    assert counting.calls == 4
+    assert other().counts.calls == 2
+
+
+def test_a_batch_that_is_replaced_over_partitions_knows_its_successor(tmp_path: Path) -> None:
+    """What that has answered is not called again by what goes on under the earlier name."""
+    counting = Counting()
+    client = counting.hive.client()
+    fh.batch(texts(4), "shout", variants="loud", progress=False, name="shouts", client=client, max_calls=2)
+    table = pd.concat([texts(4), texts(1, "other ")], ignore_index=True).iloc[1:]
+    _batch(counting, table, 2, tmp_path, replace=True)
+    calls = counting.calls
+    (earlier,) = [name for name in fh.history("shout")["name"].dropna() if name.startswith("shouts@")]
+    resumed = fh.open_batch(earlier, client=client).resume()
+    assert (resumed.counts.done, counting.calls) == (4, calls)
+
+
+def test_a_failure_in_a_part_has_no_code_where_it_had_none() -> None:
+    """A table has NaN there, beside the codes of others."""
+    made = [failure_of(code, at) for code, at in ((float("nan"), pd.NA), (None, 503), ("bad_input", 422))]
+    assert [(run.error_code, run.status_code) for run in made] == [(None, None), (None, 503), ("bad_input", 422)]
+
+
+def test_an_answer_in_a_part_is_as_old_as_its_call(tmp_path: Path) -> None:
+    """A part that is written anew, with one answer more, makes the others no younger."""
+    counting = Counting()
+    _batch(counting, texts(3), 1, tmp_path, max_calls=2)
+    begun = datetime.now(UTC)
+    _batch(counting, texts(3), 1, tmp_path)
+    how: dict[str, Any] = {"variants": "loud", "progress": False, "name": "again", "client": counting.hive.client()}
+    young = fh.batch(texts(3), "shout", reuse=datetime.now(UTC) - begun, dry_run=True, **how)
+    assert young.plan().answered == 1
