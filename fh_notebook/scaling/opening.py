@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fh_notebook import views
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.plan import Plan
@@ -31,6 +32,7 @@ from fh_notebook.batching.stored import (
     refused_name,
 )
 from fh_notebook.batching.windows import Windows
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
@@ -168,6 +170,8 @@ class Registration:
 
         batch_id = store.put(write).result()
         if batch_id:
+            if known.record is not None and known.before is None:
+                views.knock("notice", f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
             self._stored.id = batch_id
             is_hashed = known.is_hashed or bool(hashes)
             self._known = Known(record=replace(record, id=batch_id), missing=known.missing, is_hashed=is_hashed)

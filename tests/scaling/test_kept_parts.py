@@ -533,13 +533,16 @@ def test_a_running_batch_is_not_replaced_where_one_of_both_is_over_partitions(tm
     assert other().counts.calls == 2
 
 
-def test_a_batch_that_is_replaced_over_partitions_knows_its_successor(tmp_path: Path) -> None:
+def test_a_batch_that_is_replaced_over_partitions_knows_its_successor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What that has answered is not called again by what goes on under the earlier name."""
     counting = Counting()
     client = counting.hive.client()
     fh.batch(texts(4), "shout", variants="loud", progress=False, name="shouts", client=client, max_calls=2)
     table = pd.concat([texts(4), texts(1, "other ")], ignore_index=True).iloc[1:]
     _batch(counting, table, 2, tmp_path, replace=True)
+    assert "The earlier batch 'shouts' is kept as 'shouts@" in capsys.readouterr().err
     calls = counting.calls
     (earlier,) = [name for name in fh.history("shout")["name"].dropna() if name.startswith("shouts@")]
     resumed = fh.open_batch(earlier, client=client).resume()
