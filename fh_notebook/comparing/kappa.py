@@ -82,21 +82,24 @@ def cohen(counts: Numbers, *, ordered: bool = False) -> Kappa:
     variance = (float((shares * terms).sum()) - (seen * chance - 2 * chance + seen) ** 2) / (n * (1 - chance) ** 4)
     if n < FEWEST_ITEMS:
         return Kappa(int(n), seen, kappa, NAN, NAN)
-    return Kappa(int(n), seen, kappa, *_interval(seen, chance, variance, n))
+    return Kappa(int(n), seen, kappa, *_interval(seen, chance, variance, n, least=-1.0))
 
 
-def _interval(seen: float, chance: float, variance: float, n: float) -> tuple[float, float]:
+def _interval(seen: float, chance: float, variance: float, n: float, *, least: float) -> tuple[float, float]:
     """Return the interval of a kappa, from its variance.
 
     Kappa is the share of agreement on another scale: from ``-chance / (1 - chance)`` where nobody agrees to 1. So its
     interval is Wilson's of that share on this scale, over the effective number of items: as many as give the share this
     variance (as E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998), 193-201, do for clusters); where all agree
     and the variance is 0, over the items.
+
+    Where chance agrees nearly always, that scale begins far below what any kappa can be, because agreement that is so
+    low would change the chance too. So the lower limit is at least `least`, the lowest kappa of all tables.
     """
     of_share = variance * (1 - chance) ** 2
     trials = seen * (1 - seen) / of_share if of_share > 1e-15 and 0 < seen < 1 else n
     low, high = wilson_interval(seen * trials, trials)
-    return (low - chance) / (1 - chance), 1.0 if seen == 1 else (high - chance) / (1 - chance)
+    return max(least, (low - chance) / (1 - chance)), 1.0 if seen == 1 else (high - chance) / (1 - chance)
 
 
 def fleiss(counts: Numbers) -> Kappa:
@@ -130,7 +133,9 @@ def fleiss(counts: Numbers) -> Kappa:
         again = [_fleiss(s, c) for s, c in zip(weights @ same, weights @ counts / raters, strict=True)]
         known = [value for value in again if not math.isnan(value)]
         chance = float(np.square(counts.mean(0) / raters).sum())
-        low, high = _interval(float(same.mean()), chance, float(np.var(known)) if known else 0.0, n)
+        low, high = _interval(
+            float(same.mean()), chance, float(np.var(known)) if known else 0.0, n, least=-1 / (raters - 1)
+        )
     return Kappa(n, float(same.mean()), kappa, low, high)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -46,3 +47,25 @@ def test_nothing_and_always_the_same_have_no_kappa() -> None:
     assert (alike.agree, math.isnan(alike.kappa)) == (1.0, True)
     assert cohen(np.zeros((2, 2))).n == fleiss(np.zeros((0, 2))).n == 0
     assert math.isnan(cohen(table_of("a", "b", "ab")).low), "one item has no interval"
+
+
+def test_the_intervals_of_all_small_tables_lie_between_what_kappa_can_be() -> None:
+    """Also where one rater always says the same, so that chance agrees nearly always."""
+    tables = [np.array(cells, dtype=float).reshape(2, 2) for cells in itertools.product((0, 1, 2, 3, 14, 49), repeat=4)]
+    known = [found for found in map(cohen, tables) if not math.isnan(found.low)]
+    assert len(known) > 1_000
+    for found in known:
+        assert -1 <= found.low <= found.kappa + 1e-9
+        assert found.kappa - 1e-9 <= found.high <= 1
+        assert found.low < found.high
+    assert cohen(np.array([[0.0, 0.0], [1.0, 14.0]])).low == -1
+
+
+@pytest.mark.parametrize("raters", [2, 3, 5])
+def test_the_intervals_of_fleiss_kappa_begin_at_its_lowest_value(raters: int) -> None:
+    """Nearly always the same answer, by all; of more raters the lowest value is nearer to 0."""
+    for n in (2, 15):
+        counts = np.array([[raters - 1.0, 1.0], *[[raters, 0.0]] * (n - 1)])
+        found = fleiss(counts)
+        assert -1 / (raters - 1) <= found.low <= found.kappa + 1e-9
+        assert found.kappa - 1e-9 <= found.high <= 1
