@@ -1,14 +1,16 @@
 """Which rows are one piece of evidence: those that ask the same. Pure, from lines to a number of the cluster of each.
 
 Rule of this file: rows with equal inputs are called once and share their answers, so they say no more than one of them
-does. Two rows are one cluster where every variant that both have got the same inputs; what was asked is told by the key
-of the job, a SHA-256 of workspace, deployment, variant, inputs and repeat. Lines without such a key, of a table from
-elsewhere, are grouped by what pairs them and by nothing else.
+does. Two rows are one cluster where every variant that both have got the same inputs; a row that lacks a variant and is
+so equal to several rows that differ from each other is a copy of none of them. The order of the rows does not matter.
+What was asked is told by the key of the job, a SHA-256 of workspace, deployment, variant, inputs and repeat. Lines
+without such a key, of a table from elsewhere, are grouped by what pairs them and by nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+import itertools
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -79,36 +81,82 @@ def clusters_of(
 
 def _joined(pair_of: Codes, row_of: Codes, variant_of: Codes, asked_of: Codes, lines: Codes) -> Codes:
     """Return the clusters, after the pairs of rows that ask the same are joined."""
-    rows: dict[int, dict[int, set[int]]] = {}
+    question_of = _questions(row_of, variant_of, asked_of)
     pair_of_row: dict[int, int] = {}
-    for line, row, variant, asked in zip(
-        lines.tolist(), row_of.tolist(), variant_of.tolist(), asked_of.tolist(), strict=True
+    questions: dict[int, dict[int, int]] = {}
+    for row, variant, question, pair in zip(
+        row_of.tolist(), variant_of.tolist(), question_of, pair_of[lines].tolist(), strict=True
     ):
-        rows.setdefault(row, {}).setdefault(variant, set()).add(asked)
-        pair_of_row[row] = int(pair_of[line])
-    root = list(range(int(pair_of.max()) + 1))
-
-    def find(pair: int) -> int:
-        while root[pair] != pair:
-            root[pair] = root[root[pair]]
-            pair = root[pair]
-        return pair
-
-    first: dict[int, int] = {}
-    for row, of_variant in rows.items():
-        for asked_by in of_variant.values():
-            for asked in asked_by:
-                other = first.setdefault(asked, row)
-                if other != row and _ask_the_same(rows[other], of_variant):
-                    one, two = sorted((find(pair_of_row[other]), find(pair_of_row[row])))
-                    root[two] = one
-    roots = np.array([find(pair) for pair in range(len(root))])
+        questions.setdefault(row, {})[variant] = question
+        pair_of_row[row] = pair
+    join = _Joined(int(pair_of.max()) + 1)
+    # Rows with the same variants are copies where all is equal: one of the copies stands for them from here on.
+    kinds: dict[frozenset[int], dict[tuple[int, ...], int]] = {}
+    for row, asked in questions.items():
+        of_kind = kinds.setdefault(frozenset(asked), {})
+        first = of_kind.setdefault(tuple(asked[variant] for variant in sorted(asked)), row)
+        join(pair_of_row[first], pair_of_row[row])
+    for row, other in _ties(kinds, questions):
+        join(pair_of_row[row], pair_of_row[other])
+    roots = np.array([join.root_of(pair) for pair in range(len(join.root))])
     return pd.factorize(roots[pair_of])[0].astype(np.int64)
 
 
-def _ask_the_same(one: dict[int, set[int]], other: dict[int, set[int]]) -> bool:
-    """Whether two rows gave the same inputs to every variant that both have: one variant alone may ignore a column."""
-    return all(one[variant] & other[variant] for variant in one.keys() & other.keys())
+def _questions(row_of: Codes, variant_of: Codes, asked_of: Codes) -> list[int]:
+    """Return a code of the inputs of each line: of what a row asked of a variant, repeats have keys of their own."""
+    join = _Joined(int(asked_of.max()) + 1)
+    first: dict[tuple[int, int], int] = {}
+    for row, variant, asked in zip(row_of.tolist(), variant_of.tolist(), asked_of.tolist(), strict=True):
+        join(asked, first.setdefault((row, variant), asked))
+    return [join.root_of(asked) for asked in asked_of.tolist()]
+
+
+def _ties(
+    kinds: dict[frozenset[int], dict[tuple[int, ...], int]], questions: dict[int, dict[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of rows with different variants that are equal in all that both have.
+
+    A row that is so equal to rows that differ from each other is left out: it may be a copy of any of them.
+    """
+    equal: dict[int, list[int]] = {}
+    unclear: set[int] = set()
+    for one, other in itertools.permutations(kinds, 2):
+        if not (shared := sorted(one & other)):
+            continue
+        theirs: dict[tuple[int, ...], list[int]] = {}
+        for row in kinds[other].values():
+            theirs.setdefault(tuple(questions[row][variant] for variant in shared), []).append(row)
+        for row in kinds[one].values():
+            found = theirs.get(tuple(questions[row][variant] for variant in shared), [])
+            if len(found) == 1:
+                equal.setdefault(row, []).append(found[0])
+            elif found:
+                unclear.add(row)
+    for row, others in equal.items():
+        told: dict[int, int] = {}
+        if any(told.setdefault(v, asked) != asked for other in others for v, asked in questions[other].items()):
+            unclear.add(row)
+    for row, others in equal.items():
+        if row not in unclear:
+            yield from ((row, other) for other in others if other not in unclear)
+
+
+class _Joined:
+    """Which numbers belong together: the root of each is the least that is joined to it."""
+
+    def __init__(self, size: int) -> None:
+        self.root = list(range(size))
+
+    def root_of(self, number: int) -> int:
+        root = self.root
+        while root[number] != number:
+            root[number] = root[root[number]]
+            number = root[number]
+        return number
+
+    def __call__(self, one: int, other: int) -> None:
+        one, other = sorted((self.root_of(one), self.root_of(other)))
+        self.root[other] = one
 
 
 def labels_of(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> NDArray[np.uint64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,49 @@ def test_clusters_are_told_by_the_keys_of_what_was_asked() -> None:
     assert of([(0, "x", "a"), (1, "x", "b"), (2, "x", "a")], rows=[7, 8, 9]) == [0, 1, 0]
     assert of([(0, "x", "a"), (0, "x", "b"), (1, "x", "b"), (2, "x", "c")], rows=[0, 1, 2, 3]) == [0, 0, 0, 1]
     assert clusters_of([3, 3, 4], variants=["x"] * 3, keys=["k", "k", None]).tolist() == [0, 0, 1]
+
+
+ROWS: list[tuple[list[dict[str, str]], int]] = [
+    # What the variants of each row were asked, and how many of the rows are distinct.
+    ([{"x": "a", "y": "p"}, {"x": "b", "y": "q"}, {"x": "a", "y": "q"}, {"x": "a", "y": "q"}], 3),
+    ([{"x": "a", "y": "p"}, {"x": "a", "y": "p"}, {"x": "a", "y": "q"}, {"x": "a"}, {"x": "a"}], 3),
+    ([{"x": "a", "y": "p"}, {"x": "a", "y": "p"}, {"x": "a"}, {"y": "p"}, {"x": "b"}], 2),
+    ([{"x": "a", "y": "p", "z": "m"}, {"x": "a", "y": "p"}, {"x": "a"}, {"y": "q", "z": "m"}, {"z": "m"}], 3),
+    ([{"x": "a", "y": "p"}, {"x": "ab", "y": "p"}, {"x": "b", "y": "p"}, {"x": "bc", "y": "q"}, {"x": "c"}], 3),
+]
+
+
+@pytest.mark.parametrize(("rows", "distinct"), ROWS)
+def test_clusters_do_not_depend_on_the_order_of_the_rows(rows: list[dict[str, str]], distinct: int) -> None:
+    """Each order of rows has the same partition: also where arms have inputs of their own, where rows lack variants,
+    and where repeats are told by several keys."""
+    partitions = set()
+    for order in itertools.permutations(range(len(rows))):
+        lines = [(n, v, f"{v}{key}" * 32) for n in order for v, keys in rows[n].items() for key in keys]
+        pairs, variants, keys = zip(*lines, strict=True)
+        found = clusters_of(pairs, variants=variants, keys=keys).tolist()
+        members: dict[int, set[int]] = {}
+        for cluster, pair in zip(found, pairs, strict=True):
+            members.setdefault(cluster, set()).add(pair)
+        partitions.add(frozenset(map(frozenset, members.values())))
+    assert len(partitions) == 1
+    assert len(partitions.pop()) == distinct
+
+
+def test_arms_with_inputs_of_their_own_have_as_many_distinct_rows_in_any_order() -> None:
+    """Two columns, one for each arm; the last two of four rows are equal."""
+    hive = LocalHive()
+    for name, variant in (("quiz", "a"), ("second", "b")):
+
+        @hive.workflow(name, variant=variant)
+        def answer(number: int) -> str:
+            return str(number)
+
+    arms = [("quiz", "a", {"number": "one"}), ("second", "b", {"number": "other"})]
+    rows = [{"one": one, "other": other} for one, other in ((1, 8), (2, 9), (1, 9), (1, 9))]
+    for part in (rows, rows[2:] + rows[:2]):
+        batch = fh.batch(part, "quiz", variants=arms, client=hive.client(), progress=False)
+        assert "4 rows, 3 distinct" in repr(fh.compare(batch, score=lambda run: float(run.text)))
 
 
 def test_two_equal_variants_are_not_told_apart_by_copies() -> None:
