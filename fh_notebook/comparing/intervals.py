@@ -192,9 +192,10 @@ def intervals_of_differences(
 ) -> list[Interval]:
     """Return the intervals of several mean differences by the rule for their numbers of pairs.
 
-    Student's below `FEW_ROWS`, BCa up to `MANY_ROWS`, the normal distribution's above. Towards a bound of the range,
-    those that are a mean and its standard error are computed on the logarithm of the distance to the bound (the delta
-    method; `ScoreRange.kept`).
+    Student's below `FEW_ROWS`, BCa up to `MANY_ROWS`, the normal distribution's above; a limit beyond a bound of the
+    range is the bound (`ScoreRange.kept`). Limits on the logarithm of the distance to the bound cover less often:
+    20,000 datasets each of 6 to 39 rows are covered in 94 to 95 % (differences of uniform, U-shaped and judge's scores
+    {1, 3, 5}), on logarithms in 91 to 94 %.
 
     Parameters
     ----------
@@ -221,7 +222,7 @@ def intervals_of_differences(
         for place in places:
             values, few = samples[place], n < FEW_ROWS
             limits = mean_interval(values.tolist(), level) if few else normal_interval(values, level)
-            found[place] = Interval(*ranges[place].kept(float(values.mean()), *limits), "t" if few else "normal")
+            found[place] = Interval(*ranges[place].kept(*limits), "t" if few else "normal")
     return [interval or Interval(NAN, NAN, "none") for interval in found]
 
 
@@ -250,14 +251,14 @@ def _of_equal(values: Numbers, level: float, within: ScoreRange) -> Interval | N
     apart = within.spread or abs(value) or 1.0
     # Of n zeros and a one: the mean 1 / (n + 1), the standard error 1 / (n + 1) as well.
     reach = apart * (1 + t_quantile((1 + level) / 2, n)) / (n + 1)
-    return Interval(*within.kept(value, value - reach, value + reach), "all equal")
+    return Interval(*within.kept(value - reach, value + reach), "all equal")
 
 
 def _of_many(values: Numbers, level: float, within: ScoreRange) -> Interval:
     found = analytic_bca(values, level)
     if found is None:
         return Interval(*bca_interval(values, level), "bca")
-    return Interval(*within.kept(float(values.mean()), *found), "bca, analytic")
+    return Interval(*within.kept(*found), "bca, analytic")
 
 
 def _widening(n: int, level: float) -> float:

@@ -1,8 +1,8 @@
 """`ScoreRange`: between which limits scores lie, and how far they spread. Pure.
 
-Rule of this file: an interval stays within the range because of how it is computed. Each limit is found on the scale of
-logarithms of the distance to the bound on its side, so it comes near the bound and never passes it; where the bound is
-far away, that is the plain limit.
+Rule of this file: an interval stays within the range. A limit beyond a bound is the bound: the truth lies within the
+range, so the interval holds it as often as before. A limit that is moved by a factor (`ScoreRange.widened`) is moved on
+the scale of logarithms of the distance to the bound on its side, so it comes near the bound and never passes it.
 """
 
 from __future__ import annotations
@@ -73,32 +73,21 @@ class ScoreRange(NamedTuple):
             mean + _widened(high - mean, self.high - mean, by),
         )
 
-    def kept(self, mean: float, low: float, high: float) -> tuple[float, float]:
-        """Return limits around a mean as they are, but within the range.
-
-        Towards a bound the limit is that of the delta method on the logarithm of the distance to it: ``exp(-u)`` of the
-        distance is left where the plain rule leaves ``1 - u``.
+    def kept(self, low: float, high: float) -> tuple[float, float]:
+        """Return limits as they are, but within the range.
 
         Examples
         --------
-        >>> [round(x, 3) for x in ScoreRange(-1.0, 1.0).kept(0.9, 0.7, 1.1)], ScoreRange().kept(0.9, 0.7, 1.1)
-        ([0.71, 0.986], (0.7, 1.1))
+        >>> ScoreRange(-1.0, 1.0).kept(0.7, 1.1), ScoreRange().kept(0.7, 1.1)
+        ((0.7, 1.0), (0.7, 1.1))
         """
-        if math.isfinite(self.low):
-            low = mean - _kept(mean - low, mean - self.low)
-        if math.isfinite(self.high):
-            high = mean + _kept(high - mean, self.high - mean)
-        return low, high
+        return max(low, self.low), min(high, self.high)
 
 
 def _widened(reach: float, room: float, by: float) -> float:
     if not math.isfinite(room):
         return by * reach
     return room * (1 - max(0.0, 1 - reach / room) ** by) if room > 0 else 0.0
-
-
-def _kept(reach: float, room: float) -> float:
-    return room * -math.expm1(-reach / room) if room > 0 else 0.0
 
 
 UNKNOWN: Final = ScoreRange()

@@ -216,6 +216,25 @@ def test_the_interval_of_an_unbounded_difference_is_students() -> None:
     assert found[:2] == mean_interval(values.tolist())
 
 
+BOUNDED = {
+    "uniform": (lambda rng, n: rng.random(n), ScoreRange(0.0, 1.0), 20),
+    "U-shaped": (lambda rng, n: rng.beta(0.3, 0.3, n), ScoreRange(0.0, 1.0), 10),
+    "grades": (lambda rng, n: rng.choice([1.0, 3.0, 5.0], n), ScoreRange(1.0, 5.0), 10),
+}
+
+
+@pytest.mark.parametrize("kind", BOUNDED)
+def test_intervals_of_bounded_differences_cover_as_students_do(kind: str) -> None:
+    """A bound takes nothing away but what lies beyond it."""
+    draw, scores, n = BOUNDED[kind]
+    within, rng = scores.of_differences, np.random.default_rng(3)
+    samples = [draw(rng, n) - draw(rng, n) for _ in range(800)]
+    found = intervals_of_differences(samples, within=[within] * len(samples))
+    students = [mean_interval(values.tolist()) for values in samples]
+    assert sum(x.low <= 0 <= x.high for x in found) == sum(low <= 0 <= high for low, high in students)
+    assert [x[:2] for x in found] == [(max(low, within.low), min(high, within.high)) for low, high in students]
+
+
 def test_bounds_that_a_scorer_states_hold_an_interval() -> None:
     """Grades from 1 to 5 that are nearly all 5: the interval ends at 5 at the most; a score beyond bounds undoes them;
     a judge's are its scale."""
