@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from numbers import Number
 from typing import Any, Literal
 
 import pandas as pd
@@ -67,7 +68,9 @@ def compare(
     >>> compare(frame, score="score").summary()[["variant", "n", "mean"]].values.tolist()
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
-    arguments.check(compare, locals(), but={"score"})
+    arguments.check(compare, locals(), but={"score", "pair_on"})
+    if not isinstance(pair_on, Number):  # a frame's column may be called 5
+        arguments.check_one("pair_on", pair_on, "str")
     asking.check_failed(failed)
     if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
         # It has the same tables, and no row: those stay where they are.

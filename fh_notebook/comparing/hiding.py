@@ -164,7 +164,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def row_columns(cmp: Comparison) -> list[str]:
     """Return the columns that are the user's own, without those whose values must not be shown."""
-    own = (cmp.pair_on, cmp.scorer, EXPECTED, *RESERVED)
+    own = (str(cmp.pair_on), cmp.scorer, EXPECTED, *RESERVED)
     names = [name for name in cmp._taken.names if name not in own and not name.startswith("out.")]
     hidden = cmp._taken.secret().columns if names else frozenset()
     return [name for name in names if name not in hidden]

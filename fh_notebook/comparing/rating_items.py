@@ -210,7 +210,7 @@ class _Columns:
     """The row's own columns: what makes an item without a key, and what is shown of it."""
 
     def __init__(self, taken: Taken, pair_on: str, show: Sequence[str] | None) -> None:
-        own = {*RESERVED, pair_on, taken.scorer}
+        own = {*RESERVED, str(pair_on), taken.scorer}
         names = [n for n in taken.names if n not in own and not n.startswith("out.")]
         self._taken = taken
         self._names = names if show is None else list(show)

@@ -84,7 +84,7 @@ def _cells(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
 def _rows(cmp: Comparison) -> tuple[list[str], list[list[Any]]]:
     inputs = row_columns(cmp)
     parts = ("output", *(("score",) if cmp.scorer else ()), "seconds", "status", "error")
-    head = [cmp.pair_on, *inputs, "expected_output", "differ"]
+    head = [str(cmp.pair_on), *inputs, "expected_output", "differ"]
     head += [f"{variant}.{part}" for variant in cmp.variants for part in parts]
     lines = [
         [row["pair"], *row["inputs"], row["expected"], row["differ"],

@@ -193,15 +193,16 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
     if EXPECTED in frame:
         expected = dict(zip(lines["pair"], _none_for_missing(frame[EXPECTED]), strict=True))
 
+    own = {str(name): name for name in frame.columns}  # a column may be called 5
+
     def column(name: str) -> pd.Series[Any] | None:
-        return object_series(_none_for_missing(frame[name])) if name in frame.columns else None
+        return object_series(_none_for_missing(frame[own[name]])) if name in own else None
 
     def some(name: str, places: Sequence[int]) -> list[Any]:
-        return _none_for_missing(frame[name].iloc[list(places)]) if name in frame.columns else [None] * len(places)
+        return _none_for_missing(frame[own[name]].iloc[list(places)]) if name in own else [None] * len(places)
 
     about = dict(frame.attrs.get(ATTRS, {}))
-    names = tuple(str(c) for c in frame.columns)
-    return Taken(lines=lines, scorer=score, column=column, names=names, expected=expected, about=about, some=some)
+    return Taken(lines=lines, scorer=score, column=column, names=tuple(own), expected=expected, about=about, some=some)
 
 
 def _are_numbers(column: pd.Series[Any]) -> bool:

@@ -63,6 +63,7 @@ def title(cmp: Comparison) -> str:
 def text(cmp: Comparison) -> str:
     """Return a comparison as text."""
     about, table = differing(cmp)
+    table = table.rename(columns=str)  # what is paired on may be called 5
     hidden = ("outputs_differ", "scores_differ")
     shown = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
     return "\n".join(part for part in (words(cmp), about, frame_text(table, shown)) if part)

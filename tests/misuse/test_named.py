@@ -190,6 +190,17 @@ def test_numbers_texts_and_lists_of_other_libraries_are_taken() -> None:
     fh.configure(timeout=one * 2.0)
 
 
+def test_a_column_by_which_runs_pair_may_be_called_by_a_number(tmp_path: Path) -> None:
+    """What pandas reads of a file without a head has numbers for names: such a table is compared, shown and reported."""
+    frame = _frame(output=["x", "y"]).rename(columns={"row": 5})
+    by_number = fh.compare(frame, score="score", pair_on=5)  # type: ignore[arg-type]
+    assert by_number.wide()[5].tolist() == [0]
+    assert "5" in repr(by_number)
+    assert "5" in by_number._repr_html_()
+    by_number.report(tmp_path / "report.html"), by_number.report(tmp_path / "report.xlsx")
+    assert by_number.rate() is not None
+
+
 def test_what_has_no_spelling_has_a_repr() -> None:
     """A value of 4,300 digits, or one that holds itself, in an object that takes any value."""
     assert repr(fh.const(HUGE)) == "Const(value=an integer of 14,285 bits)"
