@@ -304,6 +304,8 @@ _BY_NAME: Final[dict[str, Kind]] = {
     "AsyncClient": _named("a fh.Client", "Client", "AsyncClient"),
     "CallbackReceiver": _named("a fh.CallbackReceiver", "CallbackReceiver"),
     "AsyncBaseTransport": _named("a transport of httpx", "AsyncBaseTransport"),
+    "Proxy": _named("an httpx.Proxy", "Proxy"),
+    "URL": _named("an httpx.URL", "URL"),
     "datetime": _named("a datetime", "datetime"),
     "date": _named("a date", "date"),
     "timedelta": _named("a timedelta", "timedelta"),

@@ -217,10 +217,10 @@ def tell_once(text: str) -> None:
 def connection(
     *,
     api_key: str | Secret | None = None,
-    base_url: str | None = None,
+    base_url: Any = None,
     timeout: float | None = None,
     transport: Any = None,
-    proxy: str | None = None,
+    proxy: Any = None,
     verify: Any = True,
     max_concurrency: int | None = None,
 ) -> Connection:
@@ -233,7 +233,7 @@ def connection(
     """
     api_key = as_secret(api_key)
     timeout_s = settings.current().timeout_s if timeout is None else settings.positive(timeout, "timeout")
-    address, chosen = precedence.find_base_url(base_url)
+    address, chosen = precedence.find_base_url(None if base_url is None else str(base_url))
     key, source, hints = precedence.find_key(api_key, base_url=address) if address != LOCAL else precedence.Found()
     if address == LOCAL or (key is None and not chosen and transport is None):
         if not chosen:

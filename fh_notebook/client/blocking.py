@@ -51,10 +51,10 @@ class Client:
         self,
         *,
         api_key: str | Secret | None = None,
-        base_url: str | None = None,
+        base_url: str | httpx.URL | None = None,
         timeout: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        proxy: str | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: Any = True,
         max_concurrency: int | None = None,
     ) -> None:

@@ -51,13 +51,13 @@ class AsyncClient(Delivered):
     ----------
     api_key : str, optional
         The workspace key. Else: ``configure()``, ``FETCH_HIVE_API_KEY``, the keyring, or the local hive.
-    base_url : str, optional
+    base_url : str or httpx.URL, optional
         The address, ending in ``/v1``; ``"local"`` is the hive inside this process.
     timeout : float, optional
         Seconds that one call may take; 120 by default.
     transport : httpx.AsyncBaseTransport, optional
         In place of the network, used in every loop.
-    proxy : str, optional
+    proxy : str, httpx.URL or httpx.Proxy, optional
         As httpx takes it; without it the environment's proxies count, as httpx users expect.
     verify : bool, path or ssl.SSLContext, optional
         How the service's certificate is checked: ``True`` or ``None`` by the usual authorities, a path by those of a CA
@@ -75,10 +75,10 @@ class AsyncClient(Delivered):
         self,
         *,
         api_key: str | Secret | None = None,
-        base_url: str | None = None,
+        base_url: str | httpx.URL | None = None,
         timeout: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        proxy: str | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: Any = True,
         max_concurrency: int | None = None,
     ) -> None:

@@ -110,7 +110,7 @@ class Connection:
     """A person waits: CONTRACT section 2 allows 5 s for all connect attempts of a single run."""
     max_response_bytes: int = 64 * 1024 * 1024
     policy: RetryPolicy = DEFAULT_POLICY
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | httpx.URL | httpx.Proxy | None = field(default=None, repr=False)
     verify: Any = True
     """As httpx takes it: ``True``, ``False`` or an ``ssl.SSLContext``; a path to a CA bundle becomes a context."""
     open_transport: Callable[[], httpx.AsyncBaseTransport] | None = None

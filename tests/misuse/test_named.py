@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.mapping import Const
+from fh_notebook.client.proxied import ProxiedTransport
+from fh_notebook.client.transport import open_transport
 from fh_notebook.errors import FetchHiveError
 from tests.misuse.tampering import tampered
 
@@ -100,7 +103,10 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
         lambda hive, batch: hive.fail_next(status=b""),  # type: ignore[arg-type]
         "status is a bytes; give a whole number, or None",
     ),
-    "proxy": (lambda hive, batch: fh.Client(proxy=5), "proxy is 5; give a text, or None"),  # type: ignore[arg-type]
+    "proxy": (
+        lambda hive, batch: fh.Client(proxy=5),  # type: ignore[arg-type]
+        "proxy is 5; give a text, or an httpx.URL, or an httpx.Proxy, or None",
+    ),
     "port": (
         lambda hive, batch: fh.CallbackReceiver(port="x"),  # type: ignore[arg-type]
         "port is 'x'; give a whole number",
@@ -188,6 +194,22 @@ def test_numbers_texts_and_lists_of_other_libraries_are_taken() -> None:
     assert fh.power(rates=pd.Series([0.5, 0.9]), races=2).fixed_rows > 0  # type: ignore[arg-type]
     assert fh.text(secret=one == 1, multiline=0).schema["format"] == "password"  # type: ignore[arg-type]
     fh.configure(timeout=one * 2.0)
+
+
+def test_an_address_or_a_proxy_may_be_an_object_of_httpx() -> None:
+    """As httpx itself takes them; a proxy with a password is not shown."""
+    address = httpx.URL("http://127.0.0.1:9/v1/")
+    proxies = (
+        "http://127.0.0.1:1",
+        httpx.URL("http://127.0.0.1:1"),
+        httpx.Proxy("http://127.0.0.1:1", auth=("u", "pw")),
+    )
+    for proxy in proxies:
+        with fh.Client(api_key="fhk_0123", base_url=address, proxy=proxy) as client:
+            here = client.aclient.connection
+            assert here.base_url == "http://127.0.0.1:9/v1"
+            assert isinstance(open_transport(here), ProxiedTransport)
+            assert "pw" not in repr(here)
 
 
 def test_a_column_by_which_runs_pair_may_be_called_by_a_number(tmp_path: Path) -> None:
