@@ -62,8 +62,8 @@ class Tabling:
         ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs; its ``p``, and ``p_holm``: corrected
         for all pairs; ``effect``: the matched-pairs rank-biserial correlation, from -1 to 1; ``p_permutation``: of the
         paired permutation test of the mean; ``interval``: the rule of the interval (``tango`` for yes/no, the score
-        interval of Tango (1998), which covers in 94 % or more, see :mod:`fh_notebook.comparing.tango`; with repeats
-        ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
+        interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.tango`; with
+        repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
 
         Raises
         ------
