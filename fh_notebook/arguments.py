@@ -235,8 +235,8 @@ def _list_of(item: Kind | None, length: int | None = None) -> Kind:
             return False
         if getattr(value, "ndim", 1) != 1:  # a DataFrame
             return False
-        if isinstance(value, list | tuple | set | frozenset):
-            return (item is None or all(map(item.accepts, value))) and length in (None, len(value))
+        if isinstance(value, list | tuple | set | frozenset) or _package(value) in ("numpy", "pandas"):
+            return (item is None or all(map(item.accepts, value))) and (length is None or len(tuple(value)) == length)
         return True
 
     return Kind(f"a list{of}{counted}", accepts)
@@ -272,6 +272,10 @@ def _is_path(value: Any) -> bool:
 def _is_writable(path: str) -> bool:
     """Whether a file can have the name: what `os.fsdecode` made of bytes that are no UTF-8 has halves of characters."""
     return all(not "\ud800" <= character <= "\udfff" or "\udc80" <= character <= "\udcff" for character in path)
+
+
+def _package(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
 
 
 def _named(takes: str, *names: str) -> Kind:

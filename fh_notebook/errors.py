@@ -62,7 +62,7 @@ class InputError(FetchHiveError, ValueError):
     """
 
     def __init__(self, problems: str | Iterable[str], *, where: str = "") -> None:
-        if not isinstance(problems, Iterable) or not isinstance(where, str):
+        if not isinstance(problems, Iterable) or getattr(problems, "ndim", 1) != 1 or not isinstance(where, str):
             raise TypeError("problems is a text or several, and where is a text; give them so")
         self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(map(str, problems))
         self.where = where

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final
 from weakref import WeakValueDictionary, ref
 
-__all__ = ["MASK", "UNSET", "Hidden", "NoSecret", "Secret", "Unset", "as_secret", "redact", "shared_secret"]
+__all__ = [
+    "MASK",
+    "UNSET",
+    "Hidden",
+    "NoSecret",
+    "Secret",
+    "Unset",
+    "as_secret",
+    "is_iterable",
+    "redact",
+    "shared_secret",
+]
 
 MASK: Final = "***"
 
@@ -29,6 +41,11 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
+
+
+def is_iterable(value: Any) -> bool:
+    """Whether it has items; an array of no dimensions has `__iter__`, which always raises."""
+    return isinstance(value, Iterable) and getattr(value, "ndim", 1) != 0
 
 
 class Secret:

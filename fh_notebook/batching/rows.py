@@ -26,6 +26,7 @@ from fh_notebook.batching.dtypes import restored, told
 from fh_notebook.batching.labels import labels_of, own_index
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.values import is_iterable
 
 __all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "frame_of_records", "read_rows"]
 
@@ -132,7 +133,7 @@ def read_rows(source: Any) -> Rows:
             f"rows are a {type(source).__name__} of Dask; fh.batch takes a dask.dataframe (Series.to_frame(), "
             "Bag.to_dataframe(), dd.from_delayed(...)), everything else what its compute() gives"
         )
-    if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes | pd.Series):
+    if is_iterable(source) and not isinstance(source, Mapping | bytes | pd.Series):
         return _from_records(list(source), lambda i: f"row {i}")
     raise InputError(
         f"rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, "

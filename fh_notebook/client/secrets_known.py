@@ -17,7 +17,7 @@ from fh_notebook import keys
 from fh_notebook.contract.spell import type_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
-from fh_notebook.values import Secret
+from fh_notebook.values import Secret, is_iterable
 
 __all__ = ["MAX_SECRETS", "SecretsKnown"]
 
@@ -38,7 +38,7 @@ class SecretsKnown:
 
     def __init__(self, given: str | Secret | Iterable[str | Secret], *, keyring: bool) -> None:
         held: Any = given  # somebody gives what an environment variable is that is not there: None
-        is_one = isinstance(held, str | bytes | Secret) or not isinstance(held, Iterable)
+        is_one = isinstance(held, str | bytes | Secret) or not is_iterable(held)
         listed = [held] if is_one else list(held)
         self._given = tuple(Secret(one) for one in listed if isinstance(one, str | Secret))
         self._odd = next((type_text(one) for one in listed if not isinstance(one, str | Secret)), "")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.labels import label_from
@@ -31,7 +32,7 @@ MISSING: Final = "missing"
 
 def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
     """Return what the variants said to a row against a baseline (see ``Comparison.diff``)."""
-    if getattr(row, "ndim", 0) or isinstance(row, list | dict | set):
+    if getattr(row, "ndim", 0) or isinstance(row, list | dict | set | np.ndarray) or row is pd.NA:
         raise InputError(f"row is {short(row)}; give one value of {short(cmp.pair_on)}")
     lines = cmp._frame
     pairs_at = lines["pair"].tolist()

@@ -203,7 +203,9 @@ def json_fields(
     """
     arguments.check(json_fields, locals(), but={"path"})
     steps = steps_of(path)
-    if isinstance(fields, str) or (fields is not None and not fields):
+    if fields is not None and not isinstance(fields, str):
+        fields = list(fields)  # an array has no truth value, and an iterator ends
+    if isinstance(fields, str) or fields == []:
         raise InputError(f"fields is {short(fields)}; give a list of names")
     ways = {name: _way(name, way) for name, way in (compare or {}).items()}
 
@@ -228,12 +230,11 @@ def json_fields(
         "json_fields",
         expected,
         path=(path, None),
-        fields=(list(fields) if fields else None, None),
+        fields=(fields, None),
         compare=({n: w.name for n, w in ways.items()}, {}),
     )
-    named = None if fields is None else list(fields)
     versions = {n: getattr(w, "version", None) for n, w in ways.items()}
-    made = ready(name, score, reads=expected, path=path, fields=named, compare=versions)
+    made = ready(name, score, reads=expected, path=path, fields=fields, compare=versions)
     are_ready = all(getattr(w, "columns", None) is not None and versions[n] for n, w in ways.items())
     return made if are_ready else replace(made, version=None)  # a function of your own may read more than its field
 

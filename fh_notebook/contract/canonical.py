@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Final
 
 from fh_notebook.contract.jsonable import MAX_DEPTH, is_missing
 from fh_notebook.contract.spell import NAME_CAP, short, type_text
+from fh_notebook.values import is_iterable
 
 __all__ = ["canonical_json", "json_problems"]
 
@@ -81,7 +82,7 @@ def _cure(value: Any) -> str:
         return " that keeps all its digits; give float(value) or str(value)"
     if isinstance(value, PurePath):
         return "; give a text: str(value)"
-    is_listable = isinstance(value, Iterable) and not isinstance(value, type)
+    is_listable = is_iterable(value) and not isinstance(value, type)
     return "; give a list" if is_listable and not hasattr(value, "dtypes") else ""
 
 

@@ -295,7 +295,7 @@ def _variable(
     if description is not None:
         schema["description"] = description
     found = [] if default is UNSET else json_problems(default, "default")
-    shown = list(examples or ())
+    shown = list(examples) if examples is not None else []
     if found := found + json_problems(shown, "examples"):
         raise InputError(found)
     if default is not UNSET:

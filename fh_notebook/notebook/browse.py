@@ -76,10 +76,10 @@ class Browser:
         self._cmp = cmp
         self._finder = Finder(table_of(cmp))
         table = self._finder.table
-        for name in columns or ():
-            if name not in table.columns:
-                raise InputError(no_column(name, table.columns, "of the rows"))
         self._columns = list(columns) if columns is not None else table.columns[:COLUMNS_SHOWN]
+        for name in self._columns:
+            if not isinstance(name, str) or name not in table.columns:
+                raise InputError(no_column(name, table.columns, "of the rows"))
         self._view = View(size=page_size)
         self._heard = 0
         self._said: deque[Mapping[str, Any]] = deque()

@@ -14,6 +14,7 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form_grow import is_placeholder
+from fh_notebook.values import is_iterable
 
 __all__ = ["DELIVERIES", "MOST_REPEATS", "Choice"]
 
@@ -113,7 +114,7 @@ class Choice:
         InputError
             There is no such variant.
         """
-        if not isinstance(variants, Iterable):
+        if not is_iterable(variants):
             raise InputError(f"variants is {short(variants)}; give names", where=self._deployment.name)
         names = (variants,) if isinstance(variants, str) else tuple(variants)
         for name in names:

@@ -26,9 +26,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made.close()
 
 
-def test_there_are_twelve_kinds_of_wrong_values() -> None:
+def test_there_are_fourteen_kinds_of_wrong_values() -> None:
     """Each of them at least once."""
-    assert len(KINDS) == 12
+    assert len(KINDS) == 14
     assert len(VALUES) == sum(map(len, KINDS.values())), "no two values have one name"
 
 

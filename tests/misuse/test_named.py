@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -156,6 +157,38 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
         lambda hive, batch: batch.to_csv(5, mark="no"),  # type: ignore[arg-type]
         "path is 5; give a path; mark is 'no'; give True or False",
     ),
+    "an array of examples": (
+        lambda hive, batch: fh.integer(examples=np.array([1, 2])),  # type: ignore[arg-type]
+        "2 problems: examples[0]: an int64 has no JSON form; examples[1]: an int64 has no JSON form",
+    ),
+    "an index of columns": (
+        lambda hive, batch: batch.browse(columns=pd.Index(["q"])),  # type: ignore[arg-type]
+        "there is no column 'q' (of the rows); the columns are 'text'",
+    ),
+    "an index of fields": (
+        lambda hive, batch: fh.score.json_fields(fields=pd.Index([])),  # type: ignore[arg-type]
+        "fields is []; give a list of names",
+    ),
+    "a missing row": (
+        lambda hive, batch: fh.compare(batch).diff(pd.NA),
+        "row is a NAType; give one value of 'row'",
+    ),
+    "an array without dimensions as a row": (
+        lambda hive, batch: fh.compare(batch).diff(np.array(0)),
+        "row is a ndarray; give one value of 'row'",
+    ),
+    "an array without dimensions as rows": (
+        lambda hive, batch: fh.batch(np.array(0), "shout", client=hive.client()),
+        "rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, not as a ndarray",
+    ),
+    "an array of hosts": (
+        lambda hive, batch: fh.local.LocalHive(allow_callbacks=np.array([1, 2])),
+        "allow_callbacks is a ndarray; give a text, or a list of texts",
+    ),
+    "an array of waits": (
+        lambda hive, batch: fh.local.LocalHive(callback_backoff_s=np.array(["a", "b"])),
+        "callback_backoff_s is a ndarray; give a list of numbers",
+    ),
     "a setting of a hive that lives": (
         lambda hive, batch: hive.configure(callback_timeout_s="1"),
         "callback_timeout_s is '1'; give a number",
@@ -193,6 +226,8 @@ def test_numbers_texts_and_lists_of_other_libraries_are_taken() -> None:
     assert fh.Deployment("d", variants=(name for name in "ab")).variants == ("a", "b")
     assert fh.power(rates=pd.Series([0.5, 0.9]), races=2).fixed_rows > 0  # type: ignore[arg-type]
     assert fh.text(secret=one == 1, multiline=0).schema["format"] == "password"  # type: ignore[arg-type]
+    assert fh.text(examples=np.array(["a", "b"])).schema["examples"] == ["a", "b"]  # type: ignore[arg-type]
+    assert fh.score.json_fields(fields=pd.Index(["a"])).name == fh.score.json_fields(fields=["a"]).name  # type: ignore[arg-type]
     fh.configure(timeout=one * 2.0)
 
 

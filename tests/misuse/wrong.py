@@ -1,4 +1,4 @@
-"""Wrong values: twelve kinds of them, in 25 values, none of which may end in a traceback of internals."""
+"""Wrong values: fourteen kinds of them, in 30 values, none of which may end in a traceback of internals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 HUGE: Final = 10**5000
@@ -45,6 +46,13 @@ KINDS: Final[dict[str, dict[str, Callable[[], Any]]]] = {
     "object": {"object": object},
     "callable": {"function": lambda: nothing, "class": lambda: Anything},
     "DataFrame": {"DataFrame": lambda: pd.DataFrame({"x": [1.0, math.nan]})},
+    "array": {
+        "numbers": lambda: np.array([1, 2]),
+        "texts": lambda: np.array(["a", "b"]),
+        "array(0)": lambda: np.array(0),
+        "Index": lambda: pd.Index(["q", "r"]),
+    },
+    "missing": {"NA": lambda: pd.NA},
 }
 """By kind, how each value is made; made anew for each call."""
 
