@@ -39,6 +39,8 @@ class Grid:
     """Whether all scores are true or false (0 or 1)."""
     copies: NDArray[np.int64]
     """Rows of the table behind each row of the grid: more than one where they ask the same."""
+    distinct: NDArray[np.int64]
+    """Scored lines behind each mean, without those of copies: copies of a line have its answer."""
     within: ScoreRange = UNKNOWN
 
     @classmethod
@@ -64,6 +66,7 @@ class Grid:
         means[repeated] = _rounded(means[repeated])
         told = scores[known]
         yes_no = bool(len(told)) and bool(((told == 0) | (told == 1)).all())
+        distinct = counts if by == "pair" else _most(cells, lines["pair"][known], size)
         first = ~lines["pair"].duplicated().to_numpy() if by != "pair" else np.unique(row_of, return_index=True)[1]
         return cls(
             variants=tuple(variants),
@@ -71,6 +74,7 @@ class Grid:
             counts=counts.reshape(shape).astype("int64"),
             yes_no=yes_no,
             copies=np.bincount(row_of[first], minlength=len(rows)).astype("int64"),
+            distinct=distinct.reshape(shape).astype("int64"),
             within=ScoreRange.of([means], lines.attrs.get("bounds")),
         )
 
@@ -99,8 +103,8 @@ class Grid:
         return np.asarray(column[~np.isnan(column)])
 
     def lines_of(self, variant: str) -> int:
-        """Return how many scored lines a variant has."""
-        return int(self.counts[:, self.variants.index(variant)].sum())
+        """Return how many scored lines a variant has, copies left out."""
+        return int(self.distinct[:, self.variants.index(variant)].sum())
 
     def shared(self, a: str, b: str) -> tuple[Numbers, Numbers]:
         """Return the means of both variants on the rows that both have a score of."""
@@ -113,10 +117,19 @@ class Grid:
         return int(self.copies[self.counts[:, self.variants.index(variant)] > 0].sum())
 
     def behind(self, a: str, b: str) -> tuple[int, int]:
-        """Return how many rows of the table, and scored lines of each variant, :meth:`shared` is made of."""
+        """Return how many rows of the table, and scored lines of each variant without copies, :meth:`shared` is of."""
         places = [self.variants.index(name) for name in (a, b)]
         both = (self.counts[:, places] > 0).all(axis=1)
-        return int(self.copies[both].sum()), int(self.counts[both][:, places].min(axis=1).sum())
+        return int(self.copies[both].sum()), int(self.distinct[both][:, places].min(axis=1).sum())
+
+
+def _most(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]:
+    """Return how many lines of a cell the pair has that has most of them: those of the other pairs are copies."""
+    codes, found = pd.factorize(pairs)
+    places, counts = np.unique(cells * max(len(found), 1) + codes, return_counts=True)
+    most = np.zeros(size, dtype=np.int64)
+    np.maximum.at(most, places // max(len(found), 1), counts)
+    return most
 
 
 def _rounded(values: Any) -> Any:

@@ -66,7 +66,7 @@ class RatedComparison(Comparison):
         grid = Grid.of(self._frame, self.variants, by="cluster")
         return RatedGrid(
             variants=grid.variants, means=grid.means, counts=grid.counts, yes_no=grid.yes_no, copies=grid.copies,
-            within=grid.within, direct=self._direct,
+            distinct=grid.distinct, within=grid.within, direct=self._direct,
         )  # fmt: skip
 
     @cached_property

@@ -302,14 +302,14 @@ def _summary_line(name: str, total: VariantSum, price: float | None, within: Sco
 def _interval_of(total: VariantSum, within: ScoreRange) -> Interval:
     if total.rows <= FEW:
         means = total.means.expanded()
-        return interval_of_share(means, total.scored) if total.yes_no else interval_of_mean(means, within=within)
+        return interval_of_share(means, total.lines) if total.yes_no else interval_of_mean(means, within=within)
     if not total.yes_no:
         return Interval(*poisson_interval(total.means), "poisson")
     share = min(max(total.total / total.rows, 0.0), 1.0)
-    if total.scored <= total.rows:
+    if total.lines <= total.rows:
         return Interval(*wilson_interval(share * total.rows, total.rows), "wilson")
     variance = max(0.0, total.squares / total.rows - share * share) / (total.rows - 1)
-    trials = min(max(share * (1 - share) / variance, total.rows), total.scored) if variance > 0 else float(total.rows)
+    trials = min(max(share * (1 - share) / variance, total.rows), total.lines) if variance > 0 else float(total.rows)
     return Interval(*wilson_interval(share * trials, trials), "wilson, clustered")
 
 

@@ -28,6 +28,8 @@ class VariantSum:
     """What is added up of one variant."""
 
     scored: int = 0
+    lines: int = 0
+    """Scored lines without those of copies."""
     missing: int = 0
     """Lines without a score that did not fail."""
     failed: int = 0
@@ -46,7 +48,7 @@ class VariantSum:
 
     def plus(self, other: VariantSum) -> VariantSum:
         """Return both together."""
-        names = ("scored", "missing", "failed", "charged", "errors", "rows", "copies", "total", "squares")
+        names = ("scored", "lines", "missing", "failed", "charged", "errors", "rows", "copies", "total", "squares")
         whole = {name: getattr(self, name) + getattr(other, name) for name in names}
         return VariantSum(
             **whole,
@@ -192,6 +194,7 @@ def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
     failed = (lines["status"] == "failed").to_numpy(dtype=bool)
     return VariantSum(
         scored=len(told),
+        lines=grid.lines_of(name),
         missing=int((np.isnan(scores) & ~failed).sum()),
         failed=int(failed.sum()),
         charged=int(lines["charged"].sum()),

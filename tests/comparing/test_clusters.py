@@ -81,6 +81,26 @@ def test_reports_and_slices_have_the_intervals_of_the_distinct_rows(copied: fh.B
     assert whole[["ci_low", "ci_high"]].values.tolist() == cmp.summary()[["ci_low", "ci_high"]].values.tolist()
 
 
+def test_copies_of_repeated_rows_are_no_more_sure() -> None:
+    """5 questions, 2 repeats, answers that change from call to call: 12 copies of each have the same intervals."""
+    frame = pd.DataFrame(
+        [
+            (n, variant, repeat, f"{variant}{n % QUESTIONS}{repeat}" + "0" * 61)
+            for n in range(QUESTIONS * COPIES)
+            for variant, repeat in (("a", 0), ("a", 1), ("b", 0), ("b", 1))
+        ],
+        columns=["row", "variant", "repeat", "key"],
+    )
+    # Nearly the same on every question: the effective number of trials is above that of the lines, and cut there.
+    right = (frame["variant"] == "b") & ((frame["repeat"] == 0) | (frame["row"] % QUESTIONS == 0))
+    frame["s"] = right.astype(float)
+    once, copied = (fh.compare(part, score="s") for part in (frame[frame["row"] < QUESTIONS], frame))
+    pd.testing.assert_frame_equal(once.pairs(), copied.pairs())
+    assert once.pairs()["interval"].tolist() == ["tango, clustered"]
+    for limit in ("ci_low", "ci_high"):
+        assert once.summary()[limit].tolist() == copied.summary()[limit].tolist()
+
+
 def test_copies_of_a_pilot_are_no_rows_of_a_plan() -> None:
     """A power computation of races draws from the distinct rows, of which there are too few."""
     pilot = _batch(_rows(), a=lambda n: n % 2, b=lambda n: n % 3)
