@@ -122,9 +122,12 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
         return f"{b} beats {a} by {size_text(pair.lead)} ({facts})."
     if pair.p_holm < alpha:
         wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
+        # An `alpha` above 5 % can find what the interval, of 95 % in any case, does not.
+        agree = pair.wins > pair.losses and low <= 0 <= high
+        why = "the 95% interval includes 0" if agree else "test and mean do not say the same"
         return (
             f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
-            f"({interval}, {p}): test and mean do not say the same, so which is better is not clear yet."
+            f"({interval}, {p}): {why}, so which is better is not clear yet."
         )
     lacking = _lacking(pair, pairs, alpha)
     if pair.lead == 0:

@@ -177,6 +177,13 @@ def test_where_test_and_mean_disagree_neither_is_better() -> None:
     assert cmp.leaderboard()["beats"].tolist() == ["", ""]
 
 
+def test_what_only_a_wider_alpha_finds_is_told_by_the_interval() -> None:
+    """10 wins and 3 losses of 14 rows at `alpha=0.1`: test and mean agree, and the 95 % interval includes 0."""
+    cmp = fh.compare(tall({"a": [0] * 10 + [1] * 4, "b": [1] * 10 + [0] * 3 + [1]}), score="s")
+    with pytest.raises(AssertionError, match="the 95% interval includes 0, so which is better is not clear yet"):
+        cmp.assert_better("b", than="a", alpha=0.1)
+
+
 def test_the_same_mean_is_told_as_that() -> None:
     """No number of rows would tell."""
     cmp = fh.compare(tall({"a": [0.0, 1.0] * 10, "b": [1.0, 0.0] * 10}), score="s")
