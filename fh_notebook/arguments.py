@@ -28,7 +28,7 @@ from weakref import WeakKeyDictionary
 
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.spelling import short, type_text, with_article
-from fh_notebook.values import UNSET, NoSecret, Secret
+from fh_notebook.values import UNSET, NoSecret, Secret, is_real
 
 __all__ = ["ArgumentError", "Kind", "check", "check_one", "is_finite"]
 
@@ -114,7 +114,9 @@ def _told(name: str, value: Any, kind: Kind) -> str:
     if isinstance(value, str) and kind.takes.startswith("a text") and not _is_encodable(value):
         return f"{name} is {short(value)}, which holds half a character (a lone surrogate); give a whole text"
     if isinstance(value, Secret):
-        return f"{name} holds half a character (a lone surrogate), or is not to be a key; give {kind.takes}"
+        is_taken = "fh.Secret" in kind.takes
+        told = "holds half a character (a lone surrogate)" if is_taken else "is an fh.Secret"
+        return f"{name} {told}; give {kind.takes}"
     if isinstance(value, NoSecret):
         return f"{name} is {with_article(value.type_name)}; give {kind.takes}"
     # A key in another form than a text is a key all the same.
@@ -203,7 +205,9 @@ def _either(left: Kind, right: Kind) -> Kind:
         return _PATH
     if right is _UNSET:  # accepted, and not advised
         return Kind(left.takes, lambda value: value is UNSET or left.accepts(value))
-    return left if right.takes in left.takes.split(", or ") else left.or_(right)
+    known = left.takes.split(", or ")
+    is_said = right.takes in known or (right.takes == "a whole number" and "a number" in known)
+    return left if is_said else left.or_(right)
 
 
 def _kind_of_generic(node: ast.Subscript) -> Kind | None:
@@ -244,7 +248,7 @@ def _list_of(item: Kind | None, length: int | None = None) -> Kind:
 
 def is_finite(value: Any) -> bool:
     """Whether it is a finite number, of Python or numpy, and no bool; 10**5000 is none: no float is as large."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool) or not is_real(value):
         return False
     if isinstance(value, numbers.Rational):  # an integer, or a fraction of two
         return max(int(value.numerator).bit_length(), int(value.denominator).bit_length()) <= MAX_EXPONENT
@@ -252,7 +256,8 @@ def is_finite(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value).bit_length() <= MAX_BITS
+    is_integer = not isinstance(value, bool) and is_real(value) and isinstance(value, numbers.Integral)
+    return is_integer and int(value).bit_length() <= MAX_BITS
 
 
 def _is_flag(value: Any) -> bool:
@@ -300,13 +305,13 @@ _BY_NAME: Final[dict[str, Kind]] = {
     "Mapping": Kind("a mapping of names to values", lambda value: isinstance(value, Mapping)),
     "dict": Kind("a dict", lambda value: isinstance(value, dict)),
     "Callable": Kind("a function", callable),
-    "Secret": Kind("a fh.Secret", lambda value: isinstance(value, Secret) and _is_encodable(value.reveal())),
+    "Secret": Kind("an fh.Secret", lambda value: isinstance(value, Secret) and _is_encodable(value.reveal())),
     "PathLike": _PATH,
     "Path": _PATH,
     "Variable": _named("one of fh.text() and its like", "Variable"),
-    "Client": _named("a fh.Client", "Client", "AsyncClient"),
-    "AsyncClient": _named("a fh.Client", "Client", "AsyncClient"),
-    "CallbackReceiver": _named("a fh.CallbackReceiver", "CallbackReceiver"),
+    "Client": _named("an fh.Client", "Client", "AsyncClient"),
+    "AsyncClient": _named("an fh.Client", "Client", "AsyncClient"),
+    "CallbackReceiver": _named("an fh.CallbackReceiver", "CallbackReceiver"),
     "AsyncBaseTransport": _named("a transport of httpx", "AsyncBaseTransport"),
     "Proxy": _named("an httpx.Proxy", "Proxy"),
     "URL": _named("an httpx.URL", "URL"),

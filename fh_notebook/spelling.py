@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from numbers import Integral
 from typing import Any, Final
 
 from fh_notebook.html import printable
+from fh_notebook.values import is_real
 
 __all__ = ["short", "type_text", "with_article"]
 
 VALUE_CAP: Final = 60
 """Characters of one value in a sentence: a sentence should stay on a line or two."""
+LIKE_YOU: Final = ("ufunc", "uint", "uni", "url", "use", "utc", "uuid")
+"""Names that begin with a vowel by their letters, and by their sound do not."""
 
 
 def short(value: Any, limit: int = VALUE_CAP) -> str:
@@ -30,7 +34,7 @@ def short(value: Any, limit: int = VALUE_CAP) -> str:
     """
     if isinstance(value, str):
         cut = value if len(value) <= limit else value[: limit - 1] + "…"
-        return printable(repr(str(cut)))
+        return printable(repr(str.__str__(cut)))  # also of an Enum of texts, whose own is its name
     spelt = printable(_spell(value, 2))
     return spelt if len(spelt) <= limit else spelt[: limit - 1] + "…"
 
@@ -40,9 +44,10 @@ def _spell(value: Any, depth: int) -> str:
         return str(value)
     if isinstance(value, str):
         return short(value, 30)
-    if isinstance(value, int):
+    if is_real(value) and isinstance(value, Integral):  # also numpy's
+        whole = int(value)
         # Python refuses to spell integers of more than 4300 digits (it costs quadratic time).
-        return int.__repr__(value) if value.bit_length() < 200 else f"an integer of {value.bit_length():,} bits"
+        return int.__repr__(whole) if whole.bit_length() < 200 else f"an integer of {whole.bit_length():,} bits"
     if isinstance(value, float):
         return float.__repr__(value)
     if isinstance(value, Mapping):
@@ -64,8 +69,10 @@ def type_text(value: object) -> str:
 
 
 def with_article(name: str) -> str:
-    """Return a name behind the article of its first letter: ``an int``, ``a list``."""
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    """Return a name behind its article: ``an int``, ``a list``, ``a URL``, ``an ndarray``."""
+    folded = name.lower()
+    by_vowel = folded[:1] in tuple("aeiou") and not folded.startswith(LIKE_YOU)
+    return f"{'an' if by_vowel or folded == 'ndarray' else 'a'} {name}"
 
 
 def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:

@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Iterable
 from enum import Enum
+from numbers import Real
 from typing import Any, Final
 from weakref import WeakValueDictionary, ref
 
@@ -21,6 +22,7 @@ __all__ = [
     "Unset",
     "as_secret",
     "is_iterable",
+    "is_real",
     "redact",
     "shared_secret",
 ]
@@ -48,6 +50,11 @@ def is_iterable(value: Any) -> bool:
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) != 0
 
 
+def is_real(value: Any) -> bool:
+    """Whether it is a number, of Python or numpy, or a bool; `numpy.timedelta64` claims to be one, and has no `int`."""
+    return isinstance(value, Real) and type(value).__name__ != "timedelta64"
+
+
 class Secret:
     """A string that never shows itself: not in a repr, a format, a pickle or a traceback's variables.
 
@@ -69,7 +76,7 @@ class Secret:
 
     def __init__(self, value: str | Secret) -> None:
         if not isinstance(value, str | Secret):
-            raise TypeError(f"value is of the type {type(value).__name__}; give a text, or a fh.Secret")
+            raise TypeError(f"value is of the type {type(value).__name__}; give a text, or an fh.Secret")
         self._value = value.reveal() if isinstance(value, Secret) else value.strip()
         place = id(self)
         _LIVE[place] = ref(self, lambda _: _LIVE.pop(place, None) and None)

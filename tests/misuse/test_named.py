@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook import arguments
 from fh_notebook.batching.mapping import Const
 from fh_notebook.client.proxied import ProxiedTransport
 from fh_notebook.client.transport import open_transport
@@ -24,6 +27,12 @@ HUGE = 10**4_300
 CUT = "half\ud800"
 LOOP: list[Any] = []
 LOOP.append(LOOP)
+
+
+class Unit(str, Enum):  # noqa: UP042 - a StrEnum shows its text already
+    """A text that has a name."""
+
+    LINES = "lines"
 
 
 @pytest.fixture
@@ -79,7 +88,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "parse_event": (lambda hive, batch: fh.parse_event("text"), "body is 'text'; give bytes"),  # type: ignore[arg-type]
     "group": (lambda hive, batch: fh.group(5), "fields is 5; give a mapping of names to values"),  # type: ignore[arg-type]
-    "Secret": (lambda hive, batch: fh.Secret(5), "value is of the type int; give a text, or a fh.Secret"),  # type: ignore[arg-type]
+    "Secret": (lambda hive, batch: fh.Secret(5), "value is of the type int; give a text, or an fh.Secret"),  # type: ignore[arg-type]
     "power": (
         lambda hive, batch: fh.power(5),
         "pilot is 5; give a batch, a comparison, or a DataFrame with 'row', 'variant' and a score",
@@ -94,11 +103,11 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "api_key of a hive": (
         lambda hive, batch: fh.local.LocalHive(api_key=5),  # type: ignore[arg-type]
-        "api_key is an int; give a text, or a fh.Secret, or None",
+        "api_key is an int; give a text, or an fh.Secret, or None",
     ),
     "a key as bytes is not spelt": (
         lambda hive, batch: fh.local.LocalHive(api_key=b"fhk_0123456789"),  # type: ignore[arg-type]
-        "api_key is a bytes; give a text, or a fh.Secret, or None",
+        "api_key is a bytes; give a text, or an fh.Secret, or None",
     ),
     "fail_next": (
         lambda hive, batch: hive.fail_next(status=b""),  # type: ignore[arg-type]
@@ -175,7 +184,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an array without dimensions as a row": (
         lambda hive, batch: fh.compare(batch).diff(np.array(0)),
-        "row is a ndarray; give one value of 'row'",
+        "row is an ndarray; give one value of 'row'",
     ),
     "an array without dimensions as rows": (
         lambda hive, batch: fh.batch(np.array(0), "shout", client=hive.client()),
@@ -183,11 +192,35 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an array of hosts": (
         lambda hive, batch: fh.local.LocalHive(allow_callbacks=np.array([1, 2])),
-        "allow_callbacks is a ndarray; give a text, or a list of texts",
+        "allow_callbacks is an ndarray; give a text, or a list of texts",
     ),
     "an array of waits": (
         lambda hive, batch: fh.local.LocalHive(callback_backoff_s=np.array(["a", "b"])),
-        "callback_backoff_s is a ndarray; give a list of numbers",
+        "callback_backoff_s is an ndarray; give a list of numbers",
+    ),
+    "a number of numpy": (
+        lambda hive, batch: fh.power(rates=[0.1, 0.9], seed=np.int64(-1)),
+        "seed is -1; give a whole number from 0",
+    ),
+    "a duration of numpy": (
+        lambda hive, batch: fh.configure(timeout=np.timedelta64(5, "s")),
+        "timeout is a timedelta64; give a number",
+    ),
+    "a text of an Enum": (
+        lambda hive, batch: fh.score.length(Unit.LINES),  # type: ignore[arg-type]
+        "unit is 'lines'; give 'characters' or 'words'",
+    ),
+    "a key in place of an address": (
+        lambda hive, batch: fh.Client(base_url=fh.Secret("fhk_0123")),  # type: ignore[arg-type]
+        "base_url is an fh.Secret; give a text, or an httpx.URL, or None",
+    ),
+    "half a character in a key": (
+        lambda hive, batch: fh.Client(api_key=fh.Secret(CUT)),
+        "api_key holds half a character (a lone surrogate); give a text, or an fh.Secret, or None",
+    ),
+    "a flag or a number": (
+        lambda hive, batch: arguments.check_one("fail_on_error", uuid4(), "bool | float | int"),
+        "fail_on_error is a UUID; give True or False, or a number",
     ),
     "a setting of a hive that lives": (
         lambda hive, batch: hive.configure(callback_timeout_s="1"),
