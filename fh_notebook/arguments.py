@@ -300,6 +300,8 @@ _BY_NAME: Final[dict[str, Kind]] = {
     "str": _TEXT,
     "int": Kind("a whole number", _is_whole),
     "float": Kind("a number", is_finite),
+    "Seconds": Kind("a number", lambda value: is_finite(value) or (isinstance(value, float) and value == math.inf)),
+    "Whole": Kind("a whole number", lambda value: _is_whole(value) or (is_finite(value) and value == int(value))),
     "bool": Kind("True or False", _is_flag),
     "bytes": Kind("bytes", lambda value: isinstance(value, bytes | bytearray | memoryview)),
     "Mapping": Kind("a mapping of names to values", lambda value: isinstance(value, Mapping)),

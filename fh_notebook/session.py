@@ -278,6 +278,8 @@ def _checked_verify(verify: Any, place: str) -> Any:
     SettingsError
         It is none of what can be meant.
     """
+    if type(verify).__name__ in ("bool", "bool_"):  # numpy's are another type
+        verify = bool(verify)
     if verify is None or verify is True:
         return True
     if verify is False:

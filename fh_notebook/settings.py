@@ -17,7 +17,7 @@ from fh_notebook import arguments, keys
 from fh_notebook.addresses import check_base_url, origin
 from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.keys import usable_key
-from fh_notebook.values import UNSET, Secret, Unset, as_secret
+from fh_notebook.values import UNSET, Secret, Unset, Whole, as_secret
 
 __all__ = ["Login", "Settings", "configure", "current", "log_in", "log_out", "positive", "reset", "whole"]
 
@@ -73,7 +73,7 @@ def configure(
     workspace: str | Unset = UNSET,
     store: str | Path | Unset | None = UNSET,
     timeout: float | Unset = UNSET,
-    max_response_bytes: int | Unset = UNSET,
+    max_response_bytes: Whole | Unset = UNSET,
     max_concurrency: int | Unset | None = UNSET,
     loop: Literal["thread", "nested"] | Unset = UNSET,
     tracebacks: Literal["short", "full"] | Unset = UNSET,

@@ -1,4 +1,4 @@
-"""Two small values that every room may need: "not given" and "not to be shown".
+"""Small values that every room may need ("not given", "not to be shown"), and what a value is asked at a border.
 
 Rule of this file: a secret leaves only through :meth:`Secret.reveal`, and whoever calls that is easy to grep for.
 """
@@ -18,8 +18,10 @@ __all__ = [
     "UNSET",
     "Hidden",
     "NoSecret",
+    "Seconds",
     "Secret",
     "Unset",
+    "Whole",
     "as_secret",
     "is_iterable",
     "is_real",
@@ -43,6 +45,11 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
+
+Seconds = float
+"""Of a wait: infinity waits for ever."""
+Whole = float
+"""A whole number, also one that is spelt as a float: ``1000.0``, ``1e9``."""
 
 
 def is_iterable(value: Any) -> bool:

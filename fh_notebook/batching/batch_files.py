@@ -14,6 +14,7 @@ import pandas as pd
 from fh_notebook import arguments
 from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
 from fh_notebook.batching.outcomes import Counts
+from fh_notebook.values import Whole
 
 __all__ = ["BatchFiles"]
 
@@ -45,7 +46,7 @@ class BatchFiles(ABC):
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
         """Yield its lines in parts."""
 
-    def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: int | None = None) -> Exported:
+    def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: Whole | None = None) -> Exported:
         """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
 
         A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers, lists and objects
@@ -67,7 +68,7 @@ class BatchFiles(ABC):
             It cannot be written there, or the batch is running.
         """
         arguments.check(BatchFiles.to_csv, locals())
-        return to_csv(self, path, mark=mark, max_cell=max_cell)
+        return to_csv(self, path, mark=mark, max_cell=None if max_cell is None else int(max_cell))
 
     def to_excel(self, path: str | PathLike[str]) -> Exported:
         """Write :attr:`frame` as an Excel workbook, safe as :meth:`to_csv`; return what was written and changed.

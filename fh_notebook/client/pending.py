@@ -25,6 +25,7 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
+from fh_notebook.values import Seconds
 
 if TYPE_CHECKING:
     from fh_notebook.client.client import AsyncClient
@@ -82,7 +83,7 @@ class PendingRun(Known, Looking):
 
     # --- waiting
 
-    def wait(self, timeout_s: float | None = None) -> Run:
+    def wait(self, timeout_s: Seconds | None = None) -> Run:
         """Wait for the outcome and return it; after `timeout_s` seconds, the run as far as it is known.
 
         An interrupt ends the wait and nothing else: the run goes on, and so does the waiting behind the scenes.

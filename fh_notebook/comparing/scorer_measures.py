@@ -13,6 +13,7 @@ from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
+from fh_notebook.values import Whole
 
 __all__ = ["latency", "length", "number"]
 
@@ -141,8 +142,8 @@ def latency(at_most: float | None = None) -> Scorer:
 def length(
     unit: Literal["characters", "words"] = "characters",
     *,
-    at_least: int | None = None,
-    at_most: int | None = None,
+    at_least: Whole | None = None,
+    at_most: Whole | None = None,
     path: str | None = None,
 ) -> Scorer:
     """Return a scorer that counts the characters or words of the output, or asks whether they are within bounds.

@@ -15,7 +15,7 @@ from fh_notebook.local.callbacks import Delivery
 from fh_notebook.local.faults import Fault, Place
 from fh_notebook.local.options import Spelling, options_from
 from fh_notebook.local.service import Service
-from fh_notebook.values import Secret, as_secret
+from fh_notebook.values import Seconds, Secret, as_secret
 
 __all__ = ["Controls"]
 
@@ -181,7 +181,7 @@ class Controls:
         """The runs that are paused until somebody decides, the oldest first."""
         return self._service.approvals.waiting()
 
-    def wait_approval(self, timeout_s: float | None = 10.0) -> Approval:
+    def wait_approval(self, timeout_s: Seconds | None = 10.0) -> Approval:
         """Wait until a run is paused, and return what it asks: of several, the oldest.
 
         Raises
@@ -248,7 +248,7 @@ class Controls:
         """Requests that were answered 429."""
         return self._service.book.refused
 
-    def wait_idle(self, timeout_s: float | None = 10.0) -> bool:
+    def wait_idle(self, timeout_s: Seconds | None = 10.0) -> bool:
         """Wait until nothing runs, is queued or is being delivered; return whether that came about in time."""
         arguments.check(Controls.wait_idle, locals())
         return self._service.wait_idle(timeout_s)

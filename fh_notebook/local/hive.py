@@ -31,7 +31,7 @@ from fh_notebook.local.options import (
 )
 from fh_notebook.local.registry import WebhookEndpoint, new_secret, warm_up
 from fh_notebook.local.service import Service
-from fh_notebook.values import Secret, as_secret
+from fh_notebook.values import Seconds, Secret, as_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -117,7 +117,7 @@ class LocalHive(Controls):
         *,
         name: str | None = None,
         api_key: str | Secret | None = None,
-        seed: int = 0,
+        seed: int | str | None = 0,
         latency_s: Latency = 0.0,
         concurrency: int | None = None,
         daily_cap: int | None = None,
@@ -294,7 +294,7 @@ class LocalHive(Controls):
         """Return an :class:`fh_notebook.Client` of this hive in process, with its key."""
         return views.knock("LocalHive.client", self)
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0, keep_alive_s: float = KEEP_ALIVE_S) -> HiveServer:
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0, keep_alive_s: Seconds = KEEP_ALIVE_S) -> HiveServer:
         """Return a server of this hive, which runs while its ``with`` block does.
 
         Parameters

@@ -55,7 +55,7 @@ class Options:
 
     api_key: Secret | None = None
     """``None``: any key that is not empty."""
-    seed: int = 0
+    seed: int | str | None = 0
     latency_s: Latency = 0.0
     """Seconds that a run waits before its workflow starts. It holds its slot meanwhile."""
     concurrency: int | None = None
@@ -160,7 +160,7 @@ def _hosts(names: str | Iterable[str]) -> frozenset[str]:
     return frozenset(name.strip().strip("[]").rstrip(".").lower() for name in listed)
 
 
-def draw_latency(latency: Latency, seed: int, number: int) -> float:
+def draw_latency(latency: Latency, seed: int | str | None, number: int) -> float:
     """Return the seconds of latency of the `number`-th run of a hive: the same for the same seed.
 
     Examples

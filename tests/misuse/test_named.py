@@ -264,6 +264,21 @@ def test_numbers_texts_and_lists_of_other_libraries_are_taken() -> None:
     fh.configure(timeout=one * 2.0)
 
 
+def test_infinity_is_a_wait_and_a_whole_float_a_whole_number(
+    hive: fh.local.LocalHive, batch: fh.Batch, tmp_path: Path
+) -> None:
+    """Where it makes sense to wait for ever, or a number is spelt 1e9; a hive's seed is any number or text."""
+    assert hive.wait_idle(math.inf)
+    assert hive.client().submit("shout", variant="loud", inputs=ROWS[0]).wait(math.inf).output == "A"
+    with hive.serve(keep_alive_s=math.inf) as server:
+        assert fh.Client(base_url=server.url, api_key="fhk_0123", verify=np.True_).check().status
+    assert fh.score.length(at_most=50.0)(fh.Run(status="completed", output="short"))
+    assert batch.to_csv(tmp_path / "a.csv", max_cell=1000.0).rows == 4
+    fh.configure(max_response_bytes=1e9)
+    for seed in (None, "abc"):
+        fh.local.LocalHive(seed=seed, latency_s=(0.0, 0.1))
+
+
 def test_an_address_or_a_proxy_may_be_an_object_of_httpx() -> None:
     """As httpx itself takes them; a proxy with a password is not shown."""
     address = httpx.URL("http://127.0.0.1:9/v1/")
