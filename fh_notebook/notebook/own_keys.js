@@ -22,12 +22,16 @@ function render({el}) {
   const left = event => {
     const from = event.target, here = event.currentTarget;  // what was taken away is not on the page any more
     if (from === here) here.removeAttribute("tabindex");  // a click beside the controls must not take the focus
-    setTimeout(() => { if (last === from && canFocus(from) && document.activeElement !== from) last = null; });
+    setTimeout(() => {
+      if (last !== from || document.activeElement === from) return;
+      if (canFocus(from)) last = null; else changed(here);
+    });
   };
   const changed = here => {
     here.querySelectorAll(WRITTEN).forEach(element => { element.dir ||= "auto"; });
     const now = document.activeElement ?? document.body;
-    if (!last || now === last || !(now === here || now.contains(here) || !canFocus(now))) return;
+    const taken = !canFocus(now) || now === here || now.contains(here);  // what is hidden has the focus until it is drawn
+    if (!last || !taken) return;
     if (canFocus(last)) { if (now === here) last.focus({preventScroll: true}); return; }
     const at = around.indexOf(last), behind = around.slice(at + 1), before = around.slice(0, Math.max(at, 0)).reverse();
     const next = last.isConnected && last.disabled ? here : [...before, ...behind].find(canFocus) ?? here;
