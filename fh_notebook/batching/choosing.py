@@ -7,10 +7,14 @@ so that what one has taken no other takes.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from fh_notebook.batching.events import Event, Finished, Stopped
+from fh_notebook.batching.events import Event, Finished, KeptBack, Stopped
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.names import UNKNOWN_NAME, Name, Names, name_of, unknown_name
 from fh_notebook.batching.outcomes import kind_of
 from fh_notebook.batching.queue import Entry, Queue
 from fh_notebook.batching.reach import Reach
@@ -18,6 +22,7 @@ from fh_notebook.batching.seams import GateLike
 from fh_notebook.batching.spacing import Spacing
 from fh_notebook.batching.stopping import Limits, unreached
 from fh_notebook.contract.rate import Rate
+from fh_notebook.contract.retry import Absence
 from fh_notebook.contract.run import Run
 
 __all__ = ["Choosing"]
@@ -28,7 +33,7 @@ class Choosing:
 
     Parameters
     ----------
-    gate, emit, limits, planned, max_in_flight, rate
+    gate, emit, limits, planned, max_in_flight, rate, names, hint
         As :class:`~fh_notebook.batching.engine.Engine` has them.
     """
 
@@ -46,6 +51,8 @@ class Choosing:
         planned: int,
         max_in_flight: int | None,
         rate: Rate | None,
+        names: Names | None,
+        hint: Callable[[Name], str],
     ) -> None:
         self._gate = gate
         self._emit = emit
@@ -66,7 +73,14 @@ class Choosing:
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._queue = Queue(self._changed.set)
+        self._names = names or Names(arms=0)
+        self._hint = hint
+        self._out: Counter[Name] = Counter()
+        self._doubted: dict[Name, list[Entry]] = {}
+        """What was answered "not found" and is kept back, by the name that may be unknown."""
+        self._unknown: dict[Name, list[Any]] = {}
+        """The names that were told to be unknown, each with the rows that may be at fault in its place."""
+        self._queue = Queue(self._changed.set, drops=self.is_over)
         self._at_gate: asyncio.Timeout | None = None
         """While the dispatcher waits for a slot: what lets it not wait on."""
 
@@ -75,11 +89,21 @@ class Choosing:
     def _take(self) -> Entry | None:
         """Return the next job that is due, if one may be sent now; it counts as about to be sent."""
         now = self._loop.time()
-        if self.stopped is not None or not self._queue.ready(now) or self._must_stop() or not self._may_start(now):
+        if self.stopped is not None or not self._is_ready(now) or self._must_stop() or not self._may_start(now):
             return None
         self._spacing.sent(now)
         self._opening += 1
-        return self._queue.take(now)
+        entry = self._queue.take(now)
+        self._out[name_of(entry.job)] += 1
+        return entry
+
+    def _is_ready(self, now: float) -> bool:
+        """Whether the next job is due; one of a name in doubt waits for the answers that settle it."""
+        entry = self._queue.next(now)
+        if entry is None or entry.answer is not None:
+            return entry is not None
+        name = name_of(entry.job)
+        return self._names.may_try(name, out=self._out[name])
 
     def _paced_until(self, now: float) -> float:
         """When the next call may go: by the rate, and since the last ones have met nobody, or no free place."""
@@ -144,6 +168,10 @@ class Choosing:
         if self._at_gate is not None:  # nobody else would look whether this was one error too many
             self._must_stop()
 
+    def ended(self, entry: Entry) -> None:
+        """Note that a job which was taken is on its way no more, whatever became of it."""
+        self._out[name_of(entry.job)] -= 1
+
     def put_off(self, entry: Entry, wait_s: float) -> None:
         """Have a job come again."""
         self._queue.put_off(entry, self._loop.time() + wait_s)
@@ -169,6 +197,60 @@ class Choosing:
         if len(self._tasks) <= 1:
             self._reach.refused_alone(self._loop.time(), wait_s)
 
+    # --- names that the service does not know
+
+    def is_over(self, job: Job) -> bool:
+        """Whether no call of this job's variant is made any more."""
+        return self._names.is_unknown(name_of(job))
+
+    def known(self, job: Job) -> None:
+        """Note an answer which shows that the service knows the variant of `job`."""
+        self._names.note_known(name_of(job))
+        if self._doubted:
+            self._changed.set()
+
+    def kept_back(self, entry: Entry, run: Run, absence: Absence) -> bool:
+        """Take an answer that says "not found" and return whether it is kept back, as the name may be unknown."""
+        name = name_of(entry.job)
+        if not self._names.note_absent(name, run, absence):
+            return False
+        entry.answer = run
+        self._doubted.setdefault(name, []).append(entry)
+        self._emit(KeptBack(job=entry.job, run=run))
+        self._settle_doubts()
+        self._changed.set()
+        return True
+
+    def _settle_doubts(self) -> None:
+        """Have jobs that were kept back fail where others have shown the name, and be pending where it is unknown."""
+        for name in list(self._doubted):
+            if self._names.is_known(name):
+                for entry in self._doubted.pop(name):
+                    self.put_off(entry, 0.0)
+            elif self._names.is_unknown(name):
+                self._tell_unknown(name)
+
+    def _gives_up_doubts(self) -> bool:
+        """Take names in doubt to be unknown, since no more answers will come; return whether there were any."""
+        doubted = list(self._doubted)
+        for name in doubted:
+            if not self._names.is_shared:
+                self._names.settle(name)
+            self._tell_unknown(name)
+        return bool(doubted)
+
+    def _tell_unknown(self, name: Name) -> None:
+        entries = self._doubted.pop(name)
+        self._unknown[name] = [] if self._names.is_certain(name) else [entry.job.row for entry in entries]
+        told = self._unknown_told()
+        if self._names.none_left:
+            self.stop(told)
+        elif self.stopped is None:
+            self._emit(told)
+
+    def _unknown_told(self) -> Stopped:
+        return unknown_name(self._unknown, self._names, hint=self._hint(next(iter(self._unknown))))
+
     # --- the end
 
     def capped(self) -> None:
@@ -178,6 +260,8 @@ class Choosing:
     def stop(self, stopped: Stopped) -> None:
         """Start no further call."""
         if self.stopped is None:
+            if self._unknown and stopped.reason != UNKNOWN_NAME:  # both are to be known before one goes on
+                stopped = replace(stopped, message=f"{stopped.message}; {self._unknown_told().message}")
             self.stopped = stopped
             self._changed.set()
             self._leave_gate()
@@ -185,7 +269,7 @@ class Choosing:
 
     def _leave_gate_without_work(self) -> None:
         """Let the dispatcher not wait for a slot that it has no job for: others may hold them all for long."""
-        if self._at_gate is not None and not self._queue.ready(self._loop.time()):
+        if self._at_gate is not None and not self._is_ready(self._loop.time()):
             self._leave_gate()
 
     def _leave_gate(self) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook import loop
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.events import Event, Stopped, Throttled
+from fh_notebook.batching.names import Names
 from fh_notebook.batching.options import Options
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
 from fh_notebook.batching.resolving import resolved, told
@@ -272,6 +273,7 @@ class Control(Standing):
             outcomes=self._outcomes,
             options=self._options,
             call_lost=self.feed.call_lost,
+            names=Names(arms=len(self.agenda.plan.variants)),
             hear=self._hear,
             changed=lambda: self._safely(self._progress.update, self),
         )

@@ -18,6 +18,7 @@ from fh_notebook.batching.choosing import Choosing
 from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Ledger
+from fh_notebook.batching.names import Name, Names
 from fh_notebook.batching.queue import Entry
 from fh_notebook.batching.seams import GateLike
 from fh_notebook.batching.stopping import RESUME, Limits, rows_broke
@@ -55,6 +56,10 @@ class Engine(Choosing):
         At most this many calls at once, whatever the gate admits.
     rate : Rate, optional
         Paces the starts of calls.
+    names : Names, optional
+        What is known of the deployments and variants that are called.
+    hint : function of (str, str), optional
+        What a person should know of a deployment and variant that the service does not know.
     jitter : function, optional
         A uniform random number in [0, 1).
     now : function, optional
@@ -73,10 +78,21 @@ class Engine(Choosing):
         planned: int = 0,
         max_in_flight: int | None = None,
         rate: Rate | None = None,
+        names: Names | None = None,
+        hint: Callable[[Name], str] = lambda name: "",
         jitter: Callable[[], float] = random.random,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__(gate=gate, emit=emit, limits=limits, planned=planned, max_in_flight=max_in_flight, rate=rate)
+        super().__init__(
+            gate=gate,
+            emit=emit,
+            limits=limits,
+            planned=planned,
+            max_in_flight=max_in_flight,
+            rate=rate,
+            names=names,
+            hint=hint,
+        )
         self._worker = Worker(
             self, attempt=attempt, gate=gate, ledger=ledger, emit=emit, batch=batch, jitter=jitter, now=now
         )
@@ -160,8 +176,11 @@ class Engine(Choosing):
         while self.stopped is None:
             self._changed.clear()
             now = self._loop.time()
-            ready = self._queue.ready(now)
+            self._settle_doubts()
+            ready = self._is_ready(now)
             if self._queue.is_empty and not self._tasks:
+                if self._gives_up_doubts():
+                    continue
                 return False
             if not self._queue.is_empty and self._must_stop():
                 return False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fh_notebook.batching.job import Job
 from fh_notebook.contract.run import Run
 
-__all__ = ["Event", "Finished", "Retried", "Started", "Stopped", "Throttled"]
+__all__ = ["Event", "Finished", "KeptBack", "Retried", "Started", "Stopped", "Throttled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,17 @@ class Throttled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBack:
+    """A call was answered with "not found", and others are to show whether that is said of its row or of its name.
+
+    `Finished` follows where it is the row; else the job stays pending, and `Stopped` tells of the name.
+    """
+
+    job: Job
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A job has its outcome, and it is kept."""
 
@@ -56,15 +67,18 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """No further call is started; what has no outcome stays pending."""
+    """No further call is started; what has no outcome stays pending.
+
+    With the reason ``unknown_name`` that is said of the variants that the message names; others go on.
+    """
 
     reason: str
-    """``daily_cap``, ``credits``, ``auth``, ``unreachable``, ``max_calls``, ``max_seconds``, ``fail_on_error``,
-    ``store``, ``rows``, ``cancelled`` or ``defect``."""
+    """``daily_cap``, ``credits``, ``auth``, ``unknown_name``, ``unreachable``, ``max_calls``, ``max_seconds``,
+    ``fail_on_error``, ``store``, ``rows``, ``cancelled`` or ``defect``."""
     message: str
     """One line for a person, with what to do next."""
     run: Run | None = None
     """The answer that stopped it, if one did."""
 
 
-Event = Started | Retried | Throttled | Finished | Stopped
+Event = Started | Retried | Throttled | KeptBack | Finished | Stopped

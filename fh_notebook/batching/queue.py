@@ -15,6 +15,7 @@ from itertools import count
 from typing import Final
 
 from fh_notebook.batching.job import Job
+from fh_notebook.contract.run import Run
 
 __all__ = ["Entry", "Queue"]
 
@@ -31,6 +32,8 @@ class Entry:
     """Exchanges, refused ones included: `Run.attempts`."""
     refusals: int = 0
     held: int = 0
+    answer: Run | None = None
+    """An answer that was kept back, and stands now: the job is not called again for it."""
 
 
 @dataclass(order=True, slots=True)
@@ -47,10 +50,13 @@ class Queue:
     ----------
     changed : function
         Called when there may be a job where there was none.
+    drops : function of Job
+        Whether a job is left out, as no call of it can succeed.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], drops: Callable[[Job], bool] = lambda job: False) -> None:
         self._changed = changed
+        self._drops = drops
         self._window: Iterator[Job] = iter(())
         self._ahead: deque[Iterator[Job]] = deque()
         self._room = asyncio.Event()
@@ -80,23 +86,28 @@ class Queue:
     @property
     def is_empty(self) -> bool:
         """Whether there is no job, and none will come."""
+        self._drop_what_is_put_off()
         return self._ended and self._peek() is None and not self._later
 
     @property
     def due(self) -> float | None:
         """When the next job that was put off may be sent."""
+        self._drop_what_is_put_off()
         return self._later[0].due if self._later else None
 
-    def ready(self, now: float) -> bool:
-        """Whether there is a job that may be sent."""
-        return bool(self._later and self._later[0].due <= now) or self._peek() is not None
+    def next(self, now: float) -> Entry | None:
+        """Return the job that may be sent next, without taking it."""
+        self._drop_what_is_put_off()
+        return self._later[0].entry if self._later and self._later[0].due <= now else self._peek()
 
     def take(self, now: float) -> Entry:
-        """Return the next job; there is one."""
-        if self._later and self._later[0].due <= now:
-            return heapq.heappop(self._later).entry
-        entry, self._head = self._peek(), None
-        assert entry is not None, "ready() was not asked"  # noqa: S101 - a defect of ours
+        """Take the job that :meth:`next` returns; there is one."""
+        entry = self.next(now)
+        assert entry is not None, "next() was not asked"  # noqa: S101 - a defect of ours
+        if entry is self._head:
+            self._head = None
+        else:
+            heapq.heappop(self._later)
         return entry
 
     def put_off(self, entry: Entry, due: float) -> None:
@@ -104,9 +115,14 @@ class Queue:
         heapq.heappush(self._later, _Later(due, next(self._numbers), entry))
         self._changed()
 
+    def _drop_what_is_put_off(self) -> None:
+        while self._later and self._drops(self._later[0].entry.job):
+            heapq.heappop(self._later)
+
     def _peek(self) -> Entry | None:
         """Return the next job that was never sent, held until it is taken."""
-        while self._head is None:
+        while self._head is None or self._drops(self._head.job):
+            self._head = None
             job = next(self._window, None)
             if job is not None:
                 self._head = Entry(job)

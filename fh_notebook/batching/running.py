@@ -20,6 +20,7 @@ from fh_notebook.batching.events import Event, Finished, Retried, Started, Throt
 from fh_notebook.batching.feed import Feed, Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import StoreLedger
+from fh_notebook.batching.names import Name, Names, hint_of
 from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Budget
@@ -28,7 +29,7 @@ from fh_notebook.batching.stored import Stored
 from fh_notebook.batching.windows import Ahead, Windows, chained
 from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
-from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.store import Store
 
@@ -55,6 +56,8 @@ class Start:
         How.
     call_lost : bool
         Whether what may have run is called again.
+    names : Names
+        What is known of the deployments and variants that are called.
     hear : function of Event
         Told of every event once the counts have it.
     changed : function
@@ -70,6 +73,7 @@ class Start:
         outcomes: Outcomes,
         options: Options,
         call_lost: bool,
+        names: Names,
         hear: Callable[[Event], None],
         changed: Callable[[], object],
     ) -> None:
@@ -81,6 +85,7 @@ class Start:
         self._outcomes = outcomes
         self._options = options
         self._call_lost = call_lost
+        self._names = names
         self._hear = hear
         self._changed = changed
         self.engine: Engine | None = None
@@ -157,6 +162,8 @@ class Start:
             planned=planned,
             max_in_flight=self.max_concurrency,
             rate=self._options.rate,
+            names=self._names,
+            hint=self._hint,
             now=self._options.now,
         )
         deliver.on_switch = self._have_queued
@@ -166,6 +173,12 @@ class Start:
             await self.engine.run(self._jobs_of(windows))
         finally:
             gate.ask(self, None)
+
+    def _hint(self, name: Name) -> str:
+        try:
+            return hint_of(self._client.aclient.connection.known_deployments(), name)
+        except InputError:  # the catalogue cannot be read; whoever needs it is told so
+            return ""
 
     def _have_queued(self) -> None:
         """Bound what is out by a number, where slots are lent while the service has runs wait."""

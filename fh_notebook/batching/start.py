@@ -179,6 +179,12 @@ def batch(
         that was interrupted ends without an error, so that what was paid for is in its variable, and cells that wait
         behind it run; a ``%%fetchhive --over`` cell ends with one and stops them.
 
+        A variant that the service does not know is called no further, and its rows stay pending, also those whose calls
+        said so; other variants go on. The service does not know it where an answer's code says so of the deployment or
+        the variant, or where the first 3 answers of that variant (all, where there are fewer) are 404 or another "not
+        found". After any other answer of that variant, a 404 is the failure of its row: what its inputs name is not
+        there.
+
     Raises
     ------
     InputError

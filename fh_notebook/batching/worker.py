@@ -21,7 +21,7 @@ from fh_notebook.batching.queue import Entry
 from fh_notebook.batching.seams import GateLike
 from fh_notebook.batching.stopping import stop_of_answer
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, Decision, Verdict, absence_of, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import CallError
@@ -73,8 +73,24 @@ class Board(Protocol):
         """Tell that a job has its outcome."""
         ...
 
+    def ended(self, entry: Entry) -> None:
+        """Note that a job which was taken is on its way no more, whatever became of it."""
+        ...
+
     def put_off(self, entry: Entry, wait_s: float) -> None:
         """Have a job come again."""
+        ...
+
+    def is_over(self, job: Job) -> bool:
+        """Whether no call of this job's variant is made any more."""
+        ...
+
+    def known(self, job: Job) -> None:
+        """Note an answer which shows that the service knows the variant of `job`."""
+        ...
+
+    def kept_back(self, entry: Entry, run: Run, absence: Absence) -> bool:
+        """Take an answer that says "not found" and return whether it is kept back, as the name may be unknown."""
         ...
 
     def missed(self, run: Run) -> bool:
@@ -137,7 +153,9 @@ class Worker:
             while entry is not None:
                 if turn is None:
                     turn = await self._claim(entry)
-                entry, turn = await self._one(entry, turn)
+                following, turn = await self._one(entry, turn)
+                self._board.ended(entry)
+                entry = following
 
     async def _claim(self, entry: Entry) -> Turn:
         try:
@@ -151,12 +169,15 @@ class Worker:
 
     async def _one(self, entry: Entry, turn: Turn) -> Next:
         """Take one job through its turn; return what comes next in this slot."""
-        if turn.go and self._board.stopped is not None:  # an answer that came meanwhile ended it all
+        if turn.go and (self._board.stopped is not None or self._board.is_over(entry.job)):
+            # An answer that came meanwhile ended it all, or its variant.
             await self._ledger.release(entry.job, sent=False)
             return None, None
         if turn.capped:
             self._board.capped()
             return None, None
+        if turn.go and entry.answer is not None:
+            return await self._finish(entry, entry.answer, unsent=True)  # its request was counted when it was sent
         if turn.go:
             return await self._call(entry) if await self._may_go(entry) else (None, None)
         if turn.answer is not None:
@@ -172,6 +193,7 @@ class Worker:
         try:
             # No await from here to the count of the call: others may have used up what was left meanwhile.
             may_go = await self._gate.turn() and self._board.stopped is None and self._board.has_calls_left
+            may_go = may_go and not self._board.is_over(entry.job)
         except asyncio.CancelledError:
             await unbroken(self._ledger.release(entry.job, sent=False))
             raise
@@ -202,7 +224,7 @@ class Worker:
                 decision = replace(decision, verdict=Verdict.RETRY)
         else:
             self._board.heard()
-        return await self._follow(entry, exchange.run, decision)
+        return await self._follow(entry, exchange.run, decision, absence_of(exchange.answer))
 
     def _judge(self, entry: Entry, exchange: Exchange) -> Decision:
         # Being refused for concurrency uses up no attempt: a batch has time.
@@ -213,7 +235,7 @@ class Worker:
         entry.refusals += 1
         return decide(exchange.answer, attempt=entry.refusals, typical_s=self._gate.typical_s, **facts)
 
-    async def _follow(self, entry: Entry, run: Run, decision: Decision) -> Next:
+    async def _follow(self, entry: Entry, run: Run, decision: Decision, absence: Absence) -> Next:
         """Do what the decision says."""
         if decision.again:
             run = replace(run, attempts=entry.sent)
@@ -231,11 +253,16 @@ class Worker:
             self._board.stop(stop_of_answer(decision.reason, run))
             await self._ledger.release(entry.job, sent=True)
             return None, None
+        if absence is not Absence.NOTHING and self._board.kept_back(entry, run, absence):
+            await self._ledger.release(entry.job, sent=True)
+            return None, None
+        if run.status_code is not None and run.status_code // 100 in (2, 4):
+            self._board.known(entry.job)
         if decision.verdict is Verdict.UNKNOWN and run.status != "unknown":
             run = replace(run, status="unknown")
         return await self._finish(entry, run)
 
-    async def _finish(self, entry: Entry, run: Run, *, goes_on: bool = True) -> Next:
+    async def _finish(self, entry: Entry, run: Run, *, goes_on: bool = True, unsent: bool = False) -> Next:
         """Keep the answer; with it goes the claim of the job that comes next in this slot."""
         # What one exchange cost beyond itself: look-ups, where the answer did not come in the response.
         run = replace(run, attempts=entry.sent + run.attempts - 1, inputs=entry.job.shown_inputs)
@@ -250,7 +277,7 @@ class Worker:
                 entry.job,
                 run,
                 then=following.job if following else None,
-                unsent=run.error_code in NOT_REACHED,
+                unsent=unsent or run.error_code in NOT_REACHED,
             )
         except asyncio.CancelledError:
             if following is not None:

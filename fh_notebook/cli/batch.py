@@ -50,7 +50,13 @@ STOPPED: Final = 3
 REFUSED: Final = 4
 INTERRUPTED: Final = 130
 
-_CODES_OF_STOPS: Final = {"cancelled": INTERRUPTED, "auth": REFUSED, "fail_on_error": FAILED, "defect": FAILED}
+_CODES_OF_STOPS: Final = {
+    "cancelled": INTERRUPTED,
+    "auth": REFUSED,
+    "unknown_name": REFUSED,
+    "fail_on_error": FAILED,
+    "defect": FAILED,
+}
 """By the reason of `Stopped`; any other one is a limit."""
 
 _READERS: Final = {".csv": "read_csv", ".csv.gz": "read_csv", ".parquet": "read_parquet", ".xlsx": "read_excel"}

@@ -74,6 +74,6 @@ def _option(name: str) -> str:
 def code_of_race(race: Race) -> int:
     """Return the exit code that says how a race ended."""
     stopped = race.batch.stopped
-    if race.winner is None and stopped is not None and stopped.reason == "auth":
+    if race.winner is None and stopped is not None and stopped.reason in ("auth", "unknown_name"):
         return _REFUSED
     return _CODES.get(race.ending, 3)

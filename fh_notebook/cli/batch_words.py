@@ -26,7 +26,7 @@ exit codes:
        or the file could not be written
   2    bad input or settings: nothing was called
   3    stopped by a limit: the rest is pending, run the same command again
-  4    the service refused the key
+  4    the service refused the key, or does not know the deployment or variant
   130  interrupted (Ctrl+C or SIGTERM): what is finished is kept,
        run the same command again
 with --race: 0 when it is decided (a winner, or no difference that matters),
@@ -99,14 +99,12 @@ def cures(failed: Iterable[Run], again: str) -> Iterator[str]:
         elif not is_reusable(run):
             kinds["moment"] += 1
         else:
-            kinds["unknown name" if run.status_code == 404 else "row"] += 1
+            kinds["row"] += 1
     if n := kinds["nobody"]:
         look = "look at the address, the network and the proxy (fh-notebook doctor --check)"
         yield f"{n:,} reached nobody: {look}, and {again}."
     if n := kinds["moment"]:
         yield f"{n:,} failed at the service and not by {'its row' if n == 1 else 'their rows'}: later, {again}."
-    if n := kinds["unknown name"]:
-        yield f"{n:,} met a 404: correct the name of the deployment or the variant, and {again}."
     if kinds["row"]:
         yield f"What failed is kept as failed: correct its rows and {again}; no answer is paid for twice."
 

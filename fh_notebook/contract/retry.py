@@ -6,6 +6,7 @@ the gate hears every decision. Nothing that may have run is ever called again fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,9 +22,11 @@ __all__ = [
     "CUT_OFF",
     "DEFAULT_POLICY",
     "NOT_REACHED",
+    "Absence",
     "Decision",
     "RetryPolicy",
     "Verdict",
+    "absence_of",
     "decide",
     "is_daily_cap",
     "may_have_run",
@@ -47,6 +50,16 @@ class Verdict(Enum):
     """It may have run: never called again silently."""
     STOP = "stop"
     """It did not run, and no other call would: the key, the daily cap or the credits."""
+
+
+class Absence(Enum):
+    """What an answer says is not there."""
+
+    NOTHING = "nothing"
+    SOMETHING = "something"
+    """Not found: the deployment, the variant, or what the inputs name."""
+    OF_THE_NAME = "of the name"
+    """The deployment or the variant: no other call of it would fare better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +117,11 @@ NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
 
 CUT_OFF: Final = "it was cancelled while it was out; it may have run"
 """What is said of a call that somebody here stopped before its answer came."""
+
+_NO_SUCH_NAME: Final = re.compile(
+    r"(workflow_)?(deployment|variant)(_name|_key|_slug)?_(not_found|unknown|does_not_exist)"
+    r"|(unknown|no_such)_(workflow_)?(deployment|variant)"
+)
 
 _PROVIDER_CODE: Final = "too_many_requests"
 _ROW_402_CODES: Final = frozenset(
@@ -174,6 +192,28 @@ def decide(
 def may_have_run(answer: Answer) -> bool:
     """Whether a workflow may have run whose call brought this, where it is no 2xx: by the same table."""
     return _judge(answer)[0] is Verdict.UNKNOWN
+
+
+def absence_of(answer: Answer) -> Absence:
+    """Return what an answer says is not there.
+
+    Which code the service has for an unknown deployment or variant is UNKNOWN, and its status may be 404 or 422
+    (CONTRACT sections 2 and 10); its text is localised. So a code that names the one or the other beside "not found" or
+    "unknown" is believed; any other 404, and any other "not found", may be about what the inputs name.
+
+    Examples
+    --------
+    >>> absence_of(Answer(status_code=422, body=b'{"error_code": "variant_not_found"}'))
+    <Absence.OF_THE_NAME: 'of the name'>
+    >>> absence_of(Answer(status_code=404)), absence_of(Answer(status_code=422, body=b'{"error_code": "bad"}'))
+    (<Absence.SOMETHING: 'something'>, <Absence.NOTHING: 'nothing'>)
+    """
+    if answer.status_code is None or answer.status_code // 100 != 4 or _judge(answer)[0] is not Verdict.FAILED:
+        return Absence.NOTHING
+    code = (code_of(object_of(answer.body)) or "").lower()
+    if _NO_SUCH_NAME.fullmatch(code):
+        return Absence.OF_THE_NAME
+    return Absence.SOMETHING if answer.status_code == 404 or code.endswith("not_found") else Absence.NOTHING
 
 
 def _judge(answer: Answer) -> tuple[Verdict, str]:

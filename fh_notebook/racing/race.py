@@ -14,7 +14,7 @@ import pandas as pd
 
 from fh_notebook import arguments, views
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.events import Event, Finished
+from fh_notebook.batching.events import Event
 from fh_notebook.batching.progress import Progress, progress_of
 from fh_notebook.batching.windows import Windows
 from fh_notebook.half_made import shows_half_made
@@ -215,7 +215,7 @@ class Race(Showing):
 
     def _hear(self, event: Event) -> None:
         """Wake the sender, and tell the user's function."""
-        if self._sender is not None and isinstance(event, Finished):
+        if self._sender is not None:
             self._sender.heard(event)
         if self._on_event is not None:
             try:

@@ -11,9 +11,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fh_notebook.batching.control import Control
-from fh_notebook.batching.events import Finished
+from fh_notebook.batching.events import Event, Finished, KeptBack, Stopped
 from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.names import UNKNOWN_NAME
 from fh_notebook.batching.windows import Windows
 from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.racing.course import MOST_AHEAD, Course, calls_of
@@ -40,10 +41,25 @@ class Sender:
         self._lookahead = lookahead
         self._changed: asyncio.Event | None = None
         self._sent: set[str] = set()
+        self._out: set[str] = set()
+        """Keys of jobs that were handed out and have no outcome, and are not kept back."""
+        self._kept_back: set[str] = set()
+        self._is_over = False
 
-    def heard(self, event: Finished) -> None:
-        """Note that a job has its outcome. In the loop's thread."""
-        self._course.heard(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
+    def heard(self, event: Event) -> None:
+        """Note what became of a job: its outcome, or that others are waited for. In the loop's thread."""
+        match event:
+            case Finished():
+                self._course.heard(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
+                self._kept_back.discard(event.job.key)
+            case KeptBack():
+                self._kept_back.add(event.job.key)
+            case Stopped(reason=reason) if reason == UNKNOWN_NAME:
+                self._is_over = True  # without one of its variants nothing is decided
+            case _:
+                return
+        if not isinstance(event, Stopped):
+            self._out.discard(event.job.key)
         if self._changed is not None:
             self._changed.set()
 
@@ -63,13 +79,16 @@ class Sender:
             self._changed.clear()
             if course.is_ready:
                 await asyncio.to_thread(course.decide)
-            if course.has_ended:
+            if course.has_ended or self._is_over:
                 return
             place = max(place, course.decided)
-            if place < min(len(course.order), course.decided + self.lookahead):
+            # A row that is kept back is decided by what others are answered: they come before their turn.
+            if place < min(len(course.order), course.decided + self.lookahead + len(self._kept_back)):
                 if jobs := self._to_send(place, callable_now):
                     yield jobs
                 place += 1
+            elif self._kept_back and not self._out:
+                return  # nothing will come that could say more of them
             elif not course.is_ready:
                 await self._changed.wait()
 
@@ -94,4 +113,5 @@ class Sender:
         jobs = {job.key: callable_now.get(job.key, job) for job in self._course.open_at(place)}
         fresh = [job for key, job in jobs.items() if key and key not in self._sent]
         self._sent |= {job.key for job in fresh}
+        self._out |= {job.key for job in fresh}
         return fresh

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook import loop
 from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.names import UNKNOWN_NAME, Names
 from fh_notebook.scaling.budget import Budget
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Host:
         Tells the other processes that all must stop, from any thread; returns at once.
     folder : str
         Where the stores of partitions lie while they run: a folder of this machine.
+    arms : int
+        How many variants are called.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Host:
         tell: Callable[[dict[str, Any]], None],
         spread: Callable[[Stopped], None],
         folder: str,
+        arms: int,
     ) -> None:
         self.run = run
         self._budget = budget
@@ -66,6 +70,8 @@ class Host:
         self.client: Client
         self.gate: SharedGate | None = None
         """What its calls go through, where processes share one budget."""
+        self.names = Names(arms=arms, is_shared=True)
+        """What is known of the deployments and variants that are called, by the answers that came to this process."""
         self.stopped: Stopped | None = None
         self.paused = False
         self._spread = spread
@@ -84,7 +90,8 @@ class Host:
 
     def met(self, stopped: Stopped) -> None:
         """Take in what one partition has met: if it holds for all, all are told. On the background loop."""
-        if stopped.reason in OF_ALL and self.stopped is None:
+        holds = stopped.reason in OF_ALL or (stopped.reason == UNKNOWN_NAME and self.names.none_left)
+        if holds and self.stopped is None:
             self.halt(stopped)
             self._spread(stopped)
 

@@ -22,6 +22,7 @@ from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
+from fh_notebook.batching.names import UNKNOWN_NAME
 from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, kind_of
 from fh_notebook.batching.reader import Reader
@@ -175,6 +176,7 @@ class Partition:
             outcomes=self._outcomes,
             options=_options(self._spec),
             call_lost=self._spec.call_lost,
+            names=self._host.names,
             hear=self._hear,
             changed=lambda: None,
         )
@@ -284,12 +286,13 @@ class Partition:
             path = part_path(self._spec, self._task)
             parts.write_part(path, lines_of(pairs, self._source), facts)
         stopped = self._stopped or self._host.stopped
+        of_some = stopped is not None and stopped.reason == UNKNOWN_NAME and not self._host.names.none_left
         return Done(
             number=self._task.number, attempt=self._attempt, path=path, jobs=counts.planned, done=counts.done,
             failed=counts.failed, unknown=counts.unknown, reused=counts.reused, again=again,
             calls=self._sent_before + counts.calls, requests=requests,
             refused=counts.refused, keys=keys, kept_at=datetime.now(UTC), cut=self._cut,
-            stopped=told_of(stopped) if stopped is not None else None,
+            stopped=told_of(stopped) if stopped is not None else None, goes_on=of_some,
         )  # fmt: skip
 
 

@@ -110,6 +110,8 @@ class Rounds:
         self.rounds: list[str] = []
         """The names of its rounds."""
         self._stopped: Stopped | None = None
+        self._unknown: Stopped | None = None
+        """What to tell of variants that the service does not know, while others were called."""
         self._is_paused = False
         self._errors_before = 0
 
@@ -145,8 +147,8 @@ class Rounds:
             if ask.retry or not (spent and left):
                 break
             self._stopped = None
-        if self._stopped is not None:
-            self._hear(self._stopped)
+        if stopped := self._stopped or self._unknown:
+            self._hear(stopped)
         elif waiting := self._book.waiting():
             await self._round(waiting, replace(self._spec_of(ask), fresh=False), None, limits)
 
@@ -213,6 +215,8 @@ class Rounds:
         reason = None if done.stopped is None else done.stopped["reason"]
         if reason == "cancelled":  # by us, who tell of it then; else its worker has lost the scheduler
             self._stop(cluster_lost(), tell=False)
+        elif done.stopped is not None and done.goes_on:
+            self._unknown = self._unknown or stop_of(done.stopped)
         elif done.stopped is not None and reason != ENDED:
             self._stop(stop_of(done.stopped))
         line = self._book.pages[task.number].line

@@ -175,7 +175,7 @@ def _made(spec: Spec) -> Host:
         threading.Thread(target=_spread, args=(told, reason, stopped), daemon=True).start()
 
     budget = _on_loop(spec, worker, client)
-    host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch())
+    host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch(), arms=len(spec.arms))
     host.gate = SharedGate(
         Gate(BOUND, adapts=False),  # the places are the limit, and it is learned for all workers together
         budget,

@@ -136,3 +136,5 @@ class Done:
     cut: int = 0
     """Calls that were out when it was cancelled."""
     stopped: Mapping[str, Any] | None = None
+    goes_on: bool = False
+    """Whether it holds for some of the variants only, and others are called."""

@@ -114,7 +114,9 @@ class Threads:
         def tell(message: dict[str, Any]) -> None:
             loop.call_soon_threadsafe(hear, message)
 
-        host = Host(spec.run, self._budget, tell=tell, spread=lambda stopped: None, folder=self._folder)
+        host = Host(
+            spec.run, self._budget, tell=tell, spread=lambda stopped: None, folder=self._folder, arms=len(spec.arms)
+        )
         self._ceiling = Gate(spec.max_concurrency, adapts=False)
         host.client = self._within(host, metered=spec.metered)
         self._host = hosted(spec.run, lambda: host)

@@ -357,3 +357,22 @@ def test_the_key_is_not_in_the_parts_or_the_store(tmp_path: Any) -> None:
     everything = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert KEY.encode() not in everything
     assert batch.counts.done == 6
+
+
+@pytest.mark.parametrize("partitions", [1, 10])
+def test_a_misspelt_name_stops_all_partitions(partitions: int) -> None:
+    """After a few calls over all of them; the rows are pending, and the known variant of two is called to the end."""
+    counting = Counting()
+    target = fh.Deployment("shout", inputs={"text": fh.text()})
+    asked: dict[str, Any] = {"client": counting.hive.client(), "max_concurrency": 1, "progress": False}
+    batch = fh.batch(_parted(texts(40), partitions), target, variants="luod", **asked)
+    assert batch.counts.pending == 40
+    assert batch.counts.calls <= 6
+    assert batch.stopped is not None
+    assert "does not know shout/luod (404, Variant not found" in batch.stopped.message
+    both = fh.batch(_parted(texts(40), partitions), target, variants=["loud", "luod"], **asked)
+    assert (both.counts.done, both.counts.failed, both.counts.pending) == (40, 0, 40)
+    assert both.counts.calls <= 46
+    assert both.stopped is not None
+    assert both.stopped.reason == "unknown_name"
+    assert "does not know shout/luod" in both.summary()
