@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from fh_notebook.plural import counted
+
 __all__ = [
     "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold", "folded", "folded_text", "join", "opened",
     "printable", "stacked", "table",
@@ -58,7 +60,7 @@ def printable(text: str) -> str:
 
 def clip(text: str, limit: int = TEXT_CAP) -> str:
     """Return at most `limit` characters of `text`, and say how many were left out."""
-    return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+    return text if len(text) <= limit else f"{text[:limit]} … ({counted(len(text) - limit, 'more character')})"
 
 
 def direction(text: object) -> str | None:
@@ -105,7 +107,7 @@ def _ends_of_lines(text: str, most: int) -> list[int]:
 
 def _rest(text: str) -> str:
     lines = text.rstrip("\n").count("\n") + 1
-    return f"{lines:,} more lines" if lines > 1 else f"{len(text):,} more characters"
+    return counted(lines, "more line") if lines > 1 else counted(len(text), "more character")
 
 
 def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHARS_OPEN, cls: str = "fh-out") -> Html:
@@ -138,7 +140,7 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
     kept, end = rest, ""
     if len(text) > cap:
         kept = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
-        end = f"\n… {len(rest) - len(kept):,} more characters; {whole}"
+        end = f"\n… {counted(len(rest) - len(kept), 'more character')}; {whole}"
     more = fold(f"… {_rest(rest)}", el("div", f"{kept}{end}", cls="fh-rest"))
     return el("div", head, more, cls=cls, dir=direction(text), style=_KEEP_LINES)
 

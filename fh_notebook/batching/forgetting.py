@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import arguments, session, views
 from fh_notebook.batching.export_file import reason_of
-from fh_notebook.batching.plan import counted
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.partial import Partial, partial
+from fh_notebook.plural import agreeing, counted
 from fh_notebook.store.answer_lines import Kept
 from fh_notebook.store.damage import json_of
 from fh_notebook.store.forgetting import Forgotten, Which
@@ -114,7 +114,7 @@ def forget(
         views.knock("forget.parts", store, which)
     gone = store.forget(which)
     strange = "" if gone.answers or gone.batches or name is None else _no_such_deployment(store, name, workspace)
-    views.knock("notice", strange or _told(gone, workspace))
+    views.knock("notice", strange or _told(gone, which))
     return gone.answers
 
 
@@ -130,15 +130,24 @@ def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
     return f"Nothing was removed: no answers of a deployment {short(name)} are kept {where}; {meant}"
 
 
-def _told(gone: Forgotten, workspace: str | None) -> str:
+def _told(gone: Forgotten, which: Which) -> str:
     """Say what was removed and what was kept."""
-    where = "in every workspace" if workspace is None else f"in the workspace {workspace}"
-    of = f" of {counted(gone.batches, 'batch', 'batches')}" if gone.batches else ""
-    text = f"{counted(gone.answers, 'answer')}{of} {'was' if gone.answers == 1 else 'were'} removed {where}."
+    where = "in every workspace" if which.workspace is None else f"in the workspace {which.workspace}"
+    batches = counted(gone.batches, "batch", "batches")
+    if gone.answers or not gone.batches:
+        of = f" of {batches}" if gone.batches and which.is_one_batch else ""
+        text = f"{counted(gone.answers, 'answer')}{of} {agreeing(gone.answers, 'were')} removed {where}."
+    else:
+        text = f"{batches} {agreeing(gone.batches, 'were')} removed {where}, and no answer."
     if gone.kept:
-        stay = f"{counted(gone.kept, 'answer')} {'stays' if gone.kept == 1 else 'stay'}"
-        text += f" {stay} with {listed(gone.kept_by, 'and')}, which {'uses' if len(gone.kept_by) == 1 else 'use'} "
+        stay = f"{counted(gone.kept, 'answer')} {agreeing(gone.kept, 'stay')}"
+        text += f" {stay} with {listed(gone.kept_by, 'and')}, which {agreeing(len(gone.kept_by), 'use')} "
         text += "it." if gone.kept == 1 else "them."
+    if n := gone.borrowed:
+        text += f" {counted(n, 'answer')} that {agreeing(n, 'were')} paid for elsewhere {agreeing(n, 'stay')} kept."
+    if gone.batches and gone.answers and not which.is_one_batch:
+        again = "its cell begins it" if gone.batches == 1 else "their cells begin them"
+        text += f" {batches} without an answer left went, too; {again} anew."
     return text
 
 

@@ -19,6 +19,7 @@ from fh_notebook.batching.person import JOIN, RETRY, REUSE, persons
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
+from fh_notebook.plural import counted
 
 __all__ = [
     "Budget",
@@ -188,11 +189,6 @@ def _on(when: datetime | None) -> str:
         return ""
     local = when.astimezone()
     return f" on {local.day} {local:%b %H:%M}"
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: ``1 row``, ``2,000 rows``, ``2 batches`` (where the plural is given)."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def money(amount: float) -> str:

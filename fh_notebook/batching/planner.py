@@ -20,6 +20,7 @@ from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest, metadata_problems
 from fh_notebook.errors import InputError
+from fh_notebook.plural import counted
 from fh_notebook.store.keys import key_of
 
 __all__ = ["Planner", "refused"]
@@ -207,7 +208,7 @@ def _together(different: Mapping[str, Sequence[Any]]) -> list[str]:
     problems = _by_cause(different)
     told = [f"{_rows_in_words(labels)}: {problem}" for problem, labels in list(problems.items())[:PROBLEMS_SHOWN]]
     left = len(problems) - len(told)
-    return [*told, f"and {left:,} more problems"] if left else told
+    return [*told, f"and {counted(left, 'more problem')}"] if left else told
 
 
 def _rows_in_words(labels: Sequence[Any]) -> str:

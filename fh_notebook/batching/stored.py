@@ -16,12 +16,13 @@ from fh_notebook import views
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.kept import KeptJobs, fingerprint, job_lines, row_lines, sent_by
-from fh_notebook.batching.plan import Plan, counted
+from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.rows import Rows
 from fh_notebook.batching.same_table import ArmRecord, Match, RowInputs, inputs_by_row, match
 from fh_notebook.batching.source import Fresh
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
+from fh_notebook.plural import agreeing, counted
 from fh_notebook.store.answer_lines import Line
 from fh_notebook.store.batch_plan import BatchPlan, revision_of
 from fh_notebook.store.batches import BatchRecord
@@ -309,9 +310,9 @@ class KeptBatch(Stored):
     def _refusal(self, found: Match, rows: int) -> InputError:
         assert self._before is not None  # noqa: S101 - it was compared with something
         if self._is_stream:
-            why = (
-                f"in the rows {self._count:,} to {self._count + rows - 1:,} of the iterator; a list may be in any order"
-            )
+            last = self._count + rows - 1
+            which = f"the rows {self._count:,} to {last:,}" if rows > 1 else f"row {last:,}"
+            why = f"in {which} of the iterator; a list may be in any order"
         else:
             return refused_name(
                 self._before,
@@ -424,7 +425,7 @@ def other_rows(*, kept: int, missing: int, rows: int, strange: int) -> str:
     """Return why a table is another one than that of `kept` rows: `strange` of its `rows` are none of those."""
     return (
         f"has other rows ({counted(kept, 'row')}, {missing:,} of which this table does not have; of the "
-        f"{counted(rows, 'row')} here, {strange:,} are new)"
+        f"{counted(rows, 'row')} here, {strange:,} {agreeing(strange, 'are')} new)"
     )
 
 

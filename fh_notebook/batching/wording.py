@@ -102,7 +102,7 @@ def _most(found: Counter[tuple[str, str]]) -> str:
         for (code, error), times in found.most_common(DIGEST_LINES)
     ]
     left = sum(found.values()) - sum(times for _, times in found.most_common(DIGEST_LINES))
-    return ", ".join(told + ([f"{left:,} others"] if left else []))
+    return ", ".join(told + ([counted(left, "other")] if left else []))
 
 
 def frame_html(frame: pd.DataFrame, columns: Sequence[str]) -> html.Html:

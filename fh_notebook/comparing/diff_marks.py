@@ -11,6 +11,7 @@ from typing import Final
 
 from fh_notebook import html
 from fh_notebook.comparing.diff import Difference, Segment
+from fh_notebook.plural import agreeing, counted
 
 __all__ = ["MARKS_STYLE", "marked", "marks_style"]
 
@@ -61,9 +62,9 @@ def marked(found: Difference, *, cap: int, whole: str, both: bool) -> html.Html:
     text = "".join(part.text for part in kept)
     open_part, _ = html.opened(text)
     head, rest = _cut(kept, len(open_part))
-    end = [html.el("div", f"… {more:,} more characters; {whole}", cls="fh-dim")] if more else []
+    end = [html.el("div", f"… {counted(more, 'more character')}; {whole}", cls="fh-dim")] if more else []
     if rest:
-        said = f"… {len(text) - len(open_part):,} more characters"
+        said = f"… {counted(len(text) - len(open_part), 'more character')}"
         end = [html.fold(said, html.el("div", *map(_element, rest), *end, cls="fh-rest"))]
     style = "white-space:pre-wrap;unicode-bidi:isolate"
     return html.el("div", *map(_element, head), *end, cls="fh-out fh-marked", dir="auto", style=style)
@@ -80,7 +81,7 @@ def _parts(found: Difference, both: bool) -> Iterator[Segment]:
         before = part.text[:AROUND] if number else ""
         after = part.text[-AROUND:] if number < last else ""
         left = len(part.text) - len(before) - len(after)
-        yield Segment("same", f"{before} […{left:,} characters are the same…] {after}")
+        yield Segment("same", f"{before} […{counted(left, 'character')} {agreeing(left, 'are')} the same…] {after}")
 
 
 def _kept(parts: Sequence[Segment], cap: int) -> list[Segment]:

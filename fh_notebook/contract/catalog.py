@@ -16,6 +16,7 @@ from fh_notebook import html
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
+from fh_notebook.plural import agreeing, counted
 
 __all__ = ["FILE_NAMES", "LOCAL_SOURCE", "Deployments", "UnknownDeployment", "meant", "near_name", "same"]
 
@@ -105,7 +106,7 @@ class Deployments(Mapping[str, Deployment]):
     @property
     def _foot(self) -> str:
         more = len(self) - ROWS_CAP
-        cut = [f"{more:,} more deployments are not shown"] if more > 0 else []
+        cut = [f"{counted(more, 'more deployment')} {agreeing(more, 'are')} not shown"] if more > 0 else []
         return "; ".join(["* must be given", *cut, *self._unused[:UNUSED_CAP]])
 
     def __repr__(self) -> str:

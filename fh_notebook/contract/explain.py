@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import FORMATS, kind_text, listed, nearest, path_text, short, types_of
+from fh_notebook.plural import counted
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -222,7 +223,7 @@ def _unique(case: _Case) -> str:
 def _too_many(case: _Case) -> str:
     known = len(case.schema.get("prefixItems", []))
     has = len(case.error.instance) if isinstance(case.error.instance, list | tuple) else 0
-    return f"has {has:,} items; give at most {known:,}"
+    return f"has {counted(has, 'item')}; give at most {known:,}"
 
 
 def _depends(case: _Case) -> str:

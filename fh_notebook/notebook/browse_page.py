@@ -22,6 +22,7 @@ from fh_notebook.notebook import browse_table
 from fh_notebook.notebook.browse_find import Finder
 from fh_notebook.notebook.browse_table import Table
 from fh_notebook.notebook.browse_view import ONLY, View, sorts
+from fh_notebook.plural import agreeing, counted
 
 __all__ = ["head_of", "page_of"]
 
@@ -191,7 +192,9 @@ def _card(table: Table, answer: Answer, found: Versus | None, most: int, best: b
     said = output_of(answer, most)
     text, more = _cut(said, most)
     is_text = not answer.ok or isinstance(answer.output, str)
-    left = f"… {more:,} more characters" if is_text else "… the rest is not shown"  # of JSON, no more is spelt out
+    left = (
+        f"… {counted(more, 'more character')}" if is_text else "… the rest is not shown"
+    )  # of JSON, no more is spelt out
     return {
         "status": one_line(answer.status, 40),
         "score": score_of(table, answer),
@@ -233,7 +236,8 @@ def _marks(found: Versus, most: int) -> list[list[str]]:
         text = segment.text
         if segment.kind == "same" and len(text) > 3 * AROUND:
             before, after = text[:AROUND] if number else "", text[-AROUND:] if number < last else ""
-            gap = f" … {len(text) - len(before) - len(after):,} characters are the same … "
+            left = len(text) - len(before) - len(after)
+            gap = f" … {counted(left, 'character')} {agreeing(left, 'are')} the same … "
             pieces += [["same", html.printable(before)], ["gap", gap], ["same", html.printable(after)]]
             left -= 2 * AROUND
             continue

@@ -100,7 +100,7 @@ def _opened(head: Mapping[str, Any], row: Mapping[str, Any]) -> html.Html:
 
 
 def _own(name: str, text: str, more: int) -> html.Html:
-    left = f" … ({more:,} more characters)" if more else ""
+    left = f" … ({counted(more, 'more character')})" if more else ""
     return html.el(
         "div", html.el("b", name), ": ", html.el("span", f"{text}{left}", dir=html.direction(text)), style=_KEEP
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import short
 from fh_notebook.notebook.form_kinds import Shape
+from fh_notebook.plural import counted
 
 __all__ = ["MAX_BYTES", "FileTrouble", "encoding_of", "file_text", "size_text", "what_is_sent"]
 
@@ -94,4 +95,4 @@ def what_is_sent(value: Any, shape: Shape) -> str:
     if not isinstance(value, str):
         return short(value)
     encoding = encoding_of(shape)
-    return f"{len(value):,} characters{'' if encoding == 'text' else f' of {encoding}'}"
+    return f"{counted(len(value), 'character')}{'' if encoding == 'text' else f' of {encoding}'}"

@@ -16,6 +16,7 @@ from fh_notebook.contract.spell import FORMATS, path_text, short
 from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_reading import json_text
 from fh_notebook.notebook.form_state import FieldState
+from fh_notebook.plural import counted
 from fh_notebook.values import MASK, UNSET
 
 __all__ = ["formula_free", "help_html", "hints", "label_of", "problem_html"]
@@ -162,5 +163,5 @@ def problem_html(problems: list[str], *, most: int = 5) -> str:
     """Return the problems as one line each, read out where a screen reader listens."""
     shown = [html.el("div", f"⚠ {problem}") for problem in problems[:most]]
     if len(problems) > most:
-        shown.append(html.el("div", f"… and {len(problems) - most:,} more problems"))
+        shown.append(html.el("div", f"… and {counted(len(problems) - most, 'more problem')}"))
     return html.el("div", *shown, cls="fh-problem", role="alert")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from fh_notebook import html
 from fh_notebook.contract.run import one_line
+from fh_notebook.plural import agreeing, counted
 
 if TYPE_CHECKING:
     from fh_notebook.client.pending import PendingRun
@@ -31,7 +32,7 @@ def pending_page(runs: Sequence[PendingRun]) -> html.Html | str:
     """Return the runs that are waited for as rows; nothing where there is none."""
     if not runs:
         return ""
-    number = "1 run is" if len(runs) == 1 else f"{len(runs):,} runs are"
+    number = f"{counted(len(runs), 'run')} {agreeing(len(runs), 'are')}"
     left = len(runs) - SHOWN
     return html.el(
         "div",

@@ -18,6 +18,7 @@ from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.notebook.notices import no_lost_widget
 from fh_notebook.notebook.results_state import Submit
 from fh_notebook.notebook.results_twin import LastState
+from fh_notebook.plural import counted
 from fh_notebook.values import UNSET
 
 __all__ = ["page_of", "text_of"]
@@ -48,7 +49,7 @@ def page_of(core: FormCore) -> html.Html:
         html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.choice}", cls="fh-dim")),
         html.el("div", core.deployment.description, cls="fh-dim") if core.deployment.description else None,
         html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
-        html.el("div", f"and {left:,} more variables", cls="fh-dim") if left > 0 else None,
+        html.el("div", f"and {counted(left, 'more variable')}", cls="fh-dim") if left > 0 else None,
         html.el("div", also, cls="fh-dim") if (also := core.model.also_sent) else None,
         *(html.el("div", problem, cls="fh-error") for problem in _told(core)),
         last.html() if (last := _last_state(core)) is not None else None,
@@ -62,7 +63,7 @@ def text_of(core: FormCore) -> str:
     lines = [f"Form of {core.deployment.name} ({core.choice})"]
     lines += [html.printable(f"  {_name(state).ljust(width)}  {_in_a_line(state)}") for state in _first(core)]
     left = len(core.model.fields) - FIELDS_SHOWN
-    lines += [f"  and {left:,} more variables"] if left > 0 else []
+    lines += [f"  and {counted(left, 'more variable')}"] if left > 0 else []
     lines += [html.printable(f"  {also}")] if (also := core.model.also_sent) else []
     lines += [html.printable(f"! {problem}") for problem in _told(core)]
     if (last := _last_state(core)) is not None:

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.plural import counted
 
 __all__ = ["markdown"]
 
@@ -56,12 +57,16 @@ def markdown(text: str, *, whole: str = "run.text has all", cap: int = html.TEXT
         return html.Html(reader.renderer.render(part, reader.options, env))
 
     left = len(text) - len(text[:cap])
-    end = html.el("div", f"… {left:,} more characters; {whole}", cls="fh-dim") if left else None
+    end = html.el("div", f"… {counted(left, 'more character')}; {whole}", cls="fh-dim") if left else None
     if cut == len(tokens):
         return html.el("div", rendered(tokens), end, cls="fh-md")
     lines = kept.count("\n") + 1 - (tokens[cut].map or [0])[0]
     rest = html.el("div", rendered(tokens[cut:]), cls="fh-rest")
-    more = f"… {lines:,} more lines" if cut else f"{kept.lstrip()[:80].splitlines()[0]} … {lines:,} lines"
+    more = (
+        f"… {counted(lines, 'more line')}"
+        if cut
+        else f"{kept.lstrip()[:80].splitlines()[0]} … {counted(lines, 'line')}"
+    )
     return html.el("div", rendered(tokens[:cut]), html.fold(more, *filter(None, (rest, end))), cls="fh-md")
 
 

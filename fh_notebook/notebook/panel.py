@@ -15,6 +15,7 @@ from fh_notebook import html
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.notebook.markdown_view import markdown
 from fh_notebook.notebook.table_view import table_of
+from fh_notebook.plural import agreeing, counted
 
 __all__ = ["Shown", "SideBySide"]
 
@@ -57,14 +58,19 @@ class SideBySide:
         cards = [self._card(run) for run in self.runs[:RUNS_SHOWN]]
         parts = [html.el("div", *cards[:RUNS_OPEN], cls="fh-side")]
         if folded := cards[RUNS_OPEN:]:
-            parts.append(
-                html.fold(f"… {len(self.runs) - RUNS_OPEN:,} more runs", html.el("div", *folded, cls="fh-side"))
-            )
+            more = f"… {counted(len(self.runs) - RUNS_OPEN, 'more run')}"
+            parts.append(html.fold(more, html.el("div", *folded, cls="fh-side")))
         return html.el("div", html.STYLE, head, *parts, self._left_out(), cls="fh")
 
     def _left_out(self) -> html.Html | None:
         left = len(self.runs) - RUNS_SHOWN
-        return html.el("div", f"{left:,} runs are not shown; the result has all", cls="fh-dim") if left > 0 else None
+        return (
+            html.el(
+                "div", f"{counted(left, 'run')} {agreeing(left, 'are')} not shown; the result has all", cls="fh-dim"
+            )
+            if left > 0
+            else None
+        )
 
     def _card(self, run: Run) -> html.Html:
         return run.html_card(whole=self._whole, cap=self._cap, open_chars=self._open_chars)
@@ -73,7 +79,7 @@ class SideBySide:
         width = min(shutil.get_terminal_size((100, 24)).columns, 100)
         said = [self._text_of(run, width) for run in self.runs[:RUNS_OPEN]]
         left = len(self.runs) - RUNS_OPEN
-        return "\n\n".join([*said, f"… {left:,} more runs; the result has all"] if left > 0 else said)
+        return "\n\n".join([*said, f"… {counted(left, 'more run')}; the result has all"] if left > 0 else said)
 
     def _text_of(self, run: Run, width: int) -> str:
         seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""

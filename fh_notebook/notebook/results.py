@@ -19,6 +19,7 @@ from fh_notebook.notebook.results_column import Column
 from fh_notebook.notebook.results_copy import COPY_STYLE
 from fh_notebook.notebook.results_state import Submit, columns_of
 from fh_notebook.notebook.results_tree import TREE_STYLE
+from fh_notebook.plural import agreeing, counted
 
 __all__ = ["ResultsView"]
 
@@ -204,7 +205,7 @@ class ResultsView:
 
     def _show_line(self, submit: Submit) -> None:
         left = len(submit.variants) - COLUMNS_SHOWN
-        more = f"{left:,} variants are not shown; form.frame has all" if left > 0 else None
+        more = f"{counted(left, 'variant')} {agreeing(left, 'are')} not shown; form.frame has all" if left > 0 else None
         said = html.el("div", submit.said, cls="fh-error") if submit.said else None
         line = html.el("div", submit.line(self._seconds(submit)), cls="fh-dim fh-line", role="status")
         value = html.el("div", line, said, html.el("div", more, cls="fh-dim") if more else None, cls="fh")

@@ -15,6 +15,7 @@ from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.run import Asset, one_line
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.form_files import size_text
+from fh_notebook.plural import counted
 
 __all__ = ["file_line", "files_widget", "host_of", "is_picture", "picture"]
 
@@ -88,7 +89,7 @@ def files_widget(assets: Sequence[Asset], looks: dict[str, dict[str, Any]], *, w
             box.children = (*box.children, _button(box, asset, host, looks))
         lines.append(box)
     if len(assets) > FILES_SHOWN:
-        more = f"… {len(assets) - FILES_SHOWN:,} more files; {whole}"
+        more = f"… {counted(len(assets) - FILES_SHOWN, 'more file')}; {whole}"
         lines.append(HTML(html.el("div", more, cls="fh fh-dim"), **looks["html"]))
     return VBox(lines, **looks["box"])
 

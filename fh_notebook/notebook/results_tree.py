@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.plural import counted
 
 __all__ = ["TREE_STYLE", "tree_of"]
 
@@ -94,7 +95,7 @@ class _Tree:
         if isinstance(value, str):
             kept = value[: min(TEXT_SHOWN, max(self._left, 0))]
             self._left -= len(kept)
-            more = f" … ({len(value) - len(kept):,} more characters)" if len(kept) < len(value) else ""
+            more = f" … ({counted(len(value) - len(kept), 'more character')})" if len(kept) < len(value) else ""
             self.cut = self.cut or bool(more)
             # In its quotes, so that a text of digits is no number; its line breaks as they are.
             return html.join(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.plural import counted
 
 __all__ = ["table_of"]
 
@@ -53,9 +54,9 @@ def _folded(
 ) -> html.Html:
     parts = [html.table(columns, rows[:ROWS_OPEN])]
     if rest := rows[ROWS_OPEN:]:
-        parts.append(html.fold(f"… {total - ROWS_OPEN:,} more rows", html.table(columns, rest)))
-    left = [f"{total - len(rows):,} more rows"] if total > len(rows) else []
-    left += [f"{columns_left:,} more columns"] if columns_left else []
+        parts.append(html.fold(f"… {counted(total - ROWS_OPEN, 'more row')}", html.table(columns, rest)))
+    left = [counted(total - len(rows), "more row")] if total > len(rows) else []
+    left += [counted(columns_left, "more column")] if columns_left else []
     note = html.el("div", f"{' and '.join(left)} not shown; {whole}", cls="fh-dim") if left else None
     return html.el("div", *parts, note)
 

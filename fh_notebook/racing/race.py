@@ -19,6 +19,7 @@ from fh_notebook.batching.progress import Progress, progress_of
 from fh_notebook.batching.windows import Windows
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
+from fh_notebook.plural import agreeing, counted
 from fh_notebook.racing import asking
 from fh_notebook.racing.course import AT_ONCE, Course
 from fh_notebook.racing.marking import Marker, calls_service, is_lower
@@ -155,7 +156,9 @@ class Race(Showing):
             return f"no variant was dropped in {self._tally.patience:,} rows (patience)"
         if stopped is not None:
             return stopped.message
-        return f"all {self.rows:,} rows are used" if self.rows else "" if self._course.order else "there are no rows"
+        if self.rows:
+            return f"all {counted(self.rows, 'row')} {agreeing(self.rows, 'are')} used"
+        return "" if self._course.order else "there are no rows"
 
     # --- running it
 

@@ -88,9 +88,8 @@ def _so_far(tally: Tally) -> str:
 
 def _lead(pair: PairStanding, tally: Tally) -> str:
     if tally.scale.by_rank:
-        return (
-            f"{pair.wins:,} rows to {pair.losses:,} (lead {size_text(pair.lead)} of the rows, {_interval(pair, tally)})"
-        )
+        lead = f"lead {size_text(pair.lead)} of the rows"
+        return f"{counted(pair.wins, 'row')} to {pair.losses:,} ({lead}, {_interval(pair, tally)})"
     return f"{size_text(pair.lead)} ({_interval(pair, tally)})"
 
 

@@ -34,6 +34,7 @@ from fh_notebook.batching.stored import (
 from fh_notebook.batching.windows import Windows
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
+from fh_notebook.plural import counted
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.control import ScaledControl
@@ -328,7 +329,7 @@ def open_parts(store: Store, record: BatchRecord, caller: Client) -> ScaledBatch
     book.look(batch=None if kept["anywhere"] else record.name)
     plan = Plan(
         name=record.name, deployment=record.deployment, variants=record.variants, rows=book.rows,
-        repeats=record.plan["repeats"], jobs=book.jobs, note=f"{len(found):,} partitions",
+        repeats=record.plan["repeats"], jobs=book.jobs, note=counted(len(found), "partition"),
     )  # fmt: skip
     control = _Opened(
         plan,

@@ -34,6 +34,7 @@ from fh_notebook.batching.running import budget_of
 from fh_notebook.batching.stored import Stored, check_name
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.plural import counted
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.checks import check_cluster
@@ -261,7 +262,7 @@ class _Looking:
         problems = [problem for one in found for problem in one.problems]
         if problems:
             more = len(problems) - PROBLEMS_SHOWN
-            shown = [*problems[:PROBLEMS_SHOWN], *([f"and {more:,} more problems"] if more > 0 else [])]
+            shown = [*problems[:PROBLEMS_SHOWN], *([f"and {counted(more, 'more problem')}"] if more > 0 else [])]
             raise InputError(list(dict.fromkeys(shown)), where=self._where)
         return found
 
@@ -332,7 +333,7 @@ def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: 
         rows=book.rows,
         repeats=1 if not book.rows else max(1, book.jobs // (book.rows * len(arms))),
         jobs=book.jobs,
-        note=f"{len(book.pages):,} partitions",
+        note=counted(len(book.pages), "partition"),
         answered=answered,
         answered_at=max((line.kept_at for line in lines), default=None),
         unknown=unknown,

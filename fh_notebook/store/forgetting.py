@@ -103,6 +103,8 @@ class Forgotten:
     """Answers that stay, since other batches use them."""
     kept_by: tuple[str, ...] = ()
     """The names of those batches."""
+    borrowed: int = 0
+    """Answers that the batches showed and others had paid for; they stay."""
 
 
 def parts_of(connection: sqlite3.Connection, which: Which) -> list[tuple[str, str, str]]:
@@ -150,7 +152,7 @@ def forget(connection: sqlite3.Connection, which: Which) -> Forgotten:
 def _forget_batch(connection: sqlite3.Connection, which: Which) -> Forgotten:
     condition, values = which.of_batches()
     gone = connection.execute(f"SELECT id, name, workspace FROM batches WHERE {condition}", values).fetchall()
-    removed = kept = 0
+    removed = kept = borrowed = 0
     kept_by: dict[str, None] = {}
     for number, _, _ in gone:
         users = connection.execute(
@@ -160,11 +162,12 @@ def _forget_batch(connection: sqlite3.Connection, which: Which) -> Forgotten:
         )
         kept_by |= dict.fromkeys(name for (name,) in users)
         kept += uses.inherit(connection, number)
+        borrowed += connection.execute("SELECT count(*) FROM uses WHERE batch = ?", (number,)).fetchone()[0]
         removed += connection.execute("DELETE FROM answers WHERE batch = ?", (number,)).rowcount
         connection.execute("DELETE FROM pending WHERE batch = ?", (number,))
     removed += _forget_parts(connection, which)
     _remove_batches(connection, gone)
-    return Forgotten(answers=removed, batches=len(gone), kept=kept, kept_by=tuple(kept_by))
+    return Forgotten(answers=removed, batches=len(gone), kept=kept, kept_by=tuple(kept_by), borrowed=borrowed)
 
 
 def _forget_answers(connection: sqlite3.Connection, which: Which) -> Forgotten:

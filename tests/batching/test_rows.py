@@ -84,7 +84,7 @@ def test_any_iterable_of_mappings_is_rows() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (3, "not as a int"),
+        (3, "not as an int"),
         ({"a": [1]}, "not as a dict"),
         (pd.Series([1]), "not as a Series"),
         ([{"a": 1}, "text"], "row 1: 'text' is not a dict"),

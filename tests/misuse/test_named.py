@@ -188,7 +188,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an array without dimensions as rows": (
         lambda hive, batch: fh.batch(np.array(0), "shout", client=hive.client()),
-        "rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, not as a ndarray",
+        "rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, not as an ndarray",
     ),
     "an array of hosts": (
         lambda hive, batch: fh.local.LocalHive(allow_callbacks=np.array([1, 2])),
