@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from fh_notebook.errors import SettingsError
 
-__all__ = ["CURE", "ensure_altair", "ensure_matplotlib", "has_scipy", "scipy_stats"]
+__all__ = ["CURE", "ensure_altair", "ensure_matplotlib", "has_matplotlib", "has_scipy", "scipy_stats"]
 
 CURE: Final = "pip install 'fh-notebook[compare]'"
 
@@ -36,6 +36,11 @@ def scipy_stats(what: str) -> ModuleType:
     return cast(ModuleType, stats)
 
 
+def has_matplotlib() -> bool:
+    """Whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
 def ensure_matplotlib() -> None:
     """Raise where matplotlib is not installed.
 
@@ -44,7 +49,7 @@ def ensure_matplotlib() -> None:
     SettingsError
         With the cure.
     """
-    if find_spec("matplotlib") is None:
+    if not has_matplotlib():
         raise SettingsError(f"plots need matplotlib: {CURE}")
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.export_excel import ensure_xlsxwriter
 from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
-from fh_notebook.comparing.needing import ensure_matplotlib
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
@@ -45,7 +44,7 @@ def _text(target: Path, text: str) -> None:
 
 WRITERS: Final[dict[str, Callable[[Any, Path], None]]] = {".html": _page, ".md": _markdown, ".xlsx": _workbook}
 SUFFIXES: Final = tuple(WRITERS)
-_NEEDS: Final[Mapping[str, Callable[[], None]]] = {".html": ensure_matplotlib, ".xlsx": ensure_xlsxwriter}
+_NEEDS: Final[Mapping[str, Callable[[], None]]] = {".xlsx": ensure_xlsxwriter}
 
 
 def check_report(path: Any) -> Path:

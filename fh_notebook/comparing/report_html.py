@@ -19,6 +19,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.comparing import view
 from fh_notebook.comparing.figures import figure
 from fh_notebook.comparing.hiding import row_columns
+from fh_notebook.comparing.needing import CURE, has_matplotlib
 from fh_notebook.comparing.report_rows import provenance_of, report_rows, settings_of
 from fh_notebook.values import redact
 
@@ -127,11 +128,15 @@ def _scrolling(table: html.Html, name: str) -> html.Html:
 
 
 def _plots(cmp: Comparison) -> list[html.Html]:
-    from fh_notebook.comparing.plot_svg import inline
     from fh_notebook.comparing.plots import KINDS, facts_of, panels
 
     facts = facts_of(cmp)
     kinds = [name for name, has in KINDS.items() if has(facts)]
+    if not has_matplotlib():
+        lacking = html.el("p", f"Plots are left out: they need matplotlib ({CURE}).", cls="notes")
+        return [html.el("h2", "Plots"), lacking] if kinds else []
+    from fh_notebook.comparing.plot_svg import inline
+
     drawn = [html.el("figure", inline(panel)) for panel in panels(facts, kinds)]
     return [html.el("h2", "Plots"), html.el("div", *drawn, cls="plots")] if drawn else []
 

@@ -162,7 +162,8 @@ class Showing:
         """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.
 
         The page needs no network and runs nothing of a model's; all rows are in it. No key is, nor are the values of
-        password Start variables: where an answer or an error repeats one, it is masked.
+        password Start variables: where an answer or an error repeats one, it is masked. Without matplotlib the page has
+        no plots, and says so.
 
         Raises
         ------

@@ -45,7 +45,10 @@ assert "scipy" not in sys.modules
 WITHOUT_PLOTS = """
 cmp = fh.compare(answers, score="s")
 assert raised(cmp.plot) == "plots need matplotlib: pip install 'fh-notebook[compare]'"
-assert "matplotlib" in raised(lambda: cmp.report("x.html"))
+cmp.report("x.html")
+page = open("x.html").read()
+assert "Plots are left out: they need matplotlib (pip install &#x27;fh-notebook[compare]&#x27;)." in page, page[:2000]
+assert "<h2>Summary</h2>" in page and "All 12 rows" in page
 assert raised(lambda: cmp.plot(backend="altair")).startswith("backend='altair' needs Altair: pip install")
 cmp.report("x.md")
 assert cmp.verdict in open("x.md").read().replace("\\\\", "")
@@ -63,6 +66,7 @@ assert cmp.plot("wins", backend="altair").to_dict()["description"] == "Rows: b a
     [
         (["scipy"], WITHOUT_SCIPY),
         pytest.param(["matplotlib", "altair"], WITHOUT_PLOTS, marks=pytest.mark.long),
+        (["scipy", "matplotlib", "altair"], WITHOUT_PLOTS),
         pytest.param(["matplotlib"], WITHOUT_MATPLOTLIB, marks=pytest.mark.long),
     ],
 )
