@@ -302,9 +302,10 @@ class Batch(BatchFiles):
 
     @property
     def admits(self) -> int | None:
-        """How many calls at a time the service admits, as it told by refusing calls (429) of the last start.
+        """How many calls at once the service admits, as its refusals (429) have taught.
 
-        ``None``: it has refused none.
+        Those of this batch's last start, else those of any other call of this process in this workspace; a later start
+        begins with no more. ``None``: no call was refused, so it is not known.
         """
         return self._control.admits
 
