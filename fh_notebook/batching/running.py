@@ -25,7 +25,7 @@ from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Budget
 from fh_notebook.batching.stopping import Limits
-from fh_notebook.batching.stored import Stored
+from fh_notebook.batching.stored import Stored, running_refused
 from fh_notebook.batching.windows import Ahead, Windows, chained
 from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
@@ -257,14 +257,18 @@ async def said(stored: Stored) -> AsyncIterator[Owner]:
     ------
     SettingsError
         The batch was forgotten meanwhile: what is called for it would be lost.
+    InputError
+        A batch is running that must not run at the same time.
     """
     store = stored.store
     stored.owner = owner = store.new_owner()
     try:
         if stored.id:  # else it is said with the batch's first window
-            is_there = True
+            is_there, beside = True, ""
             with suppress(StoreError):  # the first claim tells it, with the rest pending
-                is_there = await store.begin_start(stored.id, owner)
+                is_there, beside = await store.begin_start(stored.id, owner)
+            if beside:
+                raise running_refused(beside)
             if not is_there:
                 raise SettingsError(
                     "the batch was forgotten before its first call; run its cell again to begin it anew"

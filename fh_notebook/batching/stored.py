@@ -24,10 +24,9 @@ from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
 from fh_notebook.plural import agreeing, counted
 from fh_notebook.store.answer_lines import Line
-from fh_notebook.store.batch_plan import BatchPlan, revision_of
+from fh_notebook.store.batch_plan import RUNNING, BatchPlan, revision_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.damage import Damaged
-from fh_notebook.store.forgetting import Which
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.rows import RowLine
@@ -42,8 +41,8 @@ __all__ = [
     "other_rows",
     "other_table",
     "record_of",
-    "refuse_running",
     "refused_name",
+    "running_refused",
 ]
 
 
@@ -238,8 +237,6 @@ class KeptBatch(Stored):
 
     def _replace(self) -> None:
         """Begin anew under the name; the answers of all that had it before count."""
-        if self._before is not None and "parts" in self._before.plan:
-            refuse_running(self.store, self._before)
         self._replaces = True
         earlier = self.store.batches_before(self.name, self._workspace)
         self.replaced_ids, self.id = (self.id, *earlier), 0
@@ -338,6 +335,8 @@ class KeptBatch(Stored):
         """
         plan = replace(self._planned(jobs, window.rows, window.start, used), copies=copies)
         batch_id = self.store.keep_plan(plan).result()
+        if batch_id == RUNNING:
+            raise running_refused(self.name)
         if not batch_id:
             self._free = None
             return False
@@ -443,22 +442,16 @@ def check_name(store: Store, name: str, workspace: str, arms: Sequence[Arm], *, 
         raise refused_name(record, why)
 
 
-def refuse_running(store: Store, record: BatchRecord) -> None:
-    """Raise where a batch that another one is to replace is running, and either is over partitions.
+def running_refused(name: str) -> InputError:
+    """Return the refusal to replace a running batch, or to run it beside the one that replaced it.
 
-    What workers have out, and have answered, is known to others only when a partition has ended: it would be paid for
-    twice.
-
-    Raises
-    ------
-    InputError
-        It is running.
+    It is refused where one of both is over partitions: what workers have out, and have answered, is known to others
+    only when a partition has ended, so it would be paid for twice.
     """
-    if record.id in store.running(Which(batch=record.name, workspace=record.workspace)):
-        raise InputError(
-            f"the batch {short(record.name)} is running, and a running batch is not replaced where one of both is over "
-            f"partitions; nothing was called. Wait for its end, or cancel it, and run this again"
-        )
+    return InputError(
+        f"the batch {short(name)} is running, and a running batch is not replaced where one of both is over "
+        "partitions; nothing was called. Wait for its end, or cancel it, and run this again"
+    )
 
 
 def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> InputError:

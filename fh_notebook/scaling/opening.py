@@ -28,8 +28,8 @@ from fh_notebook.batching.stored import (
     other_rows,
     other_table,
     record_of,
-    refuse_running,
     refused_name,
+    running_refused,
 )
 from fh_notebook.batching.windows import Windows
 from fh_notebook.contract.spell import short
@@ -43,9 +43,9 @@ from fh_notebook.scaling.scaled import ScaledBatch
 from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
 from fh_notebook.scaling.survey import keys_of
 from fh_notebook.scaling.threads import Place
-from fh_notebook.store import batches, planned_rows
+from fh_notebook.store import batches, claims, planned_rows
 from fh_notebook.store import parts as table
-from fh_notebook.store.batch_plan import revision_of
+from fh_notebook.store.batch_plan import RUNNING, revision_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.damage import json_of
 from fh_notebook.store.parts import KEY_BYTES
@@ -161,6 +161,8 @@ class Registration:
                 batches.update(connection, batch_id, record)
             else:
                 if known.record is not None:
+                    if claims.is_run(connection, known.record.id, store.is_alive):
+                        return RUNNING
                     batches.rename(connection, known.record.id, earlier)
                 batch_id = batches.write(connection, record)
                 earlier_ids = batches.before(connection, record.name, record.workspace)
@@ -170,6 +172,8 @@ class Registration:
             return batch_id
 
         batch_id = store.put(write).result()
+        if batch_id == RUNNING:
+            raise running_refused(record.name)
         if batch_id:
             if known.record is not None and known.before is None:
                 views.knock("notice", f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
@@ -245,7 +249,6 @@ def known_batch(
         )
     if not replace_other:
         raise refused_name(record, why)
-    refuse_running(store, record)
     return Known(record=record, replaced=True)
 
 

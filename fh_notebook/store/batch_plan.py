@@ -7,9 +7,9 @@ of two kernels that plan the same batch at once, the second one compares again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.store import answers, batches, claims, jobs, rows, uses
 from fh_notebook.store.answer_lines import Line
@@ -17,7 +17,10 @@ from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
 
-__all__ = ["BatchPlan", "revision_of", "write"]
+__all__ = ["RUNNING", "BatchPlan", "revision_of", "write"]
+
+RUNNING: Final = -1
+"""In place of a batch's number: the batch that was to be replaced is running, and one of both is over partitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,12 @@ def revision_of(record: BatchRecord | None) -> tuple[int, int]:
     return (record.id, int(record.plan.get("revision") or 0)) if record is not None else (0, 0)
 
 
-def write(connection: sqlite3.Connection, plan: BatchPlan) -> int:
-    """Write a plan and return the batch's number, or 0 where the batch is another one than the plan was made for."""
+def write(connection: sqlite3.Connection, plan: BatchPlan, is_alive: Callable[[str], bool]) -> int:
+    """Write a plan and return the batch's number.
+
+    It is 0 where the batch is another one than the plan was made for, and `RUNNING` where the batch that it replaces is
+    over partitions and is running.
+    """
     told: dict[str, Any] = {**plan.record.plan, "revision": plan.seen[1] + 1}
     record = replace(plan.record, plan=told)
     goes_on = plan.seen[0] and not plan.earlier_name
@@ -62,6 +69,8 @@ def write(connection: sqlite3.Connection, plan: BatchPlan) -> int:
         batches.update(connection, batch_id, record)
     else:
         if plan.earlier_name:
+            if current is not None and "parts" in current.plan and claims.is_run(connection, current.id, is_alive):
+                return RUNNING
             batches.rename(connection, plan.seen[0], plan.earlier_name)
         batch_id = batches.write(connection, record)
         if plan.earlier_name:

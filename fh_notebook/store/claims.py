@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -27,9 +27,11 @@ __all__ = [
     "drop",
     "drop_all",
     "drop_of",
+    "is_run",
     "of_batch",
     "on_keys",
     "replace_owner",
+    "running_beside",
     "start",
     "start_key",
     "starters",
@@ -247,6 +249,31 @@ def start(connection: sqlite3.Connection, batch: int, owner: str, *, now: float)
         (batch, start_key(owner), owner, now),
     )
     return noted.rowcount == 1
+
+
+def is_run(connection: sqlite3.Connection, batch: int, is_alive: Callable[[str], bool]) -> bool:
+    """Whether somebody who lives is running a batch."""
+    found = connection.execute("SELECT DISTINCT owner FROM claims WHERE batch = ?", (batch,)).fetchall()
+    return any(is_alive(owner) for (owner,) in found)
+
+
+def running_beside(connection: sqlite3.Connection, batch: int, is_alive: Callable[[str], bool]) -> str:
+    """Return the name of a batch that somebody who lives is running and that must not run at the same time as `batch`.
+
+    Such a batch replaced it, or was replaced by it, and one of both is over partitions: what workers have out, and have
+    answered, is known to others only when a partition has ended, so it would be paid for twice. Empty without one.
+    """
+    found = connection.execute(
+        "SELECT DISTINCT other.name, claims.owner FROM batches AS mine JOIN batches AS other ON other.id != mine.id"
+        " AND other.workspace = mine.workspace JOIN claims ON claims.batch = other.id WHERE mine.id = ?1"
+        " AND coalesce(json_type(mine.plan, '$.parts'), json_type(other.plan, '$.parts')) IS NOT NULL"
+        " AND (other.id IN (SELECT value FROM json_each(mine.plan, '$.replaced')"
+        "   UNION SELECT value FROM json_each(mine.plan, '$.replaced_by'))"
+        "  OR mine.id IN (SELECT value FROM json_each(other.plan, '$.replaced')"
+        "   UNION SELECT value FROM json_each(other.plan, '$.replaced_by')))",
+        (batch,),
+    )
+    return next((name for name, owner in found.fetchall() if is_alive(owner)), "")
 
 
 def starters(connection: sqlite3.Connection, batch: int) -> list[str]:

@@ -203,9 +203,10 @@ class Writing(Reading):
     def keep_plan(self, plan: BatchPlan) -> Committed[int]:
         """Keep a batch's record, rows and jobs in one transaction; return its number.
 
-        The number is 0 where the batch is another one than the plan was made for: nothing was written then.
+        The number is 0 where the batch is another one than the plan was made for, and `batch_plan.RUNNING` where it
+        would replace one over partitions that is running: nothing was written then.
         """
-        return self.put(partial(batch_plan.write, plan=plan))
+        return self.put(partial(batch_plan.write, plan=plan, is_alive=self.is_alive))
 
     def keep_uses(self, batch: int, lines: Sequence[int], copies: Sequence[Line] = ()) -> Committed[None]:
         """Keep that a batch shows these answers of others; of those that lie in Parquet files it has copies."""
@@ -312,17 +313,25 @@ class Writing(Reading):
         )
         return self._opened().writer.put_together(claims.take_each, asked)
 
-    def begin_start(self, batch: int, owner: Owner) -> Committed[bool]:
+    def begin_start(self, batch: int, owner: Owner) -> Committed[tuple[bool, str]]:
         """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
 
         The future says whether the batch is there: from then on it is not forgotten. What owners said that have ended
-        since is taken back.
+        since is taken back. Where a batch is running that must not run beside this one (`claims.running_beside`), the
+        future says its name, and nothing else was said.
         """
         for other in self._read(lambda c: claims.starters(c, batch)):
             if not self.is_alive(other):
                 self._drop_start(batch, other)
         now = self._now().timestamp()
-        return self.put(lambda c: claims.start(c, batch, owner.name, now=now))
+
+        def write(connection: sqlite3.Connection) -> tuple[bool, str]:
+            # In the same transaction: of two kernels that begin at one moment, the second one finds the first.
+            if beside := claims.running_beside(connection, batch, self.is_alive):
+                return True, beside
+            return claims.start(connection, batch, owner.name, now=now), ""
+
+        return self.put(write)
 
     def end_start(self, batch: int, owner: Owner) -> Committed[bool]:
         """Take back what :meth:`begin_start` said."""

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook import session
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.merging import failure_of
 from fh_notebook.scaling.places import scratch, store_path
@@ -531,6 +532,61 @@ def test_a_running_batch_is_not_replaced_where_one_of_both_is_over_partitions(tm
         running.wait()
     assert counting.calls == 4
     assert other().counts.calls == 2
+
+
+@pytest.mark.parametrize("first", ["in memory", "over partitions"])
+def test_a_batch_that_began_after_the_plan_was_made_is_not_replaced(tmp_path: Path, first: str) -> None:
+    """Whether the earlier batch is running is looked for as the replacement is written, and not only before."""
+    counting = Counting()
+    client = counting.hive.client()
+    how: dict[str, Any] = {"variants": "loud", "progress": False, "name": "shouts", "client": client}
+    table = pd.concat([texts(3), texts(2, "other ")], ignore_index=True)
+    if first == "in memory":
+        earlier = fh.batch(texts(4), "shout", dry_run=True, **how)
+        earlier.resume()
+        planned = _batch(counting, table, 2, tmp_path, replace=True, dry_run=True)
+    else:
+        earlier = _batch(counting, texts(4), 2, tmp_path, max_calls=1)
+        planned = fh.batch(table, "shout", replace=True, dry_run=True, **how)
+    stored = session.store()
+    assert stored is not None
+    owner = stored.new_owner()  # another kernel, which begins between plan and start
+    (record,) = stored.batches_named("shouts")
+    assert stored.begin_start(record.id, owner).result() == (True, "")
+    calls = counting.calls
+    with pytest.raises(fh.InputError, match="shouts' is running, and a running batch is not replaced"):
+        planned.resume()
+    assert counting.calls == calls
+    stored.end_start(record.id, owner).result()
+    owner.end()
+    assert planned.resume().counts.pending == 0
+
+
+@pytest.mark.parametrize("runs", ["earlier", "later"])
+def test_a_batch_and_what_replaced_it_over_partitions_do_not_run_at_the_same_time(tmp_path: Path, runs: str) -> None:
+    """Whoever begins second is refused before any call, also where both kernels begin at the same moment."""
+    counting = Counting()
+    client = counting.hive.client()
+    how: dict[str, Any] = {"variants": "loud", "progress": False, "name": "shouts", "client": client}
+    fh.batch(texts(4), "shout", max_calls=1, **how)
+    table = pd.concat([texts(4), texts(2, "other ")], ignore_index=True).iloc[1:]
+    later = _batch(counting, table, 2, tmp_path, replace=True, max_calls=1)
+    (name,) = [name for name in fh.history("shout")["name"].dropna() if name.startswith("shouts@")]
+    earlier = fh.open_batch(name, client=client)
+    stored = session.store()
+    assert stored is not None
+    numbers = {record.name: record.id for record in stored.batches()}
+    running, second = (name, later) if runs == "earlier" else ("shouts", earlier)
+    owner = stored.new_owner()
+    assert stored.begin_start(numbers[running], owner).result() == (True, "")
+    calls = counting.calls
+    with pytest.raises(fh.InputError, match=f"'{running}' is running"):
+        second.resume()
+    assert counting.calls == calls
+    stored.end_start(numbers[running], owner).result()
+    owner.end()
+    second.resume()
+    assert counting.calls > calls
 
 
 def test_a_batch_that_is_replaced_over_partitions_knows_its_successor(

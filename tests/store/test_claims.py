@@ -425,8 +425,8 @@ def test_a_claim_is_of_one_batch_and_one_owner(tmp_path: Path) -> None:
 def test_a_start_is_no_job_and_may_be_said_twice(store: Store) -> None:
     """It says that the batch is run, and nothing of what is out."""
     owner, batch = store.new_owner(), batch_in(store)
-    assert store.begin_start(batch, owner).result()
-    assert store.begin_start(batch, owner).result()
+    assert store.begin_start(batch, owner).result() == (True, "")
+    assert store.begin_start(batch, owner).result() == (True, "")
     assert store.claims_of_batch(batch) == {}
     assert store.running(Which(batch="b")) == {batch: "b"}
     assert store.end_start(batch, owner).result()
