@@ -18,7 +18,7 @@ from fh_notebook.batching.stored import earlier_name, other_table
 from fh_notebook.contract.run import Run
 from fh_notebook.store.answer_lines import Line, line_of
 from fh_notebook.store.batch_plan import revision_of
-from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.batches import REPLACED, BatchRecord
 from fh_notebook.store.damage import Damaged, json_of, moment_of
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.keys import job_key
@@ -124,6 +124,7 @@ class PlannedCopy:
                 **self._source.plan,
                 "rows": len({line.position for line in lines}),
                 "table_sha256": "",  # it was made of the keys
+                **dict.fromkeys(REPLACED, ()),  # by numbers of the source; see `workspace_copy.link_copies`
                 "revision": 1,
             },
         )

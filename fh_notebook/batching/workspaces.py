@@ -190,6 +190,7 @@ class _Join:
                 self._joined = replace(self._joined, over_partitions=told)
             else:
                 self._copy_batch(record)
+        self._store.link_copies({copy.source.id: target for target, copy in self._copies}).result()
         after = 0
         while True:
             copied = self._store.copy_runs(self._source, self._target, after).result()

@@ -19,6 +19,7 @@ from fh_notebook.store.spelling import spelt
 __all__ = [
     "CREATE",
     "RELATED",
+    "REPLACED",
     "WITH_ID",
     "WITH_IDENTITY",
     "BatchRecord",
@@ -166,6 +167,10 @@ def rename(connection: sqlite3.Connection, batch_id: int, name: str) -> None:
             f"UPDATE {table} SET batch = ? WHERE batch = ? AND workspace = ?",
             (name, old.name, old.workspace),
         )
+
+
+REPLACED: Final = ("replaced", "replaced_by")
+"""What the plan of a batch says of others by their numbers; see `RELATED`."""
 
 
 def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: int) -> None:

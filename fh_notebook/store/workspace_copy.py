@@ -34,6 +34,7 @@ __all__ = [
     "count_not_copied",
     "every",
     "key_in",
+    "link_copies",
     "of_host",
     "open_calls",
     "used_by",
@@ -250,6 +251,34 @@ def copy_batch(connection: sqlite3.Connection, copy: BatchCopy) -> Copied | None
     copied = _copy_answers(connection, lines, batch=batch, workspace=record.workspace)
     unknown = _note_unknown(connection, copy.may_have_run, batch)
     return replace(copied, batch=batch, lost=lost, unknown=unknown)
+
+
+def link_copies(connection: sqlite3.Connection, copies: Mapping[int, int]) -> None:
+    """Have copied batches replace each other as their sources do: by their own numbers.
+
+    Parameters
+    ----------
+    copies : mapping of int to int
+        Number of a batch in the source -> of its copy.
+    """
+    for source, copy in copies.items():
+        theirs, mine = batches.by_id(connection, source), batches.by_id(connection, copy)
+        if theirs is None or mine is None:
+            continue  # forgotten meanwhile
+        links = {
+            name: list(
+                dict.fromkeys(
+                    [
+                        *mine.plan.get(name, ()),
+                        *(copies[n] for n in theirs.plan.get(name, ()) if copies.get(n, copy) != copy),
+                    ]
+                )
+            )
+            for name in batches.REPLACED
+        }
+        if any(found != list(mine.plan.get(name, ())) for name, found in links.items()):
+            plan = {**mine.plan, **links, "revision": revision_of(mine)[1] + 1}
+            batches.update(connection, copy, replace(mine, plan=plan))
 
 
 def copy_runs(connection: sqlite3.Connection, source: str, target: str, after: int) -> Copied:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -226,6 +226,10 @@ class Writing(Reading):
     def copy_batch(self, copy: BatchCopy) -> Committed[Copied | None]:
         """Copy one batch into another workspace in one transaction; ``None`` where it was planned for another state."""
         return self.put(partial(workspace_copy.copy_batch, copy=copy))
+
+    def link_copies(self, copies: Mapping[int, int]) -> Committed[None]:
+        """Have copied batches replace each other as their sources do; see `workspace_copy.link_copies`."""
+        return self.put(partial(workspace_copy.link_copies, copies=copies))
 
     def copy_runs(self, source: str, target: str, after: int) -> Committed[Copied]:
         """Copy the next single runs of a workspace, those behind the answer of that number."""

@@ -226,6 +226,27 @@ def test_a_cell_that_was_begun_under_the_new_key_goes_on_without_paying(rotated:
     assert rotated.join().answers == 0
 
 
+def test_what_a_replaced_batch_has_answered_counts_after_a_join_too(rotated: Rotated) -> None:
+    """The copies replace each other as their sources do; numbers of the source say nothing of the target's batches."""
+    table = rows(3)
+    rotated.run("new", rows(1), name="other")  # so that the numbers of both are not the same by chance
+    rotated.run("old", table[:2], name="x")
+    rotated.run("old", table[1:], name="x", replace=True)
+    before = dump(rotated.old.workspace)
+    rotated.join()
+    assert dump(rotated.old.workspace) == before
+    calls = rotated.calls
+    assert rotated.run("new", [*table[1:], table[0]], name="x").counts == Counts(planned=3, done=3, reused=3)
+    assert rotated.calls == calls
+    numbers = {record.name: record for record in kept().batches() if record.workspace == rotated.new.workspace}
+    (earlier,) = [name for name in numbers if name.startswith("x@")]
+    assert list(numbers["x"].plan["replaced"]) == [numbers[earlier].id]
+    assert list(numbers[earlier].plan["replaced_by"]) == [numbers["x"].id]
+    after = dump(rotated.new.workspace)
+    rotated.join()
+    assert dump(rotated.new.workspace) == after
+
+
 def test_a_table_with_more_rows_and_variants_extends_the_one_in_the_target(rotated: Rotated) -> None:
     """Rows, labels and other columns of the target stay; behind them are those that it lacked."""
     deployment = fh.Deployment("shout", inputs={"text": fh.text()})
