@@ -60,7 +60,9 @@ class OtherKey:
     rows: int
     """Rows that are to be called, all of whose calls have a completed answer there."""
     command: str
-    """The call that joins it with this workspace."""
+    """The call that joins it with this workspace, or that has this key use it."""
+    cure: str = JOIN
+    """What is said of the command: one of the cures of `person.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +153,7 @@ class Plan:
             parts.append(f"{self.elsewhere:,} of these are answered in the store{persons(REUSE)}")
         if (other := self.other_key) is not None:
             were = f"{other.rows:,} of {counted(self.rows or other.rows, 'row')} {'was' if other.rows == 1 else 'were'}"
-            cure = persons(JOIN).format(command=other.command)
+            cure = persons(other.cure).format(command=other.command)
             parts.append(f"{were} answered under another key of this host{cure}")
         return parts
 

@@ -7,6 +7,7 @@ the source stays as it is; and what is not copied is said.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -108,7 +109,11 @@ class Joined:
         if self.masked:
             told.append(f"Not copied: {counted(self.masked, 'answer')} to inputs with a password, which is not kept.")
         if self.over_partitions:
-            told.append(f"Not copied: {_names(self.over_partitions)}, run over partitions (the answers lie in files).")
+            label = self.from_workspace.partition("#")[2]
+            told.append(
+                f"Not copied: {_names(self.over_partitions)}, run over partitions (the answers lie in files); "
+                f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)}) goes on with them under any key."
+            )
         return " ".join(told)
 
 

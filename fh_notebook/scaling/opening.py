@@ -6,6 +6,7 @@ shows, compares and exports what was answered, and is resumed by running its cel
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook import views
+from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.options import kept_options
-from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.person import NAME
+from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
 from fh_notebook.batching.stored import (
     Stored,
@@ -250,6 +253,34 @@ def known_batch(
     if not replace_other:
         raise refused_name(record, why)
     return Known(record=record, replaced=True)
+
+
+def other_key(
+    store: Store, workspace: str, arms: Sequence[Arm], repeats: int, found: Sequence[Found]
+) -> OtherKey | None:
+    """Return which other workspace of the same host has run most of these rows over partitions; ``None`` without one.
+
+    Rows are compared by their hashes, which are the same under each key; a join does not copy answers in files, so the
+    remedy is to name the workspace. Local hives are left out: they have no keys.
+    """
+    origin = workspace.partition("#")[0]
+    own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+    best: OtherKey | None = None
+    for record in store.batches() if origin != LOCAL else ():
+        host, _, label = record.workspace.partition("#")
+        if host != origin or record.workspace == workspace or other_table(record, own, partitions=True):
+            continue
+        kept = store.read(lambda c, number=record.id: planned_rows.of_batch(c, number))  # type: ignore[misc]  # called at once
+        lines = store.read(lambda c, of=record: list(table.every(c, of.workspace, batch=of.name)))  # type: ignore[misc]
+        done = sum(line.done for line in {line.plan: line for line in lines}.values())  # the newest comes last
+        if not (kept and done):
+            continue
+        there = int((~_comparison(store, record, kept, arms, repeats)(found).strange).sum())
+        rows = min(there, done)
+        if rows and (best is None or rows > best.rows):
+            command = f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)})"
+            best = OtherKey(workspace=record.workspace, rows=rows, command=command, cure=NAME)
+    return best
 
 
 def _comparison(

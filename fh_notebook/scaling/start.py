@@ -42,7 +42,7 @@ from fh_notebook.scaling.cluster import Cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.control import ScaledControl
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
-from fh_notebook.scaling.opening import Known, Registration, known_batch
+from fh_notebook.scaling.opening import Known, Registration, known_batch, other_key
 from fh_notebook.scaling.places import scratch
 from fh_notebook.scaling.scaled import ScaledBatch
 from fh_notebook.scaling.spec import Found, Spec
@@ -326,19 +326,24 @@ def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: 
     answered = sum(line.done + line.failed for line in lines) + foreseen_answered
     unknown = sum(line.unknown for line in lines) + foreseen_unknown
     invalid = sum(page.found.invalid for page in book.pages)
+    calls = max(0, book.jobs - answered - unknown - invalid)
+    repeats = 1 if not book.rows else max(1, book.jobs // (book.rows * len(arms)))
+    looks = calls and options.reuse is not None
+    found = [page.found for page in book.pages]
     return Plan(
         name=name,
         deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
         variants=tuple(arm.label for arm in arms),
         rows=book.rows,
-        repeats=1 if not book.rows else max(1, book.jobs // (book.rows * len(arms))),
+        repeats=repeats,
         jobs=book.jobs,
         note=counted(len(book.pages), "partition"),
         answered=answered,
         answered_at=max((line.kept_at for line in lines), default=None),
         unknown=unknown,
         invalid=invalid,
-        calls=max(0, book.jobs - answered - unknown - invalid),
+        calls=calls,
+        other_key=other_key(store, client.workspace, arms, repeats, found) if looks else None,
         max_calls=options.limits.max_calls,
         max_seconds=options.limits.max_seconds,
         budget=budget_of(client, store, datetime.now(UTC)),

@@ -620,3 +620,28 @@ def test_an_answer_in_a_part_is_as_old_as_its_call(tmp_path: Path) -> None:
     how: dict[str, Any] = {"variants": "loud", "progress": False, "name": "again", "client": counting.hive.client()}
     young = fh.batch(texts(3), "shout", reuse=datetime.now(UTC) - begun, dry_run=True, **how)
     assert young.plan().answered == 1
+
+
+def test_the_plan_says_what_another_key_of_this_host_has_run_over_partitions(tmp_path: Path) -> None:
+    """A join does not copy files, so it names the workspace: with that the new key finds them and calls nothing."""
+    counting = Counting()
+
+    def planned(key: str, **more: Any) -> Any:
+        client = fh.Client(base_url=server.url, api_key=key)
+        rows = dask.from_pandas(texts(6), npartitions=2)
+        asked: dict[str, Any] = {"variants": "loud", "progress": False, "parts": tmp_path, **more}
+        return fh.batch(rows, "shout", client=client, **asked)
+
+    counting.hive.configure(api_key=None)
+    with counting.hive.serve() as server:
+        first = planned("fhk_0123456789abcdef", max_calls=4)
+        assert "another key" not in str(first.plan())
+        old = fh.Client(base_url=server.url, api_key="fhk_0123456789abcdef").workspace
+        told = str(planned("fhk_fedcba9876543210", dry_run=True).plan())
+        command = f'fh.configure(workspace="{old.partition("#")[2]}")'
+        assert f"4 of 6 rows were answered under another key of this host: {command} before this finds them" in told
+        assert "another key" not in str(planned("fhk_fedcba9876543210", dry_run=True, reuse=None).plan())
+        eval(command)
+        again = planned("fhk_fedcba9876543210")
+        assert "another key" not in str(again.plan())
+        assert (again.counts.calls, again.counts.done, counting.calls) == (2, 6, 6)
