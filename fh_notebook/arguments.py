@@ -12,25 +12,31 @@ somebody else's. Nothing is caught: an error that comes after the checks is a de
 It is a call at the head and no decorator: a wrapper would be a frame more in every traceback, and would hold all
 arguments, keys among them. What an annotation cannot say (a range, names that are known, ``Any``), the function
 looks at itself.
+
+Keywords that several functions take are defined once, as a `TypedDict`: each function takes them as
+``**options: Unpack[...]``, `explicit_signature` shows them as keywords of its own, and `check` checks them as such.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
 import math
 import numbers
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from types import FunctionType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.spelling import short, type_text, with_article
 from fh_notebook.values import UNSET, NoSecret, Secret, is_real
 
-__all__ = ["ArgumentError", "Kind", "check", "check_one", "is_finite"]
+__all__ = ["ArgumentError", "Kind", "check", "check_one", "explicit_signature", "is_finite"]
+
+C = TypeVar("C", bound=Callable[..., Any])
 
 MAX_BITS: Final = 13_000
 """Python refuses to spell longer integers (4,300 digits)."""
@@ -70,7 +76,8 @@ def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) 
     Raises
     ------
     ArgumentError
-        With the name of every argument that is something else, its value, and what it takes.
+        With the name of every argument that is something else, its value, and what it takes. Or a keyword of
+        :func:`explicit_signature` is not known.
 
     Examples
     --------
@@ -86,6 +93,8 @@ def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) 
     kinds = _KINDS.get(function)
     if kinds is None:
         kinds = _KINDS[function] = _kinds_of(function)
+    if (keywords := _KEYWORDS.get(function)) is not None:
+        given = {**given, **keywords.of(given[keywords.parameter])}
     wrong = [
         (name, kind)
         for name, kind in kinds.items()
@@ -108,6 +117,78 @@ def check_one(name: str, value: Any, annotation: str) -> None:
     kind = _kind_of_text(annotation, {})
     if kind is not None and not kind.accepts(value):
         raise ArgumentError(_told(name, value, kind))
+
+
+def explicit_signature(options: Any) -> Callable[[C], C]:
+    """Decorate a function that takes ``**options: Unpack[options]``: its signature shows each option as a keyword.
+
+    Completion, ``help()`` and :func:`check` take the keywords from there. The function is not wrapped.
+
+    Parameters
+    ----------
+    options : TypedDict class
+        What the function takes; each is ``None`` when it is not given.
+
+    Examples
+    --------
+    >>> from typing import TypedDict, Unpack
+    >>> class Size(TypedDict, total=False):
+    ...     width: int | None
+    >>> @explicit_signature(Size)
+    ... def draw(shape: str, *, fill: bool = True, **options: Unpack[Size]) -> None:
+    ...     check(draw, locals())
+    >>> list(inspect.signature(draw).parameters)
+    ['shape', 'width', 'fill']
+    >>> draw("circle", hight=2)
+    Traceback (most recent call last):
+    ...
+    fh_notebook.arguments.ArgumentError: unexpected keyword argument 'hight'; give width or fill
+    """
+    # From the class's own annotations: `get_type_hints` would evaluate names that are imported for types only.
+    annotations = {name: getattr(hint, "__forward_arg__", hint) for name, hint in options.__annotations__.items()}
+
+    def decorate(function: C) -> C:
+        written = inspect.signature(function)
+        given = [p for p in written.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        positional = [p for p in given if p.kind is not p.KEYWORD_ONLY]
+        named = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in annotations.items()
+        ]
+        named += [p for p in given if p.kind is p.KEYWORD_ONLY]
+        setattr(function, "__signature__", written.replace(parameters=[*positional, *named]))  # noqa: B010 - for mypy
+        [parameter] = [p.name for p in written.parameters.values() if p.kind is p.VAR_KEYWORD]
+        _KEYWORDS[function] = _Keywords(parameter, annotations, tuple(p.name for p in named))
+        return function
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class _Keywords:
+    """What a function takes as ``**options``."""
+
+    parameter: str
+    annotations: Mapping[str, str]
+    every: tuple[str, ...]
+    """All keywords of the function."""
+
+    def of(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the given options.
+
+        Raises
+        ------
+        ArgumentError
+            One of them is not known.
+        """
+        unknown = [name for name in options if name not in self.annotations]
+        if unknown:
+            known = f"{', '.join(self.every[:-1])} or {self.every[-1]}"
+            raise ArgumentError(f"unexpected keyword argument {unknown[0]!r}; give {known}")
+        return options
+
+
+_KEYWORDS: Final[WeakKeyDictionary[Callable[..., Any], _Keywords]] = WeakKeyDictionary()
 
 
 def _told(name: str, value: Any, kind: Kind) -> str:
@@ -137,8 +218,10 @@ def _kinds_of(function: FunctionType) -> dict[str, Kind]:
     parameters = code.co_varnames[: named + bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)]
     several = parameters[named:]
     found = {}
-    for name in parameters:
-        annotation = function.__annotations__.get(name)
+    keywords = _KEYWORDS.get(function)
+    annotations = {**function.__annotations__, **(keywords.annotations if keywords is not None else {})}
+    for name in (*parameters, *(keywords.annotations if keywords is not None else ())):
+        annotation = annotations.get(name)
         kind = _kind_of_text(annotation, function.__globals__) if isinstance(annotation, str) else None
         if kind is not None:
             found[name] = _each(kind) if name in several else kind

@@ -1,15 +1,14 @@
 """`invoke` and `ainvoke`: one call by the session's own client, without naming one.
 
-Rule of this file: no logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`. The
-arguments are spelt out in each function, here and in `client/`, for completion and for type checkers: on purpose.
+Rule of this file: no logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
-from fh_notebook import session
+from fh_notebook import arguments, session
+from fh_notebook.client.call_options import InvokeOptions
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -20,16 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["ainvoke", "invoke"]
 
 
+@arguments.explicit_signature(InvokeOptions)
 def invoke(
-    deployment: Deployment | str,
-    *,
-    variant: str | None = None,
-    inputs: Mapping[str, Any] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    user: str | None = None,
-    callback_url: str | None = None,
-    tool_approval: str | None = None,
-    client: Client | AsyncClient | None = None,
+    deployment: Deployment | str, *, client: Client | AsyncClient | None = None, **options: Unpack[InvokeOptions]
 ) -> Run:
     """Run a deployment's variant and return what came of it, whatever came: a failed run is a `Run` too.
 
@@ -73,27 +65,12 @@ def invoke(
     >>> fh.invoke("support-triage", variant="keywords", inputs={"ticket": "Charged twice."}, client=hive).output
     'billing'
     """
-    return session.client_for(client).invoke(
-        deployment,
-        variant=variant,
-        inputs=inputs,
-        metadata=metadata,
-        user=user,
-        callback_url=callback_url,
-        tool_approval=tool_approval,
-    )
+    return session.client_for(client).invoke(deployment, **options)
 
 
+@arguments.explicit_signature(InvokeOptions)
 async def ainvoke(
-    deployment: Deployment | str,
-    *,
-    variant: str | None = None,
-    inputs: Mapping[str, Any] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    user: str | None = None,
-    callback_url: str | None = None,
-    tool_approval: str | None = None,
-    client: Client | AsyncClient | None = None,
+    deployment: Deployment | str, *, client: Client | AsyncClient | None = None, **options: Unpack[InvokeOptions]
 ) -> Run:
     """Await :func:`invoke`: the same arguments, results and errors, from any running loop, in a notebook's cell too.
 
@@ -106,12 +83,4 @@ async def ainvoke(
     >>> asyncio.run(call).output
     'delivery'
     """
-    return await session.client_for(client).ainvoke(
-        deployment,
-        variant=variant,
-        inputs=inputs,
-        metadata=metadata,
-        user=user,
-        callback_url=callback_url,
-        tool_approval=tool_approval,
-    )
+    return await session.client_for(client).ainvoke(deployment, **options)

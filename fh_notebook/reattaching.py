@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import arguments, loop, session
+from fh_notebook.client.callback_address import address_for
 from fh_notebook.client.pending import PendingRun
-from fh_notebook.client.submitting import address_for
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.errors import SettingsError
 from fh_notebook.store.pending import PendingLine
@@ -126,7 +126,7 @@ async def _reattach(
     if kept is None:
         raise SettingsError("nothing is kept (store=None), so no run of an earlier kernel is known")
     if receiver is not None:
-        await address_for(aclient, receiver)
+        await address_for(aclient.connection, receiver)
     book = PendingRuns(kept, aclient.workspace, tell=session.tell_once)
     found = []
     record = kept.batch(batch, aclient.workspace) if batch is not None else None

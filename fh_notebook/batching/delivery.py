@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from uuid import uuid4
 
 from fh_notebook.batching.stored import Stored
+from fh_notebook.client.callback_address import address_for
 from fh_notebook.client.pending import PendingRun
-from fh_notebook.client.submitting import address_for, is_near
 from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_callback
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
@@ -174,9 +174,9 @@ class Deliver:
     async def _receive(self) -> None:
         """Have the receiver listen, if callbacks can come to one."""
         receiver = self._receiver
-        if receiver is None and not is_near(self._client):
+        if receiver is None and not self._client.connection.is_near:
             return
-        self._receiver, self._url = await address_for(self._client, receiver)
+        self._receiver, self._url = await address_for(self._client.connection, receiver)
 
     def end(self) -> None:
         """Take out of the book what is kept as answered."""

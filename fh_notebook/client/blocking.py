@@ -1,15 +1,15 @@
 """`Client`: the sync door of `AsyncClient`.
 
-Rule of this file: no logic of its own. Every method enters the background loop and does what its async twin does. The
-arguments are spelt out again for completion and for type checkers: on purpose.
+Rule of this file: no logic of its own. Every method enters the background loop and does what its async twin does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from fh_notebook import loop
+from fh_notebook import arguments, loop
+from fh_notebook.client.call_options import CallOptions, InvokeOptions
 from fh_notebook.client.client import AsyncClient, Check
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
@@ -91,101 +91,39 @@ class Client:
         """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
         return self.aclient.gate
 
-    def invoke(
-        self,
-        deployment: Deployment | str,
-        *,
-        variant: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        user: str | None = None,
-        callback_url: str | None = None,
-        tool_approval: str | None = None,
-    ) -> Run:
+    @arguments.explicit_signature(InvokeOptions)
+    def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
         """Run a deployment's variant: :meth:`AsyncClient.invoke`, with the same arguments, results and errors."""
-        work = self.aclient.invoke(
-            deployment,
-            variant=variant,
-            inputs=inputs,
-            metadata=metadata,
-            user=user,
-            callback_url=callback_url,
-            tool_approval=tool_approval,
-        )
-        return loop.run(work)
+        return loop.run(self.aclient.invoke(deployment, **options))
 
-    async def ainvoke(
-        self,
-        deployment: Deployment | str,
-        *,
-        variant: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        user: str | None = None,
-        callback_url: str | None = None,
-        tool_approval: str | None = None,
-    ) -> Run:
+    @arguments.explicit_signature(InvokeOptions)
+    async def ainvoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
         """Await :meth:`invoke`."""
-        work = self.aclient.invoke(
-            deployment,
-            variant=variant,
-            inputs=inputs,
-            metadata=metadata,
-            user=user,
-            callback_url=callback_url,
-            tool_approval=tool_approval,
-        )
-        return await loop.bridge(work)
+        return await loop.bridge(self.aclient.invoke(deployment, **options))
 
+    @arguments.explicit_signature(CallOptions)
     def submit(
         self,
         deployment: Deployment | str,
         *,
-        variant: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        user: str | None = None,
-        tool_approval: str | None = None,
         callback: CallbackReceiver | str | None = None,
         poll: bool = True,
+        **options: Unpack[CallOptions],
     ) -> PendingRun:
         """Start a run by callback delivery: :meth:`AsyncClient.submit`, with the same arguments, results and errors."""
-        work = self.aclient.submit(
-            deployment,
-            variant=variant,
-            inputs=inputs,
-            metadata=metadata,
-            user=user,
-            tool_approval=tool_approval,
-            callback=callback,
-            poll=poll,
-        )
-        return loop.run(work)
+        return loop.run(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
 
+    @arguments.explicit_signature(CallOptions)
     async def asubmit(
         self,
         deployment: Deployment | str,
         *,
-        variant: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        user: str | None = None,
-        tool_approval: str | None = None,
         callback: CallbackReceiver | str | None = None,
         poll: bool = True,
+        **options: Unpack[CallOptions],
     ) -> PendingRun:
         """Await :meth:`submit`."""
-        work = self.aclient.submit(
-            deployment,
-            variant=variant,
-            inputs=inputs,
-            metadata=metadata,
-            user=user,
-            tool_approval=tool_approval,
-            callback=callback,
-            poll=poll,
-        )
-        return await loop.bridge(work)
+        return await loop.bridge(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
 
     def trigger(
         self,

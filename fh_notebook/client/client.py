@@ -1,50 +1,53 @@
-"""`AsyncClient`: attempt, invoke, retrieve, check.
+"""`AsyncClient`: one workspace of the service, to await.
 
-Rule of this file: `attempt` is one exchange and never retries; `invoke` is a small loop over it that does what
-`contract.retry.decide` says, with every call inside the gate. An `AsyncClient` works in whatever loop awaits it.
+Rule of this file: `attempt` is one exchange and never retries; `invoke` and `submit` send through the client's
+`RetryLoop`. An `AsyncClient` works in whatever loop awaits it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Unpack
+from urllib.parse import quote
 
 from fh_notebook import arguments, views
+from fh_notebook.client.call_options import CallOptions, InvokeOptions
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.delivered import Attempt, Delivered
 from fh_notebook.client.per_loop import PerLoop
 from fh_notebook.client.raising import raise_for
+from fh_notebook.client.retry_loop import Attempt, RetryLoop
+from fh_notebook.contract.callbacks import accepted, ids_of, trigger_body
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.hidden import Secrets
-from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short, type_text
-from fh_notebook.contract.wire import Exchange, decode_answer, encode_request
-from fh_notebook.errors import CallError, InputError
+from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
+from fh_notebook.errors import InputError
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
-from fh_notebook.loop import briefly, running_loop, tell_in_short, unbroken
+from fh_notebook.loop import running_loop, unbroken
 from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
     import httpx
 
+    from fh_notebook.client.pending import PendingRun
+    from fh_notebook.client.receiver import CallbackReceiver
+
 __all__ = ["AsyncClient", "Check"]
 
-KEEP_S: Final = 0.1
-"""How long a cancelled call stays for the store: a person waits for Stop. What is not kept by then is kept later."""
+NO_ID: Final = "the service took it and gave no id, so nothing can be asked; it runs, or has run"
 
 
 @shows_half_made
-class AsyncClient(Delivered):
+class AsyncClient:
     """The client to await.
 
     Parameters
@@ -98,19 +101,16 @@ class AsyncClient(Delivered):
         )
 
     @classmethod
-    def over(cls, connection: Connection) -> AsyncClient:
-        """Return a client of a connection that is already made."""
+    def over(cls, connection: Connection, *, retries: RetryLoop | None = None) -> AsyncClient:
+        """Return a client of a connection that is already made; `retries` is for tests with virtual time."""
         client = cls.__new__(cls)
-        client._connect(connection)
+        client._connect(connection, retries)
         return client
 
-    def _connect(self, connection: Connection) -> None:
+    def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
         self.connection = connection
         self._opened = PerLoop(connection)
-        self._rng = random.Random()  # noqa: S311 - spreads retries, guards nothing
-        # Seams for tests with virtual time.
-        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-        self._clock: Callable[[], float] = time.monotonic
+        self._retries = retries or RetryLoop(connection)
 
     @property
     def workspace(self) -> str:
@@ -128,17 +128,10 @@ class AsyncClient(Delivered):
         """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
         return self.connection.gate
 
-    def request(
-        self,
-        deployment: Deployment | str,
-        *,
-        variant: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        user: str | None = None,
-        callback_url: str | None = None,
-        tool_approval: str | None = None,
-    ) -> InvokeRequest:
+    # --- a request
+
+    @arguments.explicit_signature(InvokeOptions)
+    def request(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> InvokeRequest:
         """Return the request that :meth:`invoke` would send, checked and with declared defaults filled in.
 
         Raises
@@ -153,6 +146,7 @@ class AsyncClient(Delivered):
             dep = deployment
         else:
             raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
+        variant, inputs = options.get("variant"), options.get("inputs")
         if variant is None and len(dep.variants) > 1:
             raise InputError(f"which variant? Give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
         if variant is not None and (problem := dep.variant_problem([variant])):
@@ -163,12 +157,14 @@ class AsyncClient(Delivered):
             deployment=dep.name,
             variant=variant or (dep.variants[0] if len(dep.variants) == 1 else None),
             inputs=dep.complete(inputs or {}),
-            metadata=metadata,
-            user=user,
-            callback_url=callback_url,
-            tool_approval=tool_approval,
+            metadata=options.get("metadata"),
+            user=options.get("user"),
+            callback_url=options.get("callback_url"),
+            tool_approval=options.get("tool_approval"),
             secrets=Secrets.of(dep.inputs),
         )
+
+    # --- calls
 
     async def attempt(self, request: InvokeRequest) -> Exchange:
         """Make one exchange, outside any gate, and return the answer with the run that it reads as.
@@ -186,17 +182,8 @@ class AsyncClient(Delivered):
         log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return Exchange(answer=answer, run=run)
 
-    async def invoke(
-        self,
-        deployment: Deployment | str,
-        *,
-        variant: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        user: str | None = None,
-        callback_url: str | None = None,
-        tool_approval: str | None = None,
-    ) -> Run:
+    @arguments.explicit_signature(InvokeOptions)
+    async def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
         """Run a deployment's variant with `inputs`, and return what came of it.
 
         Parameters
@@ -235,73 +222,200 @@ class AsyncClient(Delivered):
         SettingsError
             No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
-        request = self.request(
-            deployment,
-            variant=variant,
-            inputs=inputs,
-            metadata=metadata,
-            user=user,
-            callback_url=callback_url,
-            tool_approval=tool_approval,
-        )
-        return await self.send(request)
+        return await self.send(self.request(deployment, **options))
 
     async def send(self, request: InvokeRequest) -> Run:
         """Send a request that is already made: :meth:`invoke` without the checking, with its results and errors."""
-        run, decision = await self.drive(request, self.attempt)
-        if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
-            raise_for(run, decision)
+        run = await self._retries.send(request, self.attempt)
         await self.connection.keep(run, request.secrets)
         return run
 
-    async def drive(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, Decision]:
-        """Attempt, inside the gate, until `decide` says that it is enough; what ends without an exchange is kept."""
-        running_loop()  # before anything is counted as sent
-        begun: float | None = None
-        for attempt in count(1):
-            async with self.connection.gate.slot():
-                begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
-                counted_at = datetime.now(UTC)
-                self.connection.count("invoke", 1, counted_at)
-                with self.connection.gate.call() as call:
-                    exchange = await self._attempt_or_keep(request, attempt_once, attempt)
-                if exchange.run.error_code in NOT_REACHED:
-                    self.connection.count("invoke", -1, counted_at)
-                decision = decide(
-                    exchange.answer,
-                    attempt=attempt,
-                    jitter=self._rng.random(),
-                    now=datetime.now(UTC),
-                    spent_s=self._clock() - begun,
-                    typical_s=self.connection.gate.typical_s,
-                    policy=self.connection.policy,
-                )
-                self.connection.gate.hear(decision, call=call)
-            if not decision.again:
-                break
-            log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)
-            await self._sleep(decision.wait_s)
-        return replace(exchange.run, attempts=attempt), decision
+    # --- runs whose outcome comes later
 
-    async def _attempt_or_keep(self, request: InvokeRequest, attempt_once: Attempt, attempt: int) -> Exchange:
-        """Attempt once. A call that ends otherwise than by an exchange may have run, and is kept as such."""
-        started_at, begun = datetime.now(UTC), time.perf_counter()
+    @arguments.explicit_signature(CallOptions)
+    async def submit(
+        self,
+        deployment: Deployment | str,
+        *,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> PendingRun:
+        """Start a run by callback delivery and return at once: the only way for a workflow with a human in the loop.
 
-        def unknown(broke: str, why: str) -> Run:
-            answer = Answer(broke=broke, elapsed_s=time.perf_counter() - begun)
-            run = decode_answer(answer, request, started_at=started_at, origin=self.origin, attempts=attempt)
-            return replace(run, error=why)
+        Parameters
+        ----------
+        deployment, variant, inputs, metadata, user, tool_approval
+            As :meth:`invoke` takes them.
+        callback : CallbackReceiver or str, optional
+            Who receives the outcome: a receiver of this process, or a URL of somebody else's. By default this process's
+            own receiver where the service is on this machine; else nobody, and the service is asked.
+        poll : bool
+            Ask the service as well, gently; what comes first counts. Look-ups are counted in ``run.attempts``.
 
+        Returns
+        -------
+        PendingRun
+            Done already where the service refused the call (a failed run), or may have run it (an unknown one).
+
+        Raises
+        ------
+        InputError, AuthError, ConnectFailed, LimitReached
+            As :meth:`invoke`.
+        SettingsError
+            The receiver cannot listen, or `callback` is something else.
+        """
+        arguments.check(AsyncClient.submit, locals())
+        return await self.submit_request(self.request(deployment, **options), callback=callback, poll=poll)
+
+    async def submit_request(
+        self, request: InvokeRequest, *, callback: CallbackReceiver | str | None = None, poll: bool = True
+    ) -> PendingRun:
+        """Submit a request that is already made: :meth:`submit` without the checking, with its results and errors."""
+        from fh_notebook.client.callback_address import address_for
+
+        running_loop()  # before a receiver is opened
+        receiver, url = await address_for(self.connection, callback)
+        if isinstance(callback, str):
+            url = InvokeRequest(deployment=request.deployment, callback_url=url).callback_url or url  # checks it
+        return await self._start(request.delivered_to(url), self.attempt, receiver, poll=poll or receiver is None)
+
+    async def trigger(
+        self,
+        endpoint_id: str,
+        variant_id: str,
+        *,
+        secret: str | Secret,
+        inputs: Mapping[str, Any] | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Start a run by its webhook endpoint (CONTRACT section 6): without the key, and always by callback delivery.
+
+        Parameters
+        ----------
+        endpoint_id, variant_id : str
+            From the webhook trigger's snippet.
+        secret : str or Secret
+            The endpoint's own; sent in a header, never in the address.
+        inputs : mapping, optional
+            The Start variables; which there are is not known here, so they are not checked.
+        callback, poll
+            As :meth:`submit` takes them. Look-ups do need the workspace key.
+
+        Raises
+        ------
+        InputError, AuthError, ConnectFailed, LimitReached, SettingsError
+            As :meth:`submit`.
+        """
+        secret = as_secret(secret)
+        arguments.check(AsyncClient.trigger, locals())
+        from fh_notebook.client.callback_address import address_for
+
+        for name, value in (("endpoint_id", endpoint_id), ("variant_id", variant_id)):
+            if not isinstance(value, str) or not value:
+                raise InputError(f"{name} is {value!r}; it is in the webhook trigger's address")
+        if not isinstance(secret, Secret) or not secret:
+            raise InputError("there is no secret; it is shown beside the webhook trigger's address")
+        running_loop()
+        receiver, url = await address_for(self.connection, callback)
+        request = InvokeRequest(deployment=endpoint_id, variant=variant_id, inputs=inputs or {}, callback_url=url)
+        path = f"/workflow/webhooks/{_path_safe(endpoint_id)}/variants/{_path_safe(variant_id)}"
+        attempt = partial(self._attempt_trigger, path, secret)
+        return await self._start(request, attempt, receiver, poll=poll or receiver is None)
+
+    async def _attempt_trigger(self, path: str, secret: Secret, request: InvokeRequest) -> Exchange:
+        from fh_notebook.client.exchange import WebhookAuth
+
+        started_at = datetime.now(UTC)
+        self.connection.count("invoke", 1)
+        answer = await self._opened.exchange("POST", path, trigger_body(request), auth=WebhookAuth(secret))
+        return Exchange(
+            answer=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
+        )
+
+    async def _start(
+        self, request: InvokeRequest, attempt_once: Attempt, receiver: CallbackReceiver | None, *, poll: bool
+    ) -> PendingRun:
+        """Send a request that asks for callback delivery, and return the run that goes on.
+
+        It is written down before it is sent, so that no kernel's end loses it.
+        """
+        from fh_notebook.client.pending import PendingRun
+
+        ticket = await self.connection.pending().open(request, request.secrets)
         try:
-            return await attempt_once(request)
-        except asyncio.CancelledError as cancelled:
-            run = unknown("cancelled", CUT_OFF)
-            await unbroken(briefly(self.connection.keep(run, request.secrets), KEEP_S))
-            tell_in_short(cancelled, "the call was out and may have run at the service all the same")
+            async with receiver.expecting() if receiver is not None else nullcontext():
+                run = await self._retries.send(request, attempt_once)
+                if receiver is not None:
+                    receiver.learn(run.webhook_secret, f"{self.workspace}/{request.deployment}")
+        except BaseException:  # it was not sent, or was cut off, and is kept as unknown
+            await unbroken(ticket.drop())
             raise
-        except CallError as unforeseen:
-            await self.connection.keep(unknown("unforeseen", str(unforeseen)), request.secrets)
-            raise
+        pending = PendingRun(
+            client=self, request=request, first=run, receiver=receiver, keep=ticket.answered, let_go=ticket.let_go
+        )
+        if accepted(run) and ids_of(run):
+            pending.begin(poll=poll)
+            await ticket.accepted(run)
+        else:
+            outcome = run if run.done else replace(run, status="unknown", error=NO_ID, error_code="no_id")
+            await ticket.answered(outcome)
+            pending.settled(outcome)
+        return pending
+
+    # --- look-ups
+
+    async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
+        """Ask the service what became of a call. Whether this counts against the daily cap is unknown.
+
+        Parameters
+        ----------
+        request_id : str
+            From ``Run.request_id``.
+        run_id : str, optional
+            From ``Run.run_id``: the older address is asked too when the first does not know the request.
+
+        Returns
+        -------
+        Run
+            Status ``unknown`` when the look-up itself failed, with the reason as its error.
+
+        Raises
+        ------
+        InputError
+            There is no request id.
+        AuthError
+            The service refused the key.
+        """
+        if not isinstance(request_id, str) or not request_id:
+            raise InputError("there is no request id to ask for; it is in Run.request_id of an answered call")
+        arguments.check(AsyncClient.retrieve, locals())
+        return await self.look_up(request_id, run_id)
+
+    async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
+        """Ask by whichever ids there are: the first address by a request id, the older one by a run id.
+
+        Raises
+        ------
+        AuthError
+            The service refused the key.
+        """
+        run = Run(status="unknown", error="there is no id to ask for", error_code="no_id")
+        if request_id:
+            run = await self._look_up(f"/public/requests/{_path_safe(request_id)}", request_id)
+        if run_id and (not request_id or (run.status == "unknown" and run.status_code == 404)):
+            run = await self._look_up(f"/workflow_runs/{_path_safe(run_id)}", request_id or "")
+        return run
+
+    async def _look_up(self, path: str, request_id: str) -> Run:
+        running_loop()
+        self.connection.count("lookup", 1)
+        answer = await self._opened.exchange("GET", path)
+        run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
+        if answer.status_code == 401:
+            raise_for(run, Decision(verdict=Verdict.STOP, reason="auth"))
+        return run
 
     async def check(self) -> Check:
         """Say whether the service is reached and takes the key, without running anything.
@@ -313,6 +427,8 @@ class AsyncClient(Delivered):
         self.connection.count("probe", 1)
         answer = await self._opened.exchange("GET", "/public/models")
         return check_of(answer, self.origin, self.connection.key_source)
+
+    # --- its end
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
@@ -327,3 +443,7 @@ class AsyncClient(Delivered):
     def __repr__(self) -> str:
         here = self.connection
         return f"{type(self).__name__}({here.base_url}, key={here.key} from {here.key_source})"
+
+
+def _path_safe(identifier: str) -> str:
+    return quote(identifier, safe="")

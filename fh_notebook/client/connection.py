@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     import httpx
 
     from fh_notebook.client.receiver import CallbackReceiver
-    from fh_notebook.client.submitting import PendingBook
 
-__all__ = ["Connection", "GateLike", "NoBook"]
+__all__ = ["Connection", "GateLike", "NoBook", "PendingBook", "Ticket"]
 
 
 class GateLike(Protocol):
@@ -48,6 +47,34 @@ class GateLike(Protocol):
 
     def hear(self, decision: Decision, *, call: Call | None = None) -> None:
         """Learn from one answer."""
+        ...
+
+
+class Ticket(Protocol):
+    """One run as it is written down."""
+
+    async def accepted(self, run: Run) -> None:
+        """Note the ids that the service gave it."""
+        ...
+
+    async def answered(self, run: Run) -> None:
+        """Keep the outcome, and take the run out of the book, in one."""
+        ...
+
+    async def drop(self) -> None:
+        """Take it out: it was not sent, or is kept elsewhere."""
+        ...
+
+    def let_go(self) -> None:
+        """Say that this process waits for it no more."""
+        ...
+
+
+class PendingBook(Protocol):
+    """Where runs that are waited for are written down; nothing of it raises."""
+
+    async def open(self, request: InvokeRequest, secrets: Secrets) -> Ticket:
+        """Write a run down that is about to be sent."""
         ...
 
 

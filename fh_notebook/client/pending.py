@@ -12,15 +12,14 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook import arguments, html, loop, views
 from fh_notebook.client import polling
-from fh_notebook.client.looking import Looking
+from fh_notebook.client.connection import Connection
 from fh_notebook.client.on_loop import on_loop
-from fh_notebook.client.pending_card import card_of, text_of
-from fh_notebook.client.pending_known import Known
-from fh_notebook.contract.callbacks import ids_of, is_outcome, joined, waits_for, with_final_status
+from fh_notebook.contract.callbacks import asked_of, ids_of, is_outcome, joined, waits_for, with_final_status
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.half_made import shows_half_made
@@ -28,7 +27,6 @@ from fh_notebook.log import log
 from fh_notebook.values import Seconds
 
 if TYPE_CHECKING:
-    from fh_notebook.client.client import AsyncClient
     from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["PendingRun"]
@@ -36,8 +34,21 @@ __all__ = ["PendingRun"]
 Keep = Callable[[Run], Awaitable[None]]
 
 
+class AsksForRuns(Protocol):
+    """What a pending run needs of the client that submitted it."""
+
+    @property
+    def connection(self) -> Connection:
+        """Says whether a look-up costs anything, and which deployments were seen to wait for a person."""
+        ...
+
+    async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
+        """Ask the service what became of a run."""
+        ...
+
+
 @shows_half_made
-class PendingRun(Known, Looking):
+class PendingRun:
     """A run that goes on at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
 
     It can be awaited, waited for, and shown: in a notebook its display changes when the outcome comes.
@@ -56,15 +67,15 @@ class PendingRun(Known, Looking):
     def __init__(
         self,
         *,
-        client: AsyncClient,
+        client: AsksForRuns,
         request: InvokeRequest,
         first: Run,
         receiver: CallbackReceiver | None,
         keep: Keep | None,
         let_go: Callable[[], None] | None = None,
     ) -> None:
-        Looking.__init__(self)
-        self._client = client
+        self._connection = client.connection
+        self._lookup = polling.StatusLookup(client.look_up, first.request_id, first.run_id)
         self._request = request
         self._first = first
         self._receiver = receiver
@@ -80,6 +91,75 @@ class PendingRun(Known, Looking):
         self._at_change: list[Callable[[PendingRun], None]] = []
         self.came_by = ""
         """``callback`` or ``polling``: what brought the outcome."""
+        self.trouble = ""
+        """Why look-ups say nothing, in words, while that is so."""
+
+    # --- what is known of it: nothing is waited for or asked, from any thread
+
+    @property
+    def status(self) -> str:
+        """The run's status as far as it is known: ``queued``, ``running``, ``awaiting_approval``, ``completed``, ..."""
+        return self._run.status
+
+    @property
+    def done(self) -> bool:
+        """Whether the outcome is here."""
+        return self._ended and self._run.done
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the outcome is waited for: not after it came, nor after :meth:`cancel_waiting`."""
+        return not self._ended
+
+    @property
+    def run(self) -> Run:
+        """The run as far as it is known: the outcome, once it is here."""
+        return self._run
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the call."""
+        return self._first.request_id
+
+    @property
+    def run_id(self) -> str | None:
+        """The service's other id, where it gave one."""
+        return self._first.run_id
+
+    @property
+    def deployment(self) -> str:
+        """What runs."""
+        return self._request.deployment
+
+    @property
+    def variant(self) -> str | None:
+        """Which variant of it."""
+        return self._request.variant
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the call was sent, UTC."""
+        return self._first.started_at
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where the service delivers the outcome."""
+        return self._request.callback_url
+
+    @property
+    def by_callback(self) -> bool:
+        """Whether a receiver of this process takes the callback; else the service is asked."""
+        return self._receiver is not None
+
+    @property
+    def waits_for(self) -> str:
+        """Who a paused run waits for, and what is asked; empty when it waits for nobody, or that is not said."""
+        return waits_for(self._run)
+
+    @property
+    def polls(self) -> int:
+        """Look-ups so far; they count as requests of this run."""
+        return self._lookup.count
 
     # --- waiting
 
@@ -164,8 +244,40 @@ class PendingRun(Known, Looking):
     @property
     def _may_pause_unseen(self) -> bool:
         """Whether a look-up is worth its cost beside a receiver: that a run waits for a person, no callback tells."""
-        here = self._client.connection
+        here = self._connection
         return here.is_near or self._request.deployment in here.pausing
+
+    async def look(self) -> float | None:
+        """Ask the service once, and take what came; see :class:`~fh_notebook.client.polling.Watched`."""
+        if self._taken:
+            return None
+        found = await self._lookup.ask()
+        if found.run is not None:
+            self.trouble = ""
+            self._take(found.run, by="polling")
+            return None if self._taken else 0.0
+        self.trouble = found.trouble
+        if found.is_last:
+            self._end_look_ups(found)
+            return None
+        return found.pause_s
+
+    def _end_look_ups(self, last: polling.Finding) -> None:
+        """End look-ups; where no callback can come either, end the waiting."""
+        if self._receiver is not None:
+            self._tell()
+            return
+        with self._lock:
+            if self._taken:
+                return
+            self._taken = True
+        if last.error is not None:  # nothing is known of the run: it stays among the pending ones
+            if self._let_go is not None:
+                self._let_go()
+            self._finish(self._run, ended=False, error=last.error)
+            return
+        outcome = replace(self._first, status="unknown", error=last.trouble, error_code="not_found")
+        self._settle_or_finish(replace(outcome, attempts=self._first.attempts + self.polls))
 
     def take(self, run: Run) -> None:
         """Take what a callback tells, from any thread."""
@@ -221,7 +333,7 @@ class PendingRun(Known, Looking):
                 told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
                 self._run = replace(self._first, status=run.status, raw=run.raw)
                 if run.status == "awaiting_approval" or self.waits_for:
-                    self._client.connection.pausing.add(self._request.deployment)
+                    self._connection.pausing.add(self._request.deployment)
         if told:
             self._tell()
 
@@ -251,13 +363,39 @@ class PendingRun(Known, Looking):
             except Exception:  # a page that has gone must not end the waiting
                 log.warning("the display of a pending run broke", exc_info=True)
 
-    # --- shown
+    # --- shown: what is waited for, of whom, since when, and why nothing is heard, if that is so
 
     def __repr__(self) -> str:
-        return text_of(self)
+        if self.done:
+            return f"PendingRun({self._run!r})"
+        where = "/".join(x for x in (self.deployment, self.variant) if x)
+        parts = [one_line(self.status), where, one_line(self.request_id or self.run_id or "")]
+        parts += [f"waits for {self.waits_for}"] if self.waits_for else []
+        parts += ["not waited for"] if not self.waiting else []
+        parts += [self.trouble] if self.trouble else []
+        return f"PendingRun({', '.join(p for p in parts if p)})"
+
+    def html_card(self) -> html.Html:
+        """Return it as a card: the run's own once its outcome is here."""
+        if self.done:
+            return self._run.html_card()
+        where = " / ".join(x for x in (self.deployment, self.variant) if x)
+        head = html.el("div", html.badge(self.status), " ", html.el("strong", where), cls="fh-head")
+        since = f" since {self.started_at:%H:%M:%S} UTC" if self.started_at else ""
+        way = "its callback is waited for" if self.by_callback else "the service is asked now and then"
+        how = f"{way}{since}" if self.waiting else "not waited for any more; fh.reattach() goes on"
+        trouble = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
+        foot = html.el("div", f"{how} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
+        return html.el("div", head, *self._asked(), trouble, foot, cls="fh-card")
+
+    def _asked(self) -> list[html.Html]:
+        """Who decides, to be seen at a glance, and what they are asked, as long as it may be."""
+        who, question = asked_of(self._run)
+        parts = [html.el("div", "Waits for ", html.el("strong", one_line(who)))] if who else []
+        return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])
 
     def _repr_html_(self) -> str:
-        return html.el("div", html.STYLE, card_of(self), cls="fh")
+        return html.el("div", html.STYLE, self.html_card(), cls="fh")
 
     def _ipython_display_(self) -> None:
         views.knock("PendingRun.show", self)

@@ -1,10 +1,12 @@
-"""The one poller: it asks the service about all runs that are waited for, gently.
+"""Asking the service what became of runs: the one poller of all that are waited for, and what a look-up says.
 
 Rule of this file: a look-up may count against the daily cap (CONTRACT section 3: UNKNOWN), so each run is asked for
 after a second, then ever more seldom up to every half minute, spread by chance; and all runs together no more often
 than :data:`EVERY_S`, whatever their number. Where a callback is to come, nobody is asked for some time, unless that
-costs nothing or the run may pause: who it waits for is told by a look-up alone. What an answer means is the run's
-business.
+costs nothing or the run may pause: who it waits for is told by a look-up alone.
+
+A look-up that fails, or cannot be read, says nothing of the run, and the next one is asked. Only what cannot get better
+ends the asking: a key that is refused, and a run that the service does not know.
 """
 
 from __future__ import annotations
@@ -13,17 +15,33 @@ import asyncio
 import heapq
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from typing import Final, Protocol
 
 from fh_notebook import loop
 from fh_notebook.client.on_loop import on_loop
+from fh_notebook.contract.callbacks import with_final_status
+from fh_notebook.contract.retry import is_daily_cap, next_reset
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.errors import AuthError
 from fh_notebook.log import log
 
-__all__ = ["FIRST_BESIDE_RECEIVER_S", "FIRST_S", "LONGEST_S", "Poller", "Watched", "forget", "watch"]
+__all__ = [
+    "FIRST_BESIDE_RECEIVER_S",
+    "FIRST_S",
+    "LONGEST_S",
+    "Finding",
+    "LookUp",
+    "Poller",
+    "StatusLookup",
+    "Watched",
+    "forget",
+    "watch",
+]
 
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 30.0
@@ -36,6 +54,15 @@ FEW: Final = 4
 """So many runs a person may have an eye on; more are a batch's."""
 EVERY_S: Final = 0.1
 AT_ONCE: Final = 4
+
+NOT_FOUND_LOOKS: Final = 6
+"""So often (some 20 s) may the service say that it does not know a run which it has just taken, where only polling can
+tell."""
+BUSY_PAUSE_S: Final = 5.0
+"""After a look-up that was refused for too many."""
+
+LookUp = Callable[[str | None, str | None], Awaitable[Run]]
+"""Asks for a run by its request id and its run id, whichever there are."""
 
 
 class Watched(Protocol):
@@ -150,6 +177,81 @@ class Poller:
             self.forget(entry.watched)
         else:
             self._put(entry.watched, min(LONGEST_S, entry.wait_s * GROWTH))
+
+
+# --- what the look-ups of one run say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one look-up says."""
+
+    run: Run | None = None
+    """The run as far as it is known; ``None``: the look-up says nothing of it."""
+    trouble: str = ""
+    """Why it says nothing, in words."""
+    is_last: bool = False
+    """Whether asking again makes no sense."""
+    error: AuthError | None = None
+    """The service refuses the key, so that nothing is known of the run."""
+    pause_s: float = 0.0
+    """For how long nobody is to ask for any run."""
+
+
+class StatusLookup:
+    """The look-ups of one run.
+
+    Parameters
+    ----------
+    look_up : async function
+        Asks the service.
+    request_id, run_id : str or None
+        The ids of the run.
+    """
+
+    def __init__(self, look_up: LookUp, request_id: str | None, run_id: str | None) -> None:
+        self._look_up = look_up
+        self._ids = request_id, run_id
+        self._not_found = self._without_output = 0
+        self.count = 0
+        """Look-ups so far."""
+
+    async def ask(self) -> Finding:
+        """Ask the service once."""
+        self.count += 1
+        try:
+            found = with_final_status(await self._look_up(*self._ids))
+        except AuthError as refused:
+            return Finding(trouble=one_line(str(refused)), is_last=True, error=refused)
+        if (found.status_code or 0) // 100 == 2:
+            self._not_found = 0
+            return Finding(run=self._with_output(found))
+        trouble = one_line(found.error or found.error_code or "the look-up failed")
+        if found.status_code == 404:
+            self._not_found += 1
+            if self._not_found >= NOT_FOUND_LOOKS:
+                unknown = f"the service does not know this run ({trouble}); it may have run"
+                return Finding(trouble=unknown, is_last=True)
+        return Finding(trouble=trouble, pause_s=_pause_of(found) if found.status_code == 429 else 0.0)
+
+    def _with_output(self, found: Run) -> Run:
+        """Return a run, as still running when it is the first time that it has ended without an output.
+
+        UNKNOWN whether a look-up has the output (CONTRACT section 3): the callback gets the chance to bring it.
+        """
+        if found.status == "completed" and found.output is None and not self._without_output:
+            self._without_output += 1
+            return replace(found, status="running")
+        return found
+
+
+def _pause_of(refused: Run) -> float:
+    """Return for how long nobody asks after a look-up was refused: till midnight, UTC, where the day is used up."""
+    body = refused.raw if isinstance(refused.raw, Mapping) else {}
+    if is_daily_cap(body):
+        now = datetime.now(UTC)
+        return (next_reset(now) - now).total_seconds()
+    return BUSY_PAUSE_S
 
 
 # --- the one of this process, on the background loop

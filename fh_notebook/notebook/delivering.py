@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook import html, loop
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.pending import PendingRun
-from fh_notebook.client.pending_card import card_of
 from fh_notebook.contract.callbacks import NOWHERE, refused_direct
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
@@ -79,7 +78,7 @@ class Submitted(Sequence[Any]):
         return "\n".join(repr(call) for call in self._calls)
 
     def _repr_html_(self) -> str:
-        cards = [card_of(call) if isinstance(call, PendingRun) else call.html_card() for call in self._calls]
+        cards = [call.html_card() for call in self._calls]
         return html.el("div", html.STYLE, html.el("div", *cards, cls="fh-side"), cls="fh")
 
     def _ipython_display_(self) -> None:

@@ -69,14 +69,7 @@ def test_without_a_receiver_the_service_is_asked(held: Held) -> None:
     """The callback URL that it is given is nobody's; look-ups are counted in the run's requests."""
     session_receiver = session.receiver()
     client = held.hive.client()
-    request = client.aclient.request("held", variant="v", inputs={"text": "a"}).delivered_to(NOWHERE)
-
-    async def submit() -> PendingRun:
-        from fh_notebook.client.submitting import submit
-
-        return await submit(client.aclient, request, receiver=None, poll=True)
-
-    pending = loop.run(submit())
+    pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=NOWHERE)
     held.let_go()
     run = pending.wait(timeout_s=20)
     assert (run.output, pending.came_by) == ("A", "polling")

@@ -20,6 +20,7 @@ import sniffio
 
 import fh_notebook as fh
 from fh_notebook import session
+from fh_notebook.client.retry_loop import RetryLoop
 from fh_notebook.local import LocalHive
 from tests import environment
 from tests.raw_server import hangs_up, says, serving
@@ -168,13 +169,13 @@ def test_the_key_decides_and_a_wrong_one_is_told() -> None:
 
 def test_an_unreachable_service_is_told_after_three_attempts() -> None:
     """ConnectFailed, within its 5 s; nothing was sent; check() says unreachable."""
-    client = fh.AsyncClient(base_url="http://127.0.0.1:9/v1", api_key=KEY)
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    client._sleep = sleep
+    nobody = fh.AsyncClient(base_url="http://127.0.0.1:9/v1", api_key=KEY).connection
+    client = fh.AsyncClient.over(nobody, retries=RetryLoop(nobody, sleep=sleep))
 
     async def main() -> str:
         async with client:
@@ -206,12 +207,12 @@ def test_what_did_not_run_is_called_again_and_what_may_have_run_is_not(
     """CONTRACT section 2 as a person meets it: the number of requests that the service really saw."""
     spare = [says(200, BODY)]  # would be taken by a call too many
     with serving(*scripts, *spare) as server:  # type: ignore[arg-type]
-        client = fh.AsyncClient(base_url=server.url, api_key=KEY)
 
         async def no_wait(seconds: float) -> None:
             await asyncio.sleep(0)
 
-        client._sleep = no_wait
+        connection = fh.AsyncClient(base_url=server.url, api_key=KEY).connection
+        client = fh.AsyncClient.over(connection, retries=RetryLoop(connection, sleep=no_wait))
 
         async def main() -> fh.Run:
             async with client:
@@ -314,12 +315,12 @@ def test_a_single_call_that_reaches_nobody_is_taken_back_at_the_moment_that_it_w
     """It may be another day by then: the ledger is of days."""
     counted: list[tuple[Any, ...]] = []
     refused = fh.AsyncClient(base_url="http://127.0.0.1:9/v1", api_key=KEY).connection
-    client = fh.AsyncClient.over(replace(refused, count=lambda *told: counted.append(told)))
 
     async def no_sleep(_: float) -> None:
         """Go on at once."""
 
-    client._sleep = no_sleep
+    counting = replace(refused, count=lambda *told: counted.append(told))
+    client = fh.AsyncClient.over(counting, retries=RetryLoop(counting, sleep=no_sleep))
 
     async def main() -> None:
         async with client:

@@ -11,13 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 import fh_notebook as fh
 from fh_notebook import loop, session
-from fh_notebook.contract.models import Answer
+from fh_notebook.client.retry_loop import RetryLoop
 from fh_notebook.errors import FetchHiveError
 from tests.batching.hives import Held
 
@@ -81,23 +83,19 @@ def test_full_tracebacks_are_shown_to_whoever_asked_for_them() -> None:
 @pytest.mark.parametrize("where", ["at the gate", "before a retry"])
 def test_a_call_that_is_cancelled_while_nothing_is_out_leaves_nothing(where: str) -> None:
     """Neither while it waits for a slot, nor between two attempts that did not run."""
-    held = Held()
-    client = held.hive.client()
+    connection = Held().hive.client().aclient.connection
+    if where == "before a retry":
+        connection = replace(connection, open_transport=lambda: httpx.MockTransport(lambda _: httpx.Response(503)))
 
     async def main() -> None:
-        core = client.aclient
         waits = asyncio.Event()
 
         async def sleep(seconds: float) -> None:
             waits.set()
             await asyncio.sleep(60)
 
-        async def exchange(*_: Any) -> Answer:
-            return Answer(status_code=503)
-
-        if where == "before a retry":
-            core._sleep, core._opened.exchange = sleep, exchange  # type: ignore[method-assign]
-        else:
+        core = fh.AsyncClient.over(connection, retries=RetryLoop(connection, sleep=sleep))
+        if where == "at the gate":
             core.gate.fix(1)
             slot = core.gate.slot()
             await slot.__aenter__()

@@ -20,7 +20,7 @@ import fh_notebook as fh
 from fh_notebook import loop
 
 PLUMBING: Final = {
-    "AsyncClient": {"attempt", "drive", "over", "send", "submit_request", "look_up"},
+    "AsyncClient": {"attempt", "over", "send", "submit_request", "look_up"},
     "Client": {"over"},
     "CallbackReceiver": {"claim", "disclaim", "learn", "recall"},
     "InvokeRequest": {"of_checked", "delivered_to"},

@@ -1,0 +1,125 @@
+"""`RetryLoop`: one request, attempted until the retry policy says that it is enough.
+
+Rule of this file: what an answer means says `contract.retry.decide` alone, and every attempt is inside the gate. A call
+that ends otherwise than by an exchange may have run, and is kept as such before the error goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final
+
+from fh_notebook.client.connection import Connection
+from fh_notebook.client.raising import raise_for
+from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.wire import Exchange, decode_answer
+from fh_notebook.errors import CallError
+from fh_notebook.log import log
+from fh_notebook.loop import briefly, running_loop, tell_in_short, unbroken
+
+__all__ = ["Attempt", "RetryLoop"]
+
+KEEP_S: Final = 0.1
+"""How long a cancelled call stays for the store: a person waits for Stop. What is not kept by then is kept later."""
+
+Attempt = Callable[[InvokeRequest], Awaitable[Exchange]]
+"""One exchange, which never retries."""
+
+
+class RetryLoop:
+    """Sends the requests of one client.
+
+    Parameters
+    ----------
+    connection : Connection
+        Its gate, counters and policy.
+    sleep, clock, jitter : function
+        For tests with virtual time: waits between attempts, a monotonic clock in seconds, and a uniform random number
+        in [0, 1) that spreads the waits.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._sleep = sleep
+        self._clock = clock
+        # A generator of its own: the numbers of a user who has seeded the global one stay the same.
+        self._jitter = jitter or random.Random().random  # noqa: S311 - spreads retries, guards nothing
+
+    async def send(self, request: InvokeRequest, attempt_once: Attempt) -> Run:
+        """Attempt a request until it is enough, and return the run that its last answer reads as.
+
+        Raises
+        ------
+        AuthError, ConnectFailed, LimitReached
+            Nothing has run, and no further call makes sense.
+        """
+        run, decision = await self._attempts(request, attempt_once)
+        if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
+            raise_for(run, decision)
+        return run
+
+    async def _attempts(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, Decision]:
+        running_loop()  # before anything is counted as sent
+        here = self._connection
+        begun: float | None = None
+        for attempt in count(1):
+            async with here.gate.slot():
+                begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
+                counted_at = datetime.now(UTC)
+                here.count("invoke", 1, counted_at)
+                with here.gate.call() as call:
+                    exchange = await self._attempt_or_keep(request, attempt_once, attempt)
+                if exchange.run.error_code in NOT_REACHED:
+                    here.count("invoke", -1, counted_at)
+                decision = decide(
+                    exchange.answer,
+                    attempt=attempt,
+                    jitter=self._jitter(),
+                    now=datetime.now(UTC),
+                    spent_s=self._clock() - begun,
+                    typical_s=here.gate.typical_s,
+                    policy=here.policy,
+                )
+                here.gate.hear(decision, call=call)
+            if not decision.again:
+                break
+            log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)
+            await self._sleep(decision.wait_s)
+        return replace(exchange.run, attempts=attempt), decision
+
+    async def _attempt_or_keep(self, request: InvokeRequest, attempt_once: Attempt, attempt: int) -> Exchange:
+        """Attempt once. A call that ends otherwise than by an exchange may have run, and is kept as such."""
+        started_at, begun = datetime.now(UTC), time.perf_counter()
+
+        def unknown(broke: str, why: str) -> Run:
+            answer = Answer(broke=broke, elapsed_s=time.perf_counter() - begun)
+            run = decode_answer(
+                answer, request, started_at=started_at, origin=self._connection.origin, attempts=attempt
+            )
+            return replace(run, error=why)
+
+        try:
+            return await attempt_once(request)
+        except asyncio.CancelledError as cancelled:
+            run = unknown("cancelled", CUT_OFF)
+            await unbroken(briefly(self._connection.keep(run, request.secrets), KEEP_S))
+            tell_in_short(cancelled, "the call was out and may have run at the service all the same")
+            raise
+        except CallError as unforeseen:
+            await self._connection.keep(unknown("unforeseen", str(unforeseen)), request.secrets)
+            raise
