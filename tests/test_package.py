@@ -121,3 +121,17 @@ def test_errors_of_ours_are_one_line_in_a_notebook(name: str) -> None:
     assert error._render_traceback_() == [f"{name}: what happened"]
     fh.configure(tracebacks="full")
     assert not hasattr(error, "_render_traceback_")
+
+
+@pytest.mark.parametrize("room", ["client", "local"])
+def test_a_class_is_complete_in_its_file(room: str) -> None:
+    """It holds its parts, and has no half in another file of its room that it is put together with."""
+    spread = [
+        f"{cls.__module__}.{cls.__name__} of {base.__module__}.{base.__name__}"
+        for file in sorted((ROOM / room).glob("*.py"))
+        for cls in vars(importlib.import_module(f"fh_notebook.{room}.{file.stem}")).values()
+        if isinstance(cls, type) and cls.__module__ == f"fh_notebook.{room}.{file.stem}"
+        for base in cls.__bases__
+        if base.__module__.startswith(f"fh_notebook.{room}.") and base.__module__ != cls.__module__
+    ]
+    assert spread == []

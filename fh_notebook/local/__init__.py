@@ -5,12 +5,12 @@ golden exchanges in ``tests/contract/golden``, each by itself. In the order in w
 
 ::
 
-    hive.py controls.py options.py       `LocalHive`: what a user holds, sets and does to it while it lives
+    hive.py options.py                   `LocalHive`: what a user holds, sets and does to it while it lives
     server.py transport.py               the ways in: a socket, and none
     app.py bodies.py                     addresses and the key; what a caller sent, read
-    service.py registry.py codes.py      the front desk; which workflow runs; what it refuses
+    service.py registry.py codes.py      `Service`: one request; which workflow runs; what it refuses
     faults.py broken.py                  what calls shall meet: errors, and answers that go wrong on the line
-    limits.py atwork.py book.py          a plan's limits; runs at work or waiting; what is remembered
+    limits.py run_queue.py book.py       a plan's limits; runs at work or waiting; what is remembered
     runs.py threads.py engine.py         a workflow is run: in a thread, on the hive's own loop
     approvals.py assets.py               workflows that wait for a person; files that they made
     wire_out.py callbacks.py             what is answered, and what is delivered later

@@ -127,7 +127,7 @@ class _Handlers:
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise Refusal("unsupported_media_type", f"The body must be application/json, not {kind or 'nothing'}.")
-        limit = self._service.options.max_body_bytes
+        limit = self._service.runs.options.max_body_bytes
         announced = request.headers.get("content-length", "")
         asks_first = request.headers.get("expect", "").lower() == "100-continue"
         if asks_first and announced.isdecimal() and int(announced) > limit:

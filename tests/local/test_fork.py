@@ -98,7 +98,8 @@ go.release()
 """
 
 LOCKS_HELD = """
-for held in (hive._service.lock, hive._service._threads._lock, hive._service.engine._lock, hive._service.postman._lock):
+runs = hive._service.runs
+for held in (runs.lock, runs._threads._lock, runs.engine._lock, runs.postman._lock):
     with held:
         in_child(check)
 """
@@ -106,7 +107,7 @@ for held in (hive._service.lock, hive._service._threads._lock, hive._service.eng
 # What the parent's coroutines leave when the child lets go of them must not be taken for the child's runs.
 LEFT_BEHIND = """
 async def parent():
-    run = asyncio.create_task(hive._service._run(job))
+    run = asyncio.create_task(hive._service.runs.run(job))
     await asyncio.to_thread(began.acquire, timeout=20)
     coroutine = run.get_coro()
     def close_it():
@@ -121,7 +122,7 @@ async def parent():
 
 from fh_notebook.local.bodies import read_invoke
 ask_ = read_invoke(json.dumps({"deployment": "d", "variant": "v", "inputs": {"text": "x", "wait": True}}).encode())
-job, _ = hive._service._let_in(ask_, hive._service.registry.find("d", "v"), "http://local")
+job, _ = hive._service.runs.admit(ask_, hive._service.registry.find("d", "v"), "http://local")
 asyncio.run(parent())
 """
 
