@@ -191,7 +191,7 @@ def _without_old(opened: Store) -> Store:
 
         which = Which(before=datetime.now(UTC) - timedelta(days=days))
         if any("parts" in record.plan for record in opened.batches()):
-            views.knock("forget.parts", opened, which)
+            views.partitions().forget_files(opened, which)
         opened.forget(which)
     return opened
 
@@ -212,7 +212,7 @@ def tell_once(text: str) -> None:
         if text in _state.told:
             return
         _state.told.add(text)
-    views.knock("notice", text)
+    views.frontend().notice(text)
 
 
 def connection(
@@ -382,7 +382,7 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
 
 
 def client_of_hive(hive: LocalHive) -> Client:
-    """Return a client of `hive` in process (the door behind ``LocalHive.client()``)."""
+    """Return a client of `hive` in process (the hook of ``LocalHive.client()``)."""
     return Client.over(AsyncClient.over(connection_of_hive(hive)))
 
 

@@ -1,9 +1,10 @@
-"""The package as a whole: its names, its errors, its doors, and what importing it costs."""
+"""The package as a whole: its names, its errors, its hooks, and what importing it costs."""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import re
 import subprocess
@@ -43,10 +44,28 @@ def test_every_error_is_in_the_drawing_and_the_drawing_is_the_tree() -> None:
     assert errors.__all__ == sorted(errors.__all__)
 
 
-def test_every_door_upward_opens() -> None:
-    """Each entry of the table is a function that is there; nobody else imports by name."""
-    for module, name in views.DOORS.values():
-        assert callable(getattr(importlib.import_module(module), name))
+def _functions_of(protocol: type) -> dict[str, inspect.Signature]:
+    """Return the functions of a hook's protocol, without ``self``."""
+    written = {name: value for name, value in vars(protocol).items() if inspect.isfunction(value) and name[0] != "_"}
+    signatures = {name: inspect.signature(value) for name, value in written.items()}
+    return {name: s.replace(parameters=list(s.parameters.values())[1:]) for name, s in signatures.items()}
+
+
+@pytest.mark.parametrize("protocol", views.HOOKS, ids=lambda protocol: protocol.__name__)
+def test_a_hook_has_the_functions_of_its_protocol(protocol: type) -> None:
+    """Each can be called as the protocol says: with its parameters, by name where it names them."""
+    module = importlib.import_module(views.HOOKS[protocol])
+    assert _functions_of(protocol)
+    for name, called in _functions_of(protocol).items():
+        function = getattr(module, name)
+        positional = [p.name for p in called.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        named = {p.name: None for p in called.parameters.values() if p.kind is p.KEYWORD_ONLY}
+        inspect.signature(function).bind(*positional, **named)
+
+
+def test_there_are_few_hooks_and_nobody_else_imports_by_name() -> None:
+    """What can be an argument is none; one module has them all."""
+    assert len(views.HOOKS) <= 8
     for file in ROOM.rglob("*.py"):
         if file.name in ("views.py", "__init__.py"):
             continue

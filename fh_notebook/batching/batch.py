@@ -95,7 +95,7 @@ class Batch(BatchFiles):
         frame = self._frame(lambda kind: kind != PENDING)
         if (note := frame.attrs[ATTRS].get("note", "")) and not self._has_told:
             self._has_told = True
-            views.knock("notice", f"{self.name}: {note}.")
+            views.frontend().notice(f"{self.name}: {note}.")
         return frame
 
     @property
@@ -162,7 +162,7 @@ class Batch(BatchFiles):
             `kind` is something else, this process has made no call for the batch, or matplotlib is not installed.
         """
         arguments.check(Batch.plot, locals())
-        return views.knock("Batch.plot", self, kind, self._control.moments)
+        return views.frontend().plot_limits(self, kind, self._control.moments)
 
     def browse(self, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Any:
         """Return a live table of the rows, variants beside each other, also while it runs.
@@ -182,7 +182,7 @@ class Batch(BatchFiles):
             There is no such column, or the size is none.
         """
         arguments.check(Batch.browse, locals(), but={"columns"})
-        return views.knock("Batch.browse", self, columns=columns, page_size=page_size)
+        return views.frontend().browse(self, columns=columns, page_size=page_size)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""
@@ -322,7 +322,7 @@ class Batch(BatchFiles):
         AuthError
             The service refused the key.
         """
-        views.knock("notice", self._control.resolve_unknown())
+        views.frontend().notice(self._control.resolve_unknown())
         return self
 
     def cancel(self) -> Batch:

@@ -111,10 +111,10 @@ def forget(
         first = next(iter(running.values()))
         raise SettingsError(f"the batch {first!r} is being run; wait for it or cancel it, then forget it")
     if any("parts" in record.plan for record in store.batches()):
-        views.knock("forget.parts", store, which)
+        views.partitions().forget_files(store, which)
     gone = store.forget(which)
     strange = "" if gone.answers or gone.batches or name is None else _no_such_deployment(store, name, workspace)
-    views.knock("notice", strange or _told(gone, which))
+    views.frontend().notice(strange or _told(gone, which))
     return gone.answers
 
 

@@ -115,7 +115,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
 def _store() -> Store | None:
     store = session.store()
     if store is None:
-        views.knock("notice", "Nothing is kept: fh.configure(store=...) names a file for answers.")
+        views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
     return store
 
 
@@ -171,11 +171,11 @@ def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
 def _tell_nearest(store: Store, name: str) -> None:
     close = nearest(name, dict.fromkeys(known for known, _ in store.deployment_names()))
     meant = f"; did you mean {close!r}?" if close else ""
-    views.knock("notice", f"Nothing is kept of {short(name)}{meant}")
+    views.frontend().notice(f"Nothing is kept of {short(name)}{meant}")
 
 
 def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
-    """Return the deployment that kept runs of this workspace show (the door behind ``Deployment.from_history``).
+    """Return the deployment that kept runs of this workspace show (the hook of ``Deployment.from_history``).
 
     Parameters
     ----------
@@ -227,8 +227,8 @@ def _wanted(name: str, variants: str | Iterable[str], seen: tuple[str, ...]) -> 
     named = (variants,) if isinstance(variants, str) else tuple(variants)
     for variant in named:
         if variant not in seen and (close := near_name(variant, seen)):
-            views.knock(
-                "notice", f"No run of the variant {short(variant)} of {short(name)} is kept; one of {short(close)} is."
+            views.frontend().notice(
+                f"No run of the variant {short(variant)} of {short(name)} is kept; one of {short(close)} is."
             )
     return named
 

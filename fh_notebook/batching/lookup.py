@@ -183,7 +183,7 @@ class LookUp:
         for other in beside:
             found += _seen_in(other, wanted)
         for store, of in with_files:
-            found += views.knock("batch.in_parts", store, self.workspace, wanted, of)
+            found += views.partitions().seen_in_files(store, self.workspace, wanted, of)
         for key, more in _by_key(found).items():
             lines[key] = sorted([*more, *lines.get(key, ())], key=lambda seen: seen.kept_at, reverse=True)
 

@@ -139,7 +139,7 @@ def progress_of(choice: Any) -> Progress:
         It is none of them.
     """
     if choice is True:
-        live: Progress | None = views.knock("progress")
+        live: Progress | None = views.frontend().batch_progress()
         return live or TextProgress()
     if choice is False or choice is None:
         return NoProgress()

@@ -13,8 +13,8 @@ from hashlib import sha256
 from itertools import product
 from typing import Any, NamedTuple
 
-from fh_notebook import views
 from fh_notebook.batching.labels import label_of
+from fh_notebook.batching.rating_hash import item_of
 from fh_notebook.store.damage import json_of
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.store import Store
@@ -50,11 +50,9 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingLine
     for line in lines:
         row = json_of(line.row, object, "a rating")
         for read in _candidates(line, [place for place, label in labels.items() if label == row], outputs):
-            if views.knock("rating.item", row, [(one.variant, one.key, one.output) for one in read]) == line.item:
+            if item_of(row, [(one.variant, one.key, one.output) for one in read]) == line.item:
                 new_row = there.get(copy.places[read[0].position], row)
-                item = views.knock(
-                    "rating.item", new_row, [(one.variant, copy.keys[one.key], one.output) for one in read]
-                )
+                item = item_of(new_row, [(one.variant, copy.keys[one.key], one.output) for one in read])
                 uid = sha256(f"{line.uid} {copy.record.workspace}".encode()).hexdigest()[:32]
                 found.append(
                     line._replace(

@@ -83,7 +83,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     caller = session.client_for(client)
     record = _found(store, name, caller.workspace)
     if "parts" in record.plan:
-        opened: Batch = views.knock("batch.open_parts", store, record, caller)
+        opened: Batch = views.partitions().open_batch(store, record, caller)
         return opened
     return batch_of(store, record, caller, of=Batch)
 

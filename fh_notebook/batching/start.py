@@ -285,7 +285,7 @@ def _prepare(
     global _last, _last_at
     if _is_scaled(rows, dask):
         given = {"client": session.client_for(client), "store": session.store(), "dask": dask, "parts_folder": parts}
-        many: Batch = views.knock("batch.scaled", rows, **given, **asked)
+        many: Batch = views.partitions().batch_over_partitions(rows, **given, **asked)
         _last, _last_at = many, datetime.now(UTC)
         return many
     if parts is not None:

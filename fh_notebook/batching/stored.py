@@ -344,7 +344,7 @@ class KeptBatch(Stored):
         self._before = replace(plan.record, id=batch_id, plan=told)
         self.id, self._has_begun = batch_id, True
         if plan.earlier_name:
-            views.knock("notice", f"The earlier batch {short(self.name)} is kept as {short(plan.earlier_name)}.")
+            views.frontend().notice(f"The earlier batch {short(self.name)} is kept as {short(plan.earlier_name)}.")
         if self._is_stream:
             self._count += len(window.rows)
             if self._moved is not None and self._free is not None and self._match is not None:

@@ -49,7 +49,7 @@ def list_workspaces() -> pd.DataFrame:
     """Return what is kept of each workspace; see :func:`fh_notebook.store.workspaces`."""
     store = session.store()
     if store is None:
-        views.knock("notice", "Nothing is kept: fh.configure(store=...) names a file for answers.")
+        views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
     lines = [
         {**line._asdict(), "workspace": line.name, "host": _host(line.name), "label": line.name.partition("#")[2]}
         for line in (store.workspaces() if store is not None else ())
@@ -144,7 +144,7 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
             )
     with store.decoding():
         joined = _Join(store, from_workspace, into_workspace).run()
-    views.knock("notice", str(joined))
+    views.frontend().notice(str(joined))
     return joined
 
 

@@ -1,4 +1,4 @@
-"""The files that a run made, fetched to a folder (the door behind ``Run.save_assets``).
+"""The files that a run made, fetched to a folder (the hook of ``Run.save_assets``).
 
 Rule of this file: names and addresses are the model's, so they are hostile. No name leaves the folder or overwrites a
 file, no address is asked that `asset_places` refuses, the key is not sent, and what comes is capped.

@@ -88,8 +88,7 @@ class AsyncClient:
         api_key = as_secret(api_key)
         arguments.check(AsyncClient.__init__, locals())
         self._connect(
-            views.knock(
-                "Client.connection",
+            views.session().connection(
                 api_key=api_key,
                 base_url=base_url,
                 timeout=timeout,

@@ -398,4 +398,4 @@ class PendingRun:
         return html.el("div", html.STYLE, self.html_card(), cls="fh")
 
     def _ipython_display_(self) -> None:
-        views.knock("PendingRun.show", self)
+        views.frontend().show_pending(self)

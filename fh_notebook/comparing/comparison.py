@@ -74,7 +74,7 @@ def compare(
     asking.check_failed(failed)
     if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
         # It has the same tables, and no row: those stay where they are.
-        many: Comparison = views.knock("compare.scaled", batch_or_frame, score=score, pair_on=pair_on, failed=failed)
+        many: Comparison = views.partitions().compare(batch_or_frame, score=score, pair_on=pair_on, failed=failed)
         return many
     which = None
 

@@ -8,22 +8,19 @@ columns are shown that are the same for all its runs: one that differs would say
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from itertools import combinations
-from typing import Any, Final
+from typing import Any
 
-from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.cells import plain
 from fh_notebook.batching.frames import RESERVED
+from fh_notebook.batching.rating_hash import digest_of, hash_of, spelt, text_of
 from fh_notebook.comparing.rating_kinds import Kind
 from fh_notebook.comparing.sources import Taken
 
-__all__ = ["Item", "Items", "item_of", "items_of", "label_of", "pairs_among", "places_by_row"]
-
-TOO_DEEP: Final = "(an output that is nested too deep to be shown)"
+__all__ = ["Item", "Items", "items_of", "pairs_among", "places_by_row"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +88,7 @@ def items_of(
 
     @cache
     def digest(variant: str, place: int) -> bytes:
-        return _digest([variant, columns.identity(place), texts.of(place)])
+        return digest_of([variant, columns.identity(place), texts.of(place)])
 
     asked: dict[str, Item] = {}
     same: dict[str, Item] = {}
@@ -105,7 +102,7 @@ def items_of(
         for those in _runs_of(rows[row], kind, pairs, variants):
             a, i = those[0]
             b, j = those[1] if len(those) == 2 else (None, None)
-            item_id = _hash(row, [digest(variant, place) for variant, place in those])
+            item_id = hash_of(row, [digest(variant, place) for variant, place in those])
             item = Item(id=item_id, row=row, a=a, b=b, place_a=i, place_b=j)
             alike = len(those) == 2 and len({texts.of(place).strip() for _, place in those}) == 1
             (same if alike else asked).setdefault(item.id, item)
@@ -147,43 +144,6 @@ def pairs_among(variants: Sequence[str]) -> list[tuple[str, str]]:
     return list(combinations(variants, 2))
 
 
-def label_of(row: Any) -> str:
-    """Return a row's label as it is kept."""
-    return _spelt(plain(row))
-
-
-def item_of(row: Any, read: Sequence[tuple[str, str, Any]]) -> str:
-    """Return the hash by which the outputs of runs with keys are known.
-
-    Parameters
-    ----------
-    row : Any
-        The label of their row.
-    read : sequence of (variant, key, output)
-        The runs.
-    """
-    return _hash(row, [_digest([variant, key, _text(output)]) for variant, key, output in read])
-
-
-def _hash(row: Any, read: list[bytes]) -> str:
-    return sha256(label_of(row).encode() + b"".join(sorted(read))).hexdigest()[:32]
-
-
-def _digest(read: list[str]) -> bytes:
-    return sha256(_spelt(read).encode()).digest()
-
-
-def _spelt(value: Any) -> str:
-    try:
-        return _encode(value)
-    except (TypeError, ValueError, RecursionError):
-        return ascii(value)
-
-
-# Made once: `json.dumps` makes an encoder at each call that has options. ASCII, so that half a character has bytes.
-_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
-
-
 class _Texts:
     """The outputs as text, each made once."""
 
@@ -193,17 +153,8 @@ class _Texts:
 
     def of(self, place: int) -> str:
         if place not in self._made:
-            self._made[place] = _text(self._outputs[place])
+            self._made[place] = text_of(self._outputs[place])
         return self._made[place]
-
-
-def _text(output: Any) -> str:
-    if isinstance(output, str) or is_missing(output):
-        return output if isinstance(output, str) else ""
-    try:
-        return json.dumps(plain(output), ensure_ascii=False, indent=2, default=str)
-    except RecursionError:
-        return TOO_DEEP
 
 
 class _Columns:
@@ -221,7 +172,7 @@ class _Columns:
     def identity(self, place: int) -> str:
         """What a run is known by beside its output: the key of its job, else the row's columns."""
         key = self._keys[place] if self._keys else None
-        return key if isinstance(key, str) else _spelt({name: plain(values[place]) for name, values in self._source})
+        return key if isinstance(key, str) else spelt({name: plain(values[place]) for name, values in self._source})
 
     def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
         """The columns that are the same on all these lines, as text; a password's never."""
@@ -231,7 +182,7 @@ class _Columns:
             self._shown = [(name, values) for name, values in found if values is not None]
         told = []
         for name, values in self._shown:
-            texts = {_text(values[place]) for place in places}
+            texts = {text_of(values[place]) for place in places}
             if len(texts) == 1 and (text := texts.pop()):
                 told.append((name, text))
         return told
@@ -250,7 +201,7 @@ def _is_same(one: Any, two: Any) -> bool:
     try:
         return one is two or bool(one == two) or bool(one != one and two != two)
     except (ValueError, TypeError, RecursionError):  # an array
-        return _spelt(plain(one)) == _spelt(plain(two))
+        return spelt(plain(one)) == spelt(plain(two))
 
 
 def _values(taken: Taken, name: str) -> list[Any] | None:

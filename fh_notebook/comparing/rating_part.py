@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fh_notebook import arguments, views
+from fh_notebook.batching.rating_hash import kept_label
 from fh_notebook.comparing.rating_asking import checked_pair, checked_rater, checked_show, own_store, why_nothing
-from fh_notebook.comparing.rating_items import Items, items_of, label_of, pairs_among
+from fh_notebook.comparing.rating_items import Items, items_of, pairs_among
 from fh_notebook.comparing.rating_kinds import PAIR, Kind, kind_of
 from fh_notebook.comparing.rating_session import RatingSession, drawn
 from fh_notebook.contract.spell import listed, short
@@ -104,7 +105,7 @@ class Rating:
         )
         if (store := own_store()) not in self._rated_in:
             self._rated_in = (*self._rated_in, store)
-        return views.knock("Comparison.rate", made, items, store=store, result=self._result_of(kind, who))
+        return views.frontend().show_rater(made, items, store=store, result=self._result_of(kind, who))
 
     def _result_of(self, kind: Kind, rater: str) -> Any:
         def result() -> list[str]:
@@ -224,7 +225,7 @@ class Rating:
     def _all_items(self, kind: Kind) -> Items:
         """What can have been rated: of the rows that anybody rated, which are few of a large table."""
         rated = {line.row for store in self._stores() for line in store.ratings_of_batch()}
-        return self._items(kind, wanted=lambda row: label_of(row) in rated)
+        return self._items(kind, wanted=lambda row: kept_label(row) in rated)
 
     def _items(
         self,
@@ -264,7 +265,7 @@ class Rating:
             if rows < 1:
                 raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
             found = self._items(
-                kind, pair=pair, show=show, most=rows, order=lambda row: drawn(seed, "row", label_of(row))
+                kind, pair=pair, show=show, most=rows, order=lambda row: drawn(seed, "row", kept_label(row))
             )
         elif rows is not None:
             if (

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.comparing.rating_items import Item, label_of
+from fh_notebook.batching.rating_hash import kept_label
+from fh_notebook.comparing.rating_items import Item
 from fh_notebook.comparing.rating_kinds import SKIP, Kind
 from fh_notebook.comparing.scorer_base import number_of
 from fh_notebook.store.ratings import RatingLine
@@ -210,7 +211,7 @@ class RatingSession:
             return None
         return RatingLine(
             uid=event.uid, rater=self.rater, kind=self.kind.name, item=item.id, batch=self._batch,
-            workspace=self._workspace, row=label_of(item.row), a=item.a, b=item.b,
+            workspace=self._workspace, row=kept_label(item.row), a=item.a, b=item.b,
             shown=("ba" if swapped else "ab") if item.b is not None else "a",
             choice=choice, seconds=event.seconds, rated_at=now,
         )  # fmt: skip

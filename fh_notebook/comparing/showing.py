@@ -126,7 +126,7 @@ class Showing:
         [0]
         """
         arguments.check(Showing.browse, locals(), but={"columns"})
-        return views.knock("Comparison.browse", self, columns=columns, page_size=page_size)
+        return views.frontend().browse(self, columns=columns, page_size=page_size)
 
     def plot(self, kind: str | None = None, *, backend: Literal["matplotlib", "altair"] = "matplotlib") -> Any:
         """Return the figure of the comparison: scores, paired differences, wins, seconds.

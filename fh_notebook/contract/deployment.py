@@ -91,8 +91,7 @@ class Deployment:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what a notebook shows: its variants and Start variables, and a cell to begin with."""
-        shown: dict[str, Any] = views.knock("Deployment.page", self)
-        return shown
+        return views.frontend().deployment_page(self)
 
     def __hash__(self) -> int:
         return hash((self.name, self.variants, canonical_json(self.inputs)))
@@ -137,8 +136,7 @@ class Deployment:
             raise InputError(problem, where=name if isinstance(name, str) else "")
         made = cls(name, variants=variants, inputs=frame)
         if blanks := [column for column in made.variable_names if column != column.strip()]:
-            views.knock(
-                "notice",
+            views.frontend().notice(
                 f"The names of the columns {listed(blanks, 'and')} have blanks at their ends, and so have the Start "
                 "variables: frame.rename(columns=str.strip) takes them away.",
             )
@@ -161,7 +159,7 @@ class Deployment:
             No kept run is of this deployment.
         """
         arguments.check(Deployment.from_history, locals())
-        found: Deployment = views.knock("Deployment.from_history", name, variants=variants)
+        found: Deployment = views.history().deployment_from_history(name, variants=variants)
         return found
 
     def save(self, path: str | PathLike[str] | None = None) -> Path:
@@ -192,8 +190,7 @@ class Deployment:
         'fetchhive.yaml'
         """
         arguments.check(Deployment.save, locals())
-        written: Path = views.knock("Deployment.save", self, path)
-        return written
+        return views.catalog_file().save(self, path)
 
     @property
     def variable_names(self) -> list[str]:

@@ -182,8 +182,7 @@ class Run:
             An asset has no address that may be fetched, or did not come whole.
         """
         arguments.check(Run.save_assets, locals())
-        saved: list[Path] = views.knock("Run.save_assets", self, Path(folder))
-        return saved
+        return views.assets().save_assets(self, Path(folder))
 
     def raise_for_status(self) -> Run:
         """Return the run itself when it completed, and raise otherwise.

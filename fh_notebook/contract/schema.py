@@ -12,6 +12,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from fh_notebook import views
 from fh_notebook.contract.infer import infer
 from fh_notebook.contract.objects import closed, object_schema, plain
 from fh_notebook.contract.refs import followed, meant
@@ -32,7 +33,6 @@ from fh_notebook.contract.variables import (
     text,
 )
 from fh_notebook.errors import InputError
-from fh_notebook.views import knock
 
 __all__ = [
     "Variable",
@@ -101,7 +101,7 @@ def to_schema(inputs: Any) -> dict[str, Any]:
     elif callable(getattr(inputs, "model_json_schema", None)):
         schema = _opened(_from_model(inputs))
     elif hasattr(inputs, "dtypes") and hasattr(inputs, "columns") and not isinstance(inputs, type):
-        schema = knock("Deployment.inputs", inputs)
+        schema = views.frame_schema().schema_of_frame(inputs)
     elif callable(inputs):
         schema = from_function(inputs)
     else:

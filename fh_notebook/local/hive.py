@@ -296,7 +296,7 @@ class LocalHive:
 
     def client(self) -> Any:
         """Return an :class:`fh_notebook.Client` of this hive in process, with its key."""
-        return views.knock("LocalHive.client", self)
+        return views.session().client_of_hive(self)
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, keep_alive_s: Seconds = KEEP_ALIVE_S) -> HiveServer:
         """Return a server of this hive, which runs while its ``with`` block does.

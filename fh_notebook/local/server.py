@@ -86,8 +86,7 @@ class HiveServer:
             self.stop()
             raise server.trouble
         if not is_loopback(listens) and not self._has_key():
-            views.knock(
-                "notice",
+            views.frontend().notice(
                 f"The hive listens on {listens}:{self._port} without a key: {_who(listens)} can run its workflows. "
                 "Give LocalHive(api_key=...), or listen on 127.0.0.1.",
             )

@@ -31,6 +31,7 @@ a plain text twin; an error of ours is one line.
                           copy_as.py copy_over.py copy_holes.py          a submit written out
     what came of it       panel.py results*.py                           runs beside each other; a form's results
                           markdown_view.py table_view.py                 an output as Markdown, as a table
+                          frontend.py                                    what lower layers show
                           pending_view.py notices.py                     a run that comes later; one line to the person
                           progress*.py batch_controls.py                 a batch while it runs
                           race_progress.py                               a race while it runs

@@ -40,28 +40,25 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["Browser", "browse", "browse_batch"]
+__all__ = ["Browser", "browse"]
 
 COLUMNS_SHOWN: Final = 2
 WARM_AFTER_S: Final = 0.5
 """Behind the first page: what a search needs is made while a person reads."""
 
 
-def browse(cmp: Comparison, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Browser:
-    """Return the browser of a comparison (see ``Comparison.browse``)."""
+def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Browser:
+    """Return the browser of a comparison, or of a batch's rows (see ``Comparison.browse`` and ``Batch.browse``)."""
+    from fh_notebook.batching.batch import Batch
+    from fh_notebook.comparing.comparison import compare
+
     if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= LARGEST_PAGE:
         raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
     if isinstance(columns, str):
         raise InputError(f"columns is {short(columns)}; give a list of columns: [{short(columns)}]")
     arguments.check_one("columns", columns, "Sequence[Any] | None")
+    cmp = compare(shown) if isinstance(shown, Batch) else shown
     return Browser(cmp, columns=columns, page_size=page_size)
-
-
-def browse_batch(batch: Batch, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Browser:
-    """Return the browser of a batch (see ``Batch.browse``)."""
-    from fh_notebook.comparing.comparison import compare
-
-    return browse(compare(batch), columns=columns, page_size=page_size)
 
 
 class Browser:

@@ -235,6 +235,6 @@ class Race(Showing):
         """Return what shows a start: the race's own display, or the batch's where its rest is run."""
         if not self.running or (self._progress is not True and self._make_display is None):
             return progress_of(self._progress)
-        made = self._make_display() if self._make_display else views.knock("race.progress", self)
+        made = self._make_display() if self._make_display else views.frontend().race_progress(self)
         self._shown = made or RaceText(self)
         return self._shown

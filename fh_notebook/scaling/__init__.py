@@ -2,6 +2,7 @@
 
 ::
 
+    partitions.py            what lower layers ask of this room
     start.py control.py      `fh.batch(ddf, ..., dask=client)`: checked, named, begun; what people do with it
     scaled.py lazy.py        `ScaledBatch`, and its tables as lazy Dask frames over Parquet
     book.py                  the notebook's book of partitions: what each asks for, and which part answers it

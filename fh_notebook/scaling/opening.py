@@ -179,7 +179,7 @@ class Registration:
             raise running_refused(record.name)
         if batch_id:
             if known.record is not None and known.before is None:
-                views.knock("notice", f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
+                views.frontend().notice(f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
             self._stored.id = batch_id
             is_hashed = known.is_hashed or bool(hashes)
             self._known = Known(record=replace(record, id=batch_id), missing=known.missing, is_hashed=is_hashed)

@@ -86,8 +86,7 @@ def export(path: str | PathLike[str]) -> Path:
     'answers.jsonl'
     """
     arguments.check(export, locals())
-    written: Path = views.knock("store.export", path)
-    return written
+    return views.store_functions().export_store(path)
 
 
 def join(from_workspace: str, into_workspace: str) -> Any:
@@ -138,7 +137,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     0
     """
     arguments.check(join, locals())
-    return views.knock("store.join", from_workspace, into_workspace)
+    return views.store_functions().join_workspaces(from_workspace, into_workspace)
 
 
 def rescue(path: str | PathLike[str]) -> Path:
@@ -173,8 +172,7 @@ def rescue(path: str | PathLike[str]) -> Path:
     'rescued.sqlite3'
     """
     arguments.check(rescue, locals())
-    written: Path = views.knock("store.rescue", path)
-    return written
+    return views.store_functions().rescue_store(path)
 
 
 def workspaces() -> pd.DataFrame:
@@ -202,5 +200,5 @@ def workspaces() -> pd.DataFrame:
     >>> found[found["label"] == "listed"][["workspace", "batches", "answers"]].values.tolist()
     [['local#listed', 0, 1]]
     """
-    found: pd.DataFrame = views.knock("store.workspaces")
+    found: pd.DataFrame = views.store_functions().list_workspaces()
     return found

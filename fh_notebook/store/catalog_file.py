@@ -168,10 +168,10 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
     if trouble:
         raise InputError(trouble)
     if changes:
-        views.knock("notice", f"Replaced {short(deployment.name)[1:-1]} in {shown(target)}: {changes}.")
+        views.frontend().notice(f"Replaced {short(deployment.name)[1:-1]} in {shown(target)}: {changes}.")
     if changes is not None and (hidden := hidden_defaults(deployment)):
         names = ", ".join(path_text([name]) for name in hidden)
-        views.knock("notice", f"Not written, because it is a password: the default of {names}.")
+        views.frontend().notice(f"Not written, because it is a password: the default of {names}.")
     return target
 
 

@@ -1,0 +1,86 @@
+"""The notebook as lower layers see it: the functions of :class:`fh_notebook.views.Frontend`.
+
+Rule of this file: no logic of its own. Each display is imported when it is first shown: a notice needs no widgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook.notebook.notices import notice
+
+if TYPE_CHECKING:
+    from fh_notebook.batching.batch import Batch
+    from fh_notebook.batching.progress import Progress
+    from fh_notebook.comparing.comparison import Comparison
+    from fh_notebook.comparing.rating_items import Items
+    from fh_notebook.comparing.rating_session import RatingSession
+    from fh_notebook.contract.deployment import Deployment
+    from fh_notebook.moments import Moment
+    from fh_notebook.notebook.browse import Browser
+    from fh_notebook.notebook.pending_view import Changing
+    from fh_notebook.notebook.rate import Rater
+    from fh_notebook.racing.progress_text import RaceDisplay
+    from fh_notebook.racing.race import Race
+    from fh_notebook.store.store import Store
+
+__all__ = [
+    "batch_progress",
+    "browse",
+    "deployment_page",
+    "notice",
+    "plot_limits",
+    "race_progress",
+    "show_pending",
+    "show_rater",
+]
+
+
+def deployment_page(deployment: Deployment) -> dict[str, Any]:
+    """Return how a deployment is displayed, by media type."""
+    from fh_notebook.notebook.description import page_of
+
+    return page_of(deployment)
+
+
+def show_pending(pending: Changing) -> None:
+    """Display a pending run, and follow it until its outcome is here."""
+    from fh_notebook.notebook.pending_view import show
+
+    show(pending)
+
+
+def batch_progress() -> Progress | None:
+    """Return a new display of a batch's progress; ``None`` where there is no notebook."""
+    from fh_notebook.notebook.progress import live_progress
+
+    return live_progress()
+
+
+def race_progress(race: Race) -> RaceDisplay | None:
+    """Return a new display of a race; ``None`` where there is no notebook."""
+    from fh_notebook.notebook.race_progress import live_race
+
+    return live_race(race)
+
+
+def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None, page_size: int) -> Browser:
+    """Return a live table of a comparison, or of a batch's rows."""
+    from fh_notebook.notebook import browse as browser
+
+    return browser.browse(shown, columns=columns, page_size=page_size)
+
+
+def plot_limits(batch: Batch, kind: str, moments: Sequence[Moment]) -> Any:
+    """Return the figure of the calls at once that a service let through."""
+    from fh_notebook.comparing.limits_plot import plot_limits as plot
+
+    return plot(batch, kind, moments)
+
+
+def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
+    """Return what asks a person for ratings."""
+    from fh_notebook.notebook.rate import show_rater as show
+
+    return show(session, items, store=store, result=result)

@@ -1,0 +1,66 @@
+"""Batches over partitions as lower layers see them: the functions of :class:`fh_notebook.views.Partitions`.
+
+Rule of this file: no logic of its own. What needs Dask is imported when a batch or a comparison is made; answers in
+files are read and removed without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fh_notebook.batching.job import Job
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.scaling.comparing import ScaledComparison
+    from fh_notebook.scaling.scaled import ScaledBatch
+    from fh_notebook.store.answers import Seen
+    from fh_notebook.store.batches import BatchRecord
+    from fh_notebook.store.forgetting import Which
+    from fh_notebook.store.store import Store
+
+__all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "seen_in_files"]
+
+
+def batch_over_partitions(
+    rows: Any,
+    *,
+    client: Client,
+    store: Store | None,
+    dask: Any,
+    parts_folder: str | PathLike[str] | None,
+    **options: Any,
+) -> ScaledBatch:
+    """Return the batch of rows that are a Dask frame, or are run by Dask; `options` are those of ``fh.batch``."""
+    from fh_notebook.scaling.start import scaled
+
+    return scaled(rows, client=client, store=store, dask=dask, parts_folder=parts_folder, **options)
+
+
+def open_batch(store: Store, record: BatchRecord, client: Client) -> ScaledBatch:
+    """Return the kept batch of a record."""
+    from fh_notebook.scaling.opening import open_parts
+
+    return open_parts(store, record, client)
+
+
+def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
+    """Return the comparison of a batch or a frame over partitions."""
+    from fh_notebook.scaling.comparing import compare_scaled
+
+    return compare_scaled(source, score=score, pair_on=pair_on, failed=failed)
+
+
+def seen_in_files(store: Store, workspace: str, jobs: Mapping[str, Job], batches: Sequence[int] | None) -> list[Seen]:
+    """Return the answers in files to these jobs; of these batches, or (``None``) of all."""
+    from fh_notebook.scaling.taking import seen_in_parts
+
+    return seen_in_parts(store, workspace, jobs, batches)
+
+
+def forget_files(store: Store, which: Which) -> None:
+    """Remove the files of what is to be forgotten."""
+    from fh_notebook.scaling import forgetting
+
+    forgetting.forget_files(store, which)
