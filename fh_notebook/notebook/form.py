@@ -47,7 +47,8 @@ class Form:
         self._core = core
         self._view: Any = None
         self._display = FormDisplay(lambda: page_of(core), lambda: text_of(core))
-        core.listeners.append(Redraw(self._display))
+        redraw = Redraw(self._display)
+        core.observe(redraw, [redraw])
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse what would be set to no effect."""
@@ -184,12 +185,12 @@ class Form:
     # --- how it shows
 
     def _changed(self) -> None:
-        self._core.tell("changed")
+        self._core.tell(lambda observer: observer.changed())
 
     def _widget(self) -> Any:
         """The widgets, made when they are first shown."""
         if self._view is not None and is_closed(self._view.widget):
-            self._core.renew(self._view)
+            self._core.renew(self._view, self._view.of_submits)
             self._view = None
         if self._view is None:
             from fh_notebook.notebook.form_view import FormView

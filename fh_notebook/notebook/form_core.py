@@ -1,13 +1,13 @@
 """A form without its widgets: the fields, what is chosen, what was sent and what came, what was collected.
 
 Rule of this file: it builds without a kernel, a key, a hive or a store; a client is looked for when a call is to be
-made. Whoever shows the form is a listener, and is told of every change on the thread on which it happened.
+made. Whoever shows the form is an observer, and is told of every change on the thread on which it happened.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,9 +22,9 @@ from fh_notebook.log import log
 from fh_notebook.notebook.fields import FieldsView
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_grow import Grown, is_placeholder
-from fh_notebook.notebook.form_listener import Listener
+from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.form_model import FormModel
-from fh_notebook.notebook.form_running import Runner, Submission
+from fh_notebook.notebook.form_running import Runner, Submission, SubmitObserver
 from fh_notebook.store.masking import masked as without_secrets
 from fh_notebook.values import UNSET
 
@@ -75,14 +75,14 @@ class FormCore:
         self.deployment = deployment
         self.choice = Choice(deployment, variants)
         self.fields = self._fields_of(FormModel(deployment.inputs, values))
-        self.listeners: list[Listener] = []
         self.lock = threading.RLock()
         self._client = client
         self._collected: list[dict[str, Any]] = []
-        self._runner = Runner(self.find_client, _Told(self))
+        self._observers: list[FormObserver] = []
+        self._runner = Runner(self.find_client)
 
     def _fields_of(self, model: FormModel) -> FieldsView:
-        return FieldsView(model, on_change=lambda: self.tell("edited"))
+        return FieldsView(model, on_change=lambda: self.tell(lambda observer: observer.edited()))
 
     # --- what there is
 
@@ -182,7 +182,7 @@ class FormCore:
                 except InputError as told:
                     problems = told.problems
             self.model.touch_all()
-            self.tell("refused", problems)
+            self.tell(lambda observer: observer.refused(problems))
             return Submission(problems=problems)
 
     def cancel(self) -> None:
@@ -214,7 +214,7 @@ class FormCore:
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; `exact` leaves out all others, as a recorded run did."""
         self.model.set_values(values, exact=exact)
-        self.tell("changed")
+        self.tell(lambda observer: observer.changed())
 
     def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
         """Fill in exactly what an earlier call sent; a secret that a person has typed stays.
@@ -239,12 +239,12 @@ class FormCore:
         """
         if problems := self.model.problems:
             self.model.touch_all()
-            self.tell("changed")
+            self.tell(lambda observer: observer.changed())
             raise InputError(problems, where="not added")
         secrets = self.secrets
         with self.lock:
             self._collected.append({n: v for n, v in self.model.value.items() if not secrets.cover([n])})
-        self.tell("collected")
+        self.tell(lambda observer: observer.collected())
 
     def grow(self, grown: Grown) -> None:
         """Go on with a deployment that has grown; what was typed stays, and samples fill what is empty."""
@@ -253,40 +253,27 @@ class FormCore:
             self.deployment = grown.deployment
             self.fields = self._fields_of(FormModel(grown.deployment.inputs, values))
             self.choice.moved_to(grown.deployment)
-        self.tell("grown")
+        self.tell(lambda observer: observer.grown())
 
-    def renew(self, gone: Listener) -> None:
-        """Go on with other widgets, and what the fields hold: those of `gone` were closed."""
+    def observe(self, observer: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
+        """Have `observer` told of what is typed and chosen, and `of_submits` of what is sent and comes."""
         with self.lock:
-            self.listeners.remove(gone)
+            self._observers.append(observer)
+        for each in of_submits:
+            self._runner.observe(each)
+
+    def renew(self, gone: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
+        """Go on with other widgets, and what the fields hold: those of these observers were closed."""
+        for each in of_submits:
+            self._runner.leave(each)
+        with self.lock:
+            self._observers.remove(gone)
             self.fields = self._fields_of(self.model)
 
-    def tell(self, what: str, *about: Any) -> None:
-        """Tell every listener; one that breaks keeps nobody else from being told."""
-        for listener in tuple(self.listeners):
+    def tell(self, call: Callable[[FormObserver], None]) -> None:
+        """Tell every observer; one that breaks keeps nobody else from being told."""
+        for observer in tuple(self._observers):
             try:
-                getattr(listener, what)(*about)
+                call(observer)
             except Exception:
                 log.warning("a form could not be shown as it is", exc_info=True)
-
-
-class _Told:
-    """Hands on what a submit tells."""
-
-    def __init__(self, core: FormCore) -> None:
-        self._core = core
-
-    def began(self, submission: Submission) -> None:
-        self._core.tell("began", submission)
-
-    def came(self, submission: Submission, index: int, run: Run) -> None:
-        self._core.tell("came", submission, index, run)
-
-    def waits(self, submission: Submission, index: int) -> None:
-        self._core.tell("waits", submission, index)
-
-    def ended(self, submission: Submission) -> None:
-        self._core.tell("ended", submission)
-
-    def waited(self) -> None:
-        self._core.tell("waited")

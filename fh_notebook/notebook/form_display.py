@@ -16,7 +16,7 @@ from typing import Any, Final
 from weakref import ref
 
 from fh_notebook import html
-from fh_notebook.notebook.form_listener import Listener
+from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel, running_shell
 
 __all__ = ["HIDE_STATIC", "FormDisplay", "Redraw", "bundle", "is_closed"]
@@ -115,7 +115,7 @@ class FormDisplay:
                 handle.update(shown, raw=True)
 
 
-class Redraw(Listener):
+class Redraw(FormObserver):
     """Keeps the last state under a form up to date.
 
     Parameters
@@ -130,4 +130,10 @@ class Redraw(Listener):
     def _update(self, *_: Any, **__: Any) -> None:
         self._display.update()
 
-    changed = edited = began = waits = ended = refused = grown = _update
+    changed = edited = refused = grown = began = accepted = ended = _update
+
+    def came(self, *_: Any) -> None:
+        """Leave it: the state of the end has every answer."""
+
+    def waited(self) -> None:
+        """Leave it: what is waited for was told by `accepted`."""

@@ -1,8 +1,8 @@
 """The submits of one form: what is out, what has come, and who is told.
 
 Rule of this file: only the newest submit is shown. An answer to an older one is dropped here, after the client has kept
-it in the store: it was paid for. Whoever watches is told of one thing at a time, under one lock, on whatever thread;
-nobody waits for a call but who asks to (:meth:`Submission.wait`).
+it in the store: it was paid for. Observers are told of one thing at a time, under one lock, on whatever thread; nobody
+waits for a call but who asks to (:meth:`Submission.wait`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from fh_notebook import loop
 from fh_notebook.client.blocking import Client
@@ -23,9 +23,32 @@ from fh_notebook.contract.run import Run
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.log import log
 from fh_notebook.notebook.form_ended import NOTHING_SENT, run_of_error, stopped_text
-from fh_notebook.notebook.form_listener import Watcher
 
-__all__ = ["Runner", "Submission"]
+__all__ = ["Runner", "Submission", "SubmitObserver"]
+
+
+class SubmitObserver(Protocol):
+    """Who shows the newest submit. Called on the thread that submits or on the loop's; must return at once."""
+
+    def began(self, submission: Submission) -> None:
+        """It was begun: what was shown before is old."""
+        ...
+
+    def came(self, submission: Submission, index: int, run: Run) -> None:
+        """An answer has come to the call at place `index`."""
+        ...
+
+    def accepted(self, submission: Submission, index: int) -> None:
+        """The service has accepted the call at place `index`, or says more of it; the answer comes later."""
+        ...
+
+    def ended(self, submission: Submission) -> None:
+        """No more will come."""
+        ...
+
+    def waited(self) -> None:
+        """What is waited for has changed, of the newest submit or an older one."""
+        ...
 
 
 class Submission:
@@ -103,6 +126,17 @@ class Submission:
         """Seconds since it was begun, until it ended."""
         return (time.monotonic() if self._ended is None else self._ended) - self._began
 
+    def replay(self, observer: SubmitObserver) -> None:
+        """Tell an observer that came late what has happened so far."""
+        observer.began(self)
+        for index in self.waits:
+            observer.accepted(self, index)
+        for index, run in self.came.items():
+            observer.came(self, index, run)
+        observer.waited()
+        if not self.running:
+            observer.ended(self)
+
     def cancel(self) -> None:
         """End what is out, from any thread, without waiting. What has come is kept."""
         if self._job is not None:
@@ -154,13 +188,13 @@ class Runner:
     ----------
     find_client : callable
         Returns the client to ask. It may wait for a person (a keyring), so it is called on a thread of its own.
-    watcher : Watcher
-        Who is told.
+    *observers : SubmitObserver
+        Who is told; :meth:`observe` adds more.
     """
 
-    def __init__(self, find_client: Callable[[], Client], watcher: Watcher) -> None:
+    def __init__(self, find_client: Callable[[], Client], *observers: SubmitObserver) -> None:
         self._find_client = find_client
-        self._watcher = watcher
+        self._observers = list(observers)
         self._lock = threading.RLock()
         self._newest: Submission | None = None
         self._out: list[Submission] = []
@@ -178,6 +212,18 @@ class Runner:
         with self._lock:
             return tuple(run for submission in self._out for run in submission.waits.values() if run.waiting)
 
+    def observe(self, observer: SubmitObserver) -> None:
+        """Have an observer told of every submit, after those that are told already, and now of what happened so far."""
+        with self._lock:
+            self._observers.append(observer)
+            if self._newest is not None:
+                self._newest.replay(observer)
+
+    def leave(self, observer: SubmitObserver) -> None:
+        """Tell an observer no more."""
+        with self._lock:
+            self._observers.remove(observer)
+
     def submit(
         self,
         requests: Sequence[InvokeRequest],
@@ -191,7 +237,7 @@ class Runner:
             self._newest = made
             self._out.append(made)
             made._job = loop.background().submit(self._drive(made, delivery))
-            self._tell(self._watcher.began, made)
+            self._tell(made, lambda observer: observer.began(made))
             made._job.call_at_end(lambda: self._never_began(made))
         return made
 
@@ -201,15 +247,19 @@ class Runner:
             for submission in self._out:
                 submission.cancel()
 
-    def _tell(self, call: Callable[..., None], submission: Submission, *about: Any) -> None:
-        """Tell the watcher of the newest submit, and of no other; what it raises never ends paid work."""
+    def _tell(self, submission: Submission | None, call: Callable[[SubmitObserver], None]) -> None:
+        """Tell every observer of the newest submit, and of no other; ``None``: of whichever.
+
+        What an observer raises never ends paid work, and keeps nobody else from being told.
+        """
         with self._lock:
-            if submission is not self._newest:
+            if submission is not None and submission is not self._newest:
                 return
-            try:
-                call(submission, *about)
-            except Exception:
-                log.warning("the form could not show what came of its call; form.runs has it", exc_info=True)
+            for observer in tuple(self._observers):
+                try:
+                    call(observer)
+                except Exception:
+                    log.warning("the form could not show what came of its call; form.runs has it", exc_info=True)
 
     # --- on the loop
 
@@ -242,7 +292,7 @@ class Runner:
             submission._ended = time.monotonic()
         if submission._waits:
             self._tell_waited()
-        self._tell(self._watcher.ended, submission)
+        self._tell(submission, lambda observer: observer.ended(submission))
 
     async def _send_all(self, submission: Submission, delivery: str) -> None:
         try:
@@ -279,21 +329,17 @@ class Runner:
 
     def _hears(self, submission: Submission, index: int) -> None:
         if index not in submission.came:
-            self._tell(self._watcher.waits, submission, index)
+            self._tell(submission, lambda observer: observer.accepted(submission, index))
         self._tell_waited()
 
     def _tell_waited(self) -> None:
-        with self._lock:
-            try:
-                self._watcher.waited()
-            except Exception:
-                log.warning("the form could not show what is waited for; form.pending has it", exc_info=True)
+        self._tell(None, lambda observer: observer.waited())
 
     def _take(self, submission: Submission, index: int, run: Run) -> None:
         if submission.inputs is not None:
             run = replace(run, inputs=submission.inputs)
         submission._came[index] = run
-        self._tell(self._watcher.came, submission, index, run)
+        self._tell(submission, lambda observer: observer.came(submission, index, run))
         if index in submission._waits:
             self._tell_waited()
 

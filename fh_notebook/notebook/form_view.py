@@ -1,7 +1,8 @@
 """The widgets of a form: fields, the row to run them, results beside each other, and what else can be opened.
 
-Rule of this file: it arranges and hands on. A handler returns at once; what comes later comes by a listener's call, on
-whatever thread, and is shown by setting traits. What is seldom wanted is made when it is first opened.
+Rule of this file: it arranges and hands on. A handler returns at once; what comes later comes by an observer's call, on
+whatever thread, and is shown by setting traits. The results observe the submits themselves. What is seldom wanted is
+made when it is first opened.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
 from fh_notebook.notebook.form_core import FormCore
-from fh_notebook.notebook.form_listener import Listener
+from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.form_parts import Look, hear_all, place_in_words
 from fh_notebook.notebook.form_pending import pending_page
 from fh_notebook.notebook.form_repeated import as_shown
-from fh_notebook.notebook.form_running import Submission
+from fh_notebook.notebook.form_running import Submission, SubmitObserver
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
 from fh_notebook.notebook.results import ResultsView
@@ -28,7 +29,7 @@ NAMED: Final = 6
 """Fields that are named in one line."""
 
 
-class FormView(Listener):
+class FormView(FormObserver):
     """The widgets of one form.
 
     Parameters
@@ -47,34 +48,19 @@ class FormView(Listener):
         self._look = look = Look()
         self._refused = False
         """Whether a person is told why nothing was sent."""
-        self._submit: int | None = None
-        """The number by which the results know the submit that is shown."""
         self._head = look.text(head_of(core.deployment))
-        acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell("edited"))
+        acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell(lambda observer: observer.edited()))
         self._bar = RunBar(look, core.choice, acts)
-        self._results = ResultsView()
+        self._results = ResultsView(shown=lambda run: as_shown(run, core.secrets))
         self._pending = look.text(dom_class="fh-pending")
         self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
         self.widget = look.panel(
             self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending, self._tools.widget
         )
-        core.listeners.append(self)
-        self._catch_up()
+        self.of_submits: tuple[SubmitObserver, ...] = (self._results, self)
+        """Who shows what is sent and comes."""
+        core.observe(self, self.of_submits)
         hear_all(self.widget)
-
-    def _catch_up(self) -> None:
-        """Show what was sent before anybody looked."""
-        submission = self._core.newest
-        if submission is None:
-            return
-        self.began(submission)
-        for index in submission.waits:
-            self.waits(submission, index)
-        for index, run in submission.came.items():
-            self.came(submission, index, run)
-        self.waited()
-        if not submission.running:
-            self.ended(submission)
 
     # --- what a person does
 
@@ -112,23 +98,16 @@ class FormView(Listener):
         hear_all(self.widget)
 
     def began(self, submission: Submission) -> None:
-        """Show a new submit: every column waits."""
+        """Show that calls are made; the columns wait."""
         self._refused = False
-        self._submit = self._results.begin(submission.variants, submission.repeats)
-        for index in range(len(submission.requests)):
-            self._results.started(index, submit=self._submit)
         self._bar.running(True, may_run=False)
         self._bar.say("")
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
-        """Show an answer."""
-        self._results.show(index, as_shown(run, self._core.secrets), submit=self._submit)
+        """Leave it to the results."""
 
-    def waits(self, submission: Submission, index: int) -> None:
-        """Show that a call was taken, and how far it is."""
-        pending = submission.waits.get(index)
-        if pending is not None:
-            self._results.waits(index, pending.run, submit=self._submit)
+    def accepted(self, submission: Submission, index: int) -> None:
+        """Leave it to the results."""
 
     def waited(self) -> None:
         """Show what is waited for; once all is handed over, another run can be begun."""
@@ -141,8 +120,6 @@ class FormView(Listener):
 
     def ended(self, submission: Submission) -> None:
         """Show that no more will come."""
-        if submission.stopped:
-            self._results.stopped(submission.stopped, was_sent=submission.was_sent, submit=self._submit)
         self._bar.running(bool(self._core.waited_for))
         self._bar.say(f"Calls go to {place_in_words(self._core.place)}." if self._core.place else "")
         self._tools.ran()

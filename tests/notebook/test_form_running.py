@@ -42,8 +42,8 @@ class Watcher:
         self.answer.set()
         self._note("came", submission, index, run.output)
 
-    def waits(self, submission: Submission, index: int) -> None:
-        self._note("waits", submission, index)
+    def accepted(self, submission: Submission, index: int) -> None:
+        self._note("accepted", submission, index)
 
     def waited(self) -> None:
         self.told.append(("waited",))
@@ -227,3 +227,24 @@ def test_a_submit_of_inputs_that_do_not_fit_says_so(watcher: Watcher) -> None:
     refused.cancel()
     with pytest.raises(InputError, match="ticket: is missing"):
         refused.wait()
+
+
+def test_every_observer_is_told_and_one_that_comes_late_is_told_what_happened_so_far(
+    hive: SlowHive, runner: Runner, watcher: Watcher
+) -> None:
+    """Whoever breaks is passed over; an observer that has left is told no more."""
+    watcher.breaks = True
+    beside, late = Watcher(), Watcher()
+    runner.observe(beside)
+    submission = runner.submit(_requests("a", "plain", "slow"))
+    assert beside.answer.wait(PATIENCE_S)
+    hive.wait_for(1)
+    runner.observe(late)
+    assert late.told == [("began", "a"), ("came", "a", 0, "said a"), ("waited",)]
+    runner.leave(beside)
+    hive.hold.set()
+    submission.wait()
+    assert late.over.wait(PATIENCE_S)
+    assert late.told[3:] == [("came", "a", 1, "a"), ("ended", "a")]
+    assert beside.told == [("began", "a"), ("came", "a", 0, "said a")]
+    assert [what for what, *_ in watcher.told] == ["began", "came", "came", "ended"]
