@@ -11,7 +11,6 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from fh_notebook.errors import SettingsError
-from fh_notebook.values import redact
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -58,19 +57,18 @@ def check_base_url(url: str) -> str:
     if "@" in url.split("://", 1)[-1].partition("/")[0] or ("@" in url and (not host or told)):
         raise SettingsError("base_url has a user name or password in it; give the key as api_key")
     if told:
-        raise SettingsError(f"base_url {redact(url)!r} is not an address{told}")
+        raise SettingsError(f"base_url {url!r} is not an address{told}")
     if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"base_url {redact(url)!r} is not an address; {_cure(url)}")
+        raise SettingsError(f"base_url {url!r} is not an address; {_cure(url)}")
     if parts.query or parts.fragment:
-        raise SettingsError(f"base_url {redact(url)!r} has a query; it ends in /v1")
+        raise SettingsError(f"base_url {url!r} has a query; it ends in /v1")
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
-            f"base_url {redact(url)!r} would send the key in the clear; use https:// (http only to this machine)"
+            f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
         )
     if not parts.path.rstrip("/").endswith("/v1"):
         raise SettingsError(
-            f"base_url {redact(url)!r} does not end in /v1, as the service's addresses do; "
-            f"write {redact(url.rstrip('/'))}/v1"
+            f"base_url {url!r} does not end in /v1, as the service's addresses do; write {url.rstrip('/')}/v1"
         )
     default_port = {"https": ":443", "http": ":80"}[parts.scheme]
     # Written out or not, it is the same workspace.
@@ -85,7 +83,7 @@ def _cure(url: str) -> str:
     if "://" in url or ("." not in host and host != "localhost"):
         return "it begins with https:// and ends in /v1"
     scheme = "http" if is_loopback(host) else "https"
-    return f"write {scheme}://{redact(url.rstrip('/').removesuffix('/v1'))}/v1"
+    return f"write {scheme}://{url.rstrip('/').removesuffix('/v1')}/v1"
 
 
 def is_loopback(host: str) -> bool:

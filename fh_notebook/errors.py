@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from fh_notebook.values import redact
+
 __all__ = [
     "AuthError",
     "CallError",
@@ -37,7 +39,10 @@ __all__ = [
 
 
 class FetchHiveError(Exception):
-    """The root of all errors of this package."""
+    """The root of all errors of this package. Secrets are masked in its message."""
+
+    def __init__(self, message: object = "", *details: object) -> None:
+        super().__init__(*(redact(part) if isinstance(part, str) else part for part in (message, *details)))
 
     show_full_traceback: ClassVar[bool] = False
     """Set by ``fh.configure(tracebacks=...)``: whether a notebook shows the frames too."""
@@ -64,7 +69,9 @@ class InputError(FetchHiveError, ValueError):
     def __init__(self, problems: str | Iterable[str], *, where: str = "") -> None:
         if not isinstance(problems, Iterable) or getattr(problems, "ndim", 1) != 1 or not isinstance(where, str):
             raise TypeError("problems is a text or several, and where is a text; give them so")
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(map(str, problems))
+        self.problems: tuple[str, ...] = tuple(
+            map(redact, (problems,) if isinstance(problems, str) else map(str, problems))
+        )
         self.where = where
         super().__init__(self._message())
 

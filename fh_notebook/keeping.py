@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import precedence
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import StoreError
 from fh_notebook.log import log
 from fh_notebook.values import redact

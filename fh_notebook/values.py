@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 from numbers import Real
 from typing import Any, Final
@@ -23,9 +23,11 @@ __all__ = [
     "Unset",
     "Whole",
     "as_secret",
+    "error_text",
     "is_iterable",
     "is_real",
     "redact",
+    "redactor",
     "shared_secret",
 ]
 
@@ -82,9 +84,11 @@ class Secret:
     __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str | Secret) -> None:
-        if not isinstance(value, str | Secret):
-            raise TypeError(f"value is of the type {type(value).__name__}; give a text, or an fh.Secret")
-        self._value = value.reveal() if isinstance(value, Secret) else value.strip()
+        given: Any = value.reveal() if isinstance(value, Secret) else value
+        if not isinstance(given, str):
+            value, given = MASK, NoSecret(given)  # a traceback may show the variables of this frame
+            raise TypeError(f"value is of the type {given.type_name}; give a text, or an fh.Secret")
+        self._value = given.strip()
         place = id(self)
         _LIVE[place] = ref(self, lambda _: _LIVE.pop(place, None) and None)
 
@@ -182,17 +186,16 @@ _SHORTEST: Final = 6
 # Keys begin with "fhk_" (CONTRACT section 1); a bearer token is whatever follows that word.
 _KEY_SHAPES = re.compile(r"(fhk_)[A-Za-z0-9_\-]+|(?i:(bearer\s+))[^\s'\",;]+|(?i:(secret=))[^\s&'\"]+")
 
-_KEY_WORDS: Final = ("fhk_", "bearer", "secret=")
-"""What is in every text that the pattern changes, case folded."""
 
-
-def redact(text: str) -> str:
+def redact(text: str, also: Collection[str] = ()) -> str:
     """Mask in `text` every secret that this process holds, and whatever has the shape of a key.
 
     Parameters
     ----------
     text : str
         What is about to be logged or raised.
+    also : collection of str
+        Further texts to mask, such as the passwords of a row.
 
     Returns
     -------
@@ -204,24 +207,47 @@ def redact(text: str) -> str:
     >>> redact("Authorization: Bearer abc")
     'Authorization: Bearer ***'
     """
-    # The longest first: of one that begins as another does, the end would stay.
-    for secret in sorted(_live(), key=_length, reverse=True):
-        if len(secret.reveal()) >= _SHORTEST:
-            text = text.replace(secret.reveal(), MASK)
-    # The pattern costs 30 ns a character, and all texts of an answer come by; to look for its words costs a twentieth.
-    folded = text.casefold()
-    if not any(word in folded for word in _KEY_WORDS):
+    return redactor(also)(text)
+
+
+def redactor(also: Collection[str] = ()) -> Callable[[str], str]:
+    """Return what masks a text as :func:`redact` does: for the many texts of one value, the secrets are listed once."""
+    held = (own for secret in _live() if len(own := secret.reveal()) >= _SHORTEST)
+    secrets = sorted({*also, *held}, key=len, reverse=True)  # of one that begins as another does, the end would stay
+
+    def mask(text: str) -> str:
+        for own in secrets:
+            if own in text:
+                text = text.replace(own, MASK)
+        # The pattern costs 30 ns a character, and all texts of an answer come by; its words cost a twentieth.
+        folded = text.casefold()
+        if "fhk_" in folded or "bearer" in folded or "secret=" in folded:
+            return _KEY_SHAPES.sub(lambda m: (m.group(1) or m.group(2) or m.group(3)) + MASK, text)
         return text
-    return _KEY_SHAPES.sub(lambda m: (m.group(1) or m.group(2) or m.group(3)) + MASK, text)
+
+    return mask
 
 
-def _length(secret: Secret) -> int:
-    return len(secret.reveal())
+def error_text(exc: BaseException) -> str:
+    """Return the type and the message of an exception in one text, secrets masked.
+
+    Examples
+    --------
+    >>> error_text(ValueError("the key fhk_0123 is refused"))
+    'ValueError: the key fhk_*** is refused'
+    """
+    try:
+        message = str(exc)
+    except Exception:  # somebody else's exception may not even say what it is
+        message = ""
+    return redact(f"{type(exc).__name__}: {message}")
 
 
 def _live() -> list[Secret]:
     while True:
         try:
             return [secret for held in list(_LIVE.values()) if (secret := held()) is not None]
+        except RecursionError:  # a RuntimeError too
+            raise
         except RuntimeError:  # another thread made a secret meanwhile: look again
             continue

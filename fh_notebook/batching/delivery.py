@@ -27,11 +27,11 @@ from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_call
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.gate import Gate
-from fh_notebook.store.masking import masked
 from fh_notebook.store.pending import PendingLine
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 
@@ -228,7 +228,7 @@ class Deliver:
             batch=self._stored.id or None,
             deployment=request.deployment,
             variant=request.variant,
-            inputs=masked(request.inputs, request.secrets),
+            inputs=mask_inputs(request.inputs, request.secrets),
             metadata=request.metadata or {},
             callback_url=self._url,
             status=run.status,

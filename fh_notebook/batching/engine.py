@@ -29,6 +29,7 @@ from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import LimitReached, StoreError
 from fh_notebook.loop import unbroken
+from fh_notebook.values import error_text
 
 __all__ = ["Engine"]
 
@@ -216,7 +217,7 @@ class Engine(Choosing):
         if isinstance(broken, StoreError):
             self.stop(Stopped(reason="store", message=f"{broken}; then {RESUME}"))
         else:  # a defect of ours: told, and nothing that was answered is lost for it
-            self.stop(Stopped(reason="defect", message=f"{type(broken).__name__}: {broken}"))
+            self.stop(Stopped(reason="defect", message=error_text(broken)))
 
     # --- the end
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.store.masking import masked
+from fh_notebook.contract.secrets import Secrets, mask_inputs
 
 __all__ = ["Job"]
 
@@ -51,7 +50,7 @@ class Job:
     @property
     def shown_inputs(self) -> Mapping[str, Any]:
         """The inputs as they are kept and shown: secrets masked. Only :meth:`request` has them as they are sent."""
-        return masked(self.inputs, self.secrets)
+        return mask_inputs(self.inputs, self.secrets)
 
     def request(self, batch: str) -> InvokeRequest:
         """Return what is sent: stamped with flat metadata, by which the run is found in the service's logs."""

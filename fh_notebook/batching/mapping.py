@@ -23,13 +23,13 @@ from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.rows import Rows
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.quick import quick_check
 from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.schema import problems as schema_problems
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import listed, nearest, path_text, short
 from fh_notebook.errors import InputError
-from fh_notebook.values import MASK
+from fh_notebook.values import MASK, error_text
 
 __all__ = ["Column", "Const", "LeftOut", "Mapper", "const", "hidden_columns", "read_mapping", "without_secrets"]
 
@@ -250,7 +250,7 @@ class Mapper:
             except InputError as told:  # ours, from an expression of a cell: it says all
                 problems += [f"{name}: {p}" for p in told.problems]
             except Exception as broken:  # a user's function may raise anything
-                problems.append(f"{name}: its function raised {type(broken).__name__}: {broken}")
+                problems.append(f"{name}: its function raised {error_text(broken)}")
         if problems:
             return given, problems
         if self._defaults is None:

@@ -17,8 +17,8 @@ from fh_notebook.batching.mapping import Mapper, hidden_columns, read_mapping
 from fh_notebook.batching.person import SKIP, persons
 from fh_notebook.batching.rows import METADATA_PREFIX, Rows
 from fh_notebook.contract.canonical import canonical_json, json_problems
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest, metadata_problems
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import InputError
 from fh_notebook.plural import counted
 from fh_notebook.store.keys import key_of

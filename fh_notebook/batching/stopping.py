@@ -18,6 +18,7 @@ from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import FetchHiveError, SettingsError
+from fh_notebook.values import error_text
 
 __all__ = [
     "RESUME",
@@ -205,7 +206,7 @@ def rows_broke(broken: Exception) -> Stopped:
     >>> rows_broke(OSError("the disk is gone")).message
     'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
     """
-    told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {type(broken).__name__}: {broken}"
+    told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {error_text(broken)}"
     again = "run the cell again when they can be read"
     return Stopped(reason="rows", message=f"{one_line(told)}; what is answered is kept: {again}")
 

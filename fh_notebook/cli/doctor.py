@@ -25,7 +25,7 @@ from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Style, typed
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.html import printable
-from fh_notebook.values import MASK, redact
+from fh_notebook.values import MASK, error_text, redact
 from fh_notebook.version import __version__
 
 __all__ = ["Finding", "add_parser", "run"]
@@ -116,7 +116,7 @@ def _found(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findin
     except FetchHiveError as told:
         yield Finding(PROBLEM, what, str(told))
     except Exception as broken:
-        yield Finding(PROBLEM, what, f"it broke: {type(broken).__name__}: {broken}", "please report it")
+        yield Finding(PROBLEM, what, f"it broke: {error_text(broken)}", "please report it")
 
 
 def _line(finding: Finding, style: Style) -> str:

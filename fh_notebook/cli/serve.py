@@ -26,6 +26,7 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.snippet import to_curl
 from fh_notebook.contract.spell import kind_text
 from fh_notebook.errors import SettingsError
+from fh_notebook.values import error_text
 
 if TYPE_CHECKING:
     from fh_notebook.local import LocalHive
@@ -169,7 +170,7 @@ def _made(found: Any, where: str) -> Any:
     try:
         return found()
     except Exception as broken:
-        raise SettingsError(f"{where} could not be called: {type(broken).__name__}: {broken}") from broken
+        raise SettingsError(f"{where} could not be called: {error_text(broken)}") from broken
 
 
 def _import(place: str) -> ModuleType:
@@ -184,7 +185,7 @@ def _import(place: str) -> ModuleType:
     try:
         return _import_file(path) if is_file else importlib.import_module(place)
     except Exception as broken:
-        raise SettingsError(f"{place} could not be imported: {type(broken).__name__}: {broken}") from broken
+        raise SettingsError(f"{place} could not be imported: {error_text(broken)}") from broken
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -23,10 +23,10 @@ from fh_notebook.client.raising import raise_for
 from fh_notebook.client.retry_loop import Attempt, RetryLoop
 from fh_notebook.contract.callbacks import accepted, ids_of, trigger_body
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import short, type_text
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
 from fh_notebook.errors import InputError

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.slots import Call
 from fh_notebook.values import Secret
 

@@ -14,7 +14,7 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.contract.models import Answer
 from fh_notebook.errors import CallError, SettingsError
 from fh_notebook.loop import running_loop
-from fh_notebook.values import redact
+from fh_notebook.values import error_text, redact
 
 if TYPE_CHECKING:
     import httpx
@@ -69,7 +69,7 @@ class PerLoop:
                 connect_timeout_s=here.connect_timeout_s,
             )
         except Exception as broken:
-            unforeseen = redact(f"{type(broken).__name__}: {broken}")
+            unforeseen = error_text(broken)
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
         raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from fh_notebook.contract.run import Run
-from fh_notebook.values import Secret, redact
+from fh_notebook.values import Secret, error_text
 
 if TYPE_CHECKING:
     from fh_notebook.client.receiver import CallbackReceiver
@@ -86,7 +86,7 @@ async def _tried(receiver: CallbackReceiver, own: Secret, url: str, timeout_s: f
     except TimeoutError:
         return f"nothing came within {timeout_s:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as broken:  # the last two: an odd proxy
-        return f"it was not reached ({type(broken).__name__}: {redact(str(broken))})"
+        return f"it was not reached ({error_text(broken)})"
     finally:
         receiver.disclaim([name], ended=True)
 

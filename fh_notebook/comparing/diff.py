@@ -7,17 +7,17 @@ what is left, at most `limit` characters are looked at, with a budget of steps, 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from fh_notebook.comparing.diff_words import matches
+from fh_notebook.contract.jsonable import pretty
 from fh_notebook.contract.run import Run
 
-__all__ = ["LIMIT", "Difference", "Segment", "compare_runs", "compare_texts", "pretty", "text_to_compare"]
+__all__ = ["LIMIT", "Difference", "Segment", "compare_runs", "compare_texts", "text_to_compare"]
 
 LIMIT: Final = 200_000
 """Characters of each text, between their common beginning and end, that are compared at most."""
@@ -152,28 +152,6 @@ def text_to_compare(run: Run) -> tuple[str, bool]:
     if value is None or isinstance(value, str):
         return value or "", True
     return pretty(value, limit=PRETTY_LIMIT, sort=True)
-
-
-def pretty(value: Any, *, limit: int, sort: bool = False, indent: int | None = 2) -> tuple[str, bool]:
-    r"""Return a JSON value as text, at most `limit` characters of it, and whether that is all.
-
-    The text of a value of many megabytes is not made to be cut.
-
-    Examples
-    --------
-    >>> pretty([1, 2, 3], limit=8)
-    ('[\n  1,\n ', False)
-    """
-    parts, length = [], 0
-    try:
-        for part in json.JSONEncoder(ensure_ascii=False, indent=indent, sort_keys=sort, default=str).iterencode(value):
-            parts.append(part)
-            length += len(part)
-            if length > limit:
-                return "".join(parts)[:limit], False
-    except (RecursionError, TypeError, ValueError):  # nested too deep, or in itself; or names that cannot be sorted
-        return ("".join(parts), False) if not sort else pretty(value, limit=limit, indent=indent)
-    return "".join(parts), True
 
 
 # --- what both begin and end with

@@ -14,11 +14,12 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.wording import one_line
-from fh_notebook.comparing.diff import Difference, compare_texts, pretty
+from fh_notebook.comparing.diff import Difference, compare_texts
 from fh_notebook.comparing.diff_changes import changes_style, changes_table, pieces_of
 from fh_notebook.comparing.diff_json import Change, Changes
 from fh_notebook.comparing.diff_marks import MARKS_STYLE, marked
 from fh_notebook.comparing.diff_row import Answer, RowDiff, Versus
+from fh_notebook.contract.jsonable import pretty
 
 __all__ = ["EMPTY", "SIGNS", "page", "spelt", "text", "wdiff"]
 

@@ -7,29 +7,24 @@ rating all mask here. The runs that were compared have the passwords: nothing is
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.scoring_source import Observation, is_source
-from fh_notebook.values import MASK, redact
+from fh_notebook.contract.secrets import Mask
+from fh_notebook.values import redact
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["Hidden", "Masks", "hidden_of", "row_columns"]
 
-SHORTEST: Final = 4
-"""A password of fewer letters would mask half of every text."""
 FEW: Final = 100
 """Up to so many passwords each is looked for in every text; of more, each in the texts of its own row."""
 NOTHING: Final = frozenset[str]()
-DEEP_SHOWN: Final = 10_000
-"""Characters of a value that is nested too deep to be masked part by part."""
 AT_ONCE: Final = 1_000
 """So many texts are first looked at as one."""
 
@@ -44,7 +39,7 @@ class Hidden:
 
     def masked(self, text: str) -> str:
         """Return a text that is of no row, without any of the values and without keys."""
-        return redact(_without(text, frozenset().union(*self.values.values())))
+        return redact(text, frozenset().union(*self.values.values()))
 
     def masks(self) -> Masks:
         """Return what masks the texts of rows, many of them."""
@@ -61,7 +56,7 @@ class Masks:
 
     def of(self, pair: Any, text: str) -> str:
         """Return a text of a row as it may be shown."""
-        return redact(_without(text, self._of(pair)))
+        return redact(text, self._of(pair))
 
     def value(self, pair: Any, value: Any) -> Any:
         """Return a text or a JSON value of a row as it may be shown.
@@ -72,11 +67,7 @@ class Masks:
         >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter fhk_" + "0123456789")
         ({'said': ['it is ***']}, 'hunter fhk_***')
         """
-        hidden = self._of(pair)
-        try:
-            return _masked(value, hidden)
-        except RecursionError:  # nested deeper than anybody reads, or in itself: the beginning of its text is shown
-            return _beginning(value, hidden)
+        return Mask(self._of(pair)).value(value)
 
     def many(self, pairs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
         """Return :meth:`value` of many, each of its row; texts that say nothing secret cost next to nothing.
@@ -93,7 +84,7 @@ class Masks:
                 if type(value) is not str:
                     found[at] = None if value is None else self.value(pairs[at], value)
                 elif hidden := self._of(pairs[at]):
-                    found[at] = _without(value, hidden)
+                    found[at] = redact(value, hidden)
         for begin in range(0, len(found), AT_ONCE):
             part = found[begin : begin + AT_ONCE]
             whole = "\n".join(part if texts_only else [value for value in part if type(value) is str])
@@ -103,31 +94,6 @@ class Masks:
 
     def _of(self, pair: Any) -> frozenset[str]:
         return self._everywhere | self._values.get(pair, frozenset()) if self._values else self._everywhere
-
-
-def _masked(value: Any, hidden: frozenset[str]) -> Any:
-    if isinstance(value, str):
-        return redact(_without(value, hidden))
-    if isinstance(value, Mapping):
-        return {_masked(name, hidden): _masked(part, hidden) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(part, hidden) for part in value]
-    return MASK if value is not None and str(value) in hidden else value
-
-
-def _beginning(value: Any, hidden: frozenset[str]) -> str:
-    """Return what the text of a JSON value begins with, passwords masked as JSON spells them, half of one left out."""
-    spelt = hidden.union(json.dumps(own, ensure_ascii=False)[1:-1] for own in hidden)
-    told, is_whole = pretty(value, limit=DEEP_SHOWN)
-    half = 0 if is_whole else max(map(len, spelt), default=1) - 1
-    shown = redact(_without(told, spelt))
-    return shown[: max(0, len(shown) - half)]
-
-
-def _without(text: str, values: frozenset[str]) -> str:
-    for value in sorted(values, key=len, reverse=True):  # of two that begin alike, the longer one first
-        text = text.replace(value, MASK)
-    return text
 
 
 def hidden_of(found: Iterable[Observation], names: Iterable[str]) -> Hidden:
@@ -147,19 +113,8 @@ def hidden_of(found: Iterable[Observation], names: Iterable[str]) -> Hidden:
             if taken := {name for name in open_names if one.row.get(name) in hidden}:
                 open_names -= taken
                 columns |= taken
-            values[one.pair] = values.get(one.pair, NOTHING).union(_texts(hidden))
+            values[one.pair] = values.get(one.pair, NOTHING) | Mask.of(hidden).texts
     return Hidden(frozenset(columns), values)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts and numbers in a value, as they would be said."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for part in value:
-            yield from _texts(part)
-    elif value is not None and not isinstance(value, bool) and len(text := str(value)) >= SHORTEST:
-        yield text
 
 
 def row_columns(cmp: Comparison) -> list[str]:

@@ -22,6 +22,7 @@ from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 from fh_notebook.half_made import shows_half_made
+from fh_notebook.values import error_text
 
 __all__ = [
     "MAX_CHARS",
@@ -235,8 +236,4 @@ def number_of(value: Any) -> float | None:
 
 def error_result(broken: BaseException) -> Result:
     """Return the missing score of a scorer that raised."""
-    try:
-        said = str(broken)
-    except Exception:  # somebody else's exception may not even say what it is
-        said = ""
-    return Result(float("nan"), one_line(f"{type(broken).__name__}: {said}", 300))
+    return Result(float("nan"), one_line(error_text(broken), 300))

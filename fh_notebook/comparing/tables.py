@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.cells import object_series
-from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.grid import Grid, without_noise
 from fh_notebook.comparing.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.jsonable import pretty
 
 __all__ = [
     "SUMMARY_COLUMNS",

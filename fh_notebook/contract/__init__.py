@@ -14,7 +14,8 @@ What they call UNKNOWN is read tolerantly.
     checked               validate.py patterns.py visits.py              by the library, within time and bounds
                           plain_schema.py multiples.py                   by a look; numbers in decimals
                           quick.py fits.py                               a quick yes; any JSON value
-                          explain.py spell.py hidden.py                  problems in words, and what is never spelt
+                          explain.py spell.py                            problems in words
+    secrets               secrets.py                                     which values are, and the masking of them
                           coerce.py jsonable.py canonical.py             text and Python values as JSON, spelt once
     on the wire           wire.py reading.py callbacks.py                request and answer; bodies read tolerantly
                           signing.py                                     callbacks, signed

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook.contract.hidden import holds_secret
+from fh_notebook.contract.secrets import holds_secret
 from fh_notebook.contract.spell import FORMATS, KINDS, path_text, short, types_of
 from fh_notebook.contract.validate import problems, schema_problems
 

@@ -13,7 +13,7 @@ from fh_notebook.contract.catalog_slips import slips_of
 from fh_notebook.contract.catalog_variables import OF_SCHEMAS, WORDS, is_whole, schema_said
 from fh_notebook.contract.catalog_yaml import one_line
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import holds_secret
+from fh_notebook.contract.secrets import holds_secret
 
 __all__ = ["HEADER", "data_of", "hidden_defaults", "paste_of", "without_secret_defaults", "written"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.refs import meant
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import FORMATS, kind_text, listed, nearest, path_text, short, types_of
 from fh_notebook.plural import counted
 

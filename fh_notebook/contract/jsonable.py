@@ -22,6 +22,7 @@ set, bytes, complex, infinity, object  left
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -29,7 +30,7 @@ from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
-__all__ = ["MAX_DEPTH", "is_missing", "jsonable"]
+__all__ = ["MAX_DEPTH", "is_missing", "jsonable", "pretty"]
 
 MAX_DEPTH: Final = 200
 """Deeper nesting would meet Python's recursion limit in the encoder."""
@@ -186,3 +187,25 @@ def _number(value: Decimal) -> Any:
         return int(value)
     near = float(value)
     return near if Decimal(repr(near)) == value else value
+
+
+def pretty(value: Any, *, limit: int, sort: bool = False, indent: int | None = 2) -> tuple[str, bool]:
+    r"""Return a JSON value as text, at most `limit` characters of it, and whether that is all.
+
+    The text of a value of many megabytes is not made to be cut.
+
+    Examples
+    --------
+    >>> pretty([1, 2, 3], limit=8)
+    ('[\n  1,\n ', False)
+    """
+    parts, length = [], 0
+    try:
+        for part in json.JSONEncoder(ensure_ascii=False, indent=indent, sort_keys=sort, default=str).iterencode(value):
+            parts.append(part)
+            length += len(part)
+            if length > limit:
+                return "".join(parts)[:limit], False
+    except (RecursionError, TypeError, ValueError):  # nested too deep, or in itself; or names that cannot be sorted
+        return ("".join(parts), False) if not sort else pretty(value, limit=limit, indent=indent)
+    return "".join(parts), True

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook.contract.canonical import canonical_json, json_problems
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import short, type_text
 from fh_notebook.errors import InputError
 from fh_notebook.half_made import shows_half_made

@@ -13,13 +13,12 @@ from typing import Any, Final
 
 from fh_notebook.contract.models import Answer
 from fh_notebook.html import printable
-from fh_notebook.values import MASK, Secret, redact, shared_secret
+from fh_notebook.values import Secret, redact, shared_secret
 
 __all__ = [
     "code_of",
     "error_of",
     "ids_of_body",
-    "masked_body",
     "object_of",
     "output_of",
     "parse",
@@ -149,25 +148,6 @@ _read: Final = json.JSONDecoder(parse_constant=str).decode  # NaN and Infinity a
 # An answer that is paid for is not lost over one broken byte, nor over a number that is too long for Python (4,300
 # digits by default), which stays the text that it is.
 _read_odd: Final = json.JSONDecoder(parse_constant=str, parse_int=_whole).decode
-
-
-def masked_body(body: Any) -> Any:
-    """The raw body without secrets, wherever they stand: it is kept and shown.
-
-    The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
-    """
-    try:
-        return _masked_deep(body)
-    except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
-        return "(nested too deeply to be kept as it came)"
-
-
-def _masked_deep(body: Any) -> Any:
-    if isinstance(body, str):
-        return redact(body)
-    if isinstance(body, dict):  # JSON's own; asking for a Mapping takes as long as all the rest
-        return {k: MASK if k == "webhook_secret" and v else _masked_deep(v) for k, v in body.items()}
-    return [_masked_deep(item) for item in body] if isinstance(body, list) else body
 
 
 def secret_of(body: Mapping[str, Any]) -> Secret | None:

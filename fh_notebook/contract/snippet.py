@@ -114,7 +114,7 @@ def parse_snippet(text: str | Hidden) -> Snippet:
     try:
         return _read(text.reveal())
     except SnippetError as broken:
-        problems = [redact(p) for p in broken.problems]
+        problems = broken.problems
     # Outside of the block: a traceback would show the frames in which the text is.
     raise SnippetError(problems)
 

@@ -18,7 +18,6 @@ from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.reading import (
     error_of,
     ids_of_body,
-    masked_body,
     output_of,
     parse,
     sayable,
@@ -28,6 +27,7 @@ from fh_notebook.contract.reading import (
 )
 from fh_notebook.contract.retry import may_have_run
 from fh_notebook.contract.run import STATUSES, Run
+from fh_notebook.contract.secrets import mask_body
 from fh_notebook.html import printable
 from fh_notebook.values import redact
 
@@ -132,7 +132,7 @@ def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
             status="unknown",
             error=f"the service answered {status_code} with {what}; the workflow may have run",
             error_code="empty_body" if body in ("", None) else "not_json",
-            raw=masked_body(body),
+            raw=mask_body(body),
             **asked,
         )
     status = status_of(body, status_code)
@@ -142,7 +142,7 @@ def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
         output=output_of(body),
         error=message or (f"the service answered {status_code} without a status" if status == "unknown" else None),
         error_code=code,
-        raw=masked_body(body),
+        raw=mask_body(body),
         webhook_secret=secret_of(body),
         **asked,
     )
@@ -162,7 +162,7 @@ def _refused_run(answer: Answer, body: Any, request: InvokeRequest, asked: dict[
         status="unknown" if may_have_run(answer) else "failed",
         error=message,
         error_code=code or f"http_{status_code}",
-        raw=masked_body(body),
+        raw=mask_body(body),
         **asked,
     )
 
@@ -179,9 +179,7 @@ def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Ru
         broke = BROKEN_TEXTS.get(answer.broke or "", "")
         text = message or (text_of_page(answer, body) if answer.status_code else broke or "no answer came")
         found = code or answer.broke or f"http_{answer.status_code}"
-        return Run(
-            status="unknown", request_id=request_id, error=text, error_code=found, raw=masked_body(body), **known
-        )
+        return Run(status="unknown", request_id=request_id, error=text, error_code=found, raw=mask_body(body), **known)
     for wrapper in ("request", "workflow_run"):
         if isinstance(body.get(wrapper), Mapping):
             body = body[wrapper]
@@ -200,7 +198,7 @@ def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Ru
         elapsed_s=_seconds_between(body),
         inputs=body["start_inputs"] if isinstance(body.get("start_inputs"), Mapping) else {},
         metadata=dict(metadata) if isinstance(metadata, Mapping) else {},
-        raw=masked_body(body),
+        raw=mask_body(body),
         **known,
     )
 
@@ -242,7 +240,7 @@ def parse_event(body: bytes) -> Run:
     event = parse(body)
     if not isinstance(event, Mapping):
         said = "the callback's body is not a JSON object"
-        return Run(status="unknown", error=said, error_code="not_json", raw=masked_body(event))
+        return Run(status="unknown", error=said, error_code="not_json", raw=mask_body(event))
     data = event.get("data")
     inner = data if isinstance(data, Mapping) else {}
     suffix = sayable(str(event.get("event_type") or "").rpartition(".")[2])
@@ -258,5 +256,5 @@ def parse_event(body: bytes) -> Run:
         error_code=code,
         request_id=ids["request_id"],
         run_id=ids["run_id"],
-        raw=masked_body(event),
+        raw=mask_body(event),
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from fh_notebook.contract.signing import sign
 from fh_notebook.local.options import Options
-from fh_notebook.values import Secret
+from fh_notebook.values import Secret, error_text
 from fh_notebook.version import __version__
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Postman:
             except TimeoutError:
                 return None, f"no answer within {timeout_s:g} s"
             except httpx.HTTPError as broken:
-                return None, f"{type(broken).__name__}: {broken}"
+                return None, error_text(broken)
             finally:
                 self._idle.append(line)
         # A redirect is not followed: it could lead to a host that is not allowed.

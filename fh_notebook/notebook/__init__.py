@@ -23,7 +23,7 @@ a plain text twin; an error of ours is one line.
                           own_keys.py                                    keys that stay in them
                           form_style.py form_display.py form_static.py   how, where, and without widgets
                           form_running.py form_listener.py               the submits of a form, and who is told
-                          form_ended.py form_repeated.py form_pending.py what came of them, or is to come
+                          form_ended.py form_pending.py                   what came of them, or is to come
                           form_tools.py form_panel.py form_request.py    what opens below: the request,
                           form_reuse.py form_history.py form_later.py    earlier calls, a copy as code,
                           form_grow.py form_grow_view.py                 more variables

@@ -13,11 +13,11 @@ import numpy as np
 
 from fh_notebook import html
 from fh_notebook.batching.wording import one_line
-from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.diff_changes import pieces_of
 from fh_notebook.comparing.diff_row import STATES, Answer, Versus, versus
 from fh_notebook.comparing.diff_show import EMPTY, SIGNS, spelt
 from fh_notebook.comparing.figures import score_text
+from fh_notebook.contract.jsonable import pretty
 from fh_notebook.notebook import browse_table
 from fh_notebook.notebook.browse_find import Finder
 from fh_notebook.notebook.browse_table import Table

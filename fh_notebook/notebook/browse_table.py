@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.diff_of import MISSING, masked
 from fh_notebook.comparing.diff_row import Answer
 from fh_notebook.comparing.hiding import Masks, row_columns
 from fh_notebook.comparing.inside import grid_of_rows, is_lower, lines_of, taken_of
 from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.jsonable import pretty
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison

@@ -14,8 +14,8 @@ from typing import Any, Final
 from fh_notebook.contract.catalog import UnknownDeployment
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snippet
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import is_blank, read_inputs, remarks_in

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets, holds_secret
 from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.secrets import Secrets, holds_secret
 
 __all__ = ["Hole", "Holes", "filled"]
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.refs import followed
 from fh_notebook.contract.run import one_line
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import kind_text, listed, path_text, short
 from fh_notebook.notebook.cell import option_of
 from fh_notebook.values import MASK

@@ -8,9 +8,8 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import NOWHERE
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.store.masking import masked
+from fh_notebook.contract.secrets import Secrets, mask_inputs
 
 __all__ = ["delivered", "request_text", "shortened"]
 
@@ -85,7 +84,7 @@ def request_text(
     }
     """
     body = request.body()
-    body["inputs"] = dict(masked(request.inputs, secrets or Secrets()))
+    body["inputs"] = dict(mask_inputs(request.inputs, secrets or Secrets()))
     spelt = json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2)
     if html.printable(spelt) != spelt:  # what a terminal obeys, or what turns a text around, as JSON can write it too
         spelt = "".join(sign if html.printable(sign) == sign else f"\\u{ord(sign):04x}" for sign in spelt)

@@ -16,8 +16,8 @@ from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.start import batch
 from fh_notebook.batching.stopping import going_on_by
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form_choice import Choice

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form_grow import is_placeholder

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.log import log
@@ -25,7 +25,6 @@ from fh_notebook.notebook.form_grow import Grown, is_placeholder
 from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.form_model import FormModel
 from fh_notebook.notebook.form_running import Runner, Submission, SubmitObserver
-from fh_notebook.store.masking import masked as without_secrets
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ class FormCore:
         from fh_notebook.batching.frames import frame_of_runs
 
         secrets = self.secrets
-        return frame_of_runs([replace(run, inputs=without_secrets(run.inputs, secrets)) for run in self.runs])
+        return frame_of_runs([replace(run, inputs=mask_inputs(run.inputs, secrets)) for run in self.runs])
 
     @property
     def dataset(self) -> pd.DataFrame:

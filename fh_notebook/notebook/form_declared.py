@@ -2,93 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook.notebook.form_kinds import Kind, Shape
-from fh_notebook.values import MASK, UNSET
+from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
     from fh_notebook.notebook.form_state import FieldState
 
-__all__ = ["Declared", "Hidden", "Place", "hidden", "with_hidden"]
+__all__ = ["Declared", "Place"]
 
 Path = tuple[str | int, ...]
-
-
-class Hidden(str):
-    """A password as it is sent: a text in everything but its `repr`, so that a cell that shows it does not.
-
-    Examples
-    --------
-    >>> {"token": Hidden("correct-horse")}
-    {'token': '***'}
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(MASK)
-
-
-class HiddenInt(int):
-    """A whole number that is a password: a number in everything but its `repr`."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(MASK)
-
-
-class HiddenFloat(float):
-    """A number that is a password: a number in everything but its `repr`."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(MASK)
-
-
-class HiddenParts(dict[str, Any]):
-    """Named values of which some are passwords that cannot hide themselves: true and false. Its `repr` hides them."""
-
-    def __init__(self, values: Mapping[str, Any], names: Iterable[str]) -> None:
-        super().__init__(values)
-        self._names = frozenset(names)
-
-    def __repr__(self) -> str:
-        return repr({name: MASK if name in self._names else value for name, value in self.items()})
-
-
-def with_hidden(values: dict[str, Any], secret: Iterable[str]) -> dict[str, Any]:
-    """Return values by name that do not show, in a `repr`, a secret which is true or false.
-
-    Examples
-    --------
-    >>> with_hidden({"agreed": True, "loud": False}, ["agreed"])
-    {'agreed': '***', 'loud': False}
-    """
-    names = [name for name in secret if isinstance(values.get(name), bool)]
-    return HiddenParts(values, names) if names else values
-
-
-def hidden(value: Any) -> Any:
-    """Return a value whose texts and numbers do not show in a `repr`; of true and false see :func:`with_hidden`.
-
-    Examples
-    --------
-    >>> hidden({"pin": 1234, "rate": 0.5, "codes": ["a", 7]})
-    {'pin': '***', 'rate': '***', 'codes': ['***', '***']}
-    >>> hidden(1234) + 1
-    1235
-    """
-    if isinstance(value, str):
-        return Hidden(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return HiddenInt(value) if isinstance(value, int) else HiddenFloat(value)
-    if isinstance(value, Mapping):
-        return with_hidden({name: hidden(item) for name, item in value.items()}, value)
-    return [hidden(item) for item in value] if isinstance(value, list) else value
 
 
 class Place:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import CallError, FetchHiveError
-from fh_notebook.values import redact
+from fh_notebook.values import error_text
 
 __all__ = ["NOTHING_SENT", "run_of_error", "stopped_text"]
 
@@ -26,7 +26,7 @@ def run_of_error(error: Exception, request: InvokeRequest) -> Run:
     Run(failed, d/v, error='refused')
     """
     about: dict[str, Any] = {"error_code": "unforeseen"}
-    said = redact(f"{type(error).__name__}: {error}")
+    said = error_text(error)
     if isinstance(error, FetchHiveError):
         said, about = str(error), {}
     if isinstance(error, CallError):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.notebook.form_declared import Place, with_hidden
+from fh_notebook.contract.secrets import with_hidden
+from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_state import FieldState, field_state

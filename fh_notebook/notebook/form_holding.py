@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.notebook.form_declared import Place, hidden
+from fh_notebook.contract.secrets import hidden
+from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_kinds import Shape
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from fh_notebook import loop
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.log import log
-from fh_notebook.values import redact
+from fh_notebook.values import error_text
 
 __all__ = ["Later"]
 
@@ -60,7 +60,7 @@ class Later:
                 self._told(str(told))
             except Exception as defect:
                 log.warning("a form could not look up what it shows", exc_info=True)
-                self._told(redact(f"{type(defect).__name__}: {defect}"))
+                self._told(error_text(defect))
 
     def _told(self, trouble: str) -> None:
         try:

@@ -20,11 +20,9 @@ from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
+from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.form_declared import hidden
-from fh_notebook.store.masking import masked
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -182,7 +180,7 @@ class RowMapping:
         labels, made, problems = self.rows.labels[:PREVIEWED], [], []
         for label, record in zip(labels, self.rows.records, strict=False):
             inputs, found = mapper.made_of(record)
-            made.append(masked(inputs, self._secrets))
+            made.append(mask_inputs(inputs, self._secrets))
             problems += [f"row {label}: {problem}" for problem in found or mapper.problems_of(inputs)]
         return Preview(labels=labels, inputs=tuple(made), problems=tuple(problems))
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_grow import Grown
 from fh_notebook.notebook.form_parts import Look

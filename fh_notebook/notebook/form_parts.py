@@ -19,7 +19,7 @@ from fh_notebook.errors import FetchHiveError
 from fh_notebook.log import log
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.own_keys import own_keys
-from fh_notebook.values import redact
+from fh_notebook.values import error_text
 
 __all__ = [
     "LABELLED",
@@ -86,7 +86,7 @@ class Look:
                 tell(str(told))
             except Exception as defect:
                 log.warning("a form could not do what was clicked", exc_info=True)
-                tell(redact(f"{type(defect).__name__}: {defect}"))
+                tell(error_text(defect))
 
         return handle
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from fh_notebook import html
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.form_later import Later

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
+from fh_notebook.contract.secrets import hidden
 from fh_notebook.contract.spell import path_text, short
-from fh_notebook.notebook.form_declared import Declared, Hidden, Place, hidden
+from fh_notebook.notebook.form_declared import Declared, Place
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.notebook.form_reading import (
@@ -30,7 +31,7 @@ from fh_notebook.values import UNSET
 if TYPE_CHECKING:
     from fh_notebook.notebook.form_model import FormModel
 
-__all__ = ["FieldState", "Hidden", "field_state"]
+__all__ = ["FieldState", "field_state"]
 
 
 class FieldState(Declared):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from fh_notebook import html
+from fh_notebook.contract.secrets import mask_run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_pending import waited_text
 from fh_notebook.notebook.form_reading import json_line
-from fh_notebook.notebook.form_repeated import as_shown
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.notebook.notices import no_lost_widget
 from fh_notebook.notebook.results_state import Submit
@@ -113,7 +113,7 @@ def _last_state(core: FormCore) -> LastState | None:
     for index, pending in submission.waits.items():
         submit.wait(index, pending.run, waited_text(pending))
     for index, run in submission.came.items():
-        submit.answer(index, as_shown(run, core.secrets))
+        submit.answer(index, mask_run(run, core.secrets))
     if submission.stopped:
         submit.stop(was_sent=submission.was_sent)
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import mask_run
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_bar import Acts, RunBar
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.form_parts import Look, hear_all, place_in_words
 from fh_notebook.notebook.form_pending import pending_page
-from fh_notebook.notebook.form_repeated import as_shown
 from fh_notebook.notebook.form_running import Submission, SubmitObserver
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
@@ -51,7 +51,7 @@ class FormView(FormObserver):
         self._head = look.text(head_of(core.deployment))
         acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell(lambda observer: observer.edited()))
         self._bar = RunBar(look, core.choice, acts)
-        self._results = ResultsView(shown=lambda run: as_shown(run, core.secrets))
+        self._results = ResultsView(shown=lambda run: mask_run(run, core.secrets))
         self._pending = look.text(dom_class="fh-pending")
         self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
         self.widget = look.panel(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 
 from fh_notebook.errors import SnippetError
-from fh_notebook.values import redact
+from fh_notebook.values import error_text, redact
 
 __all__ = ["Masked", "holds_key", "masked_if_shown"]
 
@@ -24,7 +24,7 @@ class Masked(Exception):
     """
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(redact(f"{type(error).__name__}: {error}"))
+        super().__init__(error_text(error))
         self.__cause__ = error
 
     def _render_traceback_(self) -> list[str]:

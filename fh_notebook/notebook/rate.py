@@ -23,7 +23,7 @@ from fh_notebook.notebook.form_display import FormDisplay, is_closed
 from fh_notebook.notebook.notices import no_lost_widget
 from fh_notebook.store.connection import IN_MEMORY
 from fh_notebook.store.store import Store
-from fh_notebook.values import redact
+from fh_notebook.values import error_text, redact
 
 __all__ = ["Rater", "show_rater"]
 
@@ -93,7 +93,7 @@ class Rater:
                 send({"kind": "problem", "to": content["client"], "text": f"Not saved yet: {redact(str(told))}"})
             except Exception as defect:
                 log.warning("a message of a rating's page could not be served", exc_info=True)
-                send({"kind": "problem", "to": content["client"], "text": redact(f"{type(defect).__name__}: {defect}")})
+                send({"kind": "problem", "to": content["client"], "text": error_text(defect)})
 
     async def _hello(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         session = self.session

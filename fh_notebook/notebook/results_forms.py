@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.comparing.diff import compare_texts, pretty, text_to_compare
+from fh_notebook.comparing.diff import compare_texts, text_to_compare
 from fh_notebook.comparing.diff_marks import marked
+from fh_notebook.contract.jsonable import pretty
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.markdown_view import markdown
 from fh_notebook.notebook.results_tree import tree_of

@@ -13,14 +13,13 @@ from IPython.display import display
 from fh_notebook import loop
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.notebook.cancel import CancelOffer
 from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.notices import Stopped, notice
 from fh_notebook.notebook.panel import Shown, SideBySide
-from fh_notebook.store.masking import masked
 
 __all__ = ["Sent", "dry_run_text", "send_all"]
 
@@ -92,7 +91,9 @@ def _result(requests: Sequence[InvokeRequest], came: Mapping[int, Run]) -> Any:
         return came.get(0)
     from fh_notebook.batching.frames import frame_of_runs
 
-    return frame_of_runs([replace(came[i], inputs=masked(came[i].inputs, requests[i].secrets)) for i in sorted(came)])
+    return frame_of_runs(
+        [replace(came[i], inputs=mask_inputs(came[i].inputs, requests[i].secrets)) for i in sorted(came)]
+    )
 
 
 def _stopped_text(asked: int, came: int) -> str:

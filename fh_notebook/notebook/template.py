@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.doubts import doubts_in
+from fh_notebook.values import error_text
 
 __all__ = ["Evaluate", "Template", "braced", "expressions"]
 
@@ -241,8 +242,7 @@ def _value(source: str, evaluate: Evaluate) -> Any:
     except InputError:
         raise
     except Exception as broken:  # whatever the user's expression raises
-        said = " ".join(str(broken).split())
-        trouble = f"{braced(source)} cannot be evaluated: {type(broken).__name__}: {said}"
+        trouble = f"{braced(source)} cannot be evaluated: {' '.join(error_text(broken).split())}"
         if isinstance(broken, NameError) and broken.name == "row" and re.search(r"\brow\b", source):
             trouble = f"{braced(source)}: there is a row only with --over FRAME, a table; add it to the line"
         elif isinstance(broken, NameError):  # another template language's, perhaps

@@ -24,6 +24,7 @@ from fh_notebook.batching.sheet_safe import without_halves
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.partial import partial, remove_dead
+from fh_notebook.values import error_text
 
 __all__ = [
     "MARK",
@@ -86,7 +87,7 @@ def make_folder(folder: str) -> str:
         return str(json.loads(system.cat_file(place))["folder"])
     except (OSError, ValueError, ImportError, KeyError) as broken:
         raise SettingsError(
-            f"answers cannot be kept in {folder} ({type(broken).__name__}: {broken}); give parts= a folder that you "
+            f"answers cannot be kept in {folder} ({error_text(broken)}); give parts= a folder that you "
             "and every worker can write"
         ) from None
 

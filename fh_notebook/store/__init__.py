@@ -35,7 +35,6 @@ a new line, and readers take the newest that serves. The workspace key and signi
     parts.py        table parts: the keys of answers that lie in Parquet files
     planned_rows.py table planned_rows: hashes of what the rows of a batch over partitions are sent
     bulk.py         many lines of a table in few statements
-    masking.py      inputs as they may be kept: without passwords
     spelling.py     JSON as it is kept (no SQL)
     damage.py       ... and as it is read: every value looked at first (no SQL)
     forgetting.py   removing what was kept, over all tables

@@ -19,14 +19,13 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
 
 from fh_notebook.clock import utc_now
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.errors import StoreError
 from fh_notebook.store import answers, claims, pending
 from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.keys import job_key
-from fh_notebook.store.masking import masked
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.pending import PendingLine
 from fh_notebook.store.store import Store
@@ -127,7 +126,7 @@ class PendingRuns:
             key=job_key(self.workspace, request.deployment, request.variant, request.inputs),
             deployment=request.deployment,
             variant=request.variant,
-            inputs=masked(request.inputs, secrets),
+            inputs=mask_inputs(request.inputs, secrets),
             metadata=dict(request.metadata or {}),
             callback_url=request.callback_url,
             submitted_at=self._now(),

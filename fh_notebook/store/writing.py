@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.errors import StoreError
 from fh_notebook.store import (
     answers,
@@ -36,7 +36,6 @@ from fh_notebook.store.batch_plan import BatchPlan
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.claims import Asked, Claim
 from fh_notebook.store.keys import job_key
-from fh_notebook.store.masking import masked
 from fh_notebook.store.opening import Opened
 from fh_notebook.store.owners import Owner
 from fh_notebook.store.ratings import RatingLine
@@ -87,7 +86,7 @@ class Writing(Reading):
     def keep_run(self, run: Run, workspace: str, *, secrets: Secrets = NO_SECRETS) -> Committed[int]:
         """Keep a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""
         key = job_key(workspace, run.deployment, run.variant, run.inputs)
-        run = replace(run, inputs=masked(run.inputs, secrets))
+        run = replace(run, inputs=mask_inputs(run.inputs, secrets))
         line = line_of(run, key=key, workspace=workspace, batch=None, kept_at=self._now())
         write = partial(answers.append, line=line)
         kept = self.put(write)

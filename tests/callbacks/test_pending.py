@@ -557,7 +557,7 @@ def test_two_that_reach_for_the_same_pending_run_one_has_it(tmp_path: Path) -> N
     request = fh.InvokeRequest(deployment="d", callback_url=NOWHERE)
 
     async def open_() -> Any:
-        from fh_notebook.contract.hidden import Secrets
+        from fh_notebook.contract.secrets import Secrets
 
         return await book.open(request, Secrets())
 

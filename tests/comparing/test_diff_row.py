@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.comparing.diff import pretty
 from fh_notebook.comparing.diff_show import spelt
+from fh_notebook.contract.jsonable import pretty
 from fh_notebook.errors import InputError
 from fh_notebook.local.hive import LocalHive
 from tests.notebook.hostile import OUTPUTS, Page, dangers

@@ -12,8 +12,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.form_history import LIMIT, FormHistory
 from fh_notebook.store.answer_lines import line_of

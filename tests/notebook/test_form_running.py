@@ -11,8 +11,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.background import background
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import AuthError, ConnectFailed, InputError, SettingsError
 from fh_notebook.notebook.form_running import Runner, Submission
 from tests.notebook.slow_hive import KEY, SlowHive

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import StoreError
 from fh_notebook.store import answers
 from fh_notebook.store.answer_lines import line_of

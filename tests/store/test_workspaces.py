@@ -11,8 +11,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.contract.hidden import Secrets
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import StoreError
 from fh_notebook.local import LocalHive
 from fh_notebook.store.batches import BatchRecord

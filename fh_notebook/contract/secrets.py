@@ -1,0 +1,275 @@
+"""Masking of secrets in what is kept, shown and exported: the one implementation for inputs, answers and tables. Pure.
+
+Two kinds of secrets exist. Keys and signing secrets are `Secret` objects of this process, which `values.redact` looks
+for in every text. Passwords are Start variables whose schema says so (``format: password``, ``writeOnly``): `Secrets`
+says which, `mask_inputs` leaves them out of what is kept, and a `Mask` finds them in whatever repeats them.
+
+Rule of this file: where it cannot be told, it is hidden. A value that is hidden for nothing costs a clearer sentence; a
+password in a saved notebook costs more. The key of a job is made of the real values, so masking never changes which
+jobs are equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.run import Run
+from fh_notebook.values import MASK, redact, redactor
+
+__all__ = [
+    "HiddenText",
+    "Mask",
+    "Secrets",
+    "hidden",
+    "holds_secret",
+    "mask_body",
+    "mask_inputs",
+    "mask_run",
+    "with_hidden",
+]
+
+SHORTEST: Final = 4
+"""A password of fewer characters would mask half of every text."""
+DEEP_SHOWN: Final = 10_000
+"""Characters of a value that is nested too deep to be masked part by part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Which values may not be spelt."""
+
+    all: bool = False
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, schema: Mapping[str, Any]) -> Secrets:
+        """Find the variables that hold a password somewhere; where that cannot be told, everything is hidden."""
+        definitions = {n: schema[n] for n in ("$defs", "definitions") if n in schema}
+        far = holds_secret(definitions, refs=False)
+        properties = schema.get("properties")
+        near = properties if isinstance(properties, Mapping) else {}
+        rest = {n: v for n, v in schema.items() if n not in {"properties", *definitions}}
+        names = frozenset(n for n, v in near.items() if holds_secret(v, refs=far))
+        return cls(holds_secret(rest, refs=far or bool(names)), names)
+
+    def cover(self, path: Sequence[str | int]) -> bool:
+        """Whether a value at this path is, holds, or may hold a secret."""
+        return self.all or (path[0] in self.names if path else bool(self.names))
+
+
+def holds_secret(schema: Any, *, refs: bool) -> bool:
+    """Whether `schema` mentions a password; with `refs`, a reference counts as one (what it leads to may hold one)."""
+    pending = [schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            if part.get("format") == "password" or part.get("writeOnly") is True:
+                return True
+            if refs and ("$ref" in part or "$dynamicRef" in part):
+                return True
+            pending += part.values()
+        elif isinstance(part, list | tuple):
+            pending += part
+    return False
+
+
+def mask_inputs(inputs: Mapping[str, Any], secrets: Secrets) -> Mapping[str, Any]:
+    """Return `inputs` with ``***`` for every Start variable that is, holds or may hold a secret.
+
+    Examples
+    --------
+    >>> mask_inputs({"text": "hi", "token": "s3cret"}, Secrets(names=frozenset({"token"})))
+    {'text': 'hi', 'token': '***'}
+    """
+    if not (secrets.all or secrets.names):  # nearly always, and there may be a million
+        return inputs
+    if not any(secrets.cover([name]) for name in inputs):
+        return inputs
+    return {name: MASK if secrets.cover([name]) and value is not None else value for name, value in inputs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Masks the given passwords, and every key, in a text or a JSON value."""
+
+    texts: frozenset[str] = field(default=frozenset(), repr=False)
+    """The passwords as texts."""
+
+    @classmethod
+    def of(cls, *values: Any) -> Mask:
+        """Look for every text and number in `values` that is long enough to be looked for."""
+        return cls(frozenset(_texts(values)))
+
+    def text(self, text: str) -> str:
+        """Return a text as it may be shown."""
+        return redact(text, self.texts)
+
+    def value(self, value: Any) -> Any:
+        """Return a text or a JSON value as it may be shown; of one that is nested too deep, the beginning of its text.
+
+        Examples
+        --------
+        >>> mask = Mask.of({"pin": 4711, "codes": ["hunter2"]})
+        >>> mask.value({"said": ["hunter2!", 4711, b"hunter2"], "hunter2": True})
+        {'said': ['***!', '***', b'***'], '***': True}
+        """
+        try:
+            return _masked(value, self.texts)
+        except RecursionError:  # nested deeper than anybody reads, or in itself
+            return self._beginning(value)
+
+    def _beginning(self, value: Any) -> str:
+        """Return the beginning of a value's text, passwords masked as JSON spells them, half of one left out."""
+        spelt = self.texts.union(json.dumps(own, ensure_ascii=False)[1:-1] for own in self.texts)
+        told, is_whole = pretty(value, limit=DEEP_SHOWN)
+        half = 0 if is_whole else max(map(len, spelt), default=1) - 1
+        shown = redact(told, spelt)
+        return shown[: max(0, len(shown) - half)]
+
+
+def mask_run(run: Run, secrets: Secrets) -> Run:
+    """Return a run whose output and error repeat none of its secret inputs: a page is saved and shown.
+
+    Examples
+    --------
+    >>> run = Run(status="completed", output={"said": "token s3cret?"}, inputs={"token": "s3cret", "text": "hi"})
+    >>> mask_run(run, Secrets(names=frozenset({"token"}))).output
+    {'said': 'token ***?'}
+    """
+    mask = Mask.of(*(value for name, value in (run.inputs or {}).items() if secrets.cover([name])))
+    if not mask.texts:
+        return run
+    error = None if run.error is None else mask.text(run.error)
+    return replace(run, output=mask.value(run.output), error=error)
+
+
+def mask_body(body: Any) -> Any:
+    """Return the raw body of an answer without keys, wherever they stand: it is kept and shown.
+
+    The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
+    """
+    try:
+        return _masked(body, names=_SIGNING)
+    except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
+        return "(nested too deeply to be kept as it came)"
+
+
+_SIGNING: Final = frozenset({"webhook_secret"})
+
+
+def _masked(value: Any, texts: Collection[str] = (), names: Collection[str] = ()) -> Any:
+    """Mask `texts` and keys in a value, and whatever is under one of `names`."""
+    mask = redactor(texts)
+
+    def masked(value: Any) -> Any:
+        if isinstance(value, str):
+            return mask(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, dict):  # before Mapping: asking for that one takes as long as all the rest
+            return {masked(name): MASK if name in names and part else masked(part) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [masked(part) for part in value]
+        if isinstance(value, bytes | bytearray):
+            return mask(_text_of(value)).encode(errors="surrogateescape")
+        if isinstance(value, Mapping):
+            return masked(dict(value))
+        return MASK if texts and _text_of(value) in texts else value
+
+    return masked(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text and number in a value that is long enough to be looked for."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        for part in value:
+            yield from _texts(part)
+    elif value is not None and not isinstance(value, bool) and len(text := _text_of(value)) >= SHORTEST:
+        yield text
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode(errors="surrogateescape")
+    return json.dumps(value) if isinstance(value, int | float) else str(value)  # str() of a hidden number is the mask
+
+
+class HiddenText(str):
+    """A password as it is sent: a text in everything but its `repr`, so that a cell that shows it does not.
+
+    Examples
+    --------
+    >>> {"token": HiddenText("correct-horse")}
+    {'token': '***'}
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+class HiddenInt(int):
+    """A whole number that is a password: a number in everything but its `repr`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+class HiddenFloat(float):
+    """A number that is a password: a number in everything but its `repr`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+class HiddenParts(dict[str, Any]):
+    """Named values of which some are passwords that cannot hide themselves: true and false. Its `repr` hides them."""
+
+    def __init__(self, values: Mapping[str, Any], names: Iterable[str]) -> None:
+        super().__init__(values)
+        self._names = frozenset(names)
+
+    def __repr__(self) -> str:
+        return repr({name: MASK if name in self._names else value for name, value in self.items()})
+
+
+def with_hidden(values: dict[str, Any], secret: Iterable[str]) -> dict[str, Any]:
+    """Return values by name that do not show, in a `repr`, a secret which is true or false.
+
+    Examples
+    --------
+    >>> with_hidden({"agreed": True, "loud": False}, ["agreed"])
+    {'agreed': '***', 'loud': False}
+    """
+    names = [name for name in secret if isinstance(values.get(name), bool)]
+    return HiddenParts(values, names) if names else values
+
+
+def hidden(value: Any) -> Any:
+    """Return a value whose texts and numbers do not show in a `repr`; of true and false see :func:`with_hidden`.
+
+    Examples
+    --------
+    >>> hidden({"pin": 1234, "rate": 0.5, "codes": ["a", 7]})
+    {'pin': '***', 'rate': '***', 'codes': ['***', '***']}
+    >>> hidden(1234) + 1
+    1235
+    """
+    if isinstance(value, str):
+        return HiddenText(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return HiddenInt(value) if isinstance(value, int) else HiddenFloat(value)
+    if isinstance(value, Mapping):
+        return with_hidden({name: hidden(item) for name, item in value.items()}, value)
+    return [hidden(item) for item in value] if isinstance(value, list) else value
