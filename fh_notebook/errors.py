@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from fh_notebook.problems import Problem
 from fh_notebook.values import redact
 
 __all__ = [
@@ -60,23 +61,28 @@ class InputError(FetchHiveError, ValueError):
 
     Parameters
     ----------
-    problems : str or iterable of str
-        One sentence a problem, each with its cure. All of them are in the message.
+    problems : str, Problem, or iterable of both
+        What is wrong, each with what to do. All of them are in the message.
     where : str, optional
         What the problems belong to, for example ``"support-triage"``.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        Their fields say where each is and which rule it breaks; ``str(problem)`` is its sentence.
     """
 
-    def __init__(self, problems: str | Iterable[str], *, where: str = "") -> None:
+    def __init__(self, problems: str | Problem | Iterable[str | Problem], *, where: str = "") -> None:
+        if isinstance(problems, Problem):
+            problems = (problems,)
         if not isinstance(problems, Iterable) or getattr(problems, "ndim", 1) != 1 or not isinstance(where, str):
             raise TypeError("problems is a text or several, and where is a text; give them so")
-        self.problems: tuple[str, ...] = tuple(
-            map(redact, (problems,) if isinstance(problems, str) else map(str, problems))
-        )
+        self.problems: tuple[Problem, ...] = tuple(problem.masked() for problem in Problem.of(problems))
         self.where = where
         super().__init__(self._message())
 
     def _message(self) -> str:
-        text = "; ".join(self.problems)
+        text = "; ".join(map(str, self.problems))
         if len(self.problems) > 1:
             text = f"{len(self.problems)} problems: {text}"
         return f"{self.where}: {text}" if self.where else text

@@ -6,7 +6,9 @@ to be cut afterwards, and no `__repr__` of somebody else's is called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from numbers import Integral
 from typing import Any, Final
@@ -14,10 +16,13 @@ from typing import Any, Final
 from fh_notebook.html import printable
 from fh_notebook.values import is_real
 
-__all__ = ["a_type", "short", "type_text", "with_article"]
+__all__ = ["NAME_CAP", "a_type", "path_text", "short", "type_text", "with_article"]
 
 VALUE_CAP: Final = 60
 """Characters of one value in a sentence: a sentence should stay on a line or two."""
+NAME_CAP: Final = 60
+PATH_CAP: Final = 100
+"""Characters of one name in a path, and of the path: a list that holds itself has one without end."""
 LIKE_YOU: Final = ("ufunc", "uint", "uni", "url", "use", "utc", "uuid")
 """Names that begin with a vowel by their letters, and by their sound do not."""
 
@@ -99,3 +104,30 @@ def _spell_list(value: Sequence[Any], depth: int) -> str:
         return "[…]" if value else "[]"
     more = [f"… ({len(value):,} items)"] if len(value) > 4 else []
     return f"[{', '.join([_spell(v, depth - 1) for v in value[:4]] + more)}]"
+
+
+# A name that would be read as two, or as none, is quoted.
+_UNCLEAR_NAME = re.compile(r"[.\[\]:;\"'\\\x00-\x1f]|^\s|\s$|^$")
+
+
+def path_text(parts: Iterable[str | int]) -> str:
+    """Return a path into the inputs as text: ``tags[0]``, ``customer.name``, ``"a.b".c``.
+
+    Examples
+    --------
+    >>> path_text(["customer", "tags", 0]), path_text(["a.b", ""]), path_text([])
+    ('customer.tags[0]', '"a.b".""', 'inputs')
+    """
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f"{'.' if text else ''}{_name_text(part)}"
+    text = text or "inputs"
+    return text if len(text) <= PATH_CAP else text[: PATH_CAP - 1] + "…"
+
+
+def _name_text(name: str) -> str:
+    cut = name if len(name) <= NAME_CAP else name[: NAME_CAP - 1] + "…"
+    return printable(json.dumps(cut, ensure_ascii=False)) if _UNCLEAR_NAME.search(cut) else printable(cut)

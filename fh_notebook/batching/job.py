@@ -8,6 +8,7 @@ from typing import Any
 
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.problems import Problem
 
 __all__ = ["Job"]
 
@@ -33,7 +34,7 @@ class Job:
     """The user's own, flat."""
     key: str = ""
     """SHA-256 of what is asked; equal jobs have equal keys and are called once. Empty when the inputs do not fit."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     """Why it cannot be called."""
     spelt: str = field(default="", repr=False, compare=False)
     """The inputs as canonical JSON, where the key was made of it: it is kept with the plan."""

@@ -19,6 +19,7 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.labels import index_of, label_of
 from fh_notebook.batching.rows import Rows, frame_of_records
 from fh_notebook.batching.same_table import ArmRecord
+from fh_notebook.problems import Problem
 from fh_notebook.store.damage import Damaged, json_of
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.rows import RowLine
@@ -49,7 +50,7 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
                 key=job.key,
                 inputs=texts[inputs],
                 metadata=texts[metadata],
-                problems=spelt(job.problems) if job.problems else "[]",
+                problems=spelt([str(problem) for problem in job.problems]) if job.problems else "[]",
                 whole=whole[inputs],
             )
         )
@@ -207,7 +208,7 @@ class KeptJobs:
             inputs=json_of(line.inputs, dict, "the inputs of a job"),
             metadata=json_of(line.metadata, dict, "the metadata of a job"),
             key=line.key,
-            problems=tuple(map(str, json_of(line.problems, list, "the problems of a job"))),
+            problems=Problem.of(map(str, json_of(line.problems, list, "the problems of a job"))),
             sealed=not line.whole,
         )
 

@@ -27,8 +27,9 @@ from fh_notebook.contract.quick import quick_check
 from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.schema import problems as schema_problems
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.spell import listed, nearest, path_text, short
+from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
 from fh_notebook.values import MASK, error_text
 
 __all__ = ["Column", "Const", "LeftOut", "Mapper", "const", "hidden_columns", "read_mapping", "without_secrets"]
@@ -94,7 +95,7 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment, *, others: Ite
         A column that is not there, a required Start variable that nothing is given for, with the columns listed.
     """
     sources: dict[str, Source] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     for name, given in _items(inputs):
         source = _source(given)
         if isinstance(source, Column) and source.name not in rows.columns:
@@ -160,13 +161,14 @@ def _source(given: Any) -> Source:
     return given if callable(given) else Const(given)
 
 
-def _no_such_column(variable: str, column: str, rows: Rows) -> str:
+def _no_such_column(variable: str, column: str, rows: Rows) -> Problem:
     close = nearest(column, rows.columns)
     meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
-    return f"{variable}: there is no column {short(column)}; {meant} A fixed text is fh.const({short(column)})"
+    hint = f"{meant} A fixed text is fh.const({short(column)})"
+    return Problem((str(variable),), "column", message=f"there is no column {short(column)}", hint=hint)
 
 
-def _unknown(variable: Any, deployment: Deployment) -> str | None:
+def _unknown(variable: Any, deployment: Deployment) -> Problem | None:
     """Say that there is no such Start variable, where all of them are declared: before a column is asked for."""
     known = deployment.variable_names
     is_open = deployment.inputs.get("additionalProperties") is not False or "patternProperties" in deployment.inputs
@@ -174,7 +176,7 @@ def _unknown(variable: Any, deployment: Deployment) -> str | None:
         return None
     close = nearest(variable, known)
     meant = f"did you mean {close!r}?" if close else f"the variables are {listed(known, 'and') or 'none'}"
-    return f"{path_text([str(variable)])}: there is no such variable; {meant}"
+    return Problem((str(variable),), "additionalProperties", message="there is no such variable", hint=meant)
 
 
 def _of_their_own_name(inputs: Any, rows: Rows, deployment: Deployment) -> list[str]:
@@ -184,13 +186,14 @@ def _of_their_own_name(inputs: Any, rows: Rows, deployment: Deployment) -> list[
     return rows.plain_columns if inputs is None and deployment.inputs.get("additionalProperties") is not False else []
 
 
-def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) -> list[str]:
+def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) -> list[Problem]:
     if not len(rows):  # an empty list has no columns, and no row that would miss one
         return []
     properties = deployment.inputs.get("properties", {})
+    columns = f"The columns are {listed(rows.columns, 'and') or 'none'}"
+    message = "no column has this name, and it is required"
     return [
-        f"{name}: no column has this name, and it is required; map it with inputs={{{name!r}: ...}}. "
-        f"The columns are {listed(rows.columns, 'and') or 'none'}"
+        Problem((name,), "required", message=message, hint=f"map it with inputs={{{name!r}: ...}}. {columns}")
         for name in deployment.inputs.get("required", ())
         if name not in sources and not _has_default(properties.get(name))
     ]
@@ -240,17 +243,18 @@ class Mapper:
             if isinstance(says, Mapping) and says.get("type") == "string" and not _READ.intersection(says)
         )
 
-    def made_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    def made_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         """Return the inputs of one row, defaults filled in, unchecked, and what kept them from being made."""
         given: dict[str, Any] = {}
-        problems: list[str] = []
+        problems: list[Problem] = []
         for name, source in self.sources.items():
             try:
                 given.update(self._value(name, source, record))
             except InputError as told:  # ours, from an expression of a cell: it says all
-                problems += [f"{name}: {p}" for p in told.problems]
+                problems += [problem.inside((name,)) for problem in told.problems]
             except Exception as broken:  # a user's function may raise anything
-                problems.append(f"{name}: its function raised {error_text(broken)}")
+                message = f"its function raised {error_text(broken)}"
+                problems.append(Problem((name,), "function", message=message))
         if problems:
             return given, problems
         if self._defaults is None:
@@ -259,7 +263,7 @@ class Mapper:
             given.setdefault(name, default)
         return given, []
 
-    def problems_of(self, inputs: Mapping[str, Any]) -> list[str]:
+    def problems_of(self, inputs: Mapping[str, Any]) -> list[Problem]:
         """Return every problem of made inputs, with the column where it is not the variable's own."""
         if self._fits_plainly is not None and self._fits_plainly(inputs):
             return []
@@ -284,12 +288,12 @@ class Mapper:
             return {name: None} if given and _takes_null(schema) else {}
         return {name: value}
 
-    def _located(self, problem: str) -> str:
+    def _located(self, problem: Problem) -> Problem:
         """Add the column's name to a problem where it is not the variable's own."""
-        for name, source in self.sources.items():
-            if isinstance(source, Column) and source.name != name and problem.startswith(path_text([name])):
-                return f"{problem} (column {short(source.name)})"
-        return problem
+        source = self.sources.get(str(problem.path[0])) if problem.path else None
+        if not isinstance(source, Column) or problem.is_at((source.name,)):
+            return problem
+        return replace(problem, message=f"{problem.message} (column {short(source.name)})")
 
 
 def _takes_null(schema: Any) -> bool:

@@ -170,7 +170,7 @@ def run_of_invalid(job: Job) -> Run:
     """Return the run of a job whose inputs do not fit: it failed without a call."""
     return Run(
         status="failed",
-        error="; ".join(job.problems),
+        error="; ".join(map(str, job.problems)),
         error_code=INVALID_INPUT,
         attempts=0,
         deployment=job.deployment,

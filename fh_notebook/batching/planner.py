@@ -6,7 +6,6 @@ are in the order of the rows, the arms of a row next to each other, so that a ba
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,6 +20,7 @@ from fh_notebook.contract.models import InvokeRequest, metadata_problems
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import InputError
 from fh_notebook.plural import counted
+from fh_notebook.problems import Problem
 from fh_notebook.store.keys import key_of
 
 __all__ = ["Planner", "refused"]
@@ -67,7 +67,7 @@ class Planner:
         InputError
             A column that is not there, a Start variable that nothing is given for.
         """
-        problems: list[str] = []
+        problems: list[Problem] = []
         for name, target in self._targets.items():
             others = () if target.own else [t.deployment for t in self._targets.values() if t is not target]
             try:
@@ -118,7 +118,7 @@ class Planner:
                     number += 1
             yield row
 
-    def _made(self, ready: _Ready, record: dict[str, Any]) -> tuple[dict[str, Any], str, tuple[str, ...], Secrets]:
+    def _made(self, ready: _Ready, record: dict[str, Any]) -> tuple[dict[str, Any], str, tuple[Problem, ...], Secrets]:
         """Return a row's inputs, their spelling (empty where there is none), why there is none, and what is secret."""
         inputs, problems = ready.mapper.made_of(record)
         if not problems:
@@ -132,7 +132,7 @@ class Planner:
 
     def checked(self, jobs: Iterable[Job]) -> list[Job]:
         """Return `jobs` with what is wrong with their inputs and metadata, each row's looked at once."""
-        known: dict[tuple[int, str], tuple[str, ...]] = {}
+        known: dict[tuple[int, str], tuple[Problem, ...]] = {}
         of_deployment = {ready.mapper.deployment.name: ready.mapper for ready in self._ready.values()}
         checked: list[Job] = []
         for job in jobs:
@@ -146,7 +146,7 @@ class Planner:
         return checked
 
 
-def _problems_of(job: Job, mapper: Mapper) -> list[str]:
+def _problems_of(job: Job, mapper: Mapper) -> list[Problem]:
     found = mapper.problems_of(job.inputs) or json_problems(job.inputs)
     return found + (metadata_problems(job.metadata) if job.metadata else [])
 
@@ -161,9 +161,6 @@ PROBLEMS_SHOWN: Final = 30
 ROWS_SHOWN: Final = 5
 VALUES_SHOWN: Final = 3
 
-_OF_A_VALUE: Final = re.compile(r"(?P<path>[^:]+): (?P<value>.+) (?P<rest>is not (?:an?|true or) [^;]+)", re.DOTALL)
-"""What the check says of a value of another kind, where it has no cure that speaks of the value."""
-
 
 def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | None:
     """Return the error that tells all problems of `jobs`, equal ones of different rows together; ``None`` without any.
@@ -177,7 +174,7 @@ def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | 
     any_fits : bool
         Whether there are rows that fit: then they can be run without the others.
     """
-    problems: dict[str, dict[Any, None]] = {}
+    problems: dict[Problem, dict[Any, None]] = {}
     for job in jobs:
         for problem in job.problems:
             problems.setdefault(problem, {})[job.row] = None
@@ -185,30 +182,30 @@ def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | 
         return None
     *told, last = _together({problem: list(rows) for problem, rows in problems.items()})
     cure = persons(SKIP) if any_fits else ""  # of no use where no row is left
-    return InputError([*told, f"{last}{cure}"], where=where)
+    return InputError([*told, replace(last, message=f"{last.message}{cure}")], where=where)
 
 
-def _by_cause(problems: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+def _by_cause(problems: Mapping[Problem, Sequence[Any]]) -> dict[Problem, Sequence[Any]]:
     """Return problems that differ in the value only as one, with all rows: ``ticket: 0, 1, 2, … is not a text``."""
-    causes: dict[tuple[str, ...], dict[str, Sequence[Any]]] = {}
+    causes: dict[Problem, dict[str, Sequence[Any]]] = {}
     for problem, labels in problems.items():
-        found = _OF_A_VALUE.fullmatch(problem)
-        cause = (found["path"], found["rest"]) if found else (problem,)
-        causes.setdefault(cause, {})[found["value"] if found else ""] = labels
-    together: dict[str, Sequence[Any]] = {}
-    for (path, *rest), values in causes.items():
+        causes.setdefault(replace(problem, value=""), {})[problem.value] = labels
+    together: dict[Problem, Sequence[Any]] = {}
+    for cause, values in causes.items():
         shown = ", ".join([*list(values)[:VALUES_SHOWN], *(["…"] if len(values) > VALUES_SHOWN else [])])
-        rows = [label for labels in values.values() for label in labels]
-        together[f"{path}: {shown} {rest[0]}" if rest else path] = rows
+        together[replace(cause, value=shown)] = [label for labels in values.values() for label in labels]
     return together
 
 
-def _together(different: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Return one sentence for each different problem, with the rows that have it."""
-    problems = _by_cause(different)
-    told = [f"{_rows_in_words(labels)}: {problem}" for problem, labels in list(problems.items())[:PROBLEMS_SHOWN]]
+def _together(different: Mapping[Problem, Sequence[Any]]) -> list[Problem]:
+    """Return each different problem once, with the rows that have it."""
+    problems = list(_by_cause(different).items())
+    told = [
+        Problem(keyword=problem.keyword, message=f"{_rows_in_words(labels)}: {problem}")
+        for problem, labels in problems[:PROBLEMS_SHOWN]
+    ]
     left = len(problems) - len(told)
-    return [*told, f"and {counted(left, 'more problem')}"] if left else told
+    return [*told, Problem(message=f"and {counted(left, 'more problem')}")] if left else told
 
 
 def _rows_in_words(labels: Sequence[Any]) -> str:

@@ -26,6 +26,7 @@ from fh_notebook.batching.dtypes import restored, told
 from fh_notebook.batching.labels import labels_of, own_index
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.problems import Problem
 from fh_notebook.spelling import a_type
 from fh_notebook.values import is_iterable
 
@@ -239,7 +240,7 @@ def _from_path(path: Path) -> Rows:
     kind = next((k for k in _READERS if unpacked.endswith(k)), None)
     if kind is None:
         raise InputError(f"{path.name}: rows are read from {', '.join(_READERS)}; read it yourself and give the frame")
-    problems: tuple[str, ...] = ()
+    problems: tuple[str | Problem, ...] = ()
     try:
         return _READERS[kind](path)
     except InputError as found:

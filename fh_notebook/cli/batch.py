@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         with _terminated_as_interrupted():
             return _run(args)
     except (InputError, SettingsError, StoreError) as wrong:
-        problems = getattr(wrong, "problems", ())
+        problems = [str(problem) for problem in getattr(wrong, "problems", ())]
         _complain(problems if len(problems) > 1 else [str(wrong)])
         return MISUSED
     except AuthError as refused:

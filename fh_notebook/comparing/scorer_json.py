@@ -57,7 +57,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
         raise InputError(f"schema is {short(schema)}; give a JSON Schema, or a model that has one")
     rules = _schema(schema)
     if found := schema_problems(rules):
-        raise InputError(f"the schema cannot be used: {'; '.join(found[:3])}")
+        raise InputError(f"the schema cannot be used: {'; '.join(map(str, found[:3]))}")
     search = _Patterns()
     for pattern in _patterns_in(rules):
         search.add(pattern)
@@ -144,7 +144,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: str | None = None) ->
     """
     arguments.check(json_path, locals(), but={"path"})
     equals = equals if equals is UNSET else jsonable(equals)
-    if equals is not UNSET and (found := json_problems(equals, "equals")):
+    if equals is not UNSET and (found := json_problems(equals, ("equals",))):
         raise InputError(found)
     if equals is not UNSET and expected is not None:
         raise InputError("json_path takes equals= or expected=, not both")

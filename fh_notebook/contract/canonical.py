@@ -13,7 +13,8 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from fh_notebook.contract.jsonable import MAX_DEPTH, is_missing
-from fh_notebook.contract.spell import NAME_CAP, short, type_text
+from fh_notebook.contract.spell import short, type_text
+from fh_notebook.problems import Problem
 from fh_notebook.values import is_iterable
 
 __all__ = ["canonical_json", "json_problems"]
@@ -37,53 +38,56 @@ def canonical_json(value: Any) -> str:
 _spell: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def json_problems(value: Any, path: str = "", depth: int = 0) -> list[str]:
-    """Return one sentence for every part of `value` that JSON cannot say.
+def json_problems(value: Any, path: tuple[str | int, ...] = ()) -> list[Problem]:
+    """Return every part of `value` that JSON cannot say; `path` is the place of `value` itself.
 
     Examples
     --------
-    >>> json_problems({"a": float("nan"), "b": {1, 2}})
-    ['a: nan has no JSON form; leave it out or give null', 'b: a set has no JSON form; give a list']
+    >>> for problem in json_problems({"a": float("nan"), "b": {1, 2}}):
+    ...     print(problem)
+    a: nan has no JSON form; leave it out or give null
+    b: a set has no JSON form; give a list
     """
+    return _problems(value, path, 0)
+
+
+def _problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[Problem]:
+    def problem(message: str, hint: str = "", value: str = "") -> Problem:
+        return Problem(path, "json", value, message, hint)
+
     if value is None or isinstance(value, str | bool | int):
         if isinstance(value, str) and not _is_encodable(value):
-            return [f"{path or 'value'}: holds half a character (a lone surrogate), which UTF-8 cannot say"]
+            return [problem("holds half a character (a lone surrogate), which UTF-8 cannot say")]
         if isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
-            return [f"{path or 'value'}: is a whole number of more than 4,000 digits; give it as text"]
+            return [problem("is a whole number of more than 4,000 digits", "give it as text")]
         return []
     if depth > MAX_DEPTH:
-        return [f"{_cut(path)}: is nested more than {MAX_DEPTH} deep"]
+        return [problem(f"is nested more than {MAX_DEPTH} deep")]
     if isinstance(value, float):
-        if math.isfinite(value):
-            return []
-        return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
+        return [] if math.isfinite(value) else [problem("has no JSON form", "leave it out or give null", str(value))]
     if isinstance(value, Mapping):
-        found = [f"{path or 'value'}: the key {short(k)} is not a string" for k in value if not isinstance(k, str)]
-        found += [f"{path or 'value'}: the name {k!a} holds half a character" for k in value if not _is_encodable(k)]
+        found = [problem(f"the key {short(k)} is not a string") for k in value if not isinstance(k, str)]
+        found += [problem(f"the name {k!a} holds half a character") for k in value if not _is_encodable(k)]
         for key, item in value.items():
-            found += json_problems(item, f"{path}.{key}" if path else str(key), depth + 1)
+            found += _problems(item, (*path, str(key)), depth + 1)
         return found
     if isinstance(value, list | tuple):
-        return [p for i, item in enumerate(value) for p in json_problems(item, f"{path}[{i}]", depth + 1)]
+        return [p for i, item in enumerate(value) for p in _problems(item, (*path, i), depth + 1)]
     if is_missing(value):
-        return [f"{path or 'value'}: {value} has no JSON form; leave it out or give null"]
-    return [f"{path or 'value'}: {type_text(value)} has no JSON form{_cure(value)}"]
+        return [problem("has no JSON form", "leave it out or give null", str(value))]
+    is_decimal = isinstance(value, Decimal)
+    return [problem(f"has no JSON form{' that keeps all its digits' * is_decimal}", _hint(value), type_text(value))]
 
 
-def _cut(path: str) -> str:
-    """A path that is as deep: a list that holds itself has one without end."""
-    return path if len(path) <= NAME_CAP else path[: NAME_CAP - 1] + "…"
-
-
-def _cure(value: Any) -> str:
+def _hint(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
-        return "; give a text: value.decode(), or base64 of it"
+        return "give a text: value.decode(), or base64 of it"
     if isinstance(value, Decimal):
-        return " that keeps all its digits; give float(value) or str(value)"
+        return "give float(value) or str(value)"
     if isinstance(value, PurePath):
-        return "; give a text: str(value)"
+        return "give a text: str(value)"
     is_listable = is_iterable(value) and not isinstance(value, type)
-    return "; give a list" if is_listable and not hasattr(value, "dtypes") else ""
+    return "give a list" if is_listable and not hasattr(value, "dtypes") else ""
 
 
 def _is_encodable(text: object) -> bool:

@@ -6,8 +6,8 @@ a problem gives nothing at all, so that nobody works with half of a catalogue.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import yaml
@@ -163,11 +163,12 @@ def _read_deployment(reading: Reading, name: str, key: yaml.Node, node: yaml.Nod
     except InputError as broken:
         trouble = broken
     lines = lines_of(entries["inputs"][1]) if "inputs" in entries else {}
-    for problem in trouble.problems:
-        line = place_of(problem, lines) or line_of(key)
-        if not (reading.told_in(line) and _JUDGED.search(problem)):
-            words = problem.removeprefix("properties.") if is_short else problem
-            reading.tell(line, f"{short(name)}: inputs.{words}")
+    for found in trouble.problems:
+        line = place_of(found, lines) or line_of(key)
+        path = found.path or ()
+        if not (reading.told_in(line) and _is_judged(path)):
+            shown = path[1:] if is_short and path[:1] == ("properties",) else path
+            reading.tell(line, f"{short(name)}: {replace(found, path=('inputs', *shown))}")
     return None
 
 
@@ -179,8 +180,10 @@ def _open_problem(inputs: dict[str, Any] | None, is_open: bool) -> str | None:
     return None
 
 
-# What `catalog_variables` has a better sentence for.
-_JUDGED: Final = re.compile(r"(?:^|\.)(?:type|required)(?:\[\d+\])?: ")
+def _is_judged(path: tuple[str | int, ...]) -> bool:
+    """Whether `catalog_variables` has a better sentence for a problem there."""
+    names = [part for part in path[-2:] if isinstance(part, str)]
+    return names[-1:] in (["type"], ["required"])
 
 
 def _read_description(reading: Reading, what: str, node: yaml.Node) -> str | None:

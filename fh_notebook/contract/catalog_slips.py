@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fh_notebook.contract.secrets import holds_secret
@@ -131,15 +131,15 @@ def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
     found = problems(whole, {"value": value})
     if not found:
         return None
-    where, _, words = found[0].partition(": ")
-    if where != "value":
-        return f"does not fit: {where.removeprefix('value')}: {words}".replace(": .", ": ")
-    for noun in ("the text ", "the list ", "the object "):
-        words = words.removeprefix(noun)
-    spelt = {None: "null", True: "true", False: "false"}
-    if value is None or isinstance(value, bool):  # as the file spells it
-        return f"{spelt[value]}{words.removeprefix(str(value))}"
-    return words
+    problem = found[0]
+    if problem.path is None or len(problem.path) != 1:
+        inside = replace(problem, path=problem.path[1:] if problem.path else None)
+        return f"does not fit: {inside}"
+    if not problem.value:
+        return problem.sentence
+    # As the file spells it; the noun before it is there already.
+    shown = {None: "null", True: "true", False: "false"}[value] if isinstance(value, bool | None) else short(value)
+    return replace(problem, value=shown).sentence
 
 
 def _fits_at_a_look(value: Any, schema: Mapping[str, Any]) -> bool:

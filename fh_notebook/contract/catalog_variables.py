@@ -16,6 +16,7 @@ from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
 from fh_notebook.contract.catalog_slips import slips_of
 from fh_notebook.contract.objects import Variable, object_schema
 from fh_notebook.contract.spell import KINDS, nearest, path_text, short
+from fh_notebook.problems import Problem
 
 __all__ = ["OF_SCHEMAS", "WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of", "schema_said"]
 
@@ -145,7 +146,7 @@ def inputs_of(reading: Reading, what: str, node: yaml.Node) -> Any:
             _check_variable(reading, f"{what}.{path_text([key.value])}", value)
             said = plain[key.value]
             for slip in slips_of(key.value, said) if isinstance(said, dict) else ():
-                reading.tell(lines.get(path_text(slip.path), line_of(key)), f"{what}.{slip.what}: {slip.problem}")
+                reading.tell(lines.get(slip.path, line_of(key)), f"{what}.{slip.what}: {slip.problem}")
     if reading.count == before and _looks_whole(plain):
         reading.tell(node, f"{what}: for a whole JSON Schema, write `type: object` beside `properties:`")
     readable = fields_of(plain)
@@ -222,27 +223,26 @@ def _check_required(reading: Reading, what: str, node: yaml.Node) -> None:
         reading.tell(node, f"{what}: required is {short(node.value)}; write true or false")
 
 
-def lines_of(node: yaml.Node) -> dict[str, int]:
-    """Return the line of every place in ``inputs:``, by its path as the problems of a schema spell it."""
-    lines: dict[str, int] = {}
-    pending: list[tuple[list[str | int], yaml.Node]] = [([], node)]
+def lines_of(node: yaml.Node) -> dict[tuple[str | int, ...], int]:
+    """Return the line of every place in ``inputs:``, by its path; of a reference, by ``$ref`` and where it leads."""
+    lines: dict[tuple[str | int, ...], int] = {}
+    pending: list[tuple[tuple[str | int, ...], yaml.Node]] = [((), node)]
     while pending:
         path, here = pending.pop()
         if isinstance(here, yaml.SequenceNode):
             for index, item in enumerate(here.value):
-                lines[path_text([*path, index])] = line_of(item)
-                pending.append(([*path, index], item))
+                lines[*path, index] = line_of(item)
+                pending.append(((*path, index), item))
         for key, value in here.value if isinstance(here, yaml.MappingNode) else ():
-            below = [*path, str(key.value)]
-            for start in ([], ["properties"]):  # as a whole schema, and in the short form
-                lines[path_text([*start, *below])] = line_of(key)
+            below = (*path, str(key.value))
+            lines[below] = lines["properties", *below] = line_of(key)  # as a whole schema, and in the short form
             if key.value == "$ref":
-                lines[f"$ref: {short(value.value)}"] = line_of(key)
+                lines["$ref", short(value.value)] = line_of(key)
             pending.append((below, value))
     return lines
 
 
-def place_of(problem: str, lines: Mapping[str, int]) -> int | None:
-    """Return the line of the place that a problem begins with; ``None`` when it is none of the file's."""
-    heads = [path for path in lines if problem.startswith(path) and problem[len(path) : len(path) + 1] in (*":.[ ",)]
-    return lines[max(heads, key=len)] if heads else None
+def place_of(problem: Problem, lines: Mapping[tuple[str | int, ...], int]) -> int | None:
+    """Return the line that a problem is about, or that of the nearest place around it; ``None`` without one."""
+    path = (*(problem.path or ()), *([problem.value] if problem.keyword == "$ref" else []))
+    return next((lines[path[:size]] for size in range(len(path), 0, -1) if path[:size] in lines), None)

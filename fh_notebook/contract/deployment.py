@@ -209,7 +209,7 @@ class Deployment:
 
     def problems(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return one sentence for everything about `inputs` that does not fit; an empty list when they fit."""
-        return problems_of(self.inputs, jsonable(inputs))
+        return [str(problem) for problem in problems_of(self.inputs, jsonable(inputs))]
 
     def complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return `inputs` with the declared defaults of those that are missing, checked.

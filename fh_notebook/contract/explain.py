@@ -1,4 +1,4 @@
-"""From the library's validation errors to sentences: the path, what is wrong, and the cure.
+"""From the library's validation errors to problems: the path, what is wrong, and what to do.
 
 Rule of this file: the library's own messages are never used. They spell out whole values, and a value may be huge,
 hostile, or secret. A value under a variable that has a password in it is never spelt.
@@ -16,6 +16,7 @@ from fh_notebook.contract.refs import meant
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import FORMATS, kind_text, listed, nearest, path_text, short, types_of
 from fh_notebook.plural import counted
+from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 
-def explain(errors: Iterable[ValidationError], schema: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for each of the `errors`, in the order of the schema's properties, without repetitions."""
+def explain(errors: Iterable[ValidationError], schema: Mapping[str, Any]) -> list[Problem]:
+    """Return one problem for each of the `errors`, in the order of the schema's properties, without repetitions."""
     pending = list(errors)
     if not pending:
         return []
@@ -35,7 +36,7 @@ def explain(errors: Iterable[ValidationError], schema: Mapping[str, Any]) -> lis
     chosen = {tuple(e.absolute_path) for e in pending if _keyword(e) == "enum"}
     pending = [e for e in pending if _keyword(e) != "type" or tuple(e.absolute_path) not in chosen]
     secrets = Secrets.of(schema)
-    return list(dict.fromkeys(sentence for error in pending for sentence in _sentences(error, secrets, schema)))
+    return list(dict.fromkeys(problem for error in pending for problem in _problems(error, secrets, schema)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,15 @@ class _Case:
     """The whole schema, in which references look."""
 
     @property
-    def where(self) -> str:
-        return path_text(self.error.absolute_path)
+    def path(self) -> tuple[str | int, ...]:
+        return tuple(self.error.absolute_path)
+
+    def problem(self, message: str, hint: str = "", *, value: str = "") -> Problem:
+        return Problem(self.path, _keyword(self.error) or "", value, message, hint)
+
+    def of_value(self, message: str, hint: str = "") -> Problem:
+        """Return the problem with the value alone, for a sentence about its content and not its kind."""
+        return self.problem(message, hint, value=self.brief)
 
     @property
     def hidden(self) -> bool:
@@ -100,7 +108,7 @@ class _Case:
         return self.error.schema if isinstance(self.error.schema, Mapping) else {}
 
 
-def _sentences(error: ValidationError, secrets: Secrets, root: Mapping[str, Any]) -> list[str]:
+def _problems(error: ValidationError, secrets: Secrets, root: Mapping[str, Any]) -> list[Problem]:
     value = error.instance
     if isinstance(value, float) and not isfinite(value):
         return []  # json_problems tells it, once
@@ -109,38 +117,37 @@ def _sentences(error: ValidationError, secrets: Secrets, root: Mapping[str, Any]
     case = _Case(error, secrets, root)
     if _keyword(error) in ("anyOf", "oneOf"):
         return _alternatives(case)
-    tell = _TELL.get(str(error.validator), _otherwise)
-    return [f"{case.where}: {tell(case)}"]
+    return [_PROBLEM.get(str(error.validator), _otherwise)(case)]
 
 
-def _type(case: _Case) -> str:
+def _type(case: _Case) -> Problem:
     needed = types_of(case.limit)
-    cure = "" if case.hidden else _type_cure(case.error.instance, needed, case.schema)
+    hint = "" if case.hidden else _type_hint(case.error.instance, needed, case.schema)
     shown = kind_text({"type": needed, "format": case.schema.get("format")})
-    return f"{case.value} is not {shown}{cure}"
+    return case.problem(f"is not {shown}", hint, value=case.value)
 
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,15}\s*", re.ASCII)
 _DECIMAL = re.compile(r"\s*[+-]?\d{1,15}\.\d{1,15}\s*", re.ASCII)
 
 
-def _type_cure(value: Any, needed: Sequence[str], schema: Mapping[str, Any]) -> str:
+def _type_hint(value: Any, needed: Sequence[str], schema: Mapping[str, Any]) -> str:
     if not isinstance(value, str) or "string" in needed:
         return ""
     start = value.lstrip()[:1]
     if "array" in needed:
         if not start:
-            return "; give [], or leave it out"
-        return "; give a list, not its JSON text" if start == "[" else f"; give {short(_parts(value, schema))}"
+            return "give [], or leave it out"
+        return "give a list, not its JSON text" if start == "[" else f"give {short(_parts(value, schema))}"
     if "object" in needed and start == "{":
-        return "; give an object, not its JSON text"
+        return "give an object, not its JSON text"
     is_number = _WHOLE.fullmatch(value) or ("number" in needed and _DECIMAL.fullmatch(value))
     if is_number and {"integer", "number"} & {*needed}:
-        return f"; give {value.strip()} without quotes"
+        return f"give {value.strip()} without quotes"
     if "boolean" in needed and value.strip().lower() in ("true", "false"):
-        return f"; give {value.strip().capitalize()} without quotes"
+        return f"give {value.strip().capitalize()} without quotes"
     if "boolean" in needed and value.strip().lower() in ("yes", "no", "on", "off", "y", "n"):
-        return "; write true or false"
+        return "write true or false"
     return ""
 
 
@@ -153,59 +160,68 @@ def _parts(text: str, schema: Mapping[str, Any]) -> list[Any]:
     return [int(item) for item in items] if is_number and all(map(_WHOLE.fullmatch, items)) else items
 
 
-def _missing(case: _Case) -> str:
+def _missing(case: _Case) -> Problem:
     if case.error.message:  # the library's own: one error at the object, for a name that only its message says
-        return f"lacks {listed([n for n in case.limit if n not in case.held], 'and')}; give what is missing"
+        names = [name for name in case.limit if name not in case.held]
+        return case.problem(f"lacks {listed(names, 'and')}", "give what is missing")
     wanted = case.properties.get(case.name)
     if isinstance(wanted, Mapping):
         wanted = meant(wanted, case.root)
     if case.hidden and isinstance(wanted, Mapping):
         wanted = {"type": wanted.get("type", [])}  # the choices of a secret are secret
-    return f"is missing; give {kind_text(wanted) if wanted else 'a value'}"
+    return case.problem("is missing", f"give {kind_text(wanted) if wanted else 'a value'}")
 
 
-def _unknown(case: _Case) -> str:
+def _unknown(case: _Case) -> Problem:
     if case.error.message:
-        return f"{case.value} has a name that is not taken here; leave it out"
+        return case.problem("has a name that is not taken here", "leave it out", value=case.value)
     noun = "variable" if len(case.error.absolute_path) == 1 else "name here"
     if (close := nearest(case.name, case.properties)) is not None:
-        return f"there is no such {noun}; did you mean {short(close)}?"
+        return case.problem(f"there is no such {noun}", f"did you mean {short(close)}?")
     names = list(case.properties)
     there = f"there are {listed(names, 'and')}" if len(names) > 1 else f"there is only {listed(names)}"
-    return f"there is no such {noun}; {there if names else 'none is taken here'}"
+    return case.problem(f"there is no such {noun}", there if names else "none is taken here")
 
 
-def _enum(case: _Case) -> str:
+def _enum(case: _Case) -> Problem:
     if case.hidden or not isinstance(case.limit, list):
-        return f"{case.brief} is not one of the values allowed"
+        return case.of_value("is not one of the values allowed")
     close = nearest(case.error.instance, case.limit)
-    cure = f"; did you mean {short(close)}?" if close is not None else ""
-    return f"{case.brief} is not one of {listed(case.limit)}{cure}"
+    return case.of_value(
+        f"is not one of {listed(case.limit)}", f"did you mean {short(close)}?" if close is not None else ""
+    )
+
+
+def _const(case: _Case) -> Problem:
+    return case.of_value("is not the one value allowed", "" if case.hidden else f"give {short(case.limit)}")
 
 
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.{0,40}", re.ASCII)
 
 
-def _day(case: _Case) -> str:
-    """The cure for a moment in place of a day, as a Timestamp gives it."""
-    found = _MOMENT.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
-    return f"; give its day, '{found[1]}'" if found and case.limit == "date" and not case.hidden else ""
+def _format(case: _Case) -> Problem:
+    # The day of a moment in place of a day, as a Timestamp gives it.
+    moment = _MOMENT.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
+    is_day = moment is not None and case.limit == "date" and not case.hidden
+    day = f"give its day, '{moment[1]}'" if moment is not None and is_day else ""
+    return case.of_value(f"is not {FORMATS.get(case.limit, f'a valid {short(case.limit)}')}", day)
 
 
-def _length(case: _Case) -> str:
+def _length(case: _Case) -> Problem:
     value = case.error.instance
     size = len(value) if isinstance(value, str | Mapping | list | tuple) else 0
     name = str(case.error.validator)
     unit = {"Length": "character", "Items": "item", "Properties": "name"}[name[3:]]
     bound = f"at {'least' if name.startswith('min') else 'most'} {case.count} {unit}{'' if case.limit == 1 else 's'}"
     if not size:
-        return f"is empty; give {bound}"
-    has = "" if case.hidden else f"has {size:,} {unit}{'' if size == 1 else 's'}; "
-    return f"{has}give {bound}" if has else f"the value has not the right length; give {bound}"
+        return case.problem("is empty", f"give {bound}")
+    if case.hidden:
+        return case.problem("the value has not the right length", f"give {bound}")
+    return case.problem(f"has {size:,} {unit}{'' if size == 1 else 's'}", f"give {bound}")
 
 
-def _pattern(case: _Case) -> str:
-    return f"{case.brief} does not match the pattern {_as_written(case.limit)}"
+def _pattern(case: _Case) -> Problem:
+    return case.of_value(f"does not match the pattern {_as_written(case.limit)}")
 
 
 def _as_written(pattern: Any) -> str:
@@ -213,20 +229,20 @@ def _as_written(pattern: Any) -> str:
     return short(pattern)[1:-1].replace("\\\\", "\\")
 
 
-def _unique(case: _Case) -> str:
+def _unique(case: _Case) -> Problem:
     if not isinstance(case.limit, int) or isinstance(case.limit, bool):
-        return f"{case.value} has an item twice; give each once"
+        return case.problem("has an item twice", "give each once", value=case.value)
     first = path_text([*list(case.error.absolute_path)[:-1], case.limit])
-    return f"{case.brief} is there already ({first}); give each item once"
+    return case.of_value(f"is there already ({first})", "give each item once")
 
 
-def _too_many(case: _Case) -> str:
+def _too_many(case: _Case) -> Problem:
     known = len(case.schema.get("prefixItems", []))
     has = len(case.error.instance) if isinstance(case.error.instance, list | tuple) else 0
-    return f"has {counted(has, 'item')}; give at most {known:,}"
+    return case.problem(f"has {counted(has, 'item')}", f"give at most {known:,}")
 
 
-def _depends(case: _Case) -> str:
+def _depends(case: _Case) -> Problem:
     lost = [
         f"{short(name)} (needed with {short(given)})"
         for given, names in case.limit.items()
@@ -234,26 +250,31 @@ def _depends(case: _Case) -> str:
         for name in names
         if name not in case.held
     ]
-    return f"{', '.join(lost)} is missing; give it"
+    return case.problem(f"{', '.join(lost)} is missing", "give it")
 
 
-def _otherwise(case: _Case) -> str:
+def _contains(case: _Case) -> Problem:
+    wanted = "wanted" if case.hidden else kind_text(case.limit)
+    return case.problem(f"has no item that is {wanted}", value=case.value)
+
+
+def _otherwise(case: _Case) -> Problem:
     if _keyword(case.error) is None:
-        return f"{case.brief} is not taken; leave it out"  # the library does not say under which name
-    return f"{case.brief} does not fit the schema's {short(str(_keyword(case.error)))[1:-1]}"
+        return case.of_value("is not taken", "leave it out")  # the library does not say under which name
+    return case.of_value(f"does not fit the schema's {short(str(_keyword(case.error)))[1:-1]}")
 
 
-_TELL: Final[Mapping[str, Callable[[_Case], str]]] = {
+_PROBLEM: Final[Mapping[str, Callable[[_Case], Problem]]] = {
     "type": _type,
     "required": _missing,
     "additionalProperties": _unknown,
     "enum": _enum,
-    "const": lambda c: f"{c.brief} is not the one value allowed" + ("" if c.hidden else f"; give {short(c.limit)}"),
-    "minimum": lambda c: f"{c.brief} is too small; give at least {short(c.limit)}",
-    "maximum": lambda c: f"{c.brief} is too large; give at most {short(c.limit)}",
-    "exclusiveMinimum": lambda c: f"{c.brief} is too small; give more than {short(c.limit)}",
-    "exclusiveMaximum": lambda c: f"{c.brief} is too large; give less than {short(c.limit)}",
-    "multipleOf": lambda c: f"{c.brief} is not a multiple of {short(c.limit)}",
+    "const": _const,
+    "minimum": lambda c: c.of_value("is too small", f"give at least {short(c.limit)}"),
+    "maximum": lambda c: c.of_value("is too large", f"give at most {short(c.limit)}"),
+    "exclusiveMinimum": lambda c: c.of_value("is too small", f"give more than {short(c.limit)}"),
+    "exclusiveMaximum": lambda c: c.of_value("is too large", f"give less than {short(c.limit)}"),
+    "multipleOf": lambda c: c.of_value(f"is not a multiple of {short(c.limit)}"),
     "minLength": _length,
     "maxLength": _length,
     "minItems": _length,
@@ -261,38 +282,40 @@ _TELL: Final[Mapping[str, Callable[[_Case], str]]] = {
     "minProperties": _length,
     "maxProperties": _length,
     "pattern": _pattern,
-    "format": lambda c: f"{c.brief} is not {FORMATS.get(c.limit, f'a valid {short(c.limit)}')}{_day(c)}",
+    "format": _format,
     "uniqueItems": _unique,
     "dependentRequired": _depends,
     "items": _too_many,
-    "contains": lambda c: f"{c.value} has no item that is {'wanted' if c.hidden else kind_text(c.limit)}",
-    "not": lambda c: f"{c.brief} is not allowed here",
+    "contains": _contains,
+    "not": lambda c: c.of_value("is not allowed here"),
 }
 
 
-def _alternatives(case: _Case) -> list[str]:
+def _alternatives(case: _Case) -> list[Problem]:
     """Tell a failed anyOf or oneOf by the one branch that was meant, or else by all that would do."""
     branches: dict[Any, list[ValidationError]] = {}
     for error in case.error.context or ():
         if error.relative_schema_path:  # the library does not say which branch is `false`
             branches.setdefault(error.relative_schema_path[0], []).append(error)
     if not case.error.context:
-        return [f"{case.where}: {case.value} fits more than one of the kinds allowed; it must be clear which is meant"]
+        hint = "it must be clear which is meant"
+        return [case.problem("fits more than one of the kinds allowed", hint, value=case.value)]
     of_kind = [b for b in branches.values() if not any(_is_other(e, "type", None) for e in b)]
     likely = [b for b in of_kind if not any(_is_other(e, "const", "enum") for e in b)] or of_kind
     if len(likely) > 1:  # a tagged union: the branch with the right tag
         likely = [b for b in likely if not any(_keyword(e) in ("const", "enum") for e in b)] or likely
     if len(likely) == 1:
-        return [sentence for error in likely[0] for sentence in _sentences(error, case.secrets, case.root)]
+        return [problem for error in likely[0] for problem in _problems(error, case.secrets, case.root)]
     limit = case.limit if isinstance(case.limit, list) else []
     kinds = list(dict.fromkeys(kind_text(s) for s in limit[:10]))
     if case.hidden or not kinds:
-        return [f"{case.where}: {case.value} is not of a kind that is allowed"]
-    told = f"{case.where}: {case.value} is {'not' if len(kinds) == 1 else 'neither'} {' nor '.join(kinds)}"
+        return [case.problem("is not of a kind that is allowed", value=case.value)]
+    message = f"is {'not' if len(kinds) == 1 else 'neither'} {' nor '.join(kinds)}"
     closest = min(likely, key=len, default=[])
     if closest and _keyword(closest[0]) not in ("const", "enum"):
-        told += f" (nearest: {'; '.join(_sentences(closest[0], case.secrets, case.root)[:1])})"
-    return [told]
+        nearest_one = "; ".join(map(str, _problems(closest[0], case.secrets, case.root)[:1]))
+        message += f" (nearest: {nearest_one})"
+    return [case.problem(message, value=case.value)]
 
 
 def _is_other(error: ValidationError, *keywords: str | None) -> bool:

@@ -16,6 +16,7 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import short, type_text
 from fh_notebook.errors import InputError
 from fh_notebook.half_made import shows_half_made
+from fh_notebook.problems import Problem
 
 __all__ = ["Answer", "InvokeRequest", "metadata_problems"]
 
@@ -57,9 +58,10 @@ class InvokeRequest:
         if self.metadata is not None:
             found += _mapping_problems("metadata", self.metadata) or metadata_problems(self.metadata)
         if isinstance(self.callback_url, str) and not self.callback_url.startswith(("http://", "https://")):
-            found.append(f"callback_url: {short(self.callback_url)} is not an http(s) address")
+            found.append(Problem(("callback_url",), "format", short(self.callback_url), "is not an http(s) address"))
         if not isinstance(self.tool_approval, str | None) or self.tool_approval not in APPROVALS:
-            found.append(f"tool_approval: {short(self.tool_approval)} is neither 'policy' nor 'auto_approve'")
+            message = "is neither 'policy' nor 'auto_approve'"
+            found.append(Problem(("tool_approval",), "enum", short(self.tool_approval), message))
         if found:
             raise InputError(found, where=self.deployment if isinstance(self.deployment, str) else "")
 
@@ -119,41 +121,43 @@ class InvokeRequest:
         return self.callback_url is not None
 
 
-def _name_problems(request: InvokeRequest) -> list[str]:
-    found = []
+def _name_problems(request: InvokeRequest) -> list[Problem]:
+    found: list[Problem] = []
     for name in ("deployment", "variant", "callback_url", "user"):
         value = getattr(request, name)
         if value is None and name != "deployment":
             continue
         if not isinstance(value, str):
-            found.append(f"{name}: {short(value)} is not a text")
+            found.append(Problem((name,), "type", short(value), "is not a text"))
         elif not value.strip() and name != "user":
-            found.append(f"{name}: is empty")
+            found.append(Problem((name,), "minLength", message="is empty"))
         else:
-            found += json_problems(value, name)
+            found += json_problems(value, (name,))
     return found
 
 
-def _mapping_problems(name: str, value: object) -> list[str]:
-    return [] if isinstance(value, Mapping) else [f"{name}: is {type_text(value)}; give names with values"]
+def _mapping_problems(name: str, value: object) -> list[Problem]:
+    message, hint = f"is {type_text(value)}", "give names with values"
+    return [] if isinstance(value, Mapping) else [Problem((name,), "type", message=message, hint=hint)]
 
 
-def metadata_problems(metadata: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for everything in `metadata` that the service refuses (CONTRACT section 1: it is flat).
+def metadata_problems(metadata: Mapping[str, Any]) -> list[Problem]:
+    """Return everything in `metadata` that the service refuses (CONTRACT section 1: it is flat).
 
     Examples
     --------
-    >>> metadata_problems({"case": 1, "who": {"name": "me"}})
-    ['metadata.who: dict is nested; give text, a number, true, false or null']
+    >>> print(*metadata_problems({"case": 1, "who": {"name": "me"}}))
+    metadata.who: dict is nested; give text, a number, true, false or null
     """
-    found = []
+    found: list[Problem] = []
     for key, value in metadata.items():
         if not isinstance(key, str) or not key:
-            found.append(f"metadata: the key {short(key)} is not a non-empty string")
+            found.append(Problem(("metadata",), "propertyNames", f"the key {short(key)}", "is not a non-empty string"))
         elif value is not None and not isinstance(value, str | bool | int | float):
-            found.append(f"metadata.{key}: {type(value).__name__} is nested; give text, a number, true, false or null")
+            hint = "give text, a number, true, false or null"
+            found.append(Problem(("metadata", key), "type", type(value).__name__, "is nested", hint))
         else:
-            found += json_problems({f"metadata.{key}": value})
+            found += json_problems({key: value}, ("metadata",))
     return found
 
 

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from fh_notebook import arguments
 from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.spell import KIND_OF_TYPE, path_text, short
+from fh_notebook.contract.spell import KIND_OF_TYPE, short
 from fh_notebook.errors import InputError
 from fh_notebook.half_made import shows_half_made
+from fh_notebook.problems import Problem
 
 __all__ = ["Variable", "choices", "closed", "object_schema", "plain", "schema_of"]
 
@@ -115,13 +116,14 @@ def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:
     """
     properties: dict[str, Any] = {}
     required: list[str] = []
-    found: list[str] = []
+    found: list[Problem] = []
     for name, field in fields.items():
         if not isinstance(name, str):
-            found.append(f"{short(name)}: a variable is named by a text; give {short(str(name))}")
+            message = f"{short(name)}: a variable is named by a text"
+            found.append(Problem(keyword="propertyNames", message=message, hint=f"give {short(str(name))}"))
             continue
         try:
-            properties[name] = schema_of(field, path_text([name]))
+            properties[name] = schema_of(field, (name,))
         except InputError as broken:
             found += broken.problems
             continue
@@ -153,7 +155,7 @@ _CONSTRUCTORS: Final = {
 }
 
 
-def schema_of(field: Any, path: str) -> dict[str, Any]:
+def schema_of(field: Any, path: tuple[str | int, ...]) -> dict[str, Any]:
     """Return a copy of the JSON Schema that a field of an object declares.
 
     Raises
@@ -164,9 +166,11 @@ def schema_of(field: Any, path: str) -> dict[str, Any]:
     schema = field.schema if isinstance(field, Variable) else field
     if isinstance(schema, type):
         cure = _CONSTRUCTORS.get(schema, "fh.text(), or another of its kind")
-        raise InputError(f"{path}: the class {schema.__name__} is neither a variable nor a JSON Schema; write {cure}")
+        value, message = f"the class {schema.__name__}", "is neither a variable nor a JSON Schema"
+        raise InputError(Problem(path, "type", value, message, f"write {cure}"))
     if not isinstance(schema, Mapping):
-        raise InputError(f"{path}: {short(schema)} is neither a variable nor a JSON Schema; write fh.text()")
+        message = "is neither a variable nor a JSON Schema"
+        raise InputError(Problem(path, "type", short(schema), message, "write fh.text()"))
     if found := json_problems(schema, path):
         raise InputError(found)
     copied: dict[str, Any] = plain(schema)

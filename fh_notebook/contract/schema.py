@@ -33,6 +33,7 @@ from fh_notebook.contract.variables import (
     text,
 )
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
 
 __all__ = [
     "Variable",
@@ -105,11 +106,11 @@ def to_schema(inputs: Any) -> dict[str, Any]:
     elif callable(inputs):
         schema = from_function(inputs)
     else:
-        raise InputError(
-            f"inputs: {short(inputs)} declares no Start variables; give a mapping like {{'name': fh.text()}}"
-        )
+        hint = "give a mapping like {'name': fh.text()}"
+        raise InputError(Problem((), "type", short(inputs), "declares no Start variables", hint))
     if (named := schema.get("type", "object")) != "object":  # as of a pydantic model that is a list
-        raise InputError(f"inputs: Start variables are an object; this schema is of type {short(named)}")
+        message = "Start variables are an object"
+        raise InputError(Problem((), "type", message=message, hint=f"this schema is of type {short(named)}"))
     if found := schema_problems(schema):
         raise InputError(found, where="the schema of the inputs")
     return schema

@@ -7,14 +7,11 @@ to be cut afterwards, and no `__repr__` of somebody else's is called.
 from __future__ import annotations
 
 import difflib
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from fh_notebook.html import printable
-from fh_notebook.spelling import short, type_text
+from fh_notebook.spelling import NAME_CAP, path_text, short, type_text
 
 __all__ = [
     "FORMATS",
@@ -55,38 +52,11 @@ FORMATS: Final = {
 
 KIND_OF_TYPE: Final = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
-NAME_CAP: Final = 60
 CHOICES_CAP: Final = 20
 """More choices than this are not read by anybody."""
 
 NEAREST_CAP: Final = 500
 """Names among which the nearest is sought: `difflib` costs some 10 microseconds a pair."""
-
-
-# A name that would be read as two, or as none, is quoted.
-_UNCLEAR_NAME = re.compile(r"[.\[\]:;\"'\\\x00-\x1f]|^\s|\s$|^$")
-
-
-def path_text(parts: Iterable[str | int]) -> str:
-    """Return a path into the inputs as text: ``tags[0]``, ``customer.name``, ``"a.b".c``.
-
-    Examples
-    --------
-    >>> path_text(["customer", "tags", 0]), path_text(["a.b", ""]), path_text([])
-    ('customer.tags[0]', '"a.b".""', 'inputs')
-    """
-    text = ""
-    for part in parts:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f"{'.' if text else ''}{_name_text(part)}"
-    return text or "inputs"
-
-
-def _name_text(name: str) -> str:
-    cut = name if len(name) <= NAME_CAP else name[: NAME_CAP - 1] + "…"
-    return printable(json.dumps(cut, ensure_ascii=False)) if _UNCLEAR_NAME.search(cut) else printable(cut)
 
 
 def listed(values: Sequence[Any], last: str = "or") -> str:

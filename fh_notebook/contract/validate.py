@@ -29,6 +29,7 @@ from fh_notebook.contract.patterns import found as is_found
 from fh_notebook.contract.plain_schema import is_plain
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.visits import TooManyVisits, bounded, counted
+from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -50,8 +51,8 @@ _DIALECTS: Final = {
 """The dialects that are read by their own rules; whatever else ``$schema`` says is read as 2020-12."""
 
 
-def problems(schema: Mapping[str, Any], inputs: Any) -> list[str]:
-    """Return one sentence for everything about `inputs` that does not fit `schema`.
+def problems(schema: Mapping[str, Any], inputs: Any) -> list[Problem]:
+    """Return everything about `inputs` that does not fit `schema`.
 
     Parameters
     ----------
@@ -62,34 +63,35 @@ def problems(schema: Mapping[str, Any], inputs: Any) -> list[str]:
 
     Returns
     -------
-    list of str
-        In the order of the variables, unknown names last; each starts with the path and says the cure. Empty when all
-        is well. More than some :data:`MAX_PROBLEMS` are not listed; the last sentence then says so.
+    list of Problem
+        In the order of the variables, unknown names last. Empty when all is well. More than some :data:`MAX_PROBLEMS`
+        are not listed; the last one then says so.
 
     Examples
     --------
     >>> closed = {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}},
     ...           "additionalProperties": False}
-    >>> problems(closed, {"tags": ["a", 3]})
-    ['tags[1]: 3 is not a text']
-    >>> problems(closed, {"tag": []})
-    ["tag: there is no such variable; did you mean 'tags'?"]
+    >>> [problem] = problems(closed, {"tags": ["a", 3]})
+    >>> problem.path, problem.keyword, str(problem)
+    (('tags', 1), 'type', 'tags[1]: 3 is not a text')
+    >>> print(*problems(closed, {"tag": []}))
+    tag: there is no such variable; did you mean 'tags'?
     """
     if not isinstance(inputs, Mapping):
-        return [f"inputs: {short(inputs)} is not a mapping of names to values; give {{'name': value}}"]
+        return [Problem((), "type", short(inputs), "is not a mapping of names to values", "give {'name': value}")]
     found = json_problems(inputs)[:MAX_PROBLEMS]
     if not set(schema) - {"type"}:
         return found  # open: there is nothing to check, and no need to import the library
     return found + _told(validator_class(schema), root_of(schema), inputs, "inputs")
 
 
-def schema_problems(schema: dict[str, Any]) -> list[str]:
-    """Return one sentence for everything that makes `schema` unusable; each starts with the path into the schema.
+def schema_problems(schema: dict[str, Any]) -> list[Problem]:
+    """Return everything that makes `schema` unusable; the paths lead into the schema.
 
     Examples
     --------
-    >>> schema_problems({"type": "object", "properties": {"n": {"type": "whole"}}})
-    ["properties.n.type: 'whole' is not one of 'array', 'boolean', 'integer', 'null', 'number', 'object' or 'string'"]
+    >>> print(*schema_problems({"type": "object", "properties": {"n": {"type": "whole"}}}))
+    properties.n.type: 'whole' is not one of 'array', 'boolean', 'integer', 'null', 'number', 'object' or 'string'
     """
     if found := json_problems(schema):
         return found
@@ -99,7 +101,7 @@ def schema_problems(schema: dict[str, Any]) -> list[str]:
     return _told(kind, kind.META_SCHEMA, schema, "schema") or _lost_references(schema)
 
 
-def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: str) -> list[str]:
+def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: str) -> list[Problem]:
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # ships no types; fetches nothing
 
     make: Callable[..., Validator] = kind
@@ -109,9 +111,11 @@ def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: st
         with bounded(value):
             came.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
     except library_errors(ValueError) as broken:
-        return [*explain(came, schema), f"{what}: could not be checked to the end; {why_not(broken)}"]
+        return [*explain(came, schema), Problem(message=f"{what}: could not be checked to the end; {why_not(broken)}")]
     told = explain(came, schema)
-    return told if len(came) < MAX_PROBLEMS else [*told, f"{what}: there are more problems than these"]
+    if len(came) == MAX_PROBLEMS:
+        told.append(Problem(message=f"{what}: there are more problems than these"))
+    return told
 
 
 def library_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
@@ -144,7 +148,7 @@ def why_not(broken: Exception) -> str:
     return f"a $ref of the schema leads {'nowhere' if isinstance(broken, Unresolvable) else 'to what is no schema'}"
 
 
-def _lost_references(schema: dict[str, Any]) -> list[str]:
+def _lost_references(schema: dict[str, Any]) -> list[Problem]:
     from jsonschema_specifications import REGISTRY
     from referencing import Resource
     from referencing.exceptions import Unresolvable
@@ -162,7 +166,8 @@ def _lost_references(schema: dict[str, Any]) -> list[str]:
             except (Unresolvable, ValueError, TypeError):  # a step into a list by a word, or into a text
                 lost.append(named)
         pending += [(sub, resolver.in_subresource(sub)) for sub in resource.subresources()]
-    return [f"$ref: {short(x)} is not in this schema, and nothing is fetched; define it under $defs" for x in lost]
+    message, hint = "is not in this schema, and nothing is fetched", "define it under $defs"
+    return [Problem(("$ref",), "$ref", short(name), message, hint) for name in lost]
 
 
 def root_of(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def choice(
         raise InputError("choice: give the values one by one, choice('calm', 'brief'), or choice(*values)")
     if not values:
         raise InputError("choice: give at least one value, for example choice('calm', 'brief')")
-    if found := json_problems(list(values), "choice"):
+    if found := json_problems(list(values), ("choice",)):
         raise InputError(found)
     # 1 and True are equal in Python and different in JSON.
     kept = list({(type(v).__name__, repr(v)): plain(v) for v in values}.values())
@@ -210,7 +210,7 @@ def array(
     """
     arguments.check(array, {"unique": unique})
     bounds = {
-        "items": None if items is None else schema_of(items, "items"),
+        "items": None if items is None else schema_of(items, ("items",)),
         "minItems": min_items,
         "maxItems": max_items,
         "uniqueItems": True if unique else None,
@@ -294,9 +294,9 @@ def _variable(
     arguments.check(_variable, locals())
     if description is not None:
         schema["description"] = description
-    found = [] if default is UNSET else json_problems(default, "default")
+    found = [] if default is UNSET else json_problems(default, ("default",))
     shown = list(examples) if examples is not None else []
-    if found := found + json_problems(shown, "examples"):
+    if found := found + json_problems(shown, ("examples",)):
         raise InputError(found)
     if default is not UNSET:
         schema["default"] = plain(default)

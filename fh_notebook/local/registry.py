@@ -44,7 +44,7 @@ class Workflow:
             ``validation_error``.
         """
         if found := _schema.problems(self.schema, inputs):
-            raise Refusal("validation_error", "; ".join(found))
+            raise Refusal("validation_error", "; ".join(map(str, found)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     if (single := single_text(deployment)) and not _names_a_variable(text, deployment):
         return {single: text.strip()}
     told = _assignment(text, deployment) or _colon(text, deployment) or odd_blank(_content(text))
-    raise InputError(told or [template.untoken(p) for p in trouble.problems], where=trouble.where)
+    raise InputError(told or [template.untoken(str(problem)) for problem in trouble.problems], where=trouble.where)
 
 
 def _is_prose(names: Iterable[str], deployment: Deployment) -> bool:

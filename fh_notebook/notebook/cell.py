@@ -21,6 +21,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import is_blank, read_inputs, remarks_in
 from fh_notebook.notebook.cures import slips_of_names, with_cure
 from fh_notebook.notebook.template import Evaluate, Template, expressions
+from fh_notebook.problems import Problem
 
 __all__ = ["CellCall", "chosen", "read_cell"]
 
@@ -76,7 +77,7 @@ class CellCall:
 
 def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
     """The inputs with their defaults, checked; what a person types in a cell has one more cure."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     try:
         return deployment.complete(inputs)
     except InputError as told:
@@ -160,7 +161,7 @@ def _inputs(
         raise InputError(told, where=deployment.name)
     read = read_inputs(template, deployment)
     if slips := slips_of_names(read, deployment):
-        raise InputError([template.untoken(slip) for slip in slips], where=deployment.name)
+        raise InputError([template.untoken(str(slip)) for slip in slips], where=deployment.name)
     sources = {name: source for name, part in read.items() if (source := template.source_of(part)) is not None}
     if template.is_one_expression:  # it can only be the text of a deployment with one
         return dict.fromkeys(read, value), sources

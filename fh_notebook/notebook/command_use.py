@@ -109,7 +109,7 @@ def _catalogue() -> str:
     try:
         catalog_file.read(found)
     except FetchHiveError as broken:
-        told = broken.problems if isinstance(broken, InputError) else (str(broken),)
+        told = [str(problem) for problem in (broken.problems if isinstance(broken, InputError) else [broken])]
         more = f" (and {len(told) - 1:,} more)" if len(told) > 1 else ""
         return f"{place}, which cannot be used: {told[0].removeprefix(place).lstrip(', :')}{more}"
     return place

@@ -155,7 +155,7 @@ class FieldsView:
         """Show what belongs to no field: what is sent without one, and problems."""
         told, also = self.model.shown_other_problems, "" if self._others is not None else self.model.also_sent
         note = html.el("div", also, cls="fh-note") if also else ""
-        said = f"{note}{problem_html(told) if told else ''}"
+        said = f"{note}{problem_html(list(map(str, told))) if told else ''}"
         if self._problem is None and said:
             from ipywidgets import HTML
 

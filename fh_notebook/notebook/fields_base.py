@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import html
-from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.fields_put import Showing, put
 from fh_notebook.notebook.fields_switch import made_switch, show_switch
 from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
@@ -84,7 +83,7 @@ class Field:
     @property
     def problems(self) -> list[str]:
         """All problems of the present value."""
-        return self.state.problems
+        return [str(problem) for problem in self.state.problems]
 
     @property
     def is_set(self) -> bool:
@@ -244,18 +243,16 @@ class Field:
             self._help = self._html(said)
 
     def _show_problem(self) -> None:
-        told = [self._notice, *self.state.shown_problems] if self._notice else self.state.shown_problems
-        self._said = problem_html([self._brief(problem) for problem in told]) if told else ""
+        # Beside the field of that name, a problem of the field itself does not need its path.
+        problems = self.state.shown_problems
+        told = [problem.sentence if problem.path == self.state.path else str(problem) for problem in problems]
+        told = [self._notice, *told] if self._notice else told
+        self._said = problem_html(told) if told else ""
         if self._problem is None and self._said:
             self._problem = self._html(self._said)
         elif self._said:
             put(self._problem, value=self._said)
         self._mark(wrong=bool(told))
-
-    def _brief(self, problem: str) -> str:
-        """A sentence without the path that it begins with: it stands beside the field of that name."""
-        where = f"{path_text(self.state.path)}: "
-        return problem.removeprefix(where)
 
     def _mark(self, *, wrong: bool) -> None:
         for control in (self._control, self._json):

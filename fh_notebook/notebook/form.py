@@ -82,7 +82,7 @@ class Form:
     @property
     def problems(self) -> list[str]:
         """Everything that is wrong with the present value; while there is anything, nothing is sent."""
-        return self._core.model.problems
+        return [str(problem) for problem in self._core.model.problems]
 
     @property
     def variants(self) -> tuple[str, ...]:

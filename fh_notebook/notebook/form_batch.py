@@ -74,7 +74,7 @@ class BatchForm(Form):
     @property
     def problems(self) -> list[str]:
         """Everything that is wrong with the mapping and with the first rows."""
-        return list(self._over.mapping.preview().problems)
+        return [str(problem) for problem in self._over.mapping.preview().problems]
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from fh_notebook.notebook.form_core import NAMELESS
 from fh_notebook.notebook.form_grow import Grown, is_placeholder
 from fh_notebook.notebook.form_over import From, RowMapping
 from fh_notebook.notebook.notices import running_shell
+from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -75,10 +76,14 @@ class BatchCore:
         self._client = client
 
     @property
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Problem]:
         """Everything that keeps Run from starting: of the mapping, and of the first rows."""
         nameless = [NAMELESS] if is_placeholder(self.deployment.name) else []
-        return [*nameless, *self.mapping.preview().problems, *filter(None, [self.choice.problem])]
+        return [
+            *Problem.of(nameless),
+            *self.mapping.preview().problems,
+            *Problem.of(filter(None, [self.choice.problem])),
+        ]
 
     @property
     def running(self) -> bool:

@@ -25,6 +25,7 @@ from fh_notebook.notebook.form_grow import Grown, is_placeholder
 from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.form_model import FormModel
 from fh_notebook.notebook.form_running import Runner, Submission, SubmitObserver
+from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -96,10 +97,11 @@ class FormCore:
         return Secrets.of(self.deployment.inputs)
 
     @property
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Problem]:
         """Everything that keeps Run from sending."""
-        nameless = [NAMELESS] if is_placeholder(self.deployment.name) else []
-        return [*nameless, *self.model.problems, *filter(None, [self.choice.problem])]
+        nameless = Problem.of([NAMELESS] if is_placeholder(self.deployment.name) else [])
+        unchosen = Problem.of([self.choice.problem] if self.choice.problem else [])
+        return [*nameless, *self.model.problems, *unchosen]
 
     @property
     def newest(self) -> Submission | None:
@@ -174,7 +176,7 @@ class FormCore:
     def submit(self) -> Submission:
         """Send what the fields hold, and return at once; where it does not fit, send nothing and say why."""
         with self.lock:
-            problems: Sequence[str] = self.problems
+            problems: Sequence[Problem] = self.problems
             if not problems:
                 try:
                     return self._runner.submit(self.requests(), inputs=self.model.value, delivery=self.choice.delivery)

@@ -15,6 +15,7 @@ from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class GroupState(HoldingState):
                 state.fill()
 
     @property
-    def own_problems(self) -> list[str]:
+    def own_problems(self) -> list[Problem]:
         """Its problems without those of its fields."""
         if not self._on or self._raw is not UNSET:
             return self.problems

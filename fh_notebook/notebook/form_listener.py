@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fh_notebook.problems import Problem
+
 __all__ = ["FormObserver"]
 
 
@@ -20,7 +22,7 @@ class FormObserver:
     def edited(self) -> None:
         """A field has changed, which shows it already, or a person has chosen other variants."""
 
-    def refused(self, problems: Sequence[str]) -> None:
+    def refused(self, problems: Sequence[Problem]) -> None:
         """Run was pressed, and nothing was sent."""
 
     def grown(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.schema import fill_defaults
-from fh_notebook.contract.spell import listed, nearest, path_text, short
+from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_group import GroupState, properties_of, without_secrets_shown
@@ -28,6 +28,7 @@ from fh_notebook.notebook.form_one_of import OneOfState
 from fh_notebook.notebook.form_reading import Read, json_text, read_json, refuse_endless
 from fh_notebook.notebook.form_rows import RowsState
 from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 __all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsState"]
@@ -54,7 +55,7 @@ class FormModel:
     >>> model.value
     {'n': 3}
     >>> model.fields["n"].set_text("12x")
-    >>> model.value, model.problems
+    >>> model.value, [str(problem) for problem in model.problems]
     ({'n': '12x'}, ["n: the text '12x' is not a whole number"])
     >>> model.fields["n"].unset()
     >>> model.value, model.fields["n"].value
@@ -74,7 +75,7 @@ class FormModel:
         """Why the text that was typed for them cannot be read; empty when it can."""
         self._others_typed = ""
         self._version = 0
-        self._known: tuple[int, list[str]] | None = None
+        self._known: tuple[int, list[Problem]] | None = None
         self._says = merged(self.schema, self.root)[0]
         required = self._says.get("required")
         needed = required if isinstance(required, list) else []
@@ -109,34 +110,33 @@ class FormModel:
         return {**held, **self.extras}
 
     @property
-    def problems(self) -> list[str]:
-        """All problems of the present value, in the contract's words; nothing may be sent while there are any."""
+    def problems(self) -> list[Problem]:
+        """All problems of the present value; nothing may be sent while there are any."""
         with self.lock:
             if self._known is None or self._known[0] != self._version:
                 self._known = (self._version, self._judged())
             return list(self._known[1])
 
-    def _judged(self) -> list[str]:
-        drafts = {path_text(state.path): state.draft for state in self.walk() if state.draft and state.is_set}
+    def _judged(self) -> list[Problem]:
+        drafts = {state.path: state.draft for state in self.walk() if state.draft and state.is_set}
         found = _checked(self.schema, self._now())
         # What was typed there is no value yet; to judge its text as one would say it twice.
-        told = [p for p in found if not any(_is_at(p, path) for path in drafts)]
-        whole = [f"inputs: {self.others_draft}"] if self.others_draft else []
-        return [*whole, *(f"{path}: {trouble}" for path, trouble in drafts.items()), *told]
+        told = [problem for problem in found if not any(problem.is_at(path) for path in drafts)]
+        whole = [Problem((), "json", message=self.others_draft)] if self.others_draft else []
+        return [*whole, *(Problem(path, "draft", message=trouble) for path, trouble in drafts.items()), *told]
 
-    def problems_at(self, path: tuple[str | int, ...]) -> list[str]:
+    def problems_at(self, path: tuple[str | int, ...]) -> list[Problem]:
         """Return the problems of one field, those of its parts among them."""
-        where = path_text(path)
-        return [problem for problem in self.problems if _is_at(problem, where)]
+        return [problem for problem in self.problems if problem.is_at(path)]
 
     @property
-    def other_problems(self) -> list[str]:
+    def other_problems(self) -> list[Problem]:
         """The problems that no field shows: of unknown names, and of values that do not go together."""
-        shown = [path_text(state.path) for state in self.fields.values()]
-        return [problem for problem in self.problems if not any(_is_at(problem, where) for where in shown)]
+        shown = [state.path for state in self.fields.values()]
+        return [problem for problem in self.problems if not any(problem.is_at(path) for path in shown)]
 
     @property
-    def shown_other_problems(self) -> list[str]:
+    def shown_other_problems(self) -> list[Problem]:
         """Those of them to show: after the first edit or Run, and of given names at once."""
         is_time = (
             self.all_touched or self.extras or self.others_draft or any(state.touched for state in self.fields.values())
@@ -228,13 +228,9 @@ class FormModel:
             yield from state.walk()
 
 
-def _checked(schema: Mapping[str, Any], value: Mapping[str, Any]) -> list[str]:
+def _checked(schema: Mapping[str, Any], value: Mapping[str, Any]) -> list[Problem]:
     try:
         return problems_of(schema, value)
     except Exception as broken:  # a schema that no Deployment would take: the form shows, and sends nothing
-        return [f"inputs: could not be checked; the schema is not valid ({type(broken).__name__})"]
-
-
-def _is_at(problem: str, where: str) -> bool:
-    """Whether a sentence is about the path `where`, or about something inside of it."""
-    return problem.startswith(where) and problem[len(where) : len(where) + 1] in (":", ".", "[")
+        message = f"could not be checked; the schema is not valid ({type(broken).__name__})"
+        return [Problem((), "schema", message=message)]

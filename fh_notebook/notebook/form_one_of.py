@@ -16,6 +16,7 @@ from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_options import same
 from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class OneOfState(HoldingState):
         self.choose(0 if self.index is None else self.index)
 
     @property
-    def own_problems(self) -> list[str]:
+    def own_problems(self) -> list[Problem]:
         """Its problems without those that the branch shows, beside itself or beside its own fields."""
         branch = self.branch
         if branch is None or self._raw is not UNSET or not self._on:

@@ -23,6 +23,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Preview:
     labels: tuple[Any, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
     """One a row, secrets masked."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     """What does not fit: of the mapping itself, else of these rows."""
 
 
@@ -88,8 +89,8 @@ class RowMapping:
     >>> from fh_notebook.contract.variables import integer, text
     >>> dep = Deployment("brief", variants=["a"], inputs={"topic": text(), "words": integer(default=100)})
     >>> mapping = RowMapping(dep, [{"subject": "AI"}, {"subject": "tea"}])
-    >>> mapping.preview().problems
-    ('topic: is required; choose its column, or give a constant',)
+    >>> print(*mapping.preview().problems)
+    topic: is required; choose its column, or give a constant
     >>> mapping.take_column("topic", "subject")
     >>> mapping.preview().inputs
     ({'topic': 'AI', 'words': 100}, {'topic': 'tea', 'words': 100})
@@ -172,7 +173,7 @@ class RowMapping:
     def preview(self) -> Preview:
         """Return the first rows as they would be sent."""
         if missing := [name for name, source in self._sources.items() if self._is_missing(name, source)]:
-            return Preview(problems=tuple(f"{path_text([name])}: {NEEDED}" for name in missing))
+            return Preview(problems=tuple(Problem((name,), "required", message=NEEDED) for name in missing))
         try:
             mapper = read_mapping(self.inputs(), self.rows, self.deployment)
         except InputError as told:
@@ -181,7 +182,8 @@ class RowMapping:
         for label, record in zip(labels, self.rows.records, strict=False):
             inputs, found = mapper.made_of(record)
             made.append(mask_inputs(inputs, self._secrets))
-            problems += [f"row {label}: {problem}" for problem in found or mapper.problems_of(inputs)]
+            found = found or mapper.problems_of(inputs)
+            problems += [Problem(keyword=problem.keyword, message=f"row {label}: {problem}") for problem in found]
         return Preview(labels=labels, inputs=tuple(made), problems=tuple(problems))
 
     def _is_missing(self, name: str, source: Source) -> bool:

@@ -15,6 +15,7 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_grow import Grown
 from fh_notebook.notebook.form_parts import Look
+from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -34,7 +35,7 @@ class Reused(Protocol):
         ...
 
     @property
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Problem]:
         """Everything that keeps Run from sending."""
         ...
 

@@ -96,7 +96,7 @@ def line(text: str, *, kind: str = "dim") -> str:
     return str(html.el("div", text, cls=f"fh fh-{kind}", role="status")) if text else ""
 
 
-def problems_list(problems: Iterable[str], *, most: int = 8) -> str:
+def problems_list(problems: Iterable[object], *, most: int = 8) -> str:
     """Return problems as a list that a page reads out when it appears; empty for none."""
     told = list(problems)
     if not told:

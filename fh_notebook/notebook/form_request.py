@@ -17,6 +17,7 @@ from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import Look, line
+from fh_notebook.problems import Problem
 
 __all__ = ["RequestPanel", "request_page"]
 
@@ -47,11 +48,11 @@ class RequestPanel(Panel):
 
 
 def request_page(
-    connection: Connection, requests: Sequence[InvokeRequest], secrets: Secrets, problems: Sequence[str] = ()
+    connection: Connection, requests: Sequence[InvokeRequest], secrets: Secrets, problems: Sequence[Problem] = ()
 ) -> html.Html:
     """Return the page: of the first variant all, of the others that they differ in its name alone."""
     if not requests:
-        return html.el("div", problems[0] if problems else "nothing to send", cls="fh fh-error")
+        return html.el("div", str(problems[0]) if problems else "nothing to send", cls="fh fh-error")
     said = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
     variants = list(dict.fromkeys(request.variant for request in requests))
     notes = [f"{len(requests):,} calls" if len(requests) > 1 else "1 call"]

@@ -23,6 +23,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.log import log
 from fh_notebook.notebook.form_ended import NOTHING_SENT, run_of_error, stopped_text
+from fh_notebook.problems import Problem
 
 __all__ = ["Runner", "Submission", "SubmitObserver"]
 
@@ -60,7 +61,7 @@ class Submission:
         One a call, in the order in which they are shown: variant by variant, then its repeats.
     inputs : mapping, optional
         The inputs as the runs are to have them: the same values, of which a password does not show in a `repr`.
-    problems : sequence of str
+    problems : sequence of Problem
         Why nothing was sent; then there are no requests.
     """
 
@@ -69,7 +70,7 @@ class Submission:
         requests: Sequence[InvokeRequest] = (),
         *,
         inputs: Mapping[str, Any] | None = None,
-        problems: Sequence[str] = (),
+        problems: Sequence[Problem] = (),
     ) -> None:
         self.requests = tuple(requests)
         self.inputs = inputs
@@ -174,7 +175,7 @@ class Submission:
 
     def __repr__(self) -> str:
         if self.problems:
-            return f"Nothing was sent: {'; '.join(self.problems)}"
+            return f"Nothing was sent: {'; '.join(map(str, self.problems))}"
         how_far = f"{len(self._came)} of {len(self.requests)} answered"
         how_far += f", {len(self.waits)} waited for" if self.waits and self.running else ""
         state = "running" if self.running else self.stopped or "ended"

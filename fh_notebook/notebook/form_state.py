@@ -26,6 +26,7 @@ from fh_notebook.notebook.form_reading import (
     refuse_endless,
     text_of,
 )
+from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
@@ -220,17 +221,17 @@ class FieldState(Declared):
     # ------------------------------------------------------------------ its problems
 
     @property
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Problem]:
         """All problems of its present value, those of its parts among them."""
         return self._model.problems_at(self.path)
 
     @property
-    def own_problems(self) -> list[str]:
+    def own_problems(self) -> list[Problem]:
         """Its problems without those that a field inside of it shows."""
         return self.problems
 
     @property
-    def shown_problems(self) -> list[str]:
+    def shown_problems(self) -> list[Problem]:
         """The problems to show beside it: after the first edit or Run, and of a default or a given value at once."""
         if self.touched or self._model.all_touched or self._was_given_wrong:
             return self.own_problems

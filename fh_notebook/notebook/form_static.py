@@ -19,6 +19,7 @@ from fh_notebook.notebook.notices import no_lost_widget
 from fh_notebook.notebook.results_state import Submit
 from fh_notebook.notebook.results_twin import LastState
 from fh_notebook.plural import counted
+from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 __all__ = ["page_of", "text_of"]
@@ -95,7 +96,7 @@ def _in_a_line(state: FieldState) -> str:
     return said if len(said) <= IN_A_LINE else f"{said[: IN_A_LINE - 1]}…"
 
 
-def _told(core: FormCore) -> list[str]:
+def _told(core: FormCore) -> list[Problem]:
     """The problems that the page shows: all after Run, before it those of what was edited, and of what was given."""
     model = core.model
     if model.all_touched:

@@ -22,6 +22,7 @@ from fh_notebook.notebook.form_running import Submission, SubmitObserver
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
 from fh_notebook.notebook.results import ResultsView
+from fh_notebook.problems import Problem
 
 __all__ = ["FormView"]
 
@@ -90,7 +91,7 @@ class FormView(FormObserver):
         self._tools.follow()
         hear_all(self.widget)
 
-    def refused(self, problems: Sequence[str]) -> None:
+    def refused(self, problems: Sequence[Problem]) -> None:
         """Say that nothing was sent, and where to look; each problem stands beside its field."""
         self._refused = True
         self._core.fields.refresh()
@@ -148,7 +149,7 @@ class FormView(FormObserver):
         names = [path_text([name]) for name, state in core.model.fields.items() if state.problems]
         others = [problem for problem in core.problems if problem not in core.model.problems]
         shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
-        parts = [*others, *core.model.other_problems[:1], *([f"To put right: {shown}."] if names else [])]
+        parts = [*map(str, [*others, *core.model.other_problems[:1]]), *([f"To put right: {shown}."] if names else [])]
         return (f"Nothing was sent. {' '.join(_sentence(part) for part in parts)}", "error") if parts else ("", "dim")
 
 

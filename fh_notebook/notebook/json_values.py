@@ -34,7 +34,7 @@ def as_json(value: Any, source: str) -> Any:
     """
     made = jsonable(value, missing_is_null=True)
     if problems := json_problems(made):
-        raise InputError([f"{braced(source)}: {p.removeprefix('value: ')}" for p in problems])
+        raise InputError([f"{braced(source)}: {problem if problem.path else problem.sentence}" for problem in problems])
     return made
 
 

@@ -19,7 +19,8 @@ from fh_notebook.contract.catalog_yaml import scalar
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
-from fh_notebook.contract.spell import nearest, path_text
+from fh_notebook.contract.spell import nearest
+from fh_notebook.contract.validate import problems
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.body import read_inputs, remarks_in
 from fh_notebook.notebook.cell import chosen
@@ -32,6 +33,7 @@ from fh_notebook.notebook.line import LineOptions
 from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.template import Template, braced
 from fh_notebook.notebook.text_variables import text_variables
+from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -142,7 +144,7 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
     template.refuse_doubtful(rows.columns)
     read = read_inputs(template, deployment)
     if slips := slips_of_names(read, deployment):
-        raise InputError([template.untoken(slip) for slip in slips], where=deployment.name)
+        raise InputError([template.untoken(str(slip)) for slip in slips], where=deployment.name)
     parts = coerced(read, deployment.inputs)
     if not parts:
         _check_columns(deployment, rows.columns)
@@ -179,16 +181,17 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
         )
 
 
-def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[str]:
+def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[Problem]:
     """Say which variables are named in the body and given nothing."""
-    told = [p for name, part in parts.items() if part is None for p in deployment.problems({name: None})]
+    told = [p for name, part in parts.items() if part is None for p in problems(deployment.inputs, {name: None})]
     return [cured for problem in told if (cured := with_cure(problem, {}, deployment)) != problem]
 
 
-def _not_given(name: str, columns: Sequence[str]) -> str:
+def _not_given(name: str, columns: Sequence[str]) -> Problem:
     written = scalar(name)
     cure = f'{written}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{written}: value"
-    return f"{path_text([name])}: the body does not give it, and it is required; write `{cure}`"
+    message = "the body does not give it, and it is required"
+    return Problem((name,), "required", message=message, hint=f"write `{cure}`")
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:

@@ -113,7 +113,9 @@ def _hashed(by_row: Sequence[Sequence[Job]], places: Sequence[int]) -> bytes:
 
 
 def _nothing(rows: int, wrong: InputError) -> Found:
-    return Found(rows=rows, jobs=0, plan=b"", total=0, prefixes=b"", invalid=rows, problems=tuple(wrong.problems))
+    return Found(
+        rows=rows, jobs=0, plan=b"", total=0, prefixes=b"", invalid=rows, problems=tuple(map(str, wrong.problems))
+    )
 
 
 def _grows(index: pd.Index[Any]) -> bool:

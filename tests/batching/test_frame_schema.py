@@ -18,6 +18,7 @@ from fh_notebook.batching.frame_schema import MAX_CHOICES, schema_of_frame
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.contract.schema import to_schema
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
 from tests.batching.planning import make_plan
 
 DAYS = pd.to_datetime(["2026-11-25", "2026-11-26"])
@@ -161,7 +162,7 @@ def test_a_frame_of_another_library_is_told_so() -> None:
         fh.Deployment("x", inputs=LooksLikeAFrame())
 
 
-def _problems(frame: pd.DataFrame) -> list[str]:
+def _problems(frame: pd.DataFrame) -> list[Problem]:
     deployment = fh.Deployment("x", variants=["v"], inputs=frame)
     plan = make_plan(read_rows(frame), deployment, workspace="w", on_invalid="skip")
     return [problem for job in plan.jobs for problem in job.problems]

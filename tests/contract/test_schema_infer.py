@@ -255,9 +255,8 @@ def test_a_typed_dict_and_a_pydantic_model_are_read_with_their_words() -> None:
     assert to_schema(Inputs)["properties"]["ticket"] == {"type": "string", "description": "what the customer wrote"}
     schema = to_schema(Model)
     assert schema == {**Model.model_json_schema(), "additionalProperties": False}
-    assert problems(schema, {"ticket": "x", "tone": "clam"}) == [
-        "tone: 'clam' is not one of 'calm' or 'brief'; did you mean 'calm'?"
-    ]
+    [problem] = problems(schema, {"ticket": "x", "tone": "clam"})
+    assert (problem.path, problem.keyword, problem.hint) == (("tone",), "enum", "did you mean 'calm'?")
     assert fh.fill_defaults(schema, {"ticket": "x"}) == {"ticket": "x", "words": 120, "tone": "calm"}
 
 

@@ -22,6 +22,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.schema import fill_defaults, from_function, problems, to_schema
 from fh_notebook.errors import InputError
+from tests.problems import rules
 
 TREE = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -79,12 +80,11 @@ def test_a_pydantic_model_gives_aliases_nested_models_constraints_and_choices() 
     assert schema["properties"]["ticket"]["description"] == "What the customer wrote."
     assert schema["required"] == ["ticket", "orderId"]
     part = {"ticket": "", "orderId": 0, "address": {"city": "Kiel", "zip": "x"}, "tone": "clam"}
-    told = problems(schema, {"ticket": "late", "orderId": 3, "parts": [part]})
-    assert sorted(sentence.partition(":")[0] for sentence in told) == [
-        "parts[0].address.zip",
-        "parts[0].orderId",
-        "parts[0].ticket",
-        "parts[0].tone",
+    assert sorted(rules(problems(schema, {"ticket": "late", "orderId": 3, "parts": [part]}))) == [
+        "parts[0].address.zip: pattern",
+        "parts[0].orderId: minimum",
+        "parts[0].ticket: minLength",
+        "parts[0].tone: enum",
     ]
     filled = fill_defaults(schema, {"ticket": "late", "orderId": 3, "address": {"city": "Kiel", "zip": "24103"}})
     assert filled["address"]["country"] == "DE"
@@ -132,9 +132,9 @@ def test_a_misspelt_variable_of_a_pydantic_model_is_told_at_every_depth() -> Non
     given = {"ticket": "late", "part": {"size": 2, "more": 3}, "counts": {"any": 1}}
     assert problems(to_schema(Box), given) == []
     wrong = {**given, "tonne": "calm", "address": {"city": "Kiel", "zip": "24103", "contry": "DE"}}
-    assert sorted(problems(to_schema(Box), wrong)) == [
-        "address.contry: there is no such name here; did you mean 'country'?",
-        "tonne: there is no such variable; did you mean 'tone'?",
+    assert sorted(rules(problems(to_schema(Box), wrong))) == [
+        "address.contry: additionalProperties",
+        "tonne: additionalProperties",
     ]
     assert len(problems(to_schema(_workflow_of_a_box), {"box": wrong})) == 2
 
@@ -228,8 +228,8 @@ def test_a_typed_dict_inside_of_itself_is_referred_to() -> None:
     """It is read once, and checked at every depth."""
     schema = to_schema(Node)
     assert schema["properties"]["children"] == {"type": "array", "items": {"$ref": "#/$defs/Node"}}
-    assert problems(schema, {"name": "a", "children": [{"name": "b", "children": [{"name": 3}]}]}) == [
-        "children[0].children[0].name: 3 is not a text"
+    assert rules(problems(schema, {"name": "a", "children": [{"name": "b", "children": [{"name": 3}]}]})) == [
+        "children[0].children[0].name: type"
     ]
 
     def walk(root: Node, places: list[Place]) -> None: ...
@@ -237,8 +237,8 @@ def test_a_typed_dict_inside_of_itself_is_referred_to() -> None:
     walk.__annotations__ = {"root": Node, "places": list[Place]}
     nested = to_schema(walk)
     assert nested["properties"] == {"root": {"$ref": "#/$defs/Node"}, "places": {"type": "array", "items": PLACE}}
-    assert problems(nested, {"root": {"name": "a", "children": [{}]}, "places": []}) == [
-        "root.children[0].name: is missing; give a text"
+    assert rules(problems(nested, {"root": {"name": "a", "children": [{}]}, "places": []})) == [
+        "root.children[0].name: required"
     ]
 
 
@@ -284,8 +284,8 @@ def test_a_dataclass_gives_its_fields_defaults_and_words() -> None:
     assert schema["required"] == ["ticket", "inner"]
     assert fill_defaults(schema, {"ticket": "x", "inner": {}})["inner"] == {"words": 120}
     chain = to_schema(Chain)
-    assert problems(chain, {"name": "a", "after": {"name": "b", "after": {"name": 3}}}) == [
-        "after.after.name: 3 is not a text"
+    assert rules(problems(chain, {"name": "a", "after": {"name": "b", "after": {"name": 3}}})) == [
+        "after.after.name: type"
     ]
     assert problems(chain, {"name": "a", "after": None}) == []
 
@@ -353,7 +353,7 @@ def test_a_named_tuple_is_variables_at_the_top_and_a_list_inside() -> None:
     take.__annotations__ = {"pair": Pair}
     schema = to_schema(take)
     assert fh.Deployment("x", inputs=schema).problems({"pair": Pair("a")}) == []
-    assert problems(schema, {"pair": ["a", "b"]}) == ["pair[1]: the text 'b' is not a whole number"]
+    assert rules(problems(schema, {"pair": ["a", "b"]})) == ["pair[1]: type"]
 
 
 COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
@@ -420,8 +420,8 @@ def test_a_pydantic_model_inside_of_a_signature_keeps_its_references() -> None:
     good = {"ticket": "a", "orderId": 1, "parts": [{"ticket": "b", "orderId": 2}]}
     place = {"city": "Kiel", "zip": "24103"}
     assert problems(schema, {"order": good, "address": place}) == []
-    assert problems(schema, {"order": {**good, "parts": [{"ticket": "b"}]}, "address": place}) == [
-        "order.parts[0].orderId: is missing; give a whole number"
+    assert rules(problems(schema, {"order": {**good, "parts": [{"ticket": "b"}]}, "address": place})) == [
+        "order.parts[0].orderId: required"
     ]
 
 

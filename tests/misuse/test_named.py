@@ -135,11 +135,11 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "a list that holds itself": (
         lambda hive, batch: fh.text(default=LOOP),
-        "default[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][…: is nested more than 200 deep",
+        f"{('default' + 99 * '[0]')[:99]}…: is nested more than 200 deep",
     ),
     "examples that hold themselves": (
         lambda hive, batch: fh.any_(examples=LOOP),
-        "examples[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]…: is nested more than 200 deep",
+        f"{('examples' + 99 * '[0]')[:99]}…: is nested more than 200 deep",
     ),
     "rates that hold themselves": (
         lambda hive, batch: fh.power(rates=LOOP),

@@ -56,10 +56,10 @@ ALL_THE_SAME = "(to send it all the same, declare it in fetchhive.yaml)"
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        (f"{MANY}words:", "many: words is empty; give a whole number, or leave its line out"),
-        (f"{MANY}words: null", "many: words is empty; give a whole number, or leave its line out"),
-        (f"{MANY}sizes: [1, null]", "many: sizes[1] is empty; give a whole number"),
-        ("%%fetchhive many -v v --over rows\nticket: x\nwords:", "many: words is empty; give a whole number, or leave"),
+        (f"{MANY}words:", "many: words: is empty; give a whole number, or leave its line out"),
+        (f"{MANY}words: null", "many: words: is empty; give a whole number, or leave its line out"),
+        (f"{MANY}sizes: [1, null]", "many: sizes[1]: is empty; give a whole number"),
+        ("%%fetchhive many -v v --over rows\nticket: x\nwords:", "many: words: is empty; give a whole number, or leave"),
         (f"{MANY}tags: late, lost", "tags: the text 'late, lost' is not a list; give ['late', 'lost']"),
         (f"{MANY}tags: late", "give ['late']"),
         (f"{MANY}tags: |\n  - late\n  - lost", "give ['late', 'lost']"),
@@ -71,7 +71,7 @@ ALL_THE_SAME = "(to send it all the same, declare it in fetchhive.yaml)"
         (f"{MANY}words:12", "line 2 of the body: write a colon and a blank, `words: 12`"),
         (f"{MANY}words\uff1a 12", "line 2 of the body: write a colon and a blank, `words: 12`"),
         ("%%fetchhive single -v v --over rows\nticket: {{ row }}", "{{ row }} is a whole row; take a column of it, such as {{ row.t }}"),
-        (f"{SINGLE}ticket: # a text", "ticket is empty; write its text"),
+        (f"{SINGLE}ticket: # a text", "ticket: is empty; write its text"),
         (f"{SINGLE}Hi: I am late", "Hi: no such variable is there; if the body is the text of ticket, write `ticket: |` above it"),
         (f"{SINGLE}subject: late\nfrom: me", "subject, from: no such variables are there; if the body is the text of ticket"),
         (f"{SINGLE}tickt: late", "tickt: there is no such variable; did you mean 'ticket'?"),

@@ -444,7 +444,7 @@ def test_a_cell_shows_a_value_that_is_none_of_its_choices() -> None:
     assert [cell.label for cell in cells()] == ["c (not a choice)", "", "b"]
     assert ["not a choice" in str(cell.options) for cell in cells()] == [True, False, False]
     assert view.model.value == {"v": [{"k": "c"}, {}, {"k": "b"}]}
-    assert "[0].k" in view.model.problems[0]
+    assert view.model.problems[0].path == ("v", 0, "k")
     cells()[0].value = 0
     assert view.model.value == {"v": [{"k": "a"}, {}, {"k": "b"}]}
     assert [cell.label for cell in cells()] == ["a", "", "b"]

@@ -15,6 +15,7 @@ from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_model import FormModel, GroupState, Kind, OneOfState, RowsState
 from fh_notebook.notebook.form_rows import TooManyRows
+from tests.problems import rules
 
 from .form_schemas import CASES, SHAPES, whole
 
@@ -95,12 +96,13 @@ def test_what_is_typed_and_is_no_value_stays_and_is_told() -> None:
     number, anything = _form({"type": "integer"}), _form({})
     number.fields["v"].set_text("12x")
     assert number.value == {"v": "12x"}
-    assert number.problems == ["v: the text '12x' is not a whole number"]
+    assert rules(number.problems) == ["v: type"]
     anything.fields["v"].set_text('{"a": }')
     assert anything.fields["v"].text == '{"a": }'
-    assert anything.problems == ["v: this is not JSON: a value is missing at line 1, column 7"]
+    assert rules(anything.problems) == ["v: draft"]
+    assert "a value is missing at line 1, column 7" in anything.problems[0].message
     anything.fields["v"].set_text('{"a": NaN}')
-    assert anything.problems == ["v: this is not JSON: NaN has no JSON form"]
+    assert rules(anything.problems) == ["v: draft"]
     anything.fields["v"].set_text('{"a": 1}')
     assert anything.value == {"v": {"a": 1}}
     assert anything.problems == []
@@ -113,7 +115,7 @@ def test_a_part_edited_as_json_keeps_a_broken_text_too(name: str) -> None:
     field.set_json("[{")
     assert field.json_text == "[{"
     assert not field.can_show
-    assert "not JSON" in field.problems[0]
+    assert "not JSON" in field.problems[0].message
     field.set(CASES[name].good)
     assert field.value == CASES[name].good
     assert field.can_show
@@ -126,7 +128,7 @@ def test_an_emptied_required_text_is_not_sent_unawares() -> None:
     field.set_text("x")
     field.set_text("")
     assert model.value == {}
-    assert model.problems == ["v: is missing; give a text"]
+    assert rules(model.problems) == ["v: required"]
     field.set(field.empty)
     assert model.value == {"v": ""}
     optional = _form({"type": "string"}).fields["v"]
@@ -143,7 +145,7 @@ def test_an_object_is_one_group_with_fields_of_its_own() -> None:
     assert list(group.fields) == ["city", "zip"]
     group.fields["zip"].set_text("24103")
     assert model.value == {"v": {"zip": "24103"}}
-    assert group.fields["city"].problems == model.problems == ["v.city: is missing; give a text"]
+    assert rules(group.fields["city"].problems) == rules(model.problems) == ["v.city: required"]
     assert group.own_problems == []
     group.unset()
     assert model.value == {}
@@ -159,7 +161,7 @@ def test_a_required_group_is_always_there_with_its_defaults() -> None:
     schema = fh.group({"name": fh.text(), "vip": fh.boolean(default=False)}).schema
     model = _form(schema, required=True)
     assert model.value == {"v": {"vip": False}}
-    assert model.problems == ["v.name: is missing; give a text"]
+    assert rules(model.problems) == ["v.name: required"]
 
 
 def test_a_schema_that_holds_itself_is_built_as_far_as_it_is_opened() -> None:
@@ -213,7 +215,7 @@ def test_rows_are_added_moved_removed_and_pasted() -> None:
         {"sku": "D-4", "count": 4, "gift": True},
     ]
     field.set_cell(1, "count", "two")
-    assert field.problems == ["v[1].count: the text 'two' is not a whole number"]
+    assert rules(field.problems) == ["v[1].count: type"]
     field.set_cell(1, "count", "")
     assert field.value[1] == {"sku": "A-1"}
     assert field.can_show
@@ -303,7 +305,7 @@ def test_a_value_without_end_is_one_line() -> None:
             _form({}, values={"w": value})
     anything = _form({}).fields["v"]
     anything.set_json(450 * "[" + 450 * "]")
-    assert anything.problems == ["v: this is nested too deep to be read"]
+    assert rules(anything.problems) == ["v: draft"]
     wide = [{"a": [number]} for number in range(1_000)]
     anything.set(wide)
     assert anything.value == wide
@@ -313,7 +315,8 @@ def test_a_name_without_a_field_is_kept_and_told() -> None:
     """In an open schema it is sent, in a closed one it is a problem."""
     closed = _form({"type": "string"}, values={"v": "x", "w": 1})
     assert closed.value == {"v": "x", "w": 1}
-    assert closed.problems == closed.other_problems == ["w: there is no such variable; there is only 'v'"]
+    assert closed.problems == closed.other_problems
+    assert rules(closed.problems) == ["w: additionalProperties"]
     closed.set_values({"w": fh.UNSET})
     assert closed.problems == []
     assert FormModel({"type": "object"}, {"w": 1}).problems == []
@@ -387,7 +390,7 @@ def test_a_schema_that_is_true_takes_any_object_and_one_that_is_false_none() -> 
     for text, told in (('{"a": ', "inputs: this is not JSON"), ("[1]", "inputs: is no JSON object")):
         anything.set_others_text(text)
         assert anything.others_text == text
-        assert anything.problems[0].startswith(told)
+        assert str(anything.problems[0]).startswith(told)
         assert anything.other_problems == anything.problems
     anything.set_others_text("")
     assert (anything.value, anything.problems, anything.others_text) == ({}, [], "")

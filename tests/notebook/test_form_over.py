@@ -9,6 +9,7 @@ import fh_notebook as fh
 from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.form_over import From, RowMapping, plan_of
+from tests.problems import rules, sentences
 
 DEPLOYMENT = fh.Deployment(
     "reply",
@@ -33,7 +34,7 @@ def test_columns_of_their_name_are_taken_and_constants_are_given(mapping: RowMap
     """What is left is said to be missing, with what to do."""
     kinds = {name: source.kind for name, source in mapping.sources.items()}
     assert kinds == {"ticket": From.NOTHING, "words": From.COLUMN, "tone": From.CONSTANT, "token": From.COLUMN}
-    assert mapping.preview().problems == ("ticket: is required; choose its column, or give a constant",)
+    assert rules(mapping.preview().problems) == ["ticket: required"]
     assert mapping.is_required("ticket")
     assert not mapping.is_required("words")
 
@@ -54,11 +55,11 @@ def test_a_row_that_does_not_fit_is_named(mapping: RowMapping) -> None:
     """With its label, and the column where it is another than the variable."""
     mapping.take_column("ticket", "words")
     mapping.take_typed("words", "many")
-    problems = mapping.preview().problems
+    problems = sentences(mapping.preview().problems)
     assert "row 0: ticket: 10 is not a text (column 'words')" in problems
     assert "row 2: words: the text 'many' is not a whole number" in problems
     mapping.take_column("ticket", "nowhere")
-    assert mapping.preview().problems[0].startswith("ticket: there is no column 'nowhere'")
+    assert rules(mapping.preview().problems)[0] == "ticket: column"
 
 
 def test_what_is_not_declared_is_a_column_each() -> None:

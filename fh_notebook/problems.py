@@ -1,0 +1,81 @@
+"""`Problem`: one thing that is wrong with a value, as data: where it is, which rule it breaks, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from fh_notebook.spelling import path_text
+from fh_notebook.values import redact
+
+__all__ = ["Problem"]
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with inputs, a mapping, a catalogue or an option.
+
+    Every check returns these. ``str(problem)`` is the sentence that Python's messages show; a form, a cell or a command
+    reads the fields and never the sentence.
+
+    Parameters
+    ----------
+    path : tuple of str and int, optional
+        Where it is: names and indexes from the outside in. ``()`` is the whole value; ``None`` where there is no place.
+    keyword : str
+        The rule that is broken: a keyword of JSON Schema (``"type"``, ``"required"``, ``"additionalProperties"``,
+        ...), or the name of another check. Empty where no rule has a name.
+    value : str
+        The value as a message shows it: shortened and printable; ``"the value"`` where it is a secret, empty where the
+        message is not about a value. The value itself is not held: it may be huge, hostile or secret, and a problem is
+        logged, stored and sent to other processes.
+    message : str
+        What is wrong, as the predicate of `value` where there is one.
+    hint : str
+        What to do about it.
+
+    Examples
+    --------
+    >>> problem = Problem(("tags", 1), "type", "3", "is not a text", "give '3'")
+    >>> str(problem)
+    "tags[1]: 3 is not a text; give '3'"
+    >>> str(Problem(message="no key is set"))
+    'no key is set'
+    """
+
+    path: Path | None = None
+    keyword: str = ""
+    value: str = ""
+    message: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return self.sentence if self.path is None else f"{path_text(self.path)}: {self.sentence}"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do, without the place."""
+        told = " ".join(part for part in (self.value, self.message) if part)
+        return f"{told}; {self.hint}" if self.hint else told
+
+    def is_at(self, path: Path) -> bool:
+        """Whether it is about the value at `path`, or about something inside of it."""
+        return self.path is not None and self.path[: len(path)] == path
+
+    def inside(self, path: Path) -> Problem:
+        """Return the same problem of a value that lies at `path` of a larger one."""
+        return replace(self, path=(*path, *(self.path or ())))
+
+    def masked(self) -> Problem:
+        """Return it with every secret that this process holds masked in its texts."""
+        path = None if self.path is None else tuple(redact(p) if isinstance(p, str) else p for p in self.path)
+        return Problem(path, self.keyword, redact(self.value), redact(self.message), redact(self.hint))
+
+    @classmethod
+    def of(cls, problems: Problem | str | Iterable[Problem | str]) -> tuple[Problem, ...]:
+        """Return one problem or several as a tuple; a text is the message of one without a place."""
+        if isinstance(problems, Problem | str):
+            problems = (problems,)
+        return tuple(p if isinstance(p, Problem) else cls(message=str(p)) for p in problems)
