@@ -5,7 +5,8 @@
     what is asked     rows.py labels.py cells.py mapping.py          frames, lists and files -> plain rows -> inputs
                       dtypes.py frame_schema.py                      a column's dtype, kept; columns -> Start variables
                       arms.py planner.py job.py plan.py              rows x arms x repeats -> jobs; what they will cost
-                      options.py making.py start.py reopen.py        `batch`, `abatch`, `open_batch`
+                      options.py run_settings.py making.py           what can be asked, and how it is started
+                      start.py reopen.py                             `batch`, `abatch`, `open_batch`
     what is called    source.py lookup.py feed.py agenda.py          windows of jobs: read, looked up, checked, kept
                       stored.py kept.py same_table.py                one batch in the store: compared, written, read
                       windows.py                                     ... made ahead, one after the other

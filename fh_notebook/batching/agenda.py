@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from fh_notebook.batching.feed import Feed, Seen
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.options import Options
 from fh_notebook.batching.other_keys import other_key
 from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes
 from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import budget_of
 from fh_notebook.batching.windows import Ahead, Windows, at_once, chained
 from fh_notebook.store.store import Store
@@ -43,7 +43,7 @@ class Agenda:
         Whom to ask.
     store : Store
         Where answers are kept.
-    options : Options
+    options : RunSettings
         How it is started.
     """
 
@@ -55,7 +55,7 @@ class Agenda:
         *,
         client: Client,
         store: Store,
-        options: Options,
+        options: RunSettings,
     ) -> None:
         self.plan = plan
         self.feed = feed

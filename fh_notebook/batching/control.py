@@ -17,9 +17,9 @@ from fh_notebook import loop
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.events import Event, Stopped, Throttled
 from fh_notebook.batching.names import Names
-from fh_notebook.batching.options import Options
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
 from fh_notebook.batching.resolving import resolved, told
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.standing import Standing
 from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on, worded
@@ -49,13 +49,13 @@ class Control(Standing):
         Whom to ask.
     store : Store
         Where answers are kept.
-    options : Options
+    options : RunSettings
         How it is started.
     """
 
     settle_s = SETTLE_S
 
-    def __init__(self, agenda: Agenda, *, client: Client, store: Store, options: Options) -> None:
+    def __init__(self, agenda: Agenda, *, client: Client, store: Store, options: RunSettings) -> None:
         super().__init__(agenda, client=client, options=options)
         self.blocks = True  # whether somebody waits for the present start
         self._store = store

@@ -17,9 +17,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
+from fh_notebook.batching.options import Delivery
 from fh_notebook.batching.stored import Stored
 from fh_notebook.client.callback_address import address_for
 from fh_notebook.client.pending import PendingRun
@@ -28,7 +29,6 @@ from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs
-from fh_notebook.contract.spell import short
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.gate import Gate
@@ -39,10 +39,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.client import AsyncClient
     from fh_notebook.client.receiver import CallbackReceiver
 
-__all__ = ["AT_ONCE", "DELIVERIES", "Deliver", "Delivery", "checked_delivery", "left_behind"]
-
-Delivery = Literal["direct", "callback", "poll", "auto"]
-DELIVERIES: Final = ("direct", "callback", "poll", "auto")
+__all__ = ["AT_ONCE", "Deliver", "left_behind"]
 
 AT_ONCE: Final = 200
 """Runs of a batch that are out at once, unless ``max_concurrency=`` says otherwise."""
@@ -65,22 +62,6 @@ class _Lends(Protocol):
     def lent(self) -> AbstractContextManager[None]:
         """Give a slot back for a block."""
         ...
-
-
-def checked_delivery(delivery: Any, receiver: Any) -> Delivery:
-    """Return `delivery`.
-
-    Raises
-    ------
-    SettingsError
-        There is no such way; or a receiver is given for one that has none.
-    """
-    if delivery not in [way for way in DELIVERIES if isinstance(delivery, str)]:
-        raise SettingsError(f"delivery is {short(delivery)}; give {', '.join(map(repr, DELIVERIES[:-1]))} or 'auto'")
-    if receiver is not None and delivery in ("direct", "poll"):
-        raise SettingsError(f"a receiver is for delivery='callback' or 'auto', not for {delivery!r}")
-    checked: Delivery = delivery
-    return checked
 
 
 def left_behind(stored: Stored) -> dict[str, PendingLine]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from fh_notebook import session, views
 from fh_notebook.batching.delivery import left_behind
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
+from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.batching.stored import Stored
 from fh_notebook.store.answers import Seen, standing
@@ -22,8 +22,6 @@ from fh_notebook.store.connection import IN_MEMORY
 from fh_notebook.store.store import Store
 
 __all__ = ["Known", "LookUp", "Reuse", "beside_of", "kept_reuse", "read_reuse"]
-
-Reuse = Literal["batch", "store"] | timedelta | None
 
 
 def kept_reuse(reuse: Reuse, now: datetime) -> str:

@@ -1,12 +1,8 @@
-"""The arguments of `batch` -> a `Batch` that has called nothing yet.
-
-Rule of this file: what cannot be meant is told here, before anything is read, kept or called. How it is started is read
-in `options.py`.
-"""
+"""Rows and options -> a `Batch` that has called nothing yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +15,13 @@ from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp, beside_of, kept_reuse
 from fh_notebook.batching.mapping import without_secrets
-from fh_notebook.batching.options import options_of
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.outcomes import Outcomes
-from fh_notebook.batching.plan import Plan, check_options, name_of, pilot
+from fh_notebook.batching.plan import Plan, name_of, pilot
 from fh_notebook.batching.planner import Planner
 from fh_notebook.batching.provenance import provenance, schema_hashes
 from fh_notebook.batching.rows import Rows, read_rows
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.source import Source, StreamSource, TableSource
 from fh_notebook.batching.stored import KeptBatch, check_name
 from fh_notebook.contract.deployment import Deployment
@@ -39,21 +36,7 @@ __all__ = ["known_deployment", "make", "plan_table"]
 
 
 def make(
-    rows: Any,
-    *,
-    deployment: Deployment | str,
-    variants: Any,
-    inputs: Mapping[str, Any] | None,
-    repeats: int,
-    metadata: Mapping[str, Any] | None,
-    name: str | None,
-    first: int | None,
-    sample: int | None,
-    on_invalid: str,
-    replace: bool,
-    client: Client,
-    store: Store | None,
-    **how: Any,
+    rows: Any, deployment: Deployment | str, options: BatchOptions, *, client: Client, store: Store | None
 ) -> Batch:
     """Return the batch that :func:`fh_notebook.batch` was asked for.
 
@@ -62,20 +45,20 @@ def make(
     InputError, SettingsError
         As :func:`fh_notebook.batch` says.
     """
-    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
-    options = options_of(**how, named=name is not None, is_stream=isinstance(rows, Iterator))
+    name, repeats, replace = options.name, options.repeats, options.replace
+    settings = RunSettings.of(options, is_stream=isinstance(rows, Iterator))
     target = known_deployment(client, deployment)
-    arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
+    arms = read_arms(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
     workspace = client.workspace
     if name is not None and store is not None and not replace:
         check_name(store, name, workspace, arms, partitions=False)  # before the rows are read, and again with them
-    planner = Planner(arms, repeats=repeats, metadata=metadata or {}, workspace=workspace)
+    planner = Planner(arms, repeats=repeats, metadata=options.metadata or {}, workspace=workspace)
     is_named = name is not None
-    name, source, note = _named_source(rows, planner, target.name, name=name, first=first, sample=sample)
+    name, source, note = _named_source(rows, planner, target.name, options)
     keeper = store if store is not None else session.store_in_memory()
     outcomes = Outcomes()
     # A batch that calls anew must not find the answers that were there before it.
-    after_id = keeper.newest_id() if options.reuse is None else 0
+    after_id = keeper.newest_id() if settings.reuse is None else 0
     plan = Plan(
         name=name,
         deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
@@ -94,20 +77,19 @@ def make(
         replace_other=replace,
         is_stream=not isinstance(source, TableSource),
         schema_sha256=schema_hashes(arm.target.deployment for arm in arms),
-        reuse=kept_reuse(options.reuse, datetime.now(UTC)),
+        reuse=kept_reuse(settings.reuse, datetime.now(UTC)),
     )
-    beside = beside_of(keeper, name, workspace, reuse=options.reuse, replaces=replace)
-    look_up = LookUp(stored=kept, workspace=workspace, reuse=options.reuse, after_id=after_id, beside=beside)
-    feed = Feed(source, outcomes, look_up, skip_invalid=on_invalid == "skip", where=target.name, kept=kept)
-    agenda = Agenda(plan, feed, outcomes, client=client, store=keeper, options=options)
+    beside = beside_of(keeper, name, workspace, reuse=settings.reuse, replaces=replace)
+    look_up = LookUp(stored=kept, workspace=workspace, reuse=settings.reuse, after_id=after_id, beside=beside)
+    feed = Feed(source, outcomes, look_up, skip_invalid=options.on_invalid == "skip", where=target.name, kept=kept)
+    agenda = Agenda(plan, feed, outcomes, client=client, store=keeper, options=settings)
     about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
-    return Batch(Control(agenda, client=client, store=keeper, options=options), about)
+    return Batch(Control(agenda, client=client, store=keeper, options=settings), about)
 
 
-def _named_source(
-    rows: Any, planner: Planner, deployment: str, *, name: str | None, first: int | None, sample: int | None
-) -> tuple[str, Source, str]:
+def _named_source(rows: Any, planner: Planner, deployment: str, options: BatchOptions) -> tuple[str, Source, str]:
     """Return the batch's name, where its jobs come from, and what a person should know of how the rows were read."""
+    name, first, sample = options.name, options.first, options.sample
     if isinstance(rows, Iterator):
         if sample is not None:
             raise SettingsError("sample= needs to know all rows, and an iterator does not; give first=, or a list")

@@ -1,145 +1,349 @@
-"""How a batch is started: the options that were given, checked, each time the same.
+"""`BatchOptions`: what can be asked of a batch, as one value; each field has its default, its help and its limits.
 
-Rule of this file: an option that cannot be used is refused before anything is read or called, with what can be.
+Rule of this file: an option is defined here once. `fh.batch` spells the options out for completion and type checkers
+(a test holds both equal); the command ``fh-notebook batch``, the line of a ``%%fetchhive`` cell, and races read the
+fields. It imports nothing of weight: ``%load_ext`` reads it.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from fh_notebook import arguments, settings
-from fh_notebook.batching.delivery import Delivery, checked_delivery
-from fh_notebook.batching.events import Event
-from fh_notebook.batching.lookup import Reuse
-from fh_notebook.batching.stopping import Limits, checked_concurrency
-from fh_notebook.clock import utc_now
-from fh_notebook.contract.rate import Rate
-from fh_notebook.contract.spell import short
+from fh_notebook.arguments import Kind, is_finite
 from fh_notebook.errors import SettingsError
+from fh_notebook.spelling import short
 
 if TYPE_CHECKING:
+    from os import PathLike
+
+    from fh_notebook.batching.events import Event
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
     from fh_notebook.client.receiver import CallbackReceiver
 
-__all__ = ["Options", "kept_options", "options_of"]
+__all__ = [
+    "DELIVERIES",
+    "MAX_REPEATS",
+    "BatchOptions",
+    "Delivery",
+    "Reuse",
+    "Written",
+    "about",
+    "check_limits",
+    "check_option",
+    "is_number",
+    "one_of",
+    "or_none",
+    "whole",
+    "written_options",
+]
+
+Delivery = Literal["direct", "callback", "poll", "auto"]
+DELIVERIES: Final = ("direct", "callback", "poll", "auto")
+Reuse = Literal["batch", "store"] | timedelta | None
+MAX_REPEATS: Final = 1_000_000
 
 
-RESET_GRACE_S: Final = 2.0
-"""After midnight UTC by this machine's clock: the service's may be behind."""
-NAP_S: Final = 60.0
-"""The longest sleep at once: a machine that was suspended must not sleep on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """How an option is written on a line: of a command, or of a cell."""
+
+    help: str
+    reads: Literal["flag", "whole", "number", "text", "rate", "number_or_flag"]
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    group: Literal["what", "how", "delivery"] = "how"
+    """Under which heading the command's help has it."""
+    in_cell: bool = False
+    """Whether the line of a cell takes it, too."""
+
+
+def about(*, takes: Kind | None = None, written: Written | None = None) -> dict[str, Any]:
+    """Return the metadata of a field of options: its limits, and how it is written on a line."""
+    return {"takes": takes, "written": written}
+
+
+def whole(least: int | None, words: str, most: int | None = None) -> Kind:
+    """Return the kind of whole numbers between two bounds."""
+
+    def accepts(value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return False
+        return (least is None or value >= least) and (most is None or value <= most)
+
+    return Kind(words, accepts)
+
+
+def or_none(kind: Kind) -> Kind:
+    """Return `kind`, or ``None``, which is the default and goes without saying."""
+    return Kind(kind.takes, lambda value: value is None or kind.accepts(value))
+
+
+def one_of(*words: str) -> Kind:
+    """Return the kind of one of some words."""
+    takes = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
+    return Kind(takes, lambda value: isinstance(value, str) and value in words)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number; true and false are none."""
+    return isinstance(value, int | float) and is_finite(value)
+
+
+def _is_stop_rule(value: Any) -> bool:
+    return isinstance(value, bool) or (is_number(value) and value > 0 and (value < 1 or value == int(value)))
+
+
+def _is_reuse(value: Any) -> bool:
+    is_word = isinstance(value, str) and value in ("batch", "store")
+    return value is None or is_word or (isinstance(value, timedelta) and value >= timedelta(0))
+
+
+def _is_name(value: Any) -> bool:
+    if value is None:
+        return True
+    is_text = isinstance(value, str) and bool(value.strip()) and not value.lower().endswith(".fhb")
+    return is_text and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+_FROM_1: Final = whole(1, "a whole number from 1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a batch is started, each time that it is."""
-
-    limits: Limits
-    max_concurrency: int | None
-    rate: Rate | None
-    wait_for_reset: bool
-    on_event: Callable[[Event], object] | None
-    progress: Any
-    reuse: Reuse
-    retry_unknown: bool
-    delivery: Delivery = "direct"
-    receiver: CallbackReceiver | None = None
-    """Who receives callbacks, where they come so."""
-    named: bool
-    """Whether the user named it: then the answers of other names are not offered."""
-    now: Callable[[], datetime] = utc_now
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-    async def sleep_until(self, reset: datetime) -> None:
-        """Sleep until the daily cap is renewed, and a little longer."""
-        while (left_s := (reset - self.now()).total_seconds() + RESET_GRACE_S) > 0:
-            await self.sleep(min(left_s, NAP_S))
-
-
-def options_of(
-    *,
-    max_concurrency: Any,
-    max_calls: Any,
-    max_seconds: Any,
-    max_cost: Any,
-    rate: Any,
-    fail_on_error: Any,
-    fresh: bool,
-    reuse: Any,
-    retry_unknown: bool,
-    wait_for_reset: bool,
-    progress: Any,
-    on_event: Any,
-    delivery: Any,
-    receiver: Any,
-    named: bool,
-    is_stream: bool,
-) -> Options:
-    """Return how a batch is started, checked.
+class BatchOptions:
+    """The options of :func:`fh_notebook.batch`, in its order; what each means is said there.
 
     Raises
     ------
     SettingsError
-        An option that cannot be used.
+        An option is beyond its limits, or two exclude each other.
+
+    Examples
+    --------
+    >>> BatchOptions(repeats=3).repeats
+    3
+    >>> BatchOptions(repeats=0)
+    Traceback (most recent call last):
+    ...
+    fh_notebook.errors.SettingsError: repeats is 0; give a whole number from 1 to 1,000,000
     """
-    limits = Limits(max_calls=max_calls, max_seconds=max_seconds, fail_on_error=fail_on_error)
-    if is_stream and not isinstance(fail_on_error, bool) and fail_on_error < 1:
-        raise SettingsError(
-            "fail_on_error as a fraction needs to know all rows, and an iterator does not; give a count"
-        )
-    if on_event is not None and not callable(on_event):
-        raise SettingsError(f"on_event is {short(on_event)}; give a function of an event")
-    paid = _calls_for(max_cost)
-    if paid is not None:
-        limits = replace(limits, max_calls=paid if max_calls is None else min(paid, max_calls))
-    return Options(
-        limits=limits,
-        max_concurrency=checked_concurrency(max_concurrency),
-        rate=None if rate is None else Rate.of(rate),
-        wait_for_reset=wait_for_reset,
-        on_event=on_event,
-        progress=progress,
-        delivery=checked_delivery(delivery, receiver),
-        receiver=receiver,
-        reuse=_checked_reuse(None if fresh else reuse),
-        retry_unknown=retry_unknown,
-        named=named,
+
+    variants: Any = None
+    inputs: Mapping[str, Any] | None = None
+    repeats: int = field(
+        default=1,
+        metadata=about(
+            takes=whole(1, f"a whole number from 1 to {MAX_REPEATS:,}", MAX_REPEATS),
+            written=Written(
+                help="how often each row goes through each variant",
+                reads="whole",
+                metavar="N",
+                group="what",
+                in_cell=True,
+            ),
+        ),
     )
-
-
-def kept_options(reuse: Reuse) -> Options:
-    """Return how a batch is resumed that was opened by its name."""
-    return Options(
-        limits=Limits(),
-        max_concurrency=None,
-        rate=None,
-        wait_for_reset=False,
-        on_event=None,
-        progress=True,
-        reuse=reuse,
-        retry_unknown=False,
-        named=True,
+    metadata: Mapping[str, Any] | None = field(
+        default=None,
+        metadata=about(takes=Kind("a mapping of names to values", lambda value: isinstance(value, Mapping | None))),
     )
+    name: str | None = field(
+        default=None,
+        metadata=about(
+            takes=Kind(
+                "a text that is not empty, does not end in .fhb (a file's name), and has no half characters", _is_name
+            ),
+            written=Written(
+                help="of the batch: one name is one table; more rows extend it", reads="text", group="what"
+            ),
+        ),
+    )
+    client: Client | AsyncClient | None = None
+    first: int | None = field(
+        default=None,
+        metadata=about(
+            takes=or_none(_FROM_1),
+            written=Written(
+                help="a pilot of the first N rows; later without it goes on", reads="whole", metavar="N", group="what"
+            ),
+        ),
+    )
+    sample: int | None = field(
+        default=None,
+        metadata=about(
+            takes=or_none(_FROM_1),
+            written=Written(help="a pilot of N rows taken at random", reads="whole", metavar="N", group="what"),
+        ),
+    )
+    max_concurrency: int | None = field(
+        default=None,
+        metadata=about(
+            takes=or_none(whole(1, "a whole number from 1, or None to adapt")),
+            written=Written(help="at most N calls at once; default: adaptive", reads="whole", metavar="N"),
+        ),
+    )
+    max_calls: int | None = field(
+        default=None,
+        metadata=about(
+            takes=or_none(whole(0, "a whole number from 0")),
+            written=Written(
+                help="at most N requests now; the rest stays pending", reads="whole", metavar="N", in_cell=True
+            ),
+        ),
+    )
+    max_seconds: float | None = field(
+        default=None,
+        metadata=about(
+            takes=Kind(
+                "a finite number above 0, or None for no limit",
+                lambda value: value is None or (is_number(value) and value > 0),
+            ),
+            written=Written(help="start no call later than this", reads="number", metavar="S"),
+        ),
+    )
+    max_cost: float | None = field(
+        default=None,
+        metadata=about(
+            takes=Kind(
+                "an amount from 0, in the currency of price_per_call",
+                lambda value: value is None or (is_number(value) and value >= 0),
+            ),
+            written=Written(help="at most this much by the price of a call", reads="number", metavar="X"),
+        ),
+    )
+    rate: float | str | None = field(
+        default=None,
+        metadata=about(written=Written(help="calls a second, or a text like 30/min", reads="rate", metavar="R")),
+    )
+    fail_on_error: bool | float | int = field(
+        default=False,
+        metadata=about(
+            takes=Kind("True, False, a fraction below 1, or a count", _is_stop_rule),
+            written=Written(
+                help="stop at the first error, at a fraction of the calls (below 1), or at a count",
+                reads="number_or_flag",
+                metavar="X",
+            ),
+        ),
+    )
+    on_invalid: Literal["raise", "skip"] = field(
+        default="raise",
+        metadata=about(
+            takes=one_of("raise", "skip"),
+            written=Written(
+                help="rows whose inputs do not fit (default: raise)",
+                reads="text",
+                choices=("raise", "skip"),
+                group="what",
+            ),
+        ),
+    )
+    fresh: bool = field(default=False, metadata=about(written=Written(help="call everything anew", reads="flag")))
+    reuse: Reuse = field(
+        default="batch",
+        metadata=about(
+            takes=Kind("'batch', 'store', a timedelta that is not negative, or None", _is_reuse),
+            written=Written(
+                help="which kept answers count (default: batch)", reads="text", choices=("batch", "store", "none")
+            ),
+        ),
+    )
+    retry_unknown: bool = field(
+        default=False, metadata=about(written=Written(help="call again what may have run before", reads="flag"))
+    )
+    replace: bool = field(
+        default=False,
+        metadata=about(
+            written=Written(
+                help="where another table is kept under the name, keep that one as NAME@TIME and begin anew",
+                reads="flag",
+                group="what",
+            ),
+        ),
+    )
+    wait: bool = True
+    wait_for_reset: bool = field(
+        default=False, metadata=about(written=Written(help="sleep until a used-up daily cap is renewed", reads="flag"))
+    )
+    dry_run: bool = field(
+        default=False,
+        metadata=about(
+            written=Written(help="show the calls that would be made, and make none", reads="flag", in_cell=True)
+        ),
+    )
+    progress: Any = True
+    on_event: Callable[[Event], object] | None = field(
+        default=None,
+        metadata=about(takes=Kind("a function of an event", lambda value: value is None or callable(value))),
+    )
+    delivery: Delivery = field(
+        default="direct",
+        metadata=about(
+            takes=one_of(*DELIVERIES),
+            written=Written(
+                help="how answers come: in the response (default), by callback, asked for (poll), or as the service "
+                "lets them (auto)",
+                reads="text",
+                choices=DELIVERIES,
+                group="delivery",
+                in_cell=True,
+            ),
+        ),
+    )
+    receiver: CallbackReceiver | None = None
+    dask: Any = None
+    parts: str | PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+        if self.first is not None and self.sample is not None:
+            raise SettingsError("give first= or sample=, not both")
+        if self.receiver is not None and self.delivery in ("direct", "poll"):
+            raise SettingsError(f"a receiver is for delivery='callback' or 'auto', not for {self.delivery!r}")
 
 
-def _calls_for(max_cost: Any) -> int | None:
-    """How many calls an amount pays for."""
-    if max_cost is None:
-        return None
-    if not isinstance(max_cost, int | float) or not arguments.is_finite(max_cost) or max_cost < 0:
-        raise SettingsError(f"max_cost is {short(max_cost)}; give an amount from 0, in the currency of price_per_call")
-    price = settings.current().price_per_call
-    if price is None:
-        raise SettingsError("max_cost needs the price of a call: fh.configure(price_per_call=0.02)")
-    return int(max_cost / price + 1e-9)
+def check_option(name: str, value: Any) -> None:
+    """Raise unless `value` is within the limits of the batch option `name`.
+
+    Raises
+    ------
+    SettingsError
+        With what it takes.
+    """
+    _check(name, value, _limits(BatchOptions)[name])
 
 
-def _checked_reuse(value: Any) -> Reuse:
-    is_word = isinstance(value, str) and value in ("batch", "store")
-    if value is None or is_word or (isinstance(value, timedelta) and value >= timedelta(0)):
-        checked: Reuse = value
-        return checked
-    raise SettingsError(f"reuse is {short(value)}; give 'batch', 'store', a timedelta that is not negative, or None")
+def check_limits(options: Any) -> None:
+    """Raise unless every field of `options` is within its limits.
+
+    Raises
+    ------
+    SettingsError
+        Of the first field that is not, with what it takes.
+    """
+    for name, kind in _limits(type(options)).items():
+        _check(name, getattr(options, name), kind)
+
+
+def _check(name: str, value: Any, kind: Kind) -> None:
+    if not kind.accepts(value):
+        raise SettingsError(f"{name} is {short(value)}; give {kind.takes}")
+
+
+def _limits(options: type[Any]) -> dict[str, Kind]:
+    return {option.name: takes for option in fields(options) if (takes := option.metadata.get("takes"))}
+
+
+def written_options(options: type[Any], *, in_cell: bool = False) -> dict[str, Written]:
+    """Return how the fields of `options` are written on the line of a command, or of a cell, by their names.
+
+    Examples
+    --------
+    >>> list(written_options(BatchOptions, in_cell=True))
+    ['repeats', 'max_calls', 'dry_run', 'delivery']
+    """
+    found = {option.name: option.metadata.get("written") for option in fields(options)}
+    return {name: written for name, written in found.items() if written and (written.in_cell or not in_cell)}

@@ -6,26 +6,23 @@ Rule of this file: nothing is called, read or kept here; a number that is not kn
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from fh_notebook import html
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.person import JOIN, RETRY, REUSE, persons
 from fh_notebook.contract.canonical import canonical_json
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import SettingsError
 from fh_notebook.plural import counted
 
 __all__ = [
     "Budget",
     "OtherKey",
     "Plan",
-    "check_options",
     "counted",
     "duration",
     "hashed_name",
@@ -215,45 +212,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1.0, seconds):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-MAX_REPEATS: Final = 1_000_000
-"""Every repeat of a row is a job that is planned before the first call: more would only fill the memory."""
-
-
-def check_options(
-    *, repeats: Any, first: Any, sample: Any, on_invalid: Any, name: Any = None, metadata: Any = None
-) -> None:
-    """Check what a plan is made by.
-
-    Raises
-    ------
-    SettingsError
-        An option that cannot be used.
-    """
-    for option, value in (("repeats", repeats), ("first", first), ("sample", sample)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise SettingsError(f"{option} is {short(value)}; give a whole number from 1")
-    if repeats is None or repeats > MAX_REPEATS:
-        raise SettingsError(f"repeats is {short(repeats)}; give a whole number from 1 to {MAX_REPEATS:,}")
-    if first is not None and sample is not None:
-        raise SettingsError("give first= or sample=, not both")
-    if on_invalid not in ("raise", "skip"):
-        raise SettingsError(f"on_invalid is {short(on_invalid)}; give 'raise' or 'skip'")
-    if not isinstance(name, str | None):
-        raise SettingsError(f"name is {short(name)}; give a text, by which the batch is opened again")
-    if name is not None and (not name.strip() or name.lower().endswith(".fhb") or _is_cut(name)):
-        raise SettingsError(
-            f"name is {short(name)}; give a text that is not empty, does not end in .fhb (a file's name), and has no "
-            "half characters"
-        )
-    if not isinstance(metadata, Mapping | None):
-        raise SettingsError(f"metadata is {short(metadata)}; give a mapping of names to values")
-
-
-def _is_cut(name: str) -> bool:
-    """Whether a text has half a character (a lone surrogate), which UTF-8 cannot say."""
-    return any("\ud800" <= character <= "\udfff" for character in name)
 
 
 NAME_DIGITS: Final = 12

@@ -16,10 +16,10 @@ from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.kept import KeptJobs
 from fh_notebook.batching.lookup import LookUp, read_reuse
-from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance
+from fh_notebook.batching.run_settings import kept_settings
 from fh_notebook.batching.source import KeptSource
 from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.spell import nearest, short
@@ -121,7 +121,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
         repeats=repeats,
         jobs=jobs,
     )
-    options = kept_options(reuse)
+    options = kept_settings(reuse)
     agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options)
     control = Control(agenda, client=caller, store=store, options=options)
     agenda.adopt(jobs, most_at_once=control.limit)

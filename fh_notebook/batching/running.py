@@ -21,9 +21,9 @@ from fh_notebook.batching.feed import Feed, Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import StoreLedger
 from fh_notebook.batching.names import Name, Names, hint_of
-from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Budget
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.stored import Stored, running_refused
 from fh_notebook.batching.windows import Ahead, Windows, chained
@@ -52,7 +52,7 @@ class Start:
         What is to be called, and where answers are kept.
     outcomes : Outcomes
         Takes what comes of it.
-    options : Options
+    options : RunSettings
         How.
     call_lost : bool
         Whether what may have run is called again.
@@ -71,7 +71,7 @@ class Start:
         client: Client,
         feed: Feed,
         outcomes: Outcomes,
-        options: Options,
+        options: RunSettings,
         call_lost: bool,
         names: Names,
         hear: Callable[[Event], None],

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.delivery import AT_ONCE
 from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.progress_line import resting
 from fh_notebook.batching.reader import Reader
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.wording import sentence
 from fh_notebook.gate import Gate
@@ -36,11 +36,11 @@ class Standing:
         What it calls.
     client : Client
         Whom it asks.
-    options : Options
+    options : RunSettings
         How it is started.
     """
 
-    def __init__(self, agenda: Agenda, *, client: Client, options: Options) -> None:
+    def __init__(self, agenda: Agenda, *, client: Client, options: RunSettings) -> None:
         self.name = agenda.plan.name
         self.agenda = agenda
         self.feed = agenda.feed

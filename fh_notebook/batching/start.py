@@ -1,8 +1,8 @@
 """`batch` and `abatch`: begin to run a table of rows through the variants of a deployment.
 
 Rule of this file: everything is checked and looked up before the first call, and the same cell run again goes on from
-where it was. What the arguments mean is read in `making.py`; how a batch runs is in `control.py`. Both functions spell
-their arguments out, for completion and for type checkers: on purpose.
+where it was. What can be asked is in `options.py`; how a batch is made is in `making.py`, and how it runs in
+`control.py`. Both functions spell the options out, for completion and for type checkers: on purpose.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from fh_notebook import arguments, session, views
 from fh_notebook.batching import making
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.delivery import Delivery
 from fh_notebook.batching.events import Event
-from fh_notebook.batching.lookup import Reuse
+from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
     from fh_notebook.client.client import AsyncClient
     from fh_notebook.client.receiver import CallbackReceiver
 
-__all__ = ["abatch", "batch", "last_batch", "last_batch_at"]
+__all__ = ["abatch", "batch", "begun", "last_batch", "last_batch_at", "prepared"]
 
 OWN_CHECKS: Final = frozenset(
     {"repeats", "first", "sample", "max_calls", "max_seconds", "max_concurrency", "max_cost", "rate", "fail_on_error"}
 )
-"""Options that have bounds: `check_options`, `options_of` and `Limits` say which."""
+"""Options that have bounds: `BatchOptions` says which."""
 
 _last: Batch | None = None
 _last_at: datetime | None = None
@@ -209,10 +208,37 @@ def batch(
     (['A', 'B'], 2)
     """
     arguments.check(batch, locals(), but=OWN_CHECKS)
-    made = _prepare(**_without(locals(), "wait"))
-    if not dry_run:
-        made._control.start(made._control.first_windows(), wait=wait)
-    return made
+    options = BatchOptions(
+        variants=variants,
+        inputs=inputs,
+        repeats=repeats,
+        metadata=metadata,
+        name=name,
+        client=client,
+        first=first,
+        sample=sample,
+        max_concurrency=max_concurrency,
+        max_calls=max_calls,
+        max_seconds=max_seconds,
+        max_cost=max_cost,
+        rate=rate,
+        fail_on_error=fail_on_error,
+        on_invalid=on_invalid,
+        fresh=fresh,
+        reuse=reuse,
+        retry_unknown=retry_unknown,
+        replace=replace,
+        wait=wait,
+        wait_for_reset=wait_for_reset,
+        dry_run=dry_run,
+        progress=progress,
+        on_event=on_event,
+        delivery=delivery,
+        receiver=receiver,
+        dask=dask,
+        parts=parts,
+    )
+    return begun(rows, deployment, options)
 
 
 async def abatch(
@@ -253,9 +279,43 @@ async def abatch(
     A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
     """
     arguments.check(abatch, locals(), but=OWN_CHECKS)
+    options = BatchOptions(
+        variants=variants,
+        inputs=inputs,
+        repeats=repeats,
+        metadata=metadata,
+        name=name,
+        client=client,
+        first=first,
+        sample=sample,
+        max_concurrency=max_concurrency,
+        max_calls=max_calls,
+        max_seconds=max_seconds,
+        max_cost=max_cost,
+        rate=rate,
+        fail_on_error=fail_on_error,
+        on_invalid=on_invalid,
+        fresh=fresh,
+        reuse=reuse,
+        retry_unknown=retry_unknown,
+        replace=replace,
+        wait=wait,
+        wait_for_reset=wait_for_reset,
+        dry_run=dry_run,
+        progress=progress,
+        on_event=on_event,
+        delivery=delivery,
+        receiver=receiver,
+        dask=dask,
+        parts=parts,
+    )
     # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
-    asked = _without(locals(), "wait")
-    made = await asyncio.to_thread(_prepare, **asked) if _is_scaled(rows, dask) else _prepare(**asked)
+    is_scaled = _is_scaled(rows, dask)
+    made = (
+        await asyncio.to_thread(prepared, rows, deployment, options)
+        if is_scaled
+        else prepared(rows, deployment, options)
+    )
     if wait and not dry_run:
         await made._control.astart(made._control.first_windows())
     elif not dry_run:
@@ -263,35 +323,37 @@ async def abatch(
     return made
 
 
-def _without(arguments: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in arguments.items() if key != name}
-
-
 def _is_scaled(rows: Any, dask: Any) -> bool:
     """Whether the batch is over partitions; told without importing Dask."""
     return dask is not None or type(rows).__module__.startswith("dask.")
 
 
-def _prepare(
-    *,
-    client: Client | AsyncClient | None,
-    dry_run: bool,
-    rows: Any,
-    dask: Any = None,
-    parts: str | PathLike[str] | None = None,
-    **asked: Any,
-) -> Batch:
-    """Check and look up everything, and call nothing."""
+def begun(rows: Any, deployment: Deployment | str, options: BatchOptions) -> Batch:
+    """Return the batch that is asked for, begun unless it is a dry run, and waited for where the options say so."""
+    made = prepared(rows, deployment, options)
+    if not options.dry_run:
+        made._control.start(made._control.first_windows(), wait=options.wait)
+    return made
+
+
+def prepared(rows: Any, deployment: Deployment | str, options: BatchOptions) -> Batch:
+    """Return the batch that is asked for, checked and looked up; it has called nothing.
+
+    Raises
+    ------
+    InputError, SettingsError, StoreError
+        As :func:`batch` says.
+    """
     global _last, _last_at
-    if _is_scaled(rows, dask):
-        given = {"client": session.client_for(client), "store": session.store(), "dask": dask, "parts_folder": parts}
-        many: Batch = views.partitions().batch_over_partitions(rows, **given, **asked)
+    client, store = session.client_for(options.client), session.store()
+    if _is_scaled(rows, options.dask):
+        many: Batch = views.partitions().batch_over_partitions(rows, deployment, options, client=client, store=store)
         _last, _last_at = many, datetime.now(UTC)
         return many
-    if parts is not None:
+    if options.parts is not None:
         raise SettingsError("parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe")
-    made = making.make(rows, client=session.client_for(client), store=session.store(), **asked)
+    made = making.make(rows, deployment, options, client=client, store=store)
     control = made._control
-    control.agenda.prepare(keep=not dry_run, most_at_once=control.limit)
+    control.agenda.prepare(keep=not options.dry_run, most_at_once=control.limit)
     _last, _last_at = made, datetime.now(UTC)
     return made

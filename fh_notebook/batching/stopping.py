@@ -6,18 +6,16 @@ terms of what the person has: a batch, or a cell.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fh_notebook.arguments import is_finite
 from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.options import check_option
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import FetchHiveError, SettingsError
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.values import error_text
 
 __all__ = [
@@ -102,20 +100,8 @@ class Limits:
     """``True``: the first error stops; a number below 1: that fraction of the jobs; from 1: that many."""
 
     def __post_init__(self) -> None:
-        most = self.max_calls
-        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 0):
-            raise SettingsError(f"max_calls is {short(self.max_calls)}; give a whole number from 0")
-        seconds = self.max_seconds
-        if seconds is not None and not (_is_number(seconds) and seconds > 0 and math.isfinite(seconds)):
-            raise SettingsError(f"max_seconds is {short(seconds)}; give a finite number above 0, or None for no limit")
-        rule = self.fail_on_error
-        is_meant = isinstance(rule, bool) or (
-            _is_number(rule) and 0 < rule < math.inf and (rule < 1 or rule == int(rule))
-        )
-        if not is_meant:
-            raise SettingsError(
-                f"fail_on_error is {short(self.fail_on_error)}; give True, False, a fraction below 1, or a count"
-            )
+        for name in ("max_calls", "max_seconds", "fail_on_error"):
+            check_option(name, getattr(self, name))
 
     @property
     def most_calls(self) -> int | None:
@@ -174,13 +160,9 @@ def checked_concurrency(value: Any) -> int | None:
     SettingsError
         It is neither.
     """
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-        return value
-    raise SettingsError(f"max_concurrency is {short(value)}; give a whole number from 1, or None to adapt")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and is_finite(value)
+    check_option("max_concurrency", value)
+    checked: int | None = value
+    return checked
 
 
 def _stopped(reason: str, message: str) -> Stopped:

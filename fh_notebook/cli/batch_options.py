@@ -6,13 +6,17 @@ Rule of this file: an option that was not given is not passed on, so that the de
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.batching.options import BatchOptions, Written, written_options
 from fh_notebook.cli.batch_words import CODES
 from fh_notebook.cli.completion import names, variants
 from fh_notebook.cli.helping import add_command
 from fh_notebook.errors import SettingsError
+from fh_notebook.racing.options import RaceOptions
 
 if TYPE_CHECKING:
     from fh_notebook.client.receiver import CallbackReceiver
@@ -80,52 +84,19 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--const", action="append", type=_pair, metavar="VARIABLE=TEXT", help="a value that is the same for every row"
     )
-    what.add_argument("--repeats", type=int, metavar="N", help="how often each row goes through each variant")
-    what.add_argument("--first", type=int, metavar="N", help="a pilot of the first N rows; later without it goes on")
-    what.add_argument("--sample", type=int, metavar="N", help="a pilot of N rows taken at random")
-    what.add_argument("--name", help="of the batch: one name is one table; more rows extend it")
-    what.add_argument(
-        "--replace",
-        action="store_true",
-        default=None,
-        help="where another table is kept under the name, keep that one as NAME@TIME and begin anew",
-    )
-    what.add_argument("--on-invalid", choices=("raise", "skip"), help="rows whose inputs do not fit (default: raise)")
+    _add_written(what, "what")
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how it is called")
-    how.add_argument("--dry-run", action="store_true", default=None, help="show the plan, and call nothing")
-    how.add_argument("--max-calls", type=int, metavar="N", help="at most N requests now")
-    how.add_argument("--max-seconds", type=float, metavar="S", help="start no call later than this")
-    how.add_argument("--max-cost", type=float, metavar="X", help="at most this much by the price of a call")
+    _add_written(how, "how")
     how.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
     how.add_argument("--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown")
-    how.add_argument("--max-concurrency", type=int, metavar="N", help="at most N calls at once; default: adaptive")
-    how.add_argument("--rate", type=_rate, metavar="R", help="calls a second, or a text like 30/min")
-    how.add_argument(
-        "--fail-on-error",
-        nargs="?",
-        const=True,
-        type=_number,
-        metavar="X",
-        help="stop at the first error, at a fraction of the calls (below 1), or at a count",
-    )
-    how.add_argument(
-        "--wait-for-reset", action="store_true", default=None, help="sleep until a used-up daily cap is renewed"
-    )
-    how.add_argument("--retry-unknown", action="store_true", default=None, help="call again what may have run before")
-    how.add_argument("--fresh", action="store_true", default=None, help="call everything anew")
-    how.add_argument("--reuse", choices=("batch", "store", "none"), help="which kept answers count (default: batch)")
 
 
 def _add_apart(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("by callback, or on a cluster")
-    how.add_argument(
-        "--delivery",
-        choices=("direct", "callback", "poll", "auto"),
-        help="how answers come: in the response (default), by callback, asked for, or as the service lets them",
-    )
+    _add_written(how, "delivery")
     how.add_argument(
         "--public-url", metavar="URL", help="a tunnel's or reverse proxy's address that passes callbacks on to here"
     )
@@ -161,13 +132,8 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help="run rows in a random order until it is clear which variant is better, and stop: exact, exact:COLUMN, ...",
     )
-    where.add_argument(
-        "--min-difference", type=float, metavar="D", help="of --race: stop as well when no larger difference is left"
-    )
-    where.add_argument(
-        "--alpha", type=float, metavar="A", help="of --race: the chance of a wrong claim (default: 0.05)"
-    )
-    where.add_argument("--seed", type=int, metavar="N", help="of --race: of the order of rows (default: 0)")
+    for name, written in written_options(RaceOptions).items():
+        _add_option(where, name, replace(written, help=f"of --race: {written.help}"))
     where.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
 
 
@@ -178,6 +144,24 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")
     for name in ("--api-key", "--key", "--token"):
         where.add_argument(name, action=_Refused, nargs="?", help=argparse.SUPPRESS)
+
+
+def _add_written(group: Any, heading: str) -> None:
+    for name, written in written_options(BatchOptions).items():
+        if written.group == heading:
+            _add_option(group, name, written)
+
+
+def _add_option(group: Any, name: str, written: Written) -> None:
+    """Add an option to a group of the parser; one that is not given is ``None``."""
+    shown: dict[str, Any] = {"dest": name, "default": None, "help": written.help}
+    if written.reads == "flag":
+        shown["action"] = "store_true"
+    else:
+        shown |= {"type": _READERS[written.reads], "metavar": written.metavar, "choices": written.choices or None}
+    if written.reads == "number_or_flag":
+        shown |= {"nargs": "?", "const": True}
+    group.add_argument(f"--{name.replace('_', '-')}", **shown)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -203,15 +187,19 @@ def _rate(text: str) -> float | str:
         return text  # a number with its unit: fh.batch reads it
 
 
-_PASSED: Final = (
-    *("repeats", "first", "sample", "name", "replace", "on_invalid", "dry_run", "max_calls", "max_seconds", "max_cost"),
-    *("max_concurrency", "rate", "fail_on_error", "wait_for_reset", "retry_unknown", "delivery", "fresh", "reuse"),
-)
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "whole": int,
+    "number": float,
+    "text": str,
+    "rate": _rate,
+    "number_or_flag": _number,
+}
+"""How the word after an option is read."""
 
 
 def given(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options that were given, as arguments of ``fh.batch``."""
-    passed = {name: getattr(args, name) for name in _PASSED if getattr(args, name) is not None}
+    passed = {name: getattr(args, name) for name in written_options(BatchOptions) if getattr(args, name) is not None}
     if passed.get("reuse") == "none":
         passed["reuse"] = None
     if (receiver := _receiver(args)) is not None:

@@ -9,17 +9,18 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+from fh_notebook.batching.options import written_options
 from fh_notebook.cli.batch_compare import score_of
 from fh_notebook.cli.batch_words import Told
 from fh_notebook.errors import SettingsError
+from fh_notebook.racing.options import NOT_OF_A_RACE, RaceOptions
 
 if TYPE_CHECKING:
     from fh_notebook.racing.race import Race
 
 __all__ = ["check_race", "code_of_race", "run_race"]
 
-_ITS_OWN: Final = ("alpha", "min_difference", "seed")
-_NOT_OF_A_RACE: Final = ("first", "sample", "wait_for_reset", "dask", "parts")
+_ITS_OWN: Final = tuple(written_options(RaceOptions))
 _CODES: Final = {"winner": 0, "no difference": 0, "budget spent": 3, "interrupted": 130}
 _REFUSED: Final = 4
 
@@ -35,7 +36,7 @@ def check_race(args: argparse.Namespace) -> None:
     if args.race is None:
         if own := next((name for name in _ITS_OWN if getattr(args, name) is not None), None):
             raise SettingsError(f"{_option(own)} is an option of --race SCORE; give that, too")
-    elif strange := next((name for name in _NOT_OF_A_RACE if getattr(args, name)), None):
+    elif strange := next((name for name in NOT_OF_A_RACE if getattr(args, name, None) and name != "fresh"), None):
         raise SettingsError(
             f"{_option(strange)} does not go with --race, which takes rows until it is clear; leave it out"
         )

@@ -14,6 +14,7 @@ import pandas as pd
 
 from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.judge_answers import Said, Scale, read_score, read_verdict
@@ -112,18 +113,20 @@ def judge(
     calls = Calls(
         deployment=deployment,
         variant=variant,
-        inputs=inputs,
         rubric=rubric,
         expected=expected,
-        repeats=repeats,
-        client=client,
-        options={
-            "max_calls": max_calls,
-            "max_cost": max_cost,
-            "max_concurrency": max_concurrency,
-            "rate": rate,
-            "progress": progress,
-        },
+        options=BatchOptions(
+            inputs=inputs,
+            repeats=repeats,
+            client=client,
+            max_calls=max_calls,
+            max_cost=max_cost,
+            max_concurrency=max_concurrency,
+            rate=rate,
+            progress=progress,
+            on_invalid="skip",
+            metadata={"fh_judge": True},
+        ),
     )
     target = deployment.name if isinstance(deployment, Deployment) else deployment
     name = spelt("judge", target, variant=(variant, None), pairwise=(pairwise, False), rubric=(rubric, None))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fh_notebook import session
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.batching.start import batch
+from fh_notebook.batching.start import begun
 from fh_notebook.batching.stopping import RESUME
 from fh_notebook.comparing.scoring_source import Observation
 from fh_notebook.contract.deployment import Deployment
@@ -27,16 +28,13 @@ __all__ = ["Calls", "Question", "answers_of", "asked_about", "why_none"]
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """Whom to ask, and how; the options are those of :func:`fh_notebook.batch`."""
+    """Whom to ask, and how."""
 
     deployment: Deployment | str
     variant: str | None = None
-    inputs: Mapping[str, Any] | None = None
     rubric: str | None = None
     expected: str = EXPECTED
-    repeats: int = 1
-    client: Any = field(default=None, repr=False)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: BatchOptions = field(default_factory=BatchOptions, repr=False)
 
     def ask(self, rows: Sequence[Mapping[str, Any]], own: Sequence[str], *, fresh: bool = False) -> Batch:
         """Run a batch over `rows`, and return it; `own` are the columns that a judge without declared inputs gets.
@@ -46,24 +44,14 @@ class Calls:
         InputError, SettingsError
             The judge cannot be asked so; nothing was sent.
         """
-        client = session.client_for(self.client)
+        client = session.client_for(self.options.client)
         target = self._target(client)
         given = [dict(row) for row in rows]
-        if not target.inputs.get("properties") and self.inputs is None:
+        if not target.inputs.get("properties") and self.options.inputs is None:
             # It takes whatever it is sent: then only what a judge needs, and nothing of the row's other columns.
             given = [{name: row[name] for name in own if name in row} for row in given]
-        return batch(
-            given,
-            target,
-            variants=[self.variant or target.variants[0]],
-            inputs=self.inputs,
-            repeats=self.repeats,
-            client=client,
-            reuse=None if fresh else "store",
-            on_invalid="skip",
-            metadata={"fh_judge": True},
-            **self.options,
-        )
+        variants = [self.variant or target.variants[0]]
+        return begun(given, target, replace(self.options, variants=variants, reuse=None if fresh else "store"))
 
     def _target(self, client: Any) -> Deployment:
         target = self.deployment

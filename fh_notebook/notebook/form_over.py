@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
-from fh_notebook.batching import making, start
+from fh_notebook.batching import making
 from fh_notebook.batching.mapping import LeftOut, const, read_mapping
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.rows import Rows, read_rows
@@ -251,26 +251,8 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
         A row does not fit.
     """
     with in_a_cell():
-        made = making.make(
-            mapping.rows,
-            client=client,
-            store=session.store(),
-            deployment=mapping.deployment,
-            variants=list(variants),
-            inputs=mapping.inputs(),
-            repeats=repeats,
-            **_as_by_default(),
-        )
+        options = BatchOptions(variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False)
+        made = making.make(mapping.rows, mapping.deployment, options, client=client, store=session.store())
         control = made._control
         control.agenda.prepare(keep=False, most_at_once=control.limit)
         return made.plan()
-
-
-_ASKED: Final = {"rows", "deployment", "variants", "inputs", "repeats", "client"}
-_HOW_IT_RUNS: Final = {"wait", "dry_run", "dask", "parts"}
-
-
-def _as_by_default() -> dict[str, Any]:
-    """Return the options of a batch that the form does not ask for, as `batch` itself has them."""
-    options = signature(start.batch).parameters.values()
-    return {o.name: o.default for o in options if o.name not in _ASKED | _HOW_IT_RUNS} | {"progress": False}

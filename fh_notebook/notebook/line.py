@@ -16,13 +16,14 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
 
 from fh_notebook import keys
+from fh_notebook.batching.options import BatchOptions, Written, written_options
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.values import redact
 
@@ -34,7 +35,6 @@ CELL_HELP: Final = "%fetchhive help cell"
 SHOW: Final = ("text", "markdown", "json", "table")
 MAX_DIGITS: Final = 9
 """Of a number on a line."""
-DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 
 _EXAMPLES: Final = """\
 the body is a YAML or JSON mapping of inputs, or a pasted Code Snippet. {{ expression }} takes the value of a notebook
@@ -186,21 +186,30 @@ def parser() -> argparse.ArgumentParser:
         help="a value for the service's logs; may be said several times")  # fmt: skip
     add("--over", type=_table, metavar="FRAME",
         help="run the body once for each row of a DataFrame or list; {{ row.column }} takes a cell")  # fmt: skip
-    add("--repeats", type=whole_from_1, default=1, metavar="N", help="run each call N times")
-    add("--max-calls", type=whole_from_1, metavar="N", help="refuse, or with --over stop, at more calls than this")
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
     add("--race", type=_score, metavar="exact:COLUMN",
         help="with --over: run rows only until it is clear which variant is right more often, and stop")  # fmt: skip
     add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
-    add("--delivery", choices=DELIVERIES, type=_one_of(DELIVERIES), default="direct",
-        help="how answers come: direct; callback or poll: the cell ends at once and its answers show when they come; "
-             "auto: what cannot be run directly by callback")  # fmt: skip
-    add("--dry-run", action="store_true", help="show the calls that would be made, and make none")
+    for name, written in written_options(BatchOptions, in_cell=True).items():
+        _add_option(made, name, written)
     add("--api-key", "--key", type=_no_key, help=argparse.SUPPRESS)
     return made
 
 
+def _add_option(made: argparse.ArgumentParser, name: str, written: Written) -> None:
+    """Add an option of a batch; one that is not given has the default of `fh.batch`."""
+    shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help}
+    if written.reads == "flag":
+        shown["action"] = "store_true"
+    elif written.choices:
+        shown |= {"choices": written.choices, "type": _one_of(written.choices)}
+    else:
+        shown |= {"type": whole_from_1, "metavar": written.metavar}
+    made.add_argument(f"--{name.replace('_', '-')}", **shown)
+
+
+_DEFAULTS: Final = {option.name: option.default for option in fields(BatchOptions)}
 _OF_A_KEY: Final = re.compile(r"key|token|secret|passw|bearer|auth|credential", re.IGNORECASE)
 
 

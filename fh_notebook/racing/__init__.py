@@ -2,7 +2,7 @@
 
 ::
 
-    what a user holds     start.py asking.py race.py                     `race`, `arace`; what may be asked; `Race`
+    what a user holds     start.py options.py race.py                    `race`, `arace`; what may be asked; `Race`
     decided               course.py sending.py marking.py                rows in their order: sent, answered, scored
                           evidence.py bets.py scale.py tally.py          what may be concluded, however often one looks
     said before           power.py simulating.py fixed_plan.py           what a race would need

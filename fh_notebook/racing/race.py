@@ -7,7 +7,7 @@ what is sent when in `sending.py`; the calls are a batch's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,14 +17,16 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.progress import Progress, progress_of
 from fh_notebook.batching.windows import Windows
+from fh_notebook.comparing.asking import check_zero
+from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
 from fh_notebook.plural import agreeing, counted
-from fh_notebook.racing import asking
 from fh_notebook.racing.course import AT_ONCE, Course
 from fh_notebook.racing.marking import Marker, calls_service, is_lower
+from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.progress_text import RaceDisplay, RaceText
-from fh_notebook.racing.scale import Bounds, Scale
+from fh_notebook.racing.scale import Scale
 from fh_notebook.racing.sending import Sender
 from fh_notebook.racing.showing import Showing
 from fh_notebook.racing.tables import pairs_table, summary_table
@@ -46,33 +48,26 @@ class Race(Showing):
         In the order of the plan.
     """
 
-    def __init__(
-        self,
-        begin: Callable[[Any, Callable[[Event], object]], Batch],
-        *,
-        score: Any,
-        alpha: float,
-        min_difference: float | None,
-        patience: int | None,
-        lookahead: int | None,
-        bounds: Bounds,
-        failed: str,
-        seed: int,
-        progress: Any,
-        on_event: Callable[[Event], object] | None,
-    ) -> None:
-        self._progress, self._on_event = progress, on_event
+    def __init__(self, begin: Callable[[Any, Callable[[Event], object]], Batch], options: RaceOptions) -> None:
+        self._progress, self._on_event = options.batch.progress, options.batch.on_event
+        score = options.score
         self._sender: Sender | None = None
-        scale = Scale.of(bounds, lower=is_lower(score))
-        asking.check_zero(failed, asking.named(score), lower=scale.lower)
+        scale = Scale.of(options.bounds, lower=is_lower(score))
+        check_zero(options.failed, _named(score), lower=scale.lower)
         self.batch = begin(self._display, self._hear)
         self._control = control = self.batch._control
-        self.variants = asking.checked_variants(control.plan().variants)
-        self._tally = Tally(self.variants, scale=scale, alpha=alpha, min_difference=min_difference, patience=patience)
-        marker = Marker(score, self.variants, failed=failed)
+        self.variants = _checked(control.plan().variants)
+        self._tally = Tally(
+            self.variants,
+            scale=scale,
+            alpha=options.alpha,
+            min_difference=options.min_difference,
+            patience=options.patience,
+        )
+        marker = Marker(score, self.variants, failed=options.failed)
         at_once = AT_ONCE if not calls_service(score) else 1
-        self._course = Course(control, self._tally, marker, seed=seed, scored_at_once=at_once)
-        self._lookahead = lookahead
+        self._course = Course(control, self._tally, marker, seed=options.seed, scored_at_once=at_once)
+        self._lookahead = options.lookahead
         self._shown: RaceDisplay | None = None
         self._calls = self._calls_before = 0
 
@@ -238,3 +233,16 @@ class Race(Showing):
         made = self._make_display() if self._make_display else views.frontend().race_progress(self)
         self._shown = made or RaceText(self)
         return self._shown
+
+
+def _checked(variants: Sequence[str]) -> tuple[str, ...]:
+    """Return who races: two variants at least."""
+    if len(variants) < 2:
+        alone = f"there is only {variants[0]!r}" if variants else "there is none"
+        raise SettingsError(f"a race needs two variants at least, and {alone}; name them: variants=['a', 'b']")
+    return tuple(variants)
+
+
+def _named(score: Any) -> str:
+    """Return what a score is called."""
+    return score if isinstance(score, str) else str(getattr(score, "name", getattr(score, "__name__", "score")))

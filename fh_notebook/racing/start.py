@@ -6,22 +6,22 @@ Rule of this file: whatever cannot be meant is told before anything is kept or c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.delivery import Delivery
 from fh_notebook.batching.events import Event
-from fh_notebook.batching.lookup import Reuse
+from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.batching.rows import read_rows
-from fh_notebook.batching.start import OWN_CHECKS
-from fh_notebook.batching.start import batch as begin_batch
+from fh_notebook.batching.start import OWN_CHECKS, prepared
 from fh_notebook.batching.stopping import RESUME, going_on, going_on_by
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.racing import asking
+from fh_notebook.errors import SettingsError
 from fh_notebook.racing.marking import check_score
+from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.race import Race
 from fh_notebook.racing.scale import Bounds
 
@@ -156,7 +156,39 @@ def race(
     ('plain', 16)
     """
     arguments.check(race, locals(), but=OWN_CHECKS)
-    made = _prepare(locals())
+    options = RaceOptions(
+        score=score,
+        alpha=alpha,
+        min_difference=min_difference,
+        patience=patience,
+        lookahead=lookahead,
+        bounds=bounds,
+        failed=failed,
+        seed=seed,
+        batch=BatchOptions(
+            variants=variants,
+            inputs=inputs,
+            repeats=repeats,
+            metadata=metadata,
+            name=name,
+            client=client,
+            max_concurrency=max_concurrency,
+            max_calls=max_calls,
+            max_seconds=max_seconds,
+            max_cost=max_cost,
+            rate=rate,
+            fail_on_error=fail_on_error,
+            on_invalid=on_invalid,
+            reuse=reuse,
+            retry_unknown=retry_unknown,
+            dry_run=dry_run,
+            progress=progress,
+            on_event=on_event,
+            delivery=delivery,
+            receiver=receiver,
+        ),
+    )
+    made = _prepared(rows, deployment, options)
     return made if dry_run else made.resume(retry_unknown=retry_unknown)
 
 
@@ -195,28 +227,55 @@ async def arace(
 ) -> Race:
     """Await :func:`race`: the same arguments, results and errors, from any running loop."""
     arguments.check(arace, locals(), but=OWN_CHECKS)
-    made = _prepare(locals())
+    options = RaceOptions(
+        score=score,
+        alpha=alpha,
+        min_difference=min_difference,
+        patience=patience,
+        lookahead=lookahead,
+        bounds=bounds,
+        failed=failed,
+        seed=seed,
+        batch=BatchOptions(
+            variants=variants,
+            inputs=inputs,
+            repeats=repeats,
+            metadata=metadata,
+            name=name,
+            client=client,
+            max_concurrency=max_concurrency,
+            max_calls=max_calls,
+            max_seconds=max_seconds,
+            max_cost=max_cost,
+            rate=rate,
+            fail_on_error=fail_on_error,
+            on_invalid=on_invalid,
+            reuse=reuse,
+            retry_unknown=retry_unknown,
+            dry_run=dry_run,
+            progress=progress,
+            on_event=on_event,
+            delivery=delivery,
+            receiver=receiver,
+        ),
+    )
+    made = _prepared(rows, deployment, options)
     return made if dry_run else await made.aresume(retry_unknown=retry_unknown)
 
 
-def _prepare(arguments: dict[str, Any]) -> Race:
+def _prepared(rows: Any, deployment: Deployment | str, options: RaceOptions) -> Race:
     """Check and look up everything, and call nothing."""
-    asked = dict(arguments)
-    own = {name: asked.pop(name) for name in _OWN}
-    asked.pop("dry_run")
-    asking.check(asked["rows"], own)
-    asked["rows"] = rows = read_rows(asked["rows"])
-    check_score(own["score"], rows)
+    if isinstance(rows, Iterator):
+        raise SettingsError(
+            "a race draws its rows at random, so it must know all of them, and an iterator does not; give list(rows)"
+        )
+    read = read_rows(rows)
+    check_score(options.score, read)
     again = nullcontext() if going_on() != RESUME else going_on_by("race.resume()")
 
     def begin(progress: Any, on_event: Callable[[Event], object]) -> Batch:
         with again:
-            return begin_batch(**asked, progress=progress, on_event=on_event, dry_run=True)
+            shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)
+            return prepared(read, deployment, shown)
 
-    return Race(begin, **own)
-
-
-_OWN: Final = (
-    *("score", "alpha", "min_difference", "patience", "lookahead"),
-    *("bounds", "failed", "seed", "progress", "on_event"),
-)
+    return Race(begin, options)

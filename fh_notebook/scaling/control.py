@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from fh_notebook.batching.control import Control
-from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import budget_of
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.stored import Stored
@@ -60,7 +60,7 @@ class ScaledControl(Control):
         Whom to ask.
     store : Store
         Where keys are kept.
-    options : Options
+    options : RunSettings
         How it is started.
     stored : Stored
         Which batch of the store it is.
@@ -79,7 +79,7 @@ class ScaledControl(Control):
         *,
         client: Client,
         store: Store,
-        options: Options,
+        options: RunSettings,
         stored: Stored,
         register: Callable[[], None] = lambda: None,
     ) -> None:

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from fh_notebook import views
 from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.arms import Arm
-from fh_notebook.batching.options import kept_options
 from fh_notebook.batching.person import NAME
 from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
+from fh_notebook.batching.run_settings import kept_settings
 from fh_notebook.batching.stored import (
     Stored,
     earlier_name,
@@ -372,7 +372,7 @@ def open_parts(store: Store, record: BatchRecord, caller: Client) -> ScaledBatch
         spec,
         client=caller,
         store=store,
-        options=kept_options("batch"),
+        options=kept_settings("batch"),
         stored=stored,
     )
     about = provenance(

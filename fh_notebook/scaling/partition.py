@@ -23,9 +23,9 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
 from fh_notebook.batching.names import UNKNOWN_NAME
-from fh_notebook.batching.options import Options
 from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, kind_of
 from fh_notebook.batching.reader import Reader
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.stored import Stored
@@ -330,8 +330,8 @@ def _stands(job: Job, run: Run) -> bool:
     return bool(job.problems) or is_reusable(run)
 
 
-def _options(spec: Spec) -> Options:
-    return Options(
+def _options(spec: Spec) -> RunSettings:
+    return RunSettings(
         limits=Limits(fail_on_error=spec.stop_at_error),
         max_concurrency=None,  # the gate holds it
         rate=None,  # permits pace

@@ -7,12 +7,13 @@ files are read and removed without it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fh_notebook.batching.job import Job
+    from fh_notebook.batching.options import BatchOptions
     from fh_notebook.client.blocking import Client
+    from fh_notebook.contract.deployment import Deployment
     from fh_notebook.scaling.comparing import ScaledComparison
     from fh_notebook.scaling.scaled import ScaledBatch
     from fh_notebook.store.answers import Seen
@@ -24,18 +25,12 @@ __all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "se
 
 
 def batch_over_partitions(
-    rows: Any,
-    *,
-    client: Client,
-    store: Store | None,
-    dask: Any,
-    parts_folder: str | PathLike[str] | None,
-    **options: Any,
+    rows: Any, deployment: Deployment | str, options: BatchOptions, *, client: Client, store: Store | None
 ) -> ScaledBatch:
-    """Return the batch of rows that are a Dask frame, or are run by Dask; `options` are those of ``fh.batch``."""
+    """Return the batch of rows that are a Dask frame, or are run by Dask."""
     from fh_notebook.scaling.start import scaled
 
-    return scaled(rows, client=client, store=store, dask=dask, parts_folder=parts_folder, **options)
+    return scaled(rows, deployment, options, client=client, store=store)
 
 
 def open_batch(store: Store, record: BatchRecord, client: Client) -> ScaledBatch:

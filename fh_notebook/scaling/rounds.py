@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.options import Options
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import said
 from fh_notebook.batching.stopping import RESUME, Limits, cut_short
 from fh_notebook.batching.stored import Stored
@@ -61,7 +61,7 @@ class Rounds:
         What is to be called.
     tally : Tally
         Takes the counts.
-    options : Options
+    options : RunSettings
         How.
     limits : Limits
         When to stop, with what the daily cap leaves.
@@ -86,7 +86,7 @@ class Rounds:
         spec: Spec,
         ask: Ask,
         tally: Tally,
-        options: Options,
+        options: RunSettings,
         limits: Callable[[], Limits],
         hear: Callable[[Event], None],
         changed: Callable[[], object],

@@ -26,13 +26,15 @@ from fh_notebook.batching.arms import Arm, read_arms
 from fh_notebook.batching.export_parquet import ensure_pyarrow
 from fh_notebook.batching.lookup import LookUp, beside_of
 from fh_notebook.batching.making import known_deployment
-from fh_notebook.batching.options import Options, options_of
-from fh_notebook.batching.plan import NAME_DIGITS, Plan, check_options
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.plan import NAME_DIGITS, Plan
 from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import budget_of
 from fh_notebook.batching.stored import Stored, check_name
 from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.plural import counted
 from fh_notebook.scaling import parts
@@ -61,22 +63,7 @@ PROBLEMS_SHOWN: Final = 30
 
 
 def scaled(
-    rows: Any,
-    *,
-    deployment: Any,
-    variants: Any,
-    inputs: Any,
-    repeats: int,
-    metadata: Any,
-    name: str | None,
-    first: int | None,
-    sample: int | None,
-    on_invalid: str,
-    client: Client,
-    store: Store | None,
-    dask: Any,
-    parts_folder: Any,
-    **how: Any,
+    rows: Any, deployment: Deployment | str, options: BatchOptions, *, client: Client, store: Store | None
 ) -> ScaledBatch:
     """Return the batch over partitions that :func:`fh_notebook.batch` was asked for; it has called nothing.
 
@@ -86,23 +73,27 @@ def scaled(
         As :func:`fh_notebook.batch` says.
     """
     _ensure_dask()
-    replace_other = how.pop("replace")
-    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid, name=name, metadata=metadata)
-    if sample is not None:
+    if options.sample is not None:
         raise SettingsError("sample= is for a table in memory; give rows.sample(frac=...) of the Dask frame, or first=")
-    options = options_of(**how, named=name is not None, is_stream=False)
     if options.delivery != "direct":
         raise SettingsError(f"delivery={options.delivery!r} is for one machine: callbacks come to one; leave it out")
+    name, repeats, dask = options.name, options.repeats, options.dask
+    settings = RunSettings.of(options)
     target = known_deployment(client, deployment)
-    arms = read_arms(variants, target, inputs, find=lambda other: known_deployment(client, other))
-    if name is not None and store is not None and not replace_other:
+    arms = read_arms(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
+    if name is not None and store is not None and not options.replace:
         check_name(store, name, client.workspace, arms, partitions=True)
     if dask is not None:
         check_cluster(dask, client)  # before the rows are touched
     ddf, labelled = _as_dask(rows, dask)
-    base = _base(parts_folder, store)
+    base = _base(options.parts, store)
     spec = _spec_of(
-        client, arms, options, repeats=repeats, metadata=dict(metadata or {}), skip_invalid=on_invalid == "skip"
+        client,
+        arms,
+        settings,
+        repeats=repeats,
+        metadata=dict(options.metadata or {}),
+        skip_invalid=options.on_invalid == "skip",
     )
 
     def place() -> Place:
@@ -112,8 +103,8 @@ def scaled(
     partitions = ddf.to_delayed()
     whole = found = looking.at(partitions)
     named = name or _name_of(target.name, arms, found)
-    if first is not None:
-        partitions = ddf.head(first, npartitions=-1, compute=False).to_delayed()
+    if options.first is not None:
+        partitions = ddf.head(options.first, npartitions=-1, compute=False).to_delayed()
         found = looking.at(partitions)
     compare = partial(
         known_batch,
@@ -126,11 +117,11 @@ def scaled(
         planned=found,
         is_named=name is not None,
     )
-    known = compare(replace_other=replace_other)
+    known = compare(replace_other=options.replace)
     spec = replace(
         spec,
         name=named,
-        folder=_own_folder(base, named, known, is_given=parts_folder is not None),
+        folder=_own_folder(base, named, known, is_given=options.parts is not None),
         labelled=_tell_apart(found, labelled),
     )
     keeper = store if store is not None else session.store_in_memory()
@@ -138,10 +129,10 @@ def scaled(
     meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
     # Its folder is that of what was kept when it was planned; what takes the name later is not replaced.
     again = partial(compare, replace_other=False)
-    return _batch_of(book, place, spec, client, keeper, options, meta, known, again, replaces=replace_other)
+    return _batch_of(book, place, spec, client, keeper, settings, meta, known, again, replaces=options.replace)
 
 
-def _spec_of(client: Client, arms: tuple[Arm, ...], options: Options, **asked: Any) -> Spec:
+def _spec_of(client: Client, arms: tuple[Arm, ...], options: RunSettings, **asked: Any) -> Spec:
     """Return what holds for every partition, but for the batch's name and folder."""
     return Spec(
         run=uuid4().hex[:12],
@@ -164,7 +155,7 @@ def _batch_of(
     spec: Spec,
     client: Client,
     store: Store,
-    options: Options,
+    options: RunSettings,
     meta: pd.DataFrame,
     known: Known,
     compare: Callable[[], Known],
@@ -284,7 +275,7 @@ def _tell_apart(found: Sequence[Found], known: bool | None) -> bool:
     return all(a.last < b.first for a, b in pairwise(there))
 
 
-def _reused(options: Options, name: str) -> tuple[str | None, datetime | None]:
+def _reused(options: RunSettings, name: str) -> tuple[str | None, datetime | None]:
     """Return of which batch, and since when, parts count."""
     reuse = options.reuse
     since = datetime.now(UTC) - reuse if isinstance(reuse, timedelta) else None
@@ -320,7 +311,7 @@ def _own_folder(base: str, name: str, known: Known, *, is_given: bool) -> str:
     return _folder(base, name)
 
 
-def _plan(name: str, arms: Sequence[Arm], book: Book, options: Options, client: Client, store: Store) -> Plan:
+def _plan(name: str, arms: Sequence[Arm], book: Book, options: RunSettings, client: Client, store: Store) -> Plan:
     lines = [page.line for page in book.pages if page.line is not None]
     foreseen_answered, foreseen_unknown = book.foreseen
     answered = sum(line.done + line.failed for line in lines) + foreseen_answered

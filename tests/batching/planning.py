@@ -9,7 +9,8 @@ import fh_notebook as fh
 from fh_notebook.batching.arms import read_arms
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.making import plan_table
-from fh_notebook.batching.plan import Plan, check_options, pilot
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.plan import Plan, pilot
 from fh_notebook.batching.planner import Planner, refused
 from fh_notebook.batching.rows import read_rows
 
@@ -40,20 +41,16 @@ class Planned:
 
 def make_plan(source: Any, deployment: fh.Deployment, **options: Any) -> Planned:
     """Plan `source`; raise as `batch` does before it looks anything up."""
-    first, sample = options.pop("first", None), options.pop("sample", None)
-    repeats, on_invalid = options.pop("repeats", 1), options.pop("on_invalid", "raise")
-    check_options(repeats=repeats, first=first, sample=sample, on_invalid=on_invalid)
-    arms = read_arms(options.pop("variants", None), deployment, options.pop("inputs", None), find=fh.Deployment)
-    planner = Planner(
-        arms, repeats=repeats, metadata=options.pop("metadata", None) or {}, workspace=options.pop("workspace", "w")
-    )
-    name, by_row, _ = plan_table(read_rows(source), planner, deployment.name, name=options.pop("name", None))
-    by_row = pilot(by_row, first=first, sample=sample, seed=name)
-    assert not options, options
+    workspace = options.pop("workspace", "w")
+    asked = BatchOptions(**options)
+    arms = read_arms(asked.variants, deployment, asked.inputs, find=fh.Deployment)
+    planner = Planner(arms, repeats=asked.repeats, metadata=asked.metadata or {}, workspace=workspace)
+    name, by_row, _ = plan_table(read_rows(source), planner, deployment.name, name=asked.name)
+    by_row = pilot(by_row, first=asked.first, sample=asked.sample, seed=name)
     jobs = planner.checked(job for row in by_row for job in row)
     bad = {job.row for job in jobs if job.problems}
     error = refused(jobs, where=deployment.name, any_fits=len(bad) < len(by_row))
-    if error is not None and on_invalid == "raise":
+    if error is not None and asked.on_invalid == "raise":
         raise error
     keys = [job.key for job in jobs if job.key]
     plan = Plan(
@@ -61,7 +58,7 @@ def make_plan(source: Any, deployment: fh.Deployment, **options: Any) -> Planned
         deployment=deployment.name,
         variants=tuple(arm.label for arm in arms),
         rows=len(by_row),
-        repeats=repeats,
+        repeats=asked.repeats,
         jobs=len(jobs),
         doubled=len(keys) - len(set(keys)),
         invalid=len(jobs) - len(keys),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching import start
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.outcomes import Counts
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, rows, until
@@ -116,20 +116,10 @@ def test_two_kernels_on_one_batch_make_no_call_twice(tmp_path: Path) -> None:
 def test_what_is_answered_between_the_look_and_the_start_is_not_called() -> None:
     """Two kernels look, one answers, the other starts: it takes the answers that it did not see."""
     shouting = Shouting()
-    asked = {
-        name: p.default for name, p in inspect.signature(fh.batch).parameters.items() if name not in ("wait", "dask")
-    }
-    asked |= {
-        "rows": rows(5),
-        "deployment": "shout",
-        "variants": "loud",
-        "name": "both",
-        "client": shouting.hive.client(),
-        "progress": False,
-    }
-    late = start._prepare(**asked)
+    asked: dict[str, Any] = {"variants": "loud", "name": "both", "client": shouting.hive.client(), "progress": False}
+    late = start.prepared(rows(5), "shout", BatchOptions(**asked))
     assert late.counts.pending == 5
-    assert fh.batch(**asked).counts.calls == 5
+    assert fh.batch(rows(5), "shout", **asked).counts.calls == 5
     late._control.start(late._control.first_windows(), wait=True)
     assert set(shouting.ran.values()) == {1}
     assert late.counts == Counts(planned=5, done=5, reused=5)

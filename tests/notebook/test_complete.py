@@ -136,8 +136,8 @@ TRIAGE_LINE = "%%fetchhive support-triage "
         ("%%fetchhive support-triage --key▮", [], ""),
         ("%%fetchhive support-triage --SH▮", ["--show"], "--SH"),
         ("%%fetchhive support-triage -▮-show json", [
-            "--variant", "--all-variants", "--out", "--metadata", "--over", "--repeats", "--max-calls", "--score", "--race",
-            "--show", "--delivery", "--dry-run", "--help", "-v", "-h"], "-"),
+            "--variant", "--all-variants", "--out", "--metadata", "--over", "--score", "--race", "--show", "--repeats",
+            "--max-calls", "--dry-run", "--delivery", "--help", "-v", "-h"], "-"),
         # not ours
         ("%%fetchhive▮", [], ""),
         ("%%fetch▮", [], ""),

@@ -1,0 +1,112 @@
+"""Options are values: one definition each, which the functions, the command and the cell share."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.options import BatchOptions, written_options
+from fh_notebook.cli.batch_options import add_parser
+from fh_notebook.errors import SettingsError
+from fh_notebook.notebook.line import parser, read_line
+from fh_notebook.racing.options import NOT_OF_A_RACE, RaceOptions
+
+
+def _keywords(function: Callable[..., Any]) -> dict[str, tuple[str, Any]]:
+    """Return the annotation and the default of each keyword."""
+    return {
+        name: (parameter.annotation, parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def _fields(options: type[Any]) -> dict[str, tuple[Any, Any]]:
+    return {
+        option.name: (option.type, inspect.Parameter.empty if option.default is MISSING else option.default)
+        for option in fields(options)
+        if option.name != "batch"
+    }
+
+
+@pytest.mark.parametrize("function", [fh.batch, fh.abatch])
+def test_the_keywords_of_a_batch_are_the_fields(function: Callable[..., Any]) -> None:
+    """In one order, of one type, with one default."""
+    assert list(_keywords(function).items()) == list(_fields(BatchOptions).items())
+
+
+@pytest.mark.parametrize("function", [fh.race, fh.arace])
+def test_the_keywords_of_a_race_are_its_fields_and_those_of_its_batch(function: Callable[..., Any]) -> None:
+    """But for what a race has not; it takes the answers of others unless it is told otherwise."""
+    of_batch = {name: said for name, said in _fields(BatchOptions).items() if name not in NOT_OF_A_RACE}
+    assert _keywords(function) == _fields(RaceOptions) | of_batch | {"reuse": ("Reuse", "store")}
+
+
+def _written(made: argparse.ArgumentParser) -> dict[str, str | None]:
+    return {action.dest: action.help for action in made._actions}
+
+
+def test_the_command_and_the_cell_read_the_fields() -> None:
+    """With their help; the cell has the defaults of a batch."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    add_parser(commands)
+    command, cell = _written(commands.choices["batch"]), _written(parser())
+    for name, written in written_options(BatchOptions).items():
+        assert command[name] == written.help
+        assert (cell.get(name) == written.help) is written.in_cell
+    for name, written in written_options(RaceOptions).items():
+        assert command[name] == f"of --race: {written.help}"
+    read = read_line("name")
+    defaults = {option.name: option.default for option in fields(BatchOptions)}
+    for name in written_options(BatchOptions, in_cell=True):
+        assert getattr(read, name) == defaults[name]
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "value"),
+    [
+        (BatchOptions, "repeats", 0),
+        (BatchOptions, "repeats", 1_000_001),
+        (BatchOptions, "repeats", None),
+        (BatchOptions, "first", 0),
+        (BatchOptions, "sample", True),
+        (BatchOptions, "max_concurrency", 1.5),
+        (BatchOptions, "max_calls", -1),
+        (BatchOptions, "max_seconds", 0),
+        (BatchOptions, "max_seconds", float("inf")),
+        (BatchOptions, "max_cost", -0.1),
+        (BatchOptions, "fail_on_error", 1.5),
+        (BatchOptions, "on_invalid", "leave"),
+        (BatchOptions, "reuse", "all"),
+        (BatchOptions, "on_event", 3),
+        (BatchOptions, "delivery", "post"),
+        (BatchOptions, "name", "a.fhb"),
+        (BatchOptions, "name", "\ud800"),
+        (RaceOptions, "alpha", 1),
+        (RaceOptions, "min_difference", 0),
+        (RaceOptions, "patience", 0),
+        (RaceOptions, "lookahead", True),
+        (RaceOptions, "failed", "skip"),
+        (RaceOptions, "seed", 1.5),
+    ],
+)
+def test_what_is_beyond_the_limits_of_a_field_is_refused(options: type[Any], name: str, value: Any) -> None:
+    """With the option's name, before anything is read."""
+    own = {"score": "exact"} if options is RaceOptions else {}
+    with pytest.raises(SettingsError, match=f"^{name} is "):
+        options(**own, **{name: value})
+
+
+def test_options_that_exclude_each_other_are_refused() -> None:
+    """A pilot of both kinds; a receiver for answers that do not come by callback."""
+    with pytest.raises(SettingsError, match="first= or sample="):
+        BatchOptions(first=1, sample=1)
+    receiver: Any = object()
+    with pytest.raises(SettingsError, match="a receiver is for"):
+        BatchOptions(receiver=receiver)
