@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from tests.lab import Lab
 from tests.notebook.form_hive import DECLARED
@@ -26,6 +26,16 @@ PARTS: Final = (
 def setup(url: str) -> str:
     """Return the cell that connects to the hive at `url` and declares the deployment."""
     return SETUP.format(url=url) + DECLARED
+
+
+def wait_until_at_work(shown: Locator) -> None:
+    """Wait until the page has drawn all widgets in `shown`, and until the script that keeps its keys has begun there.
+
+    Each widget comes by itself, whatever the order on the page: a button at the end does not say that all are there.
+    """
+    to_come = "[class=lm-Widget]:empty:not([style])"  # its place; the script's own widget has a style, to be hidden
+    expect(shown.locator(to_come)).to_have_count(0)
+    expect(shown.locator(":is(input, select, textarea):not([dir=auto])")).to_have_count(0)
 
 
 LOOKED_AT: Final = bool(os.environ.get("FH_SCREENSHOTS"))

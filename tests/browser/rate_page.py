@@ -68,8 +68,10 @@ def pictures(lab: Lab, name: str, rating: Locator) -> None:
         lab.theme("light")
 
 
-def ratings_in(text: str) -> tuple[int, int, str]:
-    """Return what `KEPT` says in an output."""
-    found = re.search(r"\[(\d+), (\d+), \\?\"([12ts]*)", text)
+def ratings_in(lab: Lab, cell: int) -> tuple[int, int, str]:
+    """Run the cell with `KEPT`, and return what it says."""
+    said = r"\[(\d+), (\d+), \\?\"([12ts]*)"
+    text = lab.read(lab.run(cell), said)
+    found = re.search(said, text)
     assert found, text
     return int(found[1]), int(found[2]), found[3]

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.contrast import faint, grounds
 from tests.browser.test_form_voila import run_voila
-from tests.lab import Lab
+from tests.lab import PATIENCE_MS, Lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -40,7 +40,7 @@ LIVE: Final = """
 hive, go = fh.local.LocalHive(), threading.Semaphore(0)
 @hive.workflow("slow", variant="main")
 def slow(text):
-    go.acquire(timeout=60)
+    go.acquire(timeout=300)
     return f"said {text}"
 batch = fh.batch([{"text": f"t{i}"} for i in range(4)], "slow", client=hive.client(), wait=False, progress=False, max_concurrency=4)
 fh.compare(batch).browse()
@@ -180,7 +180,7 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     _expect_rows(live, "running: 0 of 4 answered$")
     lab.run(3)
     _expect_rows(live, "^rows 1 to 4 of 4$")
-    assert "said t3" in live.inner_text()
+    expect(live).to_contain_text("said t3")
     diff = lab.run(4).locator(".fh-diff")
     expect(diff).to_contain_text("To keywords: differs: 1 added")
     _pictures(lab, "diff", diff)
@@ -266,11 +266,11 @@ def test_rows_differences_and_ratings_as_an_app(browser: Browser, tmp_path: Path
     with run_voila(tmp_path / "app.ipynb") as url:
         for theme in ("light", "dark"):
             page = browser.new_context(viewport={"width": 1600, "height": 1200}).new_page()
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(PATIENCE_MS)
             page.on("request", lambda request: asked.append(request.url))
             page.goto(f"{url}/?theme={theme}")
             for name, shown in APP.items():
-                expect(page.locator(f".{name}")).to_have_count(len(shown), timeout=90_000)
+                expect(page.locator(f".{name}")).to_have_count(len(shown))
             table = page.locator(".fhb").first
             expect(table.get_by_role("treegrid")).to_be_visible()
             expect(page.locator(".fh-rate-name").last).to_be_visible()

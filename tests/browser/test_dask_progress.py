@@ -41,8 +41,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
     """Counts of both workers in one bar; pause, another number at once and cancel reach them; so does Stop."""
     with paced_hive.serve() as server:
         lab.open(SETUP.format(url=server.url), BACKGROUND, COUNTS, WAITING, COUNTS, END)
-        lab.start(0)
-        lab.wait_idle(120_000)
+        lab.run(0)
         lab.expect_text(lab.output(0), "2 workers")
         lab.start(1)
         here = lab.output(1)

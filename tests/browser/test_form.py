@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.form_page import accessible, pictures, setup
+from tests.browser.form_page import accessible, pictures, setup, wait_until_at_work
 from tests.lab import Lab, LabServer
-from tests.notebook.form_hive import KEY, PASSWORD, FormHive
+from tests.notebook.form_hive import KEY, PASSWORD, PATIENCE_S, FormHive
 from tests.notebook.form_schemas import CASES, DEFS
 
 if TYPE_CHECKING:
@@ -77,14 +77,15 @@ def lab(
 
 
 def _form(lab: Lab, name: str) -> Locator:
-    """Run the cell that shows a form, and return the form once Run is there."""
+    """Run the cell that shows a form, and return the form once all of it is there."""
     form = lab.run(AT[name]).locator(".fh-panel")
     form.locator("button.fh-run").wait_for()
+    wait_until_at_work(form)
     return form
 
 
 def _read(lab: Lab, name: str) -> str:
-    return " ".join(lab.run(AT[name]).inner_text().split())
+    return " ".join(lab.read(lab.run(AT[name]), r"\S").split())
 
 
 def test_a_form_is_filled_and_run_by_keyboard_alone(lab: Lab, hive: FormHive) -> None:
@@ -235,7 +236,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive)
     form = _form(lab, "later")
     form.get_by_label("Deliver by callback").check()
     form.locator("button.fh-run").click()
-    hive.wait_approval(timeout_s=30)
+    hive.wait_approval(timeout_s=PATIENCE_S)
     rows = form.locator(".fh-pending")
     expect(rows).to_contain_text("1 run is waited for")
     lab.run(AT["later-ask"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect
 
 from tests import environment, notebooks
 from tests.browser.form_page import cut_off, setup
-from tests.lab import end_process, free_port
+from tests.lab import PATIENCE_MS, end_process, free_port
 from tests.notebook.form_hive import PASSWORD, FormHive
 
 pytestmark = pytest.mark.browser
@@ -26,33 +26,27 @@ pytestmark = pytest.mark.browser
 @contextmanager
 def run_voila(notebook: Path) -> Iterator[str]:
     """Serve a notebook as an app, and yield its address."""
-    port, folder = free_port(), notebook.parent
-    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", "--show_tracebacks=True"]
+    folder = notebook.parent
+    options = ["--no-browser", f"--port={free_port()}", "--Voila.ip=127.0.0.1", "--show_tracebacks=True"]
     with (folder / "voila.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "voila", str(notebook), *options],
             stdout=log, stderr=subprocess.STDOUT, env=environment.for_process(folder), cwd=folder,
         )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{url}/static/", process, folder / "voila.log")
-        yield url
+        yield _address(process, folder / "voila.log")
     finally:
         end_process(process)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + 60
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the address of which Voila says that it listens there: it takes the next port where one is taken."""
+    end = time.monotonic() + PATIENCE_MS / 1000
     while process.poll() is None and time.monotonic() < end:
-        try:
-            with opener.open(url, timeout=5):
-                return
-        except urllib.error.HTTPError:
-            return  # it answers
-        except OSError:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(0.1)
+        if said := re.search(r"is running at:\s+http://[^:]+:(\d+)/\s", log.read_text(errors="replace")):
+            return f"http://127.0.0.1:{said[1]}"
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
     raise AssertionError(f"Voila did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
@@ -68,13 +62,13 @@ def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
         nbformat.write(made, notebook)
         with run_voila(notebook) as url:
             page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(url)
             form = page.locator(".fh-panel")
             form.locator("textarea").first.fill("I was charged twice.")
             form.locator("input[type=password]").fill(PASSWORD)
             form.locator("button.fh-run").click()
-            expect(form.locator(".fh-results")).to_contain_text("Dear customer, I was charged twice.", timeout=60_000)
+            expect(form.locator(".fh-results")).to_contain_text("Dear customer, I was charged twice.")
             expect(page.locator(".fh-form-static")).to_be_hidden()
             assert "fh.form(" not in page.content()
             for width in (1600, 400):
@@ -93,11 +87,11 @@ def test_the_shipped_app_is_one(browser: Browser, tmp_path: Path) -> None:
     shutil.copy(shipped, tmp_path)
     with run_voila(tmp_path / shipped.name) as url:
         page = browser.new_context(viewport={"width": 1000, "height": 1000}).new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(url)
         form = page.locator(".fh-panel")
         form.locator("button.fh-run").click()
-        expect(form.locator(".fh-results")).to_contain_text("billing", timeout=60_000)
+        expect(form.locator(".fh-results")).to_contain_text("billing")
         expect(page.get_by_text("How to: a form as an app")).to_be_visible()
         assert "fh.form(" not in page.content()
         page.screenshot(path=_shots(tmp_path) / "how_to_voila_app-served.png", full_page=True)

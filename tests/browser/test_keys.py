@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, ElementHandle, Locator, expect
 
 from fh_notebook.notebook.page_widget import script
-from tests.browser.form_page import setup
+from tests.browser.form_page import setup, wait_until_at_work
 from tests.lab import Lab
 from tests.notebook.form_hive import FormHive
 from tests.notebook.paced_hive import PacedHive
@@ -79,8 +79,7 @@ def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, pla
         lab.run(0)
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-run").wait_for()
-        written = form.locator("input, textarea, select")
-        assert set(written.evaluate_all("all => all.map(e => e.dir)")) == {"auto"}
+        wait_until_at_work(form)
         tone, tags = form.locator("select:not([multiple])").first, form.locator("select[multiple]").first
         number = form.locator(".fh-field-integer input[type=text]")
         for control, keys in (
@@ -132,6 +131,7 @@ def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: Paced
         lab.start(1)
         here = lab.output(1)
         here.locator("button.fh-pause").wait_for()
+        wait_until_at_work(here)
         for control in here.locator("button:not(.fh-cancel), input").locator("visible=true").element_handles():
             _commands_change_nothing(lab, control, control.evaluate("e => e.className"))
         here.get_by_label("At once").focus()
@@ -182,6 +182,8 @@ def test_the_focus_stays_in_the_form(lab: Lab, hive: FormHive) -> None:
         lab.open(setup(server.url), KINDS)
         lab.run(0)
         form, keys = lab.run(1).locator(".fh-panel"), lab.page.keyboard
+        form.locator("button.fh-run").wait_for()
+        wait_until_at_work(form)
         form.locator("button.fh-run").focus()
         keys.press("Space")
         expect(form.locator(".fh-status")).to_contain_text("Nothing was sent")

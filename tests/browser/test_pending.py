@@ -25,7 +25,7 @@ def refund(amount: int, note: str = "") -> dict:
 
 @hive.workflow("support-triage-of-a-long-name", variant="nearest-neighbours")
 def triage(ticket: str) -> str:
-    assert go.wait(60)
+    assert go.wait(300)
     return "billing"
 
 client = hive.client()

@@ -39,7 +39,7 @@ class Stuck:
         @self.hive.workflow("quiz", variant=name)
         def answer(number: int) -> str:
             if number == STUCK:
-                assert self.go.wait(120)
+                assert self.go.wait(300)
             return "no" if (number + 1) % wrong == 0 else "yes"
 
 

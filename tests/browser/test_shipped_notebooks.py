@@ -33,7 +33,7 @@ def test_a_notebook_runs_and_is_readable(lab: Lab, file: Path) -> None:
     _open(lab, file)
     lab.screenshot(f"{file.stem}-as-committed")
     lab.run_all()
-    lab.wait_idle(timeout_ms=120_000)
+    lab.wait_idle()
     lab.expect_text(lab.page.locator(".jp-Notebook"), ENDS.get(file.stem, r"\S"))
     for kind in ("error", "stderr"):
         found = lab.page.locator(f".jp-Notebook [data-mime-type='application/vnd.jupyter.{kind}']")

@@ -9,7 +9,7 @@ from fh_notebook.local import LocalHive, ask_human
 
 KEY = "fhk_0123456789abcdef"
 PASSWORD = "correct-horse-battery"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class FormHive(LocalHive):
@@ -40,7 +40,7 @@ class FormHive(LocalHive):
         def held(**inputs: Any) -> str:
             self.got.append(inputs)
             self.began.release()
-            self.hold.wait(60)
+            self.hold.wait(300)
             return "at last"
 
     def wait_for(self, calls: int) -> None:

@@ -7,7 +7,7 @@ import threading
 from fh_notebook.local import LocalHive
 
 KEY = "fhk_0123456789abcdef"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class PacedHive(LocalHive):

@@ -7,6 +7,7 @@ import threading
 from fh_notebook.local import LocalHive
 
 KEY = "fhk_0123456789abcdef"
+PATIENCE_S = 90.0
 
 
 class SlowHive(LocalHive):
@@ -25,7 +26,7 @@ class SlowHive(LocalHive):
         @self.workflow("echo", variant="slow")
         def slow(text: str) -> str:
             self.began.release()
-            self.hold.wait(60)
+            self.hold.wait(300)
             return text
 
         @self.workflow("echo", variant="lasting")
@@ -36,4 +37,4 @@ class SlowHive(LocalHive):
     def wait_for(self, calls: int) -> None:
         """Wait until so many more slow calls have begun."""
         for _ in range(calls):
-            assert self.began.acquire(timeout=30), "a slow call did not begin"
+            assert self.began.acquire(timeout=PATIENCE_S), "a slow call did not begin"
