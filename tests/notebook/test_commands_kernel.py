@@ -96,7 +96,7 @@ def test_under_nbclient_a_login_is_one_line(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setenv(name, value)
     cells = [nbformat.v4.new_code_cell(c) for c in ("%load_ext fh_notebook", "%fetchhive login")]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=180, allow_errors=True, kernel_name="python3").execute()
     [output] = notebook.cells[1].outputs
     assert output.output_type == "error"
     assert "nobody can be asked here" in "".join(output.traceback)

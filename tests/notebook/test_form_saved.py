@@ -31,7 +31,7 @@ import sys, nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, store_widget_state=True, timeout=60).execute()
+NotebookClient(notebook, store_widget_state=True, timeout=180).execute()
 nbformat.write(notebook, sys.argv[1])
 for name in ("with", "without"):
     if name == "without":
@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             env=environment.for_process(
                 folder, JPY_PARENT_PID=str(os.getpid()), FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY
             ),
-            cwd=folder, capture_output=True, text=True, timeout=120,
+            cwd=folder, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert PASSWORD not in done.stdout + done.stderr
@@ -108,7 +108,7 @@ def test_in_a_terminal_a_form_is_its_text(tmp_path: Path) -> None:
         env=environment.for_process(tmp_path),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert (done.returncode, done.stdout.removeprefix("Out[0]: ").splitlines()) == (
         0,

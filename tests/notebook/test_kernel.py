@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kernel import Kernel
-from tests.notebook.slow_hive import KEY, SlowHive
+from tests.kernel import NO_OFFER, Kernel
+from tests.notebook.slow_hive import KEY, PATIENCE_S, SlowHive
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_an_interrupt_ends_a_cell_in_one_line_and_the_kernel_stays_usable(connec
     """Stop while a call is in flight: the cell ends, the call is cancelled, the cells behind it do not run, and the next does."""
     connected.run("import logging; logging.basicConfig(); logging.getLogger('fh_notebook').setLevel(logging.DEBUG)")
     slow, behind = connected.run_all("%%fetchhive echo -v slow -v plain --out runs\ntext: hi", "print('behind')")
-    assert hive.began.acquire(timeout=30)
+    assert hive.began.acquire(timeout=PATIENCE_S)
     connected.wait_for_text(slow, "kept echo/plain: completed")
     connected.interrupt()
     connected.wait(slow)
@@ -72,7 +72,7 @@ def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connect
     connected.run("import fh_notebook as fh\nhive = fh.Client()")
     for call in ("hive.invoke", "await hive.ainvoke"):
         slow = connected.send(f"{call}('echo', variant='slow', inputs={{'text': 'hi'}})")
-        assert hive.began.acquire(timeout=30)
+        assert hive.began.acquire(timeout=PATIENCE_S)
         connected.interrupt()
         connected.wait(slow)
         assert connected.reply(slow)["status"] == "error", call
@@ -122,6 +122,7 @@ def test_nothing_that_a_kernel_says_has_the_key_in_it(connected: Kernel, hive: S
 def test_a_batch_shows_one_live_display_and_resumes(connected: Kernel, hive: SlowHive) -> None:
     """One display, updated: its last state says how it ended; nothing on standard error; the same cell calls nothing."""
     cell = "import fh_notebook as fh\nrows = [{'text': str(i)} for i in range(20)]\nb = fh.batch(rows, 'echo', variants=['plain'])"
+    connected.run(NO_OFFER)
     first = connected.send(cell, person=True)
     connected.wait(first)
     assert [m.kind for m in connected.outputs(first)].count("display_data") == 1
@@ -143,8 +144,8 @@ def test_an_interrupted_batch_keeps_what_is_finished(connected: Kernel, hive: Sl
         "b = fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)\nprint(b.counts)", person=True
     )
     # Two calls fit in: row 0's slow one and, after the plain ones before it, row 1's.
-    assert hive.began.acquire(timeout=30)
-    assert hive.began.acquire(timeout=30)
+    assert hive.began.acquire(timeout=PATIENCE_S)
+    assert hive.began.acquire(timeout=PATIENCE_S)
     connected.wait_until(lambda: "2 of 6" in str(connected.shown(request)), "the progress of two answers")
     connected.interrupt()
     connected.wait(request)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+from typing import Any
+
 import pytest
+from jupyter_client.connect import write_connection_file
 
 from tests.kernel import Kernel
 
@@ -74,3 +79,21 @@ def test_a_kernel_sees_neither_key_nor_keyring(kernel: Kernel, monkeypatch: pyte
     with Kernel(kernel.folder / "second") as second:
         code = "import os; print(*[os.environ.get(n) for n in ('FETCH_HIVE_API_KEY', 'FH_NOTEBOOK_STORE')])"
         assert second.run(code) == f"None {second.folder / 'store.sqlite3'}"
+
+
+@pytest.mark.long
+def test_a_port_that_another_process_has_taken_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the choice of a kernel's ports and its start another process may take one: it starts on others."""
+    with socket.socket() as other:
+
+        def taken(file: str, **options: Any) -> tuple[str, dict[str, Any]]:
+            monkeypatch.undo()
+            name, facts = write_connection_file(file, **options)
+            other.bind(("127.0.0.1", facts["shell_port"]))
+            return name, facts
+
+        monkeypatch.setattr("tests.kernel.write_connection_file", taken)
+        with Kernel(tmp_path) as kernel:
+            assert kernel.run("1 + 1") == "2"
+            assert "Traceback" not in kernel.log
+            assert other.getsockname()[1] > 0

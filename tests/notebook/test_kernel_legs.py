@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernel import Kernel
+from tests.kernel import NO_OFFER, Kernel
 from tests.notebook.slow_hive import KEY, SlowHive
 
 SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(4)]"
@@ -214,10 +214,10 @@ def test_nothing_of_the_offer_to_cancel_stays(leg: Kernel, hive: SlowHive, ended
     leg.wait_for_text(cell, USE_STOP)
     hive.hold.set() if ended_by == "answer" else leg.interrupt()
     leg.wait(cell)
-    assert _kinds(leg) <= ENDED
+    leg.wait_until(lambda: _kinds(leg) <= ENDED, "the end of the button")
+    leg.wait_until(lambda: USE_STOP not in _saved_outputs(leg, cell), "the end of the line")
     saved = _saved_outputs(leg, cell)
     assert ("'hi'" in saved or "output=hi" in saved) if ended_by == "answer" else "Stopped" in saved
-    assert USE_STOP not in saved
     assert "widget-view" not in saved
 
 
@@ -244,7 +244,8 @@ def test_without_a_person_there_is_no_offer(leg: Kernel, hive: SlowHive) -> None
 
 
 def test_a_short_cell_never_imports_widgets(leg: Kernel) -> None:
-    """No flicker, and nothing to pay for, before a second is over."""
+    """No flicker, and nothing to pay for, before the time for an offer is over."""
+    leg.run(NO_OFFER)
     cell = leg.send("%%fetchhive echo -v plain\ntext: hi", person=True)
     leg.wait(cell)
     assert len(leg.outputs(cell)) == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernel import Kernel, Message
+from tests.kernel import NO_OFFER, Kernel, Message
 from tests.notebook.paced_hive import KEY, PacedHive
 
 SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(400)]"
@@ -139,8 +139,8 @@ def test_a_cancel_in_the_background_leaves_nothing_to_click(loaded: Kernel, pace
     loaded.click(loaded.widget("fh-cancel"), subshell=loaded.subshell())
     loaded.wait_until(lambda: "cancelled; what is finished is kept" in _saved(loaded, cell), "the end")
     loaded.wait_until(lambda: "cancelled; what is finished is kept" in _live(loaded), "the end, in the widgets")
-    kinds = {state["_model_name"] for state in loaded.widgets().values()}
-    assert kinds == {"LayoutModel", "VBoxModel", "HTMLModel", "HTMLStyleModel"}
+    left = {"LayoutModel", "VBoxModel", "HTMLModel", "HTMLStyleModel"}
+    loaded.wait_until(lambda: {s["_model_name"] for s in loaded.widgets().values()} == left, "the end of the buttons")
     loaded.wait_until(lambda: "widget-view" not in _saved(loaded, cell), "an empty display")
     progress, controls = loaded.shown(cell)
     assert set(progress) == {"text/plain", "text/html"}
@@ -165,8 +165,9 @@ def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, paced_hive: Pa
 
 @pytest.mark.long
 def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, paced_hive: PacedHive) -> None:
-    """What is over within a second needs no button, and ipywidgets is not imported for it."""
+    """What is over before the time for an offer needs no button, and ipywidgets is not imported for it."""
     paced_hive.ended.set()
+    loaded.run(NO_OFFER)
     cell = loaded.send(f"{BACKGROUND.replace('rows', 'rows[:4]')}\nb.wait()\nNone", person=True)
     loaded.wait(cell)
     loaded.wait_until(lambda: "4 of 4 done" in _saved(loaded, cell), "the end")

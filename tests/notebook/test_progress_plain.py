@@ -40,7 +40,7 @@ def _after_run(folder: Path, runner: str, hive: PacedHive, *cells: str) -> list[
         env = environment.for_process(folder, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY)
         subprocess.run(
             [sys.executable, "-m", "jupyter", *RUNNERS[runner]],
-            cwd=folder, env=env, check=True, capture_output=True, timeout=100,
+            cwd=folder, env=env, check=True, capture_output=True, timeout=300,
         )  # fmt: skip
     return list(nbformat.read(folder / "night.ipynb", as_version=4).cells[1:])
 
@@ -86,7 +86,7 @@ def test_a_batch_in_the_background_ends_in_the_cell_that_waits_for_it(hive: Pace
     thread = threading.Thread(target=let_go)
     begun = f"import time\nb = fh.batch(rows, 'paced', {OPTIONS}, wait=False)"
     # The cell that waits runs on a little: what is said on the way out must reach nbclient before the cell's end does.
-    waits = "b.wait()\ntime.sleep(0.5)"
+    waits = "b.wait()\ntime.sleep(3)"
     thread.start()
     first, second = _after_run(tmp_path, "nbclient", hive, begun, waits)
     thread.join()

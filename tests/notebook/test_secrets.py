@@ -148,7 +148,7 @@ import sys, nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, allow_errors=True, store_widget_state=True, timeout=60).execute()
+NotebookClient(notebook, allow_errors=True, store_widget_state=True, timeout=180).execute()
 nbformat.write(notebook, sys.argv[1])
 page, _ = HTMLExporter(exclude_input=sys.argv[2] == "snippet").from_notebook_node(notebook)
 open(sys.argv[1] + ".html", "w").write(page)
@@ -172,7 +172,7 @@ def test_a_saved_notebook_and_its_page_have_no_key(way: str, tmp_path: Path) -> 
         done = subprocess.run(
             [sys.executable, "-c", RUN_AND_EXPORT, str(file), way],
             env=environment.for_process(tmp_path, JPY_PARENT_PID=str(os.getpid()), **_variables(way, server)),
-            cwd=tmp_path, capture_output=True, text=True, timeout=120,
+            cwd=tmp_path, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     saved = nbformat.read(file, as_version=4)
