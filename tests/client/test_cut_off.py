@@ -165,7 +165,7 @@ def test_an_interrupted_blocking_call_is_kept_and_stays_an_interrupt(door: str) 
         assert process.stdout is not None
         assert process.stdout.readline() == "began\n"
         process.send_signal(signal.SIGINT)
-        said, told = process.communicate(timeout=30)
+        said, told = process.communicate(timeout=90)
         assert process.returncode == (-signal.SIGINT if os.name == "posix" else 1)
     assert said == "True Stopped: the call was out and may have run at the service all the same\n"
     assert [run.error_code for run in _kept()] == ["cancelled"], told

@@ -17,7 +17,7 @@ import fh_notebook as fh
 from fh_notebook.local import LocalHive
 
 KEY = "fhk_c0ffee0123456789abcdef"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 class Counting:
@@ -124,7 +124,7 @@ def begun_in_a_pause(batch: fh.Batch) -> Any:
         heard = threading.Event()
         batch.pause()
         control._task[0].call_soon_threadsafe(heard.set)
-        heard.wait(30)
+        heard.wait(PATIENCE_S)
         noted()
 
     control._register = note

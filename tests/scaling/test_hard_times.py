@@ -19,7 +19,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching.events import Finished, Started
-from tests.scaling.counting import KEY, Counting, cluster, texts, until
+from tests.scaling.counting import KEY, PATIENCE_S, Counting, cluster, texts, until
 
 pytest.importorskip("distributed")
 pytest.importorskip("pyarrow")
@@ -159,7 +159,7 @@ def test_one_error_too_many_a_deadline_and_a_rate_hold_over_all(tmp_path: Path) 
         assert batch.stopped is not None
         assert batch.stopped.reason == "fail_on_error"
         assert batch.counts.pending > 0
-        late = fh.batch(texts(2_000, "late"), "shout", **asked, max_concurrency=2, max_seconds=2)
+        late = fh.batch(texts(2_000, "late"), "shout", **asked, max_concurrency=2, max_seconds=5)
         assert late.stopped is not None
         assert late.stopped.reason == "max_seconds"
         assert 0 < late.counts.done < 2_000
@@ -277,8 +277,11 @@ def _processes(folder: Path) -> Iterator[tuple[Any, Any]]:
         scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         until(said.exists)
         start("worker", "--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder))
-        with dask.config.set({"distributed.comm.timeouts.connect": "5s"}), Client(scheduler_file=str(said)) as client:
-            client.wait_for_workers(1, timeout=60)
+        with (
+            dask.config.set({"distributed.comm.timeouts.connect": "5s"}),
+            Client(scheduler_file=str(said), timeout=PATIENCE_S) as client,
+        ):
+            client.wait_for_workers(1, timeout=PATIENCE_S)
             yield scheduler, client
     finally:
         for process in started:
