@@ -13,7 +13,8 @@
     grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
     clusters.py               which rows ask the same, and are one piece of evidence (pure)
     intervals.py, paired.py   confidence intervals, tests of paired differences (pure)
-    tango.py, bootstrap.py, student.py, ranges.py   what both are computed by, and the range that limits keep to (pure)
+    blaker.py, tango.py, bootstrap.py, student.py   what both are computed by (pure)
+    ranges.py                 the range that limits keep to (pure)
     pairs.py, power.py        every pair of variants, and how many rows it would need (pure)
     tables.py, slices.py      scores -> summary, leaderboard, slices, one line a row
     hiding.py                 what nothing shown of it may say: passwords, whoever repeats them

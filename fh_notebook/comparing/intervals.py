@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from fh_notebook.comparing.blaker import blaker_interval
 from fh_notebook.comparing.bootstrap import (
     LEVEL,
     MANY_ROWS,
@@ -47,7 +48,6 @@ __all__ = [
     "mean_interval",
     "normal_interval",
     "t_quantile",
-    "wilson_interval",
 ]
 
 FEW_ROWS: Final = 40
@@ -62,7 +62,7 @@ class Interval(NamedTuple):
     low: float
     high: float
     rule: str
-    """``wilson``, ``wilson, clustered``, ``tango``, ``tango, clustered``, ``bca``, ``bca, widened``, ``bca, analytic``,
+    """``blaker``, ``blaker, clustered``, ``tango``, ``tango, clustered``, ``bca``, ``bca, widened``, ``bca, analytic``,
     ``t``, ``normal``, ``all equal``, ``none``."""
 
 
@@ -70,9 +70,9 @@ class Interval(NamedTuple):
 
 
 def interval_of_share(row_means: Numbers, lines: int, level: float = LEVEL) -> Interval:
-    """Return Wilson's interval of a share, from one mean a row.
+    """Return the interval of a share, from one mean a row: Blaker's.
 
-    Without repeats that is Wilson's own. Repeats of a row are a cluster: the number of trials is then the effective
+    Repeats of a row are a cluster: the number of trials is then the effective
     one, ``m (1 - m) / v`` with `v` the variance of the mean of the rows (E. L. Korn and B. I. Graubard, "Confidence
     intervals for proportions with small expected number of positive counts estimated from survey data", Survey
     Methodology 24 (1998), 193-201), at least the number of rows and at most the number of lines.
@@ -89,18 +89,18 @@ def interval_of_share(row_means: Numbers, lines: int, level: float = LEVEL) -> I
     Examples
     --------
     >>> interval_of_share(np.array([1.0] * 8 + [0.0] * 2), 10).rule
-    'wilson'
+    'blaker'
     """
     rows = len(row_means)
     if rows == 0:
         return Interval(NAN, NAN, "none")
-    share = min(max(float(row_means.mean()), 0.0), 1.0)
     if lines <= rows:
-        return Interval(*wilson_interval(share * rows, rows, level), "wilson")
+        return Interval(*blaker_interval(float(row_means.sum()), rows, level), "blaker")
+    share = min(max(float(row_means.mean()), 0.0), 1.0)
     trials = float(rows)
     if rows > 1 and (variance := float(row_means.var(ddof=1)) / rows) > 0:
         trials = min(max(share * (1 - share) / variance, float(rows)), float(lines))
-    return Interval(*wilson_interval(share * trials, trials, level), "wilson, clustered")
+    return Interval(*blaker_interval(share * trials, trials, level), "blaker, clustered")
 
 
 def interval_of_shares_apart(
@@ -267,29 +267,6 @@ def _widening(n: int, level: float) -> float:
 
 
 # --- the rules
-
-
-def wilson_interval(yes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return the score interval of a share, `yes` of `n`.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), 209-212. It
-    holds its level also for few rows and for shares near 0 and 1, where the usual one collapses.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in wilson_interval(8, 10)]
-    [0.49, 0.943]
-    """
-    if n == 0:
-        return NAN, NAN
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = yes / n
-    centre = share + z * z / (2 * n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    low, high = max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
-    # None of n and all of n end at 0 and 1; rounding would leave 2e-17, which a table shows.
-    return low if yes else 0.0, high if yes < n else 1.0
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:

@@ -3,6 +3,19 @@
 Rule of this file: where chance alone would agree always (everybody always says the same), kappa is not defined and NaN;
 the share of agreement is told beside it. An interval lies within what kappa can be and has a width at full agreement
 too: ten items on which all agree do not prove that all always do.
+
+**The interval.** Four items are added on which the answers are independent, as A. Agresti and B. A. Coull do for a
+share ("Approximate is better than 'exact' for interval estimation of binomial proportions", The American Statistician
+52 (1998), 119-126). Of these items, kappa and its large sample variance are taken, and the quantile of Student's t with
+as many degrees of freedom as there are items. The limits include the kappa that was seen. Of more than two raters,
+fewer items are added, since each of them says more.
+
+**How it was chosen.** Coverage of Cohen's kappa of two answers was counted exactly, for kappas of 0 to 0.9 and answers
+that each of the two gives in 50 to 95 %: of 95 % intervals it is at least 94.1 % for 6 to 30 items and 93.5 % for 100
+(4,000 draws). Wilson's interval of the share of agreement over the effective number of items, which stood here before,
+covers 61.7 % at the worst, near kappa 0, at widths that are 9 % smaller. Fleiss' kappa was simulated: at least 92.4 %
+of 2,000 datasets each are covered with three raters, and, which is too few, 87.2 % (6 items) to 92.7 % (100) with five.
+``python -m tests.benchmarks coverage`` has the figures.
 """
 
 from __future__ import annotations
@@ -14,11 +27,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fh_notebook.comparing.intervals import NAN, RESAMPLES, SEED, Numbers, wilson_interval
+from fh_notebook.comparing.intervals import LEVEL, NAN, Numbers, t_quantile
 
 __all__ = ["Kappa", "cohen", "fleiss", "table_of"]
 
 FEWEST_ITEMS: Final = 2
+ADDED: Final = 4.0
+"""Items without agreement beyond chance that an interval is computed with."""
 
 
 class Kappa(NamedTuple):
@@ -54,61 +69,56 @@ def cohen(counts: Numbers, *, ordered: bool = False) -> Kappa:
 
     J. Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological Measurement 20 (1960),
     37-46; with `ordered`, answers that are far apart disagree more (squares of the distance: J. Cohen, "Weighted
-    kappa", Psychological Bulletin 70 (1968), 213-220). The interval is Wilson's (:func:`_interval`), by the large
-    sample variance of J. L. Fleiss, J. Cohen and B. S. Everitt, "Large sample standard errors of kappa and weighted
-    kappa", Psychological Bulletin 72 (1969), 323-327, formula 13.
+    kappa", Psychological Bulletin 70 (1968), 213-220). The variance is that of J. L. Fleiss, J. Cohen and B. S.
+    Everitt, "Large sample standard errors of kappa and weighted kappa", Psychological Bulletin 72 (1969), 323-327,
+    formula 13.
 
     Examples
     --------
     >>> found = cohen(np.array([[20.0, 5.0], [10.0, 15.0]]))
     >>> found.n, found.agree, round(found.kappa, 2), round(found.low, 2), round(found.high, 2)
-    (50, 0.7, 0.4, 0.13, 0.61)
+    (50, 0.7, 0.4, 0.12, 0.62)
     """
-    n, k = float(counts.sum()), len(counts)
+    n, k = int(counts.sum()), len(counts)
     if not n:
         return Kappa(0, NAN, NAN, NAN, NAN)
     weights = np.eye(k)
     if ordered and k > 1:
         far = np.subtract.outer(np.arange(k), np.arange(k)) / (k - 1)
         weights = 1.0 - far**2
+    agree, kappa, _ = _cohen(counts, weights)
+    return Kappa(n, agree, kappa, *_interval(kappa, n, _cohen(counts + ADDED / k**2, weights)[1:], least=-1.0))
+
+
+def _cohen(counts: Numbers, weights: Numbers) -> tuple[float, float, float]:
+    """Return the share of agreement, kappa, and the variance of kappa."""
+    n = float(counts.sum())
     shares = counts / n
     rows, columns = shares.sum(1), shares.sum(0)
     seen, chance = float((weights * shares).sum()), float(rows @ weights @ columns)
     if chance > 1 - 1e-12:
-        return Kappa(int(n), seen, NAN, NAN, NAN)
-    kappa = (seen - chance) / (1 - chance)
+        return seen, NAN, NAN
     of_row, of_column = weights @ columns, rows @ weights
     terms = (weights * (1 - chance) - (of_row[:, None] + of_column[None, :]) * (1 - seen)) ** 2
     variance = (float((shares * terms).sum()) - (seen * chance - 2 * chance + seen) ** 2) / (n * (1 - chance) ** 4)
-    if n < FEWEST_ITEMS:
-        return Kappa(int(n), seen, kappa, NAN, NAN)
-    return Kappa(int(n), seen, kappa, *_interval(seen, chance, variance, n, least=-1.0))
+    return seen, (seen - chance) / (1 - chance), variance
 
 
-def _interval(seen: float, chance: float, variance: float, n: float, *, least: float) -> tuple[float, float]:
-    """Return the interval of a kappa, from its variance.
-
-    Kappa is the share of agreement on another scale: from ``-chance / (1 - chance)`` where nobody agrees to 1. So its
-    interval is Wilson's of that share on this scale, over the effective number of items: as many as give the share this
-    variance (as E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998), 193-201, do for clusters); where all agree
-    and the variance is 0, over the items.
-
-    Where chance agrees nearly always, that scale begins far below what any kappa can be, because agreement that is so
-    low would change the chance too. So the lower limit is at least `least`, the lowest kappa of all tables.
-    """
-    of_share = variance * (1 - chance) ** 2
-    trials = seen * (1 - seen) / of_share if of_share > 1e-15 and 0 < seen < 1 else n
-    low, high = wilson_interval(seen * trials, trials)
-    return max(least, (low - chance) / (1 - chance)), 1.0 if seen == 1 else (high - chance) / (1 - chance)
+def _interval(kappa: float, n: int, mended: tuple[float, float], *, least: float) -> tuple[float, float]:
+    """Return the interval of a kappa, from kappa and variance with the items that are added, and its lowest value."""
+    if n < FEWEST_ITEMS or math.isnan(kappa):
+        return NAN, NAN
+    centre, variance = mended
+    half = t_quantile((1 + LEVEL) / 2, n) * math.sqrt(max(variance, 0.0))
+    return max(least, min(kappa, centre - half)), min(1.0, max(kappa, centre + half))
 
 
 def fleiss(counts: Numbers) -> Kappa:
     """Return Fleiss' kappa of several raters, from how many gave each answer to each item.
 
     J. L. Fleiss, "Measuring nominal scale agreement among many raters", Psychological Bulletin 76 (1971), 378-382.
-    Every item has the same number of raters. The interval is Wilson's (:func:`_interval`), by the variance of the
-    bootstrap of items (B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 6), 2,000
-    resamples with a fixed seed.
+    Every item has the same number of raters. The variance is that of the influence of the items (the infinitesimal
+    jackknife: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 21).
 
     Parameters
     ----------
@@ -124,21 +134,24 @@ def fleiss(counts: Numbers) -> Kappa:
     n = len(counts)
     if not n:
         return Kappa(0, NAN, NAN, NAN, NAN)
-    raters = float(counts[0].sum())
+    raters, k = float(counts[0].sum()), counts.shape[1]
+    # Of what is added, 1 / raters agrees fully and the rest not at all: then its kappa is 0. More raters say more on an
+    # item, so fewer items are added.
+    extra, added = ADDED / (raters - 1), np.vstack([raters * np.eye(k), np.full((1, k), raters / k)])
+    weights = np.concatenate([np.ones(n), np.full(k, extra / raters / k), [extra * (1 - 1 / raters)]])
+    agree, kappa, _ = _fleiss(counts, np.ones(n))
+    mended = _fleiss(np.vstack([counts, added]), weights)[1:]
+    return Kappa(n, agree, kappa, *_interval(kappa, n, mended, least=-1 / (raters - 1)))
+
+
+def _fleiss(counts: Numbers, weights: Numbers) -> tuple[float, float, float]:
+    """Return the share of agreement, kappa, and the variance of kappa."""
+    n, raters = float(weights.sum()), float(counts[0].sum())
     same = (np.square(counts).sum(1) - raters) / (raters * (raters - 1))
-    kappa = _fleiss(same.mean(), counts.mean(0) / raters)
-    low = high = NAN
-    if n >= FEWEST_ITEMS and not math.isnan(kappa):
-        weights = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
-        again = [_fleiss(s, c) for s, c in zip(weights @ same, weights @ counts / raters, strict=True)]
-        known = [value for value in again if not math.isnan(value)]
-        chance = float(np.square(counts.mean(0) / raters).sum())
-        low, high = _interval(
-            float(same.mean()), chance, float(np.var(known)) if known else 0.0, n, least=-1 / (raters - 1)
-        )
-    return Kappa(n, float(same.mean()), kappa, low, high)
-
-
-def _fleiss(seen: float, shares: Numbers) -> float:
-    chance = float(np.square(shares).sum())
-    return NAN if chance > 1 - 1e-12 else float((seen - chance) / (1 - chance))
+    given = counts / raters
+    seen, shares = float(weights @ same) / n, weights @ given / n
+    chance = float(shares @ shares)
+    if chance > 1 - 1e-12:
+        return seen, NAN, NAN
+    influence = (same - seen) / (1 - chance) - (1 - seen) / (1 - chance) ** 2 * 2 * (given @ shares - chance)
+    return seen, (seen - chance) / (1 - chance), float(weights @ np.square(influence)) / n**2

@@ -88,7 +88,7 @@ class RatedComparison(Comparison):
 
         Columns: those of ``cmp.pairs()``, with ``sign`` as the test: the exact two-sided sign test of the rows that
         were won and lost (W. J. Dixon and A. M. Mood, JASA 41 (1946), 557-566); then ``win_rate``: the share of `b`, a
-        tie is half, with its 95 % interval ``win_low, win_high`` by Wilson.
+        tie is half, with its 95 % interval ``win_low, win_high`` (Blaker's).
         """
         table = pairs_table(self._tested)
         found = [interval_of_share(self._grid.shared(p.a, p.b)[1], p.n) for p in self._tested]

@@ -123,7 +123,7 @@ def settings_of(cmp: Comparison) -> dict[str, str]:
         "scorer": cmp.scorer or "none",
         "paired on": cmp.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[cmp.failed],
-        "intervals": f"{LEVEL:.0%}; shares: Wilson; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
+        "intervals": f"{LEVEL:.0%}; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
         f"rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, else t below {FEW_ROWS}, BCa to "
         f"{MANY_ROWS:,}, normal above; within the range of the score",
         "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; "

@@ -44,12 +44,14 @@ class Tabling:
         are averaged first; ``p50_s, p95_s``: seconds of completed runs. With ``fh.configure(price_per_call=)`` also
         ``cost``, of the calls that ran or may have run.
 
-        The interval is Wilson's for yes/no, else the BCa bootstrap's. Below 40 rows plain BCa covers too seldom (86 %
-        at 6 rows, 91 % at 12) and is widened as Student's is, which covers in 93 to 97 %; above 5,000 it is computed
+        The interval of yes/no is Blaker's exact one, which covers in at least 95 %, see
+        :mod:`fh_notebook.comparing.blaker`; that of numbers is the BCa bootstrap's. Below 40 rows plain BCa covers too
+        seldom (86 % at 6 rows, 91 % at 12) and is widened as Student's is, which covers in 93 to 97 %; above 5,000 it
+        is computed
         without resampling. It lies in the range of the score, as the scorer states it (``bounds``, a judge's or a
         rating's scale), else as the scores show it: 0 to 1, -1 to 1, from 0 on, or any number. Numbers
         that are all equal have one with a width (``all equal``). ``attrs["interval"]`` names it for each variant:
-        ``wilson``, ``bca``, ``bca, widened``, ``bca, analytic``; ``attrs["rows"]`` has the number of distinct rows.
+        ``blaker``, ``bca``, ``bca, widened``, ``bca, analytic``; ``attrs["rows"]`` has the number of distinct rows.
         """
         return summary_table(self._frame, self._grid, price=settings.current().price_per_call)
 

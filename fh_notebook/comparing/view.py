@@ -129,8 +129,8 @@ def summary_html(cmp: Comparison, *, bar: Callable[..., html.Html] | None = None
 
 
 RULES: Final = {
-    "wilson": "Wilson's score interval",
-    "wilson, clustered": "Wilson's score interval, repeats of a row as a cluster",
+    "blaker": "Blaker's exact interval of a share",
+    "blaker, clustered": "Blaker's exact interval of a share, repeats of a row as a cluster",
     "tango": "Tango's score interval of paired shares",
     "tango, clustered": "Tango's score interval of paired shares, repeats of a row as a cluster",
     "t": "Student's t (fewer than 40 rows)",

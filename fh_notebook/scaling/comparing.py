@@ -20,6 +20,7 @@ from fh_notebook import html, settings
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing import asking
+from fh_notebook.comparing.blaker import blaker_interval
 from fh_notebook.comparing.clusters import distinct_text, labels_of, note_of
 from fh_notebook.comparing.intervals import (
     MANY_ROWS,
@@ -27,7 +28,6 @@ from fh_notebook.comparing.intervals import (
     interval_of_mean,
     interval_of_share,
     interval_of_shares_apart,
-    wilson_interval,
 )
 from fh_notebook.comparing.notes import failed_note, span_note
 from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, holm, mcnemar_exact, p_permutation
@@ -305,12 +305,12 @@ def _interval_of(total: VariantSum, within: ScoreRange) -> Interval:
         return interval_of_share(means, total.lines) if total.yes_no else interval_of_mean(means, within=within)
     if not total.yes_no:
         return Interval(*poisson_interval(total.means), "poisson")
-    share = min(max(total.total / total.rows, 0.0), 1.0)
     if total.lines <= total.rows:
-        return Interval(*wilson_interval(share * total.rows, total.rows), "wilson")
+        return Interval(*blaker_interval(total.total, total.rows), "blaker")
+    share = min(max(total.total / total.rows, 0.0), 1.0)
     variance = max(0.0, total.squares / total.rows - share * share) / (total.rows - 1)
     trials = min(max(share * (1 - share) / variance, total.rows), total.lines) if variance > 0 else float(total.rows)
-    return Interval(*wilson_interval(share * trials, trials), "wilson, clustered")
+    return Interval(*blaker_interval(share * trials, trials), "blaker, clustered")
 
 
 def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool, within: ScoreRange) -> Pair:

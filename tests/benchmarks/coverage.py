@@ -3,7 +3,8 @@
 The grid: 6 to 300 rows, shares of both variants from 0.5 to 0.99, correlations of their answers on a row from 0 to 0.9
 as far as the shares allow them, so true differences from 0 to 0.49. Up to `COUNTED_TO` rows coverage is counted: the
 probability of everything that can happen. Beyond, it is that of `DRAWS` samples, from a generator of the seed `SEED`.
-Then: how often two equal variants are told apart on 5 questions of which each is asked 12 times.
+Then the same of one share, of kappas, and how often two equal variants are told apart on 5 questions of which each is
+asked 12 times.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from fh_notebook.comparing.intervals import interval_of_shares_apart, t_quantile
+from fh_notebook.comparing.intervals import interval_of_share, interval_of_shares_apart, t_quantile
+from fh_notebook.comparing.kappa import cohen, fleiss
 from fh_notebook.comparing.paired import FEWEST_PAIRS, mcnemar_exact
 from fh_notebook.comparing.tango import tango_interval
 from fh_notebook.racing.scale import Scale
@@ -170,6 +173,106 @@ def covered(rules: Mapping[str, Rule], n: int, over: Iterable[Cell], draws: int 
     return found
 
 
+# --- one share
+
+ONE_SHARE: Final = tuple(hundredth / 100 for hundredth in range(50, 100))
+
+
+def _one_here(n: int) -> Limits:
+    """What `Comparison.summary` shows."""
+    found = np.array([interval_of_share(np.repeat([1.0, 0.0], [yes, n - yes]), n)[:2] for yes in range(n + 1)])
+    return found[:, 0], found[:, 1]
+
+
+def _wilson_of(n: int, *, corrected: bool = False) -> Limits:
+    return _wilson(np.arange(n + 1) / n, n, corrected=corrected)
+
+
+def _exact(n: int) -> Limits:
+    """C. J. Clopper and E. S. Pearson, Biometrika 26 (1934), 404-413."""
+    yes = np.arange(n + 1)
+    low = np.where(yes > 0, stats.beta.ppf(0.025, np.maximum(yes, 1), n - yes + 1), 0.0)
+    return low, 1 - low[::-1]
+
+
+def _jeffreys(n: int) -> Limits:
+    """Jeffreys' with mended ends: L. D. Brown, T. T. Cai and A. DasGupta, Statistical Science 16 (2001), 101-133."""
+    yes = np.arange(n + 1)
+    low = stats.beta.ppf(0.025, yes + 0.5, n - yes + 0.5)
+    low[:2], low[n] = 0.0, 0.025 ** (1 / n)
+    return low, 1 - low[::-1]
+
+
+RULES_OF_ONE: Final[dict[str, Callable[[int], Limits]]] = {
+    "here (Blaker)": _one_here,
+    "Wilson (before)": _wilson_of,
+    "Wilson, half a row": lambda n: _wilson_of(n, corrected=True),
+    "Jeffreys, mended": _jeffreys,
+    "Clopper-Pearson": _exact,
+}
+
+
+def one_covered(rule: Callable[[int], Limits], n: int, shares: Iterable[float] = ONE_SHARE) -> Covered:
+    """Return the least coverage of one share over `shares`, and the mean width; all that can happen is counted."""
+    low, high = rule(n)
+    of = np.array(list(shares))[:, None]
+    chances = stats.binom.pmf(np.arange(n + 1), n, of)
+    inside = (low <= of + 1e-9) & (of - 1e-9 <= high)
+    return Covered(float((chances * inside).sum(axis=1).min()), float((chances @ (high - low)).mean()))
+
+
+# --- kappas
+
+GIVEN: Final = (0.5, 0.7, 0.8, 0.9, 0.95)
+"""How often each of two people gives the first of two answers."""
+KAPPAS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9)
+
+
+def kappas_covered(n: int, given: Iterable[float] = GIVEN, draws: int = DRAWS) -> Covered:
+    """Return the least coverage of Cohen's kappa of two answers, and the mean width, where kappa is defined."""
+    truths = []
+    for one, other, kappa in product(given, given, KAPPAS):
+        chance = one * other + (1 - one) * (1 - other)
+        both = (chance + kappa * (1 - chance) - 1 + one + other) / 2
+        chances = (both, one - both, other - both, 1 - one - other + both)
+        if one <= other and min(chances) > -1e-12:
+            truths.append((kappa, Cell(one, other, kappa, tuple(max(0.0, c) for c in chances))))  # type: ignore[arg-type]
+    rng = np.random.default_rng([SEED, 3, n])
+    limits = _kappa_limits(_tables(n)) if n <= COUNTED_TO else None
+    found = []
+    for kappa, cell in truths:
+        if limits is not None:
+            (low, high), weights = limits, _chances(cell, n)
+        else:
+            counts, often = np.unique(rng.multinomial(n, cell.chances, size=draws), axis=0, return_counts=True)
+            (low, high), weights = _kappa_limits(counts), often.astype(float)
+        weights = np.where(np.isnan(low), 0.0, weights)
+        weights /= weights.sum()
+        held = weights[(low <= kappa + 1e-9) & (kappa - 1e-9 <= high)].sum()
+        found.append((float(held), float(np.nansum(weights * (high - low)))))
+    return Covered(min(held for held, _ in found), float(np.mean([width for _, width in found])))
+
+
+def _kappa_limits(counts: Counts) -> Limits:
+    found = np.array([cohen(table.astype(float))[3:] for table in counts.reshape(-1, 2, 2)])
+    return found[:, 0], found[:, 1]
+
+
+def fleiss_covered(n: int, raters: int, datasets: int = 2_000) -> Covered:
+    """Return the least coverage of Fleiss' kappa over kappas and shares of the answers, and the mean width."""
+    rng, found = np.random.default_rng([SEED, 4, n, raters]), []
+    for shares, kappa in product(((0.5, 0.5), (0.8, 0.2), (0.6, 0.3, 0.1), (0.1, 0.2, 0.4, 0.3)), KAPPAS):
+        size = (datasets, n, raters)
+        # Each person says the item's own answer with the root of kappa as the chance, else any.
+        own, any_one = rng.choice(len(shares), (datasets, n, 1), p=shares), rng.choice(len(shares), size, p=shares)
+        said = np.where(rng.random(size) < np.sqrt(kappa), own, any_one)
+        counts = np.stack([(said == answer).sum(axis=2) for answer in range(len(shares))], axis=2).astype(float)
+        known = [got for got in map(fleiss, counts) if not np.isnan(got.low)]
+        held = np.mean([got.low <= kappa + 1e-9 and kappa - 1e-9 <= got.high for got in known])
+        found.append((float(held), float(np.mean([got.high - got.low for got in known]))))
+    return Covered(min(held for held, _ in found), float(np.mean([width for _, width in found])))
+
+
 # --- rows that ask the same
 
 
@@ -227,6 +330,21 @@ def main() -> None:
         lines += [line] if n in SHOWN else []
     lines.append(["least of 6 to 300", *(f"{worst:.3f} (n = {n})" for worst, n in least.values())])
     table(["rows", *RULES], lines)
+    print(f"\nOne share, over {len(ONE_SHARE)} shares of 0.5 to 0.99, all counted:\n")
+    lines, least = [], dict.fromkeys(RULES_OF_ONE, (2.0, 0))
+    for n in range(6, 301):
+        of_one = {name: one_covered(rule, n) for name, rule in RULES_OF_ONE.items()}
+        least = {name: min(least[name], (of.coverage, n)) for name, of in of_one.items()}
+        lines += [[f"{n}", *(f"{c.coverage:.3f} / {c.width:.3f}" for c in of_one.values())]] if n in SHOWN else []
+    lines.append(["least of 6 to 300", *(f"{worst:.3f} (n = {n})" for worst, n in least.values())])
+    table(["rows", *RULES_OF_ONE], lines)
+    print("\nKappas: Cohen's of two answers, Fleiss' of three and five people:\n")
+    of_kappas = [
+        (f"{n}", *(f"{c.coverage:.3f} / {c.width:.3f}" for c in (kappas_covered(n, draws=4_000), *of_fleiss)))
+        for n in (6, 10, 20, 30, 100)
+        for of_fleiss in [[fleiss_covered(n, raters) for raters in (3, 5)]]
+    ]
+    table(["items", "Cohen", "Fleiss, 3", "Fleiss, 5"], of_kappas)
     print("\nRepeats of a row as clusters:\n")
     sizes = ((6, 5), (12, 3), (30, 5), (60, 3), (60, 12))
     of_clusters = [(f"{n} x {k}", *(f"{x:.3f}" for x in clusters_covered(n, k))) for n, k in sizes]

@@ -15,7 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.comparing.intervals import interval_of_mean, wilson_interval
+from fh_notebook.comparing.blaker import blaker_interval
+from fh_notebook.comparing.intervals import interval_of_mean
 from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.comparing.tables import SUMMARY_COLUMNS
 from fh_notebook.contract.run import Run
@@ -79,7 +80,7 @@ def test_a_batch_with_expected_outputs_is_scored_by_them(batch: fh.Batch) -> Non
     first, last = cmp.summary().to_dict("records")
     assert (first["variant"], first["n"], first["missing"], first["failed"]) == ("first", 3, 1, 1)
     assert first["mean"] == pytest.approx(2 / 3)
-    assert (first["ci_low"], first["ci_high"]) == pytest.approx(wilson_interval(2, 3))
+    assert (first["ci_low"], first["ci_high"]) == pytest.approx(blaker_interval(2, 3))
     assert (last["variant"], last["n"], last["missing"], last["failed"]) == ("last", 4, 1, 0)
     assert last["mean"] == pytest.approx(3 / 4)
     assert 0 < first["p50_s"] <= first["p95_s"]
@@ -419,7 +420,7 @@ def test_a_column_may_have_gaps_and_be_true_or_false() -> None:
     )
     summary = fh.compare(frame, score="ok").summary()
     assert summary[["n", "missing", "mean"]].values.tolist() == [[1, 1, 1.0], [2, 0, 0.5]]
-    assert (summary["ci_low"][1], summary["ci_high"][1]) == pytest.approx(wilson_interval(1, 2))
+    assert (summary["ci_low"][1], summary["ci_high"][1]) == pytest.approx(blaker_interval(1, 2))
 
 
 def test_runs_can_be_paired_on_another_column() -> None:
@@ -447,7 +448,7 @@ def test_repeats_are_averaged_a_row_before_any_interval() -> None:
     frame = pd.DataFrame({"row": [0] * 10 + [1] * 10, "variant": ["a"] * 20, "s": [1] * 10 + [0] * 10})
     line = fh.compare(frame, score="s").summary().iloc[0]
     assert (line["n"], line["mean"]) == (20, 0.5)
-    assert (line["ci_low"], line["ci_high"]) == pytest.approx(wilson_interval(1, 2))
+    assert (line["ci_low"], line["ci_high"]) == pytest.approx(blaker_interval(1, 2))
     assert fh.compare(frame, score="s").wide()["a.score"].tolist() == [1.0, 0.0]
 
 
@@ -457,7 +458,7 @@ def test_the_mean_is_that_of_rows_however_often_each_was_repeated() -> None:
     line = fh.compare(frame, score="s").summary().iloc[0]
     assert (line["n"], line["median"]) == (120, 0.0)
     assert line["mean"] == pytest.approx(1 / 21)
-    assert (line["ci_low"], line["ci_high"]) == pytest.approx(wilson_interval(1, 21))
+    assert (line["ci_low"], line["ci_high"]) == pytest.approx(blaker_interval(1, 21))
 
 
 @hypothesis_settings(max_examples=40)

@@ -6,7 +6,7 @@ simulated is what ``summary()`` and ``pairs()`` are made of.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from scipy import stats
 
 from fh_notebook.comparing.intervals import Interval, interval_of_share, intervals_of_differences, intervals_of_means
 from fh_notebook.comparing.paired import holm, mcnemar_exact, p_permutation, wilcoxon
+from tests.benchmarks import coverage
 
 TIERS = [pytest.param(400, id="400"), pytest.param(4_000, id="4000", marks=pytest.mark.long)]
 COVERED = (0.925, 0.97)
@@ -66,13 +67,18 @@ def test_intervals_of_means_and_differences_cover(intervals: Intervals, draw: Dr
     assert COVERED[0] <= inside / len(drawn) <= COVERED[1]
 
 
-@pytest.mark.parametrize(("share", "n"), [(0.5, 40), (0.7, 60), (0.75, 92), (0.9, 93), (0.8, 200)])
-def test_intervals_of_shares_cover(share: float, n: int) -> None:
-    """Wilson's: no simulation, but the sum over everything that can happen."""
-    yes = np.arange(n + 1)
-    found = [interval_of_share(np.repeat([1.0, 0.0], [k, n - k]), n) for k in yes]
-    covered = np.array([low <= share <= high for low, high, _ in found])
-    assert COVERED[0] <= stats.binom.pmf(yes, n, share)[covered].sum() <= COVERED[1]
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param((6, 8, 11, 13, 17, 21, 30, 60), id="some"),
+        pytest.param(range(6, 301), id="all", marks=pytest.mark.long),
+    ],
+)
+def test_intervals_of_shares_cover(rows: Iterable[int]) -> None:
+    """Every share from 0.5 to 0.99, all that can happen counted; the score interval of before covers 83 % of 6 rows."""
+    for n in rows:
+        assert coverage.one_covered(coverage.RULES_OF_ONE["here (Blaker)"], n).coverage >= 0.95
+        assert coverage.one_covered(coverage.RULES_OF_ONE["Wilson (before)"], n).coverage < 0.945
 
 
 @pytest.mark.parametrize("datasets", TIERS)

@@ -9,10 +9,11 @@ from statistics import NormalDist, fmean
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
+from fh_notebook.comparing.blaker import blaker_interval
 from fh_notebook.comparing.bootstrap import analytic_bca, bca_intervals
 from fh_notebook.comparing.intervals import (
     bca_interval,
@@ -22,34 +23,56 @@ from fh_notebook.comparing.intervals import (
     mean_interval,
     normal_interval,
     t_quantile,
-    wilson_interval,
 )
 
-# R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), 857-872,
-# table I, method 3 (score without continuity correction).
-NEWCOMBE = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@pytest.mark.parametrize(("yes", "n", "low", "high"), NEWCOMBE)
-def test_wilsons_interval_is_the_published_one(yes: int, n: int, low: float, high: float) -> None:
-    """Newcombe's four worked examples, to their four digits."""
-    assert wilson_interval(yes, n) == pytest.approx((low, high), abs=5e-5)
+def _blakers_p(yes: int, n: int, share: float) -> float:
+    """Return the p of Blaker's test by its definition: of all that is as far out, by the smaller of its tails."""
+    of = np.arange(n + 1)
+    tails = np.minimum(stats.binom.cdf(of, n, share), stats.binom.sf(of - 1, n, share))
+    return float(stats.binom.pmf(of, n, share)[tails <= tails[yes] * (1 + 1e-9)].sum())
 
 
-@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilsons_interval_holds_the_share_and_stays_in_bounds(counts: tuple[int, int]) -> None:
-    """Never below 0 or above 1, and never empty."""
+@hypothesis_settings(max_examples=50)
+@given(COUNTS)
+def test_the_interval_of_a_share_ends_where_blakers_test_rejects(counts: tuple[int, int]) -> None:
+    """By the binomial distribution of scipy: beyond a limit p is below 0.05, just inside it is not."""
     yes, n = counts
-    low, high = wilson_interval(yes, n)
-    assert 0.0 <= low <= yes / n + 1e-12
-    assert yes / n - 1e-12 <= high <= 1.0
+    low, high = blaker_interval(yes, n)
+    for limit, sign in ((low, 1), (high, -1)):
+        if 0 < limit < 1:
+            assert _blakers_p(yes, n, limit + sign * 1e-9) >= 0.05 - 1e-6
+            for beyond in (1e-7, 1e-3, 1e-2):
+                share = limit - sign * beyond
+                assert not 0 < share < 1 or _blakers_p(yes, n, share) < 0.05 + 1e-6
+
+
+@hypothesis_settings(max_examples=50)
+@given(COUNTS)
+def test_the_interval_of_a_share_holds_it_and_is_never_wider_than_clopper_and_pearsons(counts: tuple[int, int]) -> None:
+    """Never below 0 or above 1, and never empty; the same from the other side."""
+    yes, n = counts
+    low, high = blaker_interval(yes, n)
+    exact = stats.binomtest(yes, n).proportion_ci(method="exact")
+    assert max(0.0, exact.low - 1e-9) <= low <= yes / n <= high <= min(1.0, exact.high + 1e-9)
     assert low < high
+    assert blaker_interval(n - yes, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 
 @pytest.mark.parametrize("n", range(1, 60))
-def test_wilsons_interval_of_none_and_of_all_ends_at_0_and_1(n: int) -> None:
+def test_the_interval_of_none_and_of_all_ends_at_0_and_1(n: int) -> None:
     """Exactly: a table would show the rounding, 2e-17."""
-    assert (wilson_interval(0, n)[0], wilson_interval(n, n)[1]) == (0.0, 1.0)
+    assert (blaker_interval(0, n)[0], blaker_interval(n, n)[1]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("n", [400_000, 1_000_000])
+def test_the_interval_of_a_share_of_many_rows_is_the_normal_one(n: int) -> None:
+    """To a thousandth of its width."""
+    low, high = blaker_interval(0.9 * n, n)
+    half = 1.959964 * math.sqrt(0.9 * 0.1 / n)
+    assert (low, high) == pytest.approx((0.9 - half, 0.9 + half), abs=0.004 * half)
 
 
 # The table that is in every textbook, such as NIST/SEMATECH, "e-Handbook of Statistical Methods", 1.3.6.7.2.
@@ -86,7 +109,7 @@ def test_students_interval_covers_as_often_as_it_says() -> None:
 
 def test_what_cannot_be_computed_is_not_guessed() -> None:
     """No rows, or one number: NaN."""
-    assert all(math.isnan(x) for x in (*wilson_interval(0, 0), *mean_interval([]), *mean_interval([1.0])))
+    assert all(math.isnan(x) for x in (*blaker_interval(0, 0), *mean_interval([]), *mean_interval([1.0])))
     assert mean_interval([2.0, 2.0]) == (2.0, 2.0)
     assert bca_interval(np.full(50, 0.1)) == pytest.approx((0.1, 0.1))
     assert all(math.isnan(x) for x in (*bca_interval(np.ones(1)), *normal_interval(np.ones(1))))
@@ -98,12 +121,6 @@ def test_what_cannot_be_computed_is_not_guessed() -> None:
 def test_students_quantile_is_that_of_scipy(df: int, p: float) -> None:
     """To nine digits, without scipy."""
     assert t_quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-9)
-
-
-@given(st.integers(1, 5_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilsons_interval_is_that_of_statsmodels(counts: tuple[int, int]) -> None:
-    """An independent implementation."""
-    assert wilson_interval(*counts) == pytest.approx(proportion_confint(*counts, method="wilson"), abs=1e-12)
 
 
 # Darwin's maize, crossed less self-fertilised in eighths of an inch: R. A. Fisher, "The Design of Experiments" (1935),
@@ -199,14 +216,14 @@ def test_where_rules_meet_they_agree() -> None:
     assert more[:2] == pytest.approx(many[:2], abs=0.05 * (many.high - many.low))
 
 
-def test_repeats_of_a_row_are_a_cluster_in_wilsons_interval() -> None:
+def test_repeats_of_a_row_are_a_cluster_in_the_interval_of_a_share() -> None:
     """Ten times the same answer is no more than one; ten answers that vary by themselves are nearly ten rows."""
     same = np.repeat([1.0, 0.0], [30, 10])
     one = interval_of_share(same, 40)
-    assert one.rule == "wilson"
-    assert interval_of_share(same, 400) == (*one[:2], "wilson, clustered")
+    assert one.rule == "blaker"
+    assert interval_of_share(same, 400) == (*one[:2], "blaker, clustered")
     varied = np.random.default_rng(2).binomial(10, 0.75, 40) / 10
     low, high, _ = interval_of_share(varied, 400)
-    alone = wilson_interval(varied.mean() * 400, 400)
+    alone = blaker_interval(varied.mean() * 400, 400)
     assert high - low == pytest.approx(alone[1] - alone[0], rel=0.35)
     assert high - low < 0.6 * (one.high - one.low)

@@ -10,6 +10,7 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 
 from fh_notebook.comparing.kappa import cohen, fleiss, table_of
+from tests.benchmarks import coverage
 
 ATTRIBUTES = pytest.mark.parametrize("seed", range(5))
 
@@ -17,7 +18,7 @@ ATTRIBUTES = pytest.mark.parametrize("seed", range(5))
 @ATTRIBUTES
 @pytest.mark.parametrize("ordered", [False, True])
 def test_cohens_kappa_is_that_of_statsmodels_and_its_interval_is_as_wide(seed: int, ordered: bool) -> None:
-    """Plain, and weighted by squared distances: of many items Wilson's interval is that of the same variance, nearly."""
+    """Plain, and weighted by squared distances: of many items the interval is that of the same variance, nearly."""
     counts = np.random.default_rng(seed).integers(0, 20, size=(4, 4)).astype(float) + np.eye(4) * 10
     found = cohen(counts, ordered=ordered)
     peer = cohens_kappa(counts, wt="quadratic" if ordered else None)
@@ -39,6 +40,19 @@ def test_fleiss_kappa_is_that_of_statsmodels(seed: int) -> None:
     assert fleiss(counts) == found, "the seed is fixed"
 
 
+KAPPA_TIERS = [
+    pytest.param((10, 20), (0.5, 0.9), id="some"),
+    pytest.param((6, 8, 10, 15, 20, 30, 100), coverage.GIVEN, id="all", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("items", "given"), KAPPA_TIERS)
+def test_intervals_of_cohens_kappa_cover(items: tuple[int, ...], given: tuple[float, ...]) -> None:
+    """At least 93 % of all that can happen, also near kappa 0 where both nearly always say the same."""
+    for n in items:
+        assert coverage.kappas_covered(n, given, draws=4_000).coverage >= 0.93
+
+
 def test_nothing_and_always_the_same_have_no_kappa() -> None:
     """The share of agreement is there."""
     always = cohen(table_of("aaaa", "aaaa", "ab"))
@@ -58,7 +72,7 @@ def test_the_intervals_of_all_small_tables_lie_between_what_kappa_can_be() -> No
         assert -1 <= found.low <= found.kappa + 1e-9
         assert found.kappa - 1e-9 <= found.high <= 1
         assert found.low < found.high
-    assert cohen(np.array([[0.0, 0.0], [1.0, 14.0]])).low == -1
+    assert cohen(np.array([[0.0, 3.0], [3.0, 0.0]])).low == -1
 
 
 @pytest.mark.parametrize("raters", [2, 3, 5])

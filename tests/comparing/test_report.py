@@ -104,7 +104,7 @@ def test_all_rows_and_every_figure_are_in_it(tmp_path: Path) -> None:
         assert [run.get("output") for run in row["runs"]] == [line["keywords.output"], line["nearest.output"]]
     (failed,) = [run for row in data["rows"] for run in row["runs"] if run["status"] == "failed"]
     assert failed["error"] == "ValueError: the ticket has no words to compare with the examples"
-    for said in (*cmp.notes, cmp.verdict, batch.name, "support-triage", "Wilson", "20261125", "McNemar, exact"):
+    for said in (*cmp.notes, cmp.verdict, batch.name, "support-triage", "Blaker", "20261125", "McNemar, exact"):
         assert said.replace("'", "&#x27;") in text, said
     assert text.count("<svg") == 4 + 2
 
