@@ -137,6 +137,7 @@ class Agenda:
 
     def _counted(self, jobs: list[Job], most_at_once: int) -> Windows:
         self.plan = replace(self.plan, other_key=None, elsewhere=0, forgotten=0)  # that was said of the first start
+        jobs = self.feed.one_a_key(jobs)  # of all windows together
         self._replan(jobs, most_at_once)
         return at_once([jobs])
 

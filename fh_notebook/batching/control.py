@@ -159,7 +159,7 @@ class Control(Standing):
         self.blocks = blocks
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self.stopped, self._cancel_asked, self._paused, self._cut = None, False, False, 0
-        self._calls_before = self._outcomes.calls
+        self._calls_before, self._settled_before = self._outcomes.calls, self._outcomes.settled
         self._ended = Flag()
         self._active = True
 

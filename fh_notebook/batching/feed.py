@@ -189,16 +189,16 @@ class Feed:
             if error_code is not None:
                 runs = self.runs_of(wanted)
                 wanted = [job for job in wanted if job.number in runs and runs[job.number].error_code == error_code]
-            yield self._one_a_key(wanted)
+            yield self.one_a_key(wanted)
 
     def unknown(self) -> Iterator[list[tuple[Job, Run]]]:
         """Yield the jobs that may have run, with what is known of them, one a key."""
         for window in self.source.planned(len(self._outcomes)):
             wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
             runs = self.runs_of(wanted)
-            yield [(job, runs[job.number]) for job in self._one_a_key([job for job in wanted if job.number in runs])]
+            yield [(job, runs[job.number]) for job in self.one_a_key([job for job in wanted if job.number in runs])]
 
-    def _one_a_key(self, jobs: list[Job]) -> list[Job]:
+    def one_a_key(self, jobs: list[Job]) -> list[Job]:
         """Return the first job of each key; what comes of it comes of the others that have it, too."""
         times = Counter(job.key for job in jobs)
         for job in jobs:

@@ -90,6 +90,9 @@ class Outcomes:
     def __init__(self) -> None:
         self.calls = 0
         self.refused = 0
+        self.settled = 0
+        """Calls that starts were to make and need not make any more: answered, by whomever, or failed. Jobs that are
+        the same are one."""
         self._kinds = bytearray()
         self._reused = bytearray()
         self._lines = array("q")

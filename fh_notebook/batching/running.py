@@ -191,7 +191,12 @@ class Start:
 
     async def _jobs_of(self, windows: Windows) -> AsyncIterator[list[Job]]:
         async for window in windows:
-            jobs = self._feed.take(window) if isinstance(window, Seen) else window
+            if isinstance(window, Seen):
+                jobs = self._feed.take(window)
+                # What is looked at again was planned as a call, and somebody else has answered it meanwhile.
+                self._outcomes.settled += 0 if window.is_new else len(window.known)
+            else:
+                jobs = window
             if any(job.sealed for job in jobs):
                 raise SettingsError(
                     "the inputs of this batch hold a password, which is not kept; run its cell again with its rows"
@@ -243,6 +248,7 @@ class Start:
             outcomes.refused += 1
         elif isinstance(event, Finished):
             self.answered += not event.reused
+            outcomes.settled += 1
             outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
             self.cut += event.run.error_code == CANCELLED
             self._feed.finished(event.job, event.run, line=event.line, reused=event.reused)

@@ -53,7 +53,7 @@ class Standing:
         self._start: Start | None = None
         self._active = False
         self._paused = False
-        self._calls_before = 0
+        self._calls_before = self._settled_before = 0
         self._max_concurrency = options.max_concurrency
         self._admits: int | None = None
 
@@ -124,9 +124,12 @@ class Standing:
         """How many calls this start still has to make; ``None`` where the rows are not known."""
         if self.agenda.plan.rows is None:
             return None
-        counts, most = self.counts, self.agenda.plan.max_calls
-        left = counts.pending
-        return left if most is None else min(left, max(0, most - (counts.calls - self._calls_before)))
+        left, most = self._calls_open(), self.agenda.plan.max_calls
+        return left if most is None else min(left, max(0, most - (self.counts.calls - self._calls_before)))
+
+    def _calls_open(self) -> int:
+        """Return how many calls of the plan are not made; a plan counts jobs that are the same as one call."""
+        return max(0, self.agenda.plan.calls - (self._outcomes.settled - self._settled_before))
 
     @property
     def waiting_until(self) -> datetime | None:

@@ -115,6 +115,9 @@ class ScaledControl(Control):
         """Calls that are out, by what was last heard."""
         return self._tally.in_flight if self._active else 0
 
+    def _calls_open(self) -> int:
+        return self.counts.pending
+
     @property
     def limit(self) -> int:
         """How many calls may be out at once over all workers: as it is learned, within the ceiling."""

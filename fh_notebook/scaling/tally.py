@@ -80,6 +80,11 @@ class Tally:
         return self._called
 
     @property
+    def settled(self) -> int:
+        """Jobs with an outcome; asked for as :attr:`calls` is."""
+        return sum(self._sum[:3])
+
+    @property
     def in_flight(self) -> int:
         """Calls that are out, by what was last said."""
         return sum(self._out.values())

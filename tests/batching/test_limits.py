@@ -10,6 +10,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
+from fh_notebook.batching.events import Event, Finished
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.snapshot import Snapshot
 from tests.batching.hives import KEY, Shouting, rows
@@ -259,8 +260,15 @@ class CallsLeft:
 
     def __init__(self) -> None:
         self.seen: list[int | None] = []
+        self.at_answers: list[int | None] = []
+
+    def note(self, event: Event) -> None:
+        """Note how many are left after each answer."""
+        if isinstance(event, Finished):
+            self.at_answers.append(self._batch.calls_left)
 
     def begin(self, batch: Snapshot) -> None:
+        self._batch = batch
         self.seen.append(batch.calls_left)
 
     def update(self, batch: Snapshot) -> None:
@@ -268,6 +276,24 @@ class CallsLeft:
 
     def end(self, batch: Snapshot) -> None:
         self.seen.append(batch.calls_left)
+
+
+def test_equal_rows_are_one_call_that_is_left() -> None:
+    """What is left is what the plan counts, at each moment: copies share a call, and a retry's calls are left, too."""
+    shouting, seen = Shouting(), CallsLeft()
+    client = shouting.hive.client()
+    table = [{"text": f"t{n % 3}"} for n in range(12)]
+    batch = _batch(client, table, max_concurrency=1, progress=lambda: seen, on_event=seen.note)
+    assert batch.plan().calls == 3
+    assert seen.seen == [3, 0]
+    assert seen.at_answers == [2, 1, 0]
+    client = shouting.hive.client()
+    shouting.hive.fail_next(3, status=422, error_code="model_deprecated")
+    again = CallsLeft()
+    failing = _batch(client, [{"text": f"u{n % 3}"} for n in range(12)], max_concurrency=1, progress=lambda: again)
+    assert failing.counts == Counts(planned=12, failed=12, reused=9, calls=3)
+    assert failing.retry_failed().counts.done == 12
+    assert again.seen == [3, 0, 3, 0]
 
 
 def test_the_calls_left_are_those_of_this_start() -> None:
