@@ -198,7 +198,9 @@ def money(amount: float) -> str:
     >>> money(12.5), money(0.004), money(0)
     ('12.50', '0.004', '0.00')
     """
-    return f"{amount:,.2f}" if amount >= 0.1 or amount == 0 else f"{amount:.2g}"
+    if amount and not 0.1 <= amount < 1e15:
+        return f"{amount:.2g}"
+    return f"{amount:,.2f}"
 
 
 def duration(seconds: float) -> str:

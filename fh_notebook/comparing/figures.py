@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["figure", "percent", "score_text", "seconds"]
+__all__ = ["figure", "percent", "score_text", "seconds", "signed"]
 
 
 def figure(value: float) -> str:
@@ -21,9 +21,22 @@ def figure(value: float) -> str:
     return f"{value:,.3f}" if size < 10 else f"{value:,.1f}" if size < 100 else f"{value:,.0f}"
 
 
+def signed(value: float) -> str:
+    """Return a difference as it is read, with its sign.
+
+    Examples
+    --------
+    >>> signed(0.25), signed(-0.25), signed(0.0), signed(1e160)
+    ('+0.250', '-0.250', '+0.000', '+1e+160')
+    """
+    return figure(value) if value < 0 or value != value else f"+{figure(abs(value))}"
+
+
 def seconds(value: float) -> str:
     """Return seconds as they are read."""
-    return "" if value != value else f"{value:.3f}" if value < 1 else f"{value:.1f}"
+    if value != value:
+        return ""
+    return f"{value:.3f}" if value < 1 else f"{value:.1f}" if value < 1e6 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:

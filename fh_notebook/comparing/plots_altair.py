@@ -65,7 +65,7 @@ def _differences(facts: Facts) -> Any:
 
 def _ranges(table: pd.DataFrame, name: str, middle: str, title: str) -> Any:
     base = alt.Chart(table, title=title).encode(y=alt.Y(f"{name}:N", sort=None, title=None))
-    told = [alt.Tooltip(f"{column}:Q", format=".3f") for column in table.columns if column != name]
+    told = [alt.Tooltip(f"{column}:Q", format=".4~g") for column in table.columns if column != name]
     line = base.mark_rule(color=BETTER, strokeWidth=2).encode(x=alt.X("ci_low:Q", title=None), x2="ci_high:Q")
     dot = base.mark_point(color=BETTER, filled=True, size=70, opacity=1)
     return line + dot.encode(x=alt.X(f"{middle}:Q", title=None), tooltip=[f"{name}:N", *told])

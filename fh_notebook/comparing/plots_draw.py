@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 
-from fh_notebook.comparing.figures import figure, seconds
+from fh_notebook.comparing.figures import figure, seconds, signed
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
 from fh_notebook.comparing.plots import OF_PAIR_SHOWN, Facts, told_apart
@@ -49,7 +49,8 @@ def _differences(facts: Facts) -> Panel:
             colour = BETTER if pair.is_better() else WORSE if pair.turned().is_better() else GREY
             _dot(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
         _names(axes, _of_pairs(pairs, "−"))
-        _figures(axes, [f"{pair.difference:+.3f}{f'  {p_text(pair.p_holm)}' if pair.tested else ''}" for pair in pairs])
+        told = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in pairs)
+        _figures(axes, [difference + p for difference, p in told])
 
     return _panel(draw, WORDS["differences"](facts))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fh_notebook.comparing.figures import figure, seconds
+from fh_notebook.comparing.figures import figure, seconds, signed
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.plots import MOST_PAIRS, Facts, named
 from fh_notebook.comparing.verdict import after_holm, p_text
@@ -48,7 +48,7 @@ def _scores(facts: Facts) -> Words:
 def _differences(facts: Facts) -> Words:
     pairs, corrected = most_told(facts.pairs), after_holm(facts.pairs)
     told = (
-        f"{p.b} minus {p.a} {p.difference:+.3f} ({figure(p.ci_low)} to {figure(p.ci_high)}"
+        f"{p.b} minus {p.a} {signed(p.difference)} ({figure(p.ci_low)} to {figure(p.ci_high)}"
         f"{f', {p_text(p.p_holm)}{corrected}' if p.tested else ', not tested'})"
         for p in pairs
     )

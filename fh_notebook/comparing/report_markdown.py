@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.plan import counted, money
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing import view
 from fh_notebook.comparing.figures import figure, score_text
@@ -77,7 +77,7 @@ def _summary(cmp: Comparison) -> str:
     lines = [
         [escaped(line["variant"]), *map(figure, (line["mean"], line["ci_low"], line["ci_high"])),
          rules[line["variant"]], figure(line["median"]), *map(str, (line["n"], line["missing"], line["failed"])),
-         figure(line["p50_s"]), figure(line["p95_s"]), *([f"{line['cost']:.2f}"] if "cost" in line else [])]
+         figure(line["p50_s"]), figure(line["p95_s"]), *([money(line["cost"])] if "cost" in line else [])]
         for line in summary.to_dict("records")
     ]  # fmt: skip
     head = ["variant", "mean", "95% from", "to", "interval", "median", "runs", "missing", "failed", "median s", "p95 s"]

@@ -21,6 +21,8 @@ from fh_notebook.comparing.power import needs_of
 
 __all__ = ["about", "after_holm", "names_in_words", "of_pair", "p_text", "size_text", "verdict"]
 
+LONG_FROM: Final = 1e9
+"""A number of more digits is written with an exponent."""
 MANY_TIMES: Final = 1_000
 """A difference that needs so many times the rows is none that anybody will look for."""
 
@@ -181,10 +183,12 @@ def size_text(value: float) -> str:
 
     Examples
     --------
-    >>> size_text(0.1739), size_text(-0.0042), size_text(1234.5)
-    ('0.17', '-0.0042', '1,234.50')
+    >>> size_text(0.1739), size_text(-0.0042), size_text(1234.5), size_text(1.234e160), size_text(-0.0)
+    ('0.17', '-0.0042', '1,234.50', '1.23e+160', '0.00')
     """
-    return f"{value:,.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+    if 0.01 <= abs(value) < LONG_FROM:
+        return f"{value:,.2f}"
+    return "0.00" if value == 0 else f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
 
 
 def names_in_words(names: Sequence[str]) -> str:

@@ -196,4 +196,6 @@ def _size(value: float) -> str:
 def _number(value: float) -> str:
     if not math.isfinite(value):
         return "?"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value >= 0.01 else "0"
+    if value < 0.01:
+        return "0"
+    return f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.2g}"

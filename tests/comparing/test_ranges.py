@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -196,14 +198,18 @@ def test_kappas_stay_in_their_range(seed: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1e160, 1e-160, 1e300])
-def test_scores_of_any_size_can_be_shown(size: float) -> None:
-    """Squares of 1e160 are no numbers; the repr, the page and the tables are there all the same."""
+def test_scores_of_any_size_can_be_shown(size: float, tmp_path: Path) -> None:
+    """Squares of 1e160 are no numbers; the repr, the page and the tables are there all the same, and nobody reads 160 digits."""
     rng = np.random.default_rng(1)
     columns: dict[str, Any] = {"a": rng.normal(1, 0.3, 50) * size, "b": rng.normal(1.5, 0.3, 50) * size}
     for rows in (12, 50):
         cmp = fh.compare(tall({name: values[:rows] for name, values in columns.items()}), score="s")
-        for shown in (repr(cmp), cmp._repr_html_(), repr(cmp.power())):
+        page = tmp_path / "page.html"
+        cmp.report(page)
+        plots = (cmp.plot(kind).alt for kind in ("scores", "differences"))
+        for shown in (repr(cmp), cmp._repr_html_(), repr(cmp.power()), cmp.verdict, *plots, page.read_text("utf-8")):
             assert shown
+            assert not re.search(r"\d[\d,]{20}|0\.0{20}", shown), "a number is written with an exponent"
         (line,) = cmp.pairs().to_dict("records")
         assert math.isfinite(line["ci_low"])
         assert line["ci_low"] < line["difference"] < line["ci_high"]
