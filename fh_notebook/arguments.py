@@ -26,6 +26,7 @@ import numbers
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from types import FunctionType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
@@ -34,7 +35,16 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.spelling import short, type_text, with_article
 from fh_notebook.values import UNSET, NoSecret, Secret, is_real
 
-__all__ = ["ArgumentError", "Kind", "check", "check_one", "explicit_signature", "is_finite"]
+__all__ = [
+    "ArgumentError",
+    "Kind",
+    "check",
+    "check_one",
+    "column_text",
+    "explicit_signature",
+    "is_column_name",
+    "is_finite",
+]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -348,6 +358,28 @@ def _is_flag(value: Any) -> bool:
     return (isinstance(value, int) and value in (0, 1)) or type(value).__name__ in ("bool", "bool_")
 
 
+def is_column_name(value: Any) -> bool:
+    """Whether a column may have it as its name: a text, or what else pandas makes names of."""
+    if isinstance(value, str):
+        return _is_encodable(value)
+    if isinstance(value, tuple):  # of a column under several heads
+        return all(map(is_column_name, value))
+    if isinstance(value, numbers.Rational):
+        return max(int(value.numerator).bit_length(), int(value.denominator).bit_length()) <= MAX_BITS
+    return isinstance(value, numbers.Number | date | timedelta)
+
+
+def column_text(name: Any) -> Any:
+    """Return the name of a column as rows have it, a text; what names no column is returned as it is.
+
+    Examples
+    --------
+    >>> column_text(5), column_text("label"), column_text(None)
+    ('5', 'label', None)
+    """
+    return str(name) if is_column_name(name) else name
+
+
 def _is_encodable(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
@@ -391,6 +423,7 @@ _BY_NAME: Final[dict[str, Kind]] = {
     "dict": Kind("a dict", lambda value: isinstance(value, dict)),
     "Callable": Kind("a function", callable),
     "Secret": Kind("an fh.Secret", lambda value: isinstance(value, Secret) and _is_encodable(value.reveal())),
+    "ColumnName": Kind("a text", is_column_name),
     "PathLike": _PATH,
     "Path": _PATH,
     "Variable": _named("one of fh.text() and its like", "Variable"),

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary, ref
 __all__ = [
     "MASK",
     "UNSET",
+    "ColumnName",
     "Hidden",
     "NoSecret",
     "Seconds",
@@ -48,6 +49,8 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 
+ColumnName = Any
+"""The name of a column: a text, or what else pandas makes names of: numbers, dates, tuples. In a signature."""
 Seconds = float
 """Of a wait: infinity waits for ever."""
 Whole = float

@@ -25,6 +25,7 @@ from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.wording import digest, frame_html, frame_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
+from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
     from fh_notebook.batching.handover import Written
@@ -164,7 +165,7 @@ class Batch(BatchFiles):
         arguments.check(Batch.plot, locals())
         return views.frontend().plot_limits(self, kind, self._control.moments)
 
-    def browse(self, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Any:
+    def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
         """Return a live table of the rows, variants beside each other, also while it runs.
 
         It is ``fh.compare(batch).browse()``, which has a scorer too (see ``Comparison.browse``).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fh_notebook import arguments
 from fh_notebook.comparing.notes import FAILED
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.scorer_base import number_of
@@ -118,7 +119,8 @@ def column_named(taken: Taken, by: Any, what_for: str) -> str:
     InputError
         There is none.
     """
-    names = [by, f"metadata.{by}", f"in.{by}"] if isinstance(by, str) else []
+    own = arguments.column_text(by)
+    names = [own, f"metadata.{own}", f"in.{own}"] if isinstance(own, str) else []
     for name in names:
         if name in taken.names:
             return name

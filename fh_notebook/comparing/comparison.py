@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from numbers import Number
 from typing import Any, Literal
 
 import pandas as pd
@@ -28,6 +27,7 @@ from fh_notebook.comparing.sources import Taken, take
 from fh_notebook.comparing.tabling import Tabling
 from fh_notebook.comparing.verdict import verdict
 from fh_notebook.half_made import shows_half_made
+from fh_notebook.values import ColumnName
 
 __all__ = ["Comparison", "compare"]
 
@@ -36,7 +36,7 @@ def compare(
     batch_or_frame: Batch | pd.DataFrame | Sequence[Any] | Mapping[str, Any],
     *,
     score: Score = None,
-    pair_on: str = "row",
+    pair_on: ColumnName = "row",
     failed: Literal["drop", "zero"] = "drop",
 ) -> Comparison:
     """Compare the variants of a batch, a frame or a list on the same rows, or the same variant on two dates.
@@ -53,7 +53,7 @@ def compare(
         gives true, false, a number, or ``None`` for no score; ready ones are in ``fh.score``. ``None`` is
         ``fh.score.exact()`` where there is an ``expected_output``; else only failures and seconds compare.
     pair_on : str
-        The column that tells which runs belong together.
+        The column that tells which runs belong together; also a number, where a frame's column is called so.
     failed : {"drop", "zero"}
         Failed runs have no score, or count as 0. Either way they are counted, and it is said.
 
@@ -68,9 +68,7 @@ def compare(
     >>> compare(frame, score="score").summary()[["variant", "n", "mean"]].values.tolist()
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
-    arguments.check(compare, locals(), but={"score", "pair_on"})
-    if not isinstance(pair_on, Number):  # a frame's column may be called 5
-        arguments.check_one("pair_on", pair_on, "str")
+    arguments.check(compare, locals(), but={"score"})
     asking.check_failed(failed)
     if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
         # It has the same tables, and no row: those stay where they are.
@@ -107,7 +105,7 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
     """
 
     def __init__(
-        self, taken: Taken, *, pair_on: str, failed: str = "drop", which: Sequence[tuple[str, str]] | None = None
+        self, taken: Taken, *, pair_on: ColumnName, failed: str = "drop", which: Sequence[tuple[str, str]] | None = None
     ) -> None:
         self.pair_on = pair_on
         self.failed = failed

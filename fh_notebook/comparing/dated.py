@@ -13,11 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from fh_notebook import arguments
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.notes import span_note
-from fh_notebook.comparing.scoring import Observation, Score, observations
+from fh_notebook.comparing.scoring import Observation, Score, column_score, observations
 from fh_notebook.comparing.sources import Taken, about_of, as_table, of_observations
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.spell import listed
@@ -43,6 +44,7 @@ def take_dated(
     InputError
         There is only one, two names read the same, or they have no variant in common.
     """
+    pair_on = arguments.column_text(pair_on)
     if len(sources) < 2:
         raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; there is {len(sources)}")
     if len({str(name) for name in sources}) < len(sources):
@@ -120,7 +122,9 @@ def _other_inputs(found: Mapping[str, list[Observation]], score: Score) -> list[
 
 
 def _source(observation: Observation, score: Score) -> dict[str, Any]:
-    row, other = observation.row, {*RESERVED, EXPECTED, *([score] if isinstance(score, str) else [])}
+    row = observation.row
+    score = column_score(score, row)
+    other = {*RESERVED, EXPECTED, *([score] if isinstance(score, str) else [])}
     return {k: v for k, v in row.items() if k not in other and not k.startswith("out.")}
 
 

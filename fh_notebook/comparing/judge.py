@@ -26,6 +26,7 @@ from fh_notebook.comparing.scoring_source import Observation
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
+from fh_notebook.values import ColumnName
 
 __all__ = ["Judge", "judge"]
 
@@ -41,7 +42,7 @@ def judge(
     pairwise: bool = False,
     scale: tuple[float, float] | None = None,
     path: str | None = None,
-    expected: str = EXPECTED,
+    expected: ColumnName = EXPECTED,
     inputs: Mapping[str, Any] | None = None,
     repeats: int = 1,
     client: Any = None,
@@ -107,6 +108,7 @@ def judge(
     [2.0, 5.0]
     """
     arguments.check(judge, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     if scale is not None and (pairwise or not _is_scale(scale)):
         wrong = "a judge of pairs has no scale" if pairwise else f"scale is {short(scale)}; give (lowest, highest)"
         raise InputError(wrong)

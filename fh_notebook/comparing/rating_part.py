@@ -17,6 +17,7 @@ from fh_notebook.comparing.rating_kinds import PAIR, Kind, kind_of
 from fh_notebook.comparing.rating_session import RatingSession, drawn
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
+from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.agreement import Agreement
@@ -48,7 +49,7 @@ class Rating:
         scale: int | None = None,
         labels: Sequence[str] | None = None,
         seed: int = 0,
-        show: Sequence[str] | None = None,
+        show: Sequence[ColumnName] | None = None,
         skipped: bool = False,
     ) -> Any:
         """Rate outputs blind, by keys: two beside each other, or with `scale` or `labels` one at a time.
@@ -232,7 +233,7 @@ class Rating:
         kind: Kind,
         *,
         pair: Any = None,
-        show: Sequence[str] | None = None,
+        show: Sequence[ColumnName] | None = None,
         wanted: Callable[[Any], bool] | None = None,
         order: Callable[[Any], int] | None = None,
         most: int | None = None,
@@ -253,7 +254,7 @@ class Rating:
             most=most,
         )
 
-    def _asked(self, kind: Kind, *, pair: Any, rows: Any, seed: int, show: Sequence[str] | None) -> Items:
+    def _asked(self, kind: Kind, *, pair: Any, rows: Any, seed: int, show: Sequence[ColumnName] | None) -> Items:
         """What a rater is asked.
 
         Raises

@@ -22,7 +22,7 @@ from fh_notebook.contract.schema import to_schema
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.validate import schema_problems
 from fh_notebook.errors import InputError
-from fh_notebook.values import UNSET
+from fh_notebook.values import UNSET, ColumnName
 
 __all__ = ["json_fields", "json_path", "json_schema"]
 
@@ -115,7 +115,7 @@ def _json_at(run: Run, steps: tuple[str | int, ...]) -> Any:
         return NOTHING
 
 
-def json_path(path: str, *, equals: Any = UNSET, expected: str | None = None) -> Scorer:
+def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = None) -> Scorer:
     """Return a scorer that asks what a path finds in the output: anything, or a certain value.
 
     Of several values that it finds, one is enough. ``null`` is found only by ``equals=None``. At most 100,000 values of
@@ -143,6 +143,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: str | None = None) ->
     (True, False)
     """
     arguments.check(json_path, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     equals = equals if equals is UNSET else jsonable(equals)
     if equals is not UNSET and (found := json_problems(equals, ("equals",))):
         raise InputError(found)
@@ -168,7 +169,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: str | None = None) ->
 
 
 def json_fields(
-    expected: str = "expected_output",
+    expected: ColumnName = "expected_output",
     *,
     path: str | None = None,
     fields: Sequence[str] | None = None,
@@ -202,6 +203,7 @@ def json_fields(
     {'label': True, 'urgent': False, 'score': 0.5}
     """
     arguments.check(json_fields, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     steps = steps_of(path)
     if fields is not None and not isinstance(fields, str):
         fields = list(fields)  # an array has no truth value, and an iterator ends

@@ -13,7 +13,7 @@ from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
-from fh_notebook.values import Whole
+from fh_notebook.values import ColumnName, Whole
 
 __all__ = ["latency", "length", "number"]
 
@@ -30,7 +30,7 @@ def number(
     tolerance: float = 0.0,
     *,
     relative: float = 0.0,
-    expected: str = "expected_output",
+    expected: ColumnName = "expected_output",
     path: str | None = None,
     which: Literal["last", "first", "only"] = "last",
 ) -> Scorer:
@@ -62,6 +62,7 @@ def number(
     True
     """
     arguments.check(number, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     for name, value in (("tolerance", tolerance), ("relative", relative)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise InputError(f"{name} is {short(value)}; give a number from 0")

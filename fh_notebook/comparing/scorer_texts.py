@@ -16,6 +16,7 @@ from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.values import ColumnName
 
 __all__ = ["bleu", "chrf", "common_subsequence", "rouge_l", "similarity"]
 
@@ -28,7 +29,7 @@ MAX_PLACES: Final = 4_000_000
 
 
 def similarity(
-    expected: str = "expected_output",
+    expected: ColumnName = "expected_output",
     *,
     path: str | None = None,
     method: Method = "ratio",
@@ -62,6 +63,7 @@ def similarity(
     0.909
     """
     arguments.check(similarity, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method is {short(method)}; give one of {', '.join(METHODS)}")
     measure, version = _fuzzy(method)
@@ -90,7 +92,7 @@ def _fuzzy(method: str) -> tuple[Callable[[str, str], float], str]:
     return lambda a, b: ratio(a, b) / 100.0, version
 
 
-def rouge_l(expected: str = "expected_output", *, path: str | None = None) -> Scorer:
+def rouge_l(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
     """Return a scorer of the longest common run of words, gaps allowed: ROUGE-L, the F-measure, 0 to 1.
 
     C.-Y. Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop Text Summarization Branches Out
@@ -116,6 +118,7 @@ def rouge_l(expected: str = "expected_output", *, path: str | None = None) -> Sc
     0.75
     """
     arguments.check(rouge_l, locals(), but={"path"})
+    expected = arguments.column_text(expected)
 
     def score(text: str, wanted: str) -> float:
         ours, theirs = _words(text), _words(wanted)
@@ -155,7 +158,7 @@ def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
 
 
 def bleu(
-    expected: str = "expected_output",
+    expected: ColumnName = "expected_output",
     *,
     path: str | None = None,
     tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a",
@@ -191,6 +194,7 @@ def bleu(
     1.0
     """
     arguments.check(bleu, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     if tokenize not in ("13a", "intl", "char", "zh", "none"):
         raise InputError(f"tokenize is {short(tokenize)}; give '13a', 'intl', 'char', 'zh' or 'none'")
     options: Options = {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)}
@@ -198,7 +202,7 @@ def bleu(
 
 
 def chrf(
-    expected: str = "expected_output", *, path: str | None = None, word_order: int = 0, lowercase: bool = False
+    expected: ColumnName = "expected_output", *, path: str | None = None, word_order: int = 0, lowercase: bool = False
 ) -> Scorer:
     """Return a scorer of chrF for one text against one reference, 0 to 1 (sacrebleu's ``sentence_chrf``).
 
@@ -229,6 +233,7 @@ def chrf(
     1.0
     """
     arguments.check(chrf, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     if isinstance(word_order, bool) or not isinstance(word_order, int) or not 0 <= word_order <= 6:
         raise InputError(f"word_order is {short(word_order)}; give a whole number from 0 to 6")
     return _of_sacrebleu("chrf", expected, path, {"word_order": (word_order, 0), "lowercase": (lowercase, False)})

@@ -36,6 +36,7 @@ from fh_notebook.comparing.scorer_patterns import regex
 from fh_notebook.comparing.scorer_texts import bleu, chrf, rouge_l, similarity
 from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.run import Run
+from fh_notebook.values import ColumnName
 
 __all__ = [
     "Scorer",
@@ -70,7 +71,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def exact(expected: str = "expected_output", *, path: str | None = None) -> Scorer:
+def exact(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
     """Return a scorer that asks whether the output is what was expected.
 
     Blanks around a text do not count; its case does. A number equals a number of the same value. An expected text that
@@ -97,6 +98,7 @@ def exact(expected: str = "expected_output", *, path: str | None = None) -> Scor
     False
     """
     arguments.check(exact, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
@@ -106,7 +108,7 @@ def exact(expected: str = "expected_output", *, path: str | None = None) -> Scor
     return ready(spelt_to("exact", expected, path=(path, None)), score, reads=expected, path=path)
 
 
-def contains(expected: str = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
+def contains(expected: ColumnName = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
     """Return a scorer that asks whether the expected text stands somewhere in the output.
 
     Parameters
@@ -129,6 +131,7 @@ def contains(expected: str = "expected_output", *, path: str | None = None, igno
     True
     """
     arguments.check(contains, locals(), but={"path"})
+    expected = arguments.column_text(expected)
     steps = steps_of(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:

@@ -6,11 +6,12 @@ never zero. Only completed runs are scored, by a function or by a column: failed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook import arguments
 from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
@@ -22,7 +23,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["LOWER", "Observation", "Score", "observations", "parts_table", "scored"]
+__all__ = ["LOWER", "Observation", "Score", "column_score", "observations", "parts_table", "scored"]
 
 Score = str | Callable[..., Any] | None
 
@@ -96,6 +97,12 @@ def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def column_score(score: Any, columns: Container[str]) -> Any:
+    """Return a score that is the name of one of these columns, and no text, as the text; anything else as it is."""
+    named = arguments.column_text(score)
+    return named if isinstance(named, str) and named in columns else score
+
+
 def _seconds(run: Run | None) -> float:
     return run.elapsed_s if run is not None and run.ok and run.elapsed_s else float("nan")
 
@@ -105,6 +112,7 @@ def _using(score: Score, found: Sequence[Observation]) -> tuple[Any, str]:
         return None, ""
     if score is None:
         score = exact()
+    score = column_score(score, found[0].row if found else ())
     if isinstance(score, str):
         return ColumnScorer(score, found), score
     if not hasattr(score, "score_all") and not hasattr(score, "members") and not hasattr(score, "is_async"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from fh_notebook import arguments, views
 from fh_notebook.comparing import asking, view
 from fh_notebook.comparing.pairs import ALPHA
+from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
@@ -92,7 +93,7 @@ class Showing:
 
         return diff_of(self._whole, row, a=a, b=b)
 
-    def browse(self, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Any:
+    def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
         """Return a live table of the rows, variants beside each other: sorted, searched, filtered, opened, by keyboard.
 
         A page shows one page of it at a time and asks the kernel for the next, so 100,000 rows embed nothing. An opened

@@ -17,12 +17,13 @@ from fh_notebook.comparing.grid import Grid
 from fh_notebook.comparing.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
 from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS, seconds_of, spelt
+from fh_notebook.values import ColumnName
 
 __all__ = ["slice_table"]
 
 
 def slice_table(
-    lines: pd.DataFrame, values: pd.Series[Any], by: str, variants: Sequence[str], *, price: float | None = None
+    lines: pd.DataFrame, values: pd.Series[Any], by: ColumnName, variants: Sequence[str], *, price: float | None = None
 ) -> pd.DataFrame:
     """Return one line a value of a column and variant: `by`, then the columns of the summary."""
     shown = list(values)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.frames import OutputKeys, frame_of_runs
@@ -22,7 +23,7 @@ from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.clusters import clusters_of
 from fh_notebook.comparing.hiding import Hidden, hidden_of
-from fh_notebook.comparing.scoring import LOWER, Observation, Score, observations, scored
+from fh_notebook.comparing.scoring import LOWER, Observation, Score, column_score, observations, scored
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 
@@ -75,7 +76,7 @@ def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Tak
     InputError, SettingsError
         It is something else, lacks a column, or the scorer cannot be used.
     """
-    source = as_table(source)
+    source, pair_on = as_table(source), arguments.column_text(pair_on)
     if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
         return plain
     found = observations(source, pair_on=pair_on)
@@ -159,10 +160,12 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
 
 def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None:
     """Read a table as whole columns; ``None`` where lines must be looked at one by one."""
+    own = {str(name): name for name in frame.columns}  # a column may be called 5
+    score = column_score(score, own)
     needed = (score, pair_on, "variant")
-    if not isinstance(score, str) or not frame.columns.is_unique or not all(name in frame.columns for name in needed):
+    if not isinstance(score, str) or len(own) < len(frame.columns) or not all(name in own for name in needed):
         return None
-    numbers, pairs, variants = frame[score], frame[pair_on], frame["variant"]
+    numbers, pairs, variants = frame[own[score]], frame[own[pair_on]], frame["variant"]
     if not _are_numbers(numbers) or not _can_pair(pairs) or variants.isna().any():
         return None
     scores = numbers.to_numpy(dtype="float64", na_value=np.nan)
@@ -192,8 +195,6 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
     expected = None
     if EXPECTED in frame:
         expected = dict(zip(lines["pair"], _none_for_missing(frame[EXPECTED]), strict=True))
-
-    own = {str(name): name for name in frame.columns}  # a column may be called 5
 
     def column(name: str) -> pd.Series[Any] | None:
         return object_series(_none_for_missing(frame[own[name]])) if name in own else None

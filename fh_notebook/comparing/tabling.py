@@ -21,6 +21,7 @@ from fh_notebook.comparing.slices import slice_table
 from fh_notebook.comparing.sources import Taken
 from fh_notebook.comparing.tables import differing_scores, leaderboard_table, summary_table, wide_table
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.values import ColumnName
 
 __all__ = ["Tabling"]
 
@@ -114,7 +115,7 @@ class Tabling:
         table = self._rows(self._differing) if by == "score" else self.wide()
         return table[table[f"{by}s_differ"]].reset_index(drop=True)
 
-    def slice(self, by: str) -> pd.DataFrame:
+    def slice(self, by: ColumnName) -> pd.DataFrame:
         """Return :meth:`summary` for each value of a column of the rows, such as a language.
 
         Nothing is tested: among many slices, some differ by chance.
@@ -122,7 +123,7 @@ class Tabling:
         Parameters
         ----------
         by : str
-            A column, also by its name behind ``metadata.`` or ``in.``.
+            A column (also a number, where it is called so), also by its name behind ``metadata.`` or ``in.``.
 
         Raises
         ------

@@ -35,6 +35,7 @@ from fh_notebook.notebook.cancel import has_person, hear_clicks
 from fh_notebook.notebook.form_display import is_closed
 from fh_notebook.notebook.form_later import Later
 from fh_notebook.notebook.notices import running_kernel
+from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -47,7 +48,7 @@ WARM_AFTER_S: Final = 0.5
 """Behind the first page: what a search needs is made while a person reads."""
 
 
-def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None = None, page_size: int = 25) -> Browser:
+def browse(shown: Comparison | Batch, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Browser:
     """Return the browser of a comparison, or of a batch's rows (see ``Comparison.browse`` and ``Batch.browse``)."""
     from fh_notebook.batching.batch import Batch
     from fh_notebook.comparing.comparison import compare
@@ -68,12 +69,12 @@ class Browser:
     same from a cell.
     """
 
-    def __init__(self, cmp: Comparison, *, columns: Sequence[str] | None = None, page_size: int = 25) -> None:
+    def __init__(self, cmp: Comparison, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> None:
         self._lock = threading.RLock()
         self._cmp = cmp
         self._finder = Finder(table_of(cmp))
         table = self._finder.table
-        self._columns = list(columns) if columns is not None else table.columns[:COLUMNS_SHOWN]
+        self._columns = [*map(arguments.column_text, columns)] if columns is not None else table.columns[:COLUMNS_SHOWN]
         for name in self._columns:
             if not isinstance(name, str) or name not in table.columns:
                 raise InputError(no_column(name, table.columns, "of the rows"))

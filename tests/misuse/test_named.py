@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -295,10 +296,30 @@ def test_an_address_or_a_proxy_may_be_an_object_of_httpx() -> None:
             assert "pw" not in repr(here)
 
 
+@pytest.mark.parametrize("names", [(5, 6, 7), (("a", 1), ("b", 2), ("c", 3)), (date(2026, 1, 1), 2.5, 3)])
+def test_whatever_names_a_column_may_be_anything_that_a_column_is_called(names: tuple[Any, Any, Any]) -> None:
+    """The pair, the slice, the score, what is expected, and what is shown."""
+    pair, language, score = names
+    frame = pd.DataFrame(
+        {"variant": ["a", "b"] * 2, pair: [0, 0, 1, 1], language: ["en", "en", "de", "de"], score: [1, 0, 1, 1]}
+    ).assign(output=["x", "y"] * 2)
+    cmp = fh.compare(frame, score=score, pair_on=pair)
+    assert cmp.summary()["mean"].tolist() == [1.0, 0.5]
+    assert cmp.wide()[pair].tolist() == [0, 1]
+    assert cmp.slice(by=language)[language].tolist() == ["en", "en", "de", "de"]
+    by_function = fh.compare(frame, score=lambda run: run.text == "x", pair_on=pair)
+    assert by_function.add_score(score).by(str(score)).summary()["mean"].tolist() == [1.0, 0.5]
+    assert fh.compare(frame, score=fh.score.exact(language), pair_on=pair).summary()["n"].tolist() == [2, 2]
+    assert cmp.rate(show=[language]) is not None
+    assert cmp.browse(columns=[language]) is not None
+    with pytest.raises(fh.InputError, match="there is no column 9 to slice by"):
+        cmp.slice(by=9)
+
+
 def test_a_column_by_which_runs_pair_may_be_called_by_a_number(tmp_path: Path) -> None:
     """What pandas reads of a file without a head has numbers for names: such a table is compared, shown and reported."""
     frame = _frame(output=["x", "y"]).rename(columns={"row": 5})
-    by_number = fh.compare(frame, score="score", pair_on=5)  # type: ignore[arg-type]
+    by_number = fh.compare(frame, score="score", pair_on=5)
     assert by_number.wide()[5].tolist() == [0]
     assert "5" in repr(by_number)
     assert "5" in by_number._repr_html_()
