@@ -46,8 +46,10 @@ def compare(
     batch_or_frame : Batch, DataFrame, list, or mapping
         A frame, or a list of records, needs `pair_on`, ``variant`` and the score column (or ``output``, for a scorer),
         no more. A list may also hold runs. A mapping of names to any of these compares the same variant under each
-        name: ``{"monday": b1, "today": b2}``. A batch over partitions, or a ``dask.dataframe``, is compared where its
-        rows are: ``summary``, ``pairs``, ``verdict``, ``notes`` and lazy ``scores``, and no row comes here.
+        name: ``{"monday": b1, "today": b2}``. Rows are paired by their inputs where the same inputs have other numbers
+        in one of them; a verdict over rows of the same number and other inputs begins with how many. A batch over
+        partitions, or a ``dask.dataframe``, is compared where its rows are: ``summary``, ``pairs``, ``verdict``,
+        ``notes`` and lazy ``scores``, and no row comes here.
     score : str, function or None
         A column (of ``elapsed_s`` and ``attempts`` less is better), or a function ``(run)`` or ``(run, row)`` that
         gives true, false, a number, or ``None`` for no score; ready ones are in ``fh.score``. ``None`` is
@@ -155,7 +157,7 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
     def verdict(self) -> str:
         """One sentence that claims no more than the numbers."""
         errors = (error for error in self._frame["score_error"] if error)
-        return verdict(
+        said = verdict(
             self.summary(),
             self._pairs,
             scorer=self.scorer,
@@ -164,6 +166,7 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
             lower=self._lower,
             completed=bool((self._frame["status"] == "completed").any()),
         )
+        return f"{self._taken.caution}: {said}" if self._taken.caution else said
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """Before and after: batches with a name each, ``fh.compare({"monday": b1, "today": b2})``.
 
 Rule of this file: a live variant can change without a word, so the same variant on two dates is compared as two are;
-and what would make that comparison a false one (the same answers twice, other inputs in a row) is told.
+and what would make that comparison a false one (the same answers twice, other inputs in a row) is told. A row's number
+is its place in a table and says nothing of what was asked: where the same inputs stand in other places, rows are paired
+by their inputs.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ def take_dated(
         raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
     found = {name: observations(source, pair_on=pair_on) for name, source in tables.items()}
+    moved = _pair_by_inputs(found, score) if pair_on == "row" else []
     of_name = {name: list(dict.fromkeys(o.variant for o in part)) for name, part in found.items()}
     alone = all(len(variants) == 1 for variants in of_name.values())
     labelled = {
@@ -58,14 +61,16 @@ def take_dated(
     }
     which = _which(of_name, alone)
     taken = of_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
-    notes = [*_other_variants(of_name, alone), *_same_answers(taken.lines, which)]
-    notes += _other_inputs(found, score)
+    notes = [*moved, *_other_variants(of_name, alone), *_same_answers(taken.lines, which)]
+    other, most = _other_inputs(found, score)
+    notes += other
+    caution = f"With other inputs on {counted(most, 'row')}" if most else ""
     for name in labelled:
         within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
         notes += [note] if (note := span_note(taken.lines["started_at"][within], f"The answers of {name}")) else []
 
     about = {"compared": {name: about_of(source) for name, source in tables.items()}}
-    return replace(taken, notes=tuple(notes), about=about), which
+    return replace(taken, notes=tuple(notes), about=about, caution=caution), which
 
 
 def _label(name: str, variant: str, alone: bool) -> str:
@@ -106,19 +111,59 @@ def _same_answers(lines: pd.DataFrame, which: list[tuple[str, str]]) -> list[str
     return told
 
 
-def _other_inputs(found: Mapping[str, list[Observation]], score: Score) -> list[str]:
-    """Say on how many rows the source columns that both have are not the same; a column of scores is none."""
+def _pair_by_inputs(found: dict[str, list[Observation]], score: Score) -> list[str]:
+    """Pair the rows of all names with those of the first by their inputs, where more rows find their like so.
+
+    The k-th row of the same inputs is paired with the k-th of them. Rows without their like are left alone.
+    """
     (first, *rest), told = found, []
+    before = _inputs_of(found[first], found, score)
+    for name in rest:
+        after = _inputs_of(found[name], found, score)
+        paired: dict[Any, Any] = {pair: pair for pair, asked in after.items() if before.get(pair) == asked}
+        by_place = len(paired)
+        open_of: dict[str, list[Any]] = {}
+        for pair in reversed([pair for pair in before if pair not in paired]):
+            open_of.setdefault(before[pair], []).append(pair)
+        for pair, asked in after.items():
+            if pair not in paired and open_of.get(asked):
+                paired[pair] = open_of[asked].pop()
+        if (more := len(paired) - by_place) <= 0:
+            continue
+        alone = {pair: f"{pair} ({name})" for pair in after if pair not in paired and pair in before}
+        found[name] = [replace(o, pair=paired.get(o.pair, alone.get(o.pair, o.pair))) for o in found[name]]
+        told.append(
+            f"{counted(more, 'row')} of {name} {'has' if more == 1 else 'have'} another place than the same inputs in "
+            f"{first}, so rows are paired by their inputs and not by their numbers."
+        )
+    return told
+
+
+def _inputs_of(part: list[Observation], found: Mapping[str, list[Observation]], score: Score) -> dict[Any, str]:
+    """Return the inputs of each row as a text, of the source columns that all names have; nothing without any."""
+    shared = set.intersection(*(set(_source(of[0], score)) if of else set() for of in found.values()))
+    try:
+        return {
+            o.pair: canonical_json({k: v for k, v in _source(o, score).items() if k in shared}) for o in part if shared
+        }
+    except (TypeError, ValueError):
+        return {}
+
+
+def _other_inputs(found: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
+    """Say on how many rows the source columns that both have are not the same; a column of scores is none."""
+    (first, *rest), told, most = found, [], 0
     before = {o.pair: _source(o, score) for o in found[first]}
     for name in rest:
         after = {o.pair: _source(o, score) for o in found[name]}
         other = [pair for pair in after if pair in before and _differ(before[pair], after[pair])]
+        most = max(most, len(other))
         if other:
             told.append(
                 f"On {counted(len(other), 'row')} the inputs of {first} and {name} are not the same (the first: "
                 f"{other[0]}); pair_on= names another column to pair by."
             )
-    return told
+    return told, most
 
 
 def _source(observation: Observation, score: Score) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Taken:
     """Where it is from: what ``frame.attrs`` says."""
     notes: tuple[str, ...] = ()
     """What must be said beside the numbers."""
+    caution: str = ""
+    """What must be said before any verdict."""
     found: Sequence[Observation] | None = None
     """The runs, unless a table was read as columns."""
     secret: Callable[[], Hidden] = Hidden

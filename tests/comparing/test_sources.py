@@ -167,6 +167,46 @@ def test_what_would_make_it_a_false_comparison_is_told() -> None:
         fh.compare({"before": both[0], "after": both[1]}, score="s")
 
 
+def test_the_same_rows_in_another_order_are_paired_by_their_inputs() -> None:
+    """A row's number is its place in a table: a shuffled one, and one with a new first row, pair with what asks the
+    same, as they do in the old order; what has no like stands alone."""
+    rows = [{"text": f"t{n}", "expected_output": "yes"} for n in range(40)]
+    monday = pd.DataFrame(rows).assign(row=range(40), variant="live", output=["yes"] * 10 + ["no"] * 30)
+    today = monday.assign(output=["yes"] * 22 + ["no"] * 18)
+    straight = fh.compare({"monday": monday, "today": today})
+    order = np.random.default_rng(4).permutation(40)
+    shuffled = fh.compare({"monday": monday, "today": today.iloc[order].assign(row=range(40))})
+    assert straight.pairs().equals(shuffled.pairs())
+    assert straight.verdict == shuffled.verdict
+    assert straight.notes == ()
+    assert re.match(
+        r"\d\d rows of today have another place than the same inputs in monday, so rows are", shuffled.notes[0]
+    )
+    assert shuffled.wide()["monday.output"].tolist() == monday["output"].tolist()
+    more = pd.concat([today.head(1).assign(text="new"), today]).assign(row=range(41))
+    cmp = fh.compare({"monday": monday, "today": more})
+    assert cmp.pairs()["n"].tolist() == [40]
+    assert cmp.pairs()["wins"].tolist() == [12]
+    assert "0 (today)" in cmp.wide()["row"].tolist()
+    batches = {}
+    live = Live()
+    for name, numbers in (("monday", range(40)), ("today", order.tolist())):
+        table = [{"number": number, "expected_output": "yes"} for number in numbers]
+        batches[name] = fh.batch(
+            table, "label", variants=["live"], name=name, fresh=True, client=live.hive.client(), progress=False
+        )
+    assert "score the same on each of the 40 rows" in fh.compare(batches).verdict
+
+
+def test_a_verdict_over_other_inputs_begins_with_that() -> None:
+    """Where nothing pairs them better than their numbers do, the reader learns it before who is ahead."""
+    monday = pd.DataFrame({"row": range(8), "variant": "a", "s": 0, "text": "x"})
+    today = monday.assign(s=1, text=["y"] * 3 + ["x"] * 5)
+    cmp = fh.compare({"monday": monday, "today": today}, score="s")
+    assert cmp.verdict.startswith("With other inputs on 3 rows: today beats monday by 1.00")
+    assert not fh.compare({"monday": monday, "today": monday.assign(s=1)}, score="s").verdict.startswith("With")
+
+
 def test_a_column_of_scores_is_no_input_that_changed() -> None:
     """It is what the two dates are compared by."""
     frame = pd.DataFrame({"row": range(8), "variant": "a", "s": 0, "text": "x"})
