@@ -241,6 +241,8 @@ class Choosing:
 
     def _tell_unknown(self, name: Name) -> None:
         entries = self._doubted.pop(name)
+        if name in self._unknown:  # calls that were out when it was told
+            return
         self._unknown[name] = [] if self._names.is_certain(name) else [entry.job.row for entry in entries]
         told = self._unknown_told()
         if self._names.none_left:

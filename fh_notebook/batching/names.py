@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.stopping import RESUME
@@ -149,10 +150,12 @@ def unknown_name(found: Mapping[Name, Sequence[Any]], names: Names, *, hint: str
     noun = f"{'row' if len(rows) == 1 else 'rows'} {in_words([short(row) for row in rows], 'and')}"
     or_rows = f" (or the inputs of {noun}, if what they name is not there)" if rows else ""
     named = in_words(["/".join(short(part)[1:-1] for part in name) for name in found], "or")
+    origin = run.origin if run is not None else ""
+    where = "the local hive" if origin == LOCAL else origin or "the service"
     then = f"; {hint} The" if hint.endswith("?") else f"; {hint}; the" if hint else "; the"
     return Stopped(
         reason=UNKNOWN_NAME,
-        message=f"{(run.origin if run is not None else '') or 'the service'} does not know {named} ({said}){then} rows "
+        message=f"{where} does not know {named} ({said}){then} rows "
         f"are pending; correct the name{or_rows} and run the cell again, or, once the service knows it: {RESUME}",
         run=run,
     )

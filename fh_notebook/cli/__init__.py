@@ -31,10 +31,20 @@ def _parser() -> argparse.ArgumentParser:
         epilog="fh-notebook COMMAND --help has the options of a command, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"fh-notebook {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in COMMANDS:
         import_module(f"fh_notebook.cli.{name}").add_parser(commands)
     return parser
+
+
+def _no_such(command: str) -> str:
+    """Return what is said of a word that is no command."""
+    from fh_notebook.contract.spell import in_words, nearest, short
+
+    close = nearest(command, COMMANDS)
+    return (
+        f"there is no command {short(command)}; {f'did you mean {close}?' if close else f'give {in_words(COMMANDS)}'}"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     complete(parser)
-    args = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if (typed := next((word for word in given if not word.startswith("-")), None)) not in (None, *COMMANDS):
+        parser.error(_no_such(str(typed)))
+    args = parser.parse_args(given)
+    if args.command is None:  # a newcomer, who does not know the commands
+        parser.print_help(sys.stderr)
+        return 2
     show_what_can_be_shown()
     code = 0
     try:

@@ -58,6 +58,7 @@ _PATTERNS: Final = {
         r"\bfail_on_error\b": "--fail-on-error",
         r"\bmin_difference\b": "--min-difference",
         r"\bon_invalid\b": "--on-invalid",
+        r", or give fh\.Deployment\([^)]*\)": "",
         r"; failed='zero' counts (it|them) as 0\.": ".",
         r": cmp\.score_errors\(\)": "",
         r"^(rate|repeats|first|sample|name|reuse|alpha) is ": r"--\1 is ",

@@ -266,3 +266,15 @@ def test_the_last_run_is_that_of_the_workspace(here: str) -> None:
     kept = last_run(here)
     assert kept is not None
     assert kept.run.output == "mine"
+
+
+def test_the_name_of_a_batch_is_no_deployment_and_history_says_what_lists_it(
+    hive: LocalHive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`Nothing is kept` would be read as a loss."""
+    fh.batch([{"text": "hi"}], "echo", variants="plain", client=hive.client(), name="pilot", progress=False)
+    capsys.readouterr()
+    assert fh.history("pilot").empty
+    said = capsys.readouterr().err
+    assert "'pilot' is a batch of 'echo', and history lists deployments: fh.open_batch('pilot') opens it" in said
+    assert "fh.history('echo') lists it" in said

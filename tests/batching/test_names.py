@@ -92,6 +92,24 @@ def test_other_variants_go_on(shouting: Shouting) -> None:
     assert [type(e) for e in heard].count(Stopped) == 1
 
 
+def test_an_unknown_variant_is_told_once_however_many_calls_were_out(shouting: Shouting) -> None:
+    """Those that were out when it was settled are pending, too."""
+    heard: list[Event] = []
+    batch = fh.batch(
+        ROWS,
+        _unchecked("shout"),
+        variants=["luod", "soft"],
+        client=shouting.hive.client(),
+        on_event=heard.append,
+        max_concurrency=16,
+        progress=False,
+    )
+    assert (batch.counts.done, batch.counts.pending) == (len(ROWS), len(ROWS))
+    assert [type(e) for e in heard].count(Stopped) == 1
+    assert batch.stopped is not None
+    assert batch.stopped.message.startswith("the local hive does not know shout/luod")
+
+
 def test_all_unknown_names_are_told_in_one_line(shouting: Shouting) -> None:
     """A misspelt deployment concerns each of its variants."""
     batch = fh.batch(ROWS, _unchecked("shuot"), variants=["loud", "soft"], client=shouting.hive.client(), **ONE_AT_ONCE)

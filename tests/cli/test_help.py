@@ -72,3 +72,31 @@ def test_a_reader_of_complaints_that_has_gone_makes_no_misuse_a_success(tmp_path
     )  # fmt: skip
     os.close(write)
     assert done.returncode == 2
+
+
+def test_without_a_command_the_commands_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the error stream, with the code of misuse."""
+    assert main([]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert all(f"\n    {command}" in told.err for command in COMMANDS)
+
+
+def test_a_slip_in_a_command_is_told_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    """Or with all that there are."""
+    for typed, said in (("histroy", "did you mean history?"), ("zzz", "give demo, lab, serve, ")):
+        with pytest.raises(SystemExit) as ended:
+            main([typed])
+        assert ended.value.code == 2
+        assert f"there is no command '{typed}'; {said}" in capsys.readouterr().err
+
+
+def test_a_misspelt_deployment_is_told_without_python(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever types commands has the catalogue, and no `fh.Deployment`."""
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("ticket\nlate\n")
+    assert main(["batch", "t.csv", "-d", "support-triag", "-v", "keywords", "--local"]) == 2
+    told = capsys.readouterr().err
+    assert told.strip().endswith("did you mean 'support-triage'? (to call it all the same, add it to the catalogue)")
