@@ -92,10 +92,14 @@ class Choosing:
         if self.stopped is not None or not self._is_ready(now) or self._must_stop() or not self._may_start(now):
             return None
         self._spacing.sent(now)
-        self._opening += 1
         entry = self._queue.take(now)
-        self._out[name_of(entry.job)] += 1
+        self._taken(entry)
         return entry
+
+    def _taken(self, entry: Entry) -> None:
+        """Count a job as about to be sent."""
+        self._opening += 1
+        self._out[name_of(entry.job)] += 1
 
     def _is_ready(self, now: float) -> bool:
         """Whether the next job is due; one of a name in doubt waits for the answers that settle it."""

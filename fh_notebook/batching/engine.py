@@ -111,6 +111,7 @@ class Engine(Choosing):
             await self._dispatch()
             while self._tasks:
                 await asyncio.wait(self._tasks)
+            await self._keep_answered()
         except BaseException:
             await self._end_tasks()
             raise
@@ -168,6 +169,14 @@ class Engine(Choosing):
                 await slot.enter_async_context(self._gate.slot(self))
         finally:
             self._at_gate = None
+
+    async def _keep_answered(self) -> None:
+        """Keep the answers that were kept back and stand, where a limit has ended the calls before their turn came."""
+        self._settle_doubts()
+        with suppress(StoreError):  # then they are pending
+            for entry in self._queue.take_answered():
+                self._taken(entry)
+                await self._worker.work(entry, AsyncExitStack())
 
     def _deadline(self) -> float | None:
         return None if self._limits.max_seconds is None else self._began + self._limits.max_seconds

@@ -110,6 +110,13 @@ class Queue:
             heapq.heappop(self._later)
         return entry
 
+    def take_answered(self) -> list[Entry]:
+        """Take the jobs whose answers were kept back and stand now: they need no call."""
+        found = [later.entry for later in self._later if later.entry.answer is not None]
+        self._later = [later for later in self._later if later.entry.answer is None]
+        heapq.heapify(self._later)
+        return found
+
     def put_off(self, entry: Entry, due: float) -> None:
         """Have a job come again at `due`."""
         heapq.heappush(self._later, _Later(due, next(self._numbers), entry))

@@ -169,6 +169,8 @@ class Worker:
 
     async def _one(self, entry: Entry, turn: Turn) -> Next:
         """Take one job through its turn; return what comes next in this slot."""
+        if turn.go and entry.answer is not None:
+            return await self._finish(entry, entry.answer, unsent=True)  # its request was counted when it was sent
         if turn.go and (self._board.stopped is not None or self._board.is_over(entry.job)):
             # An answer that came meanwhile ended it all, or its variant.
             await self._ledger.release(entry.job, sent=False)
@@ -176,8 +178,6 @@ class Worker:
         if turn.capped:
             self._board.capped()
             return None, None
-        if turn.go and entry.answer is not None:
-            return await self._finish(entry, entry.answer, unsent=True)  # its request was counted when it was sent
         if turn.go:
             return await self._call(entry) if await self._may_go(entry) else (None, None)
         if turn.answer is not None:

@@ -152,6 +152,19 @@ def test_a_row_that_names_what_is_not_there_fails_by_itself(shouting: Shouting) 
     assert store.requests_on(client.workspace, fh.clock.utc_now()) == len(ROWS)
 
 
+@pytest.mark.parametrize("limit", [{"max_calls": 3}, {"fail_on_error": 1}])
+def test_a_limit_that_is_reached_loses_no_answer_that_was_kept_back(shouting: Shouting, limit: dict[str, Any]) -> None:
+    """What another answer has settled is a failure of its row, and its call is not made again."""
+    shouting.hive.fail_next(2, status=404, error_code="not_found")
+    client = shouting.hive.client()
+    batch = fh.batch(ROWS, "shout", variants="loud", client=client, **limit, **ONE_AT_ONCE)
+    assert batch.failures["row"].tolist()[:1] == [0]
+    assert (batch.counts.failed, batch.counts.done) == (2, batch.counts.calls - 2)
+    batch.resume()
+    calls = shouting.hive.counts.requests
+    assert calls == batch.counts.calls == batch.counts.done + 2
+
+
 def test_after_an_answer_any_number_of_rows_may_meet_a_404(shouting: Shouting) -> None:
     """They are failures of their rows."""
 
