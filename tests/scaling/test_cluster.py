@@ -108,6 +108,25 @@ def _states(client: Any) -> dict[str, Any]:
     return {"length": state["length"], "found": state["found"] or any(client.run(worker).values())}
 
 
+@pytest.mark.long
+def test_a_misspelt_name_stops_all_workers(two: tuple[Any, Any]) -> None:
+    """After a few calls of each; the rows are pending, and the known variant of two is called to the end."""
+    _, client = two
+    counting = Counting()
+    target = fh.Deployment("shout", inputs={"text": fh.text()})
+    with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
+        asked: dict[str, Any] = {"client": service, "progress": False, "max_concurrency": 2, "dask": client}
+        wrong = fh.batch(texts(60), target, variants="luod", **asked)
+        assert (wrong.counts.pending, wrong.counts.failed) == (60, 0)
+        assert wrong.counts.calls <= 12
+        assert wrong.stopped is not None
+        assert wrong.stopped.reason == "unknown_name"
+        both = fh.batch(texts(60), target, variants=["loud", "luod"], **asked)
+        assert (both.counts.done, both.counts.pending, both.counts.failed) == (60, 60, 0)
+        assert both.stopped is not None
+        assert "does not know shout/luod" in both.stopped.message
+
+
 def test_a_ceiling_and_the_command_line(two: tuple[Any, Any], tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     """`fh-notebook batch --dask`: a Parquet file, at most so many calls over all workers, exactly; then the rest."""
     made, _ = two
