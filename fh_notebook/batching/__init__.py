@@ -13,6 +13,7 @@
                       seams.py queue.py choosing.py                  which job is called next, and whether any
                       worker.py engine.py                            the calls: given `attempt` and a gate, no client
                       ledger.py events.py stopping.py reach.py       claims and answers, what happens, when to stop
+                      names.py                                       names that the service does not know
                       delivery.py spacing.py                         how answers come; how far apart calls go out
                       running.py resolving.py                        one start of a batch; what became of the unknown
                       standing.py control.py                         how it stands, and what people do with it
