@@ -37,6 +37,7 @@ from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached
 from fh_notebook.moments import Event, Memory
 from fh_notebook.slots import Call, Slot, clock
+from fh_notebook.spelling import duration
 from fh_notebook.waiting import Line, Turns
 
 __all__ = ["Gate"]
@@ -386,8 +387,7 @@ class Gate:
         if now >= self.closed_until:
             self.closed_until = None
             return
-        minutes = max(1, round((self.closed_until - now).total_seconds() / 60))
-        when = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+        when = duration((self.closed_until - now).total_seconds())
         raise LimitReached(
             f"the daily cap of calls is used up; it is renewed at 00:00 UTC, in {when}. No call was made "
             "(if your plan has changed: client.gate.reopen())",

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
+from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.spelling import a_type, with_article
 from fh_notebook.values import Secret, Unset, as_secret, redact
 
@@ -190,12 +191,9 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
         raise SettingsError(f"dotenv is {a_type(choice)}; give True, a path, or False for none")
     if not path.is_file():
         raise SettingsError(f"dotenv is {str(choice)!r}, which is no file")
-    try:
-        from dotenv import dotenv_values
-    except ImportError:
-        dotenv_values = None  # type: ignore[assignment]  # it is raised outside of the block
-    if dotenv_values is None:
-        raise SettingsError("dotenv= needs the package python-dotenv: pip install python-dotenv")
+    ensure_installed("dotenv", "dotenv= needs")
+    from dotenv import dotenv_values
+
     trouble = ""
     try:
         # No interpolation: "$" is a character of a secret like any other. A byte order mark is none of the name.

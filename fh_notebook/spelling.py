@@ -16,7 +16,7 @@ from typing import Any, Final
 from fh_notebook.html import printable
 from fh_notebook.values import is_real
 
-__all__ = ["NAME_CAP", "a_type", "path_text", "short", "type_text", "with_article"]
+__all__ = ["NAME_CAP", "a_type", "duration", "path_text", "short", "type_text", "with_article"]
 
 VALUE_CAP: Final = 60
 """Characters of one value in a sentence: a sentence should stay on a line or two."""
@@ -60,6 +60,33 @@ def _spell(value: Any, depth: int) -> str:
     if isinstance(value, list | tuple):
         return _spell_list(value, depth)
     return type_text(value)
+
+
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """Return a time span as coarse as a forecast is: what changes with every look is not read.
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+    exact : bool
+        Of a time that has passed: tenths at first, then whole seconds.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (0.2, 7.4, 42, 100, 754, 9000, 200000)]
+    ['1 s', '7 s', '40 s', '1 min 40 s', '13 min', '2 h 30 min', '2 days 8 h']
+    >>> [duration(s, exact=True) for s in (0.24, 42.4, 119, 754)]
+    ['0.2 s', '42 s', '119 s', '12 min 34 s']
+    """
+    if seconds < (120 if exact else 10):
+        return f"{max(1, round(seconds))} s" if not exact else f"{seconds:.{1 if seconds < 10 else 0}f} s"
+    step = 5 if seconds < 60 else 10 if seconds < 300 else 60 if seconds < 7200 else 600 if seconds < 86400 else 3600
+    step = 1 if exact else step
+    whole = step * round(seconds / step)
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def type_text(value: object) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 from numbers import Real
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from weakref import WeakValueDictionary, ref
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "as_secret",
     "error_text",
     "is_iterable",
+    "is_number",
     "is_real",
     "redact",
     "redactor",
@@ -60,6 +61,11 @@ Whole = float
 def is_iterable(value: Any) -> bool:
     """Whether it has items; an array of no dimensions has `__iter__`, which always raises."""
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) != 0
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether it is a number as JSON has them: a whole one or a float, and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_real(value: Any) -> bool:

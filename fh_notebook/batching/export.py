@@ -21,13 +21,14 @@ import pandas as pd
 from fh_notebook.batching.cells import is_missing, plain
 from fh_notebook.batching.export_cells import csv_lines, header, sheet_cells
 from fh_notebook.batching.export_columns import columns_as_index
-from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, ensure_xlsxwriter, open_workbook, without_markup
+from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, open_workbook, without_markup
 from fh_notebook.batching.export_file import checked_target, replacing, replacing_partly, suffix_of
-from fh_notebook.batching.export_parquet import ensure_pyarrow, open_parquet
+from fh_notebook.batching.export_parquet import open_parquet
 from fh_notebook.batching.export_survey import Source, Survey
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care, neutralised_inside, without_halves
 from fh_notebook.errors import SettingsError
+from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.store.catalog_file import shown
 
 __all__ = ["Exported", "Source", "check_export", "export", "to_csv", "to_excel", "to_jsonl", "to_parquet"]
@@ -117,7 +118,7 @@ def to_excel(source: Source, path: Any) -> Exported:
         It cannot be written there, has more lines or columns than a sheet, XlsxWriter is not installed, or the batch is
         running.
     """
-    ensure_xlsxwriter()
+    ensure_installed("xlsxwriter", "Excel files need")
     target = _checked(source, path, EXCEL)
     lines = source.counts.planned - source.counts.pending
     if lines >= MAX_ROWS:
@@ -150,7 +151,7 @@ def to_parquet(source: Source, path: Any) -> Exported:
     SettingsError
         It cannot be written there, pyarrow is not installed, or the batch is running.
     """
-    ensure_pyarrow()
+    ensure_installed("pyarrow", "Parquet files need")
     target = _checked(source, path, PARQUET)
     care = Care()
     survey = Survey.of(source, target.parent, with_index=True)
@@ -211,9 +212,9 @@ def check_export(path: Any) -> Path:
     target = checked_target(path, tuple(WRITERS))
     ends = suffix_of(target)
     if ends in EXCEL:
-        ensure_xlsxwriter()
+        ensure_installed("xlsxwriter", "Excel files need")
     if ends in PARQUET:
-        ensure_pyarrow()
+        ensure_installed("pyarrow", "Parquet files need")
     with replacing(target, replace=lambda made, _: None):
         pass  # a file can be made beside it: the folder may be written
     return target

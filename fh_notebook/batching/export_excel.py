@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from fh_notebook.batching.export_cells import excel_cell
 from fh_notebook.batching.export_columns import text_of
 from fh_notebook.batching.sheet_safe import Care
-from fh_notebook.errors import SettingsError
 
-__all__ = ["MAX_COLUMNS", "MAX_ROWS", "Workbook", "ensure_xlsxwriter", "open_workbook", "without_markup"]
+__all__ = ["MAX_COLUMNS", "MAX_ROWS", "Workbook", "open_workbook", "without_markup"]
 
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384
@@ -30,18 +28,6 @@ ABOUT: Final = "about"
 INSTANT_FORMAT: Final = "yyyy-mm-dd hh:mm:ss"
 WIDTHS: Final = {"output": 60, "error": 40, "started_at": 26, "status": 11}
 WIDTH: Final = 14
-
-
-def ensure_xlsxwriter() -> None:
-    """Raise where the library is not installed.
-
-    Raises
-    ------
-    SettingsError
-        With the cure.
-    """
-    if find_spec("xlsxwriter") is None:
-        raise SettingsError("Excel files need XlsxWriter: pip install 'fh-notebook[excel]'")
 
 
 def without_markup(text: str) -> str:

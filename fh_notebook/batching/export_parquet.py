@@ -9,29 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any, BinaryIO, Final
 
 import pandas as pd
 
-from fh_notebook.errors import SettingsError
-
-__all__ = ["Parquet", "ensure_pyarrow", "open_parquet"]
+__all__ = ["Parquet", "open_parquet"]
 
 ATTRS: Final = b"PANDAS_ATTRS"
 """Where pandas 2.1 and later keep ``frame.attrs`` in a file (``pandas/io/parquet.py``)."""
-
-
-def ensure_pyarrow() -> None:
-    """Raise where the library is not installed.
-
-    Raises
-    ------
-    SettingsError
-        With the cure.
-    """
-    if find_spec("pyarrow") is None:
-        raise SettingsError("Parquet files need pyarrow: pip install 'fh-notebook[all]'")
 
 
 GROUP_BYTES: Final = 16 * 1024 * 1024

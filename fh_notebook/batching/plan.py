@@ -18,6 +18,7 @@ from fh_notebook.batching.job import Job
 from fh_notebook.batching.person import JOIN, RETRY, REUSE, persons
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.plural import counted
+from fh_notebook.spelling import duration
 
 __all__ = [
     "Budget",
@@ -167,7 +168,7 @@ class Plan:
         if self.max_calls is not None and (self.rows is None or self.max_calls < self.calls):
             parts.append(f"at most {counted(self.max_calls, 'call')}")
         if self.max_seconds is not None:
-            parts.append(f"none is started after {duration(self.max_seconds)}")
+            parts.append(f"none is started after {duration(self.max_seconds, exact=True)}")
         if self.budget.daily_cap is not None:
             parts.append(self._cap(self.budget.daily_cap))
         return parts
@@ -201,19 +202,6 @@ def money(amount: float) -> str:
     if amount and not 0.1 <= amount < 1e15:
         return f"{amount:.2g}"
     return f"{amount:,.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as a person says it.
-
-    Examples
-    --------
-    >>> duration(0.4), duration(42), duration(150), duration(9000)
-    ('1 s', '42 s', '2 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{max(1.0, seconds):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 NAME_DIGITS: Final = 12

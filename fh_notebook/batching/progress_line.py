@@ -13,6 +13,7 @@ from typing import Final
 from fh_notebook import html
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import counted
+from fh_notebook.spelling import duration
 
 __all__ = ["State", "admitting", "duration", "rate_in_words", "resting"]
 
@@ -134,20 +135,3 @@ def rate_in_words(per_s: float) -> str:
 
 
 _UNITS: Final = ((1, "s"), (60, "min"), (3600, "h"))
-
-
-def duration(seconds: float) -> str:
-    """Return a time as coarse as a forecast is: what changes with every look is not read.
-
-    Examples
-    --------
-    >>> [duration(s) for s in (0.2, 7.4, 42, 100, 754, 9000, 200000)]
-    ['1 s', '7 s', '40 s', '1 min 40 s', '13 min', '2 h 30 min', '2 days 8 h']
-    """
-    if seconds < 10:
-        return f"{max(1, round(seconds))} s"
-    step = 5 if seconds < 60 else 10 if seconds < 300 else 60 if seconds < 7200 else 600 if seconds < 86400 else 3600
-    whole = step * round(seconds / step)
-    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
-    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import find_spec
 from io import StringIO
 from os import PathLike
 from pathlib import Path
@@ -25,7 +24,8 @@ from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.dtypes import restored, told
 from fh_notebook.batching.labels import labels_of, own_index
 from fh_notebook.contract.spell import listed, short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.errors import InputError
+from fh_notebook.optional_deps import ensure_installed, is_installed
 from fh_notebook.problems import Problem
 from fh_notebook.spelling import a_type
 from fh_notebook.values import is_iterable
@@ -345,8 +345,8 @@ def _read_jsonl(path: Path) -> Rows:
 
 
 def _read_parquet(path: Path) -> Rows:
-    if find_spec("pyarrow") is None and find_spec("fastparquet") is None:
-        raise SettingsError("Parquet needs pyarrow: pip install 'fh-notebook[all]'")
+    if not is_installed("fastparquet"):
+        ensure_installed("pyarrow", "Parquet files need")
     return _from_frame(pd.read_parquet(path))
 
 

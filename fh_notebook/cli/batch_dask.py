@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any, Final
 
 from fh_notebook.errors import SettingsError
+from fh_notebook.optional_deps import ensure_installed
 
 __all__ = ["connected", "rows_for"]
 
@@ -31,8 +31,7 @@ def connected(args: argparse.Namespace) -> Iterator[Any]:
     if args.dask is None:
         yield None
         return
-    if find_spec("distributed") is None:
-        raise SettingsError("--dask needs Dask: pip install 'fh-notebook[dask]'")
+    ensure_installed("distributed", "--dask needs")
     from distributed import Client
 
     try:

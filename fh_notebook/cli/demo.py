@@ -10,11 +10,11 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Hashable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, typed
+from fh_notebook.optional_deps import is_installed
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 def _lab() -> str:
     """What opens the notebooks, as this shell finds it: in an environment that is not activated, by its path."""
     command = f"{typed('fh-notebook')} lab"
-    if find_spec("jupyterlab") is not None:
+    if is_installed("jupyterlab"):
         return f"  {command}\n{'':25}opens JupyterLab on the quickstart notebook"
     return (
         f"  {typed('pip')} install 'fh-notebook[lab]'\n  {command}\n{'':25}opens JupyterLab on the quickstart notebook"

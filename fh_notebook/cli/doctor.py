@@ -25,6 +25,7 @@ from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Style, typed
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.html import printable
+from fh_notebook.optional_deps import OPTIONAL
 from fh_notebook.values import MASK, error_text, redact
 from fh_notebook.version import __version__
 
@@ -35,20 +36,6 @@ WARNING: Final = "warning"
 PROBLEM: Final = "problem"
 
 PYTHON: Final = (3, 11)
-OPTIONAL: Final = {
-    "ipykernel": ("kernel", "pip install ipykernel"),
-    "jupyterlab": ("fh-notebook lab", "pip install 'fh-notebook[lab]'"),
-    "pyarrow": ("Parquet", "pip install 'fh-notebook[all]'"),
-    "xlsxwriter": ("batch.to_excel", "pip install 'fh-notebook[excel]'"),
-    "scipy": ("tests of a comparison", "pip install 'fh-notebook[compare]'"),
-    "matplotlib": ("plots of a comparison", "pip install 'fh-notebook[compare]'"),
-    "rapidfuzz": ("score.similarity", "pip install 'fh-notebook[score]'"),
-    "sacrebleu": ("score.bleu and score.chrf", "pip install 'fh-notebook[score]'"),
-    "keyring": ("the key in the system's keyring", "pip install 'fh-notebook[keyring]'"),
-    "python-dotenv": ("the key in a .env file", "pip install 'fh-notebook[dotenv]'"),
-    "dask": ("batches past one machine", "pip install 'fh-notebook[dask]'"),
-}
-"""What may be missing: package -> what it is for, and how one gets it."""
 DAMAGED: Final = (
     "save what can still be read (fh-notebook history -n 100000 --json > kept.json), then move the file away and run "
     "again: a new one is made"
@@ -156,13 +143,16 @@ def _packages() -> Iterator[Finding]:
 
 
 def _optional() -> Iterator[Finding]:
-    versions = {name: version_of(name) for name in OPTIONAL}
+    packages = {package.title.lower(): package for package in OPTIONAL.values()}
+    versions = {name: version_of(name) for name in packages}
     if there := ", ".join(f"{name} {version}" for name, version in versions.items() if version):
         yield Finding(OK, "optional packages", there)
     for name, version in versions.items():
         if version is None:
-            purpose, cure = OPTIONAL[name]
-            yield Finding(WARNING if name == "ipykernel" else OK, name, f"not installed; for {purpose}", cure)
+            package = packages[name]
+            yield Finding(
+                WARNING if name == "ipykernel" else OK, name, f"not installed; for {package.purpose}", package.command
+            )
 
 
 # --- what works

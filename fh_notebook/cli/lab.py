@@ -13,13 +13,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import fh_notebook
 from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import typed
+from fh_notebook.optional_deps import OPTIONAL, is_installed
 
 __all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks", "trust"]
 
@@ -56,8 +56,9 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Copy the notebooks and become JupyterLab; return its exit code, or 1 when it cannot be started."""
-    if find_spec("jupyterlab") is None:
-        print(f"JupyterLab is not installed: {typed('pip')} install 'fh-notebook[lab]'", file=sys.stderr)
+    if not is_installed("jupyterlab"):
+        command = typed("pip") + OPTIONAL["jupyterlab"].command.removeprefix("pip")
+        print(f"JupyterLab is not installed: {command}", file=sys.stderr)
         return 1
     source = shipped_notebooks()
     if source is None:

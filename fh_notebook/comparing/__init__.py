@@ -27,5 +27,4 @@
     report*.py                one file to be sent to somebody: a page, Markdown, a workbook
     comparison.py, tabling.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
     inside.py                 what other rooms read of a comparison beside what it gives to a user
-    needing.py                what the extra ``compare`` brings
 """

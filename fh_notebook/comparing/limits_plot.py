@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.plan import counted
-from fh_notebook.comparing.needing import ensure_matplotlib
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 from fh_notebook.moments import Moment
+from fh_notebook.optional_deps import ensure_installed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ def plot_limits(batch: Batch, kind: str, moments: Sequence[Moment]) -> Any:
     """
     if kind != "limits":
         raise SettingsError(f"kind is {short(kind)}; a batch plots 'limits', fh.compare(batch).plot() its scores")
-    ensure_matplotlib()
+    ensure_installed("matplotlib", "plots need")
     from fh_notebook.comparing.plot_svg import Panel, Plot
 
     seen = _of_batch(batch, moments)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.intervals import NAN, SEED, Numbers
-from fh_notebook.comparing.needing import scipy_stats
+from fh_notebook.optional_deps import ensure_installed
 
 __all__ = ["FEWEST_PAIRS", "holm", "mcnemar_exact", "p_permutation", "ps_permutation", "rank_biserial", "wilcoxon"]
 
@@ -69,7 +69,9 @@ def wilcoxon(differences: Numbers) -> float:
     SettingsError
         scipy is not installed.
     """
-    stats = scipy_stats("Wilcoxon's test")
+    ensure_installed("scipy", "Wilcoxon's test needs")
+    from scipy import stats
+
     if not differences.any():
         return 1.0
     return float(stats.wilcoxon(differences).pvalue)

@@ -14,9 +14,9 @@ import pandas as pd
 
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing.asking import check_one_of
-from fh_notebook.comparing.needing import ensure_altair, ensure_matplotlib
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.errors import InputError
+from fh_notebook.optional_deps import ensure_installed
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
@@ -80,11 +80,11 @@ def plot(cmp: Comparison, kind: str | None, *, backend: str) -> Any:
     if not kinds or (kind is not None and not KINDS[kind](facts)):
         raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
     if backend == "altair":
-        ensure_altair()
+        ensure_installed("altair", "backend='altair' needs", otherwise=", or leave backend= away")
         from fh_notebook.comparing.plots_altair import chart
 
         return chart(facts, kinds)
-    ensure_matplotlib()
+    ensure_installed("matplotlib", "plots need")
     from fh_notebook.comparing.plot_svg import Plot
 
     return Plot(panels(facts, kinds))

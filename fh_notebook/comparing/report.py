@@ -6,12 +6,12 @@ the values of password Start variables are left out. A file is there as a whole 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.export_excel import ensure_xlsxwriter
 from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
+from fh_notebook.optional_deps import ensure_installed
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
@@ -44,7 +44,7 @@ def _text(target: Path, text: str) -> None:
 
 WRITERS: Final[dict[str, Callable[[Any, Path], None]]] = {".html": _page, ".md": _markdown, ".xlsx": _workbook}
 SUFFIXES: Final = tuple(WRITERS)
-_NEEDS: Final[Mapping[str, Callable[[], None]]] = {".xlsx": ensure_xlsxwriter}
+_NEEDS: Final = {".xlsx": ("xlsxwriter", "Excel files need")}
 
 
 def check_report(path: Any) -> Path:
@@ -56,7 +56,8 @@ def check_report(path: Any) -> Path:
         It cannot be written there, or what it needs is not installed.
     """
     target = checked_target(path, SUFFIXES)
-    _NEEDS.get(suffix_of(target), lambda: None)()
+    if need := _NEEDS.get(suffix_of(target)):
+        ensure_installed(*need)
     with replacing(target, replace=lambda made, _: None):
         pass  # a file can be made beside it: the folder may be written
     return target

@@ -19,8 +19,8 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.comparing import view
 from fh_notebook.comparing.figures import figure
 from fh_notebook.comparing.hiding import row_columns
-from fh_notebook.comparing.needing import CURE, has_matplotlib
 from fh_notebook.comparing.report_rows import provenance_of, report_rows, settings_of
+from fh_notebook.optional_deps import OPTIONAL, is_installed
 from fh_notebook.values import redact
 
 if TYPE_CHECKING:
@@ -132,8 +132,10 @@ def _plots(cmp: Comparison) -> list[html.Html]:
 
     facts = facts_of(cmp)
     kinds = [name for name, has in KINDS.items() if has(facts)]
-    if not has_matplotlib():
-        lacking = html.el("p", f"Plots are left out: they need matplotlib ({CURE}).", cls="notes")
+    if not is_installed("matplotlib"):
+        lacking = html.el(
+            "p", f"Plots are left out: they need matplotlib ({OPTIONAL['matplotlib'].command}).", cls="notes"
+        )
         return [html.el("h2", "Plots"), lacking] if kinds else []
     from fh_notebook.comparing.plot_svg import inline
 

@@ -15,7 +15,8 @@ from fh_notebook.comparing.scorer_base import MAX_CHARS, Scorer, expected_in, re
 from fh_notebook.comparing.scorer_paths import part_of, steps_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.errors import InputError
+from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.values import ColumnName
 
 __all__ = ["bleu", "chrf", "common_subsequence", "rouge_l", "similarity"]
@@ -78,11 +79,10 @@ def similarity(
 
 
 def _fuzzy(method: str) -> tuple[Callable[[str, str], float], str]:
-    try:
-        import rapidfuzz
-        from rapidfuzz import distance, fuzz
-    except ImportError:
-        raise SettingsError("score.similarity needs rapidfuzz: pip install 'fh-notebook[score]'") from None
+    ensure_installed("rapidfuzz", "score.similarity needs")
+    import rapidfuzz
+    from rapidfuzz import distance, fuzz
+
     version = f"rapidfuzz {rapidfuzz.__version__}"
     if method == "levenshtein":
         return distance.Levenshtein.normalized_similarity, version
@@ -241,11 +241,10 @@ def chrf(
 
 def _of_sacrebleu(name: str, expected: str, path: str | None, options: Options, **always: object) -> Scorer:
     """Return the scorer of one of sacrebleu's metrics for a sentence, as a share of 1."""
-    try:
-        import sacrebleu
-        from sacrebleu import metrics
-    except ImportError:
-        raise SettingsError(f"score.{name} needs sacrebleu: pip install 'fh-notebook[score]'") from None
+    ensure_installed("sacrebleu", f"score.{name} needs")
+    import sacrebleu
+    from sacrebleu import metrics
+
     metric = getattr(metrics, name.upper())(**{option: value for option, (value, _) in options.items()}, **always)
 
     def measure(text: str, wanted: str) -> float:

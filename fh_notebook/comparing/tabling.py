@@ -14,13 +14,13 @@ import pandas as pd
 from fh_notebook import arguments, settings
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.grid import Grid
-from fh_notebook.comparing.needing import has_scipy
 from fh_notebook.comparing.pairs import ALPHA, Pair, all_pairs, pairs_table
 from fh_notebook.comparing.power import POWER, power_table
 from fh_notebook.comparing.slices import slice_table
 from fh_notebook.comparing.sources import Taken
 from fh_notebook.comparing.tables import differing_scores, leaderboard_table, summary_table, wide_table
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.optional_deps import is_installed
 from fh_notebook.values import ColumnName
 
 __all__ = ["Tabling"]
@@ -194,7 +194,7 @@ class Tabling:
         try:
             return self._tested
         except SettingsError:
-            if has_scipy():
+            if is_installed("scipy"):
                 raise
             return all_pairs(self._grid, self._which, tests=False, lower=self._lower)
 

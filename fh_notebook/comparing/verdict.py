@@ -14,10 +14,10 @@ import pandas as pd
 
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.clusters import distinct_text
-from fh_notebook.comparing.needing import CURE
 from fh_notebook.comparing.paired import FEWEST_PAIRS
 from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
 from fh_notebook.comparing.power import needs_of
+from fh_notebook.optional_deps import OPTIONAL
 
 __all__ = ["about", "after_holm", "names_in_words", "of_pair", "p_text", "size_text", "verdict"]
 
@@ -116,7 +116,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
         return (
             f"{b} scores {size_text(pair.mean_b)} and {a} {size_text(pair.mean_a)} on {rows} ({tally}; difference "
             f"{size_text(pair.lead)}, {interval}); whether that is more than chance is not tested: "
-            f"that needs scipy ({CURE})."
+            f"that needs scipy ({OPTIONAL['scipy'].command})."
         )
     p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"
     facts = f"{interval}, {p}, {rows}{', lower is better' if pair.lower else ''}"

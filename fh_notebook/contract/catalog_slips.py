@@ -14,6 +14,7 @@ from typing import Any, Final
 from fh_notebook.contract.secrets import holds_secret
 from fh_notebook.contract.spell import FORMATS, KINDS, path_text, short, types_of
 from fh_notebook.contract.validate import problems, schema_problems
+from fh_notebook.values import is_number
 
 __all__ = ["Slip", "slips_of"]
 
@@ -154,7 +155,7 @@ def _fits_at_a_look(value: Any, schema: Mapping[str, Any]) -> bool:
     number = value if isinstance(value, int | float) else 0
     bounds = {"minLength": size, "maxLength": size, "minimum": number, "maximum": number}
     return all(
-        _is_number(schema[word]) and (have >= schema[word] if word.startswith("min") else have <= schema[word])
+        is_number(schema[word]) and (have >= schema[word] if word.startswith("min") else have <= schema[word])
         for word, have in bounds.items()
         if word in schema
     )
@@ -163,10 +164,6 @@ def _fits_at_a_look(value: Any, schema: Mapping[str, Any]) -> bool:
 _LOOKED_AT: Final = frozenset(
     {"type", "enum", "format", "description", "title", "minLength", "maxLength", "minimum", "maximum"}
 )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_among(value: Any, choices: Any) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import types_of
+from fh_notebook.values import is_number
 
 __all__ = ["coerced"]
 
@@ -97,8 +98,7 @@ def _choice(text: str, choices: list[Any]) -> Any:
     word = text.strip()
     number = _read_as(word, "number")
     for choice in choices:
-        is_number = isinstance(choice, int | float) and not isinstance(choice, bool)
-        if choice is not None and (_spelt(choice) == word or (is_number and choice == number)):
+        if choice is not None and (_spelt(choice) == word or (is_number(choice) and choice == number)):
             return choice
     return text
 

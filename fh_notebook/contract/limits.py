@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.spell import types_of
+from fh_notebook.values import is_number
 
 __all__ = ["limits_of"]
 
@@ -45,7 +46,7 @@ def limits_of(extra: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
     for said in _parts(extra):
         for name, word in _NUMBERS.items():
             limit = jsonable(getattr(said, name, None))
-            if isinstance(limit, int | float) and not isinstance(limit, bool) and math.isfinite(limit):
+            if is_number(limit) and math.isfinite(limit):
                 found[word] = limit
         for name, words in _LENGTHS.items():
             length = getattr(said, name, None)

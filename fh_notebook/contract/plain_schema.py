@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from fh_notebook.values import is_number
+
 __all__ = ["is_plain"]
 
 _TYPES: Final = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
@@ -62,10 +64,6 @@ def _is_anything(value: Any) -> bool:
     return True
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
@@ -90,8 +88,8 @@ _KEYWORDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "format": _is_text,
     "uniqueItems": _is_flag,
     "step": _is_anything,  # ours; JSON Schema passes over it
-    "minimum": _is_number,
-    "maximum": _is_number,
+    "minimum": is_number,
+    "maximum": is_number,
     "minItems": _is_count,
     "maxItems": _is_count,
     "minLength": _is_count,

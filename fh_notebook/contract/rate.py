@@ -12,6 +12,7 @@ from typing import Final
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.spelling import short
+from fh_notebook.values import is_number
 
 __all__ = ["Rate"]
 
@@ -102,7 +103,7 @@ class Rate:
 
 def _read(value: object) -> tuple[float, float]:
     """Return the calls and the seconds that `value` says; 0 calls when it says nothing."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return (0.0 if abs(value) > 1e12 else float(value)), 1.0
     found = _TEXT.fullmatch(value) if isinstance(value, str) else None
     if found is None:

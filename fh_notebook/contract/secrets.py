@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.jsonable import pretty
 from fh_notebook.contract.run import Run
-from fh_notebook.values import MASK, redact, redactor
+from fh_notebook.values import MASK, is_number, redact, redactor
 
 __all__ = [
     "HiddenText",
@@ -268,7 +268,7 @@ def hidden(value: Any) -> Any:
     """
     if isinstance(value, str):
         return HiddenText(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return HiddenInt(value) if isinstance(value, int) else HiddenFloat(value)
     if isinstance(value, Mapping):
         return with_hidden({name: hidden(item) for name, item in value.items()}, value)

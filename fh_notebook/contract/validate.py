@@ -30,6 +30,7 @@ from fh_notebook.contract.plain_schema import is_plain
 from fh_notebook.contract.spell import short
 from fh_notebook.contract.visits import TooManyVisits, bounded, counted
 from fh_notebook.problems import Problem
+from fh_notebook.values import is_number
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -225,8 +226,7 @@ def _multiple(validator: Validator, step: Any, instance: Any, schema: Any) -> It
     from jsonschema.exceptions import ValidationError
 
     # Other kinds of number have no JSON form, which is told elsewhere.
-    is_number = isinstance(instance, int | float) and not isinstance(instance, bool)
-    if is_number and not is_multiple(instance, step):
+    if is_number(instance) and not is_multiple(instance, step):
         yield ValidationError("")
 
 
@@ -261,7 +261,7 @@ def _key(value: Any) -> Any:
         return ("object", frozenset((name, _key(item)) for name, item in value.items()))
     if isinstance(value, list | tuple):
         return ("array", tuple(_key(item) for item in value))
-    kind = "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    kind = "number" if is_number(value) else type(value).__name__
     return (kind, value)
 
 

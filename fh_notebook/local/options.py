@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.spelling import short, with_article
-from fh_notebook.values import Secret, as_secret
+from fh_notebook.values import Secret, as_secret, is_number
 
 __all__ = [
     "CALLBACK_BACKOFF_S",
@@ -127,7 +127,7 @@ def _is_latency(value: Any) -> bool:
 
 
 def _is_seconds(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return is_number(value) and 0 <= value < float("inf")
 
 
 def options_from(given: Mapping[str, Any], base: Options | None = None) -> Options:

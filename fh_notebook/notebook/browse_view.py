@@ -6,11 +6,11 @@ person in a cell is told what there is. A filter goes back to the first page; to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from fh_notebook.arguments import is_finite
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
@@ -96,7 +96,7 @@ def heard(view: View, said: Mapping[str, Any], *, variants: Sequence[str], colum
         "search": lambda v: isinstance(v, str) and len(v) <= SEARCH_CAP,
         "only": lambda v: isinstance(v, str) and v in ONLY,
         "won": lambda v: v == "" or v in variants,
-        "low": lambda v: v is None or _is_number(v),
+        "low": lambda v: v is None or is_finite(v),
         "low_of": lambda v: v == "" or v in variants,
         "where": lambda v: isinstance(v, list | tuple) and all(_is_value(item, columns) for item in v),
         "sort": lambda v: isinstance(v, str) and v in sorts(variants, columns, scored=True, seconds=True),
@@ -169,10 +169,6 @@ def _hint(value: Any, names: Sequence[str]) -> str:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_value(item: Any, columns: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from fh_notebook.contract.multiples import exact
 from fh_notebook.notebook.fields_base import Field
 from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.values import is_number
 
 __all__ = ["NumberField", "PasswordField", "TextAreaField", "TextField"]
 
@@ -114,8 +115,7 @@ class NumberField(TextField):
 
     def _place(self, least: float, most: float) -> float:
         value = self.state.value
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return min(max(value, least), most) if is_number else least
+        return min(max(value, least), most) if is_number(value) else least
 
     def _show(self) -> None:
         super()._show()
@@ -147,8 +147,7 @@ def _range(says: Any, unit: Fraction | None) -> tuple[Fraction, Fraction, Fracti
 
 
 def _exact(number: Any) -> Fraction | None:
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    return exact(number) if is_number and abs(number) <= MOST_EXACT else None
+    return exact(number) if is_number(number) and abs(number) <= MOST_EXACT else None
 
 
 def _positive(number: Any) -> Fraction | None:

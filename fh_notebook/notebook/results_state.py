@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
+from fh_notebook.spelling import duration
 
 __all__ = ["Asked", "State", "Submit", "columns_of"]
 
@@ -127,18 +128,11 @@ class Submit:
             later = sum(call.state == "later" for call in calls)
             return f"{answered:,} of {asked:,} answered; {later:,} waited for"
         if not self.over:
-            return f"Running {_seconds(elapsed_s)}: {answered:,} of {asked:,} answered"
+            return f"Running {duration(elapsed_s, exact=True)}: {answered:,} of {asked:,} answered"
         parts = [f"{sum(call.run is not None and call.run.ok for call in calls):,} of {asked:,} completed"]
         kinds = dict.fromkeys(call.status for call in calls if call.run is None or not call.run.ok)
         parts += [f"{sum(c.status == kind for c in calls):,} {kind}" for kind in kinds]
-        return f"{', '.join(parts)}; {_seconds(elapsed_s)}"
-
-
-def _seconds(seconds: float) -> str:
-    """Seconds as a person reads them while they tick: tenths at first, whole ones later."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+        return f"{', '.join(parts)}; {duration(elapsed_s, exact=True)}"
 
 
 def columns_of(variants: Iterable[str]) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ import numpy as np
 
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.asking import check_one_of
-from fh_notebook.comparing.needing import ensure_matplotlib
 from fh_notebook.comparing.plots import OF_PAIR_SHOWN, told_apart
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.errors import InputError
+from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.racing.tally import PairStanding, Tally
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plot(race: Race, kind: str | None) -> Any:
         check_one_of("kind", kind, tuple(_PANELS))
     if not race.rows:
         raise InputError("there is nothing to draw: no row of the race is decided")
-    ensure_matplotlib()
+    ensure_installed("matplotlib", "plots need")
     from fh_notebook.comparing.plot_svg import Plot
 
     return Plot([_PANELS[name](race._tally) for name in ([kind] if kind else _PANELS)])

@@ -6,12 +6,12 @@ was learned from the data would not be one. A score that does not keep to it is 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from fh_notebook.arguments import is_finite
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.bets import Numbers
@@ -56,7 +56,7 @@ class Scale:
             return cls(lower=lower, by_rank=True)
         if bounds is None:
             return cls(lower=lower)
-        if not isinstance(bounds, tuple | list) or len(bounds) != 2 or not all(map(_is_number, bounds)):
+        if not isinstance(bounds, tuple | list) or len(bounds) != 2 or not all(map(is_finite, bounds)):
             raise SettingsError(f"bounds is {short(bounds)}; {CURE}")
         low, high = map(float, bounds)
         if low >= high:
@@ -107,7 +107,3 @@ class Scale:
             most = "1" if self.by_rank else f"{self.high - self.low:g}"
             raise SettingsError(f"{name} is {difference!r}; give a number above 0 and below {most}")
         return unit
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -18,11 +18,11 @@ from uuid import uuid4
 import pandas as pd
 
 from fh_notebook.batching.cells import is_missing, object_series, plain
-from fh_notebook.batching.export_parquet import ensure_pyarrow
 from fh_notebook.batching.frames import COLUMNS, INSTANT, TEXT
 from fh_notebook.batching.sheet_safe import without_halves
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.partial import partial, remove_dead
 from fh_notebook.values import error_text
 
@@ -74,7 +74,7 @@ def make_folder(folder: str) -> str:
     SettingsError
         It cannot be made.
     """
-    ensure_pyarrow()
+    ensure_installed("pyarrow", "Parquet files need")
     try:
         system, path = _system(folder)
         system.makedirs(path, exist_ok=True)

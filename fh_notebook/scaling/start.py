@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +22,6 @@ import pandas as pd
 
 from fh_notebook import loop, session, settings
 from fh_notebook.batching.arms import Arm, read_arms
-from fh_notebook.batching.export_parquet import ensure_pyarrow
 from fh_notebook.batching.lookup import LookUp, beside_of
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import BatchOptions
@@ -36,6 +34,7 @@ from fh_notebook.batching.stored import Stored, check_name
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.plural import counted
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
@@ -193,9 +192,9 @@ def _batch_of(
 
 
 def _ensure_dask() -> None:
-    if find_spec("dask") is None or find_spec("distributed") is None:
-        raise SettingsError("batches past one machine need Dask: pip install 'fh-notebook[dask]'")
-    ensure_pyarrow()
+    for module in ("dask", "distributed"):
+        ensure_installed(module, "batches past one machine need")
+    ensure_installed("pyarrow", "Parquet files need")
 
 
 def _way_to(client: Client) -> dict[str, Any]:

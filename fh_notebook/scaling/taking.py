@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.export_parquet import ensure_pyarrow
 from fh_notebook.batching.frames import COLUMNS, series_of
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import lost_run
 from fh_notebook.batching.lookup import Known
 from fh_notebook.batching.outcomes import UNKNOWN, Outcome
 from fh_notebook.contract.run import Run
+from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec
 from fh_notebook.store import parts as table
@@ -111,7 +111,7 @@ def _answered_at(run: Run, merged_at: float) -> float:
 
 
 def _can_be_read(path: str) -> bool:
-    ensure_pyarrow()
+    ensure_installed("pyarrow", "Parquet files need")
     return parts.exists(path)
 
 

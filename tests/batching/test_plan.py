@@ -251,7 +251,7 @@ def _of(**facts: Any) -> str:
     ("facts", "said"),
     [
         ({}, "80 calls"),
-        ({"seconds": 150.0}, "80 calls, about 2 min"),
+        ({"seconds": 150.0}, "80 calls, about 2 min 30 s"),
         ({"budget": Budget(price_per_call=0.05)}, "80 calls, 4.00 at 0.05 a call"),
         ({"budget": Budget(price_per_call=0.05), "max_calls": 10}, "80 calls, 0.50 at 0.05 a call; at most 10 calls"),
         ({"max_calls": 100}, "80 calls"),

@@ -438,7 +438,7 @@ def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0.0 s"), (9.94, "9.9 s"), (10, "10 s"), (119.4, "119 s"), (120, "2 min 0 s"), (3_725, "62 min 5 s")],
+    [(0, "0.0 s"), (9.94, "9.9 s"), (10, "10 s"), (119.4, "119 s"), (120, "2 min"), (3_725, "1 h 2 min 5 s")],
 )
 def test_time_is_said_as_a_person_reads_it(seconds: float, said: str) -> None:
     """Tenths at first, then seconds, then minutes."""

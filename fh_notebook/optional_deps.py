@@ -1,0 +1,79 @@
+"""Optional packages: what each is for, and the one message where it is missing.
+
+Rule of this file: a package is looked for when it is needed, never at import; without it, everything else works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Final
+
+from fh_notebook.errors import SettingsError
+
+__all__ = ["OPTIONAL", "OptionalPackage", "ensure_installed", "is_installed"]
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalPackage:
+    """A package that an extra of this one installs."""
+
+    title: str
+    """As its authors write it."""
+    purpose: str
+    extra: str = ""
+    """The extra of this package that installs it; empty: it is installed by its own name."""
+
+    @property
+    def command(self) -> str:
+        """What installs it."""
+        return f"pip install 'fh-notebook[{self.extra}]'" if self.extra else f"pip install {self.title}"
+
+
+OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
+    {
+        "ipykernel": OptionalPackage("ipykernel", "kernel"),
+        "jupyterlab": OptionalPackage("JupyterLab", "fh-notebook lab", "lab"),
+        "pyarrow": OptionalPackage("pyarrow", "Parquet", "all"),
+        "xlsxwriter": OptionalPackage("XlsxWriter", "batch.to_excel", "excel"),
+        "scipy": OptionalPackage("scipy", "tests of a comparison", "compare"),
+        "matplotlib": OptionalPackage("matplotlib", "plots of a comparison", "compare"),
+        "altair": OptionalPackage("Altair", 'cmp.plot(backend="altair")', "altair"),
+        "rapidfuzz": OptionalPackage("rapidfuzz", "score.similarity", "score"),
+        "sacrebleu": OptionalPackage("sacrebleu", "score.bleu and score.chrf", "score"),
+        "keyring": OptionalPackage("keyring", "the key in the system's keyring", "keyring"),
+        "dotenv": OptionalPackage("python-dotenv", "the key in a .env file", "dotenv"),
+        "dask": OptionalPackage("Dask", "batches past one machine", "dask"),
+        "distributed": OptionalPackage("Dask", "batches past one machine", "dask"),
+    }
+)
+"""By the name under which each is imported."""
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported; it is not imported for that."""
+    return find_spec(module) is not None
+
+
+def ensure_installed(module: str, needs: str, *, otherwise: str = "") -> None:
+    """Raise where an optional package is not installed.
+
+    Parameters
+    ----------
+    module : str
+        One of :data:`OPTIONAL`.
+    needs : str
+        What needs it, as the beginning of a sentence: ``"plots need"``.
+    otherwise : str
+        What can be done without it, as the end of the sentence: ``", or leave backend= away"``.
+
+    Raises
+    ------
+    SettingsError
+        With the command that installs it.
+    """
+    if not is_installed(module):
+        package = OPTIONAL[module]
+        raise SettingsError(f"{needs} {package.title}: {package.command}{otherwise}")
