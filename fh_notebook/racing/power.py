@@ -21,11 +21,11 @@ from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing.asking import check_chances, check_difference
 from fh_notebook.comparing.comparison import Comparison, compare
 from fh_notebook.comparing.inside import grid_of, is_lower
+from fh_notebook.comparing.power import rows_of_mcnemar, rows_of_numbers
 from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
-from fh_notebook.racing.fixed_plan import rows_of_mcnemar, rows_of_numbers
 from fh_notebook.racing.scale import Bounds, Scale
 from fh_notebook.racing.simulating import Draw, independent, resampled, simulate
 

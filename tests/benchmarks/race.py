@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.paired import mcnemar_exact
+from fh_notebook.comparing.power import rows_of_mcnemar
 from fh_notebook.racing.bets import BETS, SPLIT
-from fh_notebook.racing.fixed_plan import rows_of_mcnemar
 from fh_notebook.racing.simulating import Raced, independent, simulate
 from tests.benchmarks.measuring import table
 

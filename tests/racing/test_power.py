@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import fh_notebook as fh
+from fh_notebook.comparing.power import power_of_mcnemar
 from fh_notebook.errors import InputError
-from fh_notebook.racing.fixed_plan import power_of_mcnemar
 from tests.racing.quiz import Quiz, questions
 
 
