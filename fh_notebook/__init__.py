@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from fh_notebook import local, store
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.forgetting import forget
-    from fh_notebook.batching.handover import merge_ratings
     from fh_notebook.batching.history import history
     from fh_notebook.batching.mapping import const
-    from fh_notebook.batching.reopen import open_batch
+    from fh_notebook.batching.reopen import merge_ratings, open_batch
     from fh_notebook.batching.start import abatch, batch, last_batch
     from fh_notebook.calls import ainvoke, invoke
     from fh_notebook.client.blocking import Client
@@ -67,7 +66,8 @@ if TYPE_CHECKING:
         SnippetError,
         StoreError,
     )
-    from fh_notebook.notebook.form import Form, form
+    from fh_notebook.notebook.form import Form
+    from fh_notebook.notebook.form_api import form
     from fh_notebook.racing.power import power
     from fh_notebook.racing.race import Race
     from fh_notebook.racing.start import arace, race
@@ -79,10 +79,9 @@ if TYPE_CHECKING:
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "fh_notebook.batching.batch": ("Batch",),
     "fh_notebook.batching.forgetting": ("forget",),
-    "fh_notebook.batching.handover": ("merge_ratings",),
     "fh_notebook.batching.history": ("history",),
     "fh_notebook.batching.mapping": ("const",),
-    "fh_notebook.batching.reopen": ("open_batch",),
+    "fh_notebook.batching.reopen": ("merge_ratings", "open_batch"),
     "fh_notebook.batching.start": ("abatch", "batch", "last_batch"),
     "fh_notebook.calls": ("ainvoke", "invoke"),
     "fh_notebook.client.blocking": ("Client",),
@@ -120,7 +119,8 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "SnippetError",
         "StoreError",
     ),
-    "fh_notebook.notebook.form": ("Form", "form"),
+    "fh_notebook.notebook.form": ("Form",),
+    "fh_notebook.notebook.form_api": ("form",),
     "fh_notebook.racing.power": ("power",),
     "fh_notebook.racing.race": ("Race",),
     "fh_notebook.racing.start": ("arace", "race"),

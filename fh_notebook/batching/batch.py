@@ -18,6 +18,7 @@ from fh_notebook.batching.batch_files import BatchFiles
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.frames import OutputKeys, tidy_frame
+from fh_notebook.batching.handover import Written, to_fhb
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import FAILED, PENDING, UNKNOWN, Counts, Outcome
 from fh_notebook.batching.plan import Plan
@@ -28,7 +29,6 @@ from fh_notebook.half_made import shows_half_made
 from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
-    from fh_notebook.batching.handover import Written
     from fh_notebook.store.store import Store
 
 __all__ = ["Batch"]
@@ -142,9 +142,7 @@ class Batch(BatchFiles):
             It cannot be written there, or the batch is running or was run over partitions.
         """
         arguments.check(Batch.to_fhb, locals())
-        from fh_notebook.batching.handover import to_fhb
-
-        return to_fhb(self, path)
+        return to_fhb(self.name, self._control, path)
 
     def plot(self, kind: str = "limits") -> Any:
         """Return the figure of how many calls the service let through at once, and when it refused some.

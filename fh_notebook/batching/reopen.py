@@ -6,34 +6,43 @@ Rule of this file: nothing is called; what is not kept (a password, rows over pa
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeGuard, TypeVar, cast
 
 from fh_notebook import arguments, session, views
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
+from fh_notebook.batching.export_file import suffix_of
 from fh_notebook.batching.feed import Feed
+from fh_notebook.batching.handover import FHB
 from fh_notebook.batching.kept import KeptJobs
 from fh_notebook.batching.lookup import LookUp, read_reuse
 from fh_notebook.batching.outcomes import Outcomes
-from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.plan import Plan, counted
 from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.run_settings import kept_settings
 from fh_notebook.batching.source import KeptSource
 from fh_notebook.batching.stored import Stored
+from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.handover import read_batch, read_ratings
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["batch_of", "open_batch"]
+__all__ = ["HandedOver", "Merged", "batch_of", "is_file_name", "merge_ratings", "open_batch", "open_file"]
 
 B = TypeVar("B", bound=Batch)
+
+STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
+"""Endings of files that hold ratings."""
 
 
 def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | None = None) -> Batch:
@@ -73,8 +82,6 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     ['A']
     """
     arguments.check(open_batch, locals(), but={"name"})
-    from fh_notebook.batching.handover import is_file_name, open_file
-
     if is_file_name(name):
         return open_file(name)
     store = session.store()
@@ -150,3 +157,147 @@ def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
     close = nearest(name, [known.name for known in store.batches()])
     meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
     raise InputError(f"no batch {short(name)} is kept; {meant}")
+
+
+# --- out of a file
+
+
+class HandedOver(Batch):
+    """A batch out of a file. It can be looked at, compared, rated and written; it calls nothing."""
+
+    def _refuse(self) -> NoReturn:
+        raise SettingsError(
+            f"{one_line(self.name)} came out of a file, so it calls nothing; run its cell, or "
+            f"fh.open_batch({self.name!r}) where it was run"
+        )
+
+    def resume(self, *, retry_unknown: bool = False, wait: bool = True) -> Batch:
+        """Refuse: it calls nothing.
+
+        Raises
+        ------
+        SettingsError
+            Always.
+        """
+        self._refuse()
+
+    async def aresume(self, *, retry_unknown: bool = False) -> Batch:
+        """Refuse, as :meth:`resume`."""
+        self._refuse()
+
+    def retry_failed(self, error_code: str | None = None, *, wait: bool = True) -> Batch:
+        """Refuse: it calls nothing.
+
+        Raises
+        ------
+        SettingsError
+            Always.
+        """
+        self._refuse()
+
+    async def aretry_failed(self, error_code: str | None = None) -> Batch:
+        """Refuse, as :meth:`retry_failed`."""
+        self._refuse()
+
+    def resolve_unknown(self) -> Batch:
+        """Refuse: it asks nothing.
+
+        Raises
+        ------
+        SettingsError
+            Always.
+        """
+        self._refuse()
+
+
+class _Nobody:
+    """In the place of a client: it has a workspace, and calls nothing."""
+
+    def __init__(self, workspace: str) -> None:
+        self.workspace = workspace
+
+    @property
+    def gate(self) -> Any:
+        return session.gate(self.workspace)
+
+
+def open_file(path: str | os.PathLike[str]) -> HandedOver:
+    """Return the batch in a file that :func:`to_fhb` wrote; nothing of it is run, and nothing is called.
+
+    Raises
+    ------
+    InputError
+        It is no such file, or was tampered with.
+    """
+    store, taken = read_batch(_there(path))
+    client = cast("Any", _Nobody(taken.record.workspace))
+    made = batch_of(store, taken.record, client, of=HandedOver)
+    made._file_store = store
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Merged:
+    """What came of merging."""
+
+    files: int
+    new: int
+    """Ratings that were not known before."""
+    known: int
+    undone: int
+    """Ratings that were known here, and that their rater had taken back there."""
+    raters: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        by = f" by {', '.join(one_line(rater, 40) for rater in self.raters)}" if self.raters else ""
+        undone = f", {self.undone:,} taken back" if self.undone else ""
+        said = f"{counted(self.new, 'new rating')}, {self.known:,} known already{undone}"
+        return f"{counted(self.files, 'file')}{by}: {said}"
+
+
+def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
+    """Take the ratings in other people's files over into this store, each once however often it comes.
+
+    Parameters
+    ----------
+    *paths : path
+        ``.fhb``, as ``batch.to_fhb(...)`` writes it, or a copy of a store (``fh.store.export("mine.sqlite3")``).
+
+    Returns
+    -------
+    Merged
+        How many were new, and whose.
+
+    Raises
+    ------
+    InputError
+        One is no such file; then nothing is taken over of any.
+    SettingsError
+        Nothing is kept (``store=None``), so there is nowhere to take them.
+    """
+    arguments.check(merge_ratings, locals())
+    store = session.store()
+    if store is None:
+        raise SettingsError("nothing is kept (store=None), so ratings cannot be merged; fh.configure(store=...) keeps")
+    if not paths:
+        raise InputError('which files? fh.merge_ratings("anna.fhb", "ben.fhb")')
+    lines = [line for path in paths for line in read_ratings(_there(path))]
+    new, undone = store.merge_ratings(lines).result() if lines else (0, 0)
+    raters = tuple(dict.fromkeys(line.rater for line in lines))
+    return Merged(files=len(paths), new=new, known=len(lines) - new, undone=undone, raters=raters)
+
+
+def _there(path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"the path is {short(path)}; give the name of a file that ends in {FHB}")
+    found = Path(os.fsdecode(os.fspath(path))).expanduser()
+    if suffix_of(found) not in STORES:
+        raise InputError(f"{found.name}: give a file that ends in {FHB}, as batch.to_fhb() writes it")
+    if not found.is_file():
+        raise InputError(f"there is no file {found}")
+    return found
+
+
+def is_file_name(name: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether a batch is named by a file."""
+    return isinstance(name, os.PathLike) or (isinstance(name, str) and name.lower().endswith(FHB))

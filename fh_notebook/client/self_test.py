@@ -10,16 +10,15 @@ import asyncio
 import json
 import secrets as random_secrets
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import httpx
 
+from fh_notebook.client.reach import Reach
 from fh_notebook.contract.run import Run
 from fh_notebook.values import Secret, error_text
-
-if TYPE_CHECKING:
-    from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["SelfTest", "self_test"]
 
@@ -44,7 +43,39 @@ class SelfTest:
         return self.told
 
 
-async def self_test(receiver: CallbackReceiver, own: Secret, *, timeout_s: float) -> SelfTest:
+class Receiver(Protocol):
+    """What is tested of a receiver."""
+
+    scheme: Any
+
+    @property
+    def tally(self) -> object:
+        """What came in."""
+
+    @property
+    def local_url_now(self) -> str:
+        """Its address on this machine."""
+
+    @property
+    def has_public_url(self) -> bool:
+        """Whether it is reached from outside."""
+
+    @property
+    def url_now(self) -> str:
+        """Its address from outside."""
+
+    @property
+    def reach_now(self) -> Reach:
+        """Who reaches it."""
+
+    def claim(self, names: Collection[str], take: Callable[[Run], Any]) -> Any:
+        """Take the deliveries of these runs."""
+
+    def disclaim(self, names: Collection[str], *, ended: bool) -> Any:
+        """Take them no more."""
+
+
+async def self_test(receiver: Receiver, own: Secret, *, timeout_s: float) -> SelfTest:
     """Try a receiver that listens; its ``self_test()``."""
     local_trouble = await _tried(receiver, own, receiver.local_url_now, timeout_s, trust_env=False)
     told = [
@@ -62,7 +93,7 @@ async def self_test(receiver: CallbackReceiver, own: Secret, *, timeout_s: float
     return SelfTest(local=not local_trouble, public=public, told=" ".join(told))
 
 
-async def _tried(receiver: CallbackReceiver, own: Secret, url: str, timeout_s: float, *, trust_env: bool) -> str:
+async def _tried(receiver: Receiver, own: Secret, url: str, timeout_s: float, *, trust_env: bool) -> str:
     """Return what went wrong; an empty text when nothing did."""
     if not hasattr(receiver.scheme, "signed_headers"):  # somebody's own, of before there was that
         return "nothing was tried, since its scheme has no signed_headers()"
@@ -91,5 +122,6 @@ async def _tried(receiver: CallbackReceiver, own: Secret, url: str, timeout_s: f
         receiver.disclaim([name], ended=True)
 
 
-def _signed(receiver: CallbackReceiver, body: bytes, own: Secret) -> dict[str, str]:
-    return receiver.scheme.signed_headers(body, own, now_s=time.time())
+def _signed(receiver: Receiver, body: bytes, own: Secret) -> dict[str, str]:
+    headers: dict[str, str] = receiver.scheme.signed_headers(body, own, now_s=time.time())
+    return headers

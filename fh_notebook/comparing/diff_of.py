@@ -16,7 +16,8 @@ import pandas as pd
 from fh_notebook.batching.labels import label_from
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.asking import no_variant
-from fh_notebook.comparing.diff_row import Answer, RowDiff, versus
+from fh_notebook.comparing.diff_row import Answer, versus
+from fh_notebook.comparing.diff_show import RowDiff
 from fh_notebook.comparing.hiding import Masks, row_columns
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError

@@ -1,23 +1,20 @@
-"""One row's answers against each other: `RowDiff`, what ``cmp.diff(row)`` gives.
+"""One answer to a row against another: `Versus`, the parts of what ``cmp.diff(row)`` gives.
 
-Rule of this file: values only; how they are shown is in `diff_show.py`. Texts are compared by words, objects and lists
-by paths. What did not complete is not compared: its status says so.
+Rule of this file: values only; `diff_show.py` has the row and how it is shown. Texts are compared by words, objects
+and lists by paths. What did not complete is not compared: its status says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-import pandas as pd
-
-from fh_notebook.batching.cells import object_series
 from fh_notebook.comparing.diff import LIMIT, Difference, compare_runs
 from fh_notebook.comparing.diff_json import Changes, changes_of
 from fh_notebook.contract.run import Run
 
-__all__ = ["Answer", "RowDiff", "Versus", "versus"]
+__all__ = ["Answer", "Versus", "versus"]
 
 PARSED_AT_MOST: Final = 1_000_000
 """Characters of a text that is tried as JSON: some 20 ms."""
@@ -103,77 +100,3 @@ def _json_of(answer: Answer) -> Any:
         except (ValueError, RecursionError):
             return None
     return output
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowDiff:
-    """What the variants said to one row, each against a baseline; it shows itself as HTML and as text.
-
-    Attributes
-    ----------
-    row : object
-        Which row: a value of the column that pairs.
-    parts : tuple of Versus
-        One a variant: ``part.a`` is the baseline, ``part.b`` the variant, ``part.words`` or ``part.changes`` what is
-        different, ``str(part)`` the same in a line.
-    """
-
-    row: Any
-    parts: tuple[Versus, ...]
-    pair_on: str = "row"
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    """The row's own columns, such as the ticket."""
-    has_score: bool = False
-    alone: tuple[Answer, ...] = ()
-    """Of a row with nothing to compare: the only variant's answer."""
-
-    @property
-    def same(self) -> bool:
-        """Whether all variants said the same."""
-        return all(part.same for part in self.parts)
-
-    @property
-    def answers(self) -> tuple[Answer, ...]:
-        """Every answer once, baselines before what is compared to them."""
-        found = {answer.variant: answer for part in self.parts for answer in (part.a, part.b)}
-        return tuple(found.values()) or self.alone
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """One line a difference.
-
-        Columns: ``a, b``: the two variants; ``kind``: ``added`` (only b has it), ``removed`` (only a) or ``changed``;
-        ``path`` into the JSON, empty for texts; ``before, after``: what each has there.
-        """
-        lines = [(p.a.variant, p.b.variant, *line) for p in self.parts for line in _lines(p)]
-        columns: Sequence[str] = ("a", "b", "kind", "path", "before", "after")
-        return pd.DataFrame({name: object_series([line[at] for line in lines]) for at, name in enumerate(columns)})
-
-    def __str__(self) -> str:
-        from fh_notebook.comparing.diff_show import text
-
-        return text(self)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from fh_notebook.comparing.diff_show import page
-
-        return page(self)
-
-
-def _lines(part: Versus) -> list[tuple[Any, ...]]:
-    if part.changes is not None:
-        return [(c.kind, c.path, c.before, c.after) for c in part.changes.listed]
-    segments = part.words.segments if part.words is not None else ()
-    found: list[tuple[Any, ...]] = []
-    before = ""
-    for segment in segments:
-        if segment.kind == "there":
-            found.append(("removed", "", segment.text, None))
-        elif segment.kind == "here" and before == "there":
-            found[-1] = ("changed", "", found[-1][2], segment.text)
-        elif segment.kind == "here":
-            found.append(("added", "", None, segment.text))
-        before = segment.kind
-    return found

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pandas as pd
+
 from fh_notebook import html
-from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing.diff import Difference, compare_texts
 from fh_notebook.comparing.diff_changes import changes_style, changes_table, pieces_of
 from fh_notebook.comparing.diff_json import Change, Changes
 from fh_notebook.comparing.diff_marks import MARKS_STYLE, marked
-from fh_notebook.comparing.diff_row import Answer, RowDiff, Versus
+from fh_notebook.comparing.diff_row import Answer, Versus
 from fh_notebook.contract.jsonable import pretty
 
-__all__ = ["EMPTY", "SIGNS", "page", "spelt", "text", "wdiff"]
+__all__ = ["EMPTY", "SIGNS", "RowDiff", "page", "spelt", "text", "wdiff"]
 
 CHANGES_SHOWN: Final = 100
 VALUE_SHOWN: Final = 300
@@ -45,6 +48,59 @@ STYLE: Final = html.Html(
 
 
 # --- HTML
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowDiff:
+    """What the variants said to one row, each against a baseline; it shows itself as HTML and as text.
+
+    Attributes
+    ----------
+    row : object
+        Which row: a value of the column that pairs.
+    parts : tuple of Versus
+        One a variant: ``part.a`` is the baseline, ``part.b`` the variant, ``part.words`` or ``part.changes`` what is
+        different, ``str(part)`` the same in a line.
+    """
+
+    row: Any
+    parts: tuple[Versus, ...]
+    pair_on: str = "row"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """The row's own columns, such as the ticket."""
+    has_score: bool = False
+    alone: tuple[Answer, ...] = ()
+    """Of a row with nothing to compare: the only variant's answer."""
+
+    @property
+    def same(self) -> bool:
+        """Whether all variants said the same."""
+        return all(part.same for part in self.parts)
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Every answer once, baselines before what is compared to them."""
+        found = {answer.variant: answer for part in self.parts for answer in (part.a, part.b)}
+        return tuple(found.values()) or self.alone
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One line a difference.
+
+        Columns: ``a, b``: the two variants; ``kind``: ``added`` (only b has it), ``removed`` (only a) or ``changed``;
+        ``path`` into the JSON, empty for texts; ``before, after``: what each has there.
+        """
+        lines = [(p.a.variant, p.b.variant, *line) for p in self.parts for line in _lines(p)]
+        columns: Sequence[str] = ("a", "b", "kind", "path", "before", "after")
+        return pd.DataFrame({name: object_series([line[at] for line in lines]) for at, name in enumerate(columns)})
+
+    def __str__(self) -> str:
+        return text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return page(self)
 
 
 def page(diff: RowDiff) -> html.Html:
@@ -217,3 +273,20 @@ def wdiff(found: Difference, limit: int = TEXT_SHOWN) -> str:
 
 def _indented(said: str) -> str:
     return textwrap.indent(said, "  ", lambda line: True)
+
+
+def _lines(part: Versus) -> list[tuple[Any, ...]]:
+    if part.changes is not None:
+        return [(c.kind, c.path, c.before, c.after) for c in part.changes.listed]
+    segments = part.words.segments if part.words is not None else ()
+    found: list[tuple[Any, ...]] = []
+    before = ""
+    for segment in segments:
+        if segment.kind == "there":
+            found.append(("removed", "", segment.text, None))
+        elif segment.kind == "here" and before == "there":
+            found[-1] = ("changed", "", found[-1][2], segment.text)
+        elif segment.kind == "here":
+            found.append(("added", "", None, segment.text))
+        before = segment.kind
+    return found

@@ -18,7 +18,7 @@ from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
-    from fh_notebook.comparing.diff_row import RowDiff
+    from fh_notebook.comparing.diff_show import RowDiff
 
 __all__ = ["Showing"]
 

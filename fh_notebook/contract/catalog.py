@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.contract.deployment import Deployment
@@ -18,7 +18,17 @@ from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 from fh_notebook.plural import agreeing, counted
 
-__all__ = ["FILE_NAMES", "LOCAL_SOURCE", "Deployments", "UnknownDeployment", "meant", "near_name", "same"]
+__all__ = [
+    "FILE_NAMES",
+    "LOCAL_SOURCE",
+    "Deployments",
+    "UnknownDeployment",
+    "meant",
+    "merged",
+    "near_name",
+    "new_variables",
+    "same",
+]
 
 FILE_NAMES: Final = ("fetchhive.yaml", "fetchhive.yml")
 """What the catalogue's file is called; the first one wins."""
@@ -209,3 +219,35 @@ def meant(name: str, known: Deployments) -> UnknownDeployment | None:
         f"there is no deployment {short(name)} in {place}; did you mean "
         f"{short(close)}? (to call it all the same, add it to the catalogue, or give fh.Deployment({short(name)}))"
     )
+
+
+def merged(known: Deployment | None, guessed: Deployment) -> Deployment:
+    """Return what to save: what is known, with what is new; what is guessed where nothing is declared.
+
+    A new variable need not be given, since the calls before did without it. Others stay refused where they were.
+
+    Examples
+    --------
+    >>> known = Deployment("greet", inputs={"name": {"type": "string"}})
+    >>> both = merged(known, Deployment("greet", inputs={"type": "object", "properties": {"vip": {"type": "boolean"}}}))
+    >>> both.variable_names, both.inputs["required"], both.inputs["additionalProperties"]
+    (['name', 'vip'], ['name'], False)
+    """
+    if known is None:
+        return guessed
+    declared = known.inputs.get("properties")
+    inputs = guessed.inputs if declared is None else known.inputs
+    if declared is not None and (new := new_variables(known, guessed)):
+        inputs = {**known.inputs, "properties": {**declared, **new}}
+    return Deployment(
+        known.name,
+        variants=[*known.variants, *(v for v in guessed.variants if v not in known.variants)],
+        inputs=inputs,
+        description=known.description,
+    )
+
+
+def new_variables(known: Deployment, guessed: Deployment) -> dict[str, Any]:
+    """Return the schemas of the Start variables that only `guessed` has."""
+    properties = guessed.inputs.get("properties", {})
+    return {name: schema for name, schema in properties.items() if name not in known.variable_names}

@@ -18,6 +18,7 @@ from fh_notebook.contract.infer import frame_problem
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.schema import fill_defaults, to_schema
 from fh_notebook.contract.schema import problems as problems_of
+from fh_notebook.contract.snippet import Snippet, parse_snippet
 from fh_notebook.contract.spell import listed, nearest, short, type_text
 from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.half_made import shows_half_made
@@ -105,14 +106,28 @@ class Deployment:
         SnippetError
             The text is not a snippet of a workflow.
         """
-        from fh_notebook.contract.snippet import parse_snippet
-
         pasted, text = Hidden(text), ""  # a key may be in it, and a traceback's frame must not have that
         if not isinstance(pasted.reveal(), str):
             raise SnippetError(
                 f"a Code Snippet is a text, and this is {type_text(pasted.reveal())}; paste it as r'''...'''"
             )
-        return parse_snippet(pasted).deployment
+        return cls.from_parsed(parse_snippet(pasted))
+
+    @classmethod
+    def from_parsed(cls, snippet: Snippet) -> Deployment:
+        """Return the deployment that a snippet calls which was read already.
+
+        Raises
+        ------
+        SnippetError
+            Its name or variant cannot be those of a deployment.
+        """
+        request = snippet.request
+        try:
+            variants = [request.variant] if request.variant else []
+            return cls(request.deployment, variants=variants, inputs=snippet.inputs)
+        except InputError as broken:
+            raise SnippetError(broken.problems) from None
 
     @classmethod
     def from_frame(cls, name: str, frame: Any, *, variants: str | Iterable[str] | None = ()) -> Deployment:

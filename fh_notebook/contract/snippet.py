@@ -9,6 +9,7 @@ back, :func:`to_curl` and :func:`to_python`, is in `snippet_write`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from fh_notebook.contract.curl import CurlCall, read_curl
-from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.infer import infer
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.shell_cmd import split_cmd
@@ -28,7 +28,16 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.values import Hidden, Secret, redact
 
-__all__ = ["Snippet", "looks_like_snippet", "parse_snippet", "to_curl", "to_python"]
+__all__ = [
+    "Snippet",
+    "is_open",
+    "is_placeholder",
+    "looks_like_snippet",
+    "parse_snippet",
+    "to_curl",
+    "to_python",
+    "unfolded",
+]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,8 +49,8 @@ class Snippet:
 
     request: InvokeRequest
     """The call itself, with its sample inputs."""
-    deployment: Deployment
-    """The deployment called, its inputs guessed from the sample values."""
+    inputs: Mapping[str, Any]
+    """The JSON Schema of the Start variables, guessed from the sample values."""
     key: Secret | None = field(default=None, repr=False)
     """The workspace key, where the snippet has a real one; ``YOUR_API_KEY`` and its like are none."""
     url: str = ""
@@ -51,7 +60,7 @@ class Snippet:
 
     def __repr__(self) -> str:
         # A key may have slipped to anywhere in what was pasted.
-        return redact(f"Snippet({self.request!r}, {self.deployment!r}, url={self.url!r}, ignored={self.ignored!r})")
+        return redact(f"Snippet({self.request!r}, {self.inputs!r}, url={self.url!r}, ignored={self.ignored!r})")
 
 
 _CURL: Final = re.compile(r"^[ \t]*(?:[$%>][ \t]+)?(?=curl(?:\.exe)?[ \t\u00a0\\^])", re.MULTILINE)
@@ -107,8 +116,8 @@ def parse_snippet(text: str | Hidden) -> Snippet:
     >>> snippet = parse_snippet('''curl 'https://api.fetchhive.com/v1/workflow/invoke' \\
     ...   -H 'Authorization: Bearer YOUR_API_KEY' \\
     ...   --data-raw '{"deployment": "brief", "variant": "a", "inputs": {"topic": "AI"}}' ''')
-    >>> snippet.deployment, snippet.request.inputs, snippet.key
-    (Deployment(name='brief', variants=('a',)), {'topic': 'AI'}, None)
+    >>> snippet.request.deployment, snippet.request.inputs, snippet.key
+    ('brief', {'topic': 'AI'}, None)
     """
     text = text if isinstance(text, Hidden) else Hidden(text)
     try:
@@ -229,10 +238,65 @@ def _bare(url: str) -> str:
 
 def _snippet(body: dict[str, Any], key: Secret | None, url: str) -> Snippet:
     fields, ignored = read_fields(body)
+    name = fields["deployment"]
+    if not isinstance(name, str) or not name.strip():
+        raise SnippetError(f"a deployment needs its name as a string, not {short(name)}")
     try:
-        named = fields["variant"]
-        deployment = Deployment(fields["deployment"], variants=[named] if named else [], inputs=infer(fields["inputs"]))
-        request = InvokeRequest(**{**fields, "deployment": deployment.name})
+        inputs = infer(fields["inputs"])
+        request = InvokeRequest(**{**fields, "deployment": name.strip()})
     except InputError as broken:
         raise SnippetError(broken.problems) from None
-    return Snippet(request, deployment, key, url, ignored)
+    return Snippet(request, inputs, key, url, ignored)
+
+
+def is_placeholder(name: str | None) -> bool:
+    """Whether a snippet's name stands for one of the user's own: a form shows it empty.
+
+    Examples
+    --------
+    >>> is_placeholder("YOUR_DEPLOYMENT_NAME"), is_placeholder("triage")
+    (True, False)
+    """
+    return name is not None and name.upper().startswith("YOUR_")
+
+
+# --- what was lost on the way
+
+_TOKENS: Final = re.compile(r"""(\$'(?:\\.|[^'\\])*'|'[^']*'|"(?:\\.|[^"\\])*"|\\\S)|\\[ \t]+(?=\S)""", re.DOTALL)
+_CMD_FOLD: Final = re.compile(r"(?<!\^)\^[ \t]+(?=-)")
+
+
+def unfolded(text: str) -> str:
+    r"""Return a snippet whose line breaks were lost on the way as it was: a browser's box of one line drops them.
+
+    ``curl 'https://...' \  -H '...'`` would else be read as a word of one blank.
+
+    Examples
+    --------
+    >>> print(unfolded("curl 'http://x/' \\  -d '{\"a\": \"b \\\\ c\"}'"))
+    curl 'http://x/' \
+    -d '{"a": "b \\ c"}'
+    """
+    if not text.lstrip().startswith("curl"):
+        return text
+    if '^"' in text:
+        return _CMD_FOLD.sub("^\n", text)
+    return _TOKENS.sub(lambda found: found[1] or "\\\n", text)
+
+
+def is_open(text: str) -> bool:
+    r"""Whether the next line still belongs to what was pasted so far.
+
+    Examples
+    --------
+    >>> is_open("curl 'http://x/' \\"), is_open("curl 'http://x/' -d '{"), is_open("curl 'http://x/'")
+    (True, True, False)
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            json.loads(text)
+        except ValueError:
+            return True
+        return False
+    rest = _TOKENS.sub("", text).rstrip(" ")
+    return rest.endswith(("\\", "^")) or "'" in rest or '"' in rest

@@ -180,7 +180,7 @@ def _from_snippet(
     if name and name != request.deployment:
         raise InputError(f"the line names {name!r}, the snippet {request.deployment!r}: leave one of them out")
     # What is known is checked. A snippet shows one variant and one set of values: others may be as good.
-    guessed = Deployment(request.deployment, inputs=snippet.deployment.inputs)
+    guessed = Deployment(request.deployment, inputs=snippet.inputs)
     try:
         deployment = find(request.deployment) or guessed
     except UnknownDeployment:  # the service itself wrote the name: near to a known one, it is no slip

@@ -7,24 +7,22 @@ worth more than what is guessed from one sample: a known schema stays, and only 
 from __future__ import annotations
 
 import argparse
-import json
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from fh_notebook import keys, session
+from fh_notebook.contract.catalog import merged, new_variables
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.snippet import Snippet, parse_snippet
+from fh_notebook.contract.snippet import Snippet, is_open, is_placeholder, parse_snippet, unfolded
 from fh_notebook.contract.spell import kind_text, nearest, path_text, short, types_of
 from fh_notebook.contract.validate import problems as validated
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.asking import ask_hidden, ask_lines, has_page
-from fh_notebook.notebook.form_grow import is_placeholder
 from fh_notebook.notebook.notices import notice
 from fh_notebook.spelling import a_type
 from fh_notebook.store.catalog_file import shown
 
-__all__ = ["is_open", "merged", "snippet", "unfolded"]
+__all__ = ["snippet"]
 
 
 def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
@@ -43,8 +41,9 @@ def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
         pasted, where = parse_snippet(unfolded(_text_of(shell, options.variable))), f"the variable {options.variable}"
     else:
         pasted, where = _asked(shell), ""
-    known = session.deployments().get(pasted.deployment.name)
-    saved = merged(known, pasted.deployment)
+    guessed = Deployment.from_parsed(pasted)
+    known = session.deployments().get(guessed.name)
+    saved = merged(known, guessed)
     path = saved.save()
     _tell(pasted, known, saved, shown(path), where)
     return saved
@@ -76,87 +75,17 @@ def _asked(shell: Any) -> Snippet:
 
 
 # What is one token for a POSIX shell and may hold a backslash of its own; else a backslash before blanks.
-_TOKENS: Final = re.compile(r"""(\$'(?:\\.|[^'\\])*'|'[^']*'|"(?:\\.|[^"\\])*"|\\\S)|\\[ \t]+(?=\S)""", re.DOTALL)
-_CMD_FOLD: Final = re.compile(r"(?<!\^)\^[ \t]+(?=-)")
-
-
-def unfolded(text: str) -> str:
-    r"""Return a snippet whose line breaks were lost on the way as it was: a browser's box of one line drops them.
-
-    ``curl 'https://...' \  -H '...'`` would else be read as a word of one blank.
-
-    Examples
-    --------
-    >>> print(unfolded("curl 'http://x/' \\  -d '{\"a\": \"b \\\\ c\"}'"))
-    curl 'http://x/' \
-    -d '{"a": "b \\ c"}'
-    """
-    if not text.lstrip().startswith("curl"):
-        return text
-    if '^"' in text:
-        return _CMD_FOLD.sub("^\n", text)
-    return _TOKENS.sub(lambda found: found[1] or "\\\n", text)
-
-
-def is_open(text: str) -> bool:
-    r"""Whether the next line still belongs to what was pasted so far.
-
-    Examples
-    --------
-    >>> is_open("curl 'http://x/' \\"), is_open("curl 'http://x/' -d '{"), is_open("curl 'http://x/'")
-    (True, True, False)
-    """
-    if text.lstrip().startswith("{"):
-        try:
-            json.loads(text)
-        except ValueError:
-            return True
-        return False
-    rest = _TOKENS.sub("", text).rstrip(" ")
-    return rest.endswith(("\\", "^")) or "'" in rest or '"' in rest
-
-
-def merged(known: Deployment | None, guessed: Deployment) -> Deployment:
-    """Return what to save: what is known, with what is new; what is guessed where nothing is declared.
-
-    A new variable need not be given, since the calls before did without it. Others stay refused where they were.
-
-    Examples
-    --------
-    >>> known = Deployment("greet", inputs={"name": {"type": "string"}})
-    >>> both = merged(known, Deployment("greet", inputs={"type": "object", "properties": {"vip": {"type": "boolean"}}}))
-    >>> both.variable_names, both.inputs["required"], both.inputs["additionalProperties"]
-    (['name', 'vip'], ['name'], False)
-    """
-    if known is None:
-        return guessed
-    declared = known.inputs.get("properties")
-    inputs = guessed.inputs if declared is None else known.inputs
-    if declared is not None and (new := _new(known, guessed)):
-        inputs = {**known.inputs, "properties": {**declared, **new}}
-    return Deployment(
-        known.name,
-        variants=[*known.variants, *(v for v in guessed.variants if v not in known.variants)],
-        inputs=inputs,
-        description=known.description,
-    )
-
-
-def _new(known: Deployment, guessed: Deployment) -> dict[str, Any]:
-    properties = guessed.inputs.get("properties", {})
-    return {name: schema for name, schema in properties.items() if name not in known.variable_names}
-
-
 def _tell_variables(known: Deployment, pasted: Snippet) -> None:
     """Say what is new among the Start variables, and what the snippet has otherwise than it was declared."""
-    new = _new(known, pasted.deployment)
+    guessed = Deployment.from_parsed(pasted)
+    new = new_variables(known, guessed)
     for name, schema in new.items():
         notice(f"{path_text([name])} is new: added as {kind_text(schema) if schema else 'anything'}, not required.")
     for name, value in pasted.request.inputs.items():
         declared = known.inputs["properties"].get(name)
         types = types_of(declared.get("type", [])) if isinstance(declared, Mapping) else []
         if types and validated({"properties": {name: {"type": types}}}, {name: value}):
-            guess = pasted.deployment.inputs["properties"].get(name)
+            guess = guessed.inputs["properties"].get(name)
             found = kind_text(guess) if guess else "null"
             notice(
                 f"{path_text([name])} stays {kind_text({'type': types})}, as declared; in the snippet it is {found}."

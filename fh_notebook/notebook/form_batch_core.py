@@ -18,11 +18,12 @@ from fh_notebook.batching.stopping import going_on_by
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_core import NAMELESS
-from fh_notebook.notebook.form_grow import Grown, is_placeholder
+from fh_notebook.notebook.form_grow import Grown
 from fh_notebook.notebook.form_over import From, RowMapping
 from fh_notebook.notebook.notices import running_shell
 from fh_notebook.problems import Problem

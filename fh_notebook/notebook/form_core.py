@@ -16,12 +16,13 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.log import log
 from fh_notebook.notebook.fields import FieldsView
 from fh_notebook.notebook.form_choice import Choice
-from fh_notebook.notebook.form_grow import Grown, is_placeholder
+from fh_notebook.notebook.form_grow import Grown
 from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.form_model import FormModel
 from fh_notebook.notebook.form_running import Runner, Submission, SubmitObserver

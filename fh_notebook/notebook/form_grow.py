@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from fh_notebook import keys
 from fh_notebook.contract import variables
+from fh_notebook.contract.catalog import merged
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.snippet import parse_snippet
+from fh_notebook.contract.snippet import is_placeholder, parse_snippet, unfolded
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.contract.variables import Variable
 from fh_notebook.errors import InputError
 
-__all__ = ["KINDS", "Grown", "can_grow", "is_placeholder", "renamed", "with_columns", "with_snippet", "with_variable"]
+__all__ = ["KINDS", "Grown", "can_grow", "renamed", "with_columns", "with_snippet", "with_variable"]
 
 _MAKERS: Final[Mapping[str, Callable[..., Variable]]] = {
     "text": variables.text,
@@ -59,17 +60,6 @@ def can_grow(deployment: Deployment) -> bool:
     return deployment.inputs.get("additionalProperties") is not False or not deployment.variable_names
 
 
-def is_placeholder(name: str | None) -> bool:
-    """Whether a snippet's name stands for one of the user's own: a form shows it empty.
-
-    Examples
-    --------
-    >>> is_placeholder("YOUR_DEPLOYMENT_NAME"), is_placeholder("triage")
-    (True, False)
-    """
-    return name is not None and name.upper().startswith("YOUR_")
-
-
 def with_variable(deployment: Deployment, name: str, kind: str, *, required: bool = True) -> Grown:
     """Return the deployment with one variable more.
 
@@ -107,22 +97,19 @@ def with_snippet(deployment: Deployment, text: str) -> Grown:
     InputError
         It calls another deployment.
     """
-    from fh_notebook.notebook.command_snippet import merged, unfolded  # imports IPython, which a script need not have
-
     if not text.strip():
         raise InputError("nothing was pasted; copy the Code Snippet of the deployment, and paste it here")
     pasted = parse_snippet(unfolded(text))
-    if is_placeholder(pasted.deployment.name):
-        guessed = _copy(pasted.deployment, name=deployment.name)
+    guessed = Deployment.from_parsed(pasted)
+    if is_placeholder(guessed.name):
+        guessed = _copy(guessed, name=deployment.name)
     elif is_placeholder(deployment.name):
-        guessed, deployment = pasted.deployment, _copy(deployment, name=pasted.deployment.name)
-    elif pasted.deployment.name != deployment.name:
+        deployment = _copy(deployment, name=guessed.name)
+    elif guessed.name != deployment.name:
         raise InputError(
-            f"this snippet calls {short(pasted.deployment.name)}, and the form {short(deployment.name)}; "
+            f"this snippet calls {short(guessed.name)}, and the form {short(deployment.name)}; "
             "give it a form of its own: fh.form(fh.Deployment.from_snippet(...))"
         )
-    else:
-        guessed = pasted.deployment
     told = _told_of(deployment, guessed, "the snippet")
     if pasted.key is not None:
         told += f" The key in it was dropped and is kept nowhere; {keys.LOGIN_CURE}."
@@ -139,8 +126,6 @@ def with_columns(deployment: Deployment, frame: Any) -> Grown:
     InputError
         A column cannot be a variable, or `frame` is no DataFrame.
     """
-    from fh_notebook.notebook.command_snippet import merged  # as above
-
     guessed = Deployment.from_frame(deployment.name, frame)
     return Grown(deployment=merged(deployment, guessed), told=_told_of(deployment, guessed, "the frame"))
 

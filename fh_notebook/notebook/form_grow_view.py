@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.notebook.form_grow import (
     KINDS,
     Grown,
     can_grow,
-    is_placeholder,
     renamed,
     with_columns,
     with_snippet,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from fh_notebook.notebook.form_grow import can_grow, is_placeholder
+from fh_notebook.contract.snippet import is_placeholder
+from fh_notebook.notebook.form_grow import can_grow
 from fh_notebook.notebook.form_grow_view import GrowPanel
 from fh_notebook.notebook.form_panel import Panel, Reused
 from fh_notebook.notebook.form_parts import Look, hear_all

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from fh_notebook.comparing.plot_svg import Panel
-    from fh_notebook.racing.race import Race
 
 __all__ = ["plot"]
 
@@ -36,7 +35,7 @@ LEAST: Final = 0.02
 DASHED: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
 
 
-def plot(race: Race, kind: str | None) -> Any:
+def plot(tally: Tally, kind: str | None) -> Any:
     """Return the figure (see ``Race.plot``).
 
     Raises
@@ -46,12 +45,12 @@ def plot(race: Race, kind: str | None) -> Any:
     """
     if kind is not None:
         check_one_of("kind", kind, tuple(_PANELS))
-    if not race.rows:
+    if not tally.rows:
         raise InputError("there is nothing to draw: no row of the race is decided")
     ensure_installed("matplotlib", "plots need")
     from fh_notebook.comparing.plot_svg import Plot
 
-    return Plot([_PANELS[name](race._tally) for name in ([kind] if kind else _PANELS)])
+    return Plot([_PANELS[name](tally) for name in ([kind] if kind else _PANELS)])
 
 
 def _evidence(tally: Tally) -> Panel:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from fh_notebook.batching.progress import Output, Progress, TextProgress
 from fh_notebook.batching.progress_line import State
 from fh_notebook.batching.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from fh_notebook.racing.race import Race
+from fh_notebook.racing.words import RaceState
 
 __all__ = ["RaceDisplay", "RaceText"]
 
@@ -48,7 +46,7 @@ class RaceText(TextProgress):
 
     shows_all = False
 
-    def __init__(self, race: Race, stream: Output | None = None) -> None:
+    def __init__(self, race: RaceState, stream: Output | None = None) -> None:
         super().__init__(stream)
         self._race = race
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -18,26 +18,27 @@ from fh_notebook.batching.events import Event
 from fh_notebook.batching.progress import Progress, progress_of
 from fh_notebook.batching.windows import Windows
 from fh_notebook.comparing.asking import check_zero
+from fh_notebook.comparing.clusters import distinct_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
 from fh_notebook.plural import agreeing, counted
+from fh_notebook.racing import view
 from fh_notebook.racing.course import AT_ONCE, Course
 from fh_notebook.racing.marking import Marker, calls_service, is_lower
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.progress_text import RaceDisplay, RaceText
 from fh_notebook.racing.scale import Scale
 from fh_notebook.racing.sending import Sender
-from fh_notebook.racing.showing import Showing
 from fh_notebook.racing.tables import pairs_table, summary_table
 from fh_notebook.racing.tally import PATIENCE, Tally
-from fh_notebook.racing.words import BUDGET_SPENT, INTERRUPTED, verdict
+from fh_notebook.racing.words import BUDGET_SPENT, INTERRUPTED, Spent, notes_of, running_line, verdict, wider_intervals
 
 __all__ = ["Race"]
 
 
 @shows_half_made
-class Race(Showing):
+class Race:
     """What came of a race. Made by :func:`fh_notebook.race`.
 
     Attributes
@@ -46,6 +47,8 @@ class Race(Showing):
         Of all rows and variants: what the race has run is done, the rest pending. ``race.batch.resume()`` runs it.
     variants : tuple of str
         In the order of the plan.
+    tally : Tally
+        The evidence so far: what text, HTML and figures are made of.
     """
 
     def __init__(self, begin: Callable[[Any, Callable[[Event], object]], Batch], options: RaceOptions) -> None:
@@ -57,7 +60,7 @@ class Race(Showing):
         self.batch = begin(self._display, self._hear)
         self._control = control = self.batch._control
         self.variants = _checked(control.plan().variants)
-        self._tally = Tally(
+        self.tally = Tally(
             self.variants,
             scale=scale,
             alpha=options.alpha,
@@ -66,7 +69,7 @@ class Race(Showing):
         )
         marker = Marker(score, self.variants, failed=options.failed)
         at_once = AT_ONCE if not calls_service(score) else 1
-        self._course = Course(control, self._tally, marker, seed=options.seed, scored_at_once=at_once)
+        self._course = Course(control, self.tally, marker, seed=options.seed, scored_at_once=at_once)
         self._lookahead = options.lookahead
         self._shown: RaceDisplay | None = None
         self._calls = self._calls_before = 0
@@ -76,13 +79,13 @@ class Race(Showing):
     @property
     def winner(self) -> str | None:
         """The variant that is left; ``None`` where none is, yet."""
-        return self._tally.winner
+        return self.tally.winner
 
     @property
     def ending(self) -> str:
         """How it ended: ``winner``, ``no difference``, ``budget spent`` or ``interrupted``; empty while it has not."""
-        if self._tally.ending:
-            return BUDGET_SPENT if self._tally.ending == PATIENCE else self._tally.ending
+        if self.tally.ending:
+            return BUDGET_SPENT if self.tally.ending == PATIENCE else self.tally.ending
         if self.running or not self._has_begun:
             return ""
         stopped = self.batch.stopped
@@ -108,12 +111,12 @@ class Race(Showing):
     @property
     def rows(self) -> int:
         """Rows that evidence was taken of."""
-        return self._tally.rows
+        return self.tally.rows
 
     @property
     def dropped(self) -> dict[str, int]:
         """Who was dropped, and after how many rows, in this order."""
-        return dict(self._tally.dropped)
+        return dict(self.tally.dropped)
 
     @property
     def running(self) -> bool:
@@ -127,7 +130,7 @@ class Race(Showing):
         ``mean``; ``evidence`` that somebody is better, after the family of all variants is paid for, and ``threshold``,
         at which it is dropped; ``dropped_after``: rows.
         """
-        return summary_table(self._tally)
+        return summary_table(self.tally)
 
     def pairs(self) -> pd.DataFrame:
         """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
@@ -137,18 +140,18 @@ class Race(Showing):
         pairs at all moments at once; ``ahead``: who is; ``evidence`` that it is better, and ``needed``: what that must
         reach to drop the other one; ``rows_more``: about how many more rows that takes.
         """
-        return pairs_table(self._tally)
+        return pairs_table(self.tally)
 
     @property
     def verdict(self) -> str:
         """One sentence that claims no more than the evidence."""
-        return verdict(self._tally, ending=self.ending, why=self._why, spent=self.spent)
+        return verdict(self.tally, ending=self.ending, why=self._why, spent=self.spent)
 
     @property
     def _why(self) -> str:
         stopped = self.batch.stopped
-        if self._tally.ending == PATIENCE:
-            return f"no variant was dropped in {self._tally.patience:,} rows (patience)"
+        if self.tally.ending == PATIENCE:
+            return f"no variant was dropped in {self.tally.patience:,} rows (patience)"
         if stopped is not None:
             return stopped.message
         if self.rows:
@@ -168,7 +171,7 @@ class Race(Showing):
             The service refused the key at the first call.
         """
         arguments.check(Race.resume, locals())
-        if not self._tally.ending:
+        if not self.tally.ending:
             windows = self._begin(retry_unknown=retry_unknown)
             try:
                 self._control.start(windows, wait=True)
@@ -180,7 +183,7 @@ class Race(Showing):
     async def aresume(self, *, retry_unknown: bool = False) -> Race:
         """Await :meth:`resume`."""
         arguments.check(Race.aresume, locals())
-        if not self._tally.ending:
+        if not self.tally.ending:
             windows = self._begin(retry_unknown=retry_unknown)
             try:
                 await self._control.astart(windows)
@@ -233,6 +236,75 @@ class Race(Showing):
         made = self._make_display() if self._make_display else views.frontend().race_progress(self)
         self._shown = made or RaceText(self)
         return self._shown
+
+    # --- how it is shown
+
+    @property
+    def spent(self) -> Spent:
+        """What it has cost, and what all other rows would."""
+        return Spent(calls=self.calls, left=self.calls_left, reused=self.reused, all_rows=len(self._course.order))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said beside the numbers."""
+        course, scale = self._course, self.tally.scale
+        said = notes_of(
+            failed=course.failed,
+            missing=course.missing,
+            beyond=course.beyond,
+            rows=course.positions,
+            copies=course.positions - len(course.order),
+            rule=course.marker.failed,
+            error=course.marker.error or next((run.error or "" for run in course.marker.unknown.values()), ""),
+            bounds=(scale.low, scale.high),
+        )
+        return tuple(said) + wider_intervals(self.tally)
+
+    @property
+    def plan_line(self) -> str:
+        """What the present start, or the next one, was going to do at the most, in one line."""
+        most = self.calls_left if self._most_calls is None else self._most_calls
+        rows = distinct_text(self._course.positions, self.spent.all_rows)
+        return (
+            f"{self.batch.name}: a race of {len(self.variants)} variants over at most {rows}, "
+            f"at most {counted(most, 'call')}; alpha {self.tally.alpha:g}"
+        )
+
+    @property
+    def line(self) -> str:
+        """How far it is, in one line."""
+        return running_line(self.tally, self.spent)
+
+    def plot(self, kind: Literal["evidence", "intervals"] | None = None) -> Any:
+        """Return the figure of the race: the evidence against each variant, and the leader's narrowing intervals.
+
+        Parameters
+        ----------
+        kind : {"evidence", "intervals"}, optional
+            One of them alone.
+
+        Returns
+        -------
+        Plot
+            A matplotlib ``Figure`` that shows itself; ``alt`` says in words what it shows.
+
+        Raises
+        ------
+        InputError
+            `kind` is something else, or no row is decided.
+        SettingsError
+            matplotlib is not installed.
+        """
+        arguments.check(Race.plot, locals())
+        from fh_notebook.racing.plot import plot
+
+        return plot(self.tally, kind)
+
+    def __repr__(self) -> str:
+        return view.text(self)
+
+    def _repr_html_(self) -> str:
+        return view.html_of(self)
 
 
 def _checked(variants: Sequence[str]) -> tuple[str, ...]:

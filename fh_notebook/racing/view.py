@@ -8,15 +8,13 @@ shows the first columns.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.wording import frame_text, one_line
 from fh_notebook.comparing.plots import BETTER, WORSE
 from fh_notebook.comparing.verdict import size_text
-
-if TYPE_CHECKING:
-    from fh_notebook.racing.race import Race
+from fh_notebook.racing.words import RaceState
 
 __all__ = ["html_of", "live_html", "live_text", "text"]
 
@@ -33,19 +31,19 @@ _SAID: Final = "font-weight:600;margin:4px 0;max-width:62em"
 """Of the sentence."""
 
 
-def text(race: Race) -> str:
+def text(race: RaceState) -> str:
     """Return a race as text."""
     head = f"Race {race.batch.name}"
     parts = [head, race.verdict, *race.notes, _variants_text(race), _pairs_text(race)]
     return "\n".join(part for part in parts if part)
 
 
-def html_of(race: Race) -> html.Html:
+def html_of(race: RaceState) -> html.Html:
     """Return a race as HTML."""
     return _page(race, html.el("p", race.verdict, style=_SAID))
 
 
-def live_html(race: Race, *, last: bool = False) -> html.Html:
+def live_html(race: RaceState, *, last: bool = False) -> html.Html:
     """Return what the live display shows; the last state, with the figure, stays in the notebook."""
     if not last:
         return _page(
@@ -59,12 +57,14 @@ def live_html(race: Race, *, last: bool = False) -> html.Html:
     )
 
 
-def live_text(race: Race, *, last: bool = False) -> str:
+def live_text(race: RaceState, *, last: bool = False) -> str:
     """Return the text twin of :func:`live_html`."""
     return f"{race.plan_line}\n{text(race) if last else race.line}"
 
 
-def _page(race: Race, *head: html.Html, bar: html.Html | None = None, figure: html.Html | None = None) -> html.Html:
+def _page(
+    race: RaceState, *head: html.Html, bar: html.Html | None = None, figure: html.Html | None = None
+) -> html.Html:
     notes = html.el("ul", *(html.el("li", note) for note in race.notes), cls="fh-dim") if race.notes else None
     return html.el(
         "div",
@@ -80,7 +80,7 @@ def _page(race: Race, *head: html.Html, bar: html.Html | None = None, figure: ht
     )
 
 
-def _figure(race: Race) -> html.Html | None:
+def _figure(race: RaceState) -> html.Html | None:
     """Return the picture, where there is anything to draw and something to draw it with."""
     from fh_notebook.errors import FetchHiveError
 
@@ -90,7 +90,7 @@ def _figure(race: Race) -> html.Html | None:
         return None
 
 
-def _calls_bar(race: Race) -> html.Html:
+def _calls_bar(race: RaceState) -> html.Html:
     spent, total = race.calls, max(1, race.calls + race.calls_left)
     return html.el(
         "div",
@@ -127,7 +127,7 @@ def _range(low: float, high: float, lead: float, width: float) -> html.Html:
     return html.el("span", *parts, style=_TRACK)
 
 
-def _variants_html(race: Race) -> html.Html:
+def _variants_html(race: RaceState) -> html.Html:
     lines = []
     for line in race.summary().to_dict("records"):
         share = max(0.0, math.log(max(line["evidence"], 1e-12))) / math.log(line["threshold"])
@@ -146,9 +146,9 @@ def _variants_html(race: Race) -> html.Html:
     return html.table(["variant", "standing", "evidence against", "", "rows", "mean"], lines)
 
 
-def _pairs_html(race: Race) -> html.Html:
-    scale = race._tally.scale
-    rivals = race._tally.rivals()
+def _pairs_html(race: RaceState) -> html.Html:
+    scale = race.tally.scale
+    rivals = race.tally.rivals()
     lines: list[list[Any]] = [
         [one_line(p.a, NAME_SHOWN), _size(p.lead), f"{size_text(p.low)} to {size_text(p.high)}",
          _range(p.low, p.high, p.lead, scale.in_units(1.0)), f"{_number(p.evidence)} of {_number(p.needed)}",
@@ -160,14 +160,14 @@ def _pairs_html(race: Race) -> html.Html:
     return html.el("div", leader, html.table(head, lines))
 
 
-def _variants_text(race: Race) -> str:
+def _variants_text(race: RaceState) -> str:
     table = race.summary()
     table["evidence"] = [_evidence(line) for line in table.to_dict("records")]
     table["standing"] = [_standing(line) for line in table.to_dict("records")]
     return frame_text(table, ["variant", "standing", "rows", "mean", "evidence"])
 
 
-def _pairs_text(race: Race) -> str:
+def _pairs_text(race: RaceState) -> str:
     if not race.rows:
         return ""
     return "\n".join(
@@ -175,7 +175,7 @@ def _pairs_text(race: Race) -> str:
         f"won {p.wins:,}, lost {p.losses:,} of {p.n:,}; "
         f"ahead by {_size(p.lead) or '?'}, confidence sequence {size_text(p.low)} to {size_text(p.high)}; "
         f"evidence {_number(p.evidence)} of {_number(p.needed)}"
-        for p in race._tally.rivals()
+        for p in race.tally.rivals()
     )
 
 

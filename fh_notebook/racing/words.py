@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
+import pandas as pd
+
+from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.clusters import distinct_text
 from fh_notebook.comparing.verdict import about, names_in_words, size_text
 from fh_notebook.racing.tally import NO_DIFFERENCE, WINNER, PairStanding, Tally
 
-__all__ = ["BUDGET_SPENT", "INTERRUPTED", "Spent", "notes_of", "running_line", "verdict", "wider_intervals"]
+__all__ = [
+    "BUDGET_SPENT",
+    "INTERRUPTED",
+    "RaceState",
+    "Spent",
+    "notes_of",
+    "running_line",
+    "verdict",
+    "wider_intervals",
+]
 
 BUDGET_SPENT: Final = "budget spent"
 INTERRUPTED: Final = "interrupted"
@@ -36,6 +48,47 @@ class Spent:
     def __str__(self) -> str:
         reused = f", {self.reused:,} reused" if self.reused else ""
         return f"{counted(self.calls, 'call')}{reused}"
+
+
+class RaceState(Protocol):
+    """What a race's text, HTML and progress are made of."""
+
+    tally: Tally
+    batch: Batch
+
+    @property
+    def calls(self) -> int:
+        """Requests sent."""
+
+    @property
+    def calls_left(self) -> int:
+        """Requests that it would take at the most."""
+
+    @property
+    def rows(self) -> int:
+        """Rows decided."""
+
+    @property
+    def verdict(self) -> str:
+        """What can be said, in one sentence."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said beside the numbers."""
+
+    @property
+    def plan_line(self) -> str:
+        """What it was going to do at the most."""
+
+    @property
+    def line(self) -> str:
+        """How far it is."""
+
+    def summary(self) -> pd.DataFrame:
+        """One line a variant."""
+
+    def plot(self) -> Any:
+        """Return the figure."""
 
 
 def verdict(tally: Tally, *, ending: str, why: str, spent: Spent) -> str:

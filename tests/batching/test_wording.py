@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.handover import Merged
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.reopen import Merged
 from fh_notebook.batching.wording import digest, frame_html, frame_text, sentence
 from fh_notebook.contract.run import Run
 

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.notebook.form_grow import (
     KINDS,
     can_grow,
-    is_placeholder,
     renamed,
     with_columns,
     with_snippet,

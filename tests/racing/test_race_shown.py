@@ -39,7 +39,7 @@ def test_the_page_and_its_text_twin_say_the_same(quiz: Quiz) -> None:
     for line in race.summary().to_dict("records"):
         assert f"{line['rows']:,}" in words
         assert line["standing"] in text
-    for pair in race._tally.rivals():
+    for pair in race.tally.rivals():
         for figure in (f"{pair.wins:,}", size_text(pair.low), size_text(pair.high)):
             assert figure in page
             assert figure in text
