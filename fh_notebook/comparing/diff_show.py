@@ -108,7 +108,11 @@ def page(diff: RowDiff) -> html.Html:
     by_name = _by_variant(diff)
     cards = [_card(answer, by_name.get(answer.variant, ()), diff.has_score) for answer in diff.answers]
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
-    inputs = html.el("div", told, cls="fh-dim fh-inputs") if (told := _inputs(diff)) else None
+    told = [
+        html.el("span", f"{name}: ", html.el("bdi", value) if html.direction(value) else value)
+        for name, value in _inputs(diff)
+    ]
+    inputs = html.el("div", html.join(told, " · "), cls="fh-dim fh-inputs") if told else None
     return html.el(
         "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
     )  # fmt: skip
@@ -128,10 +132,10 @@ def _title(diff: RowDiff) -> str:
     return one_line(f"{diff.pair_on} {diff.row}{against}", 200)
 
 
-def _inputs(diff: RowDiff) -> str:
+def _inputs(diff: RowDiff) -> list[tuple[str, str]]:
     known = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
     told = [(name, value if isinstance(value, str) else spelt(plain(value))) for name, value in known[:8]]
-    return " · ".join(f"{one_line(name)}: {one_line(value, VALUE_SHOWN)}" for name, value in told)
+    return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in told]
 
 
 def _card(answer: Answer, parts: Sequence[Versus], has_score: bool) -> html.Html:
@@ -142,7 +146,8 @@ def _card(answer: Answer, parts: Sequence[Versus], has_score: bool) -> html.Html
     if answer.ok:
         body = html.folded(_output(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)
     else:
-        body = html.el("div", html.clip(answer.error or str(answer.status)), cls="fh-error")
+        error = answer.error or str(answer.status)
+        body = html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
     return html.el("div", head, body, *(told for part in parts for told in _against(part, whole)), cls="fh-card")
 
 
@@ -213,7 +218,8 @@ def spelt(value: Any, limit: int = VALUE_SHOWN) -> str:
 def text(diff: RowDiff) -> str:
     """Return a row's differences as text."""
     by_name = _by_variant(diff)
-    said = [_title(diff), *([told] if (told := _inputs(diff)) else [])]
+    inputs = " · ".join(f"{name}: {value}" for name, value in _inputs(diff))
+    said = [_title(diff), *([inputs] if inputs else [])]
     for answer in diff.answers:
         facts = _facts(answer, diff.has_score)
         said.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")

@@ -104,6 +104,7 @@ class BatchControls(Offer):
             max=LEAST_ROOM,
             readout=False,
             continuous_update=False,
+            description="slide At once",  # heard, not seen
             layout=Layout(width="96px", margin="2px 4px 2px 0"),
         )
         self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))

@@ -130,7 +130,7 @@ function render({model, el}) {
     make("thead", {}, make("tr", {}, ...["", "path", "before", "after"].map(name => make("th", {scope: "col", text: name})))),
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
-      make("td", {cls: "fh-before", text: before}), make("td", {cls: "fh-after", text: after}))))));
+      make("td", {cls: "fh-before", dir: "auto", text: before}), make("td", {cls: "fh-after", dir: "auto", text: after}))))));
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
       said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");
@@ -143,6 +143,7 @@ function render({model, el}) {
   };
   const drawDetail = () => {
     const row = page.open, held = detail.contains(document.activeElement);
+    const name = held && document.activeElement.getAttribute("aria-label");
     detail.hidden = row === null;
     if (row === null) { detail.replaceChildren(); seeDetail = false; return; }
     detail.setAttribute("aria-label", `${head.pair_on} ${row.label}`);
@@ -158,7 +159,8 @@ function render({model, el}) {
     for (const [name, said, left] of row.own)
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said})));
     detail.replaceChildren(top, own, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
-    if (focusDetail || held) detail.focus({preventScroll: true});
+    const again = focusDetail ? null : [...detail.querySelectorAll("button, select, [tabindex]")].find(one => one.getAttribute("aria-label") === name);
+    if (focusDetail || held) (again ?? detail).focus({preventScroll: true});
     if (focusDetail || held || seeDetail) detail.scrollIntoView({block: "nearest"});
     focusDetail = seeDetail = false;
   };
@@ -221,6 +223,7 @@ function render({model, el}) {
     if (JSON.stringify(before.open) !== JSON.stringify(page.open) || !detail.childElementCount || page.found !== before.found) drawDetail();
     resume();
   };
+  const redraw = () => keepFocus(root, draw, grid);
 
   // --- keys
   const leave = by => { leaf(by); leaving = {number: asked, by}; };
@@ -262,9 +265,9 @@ function render({model, el}) {
 
   el.append(root);
   draw(); drawDetail();
-  model.on("change:page", draw);
-  model.on("change:head", draw);
-  return () => { clearTimeout(typing); disown(); model.off("change:page", draw); model.off("change:head", draw); };
+  model.on("change:page", redraw);
+  model.on("change:head", redraw);
+  return () => { clearTimeout(typing); disown(); model.off("change:page", redraw); model.off("change:head", redraw); };
 }
 
 export default {render};

@@ -200,19 +200,29 @@ class Look:
         return self._style("SliderStyle", description_width="auto")
 
 
+HEARD: Final = (
+    "position:absolute;width:1px!important;height:1px;margin:0;padding:0;overflow:hidden;clip-path:inset(50%);"
+    "white-space:nowrap"
+)
+"""A name that is heard and not seen."""
+
+
 def handle_css(slider: str) -> str:
     """Return the rules for the sliders that a selector names, each of which writes the number in a box beside it.
 
-    The box has a name, and ipywidgets gives the handle none. So the handle is for the pointer alone: out of the order
-    of Tab and of what is read out, and drawn by what lies in it.
+    The box has a name, and ipywidgets gives the handle none; `own_keys` does. Where a page cannot load that script, the
+    handle is for the pointer alone: out of the order of Tab and of what is read out, and drawn by what lies in it.
     """
     handle, area = f"{slider} .noUi-handle", f"{slider} .noUi-touch-area"
     return (
-        f"{handle}{{visibility:hidden;outline:none}}"
+        f"{handle}:not([aria-label]){{visibility:hidden}}{handle}{{outline:none}}"
         f"{area}{{visibility:visible;box-sizing:border-box;border-radius:50%;"
         "border:1px solid var(--jp-widgets-slider-border-color,currentColor);"
         "background:var(--jp-widgets-slider-handle-background-color,currentColor)}"
         f"{area}:hover{{background:var(--jp-widgets-slider-active-handle-color,currentColor)}}"
+        f"{handle}:focus-visible .noUi-touch-area{{outline:2px solid var(--jp-brand-color1,currentColor);"
+        "outline-offset:1px}"
+        f"{slider}{{position:relative}}{slider}>.widget-label{{{HEARD}}}"
     )
 
 
@@ -242,8 +252,7 @@ CSS: Final = html.Html(
     # A name that is heard and not seen: what it belongs to is plain to see.
     ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
     # Important: the width of a label is written at the label itself, by its style's description_width.
-    ".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{position:absolute;width:1px!important;height:1px;"
-    "margin:0;padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
+    f".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{{{HEARD}}}"
     ".fh-form .widget-checkbox.fh-heard .widget-label-basic::after{content:'set';content:'set' / ''}"
     ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"

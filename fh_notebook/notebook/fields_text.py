@@ -99,7 +99,7 @@ class NumberField(TextField):
             description=f"slide {self.label}",
             layout=look.beside,
             style=look.slider_style,
-            _dom_classes=("fh-slider", "fh-heard"),
+            _dom_classes=("fh-slider",),
         )
         self.hear(slider, self._slid)
         return slider

@@ -48,7 +48,7 @@ def page_of(core: FormCore) -> html.Html:
         html.STYLE,
         no_lost_widget("fh-form-static"),
         html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.choice}", cls="fh-dim")),
-        html.el("div", core.deployment.description, cls="fh-dim") if core.deployment.description else None,
+        html.el("div", said, cls="fh-dim", dir=html.direction(said)) if (said := core.deployment.description) else None,
         html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
         html.el("div", f"and {counted(left, 'more variable')}", cls="fh-dim") if left > 0 else None,
         html.el("div", also, cls="fh-dim") if (also := core.model.also_sent) else None,

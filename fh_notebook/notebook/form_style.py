@@ -38,6 +38,7 @@ STYLE: Final = html.Html(
 
 def head_of(deployment: Deployment) -> str:
     """Return the form's head as HTML."""
-    about = html.el("div", deployment.description, cls="fh-dim") if deployment.description else None
-    name = html.el("div", html.el("strong", deployment.name), cls="fh-plain")
+    said = deployment.description
+    about = html.el("div", said, cls="fh-dim", dir=html.direction(said)) if said else None
+    name = html.el("div", html.el("strong", deployment.name, dir=html.direction(deployment.name)), cls="fh-plain")
     return str(html.el("div", html.STYLE, STYLE, HIDE_STATIC, name, about, cls="fh"))

@@ -2,44 +2,65 @@
 // - A key that is pressed there is theirs (see ownKeys).
 // - The focus stays there. What has it may be taken away or disabled by its own click; without a focus, keys would be
 //   the notebook's again. So it goes to what stands before; to the whole while what was pressed is only disabled, since
-//   the button that comes before or after, such as Cancel, must not be what the next Space presses.
-// - Text is laid out in its own direction: a widget has no trait for that.
+//   the button that comes before or after, such as Cancel, must not be what the next Space presses. A page draws anew
+//   what stands behind a part that comes or goes: what had the focus has it again as soon as it is there again.
+// - Text is laid out in its own direction, and the handle of a slider has a name: widgets have no trait for these.
 
 const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex='0']";
-const WRITTEN = "input, select, textarea, label, .widget-html-content";
+const WRITTEN = "input, select, option, textarea, label, .widget-html-content";
+const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
 
 function render({el}) {
   const root = () => el.closest(".fh-own-keys");
-  const disown = ownKeys(root);
-  let asking, observer, last = null, around = [];
+  let asking, observer;
+  let last = null;  // what has the focus, and what was to know of it while it was on the page
+  let lost = null;  // what had it until its part was drawn anew
+  const disown = ownKeys(root, () => { lost = null; });  // a person has gone on
 
   const canFocus = element => element.isConnected && !element.disabled && element.getClientRects().length > 0
     && getComputedStyle(element).visibility === "visible";
+  const nameOf = element => [element.tagName, element.type, element.getAttribute("aria-label") || element.title
+    || element.labels?.[0]?.textContent || element.textContent].join(" ");
+  const named = (all, name) => all.filter(element => nameOf(element) === name);
+  const focusable = here => [...here.querySelectorAll(FOCUSABLE)];
+  const focus = element => element.focus({preventScroll: true});
   const came = event => {
-    last = event.target;
-    around = [...event.currentTarget.querySelectorAll(FOCUSABLE)];
+    const element = event.target, name = nameOf(element), around = focusable(event.currentTarget);
+    last = {element, name, around, place: named(around, name).indexOf(element)};
   };
   const left = event => {
     const from = event.target, here = event.currentTarget;  // what was taken away is not on the page any more
     if (from === here) here.removeAttribute("tabindex");  // a click beside the controls must not take the focus
-    setTimeout(() => {
-      if (last !== from || document.activeElement === from) return;
-      if (canFocus(from)) last = null; else changed(here);
-    });
+    setTimeout(() => { if (last?.element === from && canFocus(from) && document.activeElement !== from) last = null; });
   };
+  const clicked = () => { lost = null; };
   const changed = here => {
     here.querySelectorAll(WRITTEN).forEach(element => { element.dir ||= "auto"; });
+    here.querySelectorAll("[role=slider]:not([aria-label])").forEach(handle => {
+      const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label")?.textContent;
+      if (label) handle.setAttribute("aria-label", label);
+    });
+    findAgain(here);
     const now = document.activeElement ?? document.body;
-    const taken = !canFocus(now) || now === here || now.contains(here);  // what is hidden has the focus until it is drawn
-    if (!last || !taken) return;
-    if (canFocus(last)) { if (now === here) last.focus({preventScroll: true}); return; }
-    const at = around.indexOf(last), behind = around.slice(at + 1), before = around.slice(0, Math.max(at, 0)).reverse();
-    const next = last.isConnected && last.disabled ? here : [...before, ...behind].find(canFocus) ?? here;
-    if (next !== here) { next.focus({preventScroll: true}); return; }
-    const gone = last, order = around;
-    here.tabIndex = -1;
-    here.focus({preventScroll: true});
-    last = gone; around = order;  // it has the focus again when it can be pressed again
+    if (!last || (now !== here && !now.contains(here) && canFocus(now))) return;
+    if (canFocus(last.element)) { if (now === here) focus(last.element); return; }
+    const gone = last, at = gone.around.indexOf(gone.element);
+    const behind = gone.around.slice(at + 1), before = gone.around.slice(0, Math.max(at, 0)).reverse();
+    const isThere = gone.element.isConnected;
+    const next = isThere && gone.element.disabled ? here : [...before, ...behind].find(canFocus) ?? here;
+    if (next === here) here.tabIndex = -1;
+    focus(next);
+    if (next === here) last = gone;  // it has the focus again when it can be pressed again
+    lost = isThere ? null : {name: gone.name, place: gone.place, until: performance.now() + SOON_MS};
+    findAgain(here);
+  };
+  const findAgain = here => {
+    if (!lost) return;
+    if (performance.now() > lost.until) { lost = null; return; }
+    const again = named(focusable(here), lost.name)[lost.place];
+    if (!again || !canFocus(again)) return;
+    lost = null;
+    focus(again);
   };
   const begin = () => {
     const here = root();
@@ -47,6 +68,7 @@ function render({el}) {
     here.style.outline = "none";
     here.addEventListener("focusin", came);
     here.addEventListener("focusout", left);
+    here.addEventListener("pointerdown", clicked, true);
     observer = new MutationObserver(() => changed(here));
     observer.observe(here, {childList: true, subtree: true, attributes: true, attributeFilter: ["disabled", "style"]});
     changed(here);

@@ -196,6 +196,10 @@ function render({ model, el }) {
   const isOver = () => state && !current && !queue.length && !outbox.events.length && state.left === 0;
 
   function draw() {
+    keepFocus(root, show, root);
+  }
+
+  function show() {
     trouble.textContent = problem;
     if (!state) { count.textContent = 'loading…'; return; }
     const change = outbox.events.reduce((sum, event) => sum + (event.choice === 'undo' ? -1 : 1), 0);

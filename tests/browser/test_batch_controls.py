@@ -71,8 +71,9 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         paced_hive.wait_for(4)
         expect(here.locator("button.fh-pause")).to_have_text("Pause")
 
-        assert [name for _, name in accessible(lab, here)] == ["Pause", "Cancel", "At once", "Adaptive"]
-        number = here.get_by_label("At once")
+        named = [name for _, name in accessible(lab, here)]
+        assert named == ["Pause", "Cancel", "At once", "slide At once", "Adaptive"]
+        number = here.get_by_label("At once", exact=True)
         number.fill("6")
         number.press("Enter")
         lab.expect_text(here, r"6 of 6 in flight")

@@ -86,6 +86,36 @@ def test_a_click_on_a_row_brings_its_detail_into_sight(lab: Lab) -> None:
     lab.resize(1200, 1000)
 
 
+@pytest.mark.long
+def test_keys_work_after_every_click(lab: Lab) -> None:
+    """Where a click has its own button drawn anew, disabled or taken away, the table has the focus; else it stays."""
+    lab.open(ROWS, "cmp.browse()")
+    lab.run(0)
+    table = lab.run(1).locator(".fhb")
+    grid, detail, keys = table.get_by_role("treegrid"), table.locator(".fhb-detail"), lab.page.keyboard
+    table.get_by_title("Sort by ticket").click()
+    expect(table.locator("[aria-sort=ascending]")).to_contain_text("ticket")
+    expect(grid).to_be_focused()
+    table.get_by_label("Last page").click()
+    _expect_rows(table, "^rows 51 to 60 of 60$")
+    expect(grid).to_be_focused()
+    table.get_by_label("Which rows").select_option(index=1)
+    clear = table.get_by_text("Clear filters")
+    clear.focus()
+    keys.press("Space")
+    expect(clear).to_be_hidden()
+    expect(grid).to_be_focused()
+
+    keys.press("Enter")
+    expect(detail).to_be_focused()
+    for name, pressed in (("Next row (n)", "Space"), ("Baseline", "ArrowDown")):
+        said = detail.inner_text()
+        detail.get_by_label(name).focus()
+        keys.press(pressed)
+        expect(detail).not_to_have_text(said, use_inner_text=True)
+        expect(detail.get_by_label(name)).to_be_focused()
+
+
 def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     """Walked, opened, compared, searched and filtered; what a model said is text; the last page stays in the file."""
     lab.open(ROWS, "cmp.browse()", LIVE, "go.release(4)", "cmp.diff(2)")

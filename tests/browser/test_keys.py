@@ -20,6 +20,13 @@ PLACES = pytest.mark.parametrize("place", ["doc/tree", "notebooks"], ids=["lab",
 COMMANDS = ("d", "d", "x", "b", "a", "m", "y", "Shift+Enter", "Control+Enter", "Alt+Enter")
 """Of a notebook in command mode: each changes its cells, or runs one, which would make the form anew."""
 
+MARK = """form => {
+    const all = [...form.querySelectorAll("select, input:enabled, textarea, button:enabled, [role=slider]")];
+    const seen = all.filter(e => e.getClientRects().length);
+    seen.forEach((e, at) => { e.dataset.mark = at; });
+    return seen.length;
+}"""
+
 KINDS = """
 kinds = fh.Deployment("reply", variants=["plain", "other"], inputs={
     "tone": fh.choice("calm", "brief", "long"),
@@ -58,7 +65,11 @@ def _focused(control: Locator | ElementHandle) -> bool:
     return bool(control.evaluate("control => control === document.activeElement"))
 
 
-def _commands_change_nothing(lab: Lab, control: Locator | ElementHandle, name: str) -> None:
+def _focus_is_in_form(lab: Lab) -> bool:
+    return bool(lab.page.evaluate("() => !!document.activeElement.closest('.fh-own-keys')"))
+
+
+def _commands_change_nothing(lab: Lab, control: Locator, name: str) -> None:
     before, is_button = _cells(lab), control.evaluate("e => e.matches('button')")
     control.focus()
     for key in COMMANDS:
@@ -66,7 +77,7 @@ def _commands_change_nothing(lab: Lab, control: Locator | ElementHandle, name: s
             continue
         lab.page.keyboard.press(key)
     assert _cells(lab) == before, name
-    assert _focused(control), name
+    assert _focus_is_in_form(lab), name
 
 
 @pytest.mark.long
@@ -79,7 +90,8 @@ def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, pla
         lab.run(0)
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-run").wait_for()
-        wait_until_at_work(form)
+        written = form.locator("input, textarea, select, option")
+        assert set(written.evaluate_all("all => all.map(e => e.dir)")) == {"auto"}
         tone, tags = form.locator("select:not([multiple])").first, form.locator("select[multiple]").first
         number = form.locator(".fh-field-integer input[type=text]")
         for control, keys in (
@@ -98,22 +110,67 @@ def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, pla
         was = boxes.last.is_checked()
         lab.page.keyboard.press("Space")
         assert boxes.last.is_checked() is not was
-        # The elements, not their places: the rows turn to JSON at a key, and the kernel's answer puts a text area in.
-        usable = form.locator("select, input:enabled, textarea, button:enabled").locator("visible=true")
-        controls = usable.element_handles()
-        assert len(controls) > 15
-        for at, control in enumerate(controls):
-            if control.get_attribute("type") == "checkbox" or control.evaluate("e => e.matches('select')"):
+        marked = form.evaluate(MARK)
+        assert marked > 15
+        for mark in range(marked):
+            control = form.locator(f"[data-mark='{mark}']")
+            if not control.count():  # another one's keys have taken it away
+                continue
+            if control.evaluate("e => e.matches('select, input[type=checkbox]')"):
                 for key in ("ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End"):
                     control.focus()
                     lab.page.keyboard.press(key)
-                    assert _focused(control), (at, key)
-            if not control.evaluate("e => e.matches('button, textarea, input[type=text]')"):
-                _commands_change_nothing(lab, control, str(at))
+                    assert _focus_is_in_form(lab), (mark, key)
+            if control.count() and not control.evaluate("e => e.matches('button, textarea, input[type=text]')"):
+                _commands_change_nothing(lab, control, str(mark))
         _commands_change_nothing(lab, form.locator("button.fh-cancel, button.fh-add").last, "a button")
-        tone.focus()
-        lab.page.keyboard.press("Control+s")
-        lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+
+
+@pytest.mark.long
+@PLACES
+def test_the_notebook_is_saved_from_within_a_form(lab: Lab, hive: FormHive, place: str) -> None:
+    """Ctrl+S saves it, wherever in the form the focus is: in texts too, which keep all other keys."""
+    lab.place = place
+    with hive.serve() as server:
+        lab.open(setup(server.url), KINDS)
+        lab.run(0)
+        form = lab.run(1).locator(".fh-panel")
+        form.locator("button.fh-run").wait_for()
+        for kind in ("textarea", "input[type=text]", "input[type=number]", "select", "input[type=checkbox]", "button"):
+            control = form.locator(kind).locator("visible=true").first
+            lab.page.evaluate("() => { window.jupyterapp.shell.currentWidget.context.model.dirty = true; }")
+            control.focus()
+            lab.page.keyboard.press("Control+s")
+            lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+            assert _focused(lab, control), kind
+
+
+@pytest.mark.long
+@PLACES
+def test_a_slider_that_was_dragged_is_moved_by_arrows(lab: Lab, hive: FormHive, place: str) -> None:
+    """It has the focus and a name; what deletes, cuts and adds cells elsewhere does nothing."""
+    lab.place = place
+    with hive.serve() as server:
+        lab.open(setup(server.url), KINDS)
+        lab.run(0)
+        form = lab.run(1).locator(".fh-panel")
+        form.locator("button.fh-run").wait_for()
+        field = form.locator(".fh-field-integer")
+        number, handle = field.locator("input[type=text]"), field.get_by_role("slider", name="slide words")
+        expect(number).to_have_value("4")
+        place_of, page = field.locator(".noUi-touch-area"), lab.page
+        place_of.scroll_into_view_if_needed()
+        place_of.drag_to(field.locator(".noUi-base"), target_position={"x": 1, "y": 1})
+        expect(number).to_have_value("1")
+        expect(handle).to_be_focused()
+        page.keyboard.press("ArrowRight")
+        expect(number).to_have_value("2")
+        _commands_change_nothing(lab, handle, "the slider")
+        number.focus()
+        page.keyboard.press("Tab")
+        expect(handle).to_be_focused()
+        page.keyboard.press("End")
+        expect(number).to_have_value("9")
 
 
 @pytest.mark.long
@@ -134,7 +191,7 @@ def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: Paced
         wait_until_at_work(here)
         for control in here.locator("button:not(.fh-cancel), input").locator("visible=true").element_handles():
             _commands_change_nothing(lab, control, control.evaluate("e => e.className"))
-        here.get_by_label("At once").focus()
+        here.get_by_label("At once", exact=True).focus()
         lab.page.keyboard.press("ArrowUp")
         lab.page.keyboard.press("Tab")
         lab.expect_text(here, "3 of 3 in flight|of 3 in flight")
@@ -149,7 +206,7 @@ def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: Paced
         adaptive.focus()
         lab.page.keyboard.press("Space")
         expect(adaptive).to_be_hidden()
-        expect(here.get_by_label("At once")).to_be_focused()
+        expect(here.get_by_role("slider", name="slide At once")).to_be_focused()
 
 
 @pytest.mark.long
@@ -228,3 +285,24 @@ def test_the_focus_stays_in_the_form(lab: Lab, hive: FormHive) -> None:
         keys.press("Space")
         expect(form.locator(".fh-row-remove")).to_have_count(2)
         expect(form.locator(".fh-row-remove").last).to_be_focused()
+
+
+@pytest.mark.long
+def test_the_focus_stays_on_what_is_drawn_anew(lab: Lab, hive: FormHive) -> None:
+    """Rows that were typed as JSON and cannot be read are shown another way: what Tab led to has the focus still."""
+    with hive.serve() as server:
+        lab.open(setup(server.url), KINDS)
+        lab.run(0)
+        form, keys = lab.run(1).locator(".fh-panel"), lab.page.keyboard
+        form.locator("button.fh-rows-add").click()
+        expect(form.locator(".fh-row-remove")).to_have_count(1)
+        form.locator(".fh-rows-way select").select_option(label="1 row, as JSON")
+        rows = form.locator(".fh-field-table textarea").first
+        rows.focus()
+        keys.type("no JSON")
+        keys.press("Tab")
+        expect(form.locator(".fh-field-table .fh-problem")).to_contain_text("not JSON")
+        expect(form.locator(".fh-rows-way")).to_have_count(0)
+        expect(form.locator("button.fh-rows-add")).to_be_focused()
+        keys.press("Shift+Tab")
+        expect(rows).to_be_focused()

@@ -90,3 +90,20 @@ def test_200_quick_keys_are_200_ratings_and_the_page_never_knows_whose(lab: Lab)
     assert not any(name in nbformat.writes(notebook) for name in NAMES)
     assert lab.errors == []
     assert lab.external == []
+
+
+@pytest.mark.long
+def test_keys_work_after_a_click_that_disables_or_hides_its_button(lab: Lab) -> None:
+    """Undo of the only rating, and the last rating of all: what is typed next is heard."""
+    lab.open(setup(1), "cmp.rate(rater='clicks')")
+    lab.run(0)
+    rating = lab.run(1).locator(".fh-rate")
+    rating.locator("button.fh-rate-1").click()
+    wait_until_saved(rating, 1)
+    expect(rating).to_be_focused()
+    undo = rating.locator("button.fh-rate-undo")
+    undo.click()
+    expect(undo).to_be_disabled()
+    expect(rating).to_be_focused()
+    lab.page.keyboard.press("2")
+    wait_until_saved(rating, 1)

@@ -199,6 +199,18 @@ def test_what_the_page_says_the_text_says_too(cmp: fh.Comparison) -> None:
         assert f"row {row}, against keywords" in page
 
 
+def test_what_is_written_from_right_to_left_goes_so_beside_its_name() -> None:
+    """A value of the row has a direction of its own: its name does not say in which order its words go."""
+    hebrew = "החבילה (ABC-12) לא הגיעה"
+    lines = [
+        {"row": 0, "variant": variant, "output": None, "status": "failed", "error": hebrew, "ticket": hebrew}
+        for variant in ("a", "b")
+    ]
+    page = fh.compare(lines).diff(0)._repr_html_()
+    assert f"ticket: <bdi>{hebrew}</bdi>" in page
+    assert f'<div class="fh-error" dir="auto">{hebrew}' in page
+
+
 def test_what_is_empty_or_no_text_is_no_bare_python() -> None:
     """An answer without a text says so, a missing cell is left out, and an object of the row is JSON."""
     lines = [

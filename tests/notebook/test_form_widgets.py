@@ -140,6 +140,15 @@ def test_each_variant_has_a_box(hive: FormHive) -> None:
     assert "Nothing was sent. Choose a variant. To put right: ticket." in _of(form, "fh-status").value
 
 
+def test_what_a_deployment_does_goes_in_its_own_direction() -> None:
+    """A description from right to left, in the form and in what stands in for it in a saved notebook."""
+    hebrew = "החבילה (ABC-12) לא הגיעה"
+    form = fh.form(fh.Deployment("reply", variants=["a"], description=hebrew, inputs={}))
+    static = form._repr_mimebundle_()["text/html"]
+    for page in (form._view.widget.children[0].value, static):
+        assert f'<div class="fh-dim" dir="auto">{hebrew}</div>' in page
+
+
 def test_many_variants_are_a_list() -> None:
     """More boxes than a row holds are none that anybody reads."""
     form = fh.form(fh.Deployment("d", variants=[f"v{i}" for i in range(40)]), variants=["v3"])
