@@ -93,11 +93,10 @@ class Secret:
     __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str | Secret) -> None:
-        given: Any = value.reveal() if isinstance(value, Secret) else value
-        if not isinstance(given, str):
-            value, given = MASK, NoSecret(given)  # a traceback may show the variables of this frame
-            raise TypeError(f"value is of the type {given.type_name}; give a text, or an fh.Secret")
-        self._value = given.strip()
+        if not isinstance(value, str | Secret):
+            value = NoSecret(value)  # type: ignore[assignment]  # a full traceback shows what this frame has
+            raise TypeError(f"value is of the type {value.type_name}; give a text, or an fh.Secret")
+        self._value = value.reveal() if isinstance(value, Secret) else value.strip()
         place = id(self)
         _LIVE[place] = ref(self, lambda _: _LIVE.pop(place, None) and None)
 

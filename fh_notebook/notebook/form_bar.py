@@ -79,11 +79,11 @@ class RunBar:
             self._repeats.value = self._choice.repeats
             self._callback.value = self._choice.delivery != "direct"
             self.show_calls(self._choice.calls)
-            self._run.tooltip = f"Send it ({self._choice})"
 
     def show_calls(self, number: int | None) -> None:
         """Show on Run how many calls it makes; ``None`` while that is not known."""
         self._run.description = "Run" if number in (None, 0, 1) else f"Run {number:,} calls"
+        self._run.tooltip = f"Send it ({self._choice.in_words(number)})"
 
     def say(self, text: str, kind: str = "dim") -> None:
         """Show one line beside the buttons."""

@@ -149,9 +149,13 @@ class Choice:
         ]
 
     def __str__(self) -> str:
+        return self.in_words(self.calls)
+
+    def in_words(self, calls: int | None) -> str:
+        """Return what is chosen, and how many calls that makes; ``None`` where that is not known."""
         if not self.chosen:
             return "no variant is chosen"
         times = f" x {self._repeats}" if self._repeats > 1 else ""
-        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        made = "" if calls is None else ": 1 call" if calls == 1 else f": {calls:,} calls"
         few = len(self.chosen) < 4
-        return f"{', '.join(self.chosen) if few else f'{len(self.chosen)} variants'}{times}: {calls}"
+        return f"{', '.join(self.chosen) if few else f'{len(self.chosen)} variants'}{times}{made}"

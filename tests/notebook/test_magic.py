@@ -299,6 +299,7 @@ KINDS = ("[ask()]", "ask().encode()", "{'key': ask()}")
         ("fh.local.demo_hive().webhook('support-triage', 'keywords', secret={})", KINDS),
         ("fh.local.demo_hive().rotate_webhook_secret('support-triage', {})", KINDS),
         ("fh.CallbackReceiver(secrets=[{}])", KINDS),
+        ("fh.Secret({})", KINDS),
         ("fh.Deployment.from_snippet({})", ("unreadable()", "[unreadable()]")),
         ("fh.form({})", ("unreadable()",)),
     ],
@@ -316,7 +317,7 @@ def test_no_frame_shows_a_key_of_a_wrong_kind_or_a_snippet_that_cannot_be_read(
     shell.run("%xmode Verbose")
     for kind in kinds:
         result, said = shell.run(call.format(kind))
-        assert isinstance(result.error_in_exec, fh.InputError | fh.SettingsError), said
+        assert isinstance(result.error_in_exec, fh.InputError | fh.SettingsError | TypeError), said
         assert "Traceback" in said
         assert key not in said
         assert key not in str(result.error_in_exec)
