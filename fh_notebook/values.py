@@ -93,9 +93,10 @@ class Secret:
     __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str | Secret) -> None:
-        if not isinstance(value, str | Secret):
-            value = NoSecret(value)  # type: ignore[assignment]  # a full traceback shows what this frame has
-            raise TypeError(f"value is of the type {value.type_name}; give a text, or an fh.Secret")
+        if not _is_secret(value):
+            kind = type(value).__name__
+            del value  # a full traceback shows what this frame has
+            raise TypeError(f"value is of the type {kind}; give a text, or an fh.Secret")
         self._value = value.reveal() if isinstance(value, Secret) else value.strip()
         place = id(self)
         _LIVE[place] = ref(self, lambda _: _LIVE.pop(place, None) and None)
@@ -130,6 +131,10 @@ class Secret:
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
         # A pickle is a file on disk: the secret does not go there, and what comes back is no secret at all.
         return (Secret, ("",))
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str | Secret)
 
 
 class NoSecret:

@@ -96,6 +96,8 @@ def kind_text(schema: Any) -> str:
     --------
     >>> kind_text({"type": ["string", "null"]}), kind_text({"enum": ["a", "b"]})
     ('a text or null', "one of 'a' or 'b'")
+    >>> kind_text({"oneOf": [{"type": "string"}, {"required": ["iban"]}]})
+    'a value of one of its kinds'
     """
     if not isinstance(schema, Mapping):
         return "anything" if schema else "nothing"
@@ -112,7 +114,9 @@ def kind_text(schema: Any) -> str:
     if types:
         return in_words(list(dict.fromkeys(KINDS.get(t, t) for t in types)))
     named = schema.get("title") or str(schema.get("$ref", "")).rpartition("/")[2]
-    return short(named) if named else "a value of another kind"
+    if named:
+        return short(named)
+    return "a value of one of its kinds" if {"oneOf", "anyOf"} & schema.keys() else "a value of another kind"
 
 
 def in_words(words: Sequence[str], last: str = "or") -> str:
