@@ -193,7 +193,7 @@ class Form:
     def _holds(self, view: Any) -> None:
         """Have the widgets closed with the form: when nobody holds it, no page can use them."""
         self._view = view
-        finalize(self, _close, view).atexit = False
+        finalize(self, _close, view, self._core.listeners).atexit = False
 
     def _ipython_display_(self) -> None:
         self._display.show(self._widget)
@@ -209,7 +209,9 @@ class Form:
         return text_of(self._core)
 
 
-def _close(view: Any) -> None:
+def _close(view: Any, listeners: list[Any]) -> None:
     from fh_notebook.notebook.form_parts import close_whole
 
+    if view in listeners:  # else what was clicked just before would make a column
+        listeners.remove(view)
     close_whole(view)

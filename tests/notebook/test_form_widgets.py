@@ -653,6 +653,23 @@ def test_a_form_that_was_shown_and_dropped_leaves_no_widget(hive: FormHive, kind
     assert len(_instances) == before
 
 
+def test_a_form_that_is_dropped_while_it_begins_to_send_leaves_no_widget(hive: FormHive) -> None:
+    """A click of the last moment is sent, and shown nowhere: no column is made for its answer."""
+    from ipywidgets.widgets.widget import _instances
+
+    def shown() -> tuple[weakref.ref[fh.Form], Any]:
+        form = fh.form(REPLY, variants=["plain"], values={"ticket": "Late."}, client=hive.client())
+        form._repr_mimebundle_()
+        return weakref.ref(form), form._core  # which the click holds
+
+    before = len(_instances)
+    held, core = shown()
+    gc.collect()
+    assert held() is None
+    assert len(core.submit().wait()) == 1
+    assert len(_instances) == before
+
+
 def test_a_widget_of_a_form_holds_the_form(hive: FormHive) -> None:
     """Put among others, it goes on when the form itself has no name."""
     widget = fh.form(REPLY, client=hive.client()).widget
