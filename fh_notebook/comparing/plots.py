@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -133,8 +134,12 @@ def told_apart(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, str]:
         head = most // 3
         start = max(begins - 4, head)
         shown |= {name: one_line(f"{name[:head]}…{name[start:]}", most) for name in alike}
-    for alike in _alike(shown):
-        shown |= {name: f"{one_line(name, most - 4)} #{n}" for n, name in enumerate(alike, 1)}
+    still_alike = [name for alike in _alike(shown) for name in alike]
+    taken = {text for name, text in shown.items() if name not in set(still_alike)}
+    for name in still_alike:
+        numbered = (f"{one_line(name, most - len(f' #{n}'))} #{n}" for n in count(1))
+        shown[name] = next(text for text in numbered if text not in taken)
+        taken.add(shown[name])
     return {name: named(text, most) for name, text in shown.items()}
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 import fh_notebook as fh
 from fh_notebook.comparing import plot_svg
+from fh_notebook.comparing.plots import told_apart
 from fh_notebook.local import LocalHive
 from fh_notebook.moments import Memory
 from tests.comparing.frames import scores, tall
@@ -58,6 +59,15 @@ def test_long_names_that_differ_are_shown_different() -> None:
         if kind == "scores":
             assert any("May" in text for text in shown)
             assert any("June" in text for text in shown)
+
+
+def test_names_that_differ_in_two_places_are_shown_different() -> None:
+    """Several groups of them that are short of one place get numbers that are each one's own; none is too long."""
+    begin, between = "a-prompt-with-many-examples-", "-and-a-long-rule-for-the-end-of-it-"
+    names = [f"{begin}{a}{between}{b}" for a in "ab" for b in "xyz"]
+    labels = told_apart([*names, "short"])
+    assert len(set(labels.values())) == 7
+    assert max(map(len, labels.values())) <= 28
 
 
 def test_without_a_kind_all_are_drawn(cmp: fh.Comparison) -> None:
