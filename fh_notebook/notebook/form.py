@@ -6,7 +6,8 @@ page shows of it in `form_view`, and a form over rows in `form_batch`. Nothing h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
@@ -187,13 +188,15 @@ class Form:
         if self._view is None:
             from fh_notebook.notebook.form_view import FormView
 
-            self._holds(FormView(self._core))
+            view = FormView(self._core)
+            # Else what was clicked just before would make a column.
+            self._holds(view, partial(self._core.leave, view, view.of_submits))
         return self._view.widget
 
-    def _holds(self, view: Any) -> None:
-        """Have the widgets closed with the form: when nobody holds it, no page can use them."""
+    def _holds(self, view: Any, before: Callable[[], object] | None = None) -> None:
+        """Have the widgets closed with the form, after `before`: when nobody holds it, no page can use them."""
         self._view = view
-        finalize(self, _close, view, self._core.listeners).atexit = False
+        finalize(self, _close, view, before).atexit = False
 
     def _ipython_display_(self) -> None:
         self._display.show(self._widget)
@@ -209,9 +212,9 @@ class Form:
         return text_of(self._core)
 
 
-def _close(view: Any, listeners: list[Any]) -> None:
+def _close(view: Any, before: Callable[[], object] | None) -> None:
     from fh_notebook.notebook.form_parts import close_whole
 
-    if view in listeners:  # else what was clicked just before would make a column
-        listeners.remove(view)
+    if before is not None:
+        before()
     close_whole(view)

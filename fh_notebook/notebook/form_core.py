@@ -264,12 +264,18 @@ class FormCore:
         for each in of_submits:
             self._runner.observe(each)
 
-    def renew(self, gone: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
-        """Go on with other widgets, and what the fields hold: those of these observers were closed."""
+    def leave(self, observer: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
+        """Tell these observers no more, where they are told anything yet."""
         for each in of_submits:
             self._runner.leave(each)
         with self.lock:
-            self._observers.remove(gone)
+            if observer in self._observers:
+                self._observers.remove(observer)
+
+    def renew(self, gone: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
+        """Go on with other widgets, and what the fields hold: those of these observers were closed."""
+        self.leave(gone, of_submits)
+        with self.lock:
             self.fields = self._fields_of(self.model)
 
     def tell(self, call: Callable[[FormObserver], None]) -> None:

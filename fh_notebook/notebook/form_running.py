@@ -221,9 +221,10 @@ class Runner:
                 self._newest.replay(observer)
 
     def leave(self, observer: SubmitObserver) -> None:
-        """Tell an observer no more."""
+        """Tell an observer no more, where it is told anything yet."""
         with self._lock:
-            self._observers.remove(observer)
+            if observer in self._observers:
+                self._observers.remove(observer)
 
     def submit(
         self,

@@ -90,6 +90,7 @@ def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, pla
         lab.run(0)
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-run").wait_for()
+        wait_until_at_work(form)
         written = form.locator("input, textarea, select, option")
         assert set(written.evaluate_all("all => all.map(e => e.dir)")) == {"auto"}
         tone, tags = form.locator("select:not([multiple])").first, form.locator("select[multiple]").first
@@ -136,6 +137,7 @@ def test_the_notebook_is_saved_from_within_a_form(lab: Lab, hive: FormHive, plac
         lab.run(0)
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-run").wait_for()
+        wait_until_at_work(form)
         for kind in ("textarea", "input[type=text]", "input[type=number]", "select", "input[type=checkbox]", "button"):
             control = form.locator(kind).locator("visible=true").first
             lab.page.evaluate("() => { window.jupyterapp.shell.currentWidget.context.model.dirty = true; }")
@@ -155,6 +157,7 @@ def test_a_slider_that_was_dragged_is_moved_by_arrows(lab: Lab, hive: FormHive, 
         lab.run(0)
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-run").wait_for()
+        wait_until_at_work(form)
         field = form.locator(".fh-field-integer")
         number, handle = field.locator("input[type=text]"), field.get_by_role("slider", name="slide words")
         expect(number).to_have_value("4")
