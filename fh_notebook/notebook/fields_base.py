@@ -6,25 +6,41 @@ Rules of this file:
   may be set in a cell, by a click and from the history, and always says what would be sent.
 - Optional parts are made when there is something to show in them.
 - Handlers return at once and may be called on any thread; what a handler itself sets is not heard again.
+- A switch shows what the state says, also right after a click: one that has nothing to set its field to (a number that
+  was never typed) waits, greyed, for a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final, Protocol
 
 from fh_notebook import html
+from fh_notebook.notebook.fields_look import Look
 from fh_notebook.notebook.fields_put import Showing, put
-from fh_notebook.notebook.fields_switch import made_switch, show_switch
 from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET
 
-if TYPE_CHECKING:
-    from fh_notebook.notebook.fields import FieldsView
+__all__ = ["Field", "View"]
 
-__all__ = ["Field"]
+NULL_SWITCH: Final = {"unset": "not set", "null": "null", "value": "a value"}
+"""The choices of a switch that knows null, and how they are called."""
+
+
+class View(Protocol):
+    """What a field needs of the form that shows it."""
+
+    @property
+    def look(self) -> Look:
+        """The layouts and styles."""
+
+    def changed(self, field: Field) -> None:
+        """Show what a change of `field` has changed."""
+
+    def field_of(self, state: FieldState, *, label: str = "") -> Field:
+        """Return the field that shows a state."""
 
 
 class Field:
@@ -32,7 +48,7 @@ class Field:
 
     Parameters
     ----------
-    view : FieldsView
+    view : View
         The form it is part of.
     state : FieldState
         What it shows and sets.
@@ -43,7 +59,7 @@ class Field:
     holds_others = False
     """Whether other fields stand behind its line of problems."""
 
-    def __init__(self, view: FieldsView, state: FieldState, *, label: str = "") -> None:
+    def __init__(self, view: View, state: FieldState, *, label: str = "") -> None:
         self.view = view
         self.state = state
         self.label = formula_free(label or label_of(state))
@@ -119,7 +135,7 @@ class Field:
             if self._control is None:
                 self._control = self._make()
             self._show()
-        self._show_switch()
+        self.__show_switch()
         self._show_help()
         self._show_problem()
         self._arrange(self._json if as_json else self._control)
@@ -232,11 +248,11 @@ class Field:
         look = self.view.look
         return HTML(text, layout=layout or look.whole, style=look.html_style, _dom_classes=classes)
 
-    def _show_switch(self) -> None:
+    def __show_switch(self) -> None:
         if self._switch is None:
-            self._switch = made_switch(self)
+            self._switch = _made_switch(self)
         if self._switch is not None:
-            show_switch(self._switch, self.state)
+            _show_switch(self._switch, self.state)
 
     def _show_help(self) -> None:
         if self._help is None and (said := help_html(self.state)):
@@ -288,3 +304,64 @@ class Field:
 
 def _rows(text: str) -> int:
     return min(max(text.count("\n") + 1, 3), 14)
+
+
+# --- the switch beside a field: whether its name is sent at all, and where null is a value, whether null is
+
+
+def _made_switch(field: Field) -> Any:
+    """Return the switch of a field; ``None`` for one that must be given and takes no null."""
+    if field.state.nullable:
+        return _null_switch(field)
+    return _check(field) if field.state.switchable else None
+
+
+def _show_switch(switch: Any, state: FieldState) -> None:
+    """Show what the state says."""
+    if state.nullable:
+        put(switch, value="null" if state.is_null else "value" if state.is_set or not state.switchable else "unset")
+    else:
+        put(switch, value=state.is_set, disabled=not state.is_set and not state.can_fill)
+
+
+def _check(field: Field) -> Any:
+    from ipywidgets import Checkbox
+
+    look, state = field.view.look, field.state
+    # Fifty switches that are all called "set" are no help to who hears them: the CSS shows no more than that word.
+    switch = Checkbox(
+        description=f"set {field.label.removesuffix(' *')}",
+        indent=False,
+        layout=look.switch,
+        style=look.check_style,
+        _dom_classes=("fh-switch", "fh-heard"),
+    )
+    field.hear(switch, lambda on: state.fill() if on else state.unset())
+    return switch
+
+
+def _null_switch(field: Field) -> Any:
+    from ipywidgets import Dropdown
+
+    look, state = field.view.look, field.state
+    kinds = [kind for kind in NULL_SWITCH if kind != "unset" or state.switchable]
+    switch = Dropdown(
+        options=[(NULL_SWITCH[kind], kind) for kind in kinds],
+        description=f"what to send for {field.label}",
+        layout=look.choice_switch,
+        style=look.plain_style,
+        _dom_classes=("fh-switch", "fh-heard"),
+    )
+    field.hear(switch, lambda kind: _switched(state, kind))
+    return switch
+
+
+def _switched(state: FieldState, kind: str) -> None:
+    if kind == "null":
+        state.set(None)
+    elif kind == "unset":
+        state.unset()
+    else:
+        if state.is_null:
+            state.unset()
+        state.fill()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.values import UNSET
 
-if TYPE_CHECKING:
-    from fh_notebook.notebook.form_state import FieldState
-
-__all__ = ["Declared", "Place"]
+__all__ = ["Container", "Declared", "Place"]
 
 Path = tuple[str | int, ...]
+
+
+class Container(Protocol):
+    """What a field lies in."""
+
+    def child_changed(self, child: Any) -> None:
+        """Hear that one of its fields has another value."""
 
 
 class Place:
@@ -27,7 +31,7 @@ class Place:
         path: Path,
         *,
         required: bool,
-        parent: FieldState | None = None,
+        parent: Container | None = None,
         within: frozenset[str | int] = frozenset(),
     ) -> None:
         self.name = name

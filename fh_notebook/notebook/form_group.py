@@ -8,18 +8,15 @@ Names that have no field are kept and sent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fh_notebook.contract.secrets import with_hidden
 from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Kind, Shape
-from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.notebook.form_state import FieldState, Model
 from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
-
-if TYPE_CHECKING:
-    from fh_notebook.notebook.form_model import FormModel
 
 __all__ = ["GroupState", "properties_of", "without_secrets_shown"]
 
@@ -27,7 +24,7 @@ __all__ = ["GroupState", "properties_of", "without_secrets_shown"]
 class GroupState(HoldingState):
     """An object: its value is made of its fields, each of which is made when it is first asked for."""
 
-    def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, place: Place, schema: Any, shape: Shape) -> None:
         self._fields: dict[str, FieldState] | None = None
         self.extras: dict[str, Any] = {}
         """What was given under names that have no field."""
@@ -57,8 +54,7 @@ class GroupState(HoldingState):
         required = self.says.get("required")
         needed = required if isinstance(required, list) else []
         return {
-            name: field_state(
-                self._model,
+            name: self._model.state_of(
                 Place(name, (*self.path, name), required=name in needed, parent=self, within=within),
                 schema,
             )

@@ -6,16 +6,13 @@ cannot show, and null, is held as it is, and shown as JSON.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fh_notebook.contract.secrets import hidden
 from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_kinds import Shape
-from fh_notebook.notebook.form_state import FieldState
+from fh_notebook.notebook.form_state import FieldState, Model
 from fh_notebook.values import UNSET
-
-if TYPE_CHECKING:
-    from fh_notebook.notebook.form_model import FormModel
 
 __all__ = ["HoldingState"]
 
@@ -23,7 +20,7 @@ __all__ = ["HoldingState"]
 class HoldingState(FieldState):
     """A field whose value is made of what lies inside of it."""
 
-    def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, place: Place, schema: Any, shape: Shape) -> None:
         self._raw: Any = UNSET
         """A value that its fields cannot show, as a wrong default is, or null."""
         self._on = False

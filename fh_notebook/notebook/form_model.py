@@ -22,12 +22,12 @@ from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.notebook.form_declared import Place
 from fh_notebook.notebook.form_group import GroupState, properties_of, without_secrets_shown
-from fh_notebook.notebook.form_kinds import Kind
+from fh_notebook.notebook.form_kinds import Kind, shape_of
 from fh_notebook.notebook.form_merging import merged
 from fh_notebook.notebook.form_one_of import OneOfState
 from fh_notebook.notebook.form_reading import Read, json_text, read_json, refuse_endless
 from fh_notebook.notebook.form_rows import RowsState
-from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
@@ -80,11 +80,21 @@ class FormModel:
         required = self._says.get("required")
         needed = required if isinstance(required, list) else []
         self.fields: dict[str, FieldState] = {
-            name: field_state(self, Place(name, (name,), required=name in needed), says)
+            name: self.state_of(Place(name, (name,), required=name in needed), says)
             for name, says in properties_of(self._says).items()
         }
         if values:
             self._begin_with(values)
+
+    def state_of(self, place: Place, schema: Any) -> FieldState:
+        """Return the state of a property; what lies inside of it is made when it is asked for."""
+        shape = shape_of(schema, self.root)
+        makers: dict[Kind, type[FieldState]] = {
+            Kind.GROUP: GroupState,
+            Kind.ONE_OF: OneOfState,
+            Kind.TABLE: RowsState,
+        }
+        return makers.get(shape.kind, FieldState)(self, place, schema, shape)
 
     def _begin_with(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():

@@ -7,7 +7,7 @@ value that is given chooses the kind that it looks most like; whether it fits, t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fh_notebook.contract.spell import KIND_OF_TYPE
 from fh_notebook.notebook.form_declared import Place
@@ -15,12 +15,9 @@ from fh_notebook.notebook.form_group import GroupState
 from fh_notebook.notebook.form_holding import HoldingState
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_options import same
-from fh_notebook.notebook.form_state import FieldState, field_state
+from fh_notebook.notebook.form_state import FieldState, Model
 from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
-
-if TYPE_CHECKING:
-    from fh_notebook.notebook.form_model import FormModel
 
 __all__ = ["OneOfState", "likeness"]
 
@@ -28,7 +25,7 @@ __all__ = ["OneOfState", "likeness"]
 class OneOfState(HoldingState):
     """One of several kinds: its value is that of the chosen branch."""
 
-    def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, place: Place, schema: Any, shape: Shape) -> None:
         self._branches: dict[int, FieldState] = {}
         self.index: int | None = None
         """Which of the branches is chosen; ``None`` while none is."""
@@ -56,7 +53,7 @@ class OneOfState(HoldingState):
             if index not in self._branches:
                 within = self._place.within | self.marks
                 place = Place(self.name, self.path, required=True, parent=self, within=within)
-                self._branches[index] = field_state(self._model, place, self.shape.branches[index].schema)
+                self._branches[index] = self._model.state_of(place, self.shape.branches[index].schema)
             return self._branches[index]
 
     def choose(self, index: int | None) -> None:

@@ -8,14 +8,15 @@ No `repr` holds a value.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
 
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.secrets import hidden
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.notebook.form_declared import Declared, Place
-from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
+from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.notebook.form_reading import (
     Read,
@@ -29,10 +30,30 @@ from fh_notebook.notebook.form_reading import (
 from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
-if TYPE_CHECKING:
-    from fh_notebook.notebook.form_model import FormModel
+__all__ = ["FieldState", "Model"]
 
-__all__ = ["FieldState", "field_state"]
+
+class Model(Protocol):
+    """What a field needs of the form that it is part of."""
+
+    all_touched: bool
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Held while two threads could make the same field."""
+
+    @property
+    def root(self) -> Mapping[str, Any]:
+        """Where references look."""
+
+    def state_of(self, place: Place, schema: Any) -> FieldState:
+        """Return the state of a property that lies in another one."""
+
+    def changed(self) -> None:
+        """Hear that a value is another one."""
+
+    def problems_at(self, path: tuple[str | int, ...]) -> list[Problem]:
+        """Return the problems of the value at a path."""
 
 
 class FieldState(Declared):
@@ -41,7 +62,7 @@ class FieldState(Declared):
     A value is set by a program (:meth:`set`), or from what a person typed (:meth:`set_text`).
     """
 
-    def __init__(self, model: FormModel, place: Place, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, place: Place, schema: Any, shape: Shape) -> None:
         super().__init__(place, schema, shape)
         self._model = model
         self.draft = ""
@@ -265,18 +286,3 @@ _EMPTY: Final[Mapping[Kind, Any]] = {
     Kind.OBJECT: dict,
 }
 """Kinds whose empty value may be meant."""
-
-
-def field_state(model: FormModel, place: Place, schema: Any) -> FieldState:
-    """Return the state of a property; what lies inside of it is made when it is asked for."""
-    from fh_notebook.notebook.form_group import GroupState
-    from fh_notebook.notebook.form_one_of import OneOfState
-    from fh_notebook.notebook.form_rows import RowsState
-
-    shape = shape_of(schema, model.root)
-    makers: dict[Kind, type[FieldState]] = {
-        Kind.GROUP: GroupState,
-        Kind.ONE_OF: OneOfState,
-        Kind.TABLE: RowsState,
-    }
-    return makers.get(shape.kind, FieldState)(model, place, schema, shape)
