@@ -15,8 +15,7 @@ from typing import Any, Final, Protocol
 
 from fh_notebook import views
 from fh_notebook.batching.pacer import BEAT_S, DRAW_EVERY_S, Pacer
-from fh_notebook.batching.progress_line import State
-from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 

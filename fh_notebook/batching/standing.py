@@ -13,7 +13,7 @@ from fh_notebook.batching.delivery import AT_ONCE
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.progress_line import resting
+from fh_notebook.batching.progress_state import resting
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import Start

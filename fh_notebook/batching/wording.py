@@ -20,7 +20,7 @@ from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.person import RETRY, persons
 from fh_notebook.batching.plan import counted
-from fh_notebook.batching.progress_line import admitting
+from fh_notebook.batching.progress_state import admitting, outcome_parts
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
 
@@ -66,9 +66,7 @@ def sentence(
     >>> print(sentence("triage-2", Counts(planned=80, done=80, calls=87, refused=7), admits=3))
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); the service admits 3 at a time
     """
-    parts = [f"{counts.done:,} of {counts.planned:,} done"]
-    parts += [f"{counts.failed:,} failed"] if counts.failed else []
-    parts += [f"{counts.unknown:,} unknown (may have run{persons(RETRY)})"] if counts.unknown else []
+    parts = outcome_parts(counts, if_unknown=f" (may have run{persons(RETRY)})")
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     spent = [f"{counts.reused:,} reused"] if counts.reused else []
     spent += [counted(counts.calls, "call")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.batching.progress_state import Snapshot
 from fh_notebook.notebook.cancel import Above, Offer, hear_clicks
 from fh_notebook.notebook.fields_look import handle_css
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fh_notebook.batching.pacer import Pacer
-from fh_notebook.batching.progress_line import State
-from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.notebook.batch_controls import BatchControls
 from fh_notebook.notebook.progress_view import ProgressView
 

@@ -17,8 +17,7 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.batching.pacer import Pacer
 from fh_notebook.batching.progress import Progress, TextProgress
-from fh_notebook.batching.progress_line import State
-from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.notebook.batch_controls import BatchControls
 from fh_notebook.notebook.cancel import CancelOffer, Offer, has_person
 from fh_notebook.notebook.notices import new_handle, no_lost_widget, running_kernel

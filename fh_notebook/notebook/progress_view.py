@@ -11,7 +11,7 @@ from typing import Final
 
 from fh_notebook import html
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.progress_line import State
+from fh_notebook.batching.progress_state import State
 
 __all__ = ["ProgressView"]
 

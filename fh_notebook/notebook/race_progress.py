@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fh_notebook.batching.progress_line import State
+from fh_notebook.batching.progress_state import State
 from fh_notebook.notebook.cancel import has_person
 from fh_notebook.notebook.notices import running_kernel
 from fh_notebook.notebook.progress import CellOutput, LiveProgress

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fh_notebook.batching.progress import Output, Progress, TextProgress
-from fh_notebook.batching.progress_line import State
-from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.racing.words import RaceState
 
 __all__ = ["RaceDisplay", "RaceText"]

@@ -12,7 +12,7 @@ import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching.events import Event, Finished
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.snapshot import Snapshot
+from fh_notebook.batching.progress_state import Snapshot
 from tests.batching.hives import KEY, Shouting, rows
 
 

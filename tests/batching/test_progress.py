@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.batching.flow import Flow
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.pacer import BEAT_S, Pacer
+from fh_notebook.batching.pacer import BEAT_S, Flow, Pacer
 from fh_notebook.batching.progress import NoProgress, TextProgress, progress_of
-from fh_notebook.batching.progress_line import State
+from fh_notebook.batching.progress_state import State
 from fh_notebook.errors import SettingsError
 from tests.virtual_time import run_virtually
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.progress_line import State
+from fh_notebook.batching.progress_state import State
 from fh_notebook.notebook.progress_view import ProgressView
 
 PLAN = "triage: 40 rows x 2 variants = 80 jobs; 68 calls"

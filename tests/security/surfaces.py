@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook.batching.progress_line import State
+from fh_notebook.batching.progress_state import State
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.description import Description
