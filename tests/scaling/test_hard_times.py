@@ -184,12 +184,16 @@ def test_pause_cancel_and_interrupt_reach_every_worker(tmp_path: Path) -> None:
         assert counting.calls <= calls + 4
         batch._control.unpause()
         until(lambda: counting.calls >= calls + 20)
+        held = counting.held = threading.Event()  # so that some are out when it is cancelled
+        until(lambda: counting.now == 4)
         batch.cancel()
         batch.wait()
+        counting.held = None
+        held.set()
         assert batch.stopped is not None
         assert batch.stopped.reason == "cancelled"
         assert batch.counts.done + batch.counts.unknown == counting.calls
-        assert 0 < batch.counts.unknown <= 4
+        assert batch.counts.unknown == 4
         assert batch.counts.pending == 2_000 - counting.calls
         assert len(batch.frame) == batch.counts.done + batch.counts.unknown
         assert len({e.job.key for e in told if isinstance(e, Started)}) >= batch.counts.done
