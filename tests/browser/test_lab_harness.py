@@ -80,6 +80,6 @@ def test_an_external_request_is_noticed(lab: Lab) -> None:
     """A picture from elsewhere is on the list: so an empty list means offline."""
     lab.open("from IPython.display import HTML\nHTML('<img src=\"http://192.0.2.1/pixel.png\">')")
     lab.page.route("http://192.0.2.1/**", lambda route: route.abort())
-    lab.run(0)
-    lab.output(0).locator("img").wait_for(state="attached")
+    with lab.page.expect_request("http://192.0.2.1/pixel.png"):
+        lab.run(0)
     assert lab.external == ["http://192.0.2.1/pixel.png"]

@@ -87,7 +87,7 @@ def _url(printed: str) -> str:
 
 def _stop(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
     process.send_signal(number)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     return process.returncode, err
 
 
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_it_also_while_a_workflow_sleeps(tmp_path: Path) -> None:
         while "began" not in process.stdout.readline():
             pass
         code, err = _stop(process, signal.SIGINT)
-        caller.join(timeout=10)
+        caller.join(timeout=60)
     assert code == 0
     assert "Traceback" not in err
 

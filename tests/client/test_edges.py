@@ -236,7 +236,7 @@ def test_an_exit_in_somebodys_coroutine_ends_only_its_own_wait() -> None:
     other = loop.background().submit(asyncio.sleep(0.2, "still here"))
     with pytest.raises(SystemExit):
         loop.run(leave())
-    assert other.finished.wait(10)
+    assert other.finished.wait(60)
     assert other.result() == "still here"
     assert loop.run(asyncio.sleep(0, 5)) == 5
 
@@ -253,7 +253,7 @@ def test_an_interrupted_wait_does_not_stay_for_work_that_will_not_end() -> None:
             await asyncio.sleep(60)
 
     job = loop.background().submit(stubborn())
-    began.wait(10)
+    began.wait(60)
 
     async def cell() -> None:
         task = asyncio.create_task(loop.bridge(stubborn()))

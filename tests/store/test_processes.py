@@ -86,14 +86,14 @@ def test_a_forked_child_and_its_parent_both_keep(tmp_path: Path) -> None:
             try:
                 assert len(store.runs()) >= 1
                 for _ in range(20):
-                    store.keep_run(RUN, "child").result(timeout=10)
+                    store.keep_run(RUN, "child").result(timeout=60)
                 store.close()
             except BaseException:
                 traceback.print_exc()  # the parent's output is captured: shown when the test fails
                 os._exit(1)
             os._exit(0)
         for _ in range(20):
-            store.keep_run(RUN, "parent").result(timeout=10)
+            store.keep_run(RUN, "parent").result(timeout=60)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert len(store.runs()) == 41
 
@@ -110,7 +110,7 @@ def test_a_fork_in_the_middle_of_a_write_leaves_the_child_free(tmp_path: Path) -
             child = os.fork()  # the writer's thread is inside SQLite
             if child == 0:
                 try:
-                    store.keep_run(RUN, "child").result(timeout=10)
+                    store.keep_run(RUN, "child").result(timeout=60)
                 except BaseException:
                     traceback.print_exc()  # the parent's output is captured: shown when the test fails
                     os._exit(1)

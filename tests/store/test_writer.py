@@ -51,7 +51,7 @@ def _hold(writer: Writer) -> tuple[threading.Event, threading.Event]:
         go.wait()
 
     writer.put(hold)
-    assert begun.wait(10)
+    assert begun.wait(60)
     return begun, go
 
 
