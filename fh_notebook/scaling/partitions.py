@@ -1,24 +1,23 @@
 """Batches over partitions as lower layers see them: the functions of :class:`fh_notebook.views.Partitions`.
 
-Rule of this file: no logic of its own. What needs Dask is imported when a batch or a comparison is made; answers in
-files are read and removed without it.
+Rule of this file: no logic of its own. What makes a batch or a comparison is imported when one is made: answers in files
+are read and removed without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fh_notebook.scaling.forgetting import forget_files
+from fh_notebook.scaling.taking import seen_in_parts as seen_in_files
+
 if TYPE_CHECKING:
-    from fh_notebook.batching.job import Job
     from fh_notebook.batching.options import BatchOptions
     from fh_notebook.client.blocking import Client
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.scaling.comparing import ScaledComparison
     from fh_notebook.scaling.scaled import ScaledBatch
-    from fh_notebook.store.answers import Seen
     from fh_notebook.store.batches import BatchRecord
-    from fh_notebook.store.forgetting import Which
     from fh_notebook.store.store import Store
 
 __all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "seen_in_files"]
@@ -45,17 +44,3 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     from fh_notebook.scaling.comparing import compare_scaled
 
     return compare_scaled(source, score=score, pair_on=pair_on, failed=failed)
-
-
-def seen_in_files(store: Store, workspace: str, jobs: Mapping[str, Job], batches: Sequence[int] | None) -> list[Seen]:
-    """Return the answers in files to these jobs; of these batches, or (``None``) of all."""
-    from fh_notebook.scaling.taking import seen_in_parts
-
-    return seen_in_parts(store, workspace, jobs, batches)
-
-
-def forget_files(store: Store, which: Which) -> None:
-    """Remove the files of what is to be forgotten."""
-    from fh_notebook.scaling import forgetting
-
-    forgetting.forget_files(store, which)
