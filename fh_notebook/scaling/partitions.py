@@ -1,7 +1,7 @@
 """Batches over partitions as lower layers see them: the functions of :class:`fh_notebook.views.Partitions`.
 
-Rule of this file: no logic of its own. What makes a batch or a comparison is imported when one is made: answers in files
-are read and removed without it.
+Rule of this file: no logic of its own. What makes a batch or a comparison is imported when one is made: answers in
+files are read and removed without it.
 """
 
 from __future__ import annotations
