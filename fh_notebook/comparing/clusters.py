@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from fh_notebook.batching.cells import object_series
 from fh_notebook.batching.plan import counted
 
-__all__ = ["clusters_of", "distinct_text", "labels_of", "note_of"]
+__all__ = ["asked_of", "clusters_of", "distinct_text", "note_of", "tied_of"]
 
 KEY_LENGTH: Final = 64
 """Hexadecimal digits of a SHA-256."""
 
 Codes = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
 
 
 def clusters_of(
@@ -159,19 +160,32 @@ class _Joined:
         self.root[other] = one
 
 
-def labels_of(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> NDArray[np.uint64]:
-    """Return a number for each line that is the same for rows that ask the same of the same variants.
+def asked_of(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> tuple[Hashes, Hashes]:
+    """Return of each line a number of its pair and one of what it asks, the same in every partition; 0: not known."""
+    asks = [f"{variant} {key}" if _is_key(key) else None for variant, key in zip(variants, keys, strict=True)]
+    known = np.array([text is not None for text in asks], dtype=bool)
+    asked = np.zeros(len(asks), dtype=np.uint64)
+    asked[known] = _hashed([text for text in asks if text is not None])
+    return _hashed(pairs), asked
 
-    It needs no look at other lines than those of the row, so that partitions can be told from each other by it.
+
+def _hashed(values: Sequence[Any]) -> Hashes:
+    return np.asarray(pd.util.hash_array(object_series(list(values)).to_numpy(), categorize=False), dtype=np.uint64)
+
+
+def tied_of(pairs: Hashes, asked: Hashes) -> Hashes:
+    """Return of each line a number that pairs share which ask the same anywhere, however indirectly.
+
+    Pairs that are one cluster are tied; what is tied need not be one cluster.
     """
-    pair_of = _codes(pairs)
-    told = [key if _is_key(key) else f"row {pair}" for key, pair in zip(keys, pairs, strict=True)]
-    of_line = pd.util.hash_array(
-        np.array([f"{v} {key}" for v, key in zip(variants, told, strict=True)], dtype=object), categorize=False
-    )
-    of_pair = np.zeros(int(pair_of.max(initial=-1)) + 1, dtype=np.uint64)
-    np.add.at(of_pair, pair_of, of_line)  # in any order; what does not fit is cut off
-    return np.asarray(of_pair[pair_of], dtype=np.uint64)
+    numbers, pair_of = np.unique(pairs, return_inverse=True)
+    join = _Joined(len(numbers))
+    first: dict[int, int] = {}
+    for pair, of in zip(pair_of.tolist(), asked.tolist(), strict=True):
+        if of:
+            join(first.setdefault(of, pair), pair)
+    roots = np.array([join.root_of(pair) for pair in range(len(numbers))], dtype=np.int64)
+    return np.asarray(numbers[roots[pair_of]])
 
 
 def _is_key(value: Any) -> bool:

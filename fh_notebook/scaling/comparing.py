@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.blaker import blaker_interval
-from fh_notebook.comparing.clusters import distinct_text, labels_of, note_of
+from fh_notebook.comparing.clusters import asked_of, distinct_text, note_of, tied_of
 from fh_notebook.comparing.intervals import (
     MANY_ROWS,
     Interval,
@@ -86,26 +86,60 @@ def _with_whole_rows(frame: Any, pair_on: str) -> Any:
 
 
 def _with_whole_clusters(frame: Any, pair_on: str) -> Any:
-    """Return the frame with rows that ask the same in one partition: shuffled, where that is not so."""
+    """Return the frame with rows that ask the same in one partition: shuffled, where that is not so.
+
+    What is asked in several partitions is found first; then all pairs that are tied to it come together.
+    """
     if "key" not in frame.columns:
         return frame
     import dask
 
-    columns = list(dict.fromkeys((pair_on, "variant", "key")))
-    labels = [dask.delayed(_labels)(part, pair_on) for part in frame[columns].to_delayed()]
-    found = [np.unique(of) for of in dask.compute(*labels)]
-    if len(np.unique(np.concatenate(found))) == sum(len(of) for of in found):
+    parts = frame[list(dict.fromkeys((pair_on, "variant", "key")))].to_delayed()
+    found = dask.compute(*(dask.delayed(_asked)(part, pair_on) for part in parts))
+    asked, times = np.unique(np.concatenate(found), return_counts=True)
+    shared = asked[times > 1]
+    if not len(shared):
         return frame
+    tied = dask.compute(*(dask.delayed(_tied)(part, pair_on, shared) for part in parts))
+    lines, of_lines = (np.concatenate(of) for of in zip(*tied, strict=True))
+    pairs, first = np.unique(lines, return_index=True)
+    together = _Together(pairs, tied_of(lines, of_lines)[first])
     meta = frame._meta.assign(**{_LABEL: np.zeros(0, dtype=np.uint64)})
-    return frame.map_partitions(_labelled, pair_on, meta=meta).shuffle(_LABEL).drop(columns=_LABEL)
+    return frame.map_partitions(_labelled, pair_on, together, meta=meta).shuffle(_LABEL).drop(columns=_LABEL)
 
 
-def _labels(part: pd.DataFrame, pair_on: str) -> Any:
-    return labels_of(part[pair_on].tolist(), part["variant"].astype(str), part["key"])
+class _Together(NamedTuple):
+    """The pairs that are tied over partitions."""
+
+    pairs: Any
+    """Sorted, by their numbers."""
+    tied: Any
+    """A number for each that those have which are tied to it."""
 
 
-def _labelled(part: pd.DataFrame, pair_on: str) -> pd.DataFrame:
-    return part.assign(**{_LABEL: _labels(part, pair_on)})
+def _of(part: pd.DataFrame, pair_on: str) -> Any:
+    return asked_of(part[pair_on].tolist(), part["variant"].astype(str), part["key"])
+
+
+def _asked(part: pd.DataFrame, pair_on: str) -> Any:
+    _, asked = _of(part, pair_on)
+    return np.unique(asked[asked != 0])
+
+
+def _tied(part: pd.DataFrame, pair_on: str, shared: Any) -> Any:
+    """Return the lines, as numbers, of the pairs of a partition that are tied to what others ask as well."""
+    pairs, asked = _of(part, pair_on)
+    tied = tied_of(pairs, asked)
+    touched = np.isin(tied, tied[np.isin(asked, shared)])
+    return pairs[touched], asked[touched]
+
+
+def _labelled(part: pd.DataFrame, pair_on: str, together: _Together) -> pd.DataFrame:
+    pairs, asked = _of(part, pair_on)
+    place = np.searchsorted(together.pairs, pairs).clip(max=len(together.pairs) - 1)
+    # What is tied in this partition only stays together, too.
+    tied = np.where(together.pairs[place] == pairs, together.tied[place], tied_of(pairs, asked))
+    return part.assign(**{_LABEL: tied})
 
 
 def _marks(part: pd.DataFrame, pair_on: str) -> Any:

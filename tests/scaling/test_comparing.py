@@ -166,3 +166,33 @@ def test_rows_that_ask_the_same_are_one_wherever_they_are() -> None:
     assert many.pairs()["n"].tolist() == [5]
     assert "2 variants on 60 rows, 5 distinct by exact" in repr(many)
     assert many.notes[0].startswith("60 rows, 5 distinct: ")
+
+
+@pytest.mark.parametrize("lacking", [0.0, 0.1])
+def test_copies_with_repeats_are_one_row_however_the_lines_lie(lacking: float) -> None:
+    """Six copies of five questions, three times each, over partitions in any order, also where lines were left out:
+    the clusters, tests and intervals of the same lines in memory."""
+    rng = np.random.default_rng(8)
+    lines = [
+        {"row": row, "variant": variant, "key": f"{row % 5}{variant}{time}".ljust(64, "0"), "score": float(score)}
+        for row in range(30)
+        for variant in "ab"
+        for time, score in enumerate(np.random.default_rng([row % 5, ord(variant)]).random(3) < 0.6)
+    ]
+    whole = pd.DataFrame(lines).sample(frac=1 - lacking, random_state=rng.integers(100)).reset_index(drop=True)
+    one = fh.compare(whole, score="score")
+    many: Any = fh.compare(dask.from_pandas(whole, npartitions=5, sort=False), score="score")
+    assert one.pairs()["n"].tolist() == [5]
+    pair, same = (_turned(cmp.pairs()).iloc[0] for cmp in (one, many))
+    for column in ("n", "wins", "losses", "ci_low", "ci_high", "mean_a", "mean_b"):
+        assert pair[column] == pytest.approx(same[column]), column
+    assert many.notes[0].split(":")[0] == one.notes[0].split(":")[0]
+
+
+def _turned(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of one pair with `a` as the first: the order of variants is that of their first lines."""
+    line = pairs.iloc[0].to_dict()
+    if line["a"] == "b":
+        line |= {"a": "a", "b": "b", "mean_a": line["mean_b"], "mean_b": line["mean_a"]}
+        line |= {"wins": line["losses"], "losses": line["wins"], "ci_low": -line["ci_high"], "ci_high": -line["ci_low"]}
+    return pd.DataFrame([line])
