@@ -14,7 +14,8 @@ arguments, keys among them. What an annotation cannot say (a range, names that a
 looks at itself.
 
 Keywords that several functions take are defined once, as a `TypedDict`: each function takes them as
-``**options: Unpack[...]``, `explicit_signature` shows them as keywords of its own, and `check` checks them as such.
+``**options: Unpack[...]``, `explicit_signature` shows them as keywords of its own, and `check` checks them as such. A
+function that only hands them on begins with `check_names`, since any of its callers' values may be a key.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = [
     "ArgumentError",
     "Kind",
     "check",
+    "check_names",
     "check_one",
     "column_text",
     "explicit_signature",
@@ -104,7 +106,9 @@ def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) 
     if kinds is None:
         kinds = _KINDS[function] = _kinds_of(function)
     if (keywords := _KEYWORDS.get(function)) is not None:
-        given = {**given, **keywords.of(given[keywords.parameter])}
+        options = given[keywords.parameter]
+        check_names(function, options)
+        given = {**given, **options}
     wrong = [
         (name, kind)
         for name, kind in kinds.items()
@@ -114,6 +118,30 @@ def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) 
         told = "; ".join(_told(name, given[name], kind) for name, kind in wrong)
         del given  # a traceback's frame must not have a key
         raise ArgumentError(told)
+
+
+def check_names(function: Any, options: Any) -> None:
+    """Raise unless `function` takes each of the keywords that it was given as ``**options``.
+
+    Parameters
+    ----------
+    function : function
+        A function of :func:`explicit_signature`.
+    options : dict
+        Its ``options`` themselves: they are emptied before it raises, for no frame of a traceback may have a key, and
+        that is what a name such as ``api_key`` was given.
+
+    Raises
+    ------
+    ArgumentError
+        With a name that it does not take, and those that it takes.
+    """
+    keywords = _KEYWORDS[getattr(function, "__func__", function)]
+    unknown = [name for name in options if name not in keywords.annotations]
+    if unknown:
+        options.clear()
+        known = f"{', '.join(keywords.every[:-1])} or {keywords.every[-1]}"
+        raise ArgumentError(f"unexpected keyword argument {unknown[0]!r}; give {known}")
 
 
 def check_one(name: str, value: Any, annotation: str) -> None:
@@ -182,20 +210,6 @@ class _Keywords:
     annotations: Mapping[str, str]
     every: tuple[str, ...]
     """All keywords of the function."""
-
-    def of(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the given options.
-
-        Raises
-        ------
-        ArgumentError
-            One of them is not known.
-        """
-        unknown = [name for name in options if name not in self.annotations]
-        if unknown:
-            known = f"{', '.join(self.every[:-1])} or {self.every[-1]}"
-            raise ArgumentError(f"unexpected keyword argument {unknown[0]!r}; give {known}")
-        return options
 
 
 _KEYWORDS: Final[WeakKeyDictionary[Callable[..., Any], _Keywords]] = WeakKeyDictionary()

@@ -65,6 +65,7 @@ def invoke(
     >>> fh.invoke("support-triage", variant="keywords", inputs={"ticket": "Charged twice."}, client=hive).output
     'billing'
     """
+    arguments.check_names(invoke, options)
     return session.client_for(client).invoke(deployment, **options)
 
 
@@ -83,4 +84,5 @@ async def ainvoke(
     >>> asyncio.run(call).output
     'delivery'
     """
+    arguments.check_names(ainvoke, options)
     return await session.client_for(client).ainvoke(deployment, **options)

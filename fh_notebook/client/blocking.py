@@ -94,11 +94,13 @@ class Client:
     @arguments.explicit_signature(InvokeOptions)
     def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
         """Run a deployment's variant: :meth:`AsyncClient.invoke`, with the same arguments, results and errors."""
+        arguments.check_names(Client.invoke, options)
         return loop.run(self.aclient.invoke(deployment, **options))
 
     @arguments.explicit_signature(InvokeOptions)
     async def ainvoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
         """Await :meth:`invoke`."""
+        arguments.check_names(Client.ainvoke, options)
         return await loop.bridge(self.aclient.invoke(deployment, **options))
 
     @arguments.explicit_signature(CallOptions)
@@ -111,6 +113,7 @@ class Client:
         **options: Unpack[CallOptions],
     ) -> PendingRun:
         """Start a run by callback delivery: :meth:`AsyncClient.submit`, with the same arguments, results and errors."""
+        arguments.check_names(Client.submit, options)
         return loop.run(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
 
     @arguments.explicit_signature(CallOptions)
@@ -123,6 +126,7 @@ class Client:
         **options: Unpack[CallOptions],
     ) -> PendingRun:
         """Await :meth:`submit`."""
+        arguments.check_names(Client.asubmit, options)
         return await loop.bridge(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
 
     def trigger(

@@ -221,6 +221,7 @@ class AsyncClient:
         SettingsError
             No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
+        arguments.check_names(AsyncClient.invoke, options)
         return await self.send(self.request(deployment, **options))
 
     async def send(self, request: InvokeRequest) -> Run:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from traceback import walk_tb
+from typing import Any, cast
 
 import pytest
 from IPython.core.completer import provisionalcompleter
@@ -60,7 +62,7 @@ def test_a_keyword_that_is_not_known_is_refused_before_any_call() -> None:
     hive = demo_hive()
     client = hive.client()
     wrong: dict[str, Any] = {"varient": "keywords"}
-    with pytest.raises(TypeError, match=r"^unexpected keyword argument 'varient'; give variant, inputs, .* or callb"):
+    with pytest.raises(TypeError, match=r"^unexpected keyword argument 'varient'; give variant, inputs, .* or client"):
         fh.invoke("support-triage", client=client, **wrong)
     with pytest.raises(TypeError, match="unexpected keyword argument 'varient'"):
         client.submit("support-triage", **wrong)
@@ -70,6 +72,36 @@ def test_a_keyword_that_is_not_known_is_refused_before_any_call() -> None:
     ):
         client.submit("support-triage", variant="keywords", inputs={"ticket": "a"}, **url)
     assert hive.calls == ()
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda client: fh.invoke,
+        lambda client: fh.ainvoke,
+        lambda client: client.invoke,
+        lambda client: client.ainvoke,
+        lambda client: client.submit,
+        lambda client: client.asubmit,
+        lambda client: client.aclient.invoke,
+        lambda client: client.aclient.request,
+        lambda client: client.aclient.submit,
+    ],
+)
+def test_a_key_that_is_given_by_a_keyword_that_is_not_known_is_in_no_frame(of: Callable[[fh.Client], Any]) -> None:
+    """A full traceback shows the variables of each frame: ``fh.invoke(..., api_key=KEY)`` is a likely slip."""
+    function = of(demo_hive().client())
+    try:
+        made = function("support-triage", api_key="of-my-workspace-0123")
+        if inspect.isawaitable(made):
+            asyncio.run(cast("Coroutine[Any, Any, Any]", made))
+    except TypeError as refused:
+        assert "unexpected keyword argument 'api_key'" in str(refused)
+        frames = [frame for frame, _ in walk_tb(refused.__traceback__) if "fh_notebook" in frame.f_globals["__name__"]]
+        assert frames
+        assert not [frame for frame in frames if "of-my-workspace" in repr(frame.f_locals)]
+    else:
+        pytest.fail("it was taken")
 
 
 def test_a_keyword_of_a_wrong_kind_is_refused_by_its_name() -> None:
