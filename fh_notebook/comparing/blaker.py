@@ -37,14 +37,14 @@ _DIGITS: Final = 1e-13
 
 @lru_cache(maxsize=10_000)
 def blaker_interval(yes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return the interval of a share, `yes` of `n`; NaN of nothing.
+    """Return the interval of a share, `yes` of `n`; NaN of nothing, and of NaN.
 
     Examples
     --------
     >>> [round(x, 4) for x in blaker_interval(3, 10)], [round(x, 3) for x in blaker_interval(10, 10)]
     ([0.0873, 0.6194], [0.717, 1.0])
     """
-    if n <= 0:
+    if not (n > 0 and yes == yes):
         return NAN, NAN
     yes = min(max(yes, 0.0), n)
     return _lower(yes, n, 1 - level), 1.0 - _lower(n - yes, n, 1 - level)

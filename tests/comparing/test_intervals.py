@@ -35,6 +35,12 @@ def _blakers_p(yes: int, n: int, share: float) -> float:
     return float(stats.binom.pmf(of, n, share)[tails <= tails[yes] * (1 + 1e-9)].sum())
 
 
+@pytest.mark.parametrize(("yes", "n"), [(0.0, 0.0), (math.nan, 10.0), (3.0, math.nan)])
+def test_a_share_of_nothing_or_of_nan_has_no_interval(yes: float, n: float) -> None:
+    """Its limits are NaN, and are found at once."""
+    assert all(map(math.isnan, blaker_interval(yes, n)))
+
+
 @hypothesis_settings(max_examples=50)
 @given(COUNTS)
 def test_the_interval_of_a_share_ends_where_blakers_test_rejects(counts: tuple[int, int]) -> None:
