@@ -34,7 +34,7 @@ __all__ = [
     "about",
     "check_limits",
     "check_option",
-    "is_number",
+    "is_finite_number",
     "one_of",
     "or_none",
     "whole",
@@ -59,6 +59,8 @@ class Written:
     """Under which heading the command's help has it."""
     in_cell: bool = False
     """Whether the line of a cell takes it, too."""
+    help_in_cell: str = ""
+    """Of a cell, where `help` does not hold of it."""
 
 
 def about(*, takes: Kind | None = None, written: Written | None = None) -> dict[str, Any]:
@@ -88,13 +90,13 @@ def one_of(*words: str) -> Kind:
     return Kind(takes, lambda value: isinstance(value, str) and value in words)
 
 
-def is_number(value: object) -> bool:
+def is_finite_number(value: object) -> bool:
     """Whether it is a finite number; true and false are none."""
     return isinstance(value, int | float) and is_finite(value)
 
 
 def _is_stop_rule(value: Any) -> bool:
-    return isinstance(value, bool) or (is_number(value) and value > 0 and (value < 1 or value == int(value)))
+    return isinstance(value, bool) or (is_finite_number(value) and value > 0 and (value < 1 or value == int(value)))
 
 
 def _is_reuse(value: Any) -> bool:
@@ -190,7 +192,11 @@ class BatchOptions:
         metadata=about(
             takes=or_none(whole(0, "a whole number from 0")),
             written=Written(
-                help="at most N requests now; the rest stays pending", reads="whole", metavar="N", in_cell=True
+                help="at most N requests now; the rest stays pending",
+                reads="whole",
+                metavar="N",
+                in_cell=True,
+                help_in_cell="refuse, or with --over stop, at more calls than this",
             ),
         ),
     )
@@ -199,7 +205,7 @@ class BatchOptions:
         metadata=about(
             takes=Kind(
                 "a finite number above 0, or None for no limit",
-                lambda value: value is None or (is_number(value) and value > 0),
+                lambda value: value is None or (is_finite_number(value) and value > 0),
             ),
             written=Written(help="start no call later than this", reads="number", metavar="S"),
         ),
@@ -209,7 +215,7 @@ class BatchOptions:
         metadata=about(
             takes=Kind(
                 "an amount from 0, in the currency of price_per_call",
-                lambda value: value is None or (is_number(value) and value >= 0),
+                lambda value: value is None or (is_finite_number(value) and value >= 0),
             ),
             written=Written(help="at most this much by the price of a call", reads="number", metavar="X"),
         ),
@@ -290,6 +296,8 @@ class BatchOptions:
                 choices=DELIVERIES,
                 group="delivery",
                 in_cell=True,
+                help_in_cell="how answers come: direct; callback or poll: the cell ends at once and its answers show "
+                "when they come; auto: what cannot be run directly by callback",
             ),
         ),
     )

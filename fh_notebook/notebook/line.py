@@ -199,7 +199,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_option(made: argparse.ArgumentParser, name: str, written: Written) -> None:
     """Add an option of a batch; one that is not given has the default of `fh.batch`."""
-    shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help}
+    shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help_in_cell or written.help}
     if written.reads == "flag":
         shown["action"] = "store_true"
     elif written.choices:

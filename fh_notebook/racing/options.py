@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fh_notebook.arguments import Kind
-from fh_notebook.batching.options import BatchOptions, Written, about, check_limits, is_number, one_of, or_none, whole
+from fh_notebook.batching.options import (
+    BatchOptions,
+    Written,
+    about,
+    check_limits,
+    is_finite_number,
+    one_of,
+    or_none,
+    whole,
+)
 
 if TYPE_CHECKING:
     from fh_notebook.racing.scale import Bounds
@@ -38,7 +47,7 @@ class RaceOptions:
     alpha: float = field(
         default=0.05,
         metadata=about(
-            takes=Kind("a number between 0 and 1", lambda value: is_number(value) and 0 < value < 1),
+            takes=Kind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1),
             written=Written(help="the chance of a wrong claim (default: 0.05)", reads="number", metavar="A"),
         ),
     )
@@ -46,7 +55,7 @@ class RaceOptions:
         default=None,
         metadata=about(
             takes=or_none(
-                Kind("a number above 0, in the unit of the score", lambda value: is_number(value) and value > 0)
+                Kind("a number above 0, in the unit of the score", lambda value: is_finite_number(value) and value > 0)
             ),
             written=Written(help="stop as well when no larger difference is left", reads="number", metavar="D"),
         ),

@@ -59,7 +59,7 @@ def test_the_command_and_the_cell_read_the_fields() -> None:
     command, cell = _written(commands.choices["batch"]), _written(parser())
     for name, written in written_options(BatchOptions).items():
         assert command[name] == written.help
-        assert (cell.get(name) == written.help) is written.in_cell
+        assert (cell.get(name) == (written.help_in_cell or written.help)) is written.in_cell
     for name, written in written_options(RaceOptions).items():
         assert command[name] == f"of --race: {written.help}"
     read = read_line("name")

@@ -9,6 +9,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.line import parser
 from fh_notebook.notebook.markdown_view import markdown
 from fh_notebook.notebook.panel import Shown
 
@@ -44,6 +45,13 @@ def test_repeats_and_max_calls(shell: Shell, hive: LocalHive) -> None:  # noqa: 
     _, said = shell.run("%%fetchhive echo -v plain -v loud --repeats 3 --max-calls 5\ntext: hi")
     assert said.startswith("InputError: echo: 6 calls are more than --max-calls 5")
     assert len(hive.calls) == 3
+
+
+def test_the_help_says_what_an_option_does_in_a_cell() -> None:
+    """A cell without rows refuses what a batch leaves pending."""
+    said = " ".join(parser().format_help().split())
+    assert "refuse, or with --over stop, at more calls than this" in said
+    assert "the cell ends at once and its answers show when they come" in said
 
 
 def test_a_number_is_the_one_that_is_written(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
