@@ -1,7 +1,7 @@
 """The progress of a batch as text: one line that is rewritten in a terminal, one line every few seconds elsewhere.
 
 Rule of this file: progress costs nothing that a batch would notice and never stops it; at most 5 updates a second. A
-notebook has its own display behind the door ``progress`` (:mod:`fh_notebook.views`).
+notebook has its own display, by the hook ``views.frontend().batch_progress()``.
 """
 
 from __future__ import annotations
