@@ -27,7 +27,7 @@ from fh_notebook.values import Hidden
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Deployment"]
+__all__ = ["Deployment", "deployment_of"]
 
 
 @shows_half_made
@@ -111,23 +111,7 @@ class Deployment:
             raise SnippetError(
                 f"a Code Snippet is a text, and this is {type_text(pasted.reveal())}; paste it as r'''...'''"
             )
-        return cls.from_parsed(parse_snippet(pasted))
-
-    @classmethod
-    def from_parsed(cls, snippet: Snippet) -> Deployment:
-        """Return the deployment that a snippet calls which was read already.
-
-        Raises
-        ------
-        SnippetError
-            Its name or variant cannot be those of a deployment.
-        """
-        request = snippet.request
-        try:
-            variants = [request.variant] if request.variant else []
-            return cls(request.deployment, variants=variants, inputs=snippet.inputs)
-        except InputError as broken:
-            raise SnippetError(broken.problems) from None
+        return deployment_of(parse_snippet(pasted))
 
     @classmethod
     def from_frame(cls, name: str, frame: Any, *, variants: str | Iterable[str] | None = ()) -> Deployment:
@@ -241,3 +225,19 @@ class Deployment:
         if found := problems_of(self.inputs, filled):
             raise InputError(found, where=self.name)
         return filled
+
+
+def deployment_of(snippet: Snippet) -> Deployment:
+    """Return the deployment that a snippet calls.
+
+    Raises
+    ------
+    SnippetError
+        Its name or variant cannot be those of a deployment.
+    """
+    request = snippet.request
+    try:
+        variants = [request.variant] if request.variant else []
+        return Deployment(request.deployment, variants=variants, inputs=snippet.inputs)
+    except InputError as broken:
+        raise SnippetError(broken.problems) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 from fh_notebook import keys, session
 from fh_notebook.contract.catalog import merged, new_variables
-from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.deployment import Deployment, deployment_of
 from fh_notebook.contract.snippet import Snippet, is_open, is_placeholder, parse_snippet, unfolded
 from fh_notebook.contract.spell import kind_text, nearest, path_text, short, types_of
 from fh_notebook.contract.validate import problems as validated
@@ -41,7 +41,7 @@ def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
         pasted, where = parse_snippet(unfolded(_text_of(shell, options.variable))), f"the variable {options.variable}"
     else:
         pasted, where = _asked(shell), ""
-    guessed = Deployment.from_parsed(pasted)
+    guessed = deployment_of(pasted)
     known = session.deployments().get(guessed.name)
     saved = merged(known, guessed)
     path = saved.save()
@@ -77,7 +77,7 @@ def _asked(shell: Any) -> Snippet:
 # What is one token for a POSIX shell and may hold a backslash of its own; else a backslash before blanks.
 def _tell_variables(known: Deployment, pasted: Snippet) -> None:
     """Say what is new among the Start variables, and what the snippet has otherwise than it was declared."""
-    guessed = Deployment.from_parsed(pasted)
+    guessed = deployment_of(pasted)
     new = new_variables(known, guessed)
     for name, schema in new.items():
         notice(f"{path_text([name])} is new: added as {kind_text(schema) if schema else 'anything'}, not required.")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from fh_notebook import keys
 from fh_notebook.contract import variables
 from fh_notebook.contract.catalog import merged
-from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.deployment import Deployment, deployment_of
 from fh_notebook.contract.snippet import is_placeholder, parse_snippet, unfolded
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.contract.variables import Variable
@@ -100,7 +100,7 @@ def with_snippet(deployment: Deployment, text: str) -> Grown:
     if not text.strip():
         raise InputError("nothing was pasted; copy the Code Snippet of the deployment, and paste it here")
     pasted = parse_snippet(unfolded(text))
-    guessed = Deployment.from_parsed(pasted)
+    guessed = deployment_of(pasted)
     if is_placeholder(guessed.name):
         guessed = _copy(guessed, name=deployment.name)
     elif is_placeholder(deployment.name):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.deployment import deployment_of
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snippet
 from fh_notebook.errors import SnippetError
@@ -26,9 +26,9 @@ def test_the_seeds_sync_request_is_read_as_it_stands() -> None:
         None,
         URL,
     )
-    assert Deployment.from_parsed(snippet).name == "YOUR_DEPLOYMENT_NAME"
-    assert Deployment.from_parsed(snippet).variants == ("YOUR_VARIANT_NAME",)
-    assert Deployment.from_parsed(snippet).inputs == {"type": "object", "properties": {"topic": {"type": "string"}}}
+    assert deployment_of(snippet).name == "YOUR_DEPLOYMENT_NAME"
+    assert deployment_of(snippet).variants == ("YOUR_VARIANT_NAME",)
+    assert deployment_of(snippet).inputs == {"type": "object", "properties": {"topic": {"type": "string"}}}
 
 
 def test_the_seeds_async_request_is_read_as_it_stands() -> None:
@@ -146,7 +146,7 @@ def test_a_real_key_becomes_a_secret_and_a_placeholder_none(header: str, key: st
     """Only what can be a key is one, and no repr shows it."""
     snippet = parse_snippet(f"curl {URL} -H {quote}{header}{quote} -d '{BODY}'")
     assert (snippet.key.reveal() if snippet.key else None) == key
-    assert KEY not in f"{snippet} {snippet!r} {snippet.request} {Deployment.from_parsed(snippet)}"
+    assert KEY not in f"{snippet} {snippet!r} {snippet.request} {deployment_of(snippet)}"
 
 
 def test_a_bearer_option_is_a_key_too() -> None:
@@ -307,7 +307,7 @@ def test_a_field_that_is_not_known_is_left_out_and_named() -> None:
 def test_kinds_are_guessed_from_the_sample_values_and_bind_nothing() -> None:
     """The inferred schema is open: nothing is required, and other variables are let through."""
     body = {"deployment": "d", "variant": "v", "inputs": {"n": 1, "tags": ["a"], "text": "a\nb", "any": None}}
-    deployment = Deployment.from_parsed(parse_snippet(json.dumps(body)))
+    deployment = deployment_of(parse_snippet(json.dumps(body)))
     assert deployment.inputs["properties"] == {
         "n": {"type": "integer"},
         "tags": {"type": "array", "items": {"type": "string"}},
