@@ -13,6 +13,7 @@ import fh_notebook
 import fh_notebook as fh
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Mask, Secrets, mask_body, mask_run
+from fh_notebook.problems import Problem
 from fh_notebook.values import error_text, redact
 
 KEY = "sk-live-0123456789abcdef"
@@ -98,7 +99,10 @@ def test_an_error_of_this_package_never_says_a_key() -> None:
     ):
         assert KEY not in f"{error}{error!r}{error.args}"
         assert "***" in str(error)
-    assert fh.InputError(f"x is {KEY}").problems == ("x is ***",)
+    told = Problem((KEY, 0), "type", KEY, f"is not {KEY}", f"give {KEY}")
+    for problem in fh.InputError([f"x is {KEY}", told]).problems:
+        assert KEY not in f"{problem}{problem!r}"
+        assert "***" in str(problem)
     assert held
 
 
