@@ -188,7 +188,8 @@ def union(*schemas: Mapping[str, Any]) -> dict[str, Any]:
     """Return one schema for the Start variables of several variants: it accepts what at least one of them may accept.
 
     The variables of all; required is what every variant requires; where two variants declare one variable differently,
-    either will do. Each call is still checked against its own variant.
+    either will do. A default is kept only of a variable that every variant has: a caller fills defaults in for any
+    variant, and one that has no such variable would refuse the call. Each call is still checked against its variant.
 
     Examples
     --------
@@ -196,14 +197,18 @@ def union(*schemas: Mapping[str, Any]) -> dict[str, Any]:
     >>> two = {"type": "object", "properties": {"a": {}}, "required": ["a"]}
     >>> union(one, two)["required"], list(union(one, two)["properties"])
     (['a'], ['a', 'b'])
+    >>> union({"properties": {"a": {"default": 1}}}, {"properties": {}})["properties"]
+    {'a': {}}
     """
     first = dict(schemas[0])
     if all(s == first for s in schemas):
         return first
+    variables = [schema.get("properties", {}) for schema in schemas]
     kinds: dict[str, dict[str, Any]] = {}
-    for schema in schemas:
-        for name, kind in schema.get("properties", {}).items():
-            kinds.setdefault(name, {})[canonical_json(kind)] = kind
+    for declared in variables:
+        for name, kind in declared.items():
+            taken = kind if all(name in v for v in variables) else {k: v for k, v in kind.items() if k != "default"}
+            kinds.setdefault(name, {})[canonical_json(taken)] = taken
     joined: dict[str, Any] = {
         "type": "object",
         "properties": {

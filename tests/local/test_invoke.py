@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import httpx
 import pytest
 
+import fh_notebook as fh
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
 from tests.local.hives import KEY, ask, echo_hive, in_process, on_socket, post
@@ -161,6 +162,25 @@ def test_the_signature_gives_the_start_variables() -> None:
     assert [a.status_code for a in answers] == [200, 422, 422, 200]
     assert answers[0].json()["output"] == ["x", "calm", []]
     assert answers[3].json()["output"] == [{"a": 1}, {"b": 2}]
+
+
+def test_a_default_of_one_variant_is_not_sent_to_another_that_has_no_such_variable() -> None:
+    """Variants may take different variables; each is called with its own, by name and in a batch, and none is refused."""
+    hive = LocalHive()
+
+    @hive.workflow("greet", variant="loud")
+    def loud(name: str, marks: int = 1) -> str:
+        return name.upper() + "!" * marks
+
+    @hive.workflow("greet", variant="polite")
+    def polite(name: str, title: str = "Dr") -> str:
+        return f"{title} {name}"
+
+    with hive.client() as client:
+        assert client.invoke("greet", variant="loud", inputs={"name": "Ada"}).output == "ADA!"
+        assert client.invoke("greet", variant="polite", inputs={"name": "Ada", "title": "Ms"}).output == "Ms Ada"
+        batch = fh.batch([{"name": "Ada"}], "greet", variants=["loud", "polite"], client=client, progress=False)
+    assert batch.frame["output"].tolist() == ["ADA!", "Dr Ada"]
 
 
 def test_the_decorator_returns_the_function_as_it_is() -> None:
