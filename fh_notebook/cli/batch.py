@@ -224,6 +224,8 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
         yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
     if args.race is not None:
         return
+    if args.out is None and not (batch.counts.done or batch.counts.failed or batch.counts.unknown):
+        return  # no answer came, so there is none to write
     if args.out is None:
         yield f"The answers are kept: {_again(args)} with -o answers.csv to write them; nothing is called twice."
     elif (

@@ -59,6 +59,7 @@ _PATTERNS: Final = {
         r"\bmin_difference\b": "--min-difference",
         r"\bon_invalid\b": "--on-invalid",
         r", or give fh\.Deployment\([^)]*\)": "",
+        r"\brun the cell\b": "run the command",
         r"; failed='zero' counts (it|them) as 0\.": ".",
         r": cmp\.score_errors\(\)": "",
         r"^(rate|repeats|first|sample|name|reuse|alpha) is ": r"--\1 is ",

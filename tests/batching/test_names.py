@@ -231,7 +231,7 @@ def test_a_race_ends_at_a_variant_that_is_unknown(shouting: Shouting, rows: int,
 def test_the_command_line_says_so_with_the_code_of_a_refusal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """4, and the words of whoever types commands."""
+    """4, and the words of whoever types commands: no cell, and no answers to write where none came."""
     data = tmp_path / "data.csv"
     data.write_text("text\n" + "\n".join(f"row {n}" for n in range(40)))
     hive = Shouting().hive
@@ -239,6 +239,9 @@ def test_the_command_line_says_so_with_the_code_of_a_refusal(
         code = main(["batch", str(data), "-d", "shuot", "-v", "loud", "--base-url", server.url, "--max-concurrency=1"])
         assert hive.counts.requests == TRIED
     assert code == 4
-    told = capsys.readouterr().err
+    out, told = capsys.readouterr()
     assert "does not know shuot/loud" in told
+    assert "correct the name" in told
     assert "batch.resume()" not in told
+    assert "the cell" not in told
+    assert "answers are kept" not in out

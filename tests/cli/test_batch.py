@@ -570,6 +570,7 @@ def _quoted(word: str) -> str:
         ("x; fh.batch(..., on_invalid='skip') leaves such rows out", "x; --on-invalid skip leaves such rows out"),
         ("map it with inputs={'ticket': ...}. The columns", "map it with --map ticket=COLUMN. The columns"),
         ("repeats is 0; give a whole number", "--repeats is 0; give a whole number"),
+        ("correct score= and run the cell again", "correct score= and run the command again"),
         ("the name is taken", "the name is taken"),
         ("2 failed runs are left out; failed='zero' counts them as 0.", "2 failed runs are left out."),
         ("1 score is missing (1 by an error of the scorer: cmp.score_errors()).", "1 score is missing (1 by an error of the scorer)."),
