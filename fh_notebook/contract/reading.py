@@ -84,17 +84,21 @@ def error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]
 
 
 def ids_of_body(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
-    """Ids from the body, also inside `data`; a request id from the headers when the body has none."""
+    """Ids from the body, also inside `data`; a request id from the headers when the body has none.
+
+    Keys are masked: a service that echoes one in an id has none that can be asked for.
+    """
     places = [body, body.get("data")] if isinstance(body, Mapping) else []
 
     def find(name: str) -> str | None:
         for place in places:
             value = place.get(name) if isinstance(place, Mapping) else None
             if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-                return sayable(str(value))
+                return redact(sayable(str(value)))
         return None
 
-    return {"request_id": find("request_id") or headers.get("x-request-id"), "run_id": find("run_id")}
+    in_header = redact(headers.get("x-request-id") or "") or None
+    return {"request_id": find("request_id") or in_header, "run_id": find("run_id")}
 
 
 _TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,1000})", re.IGNORECASE)

@@ -301,3 +301,19 @@ def test_a_key_that_a_service_echoes_is_masked_in_the_code_too(where: dict[str, 
         for run in (decode_answer(answer, InvokeRequest(deployment="d")), decode_retrieved(answer, request_id="r")):
             assert secret.reveal() not in repr(run) + str(run.error_code) + str(run.raw)
     assert decode_answer(answer, InvokeRequest(deployment="d")).error_code == "bad_key_***"
+
+
+@pytest.mark.parametrize("place", ["request_id", "run_id", "x-request-id"])
+def test_a_key_that_a_service_echoes_in_an_id_is_masked(place: str) -> None:
+    """In the body and in the header; an id is shown with its run, kept and logged."""
+    secret = Secret("a-key-of-no-known-shape")
+    told = f"id_{secret.reveal()}"
+    in_header = place.startswith("x-")
+    answer = Answer(
+        status_code=200,
+        body=json.dumps({"run_status": "completed", "output": "x"} | ({} if in_header else {place: told})).encode(),
+        headers={place: told} if in_header else {},
+    )
+    run = decode_answer(answer, InvokeRequest(deployment="d"))
+    assert "id_***" in (run.request_id, run.run_id)
+    assert secret.reveal() not in repr(run)
