@@ -108,6 +108,8 @@ def judge(
     [2.0, 5.0]
     """
     arguments.check(judge, locals(), but={"path"})
+    if not isinstance(deployment, Deployment | str):
+        raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
     expected = arguments.column_text(expected)
     if scale is not None and (pairwise or not _is_scale(scale)):
         wrong = "a judge of pairs has no scale" if pairwise else f"scale is {short(scale)}; give (lowest, highest)"

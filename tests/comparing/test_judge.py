@@ -228,6 +228,12 @@ def test_options_that_cannot_be_meant_raise_at_once(options: dict[str, Any], sai
         fh.score.judge("manners", **options)
 
 
+def test_a_judge_is_a_deployment_or_its_name() -> None:
+    """What is neither is refused before anything is asked, with the argument's name."""
+    with pytest.raises(fh.InputError, match="^deployment is 5; give a Deployment or its name$"):
+        fh.score.judge(5)  # type: ignore[arg-type]
+
+
 def test_a_judge_of_several_variants_must_be_told_apart() -> None:
     """One that is not known needs its variant, too."""
     court = Court()
