@@ -18,7 +18,7 @@ from fh_notebook.addresses import check_base_url, origin
 from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.keys import usable_key
 from fh_notebook.spelling import a_type
-from fh_notebook.values import UNSET, Secret, Unset, Whole, as_secret
+from fh_notebook.values import UNSET, Secret, Unset, Whole, as_secret, plain_number
 
 __all__ = ["Login", "Settings", "configure", "current", "log_in", "log_out", "positive", "reset", "whole"]
 
@@ -187,26 +187,28 @@ def _use(settings: Settings) -> None:
 
 
 def positive(value: Any, name: str) -> float:
-    """Return a number above 0 as it is.
+    """Return a number above 0.
 
     Raises
     ------
     SettingsError
         It is none.
     """
+    value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise SettingsError(f"{name} is {value!r}; give a number above 0")
     return float(value)
 
 
 def whole(value: Any, name: str) -> int:
-    """Return a whole number from 1 as it is.
+    """Return a whole number from 1.
 
     Raises
     ------
     SettingsError
         It is none.
     """
+    value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise SettingsError(f"{name} is {value!r}; give a whole number from 1, or None")
     return value

@@ -28,6 +28,7 @@ __all__ = [
     "is_iterable",
     "is_number",
     "is_real",
+    "plain_number",
     "redact",
     "redactor",
     "shared_secret",
@@ -71,6 +72,18 @@ def is_number(value: Any) -> TypeGuard[int | float]:
 def is_real(value: Any) -> bool:
     """Whether it is a number, of Python or numpy, or a bool; `numpy.timedelta64` claims to be one, and has no `int`."""
     return isinstance(value, Real) and type(value).__name__ != "timedelta64"
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of numpy, as a column of pandas has them, as Python's own; what is none, as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain_number(np.int64(3)), plain_number("3")
+    (3, '3')
+    """
+    return value.item() if is_real(value) and hasattr(value, "item") else value
 
 
 class Secret:

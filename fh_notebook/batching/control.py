@@ -219,7 +219,7 @@ class Control(Standing):
 
     @max_concurrency.setter
     def max_concurrency(self, value: int | None) -> None:
-        checked_concurrency(value)
+        value = checked_concurrency(value)
         self._max_concurrency = value
         self._options = replace(self._options, max_concurrency=value)
         self._in_loop(lambda start: start.retune(value))

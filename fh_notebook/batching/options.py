@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from fh_notebook.arguments import Kind, is_finite
 from fh_notebook.errors import SettingsError
 from fh_notebook.spelling import short
+from fh_notebook.values import plain_number
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -313,19 +314,19 @@ class BatchOptions:
             raise SettingsError(f"a receiver is for delivery='callback' or 'auto', not for {self.delivery!r}")
 
 
-def check_option(name: str, value: Any) -> None:
-    """Raise unless `value` is within the limits of the batch option `name`.
+def check_option(name: str, value: Any) -> Any:
+    """Return `value` if it is within the limits of the batch option `name`; a number of numpy as Python's own.
 
     Raises
     ------
     SettingsError
         With what it takes.
     """
-    _check(name, value, _limits(BatchOptions)[name])
+    return _checked(name, value, _limits(BatchOptions)[name])
 
 
 def check_limits(options: Any) -> None:
-    """Raise unless every field of `options` is within its limits.
+    """Raise unless every field of `options` is within its limits; numbers of numpy become Python's own.
 
     Raises
     ------
@@ -333,12 +334,14 @@ def check_limits(options: Any) -> None:
         Of the first field that is not, with what it takes.
     """
     for name, kind in _limits(type(options)).items():
-        _check(name, getattr(options, name), kind)
+        object.__setattr__(options, name, _checked(name, getattr(options, name), kind))  # the dataclass is frozen
 
 
-def _check(name: str, value: Any, kind: Kind) -> None:
-    if not kind.accepts(value):
-        raise SettingsError(f"{name} is {short(value)}; give {kind.takes}")
+def _checked(name: str, value: Any, kind: Kind) -> Any:
+    plain = plain_number(value)
+    if not kind.accepts(plain):
+        raise SettingsError(f"{name} is {short(plain)}; give {kind.takes}")
+    return plain
 
 
 def _limits(options: type[Any]) -> dict[str, Kind]:

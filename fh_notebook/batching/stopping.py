@@ -153,15 +153,14 @@ class Limits:
 
 
 def checked_concurrency(value: Any) -> int | None:
-    """Return a number of calls at once as it is, or ``None``.
+    """Return a number of calls at once, or ``None``.
 
     Raises
     ------
     SettingsError
         It is neither.
     """
-    check_option("max_concurrency", value)
-    checked: int | None = value
+    checked: int | None = check_option("max_concurrency", value)
     return checked
 
 

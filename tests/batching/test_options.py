@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.options import BatchOptions, written_options
+from fh_notebook.batching.stopping import checked_concurrency
 from fh_notebook.cli.batch_options import add_parser
 from fh_notebook.errors import SettingsError
 from fh_notebook.notebook.line import parser, read_line
@@ -101,6 +104,20 @@ def test_what_is_beyond_the_limits_of_a_field_is_refused(options: type[Any], nam
     own = {"score": "exact"} if options is RaceOptions else {}
     with pytest.raises(SettingsError, match=f"^{name} is "):
         options(**own, **{name: value})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """A count that comes out of a column is as good as one that is typed; the options have Python's own."""
+    numbers = pd.Series([3, 1]).max(), np.float32(0.5)
+    whole, part = numbers
+    made = BatchOptions(repeats=whole, max_calls=whole, max_cost=part, sample=whole, fail_on_error=part)  # type: ignore[arg-type]
+    assert made == BatchOptions(repeats=3, max_calls=3, max_cost=0.5, sample=3, fail_on_error=0.5)
+    assert {type(value) for value in (made.repeats, made.max_calls, made.sample)} == {int}
+    assert type(RaceOptions(score="exact", seed=whole, alpha=part).alpha) is float  # type: ignore[arg-type]
+    assert checked_concurrency(whole) == 3
+    fh.configure(max_concurrency=whole)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="^repeats is 0; give a whole number from 1"):
+        BatchOptions(repeats=np.int64(0))  # type: ignore[arg-type]
 
 
 def test_options_that_exclude_each_other_are_refused() -> None:
