@@ -255,7 +255,7 @@ def _check_tables(there: sqlite3.Connection, path: Path) -> None:
         if _schema_of(there) != _schema_of(ours):
             raise _not_one(path, "its tables are not those of such a file")
     if (found := there.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise _not_one(path, f"it is damaged ({str(found)[:100]})")
+        raise _not_one(path, f"it is damaged ({' '.join(str(found).split())[:100]})")
 
 
 def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:

@@ -166,6 +166,16 @@ def test_what_was_tampered_with_is_refused_in_one_line(file: Path, which: str) -
     assert "\n" not in str(raised.value)
 
 
+def test_a_damaged_file_is_refused_in_one_line(file: Path) -> None:
+    """SQLite tells damage in several lines: here, of a list of free pages that the file does not have."""
+    damaged = bytearray(file.read_bytes())
+    damaged[36:40] = (1).to_bytes(4, "big")  # the header's count of free pages
+    file.write_bytes(damaged)
+    with pytest.raises(InputError, match="it is damaged") as raised:
+        fh.open_batch(file)
+    assert "\n" not in str(raised.value)
+
+
 def test_ratings_are_only_merged_from_a_file_that_is_whole(file: Path) -> None:
     """Of several files all, or none."""
     bad = _changed(file, "UPDATE ratings SET row = '{'")
