@@ -142,7 +142,8 @@ def _client(args: argparse.Namespace) -> Client:
     if address != LOCAL and not is_loopback(hostname(address)):
         found = precedence.find_key(base_url=address)
         if found.key is None:
-            raise SettingsError("; ".join([f"there is no key for {hostname(address)}", *found.hints, NO_KEY]))
+            told = [f"there is no key for {hostname(address)}", *found.hints, NO_KEY, "--local runs the demo"]
+            raise SettingsError("; ".join(told))
     return fh.Client(base_url=address)
 
 

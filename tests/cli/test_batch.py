@@ -384,7 +384,7 @@ def test_without_a_key_nothing_is_run_on_the_demo_hive_by_itself(data: Path, cap
     assert main(["batch", "data.csv", "-d", "support-triage"]) == 2
     assert capsys.readouterr().err == (
         "fh-notebook batch: there is no key for api.fetchhive.com; set FETCH_HIVE_API_KEY, or name a file that says it "
-        "with --env-file\n"
+        "with --env-file; --local runs the demo\n"
     )
 
 
