@@ -271,7 +271,7 @@ def test_with_an_address_only_the_catalogue_is_known(folder: Path, client: fh.Cl
     """What a service has cannot be asked; a client of the wrong kind is told."""
     assert [fh.deployments().source_of(n) for n in fh.deployments()] == ["fetchhive.yaml:3", "fetchhive.yaml:8"]
     assert fh.deployments(client) == fh.deployments(client.aclient) == fh.deployments()
-    with pytest.raises(fh.SettingsError, match="client is a int"):
+    with pytest.raises(fh.SettingsError, match="client is an int"):
         fh.deployments(3)  # type: ignore[arg-type]
 
 

@@ -665,7 +665,7 @@ def test_a_snippet_whose_line_breaks_were_lost_is_read(
     [
         ("%%fetchhive snippet\nticket: late", "SnippetError: this is not a Code Snippet"),
         ("%fetchhive snippet pastd", "InputError: there is no variable 'pastd'; did you mean pasted?"),
-        ("%fetchhive snippet number", "InputError: the variable number is a int"),
+        ("%fetchhive snippet number", "InputError: the variable number is an int"),
         ("%fetchhive snippet pasted", "SnippetError: this is not a Code Snippet"),
     ],
 )
