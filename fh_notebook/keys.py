@@ -16,7 +16,7 @@ from typing import Any, Final
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
 from fh_notebook.optional_deps import ensure_installed
-from fh_notebook.spelling import a_type, with_article
+from fh_notebook.spelling import type_text, with_article
 from fh_notebook.values import Secret, Unset, as_secret, redact
 
 __all__ = [
@@ -188,7 +188,7 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
     elif isinstance(choice, str | os.PathLike):
         path = Path(choice).expanduser().absolute()
     else:
-        raise SettingsError(f"dotenv is {a_type(choice)}; give True, a path, or False for none")
+        raise SettingsError(f"dotenv is {type_text(choice)}; give True, a path, or False for none")
     if not path.is_file():
         raise SettingsError(f"dotenv is {str(choice)!r}, which is no file")
     ensure_installed("dotenv", "dotenv= needs")

@@ -27,7 +27,7 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.finding import finder, in_catalogue, known_to, own_of
 from fh_notebook.gate import Gate
 from fh_notebook.keeping import Keeping
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 from fh_notebook.values import Secret, as_secret
 
 if TYPE_CHECKING:
@@ -411,7 +411,7 @@ def client_for(client: Client | AsyncClient | None = None) -> Client:
     if isinstance(client, AsyncClient):
         return Client.over(client)
     if client is not None:
-        raise SettingsError(f"client is {a_type(client)}; give fh.Client(...), or None for the session's own")
+        raise SettingsError(f"client is {type_text(client)}; give fh.Client(...), or None for the session's own")
     if (there := _present()) is not None:
         return there
     # Made without the lock, which batches need for the store: a keyring may wait for the person. Of two that are made

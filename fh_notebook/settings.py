@@ -17,7 +17,7 @@ from fh_notebook import arguments, keys
 from fh_notebook.addresses import check_base_url, origin
 from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.keys import usable_key
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 from fh_notebook.values import UNSET, Secret, Unset, Whole, as_secret, plain_number
 
 __all__ = ["Login", "Settings", "configure", "current", "log_in", "log_out", "positive", "reset", "whole"]
@@ -144,11 +144,11 @@ def configure(
         changed["base_url"] = check_base_url(base_url)
     if store is not UNSET:
         if not isinstance(store, str | os.PathLike | None):
-            raise SettingsError(f"store is {a_type(store)}; give a path, or None to keep nothing")
+            raise SettingsError(f"store is {type_text(store)}; give a path, or None to keep nothing")
         changed["store"] = Path(store).expanduser() if store is not None else None
     if workspace is not UNSET:
         if not isinstance(workspace, str):  # str(None) would be another workspace, whose answers are paid for again
-            raise SettingsError(f"workspace is {a_type(workspace)}; give a text, or '' for the key's own")
+            raise SettingsError(f"workspace is {type_text(workspace)}; give a text, or '' for the key's own")
         if "#" in workspace:
             raise SettingsError(f"workspace is {workspace!r}; give a name without '#', which stands behind the host")
         changed["workspace"] = workspace

@@ -16,7 +16,7 @@ from typing import Any, Final
 from fh_notebook.html import printable
 from fh_notebook.values import is_real
 
-__all__ = ["NAME_CAP", "a_type", "duration", "path_text", "short", "type_text", "with_article"]
+__all__ = ["NAME_CAP", "duration", "path_text", "short", "type_text", "with_article"]
 
 VALUE_CAP: Final = 60
 """Characters of one value in a sentence: a sentence should stay on a line or two."""
@@ -105,17 +105,6 @@ def with_article(name: str) -> str:
     folded = name.lower()
     by_vowel = folded[:1] in tuple("aeiou") and not folded.startswith(LIKE_YOU)
     return f"{'an' if by_vowel or folded == 'ndarray' else 'a'} {name}"
-
-
-def a_type(value: object) -> str:
-    """Return the name of a value's type behind its article.
-
-    Examples
-    --------
-    >>> a_type(5), a_type([])
-    ('an int', 'a list')
-    """
-    return with_article(type(value).__name__)
 
 
 def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:

@@ -19,7 +19,7 @@ from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.infer import infer
 from fh_notebook.contract.spell import KIND_OF_TYPE, listed
 from fh_notebook.errors import InputError
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 
 __all__ = ["schema_of_frame"]
 
@@ -47,7 +47,7 @@ def schema_of_frame(frame: Any) -> dict[str, Any]:
     {'ticket': {'type': 'string'}, 'words': {'type': ['integer', 'null']}}
     """
     if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"inputs: {a_type(frame)} declares no Start variables; give a pandas DataFrame")
+        raise InputError(f"inputs: {type_text(frame)} declares no Start variables; give a pandas DataFrame")
     if problem := _problem_of(frame.columns):
         raise InputError(f"inputs: {problem}")
     properties: dict[str, Any] = {}

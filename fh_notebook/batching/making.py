@@ -26,7 +26,7 @@ from fh_notebook.batching.source import Source, StreamSource, TableSource
 from fh_notebook.batching.stored import KeptBatch, check_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -125,5 +125,5 @@ def known_deployment(client: Client, deployment: Deployment | str) -> Deployment
     if isinstance(deployment, Deployment):
         return deployment
     if not isinstance(deployment, str):
-        raise InputError(f"deployment is {a_type(deployment)}; give its name, or a Deployment")
+        raise InputError(f"deployment is {type_text(deployment)}; give its name, or a Deployment")
     return client.aclient.connection.find_deployment(deployment) or Deployment(deployment)

@@ -27,7 +27,7 @@ from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
 from fh_notebook.optional_deps import ensure_installed, is_installed
 from fh_notebook.problems import Problem
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 from fh_notebook.values import is_iterable
 
 __all__ = ["EXPECTED", "METADATA_PREFIX", "Rows", "frame_of_records", "read_rows"]
@@ -132,14 +132,14 @@ def read_rows(source: Any) -> Rows:
         return _from_path(Path(source).expanduser())
     if hasattr(source, "__dask_graph__"):
         raise InputError(
-            f"rows are {a_type(source)} of Dask; fh.batch takes a dask.dataframe "
+            f"rows are {type_text(source)} of Dask; fh.batch takes a dask.dataframe "
             "(Series.to_frame(), Bag.to_dataframe(), dd.from_delayed(...)), everything else what its compute() gives"
         )
     if is_iterable(source) and not isinstance(source, Mapping | bytes | pd.Series):
         return _from_records(list(source), lambda i: f"row {i}")
     raise InputError(
         f"rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, "
-        f"not as {a_type(source)}"
+        f"not as {type_text(source)}"
     )
 
 

@@ -21,7 +21,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 
 __all__ = ["Observation", "cell_of", "hidden_in", "is_source", "no_column", "observations"]
 
@@ -95,7 +95,7 @@ def _of(source: Any, pair_on: str) -> list[Observation]:
     if isinstance(source, pd.DataFrame):
         return _of_frame(source, pair_on)
     raise InputError(
-        f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, not {a_type(source)}"
+        f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, not {type_text(source)}"
     )
 
 

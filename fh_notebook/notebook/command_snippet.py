@@ -19,7 +19,7 @@ from fh_notebook.contract.validate import problems as validated
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.asking import ask_hidden, ask_lines, has_page
 from fh_notebook.notebook.notices import notice
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 from fh_notebook.store.catalog_file import shown
 
 __all__ = ["snippet"]
@@ -58,7 +58,7 @@ def _text_of(shell: Any, name: str) -> str:
         raise InputError(f"there is no variable {short(name)}; {hint}")
     value = names[name]
     if not isinstance(value, str):
-        raise InputError(f"the variable {name} is {a_type(value)} and not the text of a snippet")
+        raise InputError(f"the variable {name} is {type_text(value)} and not the text of a snippet")
     return value
 
 

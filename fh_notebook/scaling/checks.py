@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook import session
 from fh_notebook.addresses import hostname, is_loopback
 from fh_notebook.errors import SettingsError
-from fh_notebook.spelling import a_type
+from fh_notebook.spelling import type_text
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -29,7 +29,7 @@ def check_cluster(dask: Any, client: Client) -> None:
     if isinstance(dask, str):
         raise SettingsError(f"dask is a text; give distributed.Client({dask!r}), or None for threads here")
     if not hasattr(dask, "scheduler") or not hasattr(dask, "register_plugin"):
-        raise SettingsError(f"dask is {a_type(dask)}; give a distributed.Client, or None for threads here")
+        raise SettingsError(f"dask is {type_text(dask)}; give a distributed.Client, or None for threads here")
     if dask.asynchronous:
         raise SettingsError("dask is an asynchronous client; give distributed.Client(address) as it is by default")
     if dask.status != "running":
