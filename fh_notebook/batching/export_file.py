@@ -53,13 +53,13 @@ def checked_target(path: Any, suffixes: Sequence[str]) -> Path:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise SettingsError(f"the path is {short(path)}; give the name of a file that ends in {listed(suffixes)}")
     target = Path(os.fsdecode(os.fspath(path))).expanduser()
-    if target.is_dir():
+    if os.path.isdir(target):  # `Path.is_dir` raises where the name is too long for the file system
         example = target / f"answers{suffixes[0]}"
         raise SettingsError(f"{target} is a folder; name a file in it, like {example}")
     ends = suffix_of(target)
     if ends not in suffixes:
         raise SettingsError(_other_suffix(target, ends, suffixes))
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise SettingsError(f"{target}: there is no folder {target.parent}; make it first")
     # The file itself, where the name is a link: the link stays one.
     return Path(os.path.realpath(target))

@@ -293,7 +293,7 @@ def _there(path: Any) -> Path:
     found = Path(os.fsdecode(os.fspath(path))).expanduser()
     if suffix_of(found) not in STORES:
         raise InputError(f"{found.name}: give a file that ends in {FHB}, as batch.to_fhb() writes it")
-    if not found.is_file():
+    if not os.path.isfile(found):  # `Path.is_file` raises where the name is too long for the file system
         raise InputError(f"there is no file {found}")
     return found
 

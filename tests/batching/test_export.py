@@ -495,6 +495,15 @@ def test_what_is_no_path_is_one_line(path: Any) -> None:
         to_excel(one(a=[1]), path)
 
 
+def test_a_name_that_is_too_long_for_the_file_system_is_one_line(tmp_path: Path) -> None:
+    """To write, and to open; the name of its folder as well."""
+    for path in (tmp_path / f"{'x' * 300}.csv", tmp_path / ("x" * 300) / "a.csv"):
+        with pytest.raises(SettingsError, match="was not written|there is no folder"):
+            to_csv(one(a=[1]), path)
+    with pytest.raises(fh.InputError, match="there is no file"):
+        fh.open_batch(tmp_path / f"{'x' * 300}.fhb")
+
+
 def test_a_file_that_another_program_holds_open_is_told_as_that(tmp_path: Path) -> None:
     """As Windows does with a workbook that is open in Excel; nothing is left beside it."""
 
