@@ -237,7 +237,7 @@ def parse_event(body: bytes) -> Run:
     Run(completed, req_1, output=hi)
     """
     arguments.check(parse_event, locals())
-    event = parse(body)
+    event = parse(bytes(body))  # a memoryview, which the check takes as bytes, cannot be decoded
     if not isinstance(event, Mapping):
         said = "the callback's body is not a JSON object"
         return Run(status="unknown", error=said, error_code="not_json", raw=mask_body(event))

@@ -288,6 +288,12 @@ def test_callback_events_are_read_tolerantly(event: object, want: tuple[object, 
     assert run.request_id == "r"
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_callback_event_is_read_from_whatever_holds_bytes(kind: type[Any]) -> None:
+    """As its signature is verified, so that one body serves both."""
+    assert parse_event(kind(b'{"run_status": "completed", "output": "hi"}')).output == "hi"
+
+
 @pytest.mark.parametrize("where", [{}, {"error": None}])
 def test_a_key_that_a_service_echoes_is_masked_in_the_code_too(where: dict[str, Any]) -> None:
     """Of a refusal, a failed run and a look-up; wherever the code stands."""
