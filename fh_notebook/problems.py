@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from fh_notebook.spelling import path_text
 from fh_notebook.values import redact
@@ -11,6 +12,8 @@ from fh_notebook.values import redact
 __all__ = ["Problem"]
 
 Path = tuple[str | int, ...]
+
+ROWS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Problem:
         What is wrong, as the predicate of `value` where there is one.
     hint : str
         What to do about it.
+    rows : tuple
+        The labels of the rows that have it, where it is of a table; equal problems of different rows are one.
 
     Examples
     --------
@@ -50,9 +55,12 @@ class Problem:
     value: str = ""
     message: str = ""
     hint: str = ""
+    rows: tuple[Any, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
-        return self.sentence if self.path is None else f"{path_text(self.path)}: {self.sentence}"
+        places = [_rows_text(self.rows)] if self.rows else []
+        places += [path_text(self.path)] if self.path is not None else []
+        return ": ".join([*places, self.sentence])
 
     @property
     def sentence(self) -> str:
@@ -71,7 +79,8 @@ class Problem:
     def masked(self) -> Problem:
         """Return it with every secret that this process holds masked in its texts."""
         path = None if self.path is None else tuple(redact(p) if isinstance(p, str) else p for p in self.path)
-        return Problem(path, self.keyword, redact(self.value), redact(self.message), redact(self.hint))
+        value, message, hint = map(redact, (self.value, self.message, self.hint))
+        return replace(self, path=path, value=value, message=message, hint=hint)
 
     @classmethod
     def of(cls, problems: Problem | str | Iterable[Problem | str]) -> tuple[Problem, ...]:
@@ -79,3 +88,9 @@ class Problem:
         if isinstance(problems, Problem | str):
             problems = (problems,)
         return tuple(p if isinstance(p, Problem) else cls(message=str(p)) for p in problems)
+
+
+def _rows_text(labels: tuple[Any, ...]) -> str:
+    shown = ", ".join(str(label) for label in labels[:ROWS_SHOWN])
+    more = f" and {len(labels) - ROWS_SHOWN:,} more" if len(labels) > ROWS_SHOWN else ""
+    return f"{'row' if len(labels) == 1 else 'rows'} {shown}{more}"

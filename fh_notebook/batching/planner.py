@@ -158,7 +158,6 @@ def _metadata_of(record: Mapping[str, Any]) -> dict[str, Any]:
 
 PROBLEMS_SHOWN: Final = 30
 """Different problems in one message: more are not read."""
-ROWS_SHOWN: Final = 5
 VALUES_SHOWN: Final = 3
 
 
@@ -180,35 +179,21 @@ def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | 
             problems.setdefault(problem, {})[job.row] = None
     if not problems:
         return None
-    *told, last = _together({problem: list(rows) for problem, rows in problems.items()})
-    cure = persons(SKIP) if any_fits else ""  # of no use where no row is left
-    return InputError([*told, replace(last, message=f"{last.message}{cure}")], where=where)
+    *told, last = _together({problem: tuple(rows) for problem, rows in problems.items()})
+    if any_fits:  # of no use where no row is left
+        last = replace(last, hint="; ".join(filter(None, [last.hint, persons(SKIP).removeprefix("; ")])))
+    return InputError([*told, last], where=where)
 
 
-def _by_cause(problems: Mapping[Problem, Sequence[Any]]) -> dict[Problem, Sequence[Any]]:
+def _together(different: Mapping[Problem, tuple[Any, ...]]) -> list[Problem]:
     """Return problems that differ in the value only as one, with all rows: ``ticket: 0, 1, 2, … is not a text``."""
-    causes: dict[Problem, dict[str, Sequence[Any]]] = {}
-    for problem, labels in problems.items():
+    causes: dict[Problem, dict[str, tuple[Any, ...]]] = {}
+    for problem, labels in different.items():
         causes.setdefault(replace(problem, value=""), {})[problem.value] = labels
-    together: dict[Problem, Sequence[Any]] = {}
-    for cause, values in causes.items():
+    together = []
+    for cause, values in list(causes.items())[:PROBLEMS_SHOWN]:
         shown = ", ".join([*list(values)[:VALUES_SHOWN], *(["…"] if len(values) > VALUES_SHOWN else [])])
-        together[replace(cause, value=shown)] = [label for labels in values.values() for label in labels]
-    return together
-
-
-def _together(different: Mapping[Problem, Sequence[Any]]) -> list[Problem]:
-    """Return each different problem once, with the rows that have it."""
-    problems = list(_by_cause(different).items())
-    told = [
-        Problem(keyword=problem.keyword, message=f"{_rows_in_words(labels)}: {problem}")
-        for problem, labels in problems[:PROBLEMS_SHOWN]
-    ]
-    left = len(problems) - len(told)
-    return [*told, Problem(message=f"and {counted(left, 'more problem')}")] if left else told
-
-
-def _rows_in_words(labels: Sequence[Any]) -> str:
-    shown = ", ".join(str(label) for label in labels[:ROWS_SHOWN])
-    more = f" and {len(labels) - ROWS_SHOWN:,} more" if len(labels) > ROWS_SHOWN else ""
-    return f"{'row' if len(labels) == 1 else 'rows'} {shown}{more}"
+        rows = tuple(label for labels in values.values() for label in labels)
+        together.append(replace(cause, value=shown, rows=rows))
+    left = len(causes) - len(together)
+    return [*together, Problem(message=f"and {counted(left, 'more problem')}")] if left else together

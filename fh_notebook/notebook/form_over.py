@@ -7,7 +7,7 @@ sent. A constant that was typed is text, and is read as declared; one that a pro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -183,7 +183,7 @@ class RowMapping:
             inputs, found = mapper.made_of(record)
             made.append(mask_inputs(inputs, self._secrets))
             found = found or mapper.problems_of(inputs)
-            problems += [Problem(keyword=problem.keyword, message=f"row {label}: {problem}") for problem in found]
+            problems += [replace(problem, rows=(label,)) for problem in found]
         return Preview(labels=labels, inputs=tuple(made), problems=tuple(problems))
 
     def _is_missing(self, name: str, source: Source) -> bool:

@@ -104,7 +104,10 @@ def test_every_problem_of_every_row_is_told_at_once_with_its_row() -> None:
     with pytest.raises(InputError) as caught:
         _plan(frame)
     said = sentences(caught.value.problems)
-    assert len(said) == 2
+    assert [(p.path, p.keyword, p.rows) for p in caught.value.problems] == [
+        (("text",), "required", ("q", "s")),
+        (("n",), "type", ("r",)),
+    ]
     assert said[0].startswith("rows q, s: text:")
     assert said[1].startswith("row r: n: ")
     assert "'many' is not a whole number" in said[1]
