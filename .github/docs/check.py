@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 
 import fh_notebook
 
@@ -43,7 +43,8 @@ def main(site: Path) -> int:
         wrong += [f"{page.relative_to(site)} loads {found[0]}" for found in LOADS.finditer(text)]
         wrong += [f"{page.relative_to(site)} shows {found[0]}" for found in ROLE.finditer(text)]
     whole = "\n".join(pages.values())
-    public = [f"{module}.{name}" for module, names in fh_notebook._HOMES.items() for name in names]
+    values = {name: getattr(fh_notebook, name) for name in fh_notebook.__all__}
+    public = [f"{value.__module__}.{name}" for name, value in values.items() if not isinstance(value, ModuleType)]
     wrong += [f"{name} has no place" for name in public if f'id="{name}"' not in whole]
     members = [f"{name}.{member}" for name in public for member in _members(name)]
     wrong += [f"{name} has no place" for name in members if f'id="{name}"' not in whole]

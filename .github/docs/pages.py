@@ -34,6 +34,14 @@ GROUPS: Final = {
 """Pages: their title, and how the modules begin whose names stand there. The first page that fits has a name."""
 
 
+MODULES: Final = {
+    "local": "fh_notebook.local",
+    "score": "fh_notebook.comparing.scorers",
+    "store": "fh_notebook.store",
+}
+"""Public names that stand for a whole module, each with a page of its own."""
+
+
 def homes() -> dict[str, list[str]]:
     """Return the public names by page, each as ``module.name``.
 
@@ -43,11 +51,14 @@ def homes() -> dict[str, list[str]]:
         A name belongs to no page.
     """
     pages: dict[str, list[str]] = {page: [] for page in GROUPS}
-    for module, names in fh_notebook._HOMES.items():
+    for name in fh_notebook.__all__:
+        if name in MODULES:
+            continue
+        module = getattr(fh_notebook, name).__module__
         fits = [page for page, (_, *begins) in GROUPS.items() if any(module.startswith(b) for b in begins)]
         if not fits:
             raise LookupError(f"{module} belongs to no page of the reference; add it to GROUPS in {__file__}")
-        pages[fits[0]] += [f"{module}.{name}" for name in names]
+        pages[fits[0]].append(f"{module}.{name}")
     return {page: sorted(names, key=_last_word) for page, names in pages.items() if names}
 
 
@@ -56,7 +67,7 @@ def _last_word(name: str) -> str:
 
 
 def _modules() -> dict[str, tuple[str, str]]:
-    return {f"module-{name}": (f"fh.{name}", module) for name, module in sorted(fh_notebook._MODULES.items())}
+    return {f"module-{name}": (f"fh.{name}", module) for name, module in sorted(MODULES.items())}
 
 
 def _titled(notebook: Path) -> str:

@@ -1,0 +1,67 @@
+"""The public names: the one list of them, which type checkers, editors and the package itself read (lazy-loader)."""
+
+from . import local as local
+from . import score as score
+from . import store as store
+from .batching.batch import Batch as Batch
+from .batching.forgetting import forget as forget
+from .batching.history import history as history
+from .batching.mapping import const as const
+from .batching.reopen import merge_ratings as merge_ratings
+from .batching.reopen import open_batch as open_batch
+from .batching.start import abatch as abatch
+from .batching.start import batch as batch
+from .batching.start import last_batch as last_batch
+from .calls import ainvoke as ainvoke
+from .calls import invoke as invoke
+from .client.blocking import Client as Client
+from .client.client import AsyncClient as AsyncClient
+from .client.pending import PendingRun as PendingRun
+from .client.receiver import CallbackReceiver as CallbackReceiver
+from .comparing.comparison import Comparison as Comparison
+from .comparing.comparison import compare as compare
+from .contract.deployment import Deployment as Deployment
+from .contract.models import InvokeRequest as InvokeRequest
+from .contract.objects import Variable as Variable
+from .contract.run import Asset as Asset
+from .contract.run import Run as Run
+from .contract.signing import verify_signature as verify_signature
+from .contract.variables import any_ as any_
+from .contract.variables import array as array
+from .contract.variables import boolean as boolean
+from .contract.variables import choice as choice
+from .contract.variables import date as date
+from .contract.variables import datetime_ as datetime_
+from .contract.variables import group as group
+from .contract.variables import integer as integer
+from .contract.variables import number as number
+from .contract.variables import text as text
+from .contract.wire import parse_event as parse_event
+from .errors import AuthError as AuthError
+from .errors import CallError as CallError
+from .errors import ConnectFailed as ConnectFailed
+from .errors import FetchHiveError as FetchHiveError
+from .errors import InputError as InputError
+from .errors import LimitReached as LimitReached
+from .errors import RunFailed as RunFailed
+from .errors import SettingsError as SettingsError
+from .errors import SnippetError as SnippetError
+from .errors import StoreError as StoreError
+from .notebook.form import Form as Form
+from .notebook.form_api import form as form
+from .racing.power import power as power
+from .racing.race import Race as Race
+from .racing.start import arace as arace
+from .racing.start import race as race
+from .reattaching import areattach as areattach
+from .reattaching import pending as pending
+from .reattaching import reattach as reattach
+from .session import deployments as deployments
+from .settings import configure as configure
+from .values import UNSET as UNSET
+from .values import Secret as Secret
+
+__version__: str
+
+def load_ipython_extension(shell: object) -> None: ...
+def unload_ipython_extension(shell: object) -> None: ...
