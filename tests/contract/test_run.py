@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.values import Secret
+from tests.problems import rules
 
 RUN = fh.Run(
     status="completed",
@@ -160,8 +162,21 @@ def test_defaults_are_filled_in_and_all_problems_come_at_once() -> None:
     assert dep.complete({"t": "x"}) == {"t": "x", "n": 3}
     with pytest.raises(fh.InputError) as caught:
         dep.complete({"n": 0, "tt": 1})
-    assert len(caught.value.problems) == 3
+    assert rules(caught.value.problems) == ["t: required", "n: minimum", "tt: additionalProperties"]
     assert str(caught.value).startswith("d: 3 problems: ")
+    wrong: dict[str, Any] = {"variant": " ", "user": 3, "callback_url": "ftp://x", "tool_approval": "yes"}
+    with pytest.raises(fh.InputError) as caught:
+        fh.InvokeRequest(deployment="d", inputs=[], metadata={"a": {}, "": 1, "b": float("nan")}, **wrong)
+    assert rules(caught.value.problems) == [
+        "variant: minLength",
+        "user: type",
+        "inputs: type",
+        "metadata.a: type",
+        "metadata: propertyNames",
+        "metadata.b: json",
+        "callback_url: format",
+        "tool_approval: enum",
+    ]
 
 
 @pytest.mark.parametrize(
