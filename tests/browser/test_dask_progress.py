@@ -66,7 +66,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         here.locator("button.fh-pause").click()
         paced_hive.wait_for(4)
 
-        number = here.get_by_label("At once")
+        number = here.get_by_label("At once", exact=True)
         number.fill("6")
         number.press("Enter")
         lab.expect_text(here, r"6 of 6 in flight")

@@ -144,7 +144,7 @@ def test_the_notebook_is_saved_from_within_a_form(lab: Lab, hive: FormHive, plac
             control.focus()
             lab.page.keyboard.press("Control+s")
             lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-            assert _focused(lab, control), kind
+            assert _focused(control), kind
 
 
 @pytest.mark.long
