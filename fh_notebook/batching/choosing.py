@@ -267,7 +267,8 @@ class Choosing:
         """Start no further call."""
         if self.stopped is None:
             if self._unknown and stopped.reason != UNKNOWN_NAME:  # both are to be known before one goes on
-                stopped = replace(stopped, message=f"{stopped.message}; {self._unknown_told().message}")
+                unknown = self._unknown_told()
+                stopped = replace(stopped, detail=f"{stopped.detail}; {unknown.detail}", resume=unknown.resume)
             self.stopped = stopped
             self._changed.set()
             self._leave_gate()

@@ -22,7 +22,7 @@ from fh_notebook.batching.resolving import resolved, told
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.standing import Standing
-from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on, worded
+from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on
 from fh_notebook.batching.windows import Windows
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.flag import Flag
@@ -294,7 +294,7 @@ class Control(Standing):
             self._admits = self._start.gate.learned
 
     def _stop(self, stopped: Stopped) -> None:
-        self.stopped = worded(stopped, self._going_on)
+        self.stopped = replace(stopped, how=self._going_on)
 
     def _safely(self, call: Callable[..., object], *arguments: Any) -> bool:
         """Call somebody else's function; what it raises is logged, and never ends paid work."""

@@ -15,13 +15,13 @@ from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 
 from fh_notebook.batching.choosing import Choosing
-from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.events import HOW, Event, Stopped
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Ledger
 from fh_notebook.batching.names import Name, Names
 from fh_notebook.batching.queue import Entry
 from fh_notebook.batching.seams import GateLike
-from fh_notebook.batching.stopping import RESUME, Limits, rows_broke
+from fh_notebook.batching.stopping import Limits, rows_broke
 from fh_notebook.batching.worker import Worker
 from fh_notebook.clock import utc_now
 from fh_notebook.contract.models import InvokeRequest
@@ -146,7 +146,7 @@ class Engine(Choosing):
                 try:
                     await self._enter(slot)
                 except LimitReached as closed:
-                    self.stop(Stopped(reason="daily_cap", message=f"{closed}; then {RESUME}"))
+                    self.stop(Stopped(reason="daily_cap", detail=str(closed), resume=f"then {HOW}"))
                     return
                 except TimeoutError:  # the deadline or a stop was there before the slot
                     continue
@@ -224,9 +224,9 @@ class Engine(Choosing):
         if task.cancelled() or (broken := task.exception()) is None:
             return
         if isinstance(broken, StoreError):
-            self.stop(Stopped(reason="store", message=f"{broken}; then {RESUME}"))
+            self.stop(Stopped(reason="store", detail=str(broken), resume=f"then {HOW}"))
         else:  # a defect of ours: told, and nothing that was answered is lost for it
-            self.stop(Stopped(reason="defect", message=error_text(broken)))
+            self.stop(Stopped(reason="defect", detail=error_text(broken)))
 
     # --- the end
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook.addresses import LOCAL
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.events import HOW, Stopped
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.stopping import RESUME
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.retry import Absence
 from fh_notebook.contract.run import Run, one_line
@@ -152,11 +151,12 @@ def unknown_name(found: Mapping[Name, Sequence[Any]], names: Names, *, hint: str
     named = in_words(["/".join(short(part)[1:-1] for part in name) for name in found], "or")
     origin = run.origin if run is not None else ""
     where = "the local hive" if origin == LOCAL else origin or "the service"
-    then = f"; {hint} The" if hint.endswith("?") else f"; {hint}; the" if hint else "; the"
+    then = f"{hint} The" if hint.endswith("?") else f"{hint}; the" if hint else "the"
     return Stopped(
         reason=UNKNOWN_NAME,
-        message=f"{where} does not know {named} ({said}){then} rows "
-        f"are pending; correct the name{or_rows} and run the cell again, or, once the service knows it: {RESUME}",
+        detail=f"{where} does not know {named} ({said})",
+        resume=f"{then} rows are pending; correct the name{or_rows} and run the cell again, or, once the service "
+        f"knows it: {HOW}",
         run=run,
     )
 

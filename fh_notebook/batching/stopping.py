@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.events import HOW, RESUME, Stopped
 from fh_notebook.batching.options import check_option
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.values import error_text
 
 __all__ = [
-    "RESUME",
     "Limits",
     "checked_concurrency",
     "cut_short",
@@ -28,11 +27,7 @@ __all__ = [
     "rows_broke",
     "stop_of_answer",
     "unreached",
-    "worded",
 ]
-
-RESUME: Final = "batch.resume()"
-"""How whoever holds the batch goes on; messages are written with it."""
 
 _going_on: ContextVar[str] = ContextVar("fh_notebook_going_on", default=RESUME)
 
@@ -49,8 +44,8 @@ def going_on_by(how: str) -> Iterator[None]:
     Examples
     --------
     >>> with going_on_by("run the cell again"):
-    ...     worded(Limits(max_calls=3).reached(calls=3, elapsed_s=0, errors=0, planned=9), going_on()).message
-    '3 calls were made, the ceiling that max_calls sets; the rest is pending; to go on: run the cell again'
+    ...     going_on()
+    'run the cell again'
     """
     before = _going_on.set(how)
     try:
@@ -59,16 +54,13 @@ def going_on_by(how: str) -> Iterator[None]:
         _going_on.reset(before)
 
 
-def worded(stopped: Stopped, how: str) -> Stopped:
-    """Return `stopped` with a message that says `how` to go on."""
-    return replace(stopped, message=stopped.message.replace(RESUME, how))
-
-
 def cut_short(how: str, calls_out: int) -> Stopped:
     """Return the stop of a start that was interrupted or cancelled while `calls_out` calls were out."""
     out = "; what was in flight is unknown (it may have run)" if calls_out else ""
     return Stopped(
-        reason="cancelled", message=f"{how}; what is finished is kept{out}; to go on with the rest: {RESUME}"
+        reason="cancelled",
+        detail=f"{how}; what is finished is kept{out}",
+        resume=f"to go on with the rest: {HOW}",
     )
 
 
@@ -138,7 +130,8 @@ class Limits:
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
         return Stopped(
             reason="daily_cap",
-            message=f"all {cap}calls of today are used; they are renewed at 00:00 UTC; then {RESUME}",
+            detail=f"all {cap}calls of today are used",
+            resume=f"they are renewed at 00:00 UTC; then {HOW}",
         )
 
     def errors_reached(self, errors: int, planned: int) -> bool:
@@ -164,19 +157,20 @@ def checked_concurrency(value: Any) -> int | None:
     return checked
 
 
-def _stopped(reason: str, message: str) -> Stopped:
-    return Stopped(reason=reason, message=f"{message}; the rest is pending; to go on: {RESUME}")
+def _stopped(reason: str, detail: str, run: Run | None = None) -> Stopped:
+    return Stopped(reason=reason, detail=detail, resume=f"the rest is pending; to go on: {HOW}", run=run)
 
 
 def stop_of_answer(reason: str, run: Run) -> Stopped:
     """Return the stop that the service's own answer means: `reason` is that of the decision."""
     said = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
     words = {
-        "daily_cap": f"the daily cap of calls is used up{said}; it is renewed at 00:00 UTC; then {RESUME}",
-        "credits": f"the credits are used up{said}; add some, then {RESUME}",
-        "auth": f"{run.origin or 'the service'} refused the key{said}; correct it and run the cell again",
+        "daily_cap": (f"the daily cap of calls is used up{said}", f"it is renewed at 00:00 UTC; then {HOW}"),
+        "credits": (f"the credits are used up{said}", f"add some, then {HOW}"),
+        "auth": (f"{run.origin or 'the service'} refused the key{said}", "correct it and run the cell again"),
     }
-    return Stopped(reason=reason, message=words.get(reason, f"stopped: {reason}{said}"), run=run)
+    detail, resume = words.get(reason, (f"stopped: {reason}{said}", ""))
+    return Stopped(reason=reason, detail=detail, resume=resume, run=run)
 
 
 def rows_broke(broken: Exception) -> Stopped:
@@ -188,8 +182,8 @@ def rows_broke(broken: Exception) -> Stopped:
     'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
     """
     told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {error_text(broken)}"
-    again = "run the cell again when they can be read"
-    return Stopped(reason="rows", message=f"{one_line(told)}; what is answered is kept: {again}")
+    again = "what is answered is kept: run the cell again when they can be read"
+    return Stopped(reason="rows", detail=one_line(told), resume=again)
 
 
 UNREACHED: Final = 5
@@ -221,4 +215,4 @@ def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> Stopped | None:
         return None
     said = f" ({one_line(run.error)})" if run.error else ""
     where = run.origin or "the service"
-    return replace(_stopped("unreachable", f"{where} was not reached for {lasted_s:.0f} s{said}"), run=run)
+    return _stopped("unreachable", f"{where} was not reached for {lasted_s:.0f} s{said}", run)

@@ -16,7 +16,6 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.batching.start import begun
-from fh_notebook.batching.stopping import RESUME
 from fh_notebook.comparing.scoring_source import Observation
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run, one_line
@@ -82,8 +81,9 @@ def answers_of(asked: Batch, number: int) -> list[Question]:
     runs: list[list[Run | None]] = [[] for _ in range(number)]
     for job, outcome, _ in asked.entries():
         runs[job.position].append(outcome.run if outcome else None)
-    stopped = asked.stopped.message if asked.stopped else "its batch has not ended"
-    stopped = stopped.replace(RESUME, "cmp.rescore()")  # which asks the rest, and reads it
+    stopped = "its batch has not ended"
+    if asked.stopped is not None:
+        stopped = replace(asked.stopped, how="cmp.rescore()").message  # which asks the rest, and reads it
     return [Question(runs=tuple(found), stopped=stopped) for found in runs]
 
 

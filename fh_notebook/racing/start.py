@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.events import Event
+from fh_notebook.batching.events import RESUME, Event
 from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.batching.start import OWN_CHECKS, prepared
-from fh_notebook.batching.stopping import RESUME, going_on, going_on_by
+from fh_notebook.batching.stopping import going_on, going_on_by
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 from fh_notebook.racing.marking import check_score

@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.stopping import RESUME
+from fh_notebook.batching.events import HOW, Stopped
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
 
@@ -103,8 +102,9 @@ def cluster_lost() -> Stopped:
     """Return the stop of a batch whose scheduler has gone."""
     return Stopped(
         reason="cluster",
-        message="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
-        f"the workers' disks; with a client that is connected: {RESUME}, or run the cell again",
+        detail="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
+        "the workers' disks",
+        resume=f"with a client that is connected: {HOW}, or run the cell again",
     )
 
 
@@ -115,7 +115,7 @@ def told_of(stopped: Stopped) -> dict[str, Any]:
     if run is not None:
         said = {"status": run.status, "status_code": run.status_code, "error": run.error,
                 "error_code": run.error_code, "request_id": run.request_id}  # fmt: skip
-    return {"reason": stopped.reason, "message": stopped.message, "run": said}
+    return {"reason": stopped.reason, "detail": stopped.detail, "resume": stopped.resume, "run": said}
 
 
 def stop_of(told: Mapping[str, Any]) -> Stopped:
@@ -123,8 +123,10 @@ def stop_of(told: Mapping[str, Any]) -> Stopped:
 
     Examples
     --------
-    >>> stop_of(told_of(Stopped(reason="max_calls", message="enough"))).reason
+    >>> stop_of(told_of(Stopped(reason="max_calls", detail="enough"))).reason
     'max_calls'
     """
     said = told.get("run")
-    return Stopped(reason=told["reason"], message=told["message"], run=Run(**said) if said else None)
+    return Stopped(
+        reason=told["reason"], detail=told["detail"], resume=told["resume"], run=Run(**said) if said else None
+    )

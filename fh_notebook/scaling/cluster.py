@@ -240,7 +240,7 @@ class Cluster:
             return None
         with suppress(Exception):  # the scheduler has gone, and all of it with it
             # First: who has not stopped yet, since it did not come in, must not find places that were set free.
-            self._why.set(json.dumps(told_of(Stopped(reason=ENDED, message=""))))
+            self._why.set(json.dumps(told_of(Stopped(reason=ENDED, detail=""))))
             self._stop.set()
             if self._permits is not None:
                 left = drained(self._permits)

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.events import HOW, Event, Stopped
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import said
-from fh_notebook.batching.stopping import RESUME, Limits, cut_short
+from fh_notebook.batching.stopping import Limits, cut_short
 from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
@@ -225,7 +225,7 @@ class Rounds:
         try:
             await asyncio.to_thread(self._book.keep, done, fresh=spec.fresh)
         except StoreError as broken:
-            self._stop(Stopped(reason="store", message=f"{broken}; then {RESUME}"))
+            self._stop(Stopped(reason="store", detail=str(broken), resume=f"then {HOW}"))
             return
         reused = done.reused if done.attempt else 0
         self._tally.put(task.number, done=done.done, failed=done.failed, unknown=done.unknown, reused=reused)

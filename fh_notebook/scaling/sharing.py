@@ -232,7 +232,7 @@ def _watch(host: Host, told: Any, reason: Any, pause: Any) -> None:
                 host.in_loop(host.pause, paused)
     except Exception as gone:
         log.debug("a worker has lost its scheduler: %s", type(gone).__name__)
-        lost = Stopped(reason="cancelled", message="the scheduler has gone")
+        lost = Stopped(reason="cancelled", detail="the scheduler has gone")
         host.in_loop(host.halt, lost)
     finally:
         closed(host.run)

@@ -169,7 +169,7 @@ class Threads:
         host, self._host = self._host, None
         if host is None:
             return None
-        host.halt(Stopped(reason=ENDED, message=""))
+        host.halt(Stopped(reason=ENDED, detail=""))
         closed(host.run)
         return self._budget.left
 

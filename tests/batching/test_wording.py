@@ -32,7 +32,7 @@ def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> Non
     """One line, and no number that is of no use."""
     assert sentence("b", counts) == said
     assert sentence("b", counts, doing="paused") == f"{said}; paused"
-    stopped = Stopped(reason="daily_cap", message="the cap; batch.resume() then")
+    stopped = Stopped(reason="daily_cap", detail="the cap", resume="{how} then")
     with in_a_cell():
         retry = "fh.last_batch().resume(retry_unknown=True) calls again"
         assert sentence("b", counts) == said.replace("retry_unknown=True calls again", retry)

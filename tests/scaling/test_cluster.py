@@ -179,7 +179,7 @@ def test_a_stop_while_a_round_is_made_hands_nothing_out(two: tuple[Any, Any], tm
         async def round_() -> None:
             place.begin(spec, lambda _: None, calls=None, spent=None, rate=None)
             (partition,) = place.run([texts(1)], [Task(number=0, start=0, rows=1, plan=b"x")])
-            place.stop(Stopped(reason="cancelled", message=""))
+            place.stop(Stopped(reason="cancelled", detail=""))
             with pytest.raises(Lost, match="before it began"):
                 await partition
             assert await place.end() is None

@@ -84,7 +84,7 @@ def test_a_worker_that_has_lost_its_scheduler_leaves_no_batch_that_looks_done() 
     )  # fmt: skip
     until(lambda: counting.calls >= 4)
     (host,) = [host for host in list(host_of_process._hosts.values()) if host._runners]
-    host.in_loop(host.halt, Stopped(reason="cancelled", message="the scheduler has gone"))
+    host.in_loop(host.halt, Stopped(reason="cancelled", detail="the scheduler has gone"))
     batch.wait()
     assert batch.counts.pending > 0
     assert batch.stopped is not None
@@ -166,7 +166,7 @@ def test_a_process_that_ends_while_its_partition_is_cut_short_forgets_no_call(tm
         (host,) = [host for host in list(host_of_process._hosts.values()) if host._runners]
 
         async def end() -> None:
-            host.halt(Stopped(reason="cancelled", message="the scheduler has gone"))
+            host.halt(Stopped(reason="cancelled", detail="the scheduler has gone"))
             for _ in range(rounds):
                 await asyncio.sleep(0)
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
