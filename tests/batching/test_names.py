@@ -204,8 +204,9 @@ def test_another_reason_to_stop_does_not_hide_it(shouting: Shouting) -> None:
     )
     assert batch.stopped is not None
     assert batch.stopped.reason == "max_calls"
-    assert "8 calls were made" in batch.stopped.message
-    assert "does not know shout/luod" in batch.stopped.message
+    assert "8 calls were made" in batch.stopped.detail
+    assert "does not know shout/luod" in batch.stopped.detail
+    assert batch.stopped.message.count("batch.resume()") == 1
 
 
 @pytest.mark.parametrize("lookahead", [None, 1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -37,6 +39,9 @@ def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> Non
         retry = "fh.last_batch().resume(retry_unknown=True) calls again"
         assert sentence("b", counts) == said.replace("retry_unknown=True calls again", retry)
     assert sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
+    cell = replace(stopped, how="run the cell again")
+    assert (cell.detail, cell.message) == ("the cap", "the cap; run the cell again then")
+    assert Stopped(reason="defect", detail="broken").message == "broken"
 
 
 def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_out() -> None:
