@@ -104,7 +104,9 @@ class StoreFunctions(Protocol):
 class Partitions(Protocol):
     """Batches over partitions, whose answers lie in Parquet files; Dask is imported only there."""
 
-    def batch_over_partitions(self, rows: Any, deployment: Any, options: Any, *, client: Any, store: Any) -> Any:
+    def batch_over_partitions(
+        self, rows: Any, deployment: Any, options: Any, *, client: Any, store: Any, audience: Any
+    ) -> Any:
         """Return the `Batch` of rows that are a Dask frame, or are run by Dask."""
         ...
 

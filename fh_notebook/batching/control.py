@@ -22,7 +22,7 @@ from fh_notebook.batching.resolving import resolved, told
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import Start
 from fh_notebook.batching.standing import Standing
-from fh_notebook.batching.stopping import checked_concurrency, cut_short, going_on
+from fh_notebook.batching.stopping import checked_concurrency, cut_short
 from fh_notebook.batching.windows import Windows
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.flag import Flag
@@ -66,7 +66,7 @@ class Control(Standing):
         self._ended = Flag()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
-        self._going_on = going_on()
+        self._going_on = options.audience.resume
 
     @property
     def store(self) -> Store:

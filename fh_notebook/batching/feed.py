@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import Known, LookUp
 from fh_notebook.batching.outcomes import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Outcomes, kind_of
@@ -73,6 +74,8 @@ class Feed:
         The deployment, for errors.
     kept : KeptBatch, optional
         What new windows are compared with and written to; without it none is.
+    audience : Audience
+        Who reads its errors.
     """
 
     def __init__(
@@ -84,7 +87,9 @@ class Feed:
         skip_invalid: bool,
         where: str,
         kept: KeptBatch | None = None,
+        audience: Audience = PYTHON,
     ) -> None:
+        self._audience = audience
         self.source = source
         self._outcomes = outcomes
         self.stored = look_up.stored
@@ -263,7 +268,9 @@ class Feed:
         if not self._skip_invalid:
             rows = {job.row for job in jobs}
             bad = {job.row for job in checked if job.problems}
-            if (error := refused(checked, where=self._where, any_fits=len(bad) < len(rows))) is not None:
+            if (
+                error := refused(checked, where=self._where, any_fits=len(bad) < len(rows), audience=self._audience)
+            ) is not None:
                 raise error
         by_number = {job.number: job for job in checked}
         return [by_number.get(job.number, job) for job in jobs]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook import session
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.arms import read_arms
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed
@@ -36,7 +37,13 @@ __all__ = ["known_deployment", "make", "plan_table"]
 
 
 def make(
-    rows: Any, deployment: Deployment | str, options: BatchOptions, *, client: Client, store: Store | None
+    rows: Any,
+    deployment: Deployment | str,
+    options: BatchOptions,
+    *,
+    client: Client,
+    store: Store | None,
+    audience: Audience = PYTHON,
 ) -> Batch:
     """Return the batch that :func:`fh_notebook.batch` was asked for.
 
@@ -46,7 +53,7 @@ def make(
         As :func:`fh_notebook.batch` says.
     """
     name, repeats, replace = options.name, options.repeats, options.replace
-    settings = RunSettings.of(options, is_stream=isinstance(rows, Iterator))
+    settings = RunSettings.of(options, is_stream=isinstance(rows, Iterator), audience=audience)
     target = known_deployment(client, deployment)
     arms = read_arms(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
     workspace = client.workspace
@@ -67,6 +74,7 @@ def make(
         repeats=repeats,
         jobs=source.jobs if isinstance(source, TableSource) else 0,
         note=note,
+        audience=audience,
     )
     kept = KeptBatch(
         keeper,
@@ -81,7 +89,15 @@ def make(
     )
     beside = beside_of(keeper, name, workspace, reuse=settings.reuse, replaces=replace)
     look_up = LookUp(stored=kept, workspace=workspace, reuse=settings.reuse, after_id=after_id, beside=beside)
-    feed = Feed(source, outcomes, look_up, skip_invalid=options.on_invalid == "skip", where=target.name, kept=kept)
+    feed = Feed(
+        source,
+        outcomes,
+        look_up,
+        skip_invalid=options.on_invalid == "skip",
+        where=target.name,
+        kept=kept,
+        audience=audience,
+    )
     agenda = Agenda(plan, feed, outcomes, client=client, store=keeper, options=settings)
     about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
     return Batch(Control(agenda, client=client, store=keeper, options=settings), about)

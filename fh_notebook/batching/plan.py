@@ -14,8 +14,8 @@ from typing import Final
 
 from fh_notebook import html
 from fh_notebook.batching.arms import Arm
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.person import JOIN, RETRY, REUSE, persons
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.plural import counted
 from fh_notebook.spelling import duration
@@ -59,8 +59,8 @@ class OtherKey:
     """Rows that are to be called, all of whose calls have a completed answer there."""
     command: str
     """The call that joins it with this workspace, or that has this key use it."""
-    cure: str = JOIN
-    """What is said of the command: one of the cures of `person.py`."""
+    copies: bool = True
+    """Whether that command copies the answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,8 @@ class Plan:
     """Jobs that are the same as another one, and share its call."""
     invalid: int = 0
     """Jobs whose inputs do not fit, and that are not called."""
+    audience: Audience = PYTHON
+    """Who reads it."""
     calls: int = 0
     """How many calls are left; so far, where the rows are not known."""
     seconds: float | None = None
@@ -139,7 +141,7 @@ class Plan:
         parts = []
         if self.answered:
             parts.append(f"{self.answered:,} of {self.jobs:,} answered{_on(self.answered_at)}")
-        parts += [f"{self.unknown:,} unknown (may have run{persons(RETRY)})"] if self.unknown else []
+        parts += [f"{self.unknown:,} unknown (may have run; {self.audience.retry_unknown})"] if self.unknown else []
         if self.forgotten:
             again = f"{self.forgotten:,} {'is' if self.forgotten == 1 else 'are'} called again"
             parts.append(
@@ -148,11 +150,13 @@ class Plan:
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
         if self.elsewhere and not self.answered:
-            parts.append(f"{self.elsewhere:,} of these are answered in the store{persons(REUSE)}")
+            cure = f": {self.audience.reuse_store}" if self.audience.reuse_store else ""
+            parts.append(f"{self.elsewhere:,} of these are answered in the store{cure}")
         if (other := self.other_key) is not None:
             were = f"{other.rows:,} of {counted(self.rows or other.rows, 'row')} {'was' if other.rows == 1 else 'were'}"
-            cure = persons(other.cure).format(command=other.command)
-            parts.append(f"{were} answered under another key of this host{cure}")
+            cure = self.audience.join if other.copies else self.audience.name_workspace
+            command = cure.format(command=other.command)
+            parts.append(f"{were} answered under another key of this host: {command}")
         return parts
 
     def _calls(self) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fh_notebook.batching.arms import Arm, Target
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.mapping import Mapper, hidden_columns, read_mapping
-from fh_notebook.batching.person import SKIP, persons
 from fh_notebook.batching.rows import METADATA_PREFIX, Rows
 from fh_notebook.contract.canonical import canonical_json, json_problems
 from fh_notebook.contract.models import InvokeRequest, metadata_problems
@@ -161,7 +161,7 @@ PROBLEMS_SHOWN: Final = 30
 VALUES_SHOWN: Final = 3
 
 
-def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | None:
+def refused(jobs: Iterable[Job], *, where: str, any_fits: bool, audience: Audience = PYTHON) -> InputError | None:
     """Return the error that tells all problems of `jobs`, equal ones of different rows together; ``None`` without any.
 
     Parameters
@@ -172,6 +172,8 @@ def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | 
         The deployment.
     any_fits : bool
         Whether there are rows that fit: then they can be run without the others.
+    audience : Audience
+        Who reads it.
     """
     problems: dict[Problem, dict[Any, None]] = {}
     for job in jobs:
@@ -181,7 +183,7 @@ def refused(jobs: Iterable[Job], *, where: str, any_fits: bool) -> InputError | 
         return None
     *told, last = _together({problem: tuple(rows) for problem, rows in problems.items()})
     if any_fits:  # of no use where no row is left
-        last = replace(last, hint="; ".join(filter(None, [last.hint, persons(SKIP).removeprefix("; ")])))
+        last = replace(last, hint="; ".join(filter(None, [last.hint, audience.skip_invalid])))
     return InputError([*told, last], where=where)
 
 

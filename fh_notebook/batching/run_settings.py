@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import settings
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.batching.stopping import Limits
@@ -43,13 +44,15 @@ class RunSettings:
     delivery: Delivery = "direct"
     receiver: CallbackReceiver | None = None
     """Who receives callbacks, where they come so."""
+    audience: Audience = PYTHON
+    """Who reads its messages."""
     named: bool
     """Whether the user named it: then the answers of other names are not offered."""
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @classmethod
-    def of(cls, options: BatchOptions, *, is_stream: bool = False) -> RunSettings:
+    def of(cls, options: BatchOptions, *, is_stream: bool = False, audience: Audience = PYTHON) -> RunSettings:
         """Return how a batch with these options is started.
 
         Parameters
@@ -58,6 +61,8 @@ class RunSettings:
             What was asked.
         is_stream : bool
             Whether its rows are an iterator: then nobody knows how many there are.
+        audience : Audience
+            Who reads its messages.
 
         Raises
         ------
@@ -86,6 +91,7 @@ class RunSettings:
             reuse=None if options.fresh else options.reuse,
             retry_unknown=options.retry_unknown,
             named=options.name is not None,
+            audience=audience,
         )
 
     async def sleep_until(self, reset: datetime) -> None:

@@ -155,7 +155,14 @@ class Standing:
         """How far it is in one line, and why it stopped if it did."""
         if self.is_forgotten:
             return f"{self.name}: forgotten. Its rows and answers were removed (fh.forget)"
-        return sentence(self.name, self.counts, doing=self._doing(), stopped=self.stopped, admits=self.falls_short)
+        return sentence(
+            self.name,
+            self.counts,
+            doing=self._doing(),
+            stopped=self.stopped,
+            admits=self.falls_short,
+            audience=self._options.audience,
+        )
 
     def _doing(self) -> str:
         if not self.running:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fh_notebook import arguments, session, views
 from fh_notebook.batching import making
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
@@ -328,16 +329,16 @@ def _is_scaled(rows: Any, dask: Any) -> bool:
     return dask is not None or type(rows).__module__.startswith("dask.")
 
 
-def begun(rows: Any, deployment: Deployment | str, options: BatchOptions) -> Batch:
+def begun(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
     """Return the batch that is asked for, begun unless it is a dry run, and waited for where the options say so."""
-    made = prepared(rows, deployment, options)
+    made = prepared(rows, deployment, options, audience)
     if not options.dry_run:
         made._control.start(made._control.first_windows(), wait=options.wait)
     return made
 
 
-def prepared(rows: Any, deployment: Deployment | str, options: BatchOptions) -> Batch:
-    """Return the batch that is asked for, checked and looked up; it has called nothing.
+def prepared(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
+    """Return the batch that is asked for, checked and looked up; it has called nothing. `audience` reads its messages.
 
     Raises
     ------
@@ -347,12 +348,13 @@ def prepared(rows: Any, deployment: Deployment | str, options: BatchOptions) -> 
     global _last, _last_at
     client, store = session.client_for(options.client), session.store()
     if _is_scaled(rows, options.dask):
-        many: Batch = views.partitions().batch_over_partitions(rows, deployment, options, client=client, store=store)
+        given = {"client": client, "store": store, "audience": audience}
+        many: Batch = views.partitions().batch_over_partitions(rows, deployment, options, **given)
         _last, _last_at = many, datetime.now(UTC)
         return many
     if options.parts is not None:
         raise SettingsError("parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe")
-    made = making.make(rows, deployment, options, client=client, store=store)
+    made = making.make(rows, deployment, options, client=client, store=store, audience=audience)
     control = made._control
     control.agenda.prepare(keep=not options.dry_run, most_at_once=control.limit)
     _last, _last_at = made, datetime.now(UTC)

@@ -6,13 +6,10 @@ terms of what the person has: a batch, or a cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook.batching.events import HOW, RESUME, Stopped
+from fh_notebook.batching.events import HOW, Stopped
 from fh_notebook.batching.options import check_option
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.errors import FetchHiveError
@@ -22,36 +19,10 @@ __all__ = [
     "Limits",
     "checked_concurrency",
     "cut_short",
-    "going_on",
-    "going_on_by",
     "rows_broke",
     "stop_of_answer",
     "unreached",
 ]
-
-_going_on: ContextVar[str] = ContextVar("fh_notebook_going_on", default=RESUME)
-
-
-def going_on() -> str:
-    """Return how the caller's person goes on with a batch that was stopped."""
-    return _going_on.get()
-
-
-@contextmanager
-def going_on_by(how: str) -> Iterator[None]:
-    """Have every batch that is made inside say `how` to go on: a ``%%fetchhive`` cell's person holds no batch.
-
-    Examples
-    --------
-    >>> with going_on_by("run the cell again"):
-    ...     going_on()
-    'run the cell again'
-    """
-    before = _going_on.set(how)
-    try:
-        yield
-    finally:
-        _going_on.reset(before)
 
 
 def cut_short(how: str, calls_out: int) -> Stopped:

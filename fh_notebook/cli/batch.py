@@ -24,9 +24,12 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+from fh_notebook.batching.audience import COMMAND
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.cli.batch_compare import Comparing, comparing
 from fh_notebook.cli.batch_dask import connected, rows_for
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
@@ -87,26 +90,30 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     import fh_notebook as fh
     from fh_notebook.batching.progress import TextProgress
-    from fh_notebook.batching.stopping import going_on_by
+    from fh_notebook.batching.start import begun
 
     check_race(args)
     target = _target(args)
     compare_it = comparing(args)
     fh.configure(**settings_given(args))
-    with _client(args) as client, connected(args) as dask, going_on_by(_again(args)):
+    with _client(args) as client, connected(args) as dask:
         shown = not (args.quiet or args.dry_run)
         asked = {"client": client, "inputs": _inputs(args, client), **given(args)}
-        race = run_race(args, asked, progress=shown)
+        reader = replace(COMMAND, resume=_again(args))
+        race = run_race(args, asked, reader, progress=shown)
         batch = (
             race.batch
             if race is not None
-            else fh.batch(
+            else begun(
                 rows_for(args, dask),
                 args.deployment,
-                progress=(lambda: TextProgress(cast(TextIO, Told(sys.stderr)))) if shown else False,
-                dask=dask,
-                parts=args.parts,
-                **asked,
+                BatchOptions(
+                    progress=(lambda: TextProgress(cast(TextIO, Told(sys.stderr)))) if shown else False,
+                    dask=dask,
+                    parts=args.parts,
+                    **asked,
+                ),
+                reader,
             )
         )
         if args.dry_run:

@@ -9,7 +9,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
-from fh_notebook.batching.options import written_options
+from fh_notebook.batching.audience import Audience
+from fh_notebook.batching.options import BatchOptions, written_options
 from fh_notebook.cli.batch_compare import score_of
 from fh_notebook.cli.batch_words import Told
 from fh_notebook.errors import SettingsError
@@ -42,7 +43,7 @@ def check_race(args: argparse.Namespace) -> None:
         )
 
 
-def run_race(args: argparse.Namespace, asked: dict[str, Any], *, progress: bool) -> Race | None:
+def run_race(args: argparse.Namespace, asked: dict[str, Any], reader: Audience, *, progress: bool) -> Race | None:
     """Run the race that the options ask for; ``None`` where they ask for none.
 
     Raises
@@ -50,9 +51,9 @@ def run_race(args: argparse.Namespace, asked: dict[str, Any], *, progress: bool)
     SettingsError
         There is no such scorer, or as ``fh.race`` says.
     """
-    import fh_notebook as fh
     from fh_notebook.batching.progress import NoProgress
     from fh_notebook.racing.progress_text import RaceText
+    from fh_notebook.racing.start import prepared
 
     if args.race is None:
         return None
@@ -62,7 +63,8 @@ def run_race(args: argparse.Namespace, asked: dict[str, Any], *, progress: bool)
         asked["reuse"] = None
     score = score_of(args.race, "--race")
     stream = cast(TextIO, Told(sys.stderr))
-    made = fh.race(args.data, args.deployment, score=score, progress=NoProgress, **own, **{**asked, "dry_run": True})
+    of_batch = BatchOptions(**{"reuse": "store", **asked, "progress": NoProgress})
+    made = prepared(args.data, args.deployment, RaceOptions(score=score, batch=of_batch, **own), reader)
     if progress:
         made.show_by(lambda: RaceText(made, stream))
     return made if asked.get("dry_run") else made.resume(retry_unknown=bool(asked.get("retry_unknown")))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
+from fh_notebook.batching.audience import CELL
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.person import in_a_cell
-from fh_notebook.batching.start import batch
-from fh_notebook.batching.stopping import going_on_by
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.start import begun
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
@@ -165,18 +166,16 @@ class BatchCore:
         with self.lock:
             if self.running:
                 raise SettingsError("the form's batch is running; wait for it, or cancel it first")
-            with in_a_cell(), going_on_by(GO_ON):
-                self.batch = batch(
-                    self.mapping.rows,
-                    self.deployment,
-                    variants=list(self.choice.chosen),
-                    inputs=self.mapping.inputs(),
-                    repeats=self.choice.repeats,
-                    client=self.find_client(),
-                    wait=False,
-                    progress=progress,
-                    delivery=self.choice.delivery,  # type: ignore[arg-type]  # one of them: `Choice` has checked it
-                )
+            options = BatchOptions(
+                variants=list(self.choice.chosen),
+                inputs=self.mapping.inputs(),
+                repeats=self.choice.repeats,
+                client=self.find_client(),
+                wait=False,
+                progress=progress,
+                delivery=self.choice.delivery,  # type: ignore[arg-type]  # one of them: `Choice` has checked it
+            )
+            self.batch = begun(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
             return self.batch
 
 

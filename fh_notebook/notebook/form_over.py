@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
 from fh_notebook.batching import making
+from fh_notebook.batching.audience import CELL
 from fh_notebook.batching.mapping import LeftOut, const, read_mapping
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.contract.coerce import coerced
@@ -250,9 +250,9 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
     InputError
         A row does not fit.
     """
-    with in_a_cell():
-        options = BatchOptions(variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False)
-        made = making.make(mapping.rows, mapping.deployment, options, client=client, store=session.store())
-        control = made._control
-        control.agenda.prepare(keep=False, most_at_once=control.limit)
-        return made.plan()
+    options = BatchOptions(variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False)
+    store = session.store()
+    made = making.make(mapping.rows, mapping.deployment, options, client=client, store=store, audience=CELL)
+    control = made._control
+    control.agenda.prepare(keep=False, most_at_once=control.limit)
+    return made.plan()

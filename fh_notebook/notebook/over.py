@@ -86,7 +86,9 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
-    from fh_notebook.batching.start import batch
+    from fh_notebook.batching.audience import CELL
+    from fh_notebook.batching.options import BatchOptions
+    from fh_notebook.batching.start import begun
 
     if not options.name:
         raise InputError("--over needs the deployment's name on the line")
@@ -107,13 +109,15 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     }
     if options.race and not options.dry_run:
         from fh_notebook.comparing.scorers import exact
-        from fh_notebook.racing.start import race
+        from fh_notebook.racing.options import RaceOptions
+        from fh_notebook.racing.start import begun as begun_race
 
-        ran = race(rows, deployment, score=exact(options.race), **asked)
+        of_batch = BatchOptions(reuse="store", **asked)
+        ran = begun_race(rows, deployment, RaceOptions(score=exact(options.race), batch=of_batch), CELL)
         if not ran.is_shown:  # lines of text have told how it went, and no table
             display(ran)  # type: ignore[no-untyped-call]  # IPython ships some types
         return ran
-    done = batch(rows, deployment, **asked)
+    done = begun(rows, deployment, BatchOptions(**asked), CELL)
     if options.dry_run:
         print(dry_run_text(client, done, options.delivery))  # noqa: T201 - a cell's output
         return None

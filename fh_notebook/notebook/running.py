@@ -123,13 +123,9 @@ class _Cell:
         return result
 
     def _run_over(self, options: LineOptions, cell: str, client: Client) -> Any:
-        from fh_notebook.batching.person import in_a_cell
-        from fh_notebook.batching.stopping import going_on_by
-
         if options.name is not None and not options.dry_run:
             check_there(options.name, client)
-        with in_a_cell(), going_on_by("run the cell again, or fh.last_batch().resume()"):
-            done = run_over(options, cell, client, self._user_names())
+        done = run_over(options, cell, client, self._user_names())
         if done is None:
             return None
         batch = done.batch if options.race else done

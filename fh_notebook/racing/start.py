@@ -7,17 +7,17 @@ Rule of this file: whatever cannot be meant is told before anything is kept or c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from fh_notebook import arguments
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import RESUME, Event
 from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.batching.rows import read_rows
-from fh_notebook.batching.start import OWN_CHECKS, prepared
-from fh_notebook.batching.stopping import going_on, going_on_by
+from fh_notebook.batching.start import OWN_CHECKS
+from fh_notebook.batching.start import prepared as prepared_batch
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 from fh_notebook.racing.marking import check_score
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.client import AsyncClient
     from fh_notebook.client.receiver import CallbackReceiver
 
-__all__ = ["arace", "race"]
+__all__ = ["arace", "begun", "prepared", "race"]
 
 
 def race(
@@ -188,8 +188,7 @@ def race(
             receiver=receiver,
         ),
     )
-    made = _prepared(rows, deployment, options)
-    return made if dry_run else made.resume(retry_unknown=retry_unknown)
+    return begun(rows, deployment, options)
 
 
 async def arace(
@@ -259,23 +258,34 @@ async def arace(
             receiver=receiver,
         ),
     )
-    made = _prepared(rows, deployment, options)
+    made = prepared(rows, deployment, options)
     return made if dry_run else await made.aresume(retry_unknown=retry_unknown)
 
 
-def _prepared(rows: Any, deployment: Deployment | str, options: RaceOptions) -> Race:
-    """Check and look up everything, and call nothing."""
+def begun(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
+    """Return the race that is asked for, begun unless it is a dry run."""
+    made = prepared(rows, deployment, options, audience)
+    return made if options.batch.dry_run else made.resume(retry_unknown=options.batch.retry_unknown)
+
+
+def prepared(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
+    """Return the race that is asked for, checked and looked up; it has called nothing. `audience` reads its messages.
+
+    Raises
+    ------
+    InputError, SettingsError, StoreError
+        As :func:`race` says.
+    """
     if isinstance(rows, Iterator):
         raise SettingsError(
             "a race draws its rows at random, so it must know all of them, and an iterator does not; give list(rows)"
         )
     read = read_rows(rows)
     check_score(options.score, read)
-    again = nullcontext() if going_on() != RESUME else going_on_by("race.resume()")
+    holder = replace(audience, resume="race.resume()") if audience.resume == RESUME else audience
 
     def begin(progress: Any, on_event: Callable[[Event], object]) -> Batch:
-        with again:
-            shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)
-            return prepared(read, deployment, shown)
+        shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)
+        return prepared_batch(read, deployment, shown, holder)
 
     return Race(begin, options)

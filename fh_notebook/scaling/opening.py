@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from fh_notebook import views
 from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.arms import Arm
-from fh_notebook.batching.person import NAME
 from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
 from fh_notebook.batching.run_settings import kept_settings
@@ -279,7 +278,7 @@ def other_key(
         rows = min(there, done)
         if rows and (best is None or rows > best.rows):
             command = f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)})"
-            best = OtherKey(workspace=record.workspace, rows=rows, command=command, cure=NAME)
+            best = OtherKey(workspace=record.workspace, rows=rows, command=command, copies=False)
     return best
 
 

@@ -12,6 +12,7 @@ from fh_notebook.scaling.forgetting import forget_files
 from fh_notebook.scaling.taking import seen_in_parts as seen_in_files
 
 if TYPE_CHECKING:
+    from fh_notebook.batching.audience import Audience
     from fh_notebook.batching.options import BatchOptions
     from fh_notebook.client.blocking import Client
     from fh_notebook.contract.deployment import Deployment
@@ -24,12 +25,18 @@ __all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "se
 
 
 def batch_over_partitions(
-    rows: Any, deployment: Deployment | str, options: BatchOptions, *, client: Client, store: Store | None
+    rows: Any,
+    deployment: Deployment | str,
+    options: BatchOptions,
+    *,
+    client: Client,
+    store: Store | None,
+    audience: Audience,
 ) -> ScaledBatch:
     """Return the batch of rows that are a Dask frame, or are run by Dask."""
     from fh_notebook.scaling.start import scaled
 
-    return scaled(rows, deployment, options, client=client, store=store)
+    return scaled(rows, deployment, options, client=client, store=store, audience=audience)
 
 
 def open_batch(store: Store, record: BatchRecord, client: Client) -> ScaledBatch:

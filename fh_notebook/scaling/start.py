@@ -22,6 +22,7 @@ import pandas as pd
 
 from fh_notebook import loop, session, settings
 from fh_notebook.batching.arms import Arm, read_arms
+from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.lookup import LookUp, beside_of
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import BatchOptions
@@ -62,7 +63,13 @@ PROBLEMS_SHOWN: Final = 30
 
 
 def scaled(
-    rows: Any, deployment: Deployment | str, options: BatchOptions, *, client: Client, store: Store | None
+    rows: Any,
+    deployment: Deployment | str,
+    options: BatchOptions,
+    *,
+    client: Client,
+    store: Store | None,
+    audience: Audience = PYTHON,
 ) -> ScaledBatch:
     """Return the batch over partitions that :func:`fh_notebook.batch` was asked for; it has called nothing.
 
@@ -77,7 +84,7 @@ def scaled(
     if options.delivery != "direct":
         raise SettingsError(f"delivery={options.delivery!r} is for one machine: callbacks come to one; leave it out")
     name, repeats, dask = options.name, options.repeats, options.dask
-    settings = RunSettings.of(options)
+    settings = RunSettings.of(options, audience=audience)
     target = known_deployment(client, deployment)
     arms = read_arms(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
     if name is not None and store is not None and not options.replace:
@@ -337,4 +344,5 @@ def _plan(name: str, arms: Sequence[Arm], book: Book, options: RunSettings, clie
         max_calls=options.limits.max_calls,
         max_seconds=options.limits.max_seconds,
         budget=budget_of(client, store, datetime.now(UTC)),
+        audience=options.audience,
     )

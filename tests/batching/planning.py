@@ -7,6 +7,7 @@ from typing import Any
 
 import fh_notebook as fh
 from fh_notebook.batching.arms import read_arms
+from fh_notebook.batching.audience import PYTHON
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.making import plan_table
 from fh_notebook.batching.options import BatchOptions
@@ -41,7 +42,7 @@ class Planned:
 
 def make_plan(source: Any, deployment: fh.Deployment, **options: Any) -> Planned:
     """Plan `source`; raise as `batch` does before it looks anything up."""
-    workspace = options.pop("workspace", "w")
+    workspace, audience = options.pop("workspace", "w"), options.pop("audience", PYTHON)
     asked = BatchOptions(**options)
     arms = read_arms(asked.variants, deployment, asked.inputs, find=fh.Deployment)
     planner = Planner(arms, repeats=asked.repeats, metadata=asked.metadata or {}, workspace=workspace)
@@ -49,7 +50,7 @@ def make_plan(source: Any, deployment: fh.Deployment, **options: Any) -> Planned
     by_row = pilot(by_row, first=asked.first, sample=asked.sample, seed=name)
     jobs = planner.checked(job for row in by_row for job in row)
     bad = {job.row for job in jobs if job.problems}
-    error = refused(jobs, where=deployment.name, any_fits=len(bad) < len(by_row))
+    error = refused(jobs, where=deployment.name, any_fits=len(bad) < len(by_row), audience=audience)
     if error is not None and asked.on_invalid == "raise":
         raise error
     keys = [job.key for job in jobs if job.key]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.batching.person import in_a_cell
+from fh_notebook.batching.audience import CELL
 from fh_notebook.batching.plan import Budget, Plan
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.errors import InputError, SettingsError
@@ -140,8 +140,8 @@ def test_problems_that_differ_in_the_value_only_are_one_line() -> None:
         "rows 0, 1: n: the text 'a', the text 'b' is not a whole number; "
         "fh.batch(..., on_invalid='skip') leaves such rows out",
     ]
-    with in_a_cell(), pytest.raises(InputError, match="; correct such rows, or leave them out of the table$"):
-        _plan([{"text": "x", "n": n} for n in ("a", "b", 3)])
+    with pytest.raises(InputError, match="; correct such rows, or leave them out of the table$"):
+        _plan([{"text": "x", "n": n} for n in ("a", "b", 3)], audience=CELL)
 
 
 def test_a_thousand_rows_with_the_same_problem_are_one_line() -> None:

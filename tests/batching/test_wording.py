@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fh_notebook.batching.audience import CELL
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.reopen import Merged
 from fh_notebook.batching.wording import digest, frame_html, frame_text, sentence
@@ -35,9 +35,8 @@ def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> Non
     assert sentence("b", counts) == said
     assert sentence("b", counts, doing="paused") == f"{said}; paused"
     stopped = Stopped(reason="daily_cap", detail="the cap", resume="{how} then")
-    with in_a_cell():
-        retry = "fh.last_batch().resume(retry_unknown=True) calls again"
-        assert sentence("b", counts) == said.replace("retry_unknown=True calls again", retry)
+    retry = "fh.last_batch().resume(retry_unknown=True) calls again"
+    assert sentence("b", counts, audience=CELL) == said.replace("retry_unknown=True calls again", retry)
     assert sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
     cell = replace(stopped, how="run the cell again")
     assert (cell.detail, cell.message) == ("the cap", "the cap; run the cell again then")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
+from fh_notebook.batching.audience import CELL
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.person import in_a_cell
 from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.store.store import Store
 from tests import environment
@@ -159,8 +160,8 @@ def test_the_words_are_those_of_who_reads_them() -> None:
     plan = Plan(rows=3, other_key=other, **asked)
     told = '1 of 3 rows was answered under another key of this host: fh.store.join("a.com#1", "a.com#2") copies them'
     assert f"; {told}; 3 calls" in str(plan)
-    with in_a_cell():
-        assert f"; {told}, and %fetchhive login asks whether to; 3 calls" in str(plan)
+    cell = replace(plan, audience=CELL)
+    assert f"; {told}, and %fetchhive login asks whether to; 3 calls" in str(cell)
     assert "another key" not in str(Plan(rows=3, **asked))
 
 
