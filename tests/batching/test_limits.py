@@ -69,11 +69,15 @@ def test_the_same_cell_goes_on_after_a_daily_cap() -> None:
 
 @pytest.mark.parametrize("cap", [1, 3, 5])
 def test_a_plans_concurrency_cap_is_found_with_few_refusals(cap: int) -> None:
-    """Whatever the plan admits: every job is answered once, nothing fails, and few calls are refused."""
+    """Whatever the plan admits: every job is answered once, nothing fails, and few calls are refused.
+
+    How few is measured in virtual time (`tests/test_limiter.py`): here a machine with other work to do delays a
+    refusal while more calls go out. A limit that is not learned has a call refused for nearly every row.
+    """
     shouting = Shouting(concurrency=cap, latency_s=0.01)
     batch = _batch(shouting.hive.client(), rows(60))
     assert batch.counts.done == 60
-    assert batch.counts.refused <= 4
+    assert 1 <= batch.counts.refused <= 20
     assert batch.counts.calls == 60 + batch.counts.refused
     assert set(shouting.ran.values()) == {1}
 
