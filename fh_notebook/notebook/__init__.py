@@ -13,8 +13,8 @@ a plain text twin; an error of ours is one line.
                           over.py dry_run.py cancel.py                   `--over`, `--dry-run`, Cancel
                           complete.py complete_*.py                      Tab in all of it
     a form                form_api.py form.py form_core.py form_model.py  `form`: shown, without widgets, as states
-                          form_state.py form_kinds.py form_declared.py   one field: its kind, what its schema says
-                          form_group.py form_holding.py form_one_of.py   fields with fields inside
+                          form_state.py form_kinds.py                    one field: its kind, what its schema says
+                          form_containers.py                             fields with fields inside
                           form_rows.py form_options.py form_files.py     lists, choices, files
                           form_reading.py form_hints.py form_merging.py  what is typed; what stands under a field
                           form_quick.py form_choice.py form_by_name.py   no wait for the library; which variants; names

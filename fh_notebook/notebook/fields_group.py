@@ -13,8 +13,7 @@ from fh_notebook import html
 from fh_notebook.contract.spell import listed
 from fh_notebook.notebook.fields_base import Field
 from fh_notebook.notebook.fields_put import put
-from fh_notebook.notebook.form_group import GroupState
-from fh_notebook.notebook.form_one_of import OneOfState
+from fh_notebook.notebook.form_containers import GroupState, OneOfState
 
 __all__ = ["GroupField", "OneOfField"]
 

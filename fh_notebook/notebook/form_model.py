@@ -20,14 +20,12 @@ from fh_notebook.contract.objects import plain
 from fh_notebook.contract.schema import fill_defaults
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.contract.validate import problems as problems_of
-from fh_notebook.notebook.form_declared import Place
-from fh_notebook.notebook.form_group import GroupState, properties_of, without_secrets_shown
+from fh_notebook.notebook.form_containers import GroupState, OneOfState, properties_of, without_secrets_shown
 from fh_notebook.notebook.form_kinds import Kind, shape_of
 from fh_notebook.notebook.form_merging import merged
-from fh_notebook.notebook.form_one_of import OneOfState
 from fh_notebook.notebook.form_reading import Read, json_text, read_json, refuse_endless
 from fh_notebook.notebook.form_rows import RowsState
-from fh_notebook.notebook.form_state import FieldState
+from fh_notebook.notebook.form_state import FieldState, Place
 from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
@@ -36,6 +34,12 @@ __all__ = ["FieldState", "FormModel", "GroupState", "Kind", "OneOfState", "RowsS
 
 _ELSEWHERE: Final = ("oneOf", "anyOf", "if", "dependentSchemas", "$ref")
 """Where the names of a schema may stand that has none of its own."""
+_CLASSES: Final[Mapping[Kind, type[FieldState]]] = {
+    Kind.GROUP: GroupState,
+    Kind.ONE_OF: OneOfState,
+    Kind.TABLE: RowsState,
+}
+"""The kinds whose state is more than one value."""
 NO_OBJECT: Final = 'is no JSON object; give names with values: {"name": "value"}'
 
 
@@ -89,12 +93,7 @@ class FormModel:
     def state_of(self, place: Place, schema: Any) -> FieldState:
         """Return the state of a property; what lies inside of it is made when it is asked for."""
         shape = shape_of(schema, self.root)
-        makers: dict[Kind, type[FieldState]] = {
-            Kind.GROUP: GroupState,
-            Kind.ONE_OF: OneOfState,
-            Kind.TABLE: RowsState,
-        }
-        return makers.get(shape.kind, FieldState)(self, place, schema, shape)
+        return _CLASSES.get(shape.kind, FieldState)(self, place, schema, shape)
 
     def _begin_with(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
@@ -116,7 +115,7 @@ class FormModel:
             return without_secrets_shown(self.fields, plain(self._now()))
 
     def _now(self) -> dict[str, Any]:
-        held = {name: value for name, state in self.fields.items() if (value := state._now()) is not UNSET}
+        held = {name: value for name, state in self.fields.items() if (value := state.current) is not UNSET}
         return {**held, **self.extras}
 
     @property

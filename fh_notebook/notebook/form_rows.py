@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook.notebook.form_group import properties_of
+from fh_notebook.notebook.form_containers import properties_of
 from fh_notebook.notebook.form_kinds import Kind, Shape, shape_of
 from fh_notebook.notebook.form_reading import HALF, JSON_KINDS, json_text, read_json, read_text
 from fh_notebook.notebook.form_state import FieldState
@@ -66,24 +66,24 @@ class RowsState(FieldState):
     @property
     def columns(self) -> list[Column]:
         """The names of the rows' objects, in the schema's order."""
-        says = shape_of(self.says.get("items"), self._model.root).says
+        says = shape_of(self.says.get("items"), self.model.root).says
         required = says.get("required")
         needed = required if isinstance(required, list) else []
         return [
-            Column(name, shape_of(schema, self._model.root), name in needed)
+            Column(name, shape_of(schema, self.model.root), name in needed)
             for name, schema in properties_of(says).items()
         ]
 
     @property
     def rows(self) -> list[Any]:
         """The rows themselves; none when the field is not set."""
-        value = self._now()
+        value = self.current
         return value if isinstance(value, list) else []
 
     @property
     def can_show(self) -> bool:
         """Whether all rows are objects of known names; else JSON shows the value."""
-        value = self._now()
+        value = self.current
         if self.draft or value in (UNSET, None):
             return not self.draft
         known = {column.name for column in self.columns}
@@ -110,7 +110,7 @@ class RowsState(FieldState):
     def set_cell(self, row: int, name: str, text: str) -> None:
         """Set one cell to what `text` means; an empty one leaves the name out of its row."""
         column = next(column for column in self.columns if column.name == name)
-        self.set_value(row, name, column.read(text, self._model.root))
+        self.set_value(row, name, column.read(text, self.model.root))
 
     def set_value(self, row: int, name: str, value: Any) -> None:
         """Set one cell to a value, or leave it out (``UNSET``)."""
@@ -153,7 +153,7 @@ class RowsState(FieldState):
 
     def _row(self, cells: Sequence[str], columns: Sequence[Column | None]) -> dict[str, Any]:
         pairs = zip(columns, cells, strict=False)
-        read = {c.name: c.read(cell.strip(), self._model.root) for c, cell in pairs if c is not None}
+        read = {c.name: c.read(cell.strip(), self.model.root) for c, cell in pairs if c is not None}
         return {name: value for name, value in read.items() if value is not UNSET}
 
 

@@ -15,7 +15,6 @@ from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.secrets import hidden
 from fh_notebook.contract.spell import path_text, short
-from fh_notebook.notebook.form_declared import Declared, Place
 from fh_notebook.notebook.form_kinds import Kind, Shape
 from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.notebook.form_reading import (
@@ -30,7 +29,38 @@ from fh_notebook.notebook.form_reading import (
 from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
-__all__ = ["FieldState", "Model"]
+__all__ = ["Container", "FieldState", "Model", "Place"]
+
+Path = tuple[str | int, ...]
+
+
+class Container(Protocol):
+    """What a field lies in."""
+
+    def child_changed(self, child: Any) -> None:
+        """Hear that one of its fields has another value."""
+
+
+class Place:
+    """Where a field is: its name, its path, whether it must be given, and in what it lies."""
+
+    __slots__ = ("name", "parent", "path", "required", "within")
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        *,
+        required: bool,
+        parent: Container | None = None,
+        within: frozenset[str | int] = frozenset(),
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.required = required
+        self.parent = parent
+        self.within = within
+        """The references and schemas on the way here: one that comes again is a schema that holds itself."""
 
 
 class Model(Protocol):
@@ -56,15 +86,28 @@ class Model(Protocol):
         """Return the problems of the value at a path."""
 
 
-class FieldState(Declared):
-    """One property: its value, whether it is set, and its problems.
+class FieldState:
+    """One property: what its schema says, its value, whether it is set, and its problems.
 
-    A value is set by a program (:meth:`set`), or from what a person typed (:meth:`set_text`).
+    A value is set by a program (:meth:`set`), or from what a person typed (:meth:`set_text`). A field with fields
+    inside overrides :meth:`begin`, :attr:`current`, :meth:`load` and :meth:`hold`: all else is written with these.
+
+    Attributes
+    ----------
+    model : Model
+        The form that it is part of.
+    place : Place
+        Where it is in the form.
     """
 
     def __init__(self, model: Model, place: Place, schema: Any, shape: Shape) -> None:
-        super().__init__(place, schema, shape)
-        self._model = model
+        self.model = model
+        self.place = place
+        self.schema: Any = schema
+        """As it was written."""
+        self.shape = shape
+        self.kind: Kind = shape.kind
+        self.name, self.path, self.required = place.name, place.path, place.required
         self.draft = ""
         """Why the text that was typed cannot be read; empty when it can."""
         self.touched = False
@@ -73,18 +116,81 @@ class FieldState(Declared):
         """Whether what it lies in was given without it."""
         self._before: Any = UNSET
         """What it was before it was switched off."""
-        self._value: Any = self._beginning()
+        self._value: Any = UNSET
+        self.begin()
 
-    def _beginning(self) -> Any:
+    def begin(self) -> None:
+        """Set it to what a new form has: its default, or its constant, where there is nothing to choose."""
         if self.default is not UNSET:
-            return self._own(self.default)
-        if self.kind is Kind.CONST and self.required:
-            return self._own(self.const)  # there is nothing to choose
-        return UNSET
+            self._value = self._copy(self.default)
+        elif self.kind is Kind.CONST and self.required:
+            self._value = self._copy(self.const)
 
     def __repr__(self) -> str:
         state = "set" if self.is_set else "not set"
         return f"<{path_text(self.path)}: {self.kind}, {'required' if self.required else 'optional'}, {state}>"
+
+    # ------------------------------------------------------------------ what its schema says
+
+    @property
+    def says(self) -> Mapping[str, Any]:
+        """The keywords of its schema, with those behind references."""
+        return self.shape.says
+
+    @property
+    def nullable(self) -> bool:
+        """Whether null is a value beside those of the kind."""
+        return self.shape.nullable
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value is or holds a password."""
+        return self.shape.secret
+
+    @property
+    def marks(self) -> frozenset[str | int]:
+        """What its schema is known by when it comes again inside of itself."""
+        return frozenset({id(self.schema), *self.shape.refs})
+
+    @property
+    def recursive(self) -> bool:
+        """Whether it lies in its own schema: then a person begins it, default or not, or there would be no end."""
+        return bool(self.marks & self.place.within)
+
+    @property
+    def switchable(self) -> bool:
+        """Whether it may be left out: beside such a field is a switch."""
+        return not self.required
+
+    @property
+    def title(self) -> str:
+        """The schema's title; empty without one."""
+        return self._text("title")
+
+    @property
+    def description(self) -> str:
+        """The schema's description; empty without one."""
+        return self._text("description")
+
+    def _text(self, keyword: str) -> str:
+        said = self.says.get(keyword)
+        return said if isinstance(said, str) else ""
+
+    @property
+    def default(self) -> Any:
+        """The schema's default; ``UNSET`` without one."""
+        return self.says.get("default", UNSET)
+
+    @property
+    def const(self) -> Any:
+        """The one value allowed; null where nothing else is."""
+        return self.says.get("const")
+
+    @property
+    def examples(self) -> list[Any]:
+        """The schema's examples; none of a secret."""
+        said = self.says.get("examples")
+        return list(said) if isinstance(said, list) and not self.secret else []
 
     # ------------------------------------------------------------------ its value
 
@@ -94,21 +200,23 @@ class FieldState(Declared):
 
         What cannot be read is its text, and one of the problems says so.
         """
-        with self._model.lock:
-            return plain(self._now())
+        with self.model.lock:
+            return plain(self.current)
 
-    def _now(self) -> Any:
+    @property
+    def current(self) -> Any:
+        """The value itself, of which :attr:`value` is a copy: read it while the model's lock is held."""
         return self._value
 
     @property
     def is_set(self) -> bool:
         """Whether its name is sent."""
-        return self._now() is not UNSET
+        return self.current is not UNSET
 
     @property
     def is_null(self) -> bool:
         """Whether null is sent."""
-        return self._now() is None
+        return self.current is None
 
     def set(self, value: Any) -> None:
         """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does.
@@ -119,26 +227,25 @@ class FieldState(Declared):
             It is nested deeper than anything that can be sent.
         """
         refuse_endless(value, self.path)
-        with self._model.lock:
+        with self.model.lock:
             if value is None or value is UNSET:
                 self._remember()
-            self._take(value)
+            self.load(value)
             for part in self.walk():
                 part.touched = True
-            self._changed()
+            self.changed()
 
     def _remember(self) -> None:
-        value = self._now()
+        value = self.current
         if value is not UNSET and value is not None and not self.draft:
             self._before = value
 
     def unset(self) -> None:
         """Leave it out of what is sent; :meth:`fill` brings back what it was."""
-        with self._model.lock:
+        with self.model.lock:
             self._remember()
-            self.draft = ""
-            self._clear()
-            self._changed()
+            self.load(UNSET)
+            self.changed()
 
     def set_text(self, text: str) -> None:
         """Set it to what `text` means; an empty text leaves a required field unset, so that nothing is sent unawares.
@@ -146,7 +253,7 @@ class FieldState(Declared):
         To send an empty text for a required field: ``set("")``.
         """
         if text or self.required or self.empty is UNSET or not self.is_set:
-            self._accept(text, Read(UNSET) if not text else read_text(text, self.shape, self._model.root))
+            self._accept(text, Read(UNSET) if not text else read_text(text, self.shape, self.model.root))
         else:
             self.set(self.empty)  # its switch is on, and nothing is in it
 
@@ -155,21 +262,21 @@ class FieldState(Declared):
         self._accept(text, read_json(text) if text.strip() else Read(UNSET))
 
     def _accept(self, text: str, read: Read) -> None:
-        with self._model.lock:
-            self._take(read.value)
+        with self.model.lock:
+            self.load(read.value)
             if read.trouble:
-                self._keep(text)
+                self.hold(text)
             self.draft = read.trouble
-            self._changed()
+            self.changed()
 
-    def _keep(self, text: str) -> None:
-        """Hold a text that cannot be read."""
-        self._value = text
+    def hold(self, value: Any) -> None:
+        """Hold a value as it is: a text that cannot be read, or what its own fields cannot show."""
+        self._value = value
 
     @property
     def json_text(self) -> str:
         """What a JSON editor shows."""
-        value = self._now()
+        value = self.current
         if value is UNSET:
             return ""
         return value if self.draft and isinstance(value, str) else json_text(value)
@@ -177,7 +284,7 @@ class FieldState(Declared):
     @property
     def text(self) -> str:
         """What a text field shows: what was typed, or the value in the same spelling."""
-        value = self._now()
+        value = self.current
         if value is None and self.kind is not Kind.JSON:
             return ""
         return value if self.draft and isinstance(value, str) else text_of(value, self.shape)
@@ -185,14 +292,14 @@ class FieldState(Declared):
     @property
     def can_show(self) -> bool:
         """Whether the kind's own field shows the value so that it reads back as the same; else JSON does."""
-        return not self.draft and can_show(self._now(), self.shape, self._model.root)
+        return not self.draft and can_show(self.current, self.shape, self.model.root)
 
     def fill(self) -> None:
         """Set it to something to begin with, as its switch does: to what it was before, the default, or empty."""
-        with self._model.lock:
+        with self.model.lock:
             if not self.is_set and (value := self._first()) is not UNSET:
-                self._take(value)
-                self._changed()
+                self.load(value)
+                self.changed()
 
     @property
     def can_fill(self) -> bool:
@@ -212,39 +319,31 @@ class FieldState(Declared):
         shortest = self.says.get("minItems" if self.kind in _LISTS else "minLength", 0)
         return _EMPTY[self.kind]() if self.kind in _EMPTY and not shortest else UNSET
 
-    def _take(self, value: Any) -> None:
+    def load(self, value: Any) -> None:
+        """Set it without noting an edit, as a form that is built does; ``UNSET`` leaves it out."""
         self.draft = ""
-        if value is UNSET:
-            self._clear()
-        else:
-            self._value = self._own(jsonable(value))
+        self._value = UNSET if value is UNSET else self._copy(jsonable(value))
 
-    def _own(self, value: Any) -> Any:
+    def _copy(self, value: Any) -> Any:
         copied = plain(value)
         return hidden(copied) if self.kind is Kind.PASSWORD else copied
 
-    def _clear(self) -> None:
-        self._value = UNSET
-
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Note that it was set, and tell the form and what it lies in."""
         self.touched = True
-        self._model.changed()
-        if self._place.parent is not None:
-            self._place.parent.child_changed(self)
+        self.model.changed()
+        if self.place.parent is not None:
+            self.place.parent.child_changed(self)
 
     def child_changed(self, child: FieldState) -> None:
         """Hear that something inside of it was set."""
-
-    def load(self, value: Any) -> None:
-        """Set it as the form is built: a value that was given, not an edit."""
-        self._take(value)
 
     # ------------------------------------------------------------------ its problems
 
     @property
     def problems(self) -> list[Problem]:
         """All problems of its present value, those of its parts among them."""
-        return self._model.problems_at(self.path)
+        return self.model.problems_at(self.path)
 
     @property
     def own_problems(self) -> list[Problem]:
@@ -254,14 +353,14 @@ class FieldState(Declared):
     @property
     def shown_problems(self) -> list[Problem]:
         """The problems to show beside it: after the first edit or Run, and of a default or a given value at once."""
-        if self.touched or self._model.all_touched or self._was_given_wrong:
+        if self.touched or self.model.all_touched or self.was_given_wrong:
             return self.own_problems
         return []
 
     @property
-    def _was_given_wrong(self) -> bool:
+    def was_given_wrong(self) -> bool:
         """Whether a default or a given value may not fit; what plainly fits is not judged yet."""
-        value = self._now()
+        value = self.current
         if value is UNSET:
             return self.required and self.passed_over
         return not surely_fits(value, self.schema)
@@ -273,7 +372,7 @@ class FieldState(Declared):
     @property
     def noted(self) -> str:
         """What its present value is, in a few words; of a secret only that it is there."""
-        value = self._now()
+        value = self.current
         if value is UNSET:
             return "not set"
         return "set, hidden" if self.secret else short(value)
