@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from fh_notebook import html
 from fh_notebook.notebook.fields_look import Look
 from fh_notebook.notebook.fields_put import Showing, put
 from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
@@ -46,6 +45,9 @@ class View(Protocol):
 class Field:
     """One field of a form, as a person sees it.
 
+    A kind of field says what its control is (:meth:`_make`), how it shows the state (:meth:`_show`), and,
+    where it has more than a control, what stands beside it (:meth:`_controls`) or all that is shown (:meth:`_parts`).
+
     Parameters
     ----------
     view : View
@@ -63,14 +65,18 @@ class Field:
         self.view = view
         self.state = state
         self.label = formula_free(label or label_of(state))
+        self.control: Any = None
+        """The widget of its kind; ``None`` until it is first needed, as are the next three."""
+        self.json_box: Any = None
+        """The box in which any value can be written as JSON."""
+        self.switch: Any = None
+        """What says whether it is sent at all."""
+        self.help_line: Any = None
+        """What its schema says of it."""
         self._widget: Any = None
-        self._control: Any = None
-        self._json: Any = None
-        self._switch: Any = None
-        self._help: Any = None
         self._problem: Any = None
         self._empty: Any = None
-        self._notice = ""
+        self.notice = ""
         """What went wrong with the last thing that was done here and left the value as it was."""
         self._said = ""
         """The problems as they are shown."""
@@ -130,28 +136,39 @@ class Field:
     def _refresh(self) -> None:
         as_json = not self.state.can_show
         if as_json:
-            self._show_json()
+            self.show_json()
         else:
-            if self._control is None:
-                self._control = self._make()
+            if self.control is None:
+                self.control = self._make()
             self._show()
-        self.__show_switch()
+        self._update_switch()
         self._show_help()
         self._show_problem()
-        self._arrange(self._json if as_json else self._control)
+        self._arrange(self.json_box if as_json else self.control)
 
     def refresh_problems(self) -> None:
         """Show its problems again: another field may have made or mended them."""
         if self._widget is not None:
             with self._showing:
                 self._show_problem()
-                self._arrange(self._json if not self.state.can_show and self._json is not None else self._control)
+                self._arrange(self.json_box if not self.state.can_show and self.json_box is not None else self.control)
 
     def _arrange(self, control: Any) -> None:
-        below = (self._help, self._problem_line(), self._empty_button())
-        self._place_parts(*self._controls(control), self._switch, *below)
+        shown = tuple(part for part in self._parts(control) if part is not None)
+        if shown != self._widget.children:
+            self._widget.children = shown
 
-    def _problem_line(self) -> Any:
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        """Return all that is shown, in its order, ``None`` for what is not there.
+
+        Parameters
+        ----------
+        control : Widget
+            The field's control, or the JSON box in its place.
+        """
+        return (*self._controls(control), self.switch, self.help_line, self.problem_line(), self.empty_button())
+
+    def problem_line(self) -> Any:
         """Return the line of problems, where there is any.
 
         A field that holds others has it always: a page draws anew what stands behind a part that comes or goes, and
@@ -160,22 +177,17 @@ class Field:
         if not self.holds_others:
             return self._problem if self._said else None
         if self._problem is None:
-            self._problem = self._html("")
+            self._problem = self.view.look.html("")
         look = self.view.look
         put(self._problem, value=self._said, layout=look.whole if self._said else look.hidden)
         return self._problem
-
-    def _place_parts(self, *parts: Any) -> None:
-        kept = tuple(part for part in parts if part is not None)
-        if kept != self._widget.children:
-            self._widget.children = kept
 
     def _controls(self, control: Any) -> tuple[Any, ...]:
         """Return what is in place of the control: it, and what stands beside it."""
         return (control,)
 
     def _make(self) -> Any:
-        """Return the control."""
+        """Return the control: called once."""
         raise NotImplementedError
 
     def _show(self) -> None:
@@ -193,7 +205,7 @@ class Field:
 
         def heard(change: Any) -> None:
             if not self._showing:
-                self._notice = ""
+                self.notice = ""
                 handler(change["new"])
                 self.view.changed(self)
 
@@ -201,7 +213,7 @@ class Field:
 
     def _on_click(self, button: Any, handler: Callable[[], None]) -> None:
         def clicked(_: Any) -> None:
-            self._notice = ""
+            self.notice = ""
             handler()
             self.view.changed(self)
 
@@ -209,27 +221,16 @@ class Field:
 
     # ------------------------------------------------------------------ its parts
 
-    def _show_json(self) -> None:
-        if self._json is None:
-            self._json = self._text_area(rows=4, more=("fh-code",))
-            self.hear(self._json, self.state.set_json)
+    def show_json(self) -> None:
+        """Make the JSON box and put the value into it."""
+        if self.json_box is None:
+            self.json_box = self.view.look.text_area(self.label, rows=4, more=("fh-code",))
+            self.hear(self.json_box, self.state.set_json)
         shown = "" if self.state.secret else self.state.json_text
-        put(self._json, value=shown, rows=_rows(shown))
+        put(self.json_box, value=shown, rows=_rows(shown))
 
-    def _text_area(self, *, rows: int, more: tuple[str, ...] = ()) -> Any:
-        from ipywidgets import Textarea
-
-        look = self.view.look
-        return Textarea(
-            description=self.label,
-            continuous_update=False,
-            rows=rows,
-            layout=look.control,
-            style=look.text_style,
-            _dom_classes=("fh-control", *more),
-        )
-
-    def _button(self, text: str, tooltip: str, handler: Callable[[], None], *, mark: bool = False) -> Any:
+    def button(self, text: str, tooltip: str, handler: Callable[[], None], *, mark: bool = False) -> Any:
+        """Return a button that calls `handler`; `mark` makes it as narrow as one sign."""
         from ipywidgets import Button
 
         look = self.view.look
@@ -242,52 +243,46 @@ class Field:
         self._on_click(button, handler)
         return button
 
-    def _html(self, text: str, *classes: str, layout: Any = None) -> Any:
-        from ipywidgets import HTML
-
-        look = self.view.look
-        return HTML(text, layout=layout or look.whole, style=look.html_style, _dom_classes=classes)
-
-    def __show_switch(self) -> None:
-        if self._switch is None:
-            self._switch = _made_switch(self)
-        if self._switch is not None:
-            _show_switch(self._switch, self.state)
+    def _update_switch(self) -> None:
+        if self.switch is None:
+            self.switch = _made_switch(self)
+        if self.switch is not None:
+            _show_switch(self.switch, self.state)
 
     def _show_help(self) -> None:
-        if self._help is None and (said := help_html(self.state)):
-            self._help = self._html(said)
+        if self.help_line is None and (said := help_html(self.state)):
+            self.help_line = self.view.look.html(said)
 
     def _show_problem(self) -> None:
         # Beside the field of that name, a problem of the field itself does not need its path.
         problems = self.state.shown_problems
         told = [problem.sentence if problem.path == self.state.path else str(problem) for problem in problems]
-        told = [self._notice, *told] if self._notice else told
+        told = [self.notice, *told] if self.notice else told
         self._said = problem_html(told) if told else ""
         if self._problem is None and self._said:
-            self._problem = self._html(self._said)
+            self._problem = self.view.look.html(self._said)
         elif self._said:
             put(self._problem, value=self._said)
         self._mark(wrong=bool(told))
 
     def _mark(self, *, wrong: bool) -> None:
-        for control in (self._control, self._json):
-            if control is not None and wrong != ("fh-wrong" in control._dom_classes):
+        for control in (self.control, self.json_box):
+            if control is not None:
                 (control.add_class if wrong else control.remove_class)("fh-wrong")
 
-    def _empty_button(self) -> Any:
+    def empty_button(self) -> Any:
         """Return a way to send an empty text or list where one is required, once it is told that it is missing."""
         state = self.state
         wanted = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
         if wanted and self._empty is None:
             what = {Kind.OBJECT: "object"}.get(state.kind, "text" if state.empty == "" else "list")
-            self._empty = self._button(
+            self._empty = self.button(
                 f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
             )
             self._empty.add_class("fh-send-empty")
         return self._empty if wanted else None
 
-    def _placeholder(self) -> str:
+    def placeholder(self) -> str:
         """What an empty control says of itself."""
         state = self.state
         if state.is_null:
@@ -295,11 +290,6 @@ class Field:
         if state.is_set:
             return {"": "an empty text"}.get(state.value, "empty") if isinstance(state.value, str) else "empty"
         return "not set" if state.switchable else "\u200b"
-
-    def _title(self, text: str) -> Any:
-        # A heading to who hears the page as well, so that they find the fields that stand under it.
-        heading = html.el("div", text, cls="fh-title", role="heading", aria_level=str(min(3 + len(self.state.path), 6)))
-        return self._html(heading, layout=self.view.look.title)
 
 
 def _rows(text: str) -> int:

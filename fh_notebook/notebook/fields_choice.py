@@ -73,9 +73,9 @@ class ChoiceField(Field):
 
     def _show(self) -> None:
         listed = self._listed()
-        if tuple(self._control.options) != listed:
-            self._control.options = listed
-        put(self._control, value=self._place())
+        if tuple(self.control.options) != listed:
+            self.control.options = listed
+        put(self.control, value=self._place())
 
 
 class ChoicesField(Field):
@@ -110,4 +110,4 @@ class ChoicesField(Field):
             self.state.unset()
 
     def _show(self) -> None:
-        put(self._control, value=self._places())
+        put(self.control, value=self._places())

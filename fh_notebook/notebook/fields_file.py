@@ -30,7 +30,7 @@ class FileField(Field):
     def _make(self) -> Any:
         if not self._is_text:
             return self._told()
-        control = self._text_area(rows=4)
+        control = self.view.look.text_area(self.label, rows=4)
         self.hear(control, self._typed)
         return control
 
@@ -80,7 +80,7 @@ class FileField(Field):
                 data = bytes(file["content"])
                 text = file_text(file["name"], data, self.state.shape, media_type=file["type"])
             except FileTrouble as broken:
-                self._notice = str(broken)
+                self.notice = str(broken)
             else:
                 self._about = f"{file['name']}, {size_text(len(data))}"
                 self.state.set(text)
@@ -89,9 +89,9 @@ class FileField(Field):
         if self._upload is not None:
             put(self._upload, value=())
         if self._is_text:
-            put(self._control, value=self.state.text, placeholder=self._placeholder())
+            put(self.control, value=self.state.text, placeholder=self.placeholder())
             return
         state = self.state
         told = "null" if state.is_null else what_is_sent(state.value, state.shape) if state.is_set else "no file"
         about = f"{self._about} · {told}" if self._about and state.is_set and not state.is_null else told
-        put(self._control, value=html.printable(about))
+        put(self.control, value=html.printable(about))

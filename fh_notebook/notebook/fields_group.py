@@ -43,7 +43,10 @@ class GroupField(Field):
             yield from field.children()
 
     def _make(self) -> Any:
-        return self._title(self.label)
+        # A heading to who hears the page as well, so that they find the fields that stand under it.
+        level = str(min(3 + len(self.state.path), 6))
+        heading = html.el("div", self.label, cls="fh-title", role="heading", aria_level=level)
+        return self.view.look.html(heading, layout=self.view.look.title)
 
     def _show(self) -> None:
         if self.state.is_set and not self.state.is_null:
@@ -59,13 +62,13 @@ class GroupField(Field):
             [field.widget for field in self.fields.values()], layout=self.view.look.inner, _dom_classes=("fh-group",)
         )
 
-    def _arrange(self, control: Any) -> None:
-        is_open = self.state.is_set and not self.state.is_null and control is self._control
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        is_open = self.state.is_set and not self.state.is_null and control is self.control
         extra = self._extra_names() if is_open else None
         inner = self._inner if is_open else None
-        is_bare = self.bare and control is self._control
-        head = (None, None) if is_bare else (control, self._switch)
-        self._place_parts(*head, self._help, self._problem_line(), inner, extra)
+        is_bare = self.bare and control is self.control
+        head = (None, None) if is_bare else (control, self.switch)
+        return (*head, self.help_line, self.problem_line(), inner, extra)
 
     def _extra_names(self) -> Any:
         """Return a line about what was given under names that have no field, and is sent."""
@@ -74,7 +77,7 @@ class GroupField(Field):
         names = listed(list(self.state.extras), "and")
         said = html.el("div", f"also sent, without a field: {names}", cls="fh-note")
         if self._extras is None:
-            self._extras = self._html(said)
+            self._extras = self.view.look.html(said)
         put(self._extras, value=said)
         return self._extras
 
@@ -110,7 +113,7 @@ class OneOfField(Field):
         return self.state.is_open
 
     def _show(self) -> None:
-        put(self._control, value=self.state.index if self._is_open and self.state.index is not None else -1)
+        put(self.control, value=self.state.index if self._is_open and self.state.index is not None else -1)
         if (branch := self._branch()) is not None:
             branch.refresh()
 
@@ -131,7 +134,7 @@ class OneOfField(Field):
             yield field
             yield from field.children()
 
-    def _arrange(self, control: Any) -> None:
-        branch = self._branch() if control is self._control else None
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        branch = self._branch() if control is self.control else None
         inside = None if branch is None else branch.widget
-        self._place_parts(control, self._switch, self._help, self._problem_line(), inside)
+        return (control, self.switch, self.help_line, self.problem_line(), inside)

@@ -19,7 +19,7 @@ FORM_WIDTH: Final = "860px"
 
 
 class Look:
-    """The layouts and styles of one form."""
+    """The layouts and styles of one form, and the plain widgets that are made of them."""
 
     def __init__(self) -> None:
         self._made: list[Any] = []
@@ -166,6 +166,27 @@ class Look:
             padding="2px",
             grid_template_columns=f"repeat({columns}, minmax(64px, 1fr)) 98px",
         )
+
+    # ------------------------------------------------------------------ widgets that several kinds of fields have
+
+    def text_area(self, label: str, *, rows: int, more: tuple[str, ...] = ()) -> Any:
+        """Return a box for several lines, its label above it; `more` are classes for the CSS."""
+        from ipywidgets import Textarea
+
+        return Textarea(
+            description=label,
+            continuous_update=False,
+            rows=rows,
+            layout=self.control,
+            style=self.text_style,
+            _dom_classes=("fh-control", *more),
+        )
+
+    def html(self, text: str, *, layout: Any = None) -> Any:
+        """Return a piece of HTML; on a line of its own unless `layout` says otherwise."""
+        from ipywidgets import HTML
+
+        return HTML(text, layout=layout or self.whole, style=self.html_style)
 
     # ------------------------------------------------------------------ styles
 

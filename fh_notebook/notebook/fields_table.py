@@ -61,29 +61,29 @@ class TableField(Field):
         self._as_json = as_json
 
     def _show(self) -> None:
-        if self._control.options != self._ways():
-            self._control.options = self._ways()
-        put(self._control, value=self._as_json)
+        if self.control.options != self._ways():
+            self.control.options = self._ways()
+        put(self.control, value=self._as_json)
         if self._as_json:
-            self._show_json()
+            self.show_json()
         elif self.state.rows:
             if self._table is None:
                 self._table = _Table(self)
             self._table.show()
 
-    def _arrange(self, control: Any) -> None:
-        is_table = control is self._control
-        if self._json is not None:
-            self._json.layout = self.view.look.whole_control
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        is_table = control is self.control
+        if self.json_box is not None:
+            self.json_box.layout = self.view.look.whole_control
             # Its name stands above already, at the choice of how to edit.
-            (self._json.add_class if is_table else self._json.remove_class)("fh-heard")
+            (self.json_box.add_class if is_table else self.json_box.remove_class)("fh-heard")
         if self._as_json or not is_table:
-            body = self._json
+            body = self.json_box
         else:
             body = self._table.box if self._table is not None and self.state.rows else None
         title = control if is_table else None
         place, tools = self._place_of(body), (self._toolbar(), self._paste)
-        self._place_parts(title, self._switch, self._help, place, *tools, self._problem_line(), self._empty_button())
+        return (title, self.switch, self.help_line, place, *tools, self.problem_line(), self.empty_button())
 
     def _place_of(self, body: Any) -> Any:
         """Return the box of the rows, there without any too: the first row leaves what stands behind it as it is."""
@@ -108,10 +108,10 @@ class TableField(Field):
     def _made_tools(self) -> Any:
         from ipywidgets import Box
 
-        add = self._button("Add a row", f"{self.label}: add a row", self._add)
-        paste = self._button("Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
-        back = self._button("Back", f"{self.label}: the rows before", lambda: self._turn(-1))
-        on = self._button("Next", f"{self.label}: the rows after", lambda: self._turn(1))
+        add = self.button("Add a row", f"{self.label}: add a row", self._add)
+        paste = self.button("Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
+        back = self.button("Back", f"{self.label}: the rows before", lambda: self._turn(-1))
+        on = self.button("Next", f"{self.label}: the rows after", lambda: self._turn(1))
         for button, word in ((add, "add"), (paste, "paste"), (back, "back"), (on, "next")):
             button.add_class(f"fh-rows-{word}")
         self._always = (add, paste)
@@ -142,7 +142,7 @@ class TableField(Field):
             style=look.text_style,
             _dom_classes=("fh-control", "fh-code"),
         )
-        add = self._button("Add these rows", f"{self.label}: add these rows", self._paste_rows)
+        add = self.button("Add these rows", f"{self.label}: add these rows", self._paste_rows)
         add.add_class("fh-rows-pasted")
         self._paste = Box([self._pasted, add], layout=look.row)
 
@@ -150,10 +150,10 @@ class TableField(Field):
         try:
             added = self.state.paste(self._pasted.value)
         except TooManyRows as told:
-            self._notice = str(told)
+            self.notice = str(told)
             return
         if not added:
-            self._notice = "there are no rows in what was pasted"
+            self.notice = "there are no rows in what was pasted"
             return
         self._paste = None
         self._turn(10**9)
@@ -169,8 +169,8 @@ class _Table:
         self._columns = field.state.columns
         self._cells: list[list[Any]] = []
         self._ends: list[Any] = []
-        self._head = [field._html(html.el("div", _head(c), cls="fh-head-cell")) for c in self._columns]
-        self._head.append(field._html(""))
+        self._head = [field.view.look.html(html.el("div", _head(c), cls="fh-head-cell")) for c in self._columns]
+        self._head.append(field.view.look.html(""))
         self.page = 0
         self.box = GridBox((), layout=field.view.look.table(len(self._columns)), _dom_classes=("fh-table-box",))
 
@@ -216,7 +216,7 @@ class _Table:
         )
         buttons = []
         for mark, word, handler in marks:
-            button = field._button(mark, f"{named}: {word}", handler, mark=True)
+            button = field.button(mark, f"{named}: {word}", handler, mark=True)
             button.add_class(f"fh-row-{word}")
             buttons.append(button)
         return HBox(buttons, layout=field.view.look.cells_end)

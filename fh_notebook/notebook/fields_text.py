@@ -40,14 +40,14 @@ class TextField(Field):
             layout=look.control,
             style=look.text_style,
             value=self.state.text,
-            placeholder=self._placeholder(),
+            placeholder=self.placeholder(),
             _dom_classes=("fh-control",),
         )
         self.hear(control, self.state.set_text)
         return control
 
     def _show(self) -> None:
-        put(self._control, value=self.state.text, placeholder=self._placeholder())
+        put(self.control, value=self.state.text, placeholder=self.placeholder())
 
 
 class TextAreaField(Field):
@@ -55,7 +55,7 @@ class TextAreaField(Field):
 
     def _make(self) -> Any:
         code = ("fh-code",) if self.state.kind in _CODE else ()
-        control = self._text_area(rows=_ROWS.get(self.state.kind, 3), more=code)
+        control = self.view.look.text_area(self.label, rows=_ROWS.get(self.state.kind, 3), more=code)
         self.hear(control, self.state.set_text)
         return control
 
@@ -63,8 +63,8 @@ class TextAreaField(Field):
         text = self.state.text
         least = _ROWS.get(self.state.kind, 3)
         # It grows with what is there and never shrinks under the hand.
-        rows = min(max(text.count("\n") + 1, least, self._control.rows or 0), MOST_ROWS)
-        put(self._control, value=text, placeholder=self._placeholder(), rows=rows)
+        rows = min(max(text.count("\n") + 1, least, self.control.rows or 0), MOST_ROWS)
+        put(self.control, value=text, placeholder=self.placeholder(), rows=rows)
 
 
 class NumberField(TextField):
@@ -75,7 +75,7 @@ class NumberField(TextField):
     """What each value is a multiple of."""
 
     def _controls(self, control: Any) -> tuple[Any, ...]:
-        if self._slider is None and control is self._control:
+        if self._slider is None and control is self.control:
             self._slider = self._make_slider()
         return (control,) if self._slider is None else (control, self._slider)
 
@@ -182,7 +182,7 @@ class PasswordField(Field):
     def _hidden(self) -> str:
         if self.state.is_null:
             return "null"
-        return "set, hidden" if self.state.is_set else self._placeholder()
+        return "set, hidden" if self.state.is_set else self.placeholder()
 
     def _show(self) -> None:
-        put(self._control, value="", placeholder=self._hidden())
+        put(self.control, value="", placeholder=self._hidden())

@@ -25,7 +25,7 @@ class TimeField(TextField):
     _picker: Any = None
 
     def _controls(self, control: Any) -> tuple[Any, ...]:
-        if control is not self._control:
+        if control is not self.control:
             return (control,)
         if self._picker is None:
             self._picker = self._make_picker()
