@@ -19,7 +19,7 @@ from fh_notebook.notebook.form_grow import (
     with_snippet,
     with_variable,
 )
-from fh_notebook.notebook.form_panel import Panel, Reused
+from fh_notebook.notebook.form_panel import Reused
 from fh_notebook.notebook.form_parts import LABELLED, Look, line, unheard
 from fh_notebook.notebook.notices import running_shell
 from fh_notebook.store import catalog_file
@@ -30,11 +30,11 @@ __all__ = ["GrowPanel"]
 _PASTE: Final = "Paste the Code Snippet (curl) of the deployment here, and leave the box."
 
 
-class GrowPanel(Panel):
+class GrowPanel:
     """The widgets; the core is what grows."""
 
     def __init__(self, core: Reused, look: Look) -> None:
-        super().__init__(core, look)
+        self._core, self._look = core, look
         self._said = look.text(dom_class="fh-grow-said")
         self._rows = [self._naming(), self._adding(), self._pasting(), self._taking(), self._saving()]
         self.widget = look.column(*self._rows, self._said, dom_class="fh-grow")

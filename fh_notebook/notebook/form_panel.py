@@ -5,7 +5,6 @@ Rule of this file: a panel reads the form and hands back to it; it knows neither
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +13,6 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_grow import Grown
-from fh_notebook.notebook.form_parts import Look
 from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
@@ -70,24 +68,11 @@ class Reused(Protocol):
         ...
 
 
-class Panel(ABC):
-    """Something that can be opened below a form.
-
-    Parameters
-    ----------
-    core : Reused
-        Whose: a form's, or a form's over rows.
-    look : Look
-        The form's layouts.
-    """
+class Panel(Protocol):
+    """Something that can be opened below a form; made with the form's core and its layouts."""
 
     widget: Any
     """What is put into the page."""
 
-    def __init__(self, core: Reused, look: Look) -> None:
-        self._core = core
-        self._look = look
-
-    @abstractmethod
     def follow(self) -> None:
         """Show the form as it is now; called while it is open."""

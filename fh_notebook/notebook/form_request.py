@@ -15,18 +15,18 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.form_later import Later
-from fh_notebook.notebook.form_panel import Panel, Reused
+from fh_notebook.notebook.form_panel import Reused
 from fh_notebook.notebook.form_parts import Look, line
 from fh_notebook.problems import Problem
 
 __all__ = ["RequestPanel", "request_page"]
 
 
-class RequestPanel(Panel):
+class RequestPanel:
     """Shows the request while it is open."""
 
     def __init__(self, core: Reused, look: Look) -> None:
-        super().__init__(core, look)
+        self._core = core
         self.widget = look.text(dom_class="fh-request")
         self._later = Later(self._tell)
 

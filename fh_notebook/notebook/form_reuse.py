@@ -14,7 +14,7 @@ from fh_notebook.addresses import DEFAULT_BASE_URL
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.form_history import FormHistory, Past
 from fh_notebook.notebook.form_later import Later
-from fh_notebook.notebook.form_panel import Panel, Reused
+from fh_notebook.notebook.form_panel import Reused
 from fh_notebook.notebook.form_parts import LABELLED, Look, line, place_in_words
 from fh_notebook.notebook.results_copy import COPY_STYLE
 
@@ -23,13 +23,13 @@ __all__ = ["CopyPanel", "HistoryPanel"]
 _CHOOSE: Final = ("choose an earlier call …", "")
 
 
-class HistoryPanel(Panel):
+class HistoryPanel:
     """A dropdown of earlier calls; choosing one fills the fields with what it sent."""
 
     def __init__(self, core: Reused, look: Look) -> None:
         from ipywidgets import Dropdown
 
-        super().__init__(core, look)
+        self._core, self._look = core, look
         self._drop = Dropdown(
             options=[("reading …", "")], description="Earlier calls", style=LABELLED, layout=look.input
         )
@@ -67,13 +67,13 @@ class HistoryPanel(Panel):
         self._said.value = line(text, kind=kind)
 
 
-class CopyPanel(Panel):
+class CopyPanel:
     """What Run would send, as a cell, as Python or as curl, to be selected by one click."""
 
     def __init__(self, core: Reused, look: Look) -> None:
         from ipywidgets import ToggleButtons
 
-        super().__init__(core, look)
+        self._core = core
         self._places: _Places | None = None
         self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)
         self._way.add_class("fh-copy-as")

@@ -29,8 +29,10 @@ class Tools:
 
     Parameters
     ----------
-    core, look
-        As of a :class:`Panel`.
+    core : Reused
+        Whose: a form's, or a form's over rows.
+    look : Look
+        The form's layouts.
     say : callable
         Shows one line beside Run.
     collect : callable, optional
