@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fh_notebook.batching.progress_state import Snapshot
-from fh_notebook.notebook.cancel import Above, Offer, hear_clicks
+from fh_notebook.notebook.cancel import OnLoop, hear_clicks
 from fh_notebook.notebook.fields_look import handle_css
 
 __all__ = ["BatchControls"]
@@ -27,7 +27,7 @@ IN_CODE: Final = (
 )
 
 
-class BatchControls(Offer):
+class BatchControls:
     """Buttons and a throttle of one start of a batch that no cell waits for.
 
     Parameters
@@ -36,12 +36,14 @@ class BatchControls(Offer):
         What is paused, cancelled and tuned.
     changed : callable
         Called on the loop's thread after something was done to the batch.
-    above : Above, optional
-        The display of its progress.
+    has_cancel : bool
+        Whether a button to cancel is among them; a form has one of its own.
     """
 
-    def __init__(self, batch: Snapshot, changed: Callable[[], object], above: Above | None = None) -> None:
-        super().__init__(IN_CODE, blocks=False, above=above)
+    text = IN_CODE
+
+    def __init__(self, batch: Snapshot, changed: Callable[[], object], *, has_cancel: bool = True) -> None:
+        self._has_cancel = has_cancel
         self._batch = batch
         self._changed = changed
         self._shown: tuple[int, int] = (0, 0)
@@ -49,7 +51,7 @@ class BatchControls(Offer):
 
     def follow(self) -> None:
         """Show how the batch is."""
-        if self._widget is None or self._cancel.disabled:
+        if self._cancel.disabled:
             return
         batch, number, limit = self._batch, self._batch.max_concurrency, self._batch.limit
         self._pause.description = "Go on" if batch.paused else "Pause"
@@ -64,27 +66,29 @@ class BatchControls(Offer):
         for widget in self._clickable:
             hear_clicks(widget)
 
-    def _make(self) -> Any:
+    def make(self, on_loop: OnLoop) -> Any:
+        """Return the buttons and the throttle in a line."""
         from ipywidgets import HTML, Box, Layout
 
-        self._pause = _button("Pause", PAUSE, "fh-pause", self._on_loop(self._clicked_pause))
-        self._cancel = _button("Cancel", CANCEL, "fh-cancel", self._on_loop(self._clicked_cancel))
-        self._adapt = _button("Adaptive", ADAPT, "fh-adaptive", self._on_loop(self._clicked_adapt))
-        self._make_throttle()
+        self._pause = _button("Pause", PAUSE, "fh-pause", on_loop(self._clicked_pause))
+        self._cancel = _button("Cancel", CANCEL, "fh-cancel", on_loop(self._clicked_cancel))
+        self._adapt = _button("Adaptive", ADAPT, "fh-adaptive", on_loop(self._clicked_adapt))
+        self._make_throttle(on_loop)
         self._clickable = (self._pause, self._cancel, self._number, self._throttle, self._adapt)
         throttle = Box(
             [self._number, self._throttle, self._adapts, self._adapt],
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
         )
-        self._widget = Box(
-            [HTML(STYLE, layout=Layout(display="none")), self._pause, self._cancel, throttle],
+        buttons = [self._pause, self._cancel] if self._has_cancel else [self._pause]
+        made = Box(
+            [HTML(STYLE, layout=Layout(display="none")), *buttons, throttle],
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px"),
         )
-        self._widget.add_class("fh-controls")
+        made.add_class("fh-controls")
         self.follow()
-        return self._widget
+        return made
 
-    def _make_throttle(self) -> None:
+    def _make_throttle(self, on_loop: OnLoop) -> None:
         from ipywidgets import BoundedIntText, IntSlider, Label, Layout
 
         # On the way to 8 neither must let 30 calls go out: what holds is what the hand is taken from.
@@ -109,7 +113,7 @@ class BatchControls(Offer):
         )
         self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
         self._adapts.add_class("fh-adapts")
-        wished = self._on_loop(self._wished)
+        wished = on_loop(self._wished)
 
         def changed(change: Any) -> None:
             if change["new"] != self._shown[change["owner"] is self._throttle]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fh_notebook.notebook.form_display import FormDisplay
-from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, widget_view
 
 __all__ = ["BrowseDisplay"]
 
@@ -20,9 +20,7 @@ class BrowseDisplay(FormDisplay):
 
     def show(self, make_widget: Callable[[], Any]) -> None:
         """Show the page under the running cell, then the widget; in a terminal, the page's text."""
-        if running_kernel() is None:
-            print(self._text())  # noqa: T201 - the value of a cell, in a terminal
+        if self.printed():
             return
-        self._show_page()
-        view = make_widget()._repr_mimebundle_()
-        new_handle().display({WIDGET_VIEW: view[WIDGET_VIEW], "text/plain": ""}, raw=True)
+        self.show_page()
+        new_handle().display({WIDGET_VIEW: widget_view(make_widget()), "text/plain": ""}, raw=True)

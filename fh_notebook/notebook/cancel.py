@@ -30,9 +30,21 @@ from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from fh_notebook import html
-from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
 
-__all__ = ["DELAY_S", "USE_STOP", "Above", "CancelOffer", "Offer", "Way", "has_person", "hear_clicks", "way_to_cancel"]
+__all__ = [
+    "DELAY_S",
+    "USE_STOP",
+    "Above",
+    "CancelButton",
+    "Controls",
+    "Offer",
+    "OnLoop",
+    "Way",
+    "has_person",
+    "hear_clicks",
+    "way_to_cancel",
+]
 
 DELAY_S: Final = 1.0
 """What takes less is over before anybody could click; and ipywidgets is not imported for it."""
@@ -116,23 +128,52 @@ class Above(Protocol):
         ...
 
 
+OnLoop = Callable[[Callable[..., object]], Callable[..., None]]
+"""Returns a handler that returns at once, and does on the loop's thread what it was given."""
+
+
+class Controls(Protocol):
+    """What can be clicked."""
+
+    text: str
+    """What is shown in place of widgets, where there are none."""
+
+    def make(self, on_loop: OnLoop) -> Any:
+        """Return the widget with all that can be clicked; called once, on the loop. Handlers go through `on_loop`."""
+        ...
+
+    def follow(self) -> None:
+        """Show what has changed meanwhile; called after :meth:`make`."""
+        ...
+
+
 class Offer:
     """Something to click, from its beginning to its end; both on the loop that does the work.
 
     Parameters
     ----------
-    text : str
-        What is shown in place of widgets, where there are none.
+    controls : Controls
+        What can be clicked.
     blocks : bool
         Whether a cell waits for the work.
     above : Above, optional
         The display of what goes on.
+    place : callable, optional
+        Puts the widget into others, where it is not shown under a cell; then no text takes its place.
     """
 
-    def __init__(self, text: str, *, blocks: bool, above: Above | None = None) -> None:
-        self._text = text
+    def __init__(
+        self,
+        controls: Controls,
+        *,
+        blocks: bool = True,
+        above: Above | None = None,
+        place: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._controls = controls
         self._blocks = blocks
         self._above = above
+        self._place = place
         self._later: asyncio.Task[None] | None = None
         self._handle: Any = None
         self._line: Any = None
@@ -153,6 +194,8 @@ class Offer:
 
     def follow(self) -> None:
         """Show what has changed meanwhile."""
+        if self._widget is not None:
+            self._controls.follow()
 
     @property
     def has_bar(self) -> bool:
@@ -191,12 +234,15 @@ class Offer:
         await asyncio.sleep(DELAY_S)
         if way is Way.BUTTON:
             await asyncio.to_thread(_import_widgets)  # some 0.2 s, in which answers go on to come in
-            self._widget = self._make()
-            self._place_widget()
+            self._widget = self._controls.make(self._on_loop)
+            if self._place is not None:
+                self._place(self._widget)
+            else:
+                self._place_under_cell()
         else:
             self._display(self._instead())
 
-    def _place_widget(self) -> None:
+    def _place_under_cell(self) -> None:
         """Show the widget under the cell, what goes on above it, and what stands in where neither is known."""
         from ipywidgets import HTML, Layout, VBox
 
@@ -210,27 +256,28 @@ class Offer:
         self._widget = own_keys(VBox([self._bar, clicked_on]))
         self._clicked_on = self._widget.children[1:]
         # Without the text: where the widgets are not known, what stands in has it.
-        self._display({"text/plain": "", WIDGET_VIEW: self._widget._repr_mimebundle_()[WIDGET_VIEW]})
+        self._display({"text/plain": "", WIDGET_VIEW: widget_view(self._widget)})
         if self._above is not None:
-            self._above.stand_in(hidden, self._text)
+            self._above.stand_in(hidden, self._controls.text)
         else:
             self._line = new_handle()
             self._line.display(self._instead(hidden), raw=True)
 
     def _instead(self, dom_class: str = "") -> Mapping[str, Any]:
         hide = no_lost_widget(dom_class) if dom_class else None
-        return {"text/plain": self._text, "text/html": str(html.el("div", hide, _dim(self._text), cls=dom_class))}
+        return {
+            "text/plain": self._controls.text,
+            "text/html": str(html.el("div", hide, _dim(self._controls.text), cls=dom_class)),
+        }
 
     def _display(self, shown: Mapping[str, Any]) -> None:
+        if self._place is not None:
+            return
         if self._handle is not None:
             self._handle.update(shown, raw=True)
             return
         self._handle = new_handle()
         self._handle.display(shown, raw=True)
-
-    def _make(self) -> Any:
-        """Return the widget with all that can be clicked."""
-        raise NotImplementedError
 
     def _on_loop(self, call: Callable[..., object]) -> Callable[..., None]:
         """Return a handler that returns at once: `call` is called on the loop's thread, unless all is over by then."""
@@ -247,31 +294,32 @@ class Offer:
         return handle
 
 
-class CancelOffer(Offer):
-    """One offer to cancel.
+class CancelButton:
+    """The button that ends the work.
 
     Parameters
     ----------
     cancel : callable
         Ends the work. Called on the loop's thread.
-    blocks : bool
-        Whether a cell waits for the work.
-    above : Above, optional
-        The display of what goes on.
     """
 
-    def __init__(self, cancel: Callable[[], object], *, blocks: bool = True, above: Above | None = None) -> None:
-        super().__init__(USE_STOP, blocks=blocks, above=above)
+    text = USE_STOP
+
+    def __init__(self, cancel: Callable[[], object]) -> None:
         self._cancel = cancel
 
-    def _make(self) -> Any:
+    def make(self, on_loop: OnLoop) -> Any:
+        """Return the button."""
         from ipywidgets import Button
 
         button = Button(description="Cancel", tooltip="End the calls. What is finished is kept.")
-        button.on_click(self._on_loop(self._clicked))
+        button.on_click(on_loop(self._clicked))
         button.add_class("fh-cancel")
         hear_clicks(button)
         return button
+
+    def follow(self) -> None:
+        """Nothing about it changes."""
 
     def _clicked(self, button: Any) -> None:
         button.disabled = True

@@ -17,7 +17,7 @@ from weakref import ref
 
 from fh_notebook import html
 from fh_notebook.notebook.form_listener import FormObserver
-from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel, running_shell
+from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
 
 __all__ = ["HIDE_STATIC", "FormDisplay", "Redraw", "bundle", "is_closed"]
 
@@ -33,7 +33,7 @@ def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
     """Return what a form is for every kind of front end; the richest that it knows is taken."""
     made: dict[str, Any] = {"text/plain": text, "text/html": str(page)}
     if widget is not None:
-        made[WIDGET_VIEW] = widget._repr_mimebundle_()[WIDGET_VIEW]
+        made[WIDGET_VIEW] = widget_view(widget)
     return made
 
 
@@ -86,15 +86,21 @@ class FormDisplay:
 
     def show(self, make_widget: Callable[[], Any]) -> None:
         """Show the form under the running cell; in a terminal, its text."""
-        if running_kernel() is None:
-            print(self._text())  # noqa: T201 - the value of a cell, in a terminal
+        if self.printed():
             return
-        view = make_widget()._repr_mimebundle_()
+        view = widget_view(make_widget())
         # Without the HTML: where the widgets are not known, the display below has it.
-        new_handle().display({WIDGET_VIEW: view[WIDGET_VIEW], "text/plain": ""}, raw=True)
-        self._show_page()
+        new_handle().display({WIDGET_VIEW: view, "text/plain": ""}, raw=True)
+        self.show_page()
 
-    def _show_page(self) -> None:
+    def printed(self) -> bool:
+        """Print the text, in a terminal, and return whether that was all there is to show."""
+        if running_kernel() is not None:
+            return False
+        print(self._text())  # noqa: T201 - the value of a cell, in a terminal
+        return True
+
+    def show_page(self) -> None:
         """Show the last state in a place of its own, which is kept up to date."""
         handle = new_handle()
         self._said = str(page := self._page())

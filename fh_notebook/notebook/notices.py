@@ -10,10 +10,24 @@ from typing import Any, Final
 
 from fh_notebook import html
 
-__all__ = ["WIDGET_VIEW", "Stopped", "new_handle", "no_lost_widget", "notice", "running_kernel", "running_shell"]
+__all__ = [
+    "WIDGET_VIEW",
+    "Stopped",
+    "new_handle",
+    "no_lost_widget",
+    "notice",
+    "running_kernel",
+    "running_shell",
+    "widget_view",
+]
 
 WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 """The media type by which a page knows a widget."""
+
+
+def widget_view(widget: Any) -> Any:
+    """Return by what a page finds a widget: the value of :data:`WIDGET_VIEW` in a display."""
+    return widget._repr_mimebundle_()[WIDGET_VIEW]  # as IPython asks for it
 
 
 def no_lost_widget(dom_class: str) -> html.Html:

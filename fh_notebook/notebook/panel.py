@@ -51,10 +51,10 @@ class SideBySide:
         self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
 
     def _repr_html_(self) -> str:
-        return self._page()
+        return self.page()
 
-    def _page(self, head: html.Html | None = None) -> html.Html:
-        """The cards, `head` above them."""
+    def page(self, head: html.Html | None = None) -> html.Html:
+        """Return the cards as HTML, `head` above them."""
         cards = [self._card(run) for run in self.runs[:RUNS_SHOWN]]
         parts = [html.el("div", *cards[:RUNS_OPEN], cls="fh-side")]
         if folded := cards[RUNS_OPEN:]:

@@ -19,7 +19,7 @@ from fh_notebook.batching.pacer import Pacer
 from fh_notebook.batching.progress import Progress, TextProgress
 from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.notebook.batch_controls import BatchControls
-from fh_notebook.notebook.cancel import CancelOffer, Offer, has_person
+from fh_notebook.notebook.cancel import CancelButton, Offer, has_person
 from fh_notebook.notebook.notices import new_handle, no_lost_widget, running_kernel
 from fh_notebook.notebook.progress_view import ProgressView
 
@@ -57,11 +57,8 @@ class LiveProgress:
         self._handle = new_handle()
         self._shown = self._view(self._pacer.state())
         self._handle.display(self._shown)
-        self._offer = (
-            CancelOffer(batch.cancel, above=self)
-            if batch.blocks
-            else BatchControls(batch, self._pacer.update, above=self)
-        )
+        controls = CancelButton(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
+        self._offer = Offer(controls, blocks=batch.blocks, above=self)
         self._offer.begin()
 
     def update(self, batch: Snapshot) -> None:
@@ -76,6 +73,14 @@ class LiveProgress:
             self._offer.end()
         if self._handle is not None:
             self._handle.update(self._shown)
+
+    def show_last(self, view: Any) -> None:
+        """Show `view` in place of how it ended: this stays in the saved notebook."""
+        self._shown = view
+        if self._offer is not None:
+            self._offer.show(self.page())
+        if self._handle is not None:
+            self._handle.update(view)
 
     def _draw(self, state: State) -> None:
         if (said := self._said_of(state)) != self._said:  # else the page would be sent what it has

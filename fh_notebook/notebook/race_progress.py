@@ -67,11 +67,7 @@ class LiveRace(LiveProgress):
 
     def finish(self) -> None:
         """Show how it ended: this stays in the saved notebook."""
-        self._shown = RaceView(self._race, last=True)
-        if self._offer is not None:
-            self._offer.show(self.page())
-        if self._handle is not None:
-            self._handle.update(self._shown)
+        self.show_last(RaceView(self._race, last=True))
 
     def _view(self, state: State, *, summary: str = "") -> object:
         return RaceView(self._race)

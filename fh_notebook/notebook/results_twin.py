@@ -34,7 +34,7 @@ class LastState(SideBySide):
 
     def html(self) -> html.Html:
         """Return it as HTML."""
-        return self._page(html.el("div", self._line, cls="fh-dim") if self._line else None)
+        return self.page(html.el("div", self._line, cls="fh-dim") if self._line else None)
 
     def _repr_html_(self) -> str:
         return self.html()

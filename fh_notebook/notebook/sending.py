@@ -16,7 +16,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.notebook.cancel import CancelOffer
+from fh_notebook.notebook.cancel import CancelButton, Offer
 from fh_notebook.notebook.dry_run import delivered, request_text
 from fh_notebook.notebook.notices import Stopped, notice
 from fh_notebook.notebook.panel import Shown, SideBySide
@@ -76,7 +76,7 @@ async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dic
         came[index] = await client.aclient.send(request)
 
     this = asyncio.current_task()
-    offer = CancelOffer(this.cancel if this is not None else lambda: None)
+    offer = Offer(CancelButton(this.cancel if this is not None else lambda: None))
     offer.begin()
     try:
         done = await asyncio.gather(*(send(i, r) for i, r in enumerate(requests)), return_exceptions=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.notebook.cancel import CancelOffer, Way, way_to_cancel
+from fh_notebook.notebook.cancel import CancelButton, Offer, Way, way_to_cancel
 
 
 class SomeKernel:
@@ -44,7 +44,7 @@ def test_the_way_to_cancel(kernel: Any, blocks: bool, way: Way) -> None:
 
 def test_without_a_kernel_an_offer_is_nothing() -> None:
     """In a script it neither needs a loop nor imports anything."""
-    offer = CancelOffer(lambda: None)
+    offer = Offer(CancelButton(lambda: None))
     offer.begin()
     offer.end()
     offer.end()
