@@ -48,8 +48,6 @@ AROUND: Final = 300
 def head_of(table: Table, columns: Sequence[str], *, live: bool) -> dict[str, Any]:
     """Return what does not change from page to page."""
     scored = bool(table.scorer)
-    # Above some hundred thousand cells it is looked up in the lines, not in the array: that is not made yet.
-    timed = bool(np.isfinite(table._seconds).any())
     return {
         "pair_on": _name(table.pair_on),
         "variants": [_name(variant) for variant in table.variants],
@@ -63,7 +61,7 @@ def head_of(table: Table, columns: Sequence[str], *, live: bool) -> dict[str, An
         "only": [[key, said] for key, said in ONLY.items() if scored or key not in ("scores", "tied", "unscored")],
         "sorts": [
             [key, _name(said)]
-            for key, said in sorts(table.variants, table.columns[:200], scored=scored, seconds=timed).items()
+            for key, said in sorts(table.variants, table.columns[:200], scored=scored, seconds=table.is_timed).items()
         ],
         "total": table.rows,
         "live": live,

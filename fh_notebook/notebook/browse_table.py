@@ -87,6 +87,11 @@ class Table:
         shape = (self.rows, len(self.variants))
         return line.reshape(shape), np.bincount(cell, minlength=line.size).reshape(shape)
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is known of any answer how long it took; the array of all cells is not made for this."""
+        return bool(np.isfinite(self._seconds).any())
+
     # --- of one row
 
     def label(self, row: int) -> Any:

@@ -16,7 +16,7 @@ from IPython.core.error import UsageError
 from fh_notebook import keys
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.line import CELL_HELP, HelpShown, parser, whole_from_1, words_of
+from fh_notebook.notebook.line import CELL_HELP, HelpShown, MagicParser, parser, whole_from_1, words_of
 from fh_notebook.notebook.masked import Masked
 from fh_notebook.notebook.notices import Stopped
 from fh_notebook.values import redact
@@ -190,24 +190,14 @@ def _doer(name: str) -> Callable[[Any, argparse.Namespace], Any]:
 # --- help and options
 
 
-class _CommandParser(argparse.ArgumentParser):
-    """argparse for a line magic."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(redact(f"{self.prog}: {message}. See {self.prog} --help"))
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise HelpShown
-
-
-def command_parser(name: str) -> argparse.ArgumentParser:
+def command_parser(name: str) -> MagicParser:
     """Return the parser of what follows a command; completion reads its options too."""
-    made = _CommandParser(
-        prog=f"%fetchhive {name}",
+    prog = f"%fetchhive {name}"
+    made = MagicParser(
+        prog=prog,
         description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
         epilog=f"examples:\n{_EXAMPLES[name]}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        see=f"{prog} --help",
     )
     add = made.add_argument
     if name == "login":

@@ -7,7 +7,6 @@ frames are looked into, told by their type.
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from fh_notebook.notebook.complete_command import Commands, complete_command
 from fh_notebook.notebook.complete_expression import complete_expression
 from fh_notebook.notebook.complete_line import CellLine, complete_line
 from fh_notebook.notebook.complete_offer import NOTHING, Offer
-from fh_notebook.notebook.line import parser
+from fh_notebook.notebook.line import MagicParser, parser
 
 __all__ = ["Known", "complete"]
 
@@ -36,7 +35,7 @@ class Known:
     """Asked only where a deployment matters: the first answer may have to make the local hive."""
     names: Mapping[str, Any] = field(default_factory=dict)
     """The user's variables."""
-    parser: argparse.ArgumentParser = field(default_factory=parser)
+    parser: MagicParser = field(default_factory=parser)
     """Of the cell's line."""
     commands: Commands = field(default_factory=Commands)
     """The words after ``%fetchhive``."""

@@ -5,7 +5,6 @@ Rule of this file: the options and places of a command are read from the parser 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from fh_notebook.notebook.complete_line import CellLine, Deployments, offer_word
 from fh_notebook.notebook.complete_names import texts
 from fh_notebook.notebook.complete_offer import NOTHING, Offer, joined, offer
 from fh_notebook.notebook.complete_words import split_words
+from fh_notebook.notebook.line import MagicParser
 
 __all__ = ["Commands", "complete_command"]
 
@@ -24,7 +24,7 @@ class Commands:
 
     help: Mapping[str, str] = field(default_factory=dict)
     """Each with its one-line help."""
-    parser: Callable[[str], argparse.ArgumentParser] = lambda name: argparse.ArgumentParser()
+    parser: Callable[[str], MagicParser] = lambda name: MagicParser(see="")
     """The parser of what follows a command."""
     addresses: Sequence[str] = ()
     """Where calls can go."""
@@ -52,7 +52,7 @@ def complete_command(
         return NOTHING
     if word.raw.startswith("-"):
         return offer(word.raw, "option", rest.free_options())
-    places = [action.dest for action in parser._actions if not action.option_strings]
+    places = [action.dest for action in parser.actions if not action.option_strings]
     place = dict(enumerate(places)).get(len(rest.values.get("name", ())), "")
     about = {
         "name": lambda: offer_words(word, "deployment", deployments(), after),

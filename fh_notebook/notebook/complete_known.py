@@ -5,7 +5,6 @@ Rule of this file: nothing is told and nothing is sent; what cannot be found has
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -17,7 +16,7 @@ from fh_notebook.log import log
 from fh_notebook.notebook import commands
 from fh_notebook.notebook.complete import Known
 from fh_notebook.notebook.complete_command import Commands
-from fh_notebook.notebook.line import parser
+from fh_notebook.notebook.line import MagicParser, parser
 
 __all__ = ["deployments", "known"]
 
@@ -28,7 +27,7 @@ def known(shell: Any) -> Known:
 
 
 @cache
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> MagicParser:
     return parser()
 
 

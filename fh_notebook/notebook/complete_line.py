@@ -15,6 +15,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.notebook.complete_names import columns, row_names
 from fh_notebook.notebook.complete_offer import NOTHING, Offer, joined, offer
 from fh_notebook.notebook.complete_words import Word, split_words
+from fh_notebook.notebook.line import MagicParser
 
 __all__ = ["CellLine", "complete_line", "offer_words"]
 
@@ -35,9 +36,9 @@ class CellLine:
     ('my flow', ['short'], 'tickets', '--va')
     """
 
-    def __init__(self, parser: argparse.ArgumentParser, before: str, after: str = "") -> None:
-        self.actions = [a for a in parser._actions if a.option_strings]
-        """The parser's options. argparse has no public list of them, and this one since its first version."""
+    def __init__(self, parser: MagicParser, before: str, after: str = "") -> None:
+        self.actions = [action for action in parser.actions if action.option_strings]
+        """The parser's options."""
         self._by_name = {name: action for action in self.actions for name in action.option_strings}
         words, self.word = split_words(before)
         self.after = after
@@ -100,7 +101,8 @@ class CellLine:
             action
             for action in self.actions
             if action.help != argparse.SUPPRESS
-            and (action.dest not in self.given or isinstance(action, argparse._AppendAction))
+            # What may be given several times begins as an empty list.
+            and (action.dest not in self.given or action.default == [])
             and _RIVALS.get(action.dest) not in self.given
         ]
         free.sort(key=lambda action: action.dest == "help")

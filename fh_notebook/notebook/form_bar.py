@@ -48,6 +48,8 @@ class RunBar:
 
         self._look, self._choice, self._acts = look, choice, acts
         self._showing = Showing()
+        self._name: Any = None
+        """The box for names, where no variant is known to choose from."""
         self._variants = look.row(dom_class="fh-variants")
         self._run = look.button("Run", "", "fh-run", acts.run, button_style="primary", icon="play")
         self._cancel = look.button("Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel)
@@ -122,7 +124,7 @@ class RunBar:
                 box.value = box.description in self._choice.chosen
 
     def _is_typed(self) -> bool:
-        return any("fh-variant-name" in child._dom_classes for child in self._variants.children)
+        return any(child is self._name for child in self._variants.children)
 
     def _box(self, name: str) -> Any:
         from ipywidgets import Checkbox
@@ -158,7 +160,7 @@ class RunBar:
     def _typing(self) -> Any:
         from ipywidgets import Text
 
-        typed = Text(
+        self._name = typed = Text(
             description="Variant", placeholder="its name; several: a, b", continuous_update=False, style=LABELLED,
             layout=self._look.input,
         )  # fmt: skip

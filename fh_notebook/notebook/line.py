@@ -27,7 +27,17 @@ from fh_notebook.batching.options import BatchOptions, Written, written_options
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.values import redact
 
-__all__ = ["CELL_HELP", "SHOW", "HelpShown", "LineOptions", "parser", "read_line", "whole_from_1", "words_of"]
+__all__ = [
+    "CELL_HELP",
+    "SHOW",
+    "HelpShown",
+    "LineOptions",
+    "MagicParser",
+    "parser",
+    "read_line",
+    "whole_from_1",
+    "words_of",
+]
 
 CELL_HELP: Final = "%fetchhive help cell"
 """What shows all options of a cell, whether there is a cell or not."""
@@ -58,13 +68,40 @@ class HelpShown(Exception):
     """``--help`` was asked for and printed."""
 
 
-class _LineParser(argparse.ArgumentParser):
-    """argparse for a magic's line."""
+class MagicParser(argparse.ArgumentParser):
+    """argparse for a magic's line: what is wrong is one line that names the help.
+
+    Parameters
+    ----------
+    see : str
+        What shows the help.
+    **options
+        As of `argparse.ArgumentParser`.
+
+    Attributes
+    ----------
+    actions : list of argparse.Action
+        What was added, ``--help`` too: argparse itself has no public list of it.
+    """
+
+    def __init__(self, *, see: str, **options: Any) -> None:
+        self.actions: list[argparse.Action] = []
+        self._see = see
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """Add an option or a place, and note it."""
+        action = super().add_argument(*names, **options)
+        self.actions.append(action)
+        return action
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%%fetchhive: {message}{'' if message.endswith('?') else '.'} See {CELL_HELP}")
+        """Raise what is wrong with the line as IPython's `UsageError`."""
+        end = "" if message.endswith("?") else "."
+        raise UsageError(redact(f"{self.prog}: {message}{end} See {self._see}"))
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise `HelpShown`: a kernel goes on."""
         raise HelpShown
 
 
@@ -167,14 +204,13 @@ def _no_key(text: str) -> NoReturn:
     raise argparse.ArgumentTypeError(_KEY_IN_CELL)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> MagicParser:
     """Return the parser of the line; completion reads its options too."""
-    made = _LineParser(
+    made = MagicParser(
         prog="%%fetchhive",
         description="Run a Fetch Hive deployment with the inputs in the cell's body.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        see=CELL_HELP,
     )
     add = made.add_argument
     add("name", nargs="?", metavar="NAME", help="the deployment; a snippet in the body names it itself")
@@ -197,7 +233,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _add_option(made: argparse.ArgumentParser, name: str, written: Written) -> None:
+def _add_option(made: MagicParser, name: str, written: Written) -> None:
     """Add an option of a batch; one that is not given has the default of `fh.batch`."""
     shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help_in_cell or written.help}
     if written.reads == "flag":
@@ -213,7 +249,7 @@ _DEFAULTS: Final = {option.name: option.default for option in fields(BatchOption
 _OF_A_KEY: Final = re.compile(r"key|token|secret|passw|bearer|auth|credential", re.IGNORECASE)
 
 
-def _unknown(words: Sequence[str], reader: argparse.ArgumentParser) -> str:
+def _unknown(words: Sequence[str], reader: MagicParser) -> str:
     """Say what is wrong with words that are no option, without the values of options: one may be a key."""
     names = [word.partition("=")[0] for word in words if word.startswith("-")]
     if not names:
@@ -224,9 +260,9 @@ def _unknown(words: Sequence[str], reader: argparse.ArgumentParser) -> str:
     return f"unrecognized arguments: {' '.join(shown)}{_meant(names[0], reader)}"
 
 
-def _meant(unknown: str, reader: argparse.ArgumentParser) -> str:
+def _meant(unknown: str, reader: MagicParser) -> str:
     """Say which option an unknown one was most likely meant to be."""
-    shown = (action for action in reader._actions if action.help != argparse.SUPPRESS)
+    shown = (action for action in reader.actions if action.help != argparse.SUPPRESS)
     names = [name.lstrip("-") for action in shown for name in action.option_strings if name.startswith("--")]
     close = nearest(unknown.lstrip("-"), names)
     return f"; did you mean --{close}?" if close else ""
@@ -253,13 +289,13 @@ def words_of(line: str, magic: str) -> list[str]:
 _LONG_DASHES: Final = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212")
 
 
-def _with_hyphens(word: str, reader: argparse.ArgumentParser) -> str:
+def _with_hyphens(word: str, reader: MagicParser) -> str:
     """Say what to write for a dash that a text editor made of hyphens."""
     name = word.partition("=")[0].lstrip("".join(_LONG_DASHES) + "-")
     if _OF_A_KEY.search(name):
         return f"there is no such option, and {_KEY_IN_CELL}"
     option = f"-{name}" if len(name) == 1 else f"--{name}"
-    known = {shown for action in reader._actions for shown in action.option_strings}
+    known = {shown for action in reader.actions for shown in action.option_strings}
     meant = f"write {option}" if option in known else "an option begins with hyphens"
     return f"{short(name)} has a long dash before it, as text editors make it; {meant}"
 
@@ -277,9 +313,9 @@ def read_line(line: str) -> LineOptions:
     reader = parser()
     parsed, left = reader.parse_known_args(words_of(line, "%%fetchhive"))
     if dashed := next((word for word in (parsed.name or "", *left) if word[:1] in _LONG_DASHES and word[1:]), None):
-        reader.error(redact(_with_hyphens(dashed, reader)))
+        reader.error(_with_hyphens(dashed, reader))
     if left:
-        reader.error(redact(_unknown(left, reader)))
+        reader.error(_unknown(left, reader))
     read = vars(parsed)
     if read["variants"] and read["all_variants"]:
         raise UsageError("%%fetchhive: give -v or --all-variants, not both")
