@@ -52,7 +52,7 @@ class Keeping:
         try:
             kept = self._store()
             if kept is not None:
-                await kept.keep_run(run, self._find_workspace(), secrets=secrets)
+                await kept.answers.keep(run, self._find_workspace(), secrets=secrets)
                 log.debug("kept %s", run.summary())
         except Exception as broken:
             # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
@@ -63,7 +63,7 @@ class Keeping:
         try:
             kept = self._store()
             if kept is not None:
-                kept.count_requests(self._find_workspace(), requests, kind=kind, at=at)
+                kept.requests.count(self._find_workspace(), requests, kind=kind, at=at)
         except StoreError as broken:
             self._tell(f"Requests are not counted towards daily_cap: {redact(str(broken))}")
 

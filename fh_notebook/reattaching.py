@@ -51,7 +51,7 @@ def pending() -> Any:
         book = PendingRuns(kept, "")
         lines = book.lines(everywhere=True)
         who = {line.id: _waits_in(book, line) for line in lines}
-    names = {record.id: record.name for record in kept.batches()} if kept is not None and lines else {}
+    names = {record.id: record.name for record in kept.batches.every()} if kept is not None and lines else {}
     rows = [
         {
             **{c: getattr(line, c, None) for c in COLUMNS},
@@ -129,7 +129,7 @@ async def _reattach(
         await address_for(aclient.connection, receiver)
     book = PendingRuns(kept, aclient.workspace, tell=session.tell_once)
     found = []
-    record = kept.batch(batch, aclient.workspace) if batch is not None else None
+    record = kept.batches.find(batch, aclient.workspace) if batch is not None else None
     if batch is not None and record is None:
         return []
     for line in book.lines(batch=record.id if record is not None else None):

@@ -190,7 +190,7 @@ def _without_old(opened: Store) -> Store:
         from fh_notebook.store.forgetting import Which
 
         which = Which(before=datetime.now(UTC) - timedelta(days=days))
-        if any("parts" in record.plan for record in opened.batches()):
+        if any("parts" in record.plan for record in opened.batches.every()):
             views.partitions().forget_files(opened, which)
         opened.forget(which)
     return opened

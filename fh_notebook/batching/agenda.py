@@ -147,7 +147,7 @@ class Agenda:
         """Note in the plan what a batch that begins could take from other names: it is about to pay for it again."""
         begins = not (self._options.named or self.plan.answered or self.plan.unknown)
         if begins and self._options.reuse == "batch":
-            self.plan = replace(self.plan, elsewhere=self._store.count_completed(job.key for job in jobs))
+            self.plan = replace(self.plan, elsewhere=self._store.answers.count_completed(job.key for job in jobs))
 
     def _look_under_other_keys(self, jobs: list[Job]) -> None:
         """Note in the plan what another workspace of this host has answered: the key may be a new one of the same."""
@@ -155,7 +155,7 @@ class Agenda:
             planned = (job for window in self.feed.source.planned(len(self.outcomes)) for job in window)
             since = datetime.now(UTC) - self._options.reuse if isinstance(self._options.reuse, timedelta) else None
             found = other_key(self._store, jobs, list(planned), self._client.workspace, since=since)
-            if found is not None and (here := self._store.completed_of({job.key for job in jobs}, since=since)):
+            if found is not None and (here := self._store.answers.completed_of({job.key for job in jobs}, since=since)):
                 # They were joined already, under another name: a join would copy nothing.
                 self.plan = replace(self.plan, elsewhere=len(here))
                 return
@@ -164,7 +164,7 @@ class Agenda:
     def _look_for_forgotten(self, jobs: list[Job]) -> None:
         """Note in the plan what is called again only since its answer was removed."""
         if self._options.reuse is not None:
-            again = self._store.count_forgotten(self.plan.name, {job.key for job in jobs})
+            again = self._store.forgotten.count(self.plan.name, {job.key for job in jobs})
             self.plan = replace(self.plan, forgotten=again)
 
     def _replan(self, jobs: Iterable[Job], most_at_once: int) -> None:
@@ -195,7 +195,7 @@ class Agenda:
 
     def _forecast(self, calls: int, most_at_once: int) -> float | None:
         """How long so many calls take, by how long the last ones of this deployment took."""
-        took = self._store.seconds_of(self._client.workspace, self.plan.deployment) if calls else []
+        took = self._store.answers.seconds_of(self._client.workspace, self.plan.deployment) if calls else []
         if not took:
             return None
         most = self._options.limits.max_calls

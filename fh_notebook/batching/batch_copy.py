@@ -57,7 +57,7 @@ class PlannedCopy:
         self._source = record
         self._target = target
         self._arms: list[ArmRecord] = [list(arm) for arm in record.plan.get("arms", ())]
-        lines = [line for window in store.jobs_of(record.id) for line in window]
+        lines = [line for window in store.jobs.windows(record.id) for line in window]
         jobs = [self._job(line) for line in lines]
         is_whole = all(job.line.key or not job.old for job in jobs)
         # Where no key can be computed, rows of which none was called are no batch of their own.
@@ -110,7 +110,7 @@ class PlannedCopy:
             repeats=int(self._source.plan.get("repeats") or 1),
             may_have_run=self._may_have_run(),
         )
-        taken = self._store.batch(self.name, self._target)
+        taken = self._store.batches.find(self.name, self._target)
         for there in (taken, *self._earlier(self.name)) if taken is not None else ():
             if (added := self._added(there, lines, always=is_unnamed)) is not None:
                 record, places, new = added
@@ -134,7 +134,7 @@ class PlannedCopy:
 
     def _earlier(self, name: str) -> Iterator[BatchRecord]:
         """Yield the batches of the target that had a name before, or were copied beside another table of that name."""
-        for record in self._store.batches():
+        for record in self._store.batches.every():
             if record.workspace == self._target and record.name.startswith(f"{name}@"):
                 yield record
 
@@ -147,7 +147,7 @@ class PlannedCopy:
         """
         if other_table(there, self._arms, partitions=False):
             return None
-        kept = [line for window in self._store.jobs_of(there.id) for line in window]
+        kept = [line for window in self._store.jobs.windows(there.id) for line in window]
         arms: list[ArmRecord] = [list(arm) for arm in there.plan.get("arms", ())]
         arms += [arm for arm in self._arms if arm not in arms]
         moved = [line._replace(arm=arms.index(self._arms[line.arm])) for line in lines]
@@ -174,7 +174,7 @@ class PlannedCopy:
 
     def _may_have_run(self) -> list[Line]:
         """Return the calls that have no outcome as answers of the target: they must not be paid for twice."""
-        open_calls = {call.key: call for call in self._store.open_calls(self._source.id)}
+        open_calls = {call.key: call for call in self._store.workspaces.open_calls(self._source.id)}
         return [
             self._unknown(job, open_calls.pop(job.old)) for job in self._jobs if job.line.key and job.old in open_calls
         ]

@@ -67,12 +67,12 @@ class _Lends(Protocol):
 def left_behind(stored: Stored) -> dict[str, PendingLine]:
     """Return the runs of a batch that the service took and that no living process waits for, by the key of the job."""
     store = stored.store
-    lines = store.pending_of(stored.ids)
+    lines = store.pending.of_batches(stored.ids)
     alive: dict[str, bool] = {"": False}
     found = {}
     for line in lines:
         if line.owner not in alive:
-            alive[line.owner] = store.is_alive(line.owner)
+            alive[line.owner] = store.owners.is_alive(line.owner)
         if (line.request_id or line.run_id) and not alive[line.owner]:
             found[line.key] = line
     return found
@@ -164,7 +164,7 @@ class Deliver:
         self._write()
         if self._delivery != "direct" or self._left:
             with suppress(StoreError):  # it is taken out when somebody looks
-                self._book.prune(self._stored.id)
+                self._book.table.prune(self._stored.id)
 
     # --- one call
 
@@ -229,7 +229,7 @@ class Deliver:
         lines, self._unwritten = list(self._unwritten.values()), {}
         if lines:
             with suppress(StoreError):  # the answers cannot be kept either then, and that is told
-                self._book.add_all(lines)
+                self._book.table.add(lines)
 
     # --- auto
 

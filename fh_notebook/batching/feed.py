@@ -149,14 +149,14 @@ class Feed:
         for begin in range(0, len(self._outcomes), LOOKED_AT_ONCE):
             numbers = range(begin, min(begin + LOOKED_AT_ONCE, len(self._outcomes)))
             lines = {number: line for number in numbers if (line := self._outcomes.line(number))}
-            gone = set(lines.values()) - self._store.there(lines.values())
+            gone = set(lines.values()) - self._store.answers.there(lines.values())
             for number, line in lines.items():
                 if line in gone:
                     self._outcomes.put(number, PENDING)
 
     def begin(self) -> None:
         """Note where the store stands; called before a start's first look."""
-        self.seen_id = self._store.newest_id()
+        self.seen_id = self._store.answers.newest_id()
 
     # --- looking: in any thread
 
@@ -184,7 +184,7 @@ class Feed:
             if wanted := self._open(window):
                 seen = self._look(wanted, is_new=False)
                 if self.stored.id and ((used := _used(seen)) or self._copies):
-                    self._store.keep_uses(self.stored.id, used, list(self._copies.values())).result()
+                    self._store.uses.keep(self.stored.id, used, list(self._copies.values())).result()
                 yield self._kept_copies(seen)
 
     def failed(self, error_code: str | None) -> Iterator[list[Job]]:
@@ -220,7 +220,7 @@ class Feed:
     def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
         """Return the answers of jobs, by the job's number; what was forgotten since is left out."""
         lines = {job.number: self._outcomes.line(job.number) for job in jobs}
-        kept = self._store.answers_by_ids({line for line in lines.values() if line})
+        kept = self._store.answers.by_ids({line for line in lines.values() if line})
         runs = {number: kept[line].run for number, line in lines.items() if line in kept}
         return runs | {n: run for n in lines if (run := self._outcomes.run(n)) is not None}
 

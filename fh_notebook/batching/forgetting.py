@@ -110,7 +110,7 @@ def forget(
     if running := store.running(which):
         first = next(iter(running.values()))
         raise SettingsError(f"the batch {first!r} is being run; wait for it or cancel it, then forget it")
-    if any("parts" in record.plan for record in store.batches()):
+    if any("parts" in record.plan for record in store.batches.every()):
         views.partitions().forget_files(store, which)
     gone = store.forget(which)
     strange = "" if gone.answers or gone.batches or name is None else _no_such_deployment(store, name, workspace)
@@ -120,8 +120,8 @@ def forget(
 
 def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
     """Say that nothing is kept of a deployment, and which one may be meant; nothing where something is."""
-    known = [of for of, place in store.deployment_names() if workspace in (None, place)]
-    known += [record.deployment for record in store.batches() if workspace in (None, record.workspace)]
+    known = [of for of, place in store.answers.deployment_names() if workspace in (None, place)]
+    known += [record.deployment for record in store.batches.every() if workspace in (None, record.workspace)]
     if name in known:
         return ""
     close = nearest(name, known)
@@ -154,14 +154,14 @@ def _told(gone: Forgotten, which: Which) -> str:
 def _check_batch(store: Store, batch: Any, workspace: str | None) -> None:
     if not isinstance(batch, str):
         raise InputError(f"a batch is named by a text, not {short(batch)}; fh.history() lists them")
-    found = store.batches_named(batch)
+    found = store.batches.named(batch)
     if workspace is not None and found and not any(record.workspace == workspace for record in found):
         raise SettingsError(
             f"the batch {batch!r} is one of the workspace {found[0].workspace}, and this is {workspace}; give the "
             "client of that one: fh.forget(name, client=...), or everywhere=True"
         )
     if not found:
-        close = nearest(batch, [record.name for record in store.batches()])
+        close = nearest(batch, [record.name for record in store.batches.every()])
         meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
         raise InputError(f"no batch {short(batch)} is kept; {meant}")
 
@@ -274,11 +274,11 @@ def _written(target: Path, write: Callable[[Partial], object]) -> Path:
 def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
     with os.fdopen(descriptor, "wb") as raw:
         file: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if is_zipped else raw
-        answers = store.every_answer()
-        names = {record.id: record.name for record in store.batches()}
+        answers = store.answers.every()
+        names = {record.id: record.name for record in store.batches.every()}
         while window := list(islice(answers, WINDOW)):
             scores: dict[int, list[dict[str, Any]]] = {}
-            for answer, scorer, score, parts in store.scores_of(kept.id for kept in window):
+            for answer, scorer, score, parts in store.scores.of_answers(kept.id for kept in window):
                 with store.decoding():
                     told = {"scorer": scorer, "score": score, "parts": json_of(parts, object, "a score")}
                 scores.setdefault(answer, []).append(told)

@@ -53,7 +53,7 @@ def to_fhb(name: str, control: Control, path: Any) -> Written:
     control.refuse_forgotten()
     target = checked_target(path, (FHB,))
     store, workspace = control.store, control.workspace
-    record = store.batch(name, workspace)
+    record = store.batches.find(name, workspace)
     if record is None:
         raise SettingsError(f"nothing of {name} is kept yet; run it first")
     if "parts" in record.plan or not isinstance(control.feed, Feed):  # it may have the name of one in memory
@@ -80,7 +80,7 @@ def to_fhb(name: str, control: Control, path: Any) -> Written:
 def _ratings_on(name: str, control: Control, workspace: str) -> list[RatingLine]:
     found: dict[str, RatingLine] = {}
     for store in (session.store(), control.store):
-        for line in store.ratings_of_batch(name, workspace) if store is not None else ():
+        for line in store.ratings.of_batch(name, workspace) if store is not None else ():
             if line.uid not in found or found[line.uid].undone_at is None:
                 found[line.uid] = line
     return list(found.values())

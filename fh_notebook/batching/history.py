@@ -104,8 +104,8 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     store = _store()
     if store is None:
         return _frame([])
-    lines = [_line_of_run(kept) for kept in store.runs(limit, deployment=name)]
-    lines += [_line_of_batch(store, *found) for found in store.newest_batches(limit, deployment=name)]
+    lines = [_line_of_run(kept) for kept in store.answers.single_runs(limit, deployment=name)]
+    lines += [_line_of_batch(store, *found) for found in store.batches.newest(limit, deployment=name)]
     lines.sort(key=lambda line: line["at"], reverse=True)
     if name is not None and not lines:
         _tell_nearest(store, name)
@@ -140,7 +140,7 @@ def _line_of_run(kept: Kept) -> dict[str, Any]:
 
 
 def _line_of_batch(store: Store, record: BatchRecord, last_at: Any) -> dict[str, Any]:
-    counts = store.counts_of_batch(record)
+    counts = store.answers.counts_of(record)
     done, failed = counts.pop("completed", 0), counts.pop("failed", 0)
     return {
         "kind": "batch",
@@ -159,7 +159,7 @@ def _line_of_batch(store: Store, record: BatchRecord, last_at: Any) -> dict[str,
 def _planned(store: Store, record: BatchRecord) -> int:
     over_partitions = record.plan.get("parts")
     return (
-        sum(jobs for _, _, jobs, _ in over_partitions["partitions"]) if over_partitions else store.count_jobs(record.id)
+        sum(jobs for _, _, jobs, _ in over_partitions["partitions"]) if over_partitions else store.jobs.count(record.id)
     )
 
 
@@ -169,12 +169,12 @@ def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _tell_nearest(store: Store, name: str) -> None:
-    if batches := store.batches_named(name):
+    if batches := store.batches.named(name):
         of = batches[0].deployment
         told = f"{short(name)} is a batch of {short(of)}, and history lists deployments: fh.open_batch({short(name)})"
         views.frontend().notice(f"{told} opens it, fh.history({short(of)}) lists it")
         return
-    close = nearest(name, dict.fromkeys(known for known, _ in store.deployment_names()))
+    close = nearest(name, dict.fromkeys(known for known, _ in store.answers.deployment_names()))
     meant = f"; did you mean {close!r}?" if close else ""
     views.frontend().notice(f"Nothing is kept of {short(name)}{meant}")
 
@@ -217,7 +217,7 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
     if store is None:
         raise InputError("nothing is kept, as fh.configure(store=None) says", where=name)
     workspace = session.client_for(None).workspace
-    runs = [kept.run for kept in store.answers_of_deployment(workspace, name, SAMPLES)]
+    runs = [kept.run for kept in store.answers.of_deployment(workspace, name, SAMPLES)]
     ran = [run for run in reversed(runs) if run.may_have_run]  # the oldest first
     if not ran:
         raise InputError(_nothing(store, name, workspace, refused=len(runs)))
@@ -241,7 +241,7 @@ def _wanted(name: str, variants: str | Iterable[str], seen: tuple[str, ...]) -> 
 def _nothing(store: Store, name: str, workspace: str, *, refused: int) -> str:
     if refused:
         return f"the service refused every call of {short(name)} that is kept: none shows inputs that are taken"
-    known = store.deployment_names()
+    known = store.answers.deployment_names()
     here = [deployment for deployment, place in known if place == workspace and deployment]
     if name not in here and (elsewhere := [place for deployment, place in known if deployment == name]):
         places = " and ".join(islice(elsewhere, 3))
@@ -265,4 +265,4 @@ def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]
 def last_run(workspace: str) -> Kept | None:
     """Return the newest single run of a workspace as it was kept, if there is one."""
     store = session.store()
-    return next(iter(store.runs(1, workspace=workspace)), None) if store else None
+    return next(iter(store.answers.single_runs(1, workspace=workspace)), None) if store else None

@@ -148,7 +148,7 @@ class KeptJobs:
         """Yield the jobs in the plan's order, numbered from 0; at most so many."""
         number = 0
         for lines in self._windows_of_rows():
-            rows = self._store.rows_of(self._batch_id, {line.position for line in lines})
+            rows = self._store.rows.at(self._batch_id, {line.position for line in lines})
             window = []
             for line in lines:
                 if most is not None and number >= most:
@@ -169,13 +169,13 @@ class KeptJobs:
                 by_row = {
                     row: list(lines)
                     for row, lines in groupby(
-                        self._store.jobs_at(self._batch_id, places), key=lambda line: line.position
+                        self._store.jobs.at(self._batch_id, places), key=lambda line: line.position
                     )
                 }
                 yield self._ordered(line for place in places for line in by_row.get(place, ()))
             return
         cut: list[JobLine] = []
-        for lines in self._store.jobs_of(self._batch_id):
+        for lines in self._store.jobs.windows(self._batch_id):
             lines = cut + lines
             last = lines[-1].position  # the next window may have more of this row
             cut = [line for line in lines if line.position == last]
@@ -226,7 +226,7 @@ class KeptJobs:
 
     def _rows_at(self, positions: Sequence[int]) -> list[tuple[Any, dict[str, Any]]]:
         """Return what is kept of rows: label and record each."""
-        found = self._store.rows_of(self._batch_id, set(positions))
+        found = self._store.rows.at(self._batch_id, set(positions))
         with self._store.decoding():
             rows = {
                 place: (json_of(line.label, object, "the label of a row"), json_of(line.record, dict, "a row"))

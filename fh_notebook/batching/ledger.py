@@ -118,7 +118,7 @@ class StoreLedger:
 
     async def claim(self, job: Job) -> Turn:
         """Ask for a job; see :class:`Turn`."""
-        asked = self._store.claim(
+        asked = self._store.claims.take(
             self._stored.id,
             job.key,
             self._owner,
@@ -144,25 +144,27 @@ class StoreLedger:
             if self._call_lost and found.run.error_code == PROCESS_ENDED:  # another kernel was the first to say so
                 return await self._claim_again(job, found.id)
             if found.batch != self._stored.id:
-                await self._store.keep_uses(self._stored.id, [found.id])
+                await self._store.uses.keep(self._stored.id, [found.id])
             return Turn(answer=found.run, line=found.id)
         return await self._claim_from(job, claim.owner or "", claim.batch)
 
     async def _claim_from(self, job: Job, holder: str, batch: int) -> Turn:
         """Somebody has it: wait while they live, and else say that it may have run, which is called again or is not."""
-        if holder == self._owner.name or self._store.is_alive(holder):
+        if holder == self._owner.name or self._store.owners.is_alive(holder):
             return HELD
         if batch == self._stored.id and job.key in self._left:
-            taken = await self._store.take_over(batch, job.key, from_owner=holder, owner=self._owner)
+            taken = await self._store.claims.take_over(batch, job.key, from_owner=holder, owner=self._owner)
             return GO if taken else HELD
         run = lost_run(job)
-        line = await self._store.settle(run, key=job.key, batch=batch, workspace=self._workspace, from_owner=holder)
+        line = await self._store.claims.settle(
+            run, key=job.key, batch=batch, workspace=self._workspace, from_owner=holder
+        )
         if not line:  # another kernel was faster
             return HELD
         if self._call_lost:
             return await self._claim_again(job, line)
         if batch != self._stored.id:
-            await self._store.keep_uses(self._stored.id, [line])
+            await self._store.uses.keep(self._stored.id, [line])
         return Turn(answer=run, line=line)
 
     async def _claim_again(self, job: Job, line: int) -> Turn:
@@ -174,14 +176,14 @@ class StoreLedger:
         """Give a job back, committed."""
         sent = sent or job.key in self._left  # by the process that submitted it
         await _to_the_end(
-            self._store.release(self._stored.id, job.key, self._owner, workspace=self._workspace, sent=sent)
+            self._store.claims.release(self._stored.id, job.key, self._owner, workspace=self._workspace, sent=sent)
         )
 
     async def keep(
         self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
     ) -> tuple[int, Turn | None]:
         """Keep an answer, committed."""
-        kept = self._store.keep_answer(
+        kept = self._store.claims.answer(
             run,
             key=job.key,
             batch=self._stored.id,

@@ -18,7 +18,7 @@ from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.batching.stored import Stored
 from fh_notebook.store.answers import Seen, standing
-from fh_notebook.store.connection import IN_MEMORY
+from fh_notebook.store.place import IN_MEMORY
 from fh_notebook.store.store import Store
 
 __all__ = ["Known", "LookUp", "Reuse", "beside_of", "kept_reuse", "read_reuse"]
@@ -120,7 +120,8 @@ class LookUp:
         ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         mine, beside = ids[:1] if self.stored.id else (), self.beside()
-        claimed = self._store.claims_on(wanted)  # first: a claim leaves with its answer, so that one of them is seen
+        # Claims first: one leaves with its answer, so that one of both is seen.
+        claimed = self._store.claims.on_keys(wanted)
         found: dict[str, Known] = {}
         own: dict[str, list[Seen]] = {}
         left = {}
@@ -128,7 +129,8 @@ class LookUp:
             left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
         with self._store.decoding():
             for batches in dict.fromkeys((mine, (*ids, *later))):
-                own = _by_key(self._store.seen(wanted, batches=batches, after_id=self.after_id) if batches else [])
+                answers = self._store.answers
+                own = _by_key(answers.seen(wanted, batches=batches, after_id=self.after_id) if batches else [])
                 self._add_from_elsewhere(own, wanted, since, batches=batches, beside=())
                 for key, lines in own.items():
                     if key not in found and (known := self._known(lines, since, call_lost=True)) is not None:
@@ -138,7 +140,7 @@ class LookUp:
             of_name, stands = {*ids, *later}, frozenset(found)
             if self.anywhere or beside:
                 among = None if self.anywhere else (*ids, *later)
-                of_rest = _by_key(self._store.seen(rest, batches=among))
+                of_rest = _by_key(self._store.answers.seen(rest, batches=among))
                 open_jobs = {key: wanted[key] for key in rest}
                 self._add_from_elsewhere(of_rest, open_jobs, since, batches=among, beside=beside)
             for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
@@ -172,7 +174,7 @@ class LookUp:
         That is in the Parquet files of these batches (``None``: of all), and in the stores `beside` this one.
         """
         with_files = [] if self.over_partitions else [(self._store, batches), *((other, None) for other in beside)]
-        with_files = [(store, of) for store, of in with_files if of != () and store.has_parts(self.workspace)]
+        with_files = [(store, of) for store, of in with_files if of != () and store.parts.is_any(self.workspace)]
         if not (beside or with_files):
             return
         answered = {k for k, seen in lines.items() if any(s.status == "completed" and s.kept_at >= since for s in seen)}
@@ -238,7 +240,7 @@ class LookUp:
             if known is not None and not (known.kind == FAILED and known.kept_at < claimed_at):
                 continue
             if holder not in alive:
-                alive[holder] = self._store.is_alive(holder)
+                alive[holder] = self._store.owners.is_alive(holder)
             if alive[holder]:
                 if self.over_partitions:
                     found[key] = Known(PENDING, 0, claimed_at, is_own=False, reused=False)
@@ -249,7 +251,7 @@ class LookUp:
             if self.over_partitions:
                 found[key] = Known(UNKNOWN, 0, claimed_at, is_own=False, reused=False)
                 continue
-            settled = self._store.settle(
+            settled = self._store.claims.settle(
                 lost_run(wanted[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
             ).result()
             if settled:
@@ -269,16 +271,16 @@ def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces
 
     def found() -> list[Store]:
         others = [other for other in session.stores_in_memory() if other is not store]
-        return others if anywhere else [other for other in others if other.batch(name, workspace) is not None]
+        return others if anywhere else [other for other in others if other.batches.find(name, workspace) is not None]
 
     return found if store.path == IN_MEMORY and (anywhere or (replaces and reuse is not None)) else list
 
 
 def _seen_in(store: Store, keys: Iterable[str]) -> list[Seen]:
     """Return what another store knows of jobs, each with its run, and without a number."""
-    lines = store.seen(keys, batches=None)
-    kept = store.answers_by_ids(line.id for line in lines)
-    return [line._replace(batch=None, id=0, run=kept[line.id].json) for line in lines if line.id in kept]
+    lines = store.answers.seen(keys, batches=None)
+    kept = store.answers.by_ids(line.id for line in lines)
+    return [Seen(line.key, None, line.status, line.kept_at, 0, kept[line.id].json) for line in lines if line.id in kept]
 
 
 def _by_key(lines: Iterable[Seen]) -> dict[str, list[Seen]]:

@@ -65,7 +65,7 @@ def make(
     keeper = store if store is not None else session.store_in_memory()
     outcomes = Outcomes()
     # A batch that calls anew must not find the answers that were there before it.
-    after_id = keeper.newest_id() if settings.reuse is None else 0
+    after_id = keeper.answers.newest_id() if settings.reuse is None else 0
     plan = Plan(
         name=name,
         deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),

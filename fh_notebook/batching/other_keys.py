@@ -47,7 +47,7 @@ def other_key(
     if origin == LOCAL:
         return None
     deployments = dict.fromkeys(job.deployment for job in jobs)
-    others = store.workspaces_of_host(origin, deployments, without=workspace, limit=MOST)
+    others = store.workspaces.of_host(origin, deployments, without=workspace, limit=MOST)
     needed: dict[int, set[str]] = {}
     """Row -> the keys of its calls."""
     to_call = {job.key for job in jobs} if others else set()
@@ -58,7 +58,7 @@ def other_key(
     for other in others:
         asked = {target: canonical_json([other, *target])[:-1] for target in {(j.deployment, j.variant) for j in jobs}}
         there = {key_of(asked[job.deployment, job.variant], job.spelt, job.repeat): job.key for job in jobs}
-        answered = {there[key] for key in store.completed_of(there, since=since)}
+        answered = {there[key] for key in store.answers.completed_of(there, since=since)}
         rows = sum(keys <= answered for keys in needed.values())
         if rows and (best is None or rows > best.rows):
             best = OtherKey(workspace=other, rows=rows, command=join_command(other, workspace))

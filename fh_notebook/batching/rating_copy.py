@@ -38,14 +38,14 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingLine
 
     Their names (`uid`) are made of those of the ratings, so that a second copy is the same line.
     """
-    lines = store.ratings_of_batch(copy.source.name, copy.source.workspace)
+    lines = store.ratings.of_batch(copy.source.name, copy.source.workspace)
     if not lines:
         return []
     outputs = _outputs(store, copy)
     labels = {
-        place: label_of(json_of(label, object, "a row")) for place, label in store.labels_of(copy.source.id).items()
+        place: label_of(json_of(label, object, "a row")) for place, label in store.rows.labels(copy.source.id).items()
     }
-    there = {place: label_of(json_of(label, object, "a row")) for place, label in store.labels_of(batch).items()}
+    there = {place: label_of(json_of(label, object, "a row")) for place, label in store.rows.labels(batch).items()}
     found = []
     for line in lines:
         row = json_of(line.row, object, "a rating")
@@ -80,14 +80,14 @@ def _outputs(store: Store, copy: BatchCopy) -> dict[tuple[int, str], list[_Read]
     """Return the outputs of a batch's rows that are copied, by place and variant; the newest of each job first."""
     labels = [label for label, _, _ in copy.source.plan.get("arms", ())]
     by_key: dict[str, list[Any]] = {}
-    for window in store.jobs_of(copy.source.id):
-        ids = [seen.id for seen in store.seen({job.key for job in window}, batches=[copy.source.id])]
-        kept = store.answers_by_ids(ids)
+    for window in store.jobs.windows(copy.source.id):
+        ids = [seen.id for seen in store.answers.seen({job.key for job in window}, batches=[copy.source.id])]
+        kept = store.answers.by_ids(ids)
         for answer in (kept[number] for number in dict.fromkeys(ids) if number in kept):
             if answer.status == "completed":
                 by_key.setdefault(answer.key, []).append(answer.run.output)
     found: dict[tuple[int, str], list[_Read]] = {}
-    for window in store.jobs_of(copy.source.id):
+    for window in store.jobs.windows(copy.source.id):
         for job in window:
             if job.key in copy.keys:
                 reads = [_Read(job.position, labels[job.arm], job.key, output) for output in by_key.get(job.key, ())]

@@ -118,7 +118,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
     stored.replaced_ids = tuple(record.plan.get("replaced") or ())
     look_up = LookUp(stored=stored, workspace=record.workspace, reuse=reuse)
     feed = Feed(source, outcomes, look_up, skip_invalid=True, where=record.deployment)
-    jobs = store.count_jobs(record.id)
+    jobs = store.jobs.count(record.id)
     repeats = record.plan.get("repeats") or 1
     plan = Plan(
         name=record.name,
@@ -147,14 +147,14 @@ def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
     if not isinstance(name, str):
         raise InputError(f"a batch is opened by its name, a text, not {short(name)}; fh.history() lists them")
     arguments.check_one("name", name, "str")
-    if (record := store.batch(name, workspace)) is not None:
+    if (record := store.batches.find(name, workspace)) is not None:
         return record
-    if elsewhere := store.batches_named(name):
+    if elsewhere := store.batches.named(name):
         raise SettingsError(
             f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, and calls go to {workspace} now; "
             "give the client of that one: fh.open_batch(name, client=...)"
         )
-    close = nearest(name, [known.name for known in store.batches()])
+    close = nearest(name, [known.name for known in store.batches.every()])
     meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
     raise InputError(f"no batch {short(name)} is kept; {meant}")
 
@@ -282,7 +282,7 @@ def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
     if not paths:
         raise InputError('which files? fh.merge_ratings("anna.fhb", "ben.fhb")')
     lines = [line for path in paths for line in read_ratings(_there(path))]
-    new, undone = store.merge_ratings(lines).result() if lines else (0, 0)
+    new, undone = store.ratings.merge(lines).result() if lines else (0, 0)
     raters = tuple(dict.fromkeys(line.rater for line in lines))
     return Merged(files=len(paths), new=new, known=len(lines) - new, undone=undone, raters=raters)
 

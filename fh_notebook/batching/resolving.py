@@ -43,7 +43,7 @@ async def resolved(
             if answer is None:
                 left += 1
                 continue
-            line, _ = await stored.store.keep_answer(answer, key=job.key, batch=stored.id, workspace=client.workspace)
+            line, _ = await stored.store.claims.answer(answer, key=job.key, batch=stored.id, workspace=client.workspace)
             feed.finished(job, answer, line=line, reused=False)
             known += 1
     return known, left

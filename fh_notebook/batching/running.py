@@ -267,12 +267,12 @@ async def said(stored: Stored) -> AsyncIterator[Owner]:
         A batch is running that must not run at the same time.
     """
     store = stored.store
-    stored.owner = owner = store.new_owner()
+    stored.owner = owner = store.owners.new()
     try:
         if stored.id:  # else it is said with the batch's first window
             is_there, beside = True, ""
             with suppress(StoreError):  # the first claim tells it, with the rest pending
-                is_there, beside = await store.begin_start(stored.id, owner)
+                is_there, beside = await store.claims.begin_start(stored.id, owner)
             if beside:
                 raise running_refused(beside)
             if not is_there:
@@ -284,7 +284,7 @@ async def said(stored: Stored) -> AsyncIterator[Owner]:
         stored.owner = None
         if stored.id:
             with suppress(StoreError):
-                store.end_start(stored.id, owner)
+                store.claims.end_start(stored.id, owner)
         owner.end()
 
 
@@ -293,5 +293,5 @@ def budget_of(client: Client, store: Store, now: datetime) -> Budget:
     told = settings.current()
     if told.daily_cap is None:
         return Budget(price_per_call=told.price_per_call)
-    used = store.requests_on(client.workspace, now)
+    used = store.requests.on_day(client.workspace, now)
     return Budget(price_per_call=told.price_per_call, daily_cap=told.daily_cap, used_today=used)

@@ -73,19 +73,19 @@ class Stored:
     @property
     def later_ids(self) -> tuple[int, ...]:
         """The numbers of the batches that have had its name since it was replaced, perhaps by another kernel."""
-        record = self.store.batch_by_id(self.id) if self.id else None
+        record = self.store.batches.by_id(self.id) if self.id else None
         return tuple(record.plan.get("replaced_by") or ()) if record is not None else ()
 
     @property
     def current_name(self) -> str:
         """The name that it is kept under now; empty while it is not kept."""
-        record = self.store.batch_by_id(self.id) if self.id else None
+        record = self.store.batches.by_id(self.id) if self.id else None
         return record.name if record is not None else ""
 
     @property
     def is_forgotten(self) -> bool:
         """Whether it was kept, and is no more."""
-        return bool(self.id) and self.store.batch_by_id(self.id) is None
+        return bool(self.id) and self.store.batches.by_id(self.id) is None
 
 
 class KeptBatch(Stored):
@@ -207,7 +207,7 @@ class KeptBatch(Stored):
     def _rows_before(self, record: BatchRecord) -> int:
         """Return how many rows are kept; before there were revisions the record said how many the last run had."""
         known = record.plan.get("rows") if "revision" in record.plan else None
-        return int(known) if known is not None else self.store.count_rows(record.id)
+        return int(known) if known is not None else self.store.rows.count(record.id)
 
     @property
     def _begins(self) -> bool:
@@ -217,11 +217,11 @@ class KeptBatch(Stored):
     def _find(self) -> None:
         """Read the record, and check what needs no rows."""
         if self._has_begun:
-            self._before = self.store.batch_by_id(self.id)  # under whatever name by now
+            self._before = self.store.batches.by_id(self.id)  # under whatever name by now
             if self._before is None:
                 raise InputError(f"the batch {short(self.name)} was forgotten while its rows came")
             return
-        self._before = before = self.store.batch(self.name, self._workspace)
+        self._before = before = self.store.batches.find(self.name, self._workspace)
         self._replaces, self.replaced_ids = False, ()
         self.id = before.id if before is not None else 0
         if before is None:
@@ -238,7 +238,7 @@ class KeptBatch(Stored):
     def _replace(self) -> None:
         """Begin anew under the name; the answers of all that had it before count."""
         self._replaces = True
-        earlier = self.store.batches_before(self.name, self._workspace)
+        earlier = self.store.batches.before(self.name, self._workspace)
         self.replaced_ids, self.id = (self.id, *earlier), 0
 
     def _compared_table(self, table: Mapping[int, RowInputs], window: Fresh) -> Match:
@@ -256,7 +256,7 @@ class KeptBatch(Stored):
         if len(set(contents)) == len(contents):
             return {}
         places: dict[str, list[int]] = {}
-        for place, line in sorted(self.store.rows_of(self.id, kept).items(), reverse=True):
+        for place, line in sorted(self.store.rows.at(self.id, kept).items(), reverse=True):
             places.setdefault(line.record, []).append(place)
         same: dict[int, int] = {}
         for row, record in enumerate(rows.records):
@@ -265,7 +265,7 @@ class KeptBatch(Stored):
         return same
 
     def _all_kept(self) -> dict[int, dict[int, str]]:
-        return self._inputs(self.store.sent_of(self.id))
+        return self._inputs(self.store.jobs.sent(self.id))
 
     def _inputs(self, sent: Iterable[tuple[int, int, str]]) -> dict[int, dict[int, str]]:
         found = inputs_by_row(sent)
@@ -281,12 +281,12 @@ class KeptBatch(Stored):
 
     def _is_outdated(self) -> bool:
         """Whether the record has changed since it was read."""
-        return revision_of(self.store.batch_by_id(self.id)) != revision_of(self._before)
+        return revision_of(self.store.batches.by_id(self.id)) != revision_of(self._before)
 
     def _compared_window(self, table: Mapping[int, RowInputs], start: int, count: int) -> Match:
         """Compare a window with the rows that are kept at its places."""
         if self._moved is None:
-            lines = self.store.jobs_at(self.id, range(start, start + count))
+            lines = self.store.jobs.at(self.id, range(start, start + count))
             kept = self._inputs((line.position, line.arm, line.inputs) for line in lines)
             found = match(kept, table, self.arms)
             if all(place == row for row, place in found.places.items()):
@@ -398,7 +398,7 @@ class KeptBatch(Stored):
 
     def _labels_that_stay(self, lines: Sequence[RowLine]) -> dict[int, str]:
         """Return the labels that stay where a part of the table has labels that other rows of it have."""
-        kept = self.store.labels_of(self.id)
+        kept = self.store.rows.labels(self.id)
         mine = {line.position for line in lines}
         others = {label for place, label in kept.items() if place not in mine}
         return {place: kept[place] for place in mine if place in kept} if others & {x.label for x in lines} else {}
@@ -436,7 +436,7 @@ def check_name(store: Store, name: str, workspace: str, arms: Sequence[Arm], *, 
     InputError
         The batch of that name is one of another deployment, or of another kind of rows; with the remedies.
     """
-    record = store.batch(name, workspace)
+    record = store.batches.find(name, workspace)
     own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     if record is not None and (why := other_table(record, own, partitions=partitions)):
         raise refused_name(record, why)
@@ -465,7 +465,7 @@ def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> I
 def earlier_name(store: Store, record: BatchRecord, now: datetime) -> str:
     """Return the name under which a batch is kept whose name another one takes: ``pilot@2026-11-27T09:30:00Z``."""
     name = f"{record.name}@{now:%Y-%m-%dT%H:%M:%SZ}"
-    return name if store.batch(name, record.workspace) is None else f"{record.name}@{now:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return name if store.batches.find(name, record.workspace) is None else f"{record.name}@{now:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def record_of(

@@ -52,7 +52,7 @@ def list_workspaces() -> pd.DataFrame:
         views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
     lines = [
         {**line._asdict(), "workspace": line.name, "host": _host(line.name), "label": line.name.partition("#")[2]}
-        for line in (store.workspaces() if store is not None else ())
+        for line in (store.workspaces.every() if store is not None else ())
     ]
     columns = {name: [line[name] for line in lines] for name in COLUMNS}
     return pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
@@ -149,7 +149,7 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
 
 
 def _check_names(store: Store, source: Any, target: Any) -> None:
-    kept = [line.name for line in store.workspaces()]
+    kept = [line.name for line in store.workspaces.every()]
     _check_name(source, kept)
     if target not in kept:
         # A new key has no answers yet: its workspace is known by the client that asks with it.
@@ -189,35 +189,35 @@ class _Join:
         self._joined = Joined(from_workspace=source, into_workspace=target)
 
     def run(self) -> Joined:
-        for record in reversed([found for found in self._store.batches() if found.workspace == self._source]):
+        for record in reversed([found for found in self._store.batches.every() if found.workspace == self._source]):
             if "parts" in record.plan:
                 told = (*self._joined.over_partitions, record.name)
                 self._joined = replace(self._joined, over_partitions=told)
             else:
                 self._copy_batch(record)
-        self._store.link_copies({copy.source.id: target for target, copy in self._copies}).result()
+        self._store.workspaces.link_copies({copy.source.id: target for target, copy in self._copies}).result()
         after = 0
         while True:
-            copied = self._store.copy_runs(self._source, self._target, after).result()
+            copied = self._store.workspaces.copy_runs(self._source, self._target, after).result()
             self._count(copied)
             if not copied.last:
                 break
             after = copied.last
         for target, copy in self._copies:
-            used = [self._numbers[n] for n in self._store.used_by(copy.source.id) if n in self._numbers]
-            self._store.keep_uses(target, used).result()
+            used = [self._numbers[n] for n in self._store.uses.of_batch(copy.source.id) if n in self._numbers]
+            self._store.uses.keep(target, used).result()
             if said := copied_ratings(self._store, copy, target):
-                new, _ = self._store.merge_ratings(said).result()
+                new, _ = self._store.ratings.merge(said).result()
                 self._joined = replace(self._joined, ratings=self._joined.ratings + new)
         return self._joined
 
     def _copy_batch(self, record: BatchRecord) -> None:
         while True:
             planned = PlannedCopy(self._store, record, self._target)
-            copied = self._store.copy_batch(planned.copy).result()
+            copied = self._store.workspaces.copy_batch(planned.copy).result()
             if copied is not None:
                 break
-            found = self._store.batch_by_id(record.id)
+            found = self._store.batches.by_id(record.id)
             if found is None:
                 return  # forgotten meanwhile
             record = found

@@ -190,7 +190,7 @@ def _store() -> Iterator[Finding]:
         return
     opened = session.store()
     if opened is not None:
-        opened.put(lambda connection: None).result()
+        opened.database.put(lambda connection: None).result()
         if damage := opened.damage():
             yield Finding(PROBLEM, "store", f"{shown(path)} is damaged ({damage})", DAMAGED)
             return

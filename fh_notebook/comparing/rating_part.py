@@ -225,7 +225,7 @@ class Rating:
 
     def _all_items(self, kind: Kind) -> Items:
         """What can have been rated: of the rows that anybody rated, which are few of a large table."""
-        rated = {line.row for store in self._stores() for line in store.ratings_of_batch()}
+        rated = {line.row for store in self._stores() for line in store.ratings.of_batch()}
         return self._items(kind, wanted=lambda row: kept_label(row) in rated)
 
     def _items(
@@ -294,7 +294,7 @@ class Rating:
         """All ratings of these items, the oldest first: those of the session's store, and those that a file brought."""
         found: dict[str, Any] = {}
         for store in self._stores():
-            for line in store.ratings_of(items):
+            for line in store.ratings.of_items(items):
                 # Taken back in one of them is taken back.
                 if line.uid not in found or found[line.uid].undone_at is None:
                     found[line.uid] = line

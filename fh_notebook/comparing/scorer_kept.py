@@ -128,10 +128,10 @@ class Keeper:
         """Return the kept scores of `marks`, those that are alike as one object."""
         found: dict[Mark, Result] = {}
         if lines := {line for line, _ in marks if line}:
-            for those, score, parts in store.scores_by(self._version, lines):
+            for those, score, parts in store.scores.known(self._version, lines):
                 found |= dict.fromkeys(those, _result(score, parts))
         if contents := {of for line, of in marks if not line}:
-            for hashes, score, parts in store.plain_scores_by(self._version, contents):
+            for hashes, score, parts in store.plain_scores.known(self._version, contents):
                 found |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))
         return found
 
@@ -150,9 +150,9 @@ class Keeper:
         if self._store is None or self._is_broken:
             return
         if lines:
-            self._write(self._store.keep_scores, lines)
+            self._write(self._store.scores.keep, lines)
         if plain:
-            self._write(self._store.keep_plain_scores, plain)
+            self._write(self._store.plain_scores.keep, plain)
 
     def _write(self, keep: Any, lines: Sequence[Any]) -> None:
         try:

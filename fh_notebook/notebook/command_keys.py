@@ -86,8 +86,8 @@ def _offer_join(shell: Any, place: str) -> None:
 
 def _other_keys(store: Store, place: str, here: str) -> list[tuple[str, int]]:
     """Return the workspaces of a host that have answers which `here` has not, with how many; the newest first."""
-    others = [line.name for line in store.workspaces() if line.name.startswith(f"{place}#") and line.name != here]
-    found = [(name, store.count_not_copied(name, here)) for name in others[:KEYS_ASKED]]
+    others = [line.name for line in store.workspaces.every() if line.name.startswith(f"{place}#") and line.name != here]
+    found = [(name, store.workspaces.count_not_copied(name, here)) for name in others[:KEYS_ASKED]]
     return [(name, answers) for name, answers in found if answers]
 
 

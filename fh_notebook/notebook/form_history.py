@@ -111,7 +111,7 @@ class FormHistory:
             The file of kept answers cannot be read.
         """
         if self._store is not None:
-            calls = self._store.inputs_of_deployment(self._workspace, self._name, READ)
+            calls = self._store.answers.inputs_of(self._workspace, self._name, READ)
             self._past = tuple(islice(_grouped(calls), self._limit))
 
     def options(self) -> list[tuple[str, Past]]:

@@ -21,7 +21,7 @@ from fh_notebook.log import log
 from fh_notebook.notebook.cancel import hear_clicks
 from fh_notebook.notebook.form_display import FormDisplay, is_closed
 from fh_notebook.notebook.notices import no_lost_widget
-from fh_notebook.store.connection import IN_MEMORY
+from fh_notebook.store.place import IN_MEMORY
 from fh_notebook.store.store import Store
 from fh_notebook.values import error_text, redact
 
@@ -121,7 +121,7 @@ class Rater:
         ]
         change = self.session.plan(events, now=self._now())
         if change.lines or change.undone:
-            await self._store.keep_ratings(change.lines, change.undone)
+            await self._store.ratings.keep(change.lines, change.undone)
             self.session.accept(change)
             self._bring_twin_up_to_date()
         return [

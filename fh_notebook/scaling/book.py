@@ -6,7 +6,6 @@ frame finds its parts again, cut as it may be: where a partition is another one,
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,8 +22,6 @@ from fh_notebook.scaling.merging import done_of, failure_of
 from fh_notebook.scaling.spec import Done, Found, Spec, Task
 from fh_notebook.scaling.survey import keys_of
 from fh_notebook.scaling.taking import Prefixes, is_given, prefixes_of, runs_of, stand_in, write_given
-from fh_notebook.store import parts as table
-from fh_notebook.store import request_ledger
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.parts import KEY_BYTES, PartLine
 from fh_notebook.store.store import Store
@@ -108,13 +105,13 @@ class Book:
         if not replaced:
             self._adopt()
         spec = self._spec
-        known = self._store.read(lambda c: list(table.every(c, spec.workspace, batch=batch, since=since)))
+        known = self._store.parts.every(spec.workspace, batch=batch, since=since)
         known = [replace(line, batch="") if replaced else line for line in known if parts.exists(line.path)]
         if batch is not None:  # what had the name before gives its answers, and stays its own
-            earlier = self._store.read(lambda c: list(table.before(c, spec.workspace, batch)))
+            earlier = self._store.parts.before(spec.workspace, batch)
             known = [*(replace(line, batch="") for line in earlier if parts.exists(line.path)), *known]
         for other in look_up.beside() if look_up is not None else ():
-            theirs = other.read(lambda c: list(table.every(c, spec.workspace, batch=None, since=since)))
+            theirs = other.parts.every(spec.workspace, batch=None, since=since)
             known = [*(replace(line, batch="") for line in theirs if parts.exists(line.path)), *known]
         by_plan = {line.plan: line for line in known}  # the newest comes last
         for page in self.pages:
@@ -190,7 +187,7 @@ class Book:
     def _adopt(self) -> None:
         """Take in parts that were merged when nobody was there to note them: the kernel had gone."""
         spec = self._spec
-        known = self._store.read(lambda c: table.paths(c, spec.workspace, spec.name))
+        known = self._store.parts.paths(spec.workspace, spec.name)
         for path in parts.names_in(spec.folder):
             if path in known or is_given(path):
                 continue
@@ -205,7 +202,7 @@ class Book:
             done=done.done, failed=done.failed, unknown=done.unknown, again=done.again, calls=done.requests,
             keys=done.keys, kept_at=done.kept_at or datetime.now(UTC),
         )  # fmt: skip
-        self._store.put(lambda c: _write_line(c, line)).result()
+        self._store.parts.keep(line).result()
         return replace(line, keys=b"")  # they are in the store: ten million are 320 MB
 
     def keep(self, done: Done, *, fresh: bool = False) -> None:
@@ -216,7 +213,7 @@ class Book:
         old, page.line = page.line, self._write(done, page.found.plan)
         page.foreseen = 0, 0
         if not fresh and old is not None and old.path != done.path and old.batch == self._spec.name:
-            self._store.put(lambda c: table.forget(c, old.path)).result()
+            self._store.parts.forget(old.path).result()
             parts.remove(old.path)
 
     # --- what is to be run
@@ -289,13 +286,6 @@ class Book:
                 page.waits_for = tuple(int(x) for x in np.unique(others[double]))
 
 
-def _write_line(connection: sqlite3.Connection, line: PartLine) -> None:
-    """Write what is known of a part, and count the requests that its answers cost, once."""
-    known = table.calls_of(connection, line.path)
-    table.write(connection, line)
-    request_ledger.add(connection, line.workspace, line.kept_at, line.calls - known)
-
-
 def _is_open(page: _Page, spec: Spec) -> bool:
     line = page.line
     if spec.retry:
@@ -343,7 +333,7 @@ class _Keys:
             stores: list[tuple[Store, tuple[int, ...] | None]] = [(other, None) for other in look_up.beside()]
             if look_up.anywhere or look_up.stored.replaced_ids:
                 stores.append((store, None if look_up.anywhere else look_up.stored.ids))
-            keys = b"".join(one.keys_of_answers(look_up.workspace, batches=batches) for one, batches in stores)
+            keys = b"".join(one.answers.keys_of(look_up.workspace, batches=batches) for one, batches in stores)
         order = np.argsort(prefixes_of(keys), kind="stable")
         self._keys = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)[order]
         self._prefixes = prefixes_of(keys)[order]

@@ -14,9 +14,8 @@ from typing import Final
 from fh_notebook.errors import StoreError
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.places import scratch, store_name
-from fh_notebook.store import parts as table
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.forgetting import Which, inherit_parts, parts_of
+from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store
 
 __all__ = ["forget_files"]
@@ -32,13 +31,11 @@ def forget_files(store: Store, which: Which) -> None:
     StoreError
         Some of them cannot be removed; the store still knows of them.
     """
-    store.put(lambda c: inherit_parts(c, which)).result()
-    names = [path for path, _, _ in store.read(lambda c: parts_of(c, which))]
-    left = [path for path in names if not _removed(path)]
+    left = [path for path in store.parts_to_forget(which) if not _removed(path)]
     if which.before is None:  # of files without a line nobody knows their time
-        for record in store.batches():
+        for record in store.batches.every():
             if "parts" in record.plan and _fits(record, which):
-                left += _rest_of(record, set(store.read(table.every_path)))
+                left += _rest_of(record, store.parts.every_path())
     if left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         raise StoreError(f"cannot remove {', '.join(left[:SHOWN])}{more}; remove them yourself, then forget once more")

@@ -46,7 +46,6 @@ from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
 from fh_notebook.scaling.survey import keys_of
 from fh_notebook.scaling.threads import Place
 from fh_notebook.store import batches, claims, planned_rows
-from fh_notebook.store import parts as table
 from fh_notebook.store.batch_plan import RUNNING, revision_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.damage import json_of
@@ -163,7 +162,7 @@ class Registration:
                 batches.update(connection, batch_id, record)
             else:
                 if known.record is not None:
-                    if claims.is_run(connection, known.record.id, store.is_alive):
+                    if claims.is_run(connection, known.record.id, store.owners.is_alive):
                         return RUNNING
                     batches.rename(connection, known.record.id, earlier)
                 batch_id = batches.write(connection, record)
@@ -173,7 +172,7 @@ class Registration:
                 planned_rows.write(connection, batch_id, hashes, anew=not known.missing)
             return batch_id
 
-        batch_id = store.put(write).result()
+        batch_id = store.database.put(write).result()
         if batch_id == RUNNING:
             raise running_refused(record.name)
         if batch_id:
@@ -231,13 +230,13 @@ def known_batch(
     InputError
         Another table is kept under the name; nothing was called.
     """
-    record = store.batch(name, workspace) if store is not None else None
+    record = store.batches.find(name, workspace) if store is not None else None
     if store is None or record is None:
         return Known()
     own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     why = other_table(record, own, partitions=True)
     if not why:
-        kept = store.read(lambda c: planned_rows.of_batch(c, record.id))
+        kept = store.planned_rows.of_batch(record.id)
         compare = _comparison(store, record, kept, arms, repeats)
         found = compare(whole)
         if found.is_same or not is_named:
@@ -265,12 +264,12 @@ def other_key(
     origin = workspace.partition("#")[0]
     own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
     best: OtherKey | None = None
-    for record in store.batches() if origin != LOCAL else ():
+    for record in store.batches.every() if origin != LOCAL else ():
         host, _, label = record.workspace.partition("#")
         if host != origin or record.workspace == workspace or other_table(record, own, partitions=True):
             continue
-        kept = store.read(lambda c, number=record.id: planned_rows.of_batch(c, number))  # type: ignore[misc]  # called at once
-        lines = store.read(lambda c, of=record: list(table.every(c, of.workspace, batch=of.name)))  # type: ignore[misc]
+        kept = store.planned_rows.of_batch(record.id)
+        lines = store.parts.every(record.workspace, batch=record.name)
         done = sum(line.done for line in {line.plan: line for line in lines}.values())  # the newest comes last
         if not (kept and done):
             continue
@@ -298,7 +297,7 @@ def _compared_by_answers(
     store: Store, record: BatchRecord, labels: Sequence[str], repeats: int, found: Sequence[Found]
 ) -> Difference:
     """Compare rows with the answered ones of a batch that was kept by a version that kept no hashes of the others."""
-    lines = store.read(lambda c: list(table.every(c, record.workspace, batch=record.name)))
+    lines = store.parts.every(record.workspace, batch=record.name)
     mine = _prefixes([one.prefixes for one in found], PREFIX_BYTES).reshape(-1, repeats, len(labels))
     # Other variants and repeats are no other rows: only those that both have are compared.
     common = {label for label, _, _ in record.plan["arms"]}.intersection(labels)

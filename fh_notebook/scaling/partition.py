@@ -93,7 +93,7 @@ class Partition:
         begun = begun_in(self._store, spec)
         self._attempt = str(begun.plan["attempt"])
         mine = begun.plan["run"] in (spec.run, *spec.mine)
-        self._sent_before = self._store.requests_made() if mine else 0
+        self._sent_before = self._store.requests.total() if mine else 0
         """Requests of earlier attempts of this batch object on this machine, which were killed."""
         stored = Stored(self._store, begun.id)
         look_up = LookUp(stored=stored, workspace=spec.workspace, reuse="batch")
@@ -274,7 +274,7 @@ class Partition:
     def _written(self) -> Done:
         pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))
         counts = self._outcomes.counts()
-        requests = self._store.requests_made()  # of earlier attempts on this machine, too, that were killed
+        requests = self._store.requests.total()  # of earlier attempts on this machine, too, that were killed
         path = ""
         again = sum(bool(o) and o.run.status == "failed" and not _stands(job, o.run) for job, o in pairs if o)
         keys = keys_of(job.key for job, _ in pairs)

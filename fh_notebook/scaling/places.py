@@ -21,7 +21,6 @@ from fh_notebook.filelock import is_at, share, try_lock
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec, Task
 from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.parts import few_indices
 from fh_notebook.store.store import Store
 
 __all__ = [
@@ -84,7 +83,7 @@ def opened_store(path: Path) -> Iterator[Store]:
     descriptor = share(in_use)
     try:
         with Store(path).closing() as store:
-            store.put(few_indices).result()
+            store.drop_history_indices()
             yield store
         if try_lock(descriptor) and is_at(in_use, descriptor):
             _remove(path, in_use)
@@ -115,7 +114,7 @@ def begun_in(store: Store, spec: Spec) -> BatchRecord:
     Its plan says by which round it was begun, and the name under which the notebook counts what is sent: whoever goes
     on with the store of a worker that was killed counts on.
     """
-    found = store.batch(spec.name, spec.workspace)
+    found = store.batches.find(spec.name, spec.workspace)
     if found is None or "attempt" not in found.plan:
         plan = {"attempt": uuid4().hex[:12], "run": spec.run}
         record = BatchRecord(
@@ -126,7 +125,7 @@ def begun_in(store: Store, spec: Spec) -> BatchRecord:
             created_at=datetime.now(UTC),
             plan=plan,
         )
-        found = replace(record, id=store.keep_batch(record).result())
+        found = replace(record, id=store.batches.keep(record).result())
     return found
 
 

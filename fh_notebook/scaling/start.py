@@ -172,7 +172,7 @@ def _batch_of(
     batch_of, since = _reused(options, spec.name)
     stored = Stored(store, known.before.id if known.before is not None else 0)
     replaced = (known.record.id,) if known.replaced and known.record is not None else ()
-    stored.replaced_ids = (*replaced, *store.batches_before(spec.name, spec.workspace))
+    stored.replaced_ids = (*replaced, *store.batches.before(spec.name, spec.workspace))
     if not spec.anew:
         beside = beside_of(store, spec.name, spec.workspace, reuse=options.reuse, replaces=replaces)
         look_up = LookUp(

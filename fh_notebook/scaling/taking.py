@@ -26,7 +26,6 @@ from fh_notebook.contract.run import Run
 from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.spec import Spec
-from fh_notebook.store import parts as table
 from fh_notebook.store.answer_lines import line_of, run_of
 from fh_notebook.store.answers import Seen
 from fh_notebook.store.damage import moment_of
@@ -51,9 +50,7 @@ _indices: WeakKeyDictionary[Store, dict[tuple[str, float], Prefixes]] = WeakKeyD
 def _index(store: Store, places: Iterable[tuple[str, float]]) -> dict[tuple[str, float], Prefixes]:
     known = _indices.get(store, {})
     _indices[store] = {
-        place: known[place]
-        if place in known
-        else np.sort(prefixes_of(store.read(lambda c, path=place[0]: table.keys_of(c, path))))  # type: ignore[misc]  # called at once
+        place: known[place] if place in known else np.sort(prefixes_of(store.parts.keys_of(place[0])))
         for place in places
     }
     return _indices[store]
@@ -83,9 +80,9 @@ def seen_in_parts(store: Store, workspace: str, jobs: Mapping[str, Job], batches
     SettingsError
         There are answers in files, and pyarrow, which reads them, is not there.
     """
-    here = [record for record in store.batches() if record.workspace == workspace]
+    here = [record for record in store.batches.every() if record.workspace == workspace]
     numbers = {record.name: record.id for record in here if batches is None or record.id in batches}
-    files = store.read(lambda c: table.where(c, workspace))
+    files = store.parts.where(workspace)
     index = _index(store, [(path, kept_at) for path, _, kept_at in files])
     wanted = prefixes_of(bytes.fromhex("".join(jobs)))
     found = []
@@ -129,7 +126,7 @@ def is_given(path: str) -> bool:
 def runs_of(store: Store, known: Mapping[str, Known]) -> dict[str, Run]:
     """Return the answers that stand for jobs, by key; of a call of a process that ended, that it may have run."""
     lines = {key: one.line for key, one in known.items() if one.line}
-    kept = store.answers_by_ids(lines.values())
+    kept = store.answers.by_ids(lines.values())
     runs = {key: kept[line].run for key, line in lines.items() if line in kept}
     runs |= {key: run_of(one.copy) for key, one in known.items() if one.copy}
     return runs | {

@@ -6,17 +6,14 @@ a new line, and readers take the newest that serves. The workspace key and signi
 
 ::
 
-    store.py        Store: what the rooms above hold; opened, closed, copied, and answers removed
-    reading.py      all that is read
-    writing.py      all that is written: answers, batches, scores, ratings, claims
-    writer.py       the one thread that writes, in grouped commits
-    opening.py      the open file of one process: exits and forks
+    store.py        Store: the whole file, and the repositories of its tables; closed, copied, and answers removed
+    opening.py      Database: the open file of one process, what is owed to it; exits and forks
+    writer.py       the one thread that writes, in grouped commits; what a repository needs of the file
     place.py        whether it is still the file that was opened
-    connection.py   opening, pragmas, versions; foreign errors become StoreError
+    connection.py   opening, pragmas, versions
     migration.py    a file on its way to the present version: who takes the steps, who waits
     answers.py      table answers: key -> run, and the single runs
     answer_lines.py a run as a line of it, and back (no SQL)
-    answered.py     an answer with its claims, many in a few statements
     batches.py      table batches: the identity of each batch, and its name
     batch_plan.py   a batch with its rows and jobs, written whole or not at all
     jobs.py         table jobs: what a batch is made of
@@ -29,17 +26,17 @@ a new line, and readers take the newest that serves. The workspace key and signi
     uses.py         table uses: answers of others that a batch shows
     request_ledger.py  table requests: what was sent on which day
     forgotten.py    table forgotten: marks of jobs whose answers were removed
-    claims.py       table claims: what was about to be sent, and by whom
+    claims.py       table claims: what was about to be sent, and by whom; an answer with its claims
     pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it
     parts.py        table parts: the keys of answers that lie in Parquet files
     planned_rows.py table planned_rows: hashes of what the rows of a batch over partitions are sent
     bulk.py         many lines of a table in few statements
     spelling.py     JSON as it is kept (no SQL)
-    damage.py       ... and as it is read: every value looked at first (no SQL)
+    damage.py       ... and as it is read: every value looked at first; foreign errors become StoreError (no SQL)
     forgetting.py   removing what was kept, over all tables
     workspace_copy.py    what is kept of each workspace, and one copied into another
-    owners.py       who of them still lives, by a file lock
+    owners.py       who claims, and who of them still lives, by a file lock
     keys.py         the key of a job (pure)
     catalog_file.py the user's own fetchhive.yaml: found, read when it changed, saved (no SQL there)
 """

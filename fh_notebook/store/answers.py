@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
 from fh_notebook.contract.reuse import is_reusable
-from fh_notebook.store import bulk
-from fh_notebook.store.answer_lines import Kept, Line, kept_of, run_of
-from fh_notebook.store.batches import RELATED
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.store import bulk, parts
+from fh_notebook.store.answer_lines import Kept, Line, kept_of, line_of, run_of
+from fh_notebook.store.batches import RELATED, BatchRecord
 from fh_notebook.store.damage import (
     INT,
     INT_OR_NONE,
@@ -27,6 +32,8 @@ from fh_notebook.store.damage import (
     moment_of,
     seconds_of_moment,
 )
+from fh_notebook.store.keys import job_key
+from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = [
     "CREATE",
@@ -34,26 +41,15 @@ __all__ = [
     "WITH_CALLS",
     "WITH_EARLIER",
     "WITH_IDENTITY",
+    "Answers",
     "Inputs",
     "Seen",
     "append",
     "append_all",
     "behind",
     "by_ids",
-    "completed_of",
-    "count_completed",
-    "counts_of_batch",
-    "deployment_names",
-    "inputs_of",
-    "keys_of",
     "newer",
-    "newest_id",
-    "of_deployment",
-    "seconds_of",
-    "seen",
-    "single_runs",
     "standing",
-    "there",
 ]
 
 CREATE: Final = (
@@ -178,12 +174,6 @@ def _kept(found: sqlite3.Cursor) -> Iterator[Kept]:
     return (kept_of(line, store) for line in found)
 
 
-def newest_id(connection: sqlite3.Connection) -> int:
-    """Return the number that was given last, also where that line was forgotten; 0 before the first."""
-    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'answers'").fetchone()
-    return int(found[0]) if found else 0
-
-
 def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Kept]:
     """Yield the lines of these numbers, in no order; what was forgotten since is left out."""
     found = connection.execute(
@@ -198,87 +188,13 @@ def behind(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterato
     return _kept(found)
 
 
-def seen(
-    connection: sqlite3.Connection,
-    keys: Iterable[str],
-    *,
-    batches: Sequence[int] | None,
-    after_id: int = 0,
-    since: datetime | None = None,
-) -> Iterator[Seen]:
-    """Yield what is known of these jobs, the newest first.
-
-    Of `batches` their own lines and those that they use; ``None`` is all batches, and single runs.
-
-    Only of what failed the run comes along: it says whether the failure stands.
-    """
-    found = connection.execute(
-        f"SELECT {_SEEN} FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"
-        " WHERE (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
-        " WHERE uses.answer = answers.id AND uses.batch IN (SELECT value FROM json_each(?2))))"
-        " AND answers.id > ?3 AND kept_at >= ?4 ORDER BY answers.id DESC",
-        (
-            json.dumps(list(keys)),
-            None if batches is None else json.dumps(list(batches)),
-            after_id,
-            since.timestamp() if since else 0.0,
-        ),
-    )
-    return map(_seen, checked(found, _SEEN_KINDS, "an answer"))
-
-
 _SEEN: Final = f"answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN {RUN} END"
 _SEEN_KINDS: Final = (TEXT, INT_OR_NONE, TEXT, REAL, INT, TEXT_OR_NONE)
 
 
 def _seen(line: tuple[Any, ...]) -> Seen:
     seconds_of_moment(line[3], "an answer")
-    return Seen._make(line)
-
-
-def count_completed(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
-    """Return how many of these jobs have a completed line, of whatever batch or none."""
-    found = connection.execute(
-        "SELECT count(DISTINCT key) FROM answers"
-        " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed'",
-        (json.dumps(list(keys)),),
-    )
-    return int(found.fetchone()[0])
-
-
-def keys_of(connection: sqlite3.Connection, workspace: str, *, batches: Sequence[int] | None) -> bytes:
-    """Return the keys of what batches have answered, use or claim, as bytes behind each other; ``None`` is all.
-
-    One value and not a line each: a million lines take seconds in the interpreter.
-    """
-    (found,) = connection.execute(
-        "SELECT group_concat(key, '') FROM (SELECT key FROM answers WHERE workspace = ?1"
-        " AND (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
-        " WHERE uses.answer = answers.id AND uses.batch IN (SELECT value FROM json_each(?2))))"
-        " UNION ALL SELECT key FROM claims WHERE ?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)))"
-        " WHERE length(key) = 64 AND key NOT GLOB '*[^0-9a-f]*'",
-        (workspace, None if batches is None else json.dumps(list(batches))),
-    ).fetchone()
-    return bytes.fromhex(found or "")
-
-
-def there(connection: sqlite3.Connection, ids: Iterable[int]) -> set[int]:
-    """Return which lines of these numbers are there."""
-    (found,) = connection.execute(
-        "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(ids)),),
-    ).fetchone()
-    return set(json.loads(found))
-
-
-def completed_of(connection: sqlite3.Connection, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
-    """Return which of these jobs have a completed line that was kept since then, of whatever batch or none."""
-    found = connection.execute(
-        "SELECT DISTINCT key FROM answers"
-        " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed' AND kept_at >= ?",
-        (json.dumps(list(keys)), since.timestamp() if since else 0.0),
-    )
-    return {key for (key,) in found}
+    return Seen(*line)
 
 
 def standing(lines: Iterable[Seen]) -> tuple[Seen | None, Seen | None]:
@@ -323,57 +239,203 @@ def newer(
     return next(by_ids(connection, [serves.id])) if serves is not None else None
 
 
-def single_runs(
-    connection: sqlite3.Connection, limit: int, *, deployment: str | None = None, workspace: str | None = None
-) -> Iterator[Kept]:
-    """Yield the last runs that belong to no batch, of one deployment, one workspace or all, the newest first."""
-    found = connection.execute(
-        f"SELECT {_KEPT} FROM answers"
-        " WHERE batch IS NULL AND (?1 IS NULL OR deployment = ?1) AND (?2 IS NULL OR workspace = ?2)"
-        " ORDER BY id DESC LIMIT ?3",
-        (deployment, workspace, limit),
-    )
-    return _kept(found)
+_NO_SECRETS: Final = Secrets()
 
 
-def of_deployment(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Kept]:
-    """Yield the last lines of one deployment in one workspace, of batches and of none, the newest first."""
-    found = connection.execute(
-        f"SELECT {_KEPT} FROM answers WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?",
-        (workspace, deployment, limit),
-    )
-    return _kept(found)
+class Answers:
+    """Repository of answers: of batches, which are written with their claims (`claims.Claims`), and single runs."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, run: Run, workspace: str, *, secrets: Secrets = _NO_SECRETS) -> Committed[int]:
+        """Keep a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""
+        key = job_key(workspace, run.deployment, run.variant, run.inputs)
+        run = replace(run, inputs=mask_inputs(run.inputs, secrets))
+        line = line_of(run, key=key, workspace=workspace, batch=None, kept_at=self._database.now())
+        write = partial(append, line=line)
+        kept = self._database.put(write)
+        kept.add_done_callback(lambda done: self._database.owe(done, (0, uuid4().hex), write))  # equal runs are two
+        return kept
+
+    def newest_id(self) -> int:
+        """Return the number that was given last, also where that line was forgotten; 0 before the first."""
+        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'answers'"
+        found = self._database.read(lambda c: c.execute(sql).fetchone())
+        return int(found[0]) if found else 0
+
+    def by_ids(self, ids: Iterable[int]) -> dict[int, Kept]:
+        """Return the answers of these lines, by number; what was forgotten since is left out."""
+        wanted = list(ids)
+        return self._database.read(lambda c: {kept.id: kept for kept in by_ids(c, wanted)})
+
+    def there(self, ids: Iterable[int]) -> set[int]:
+        """Return which of these answers are kept still."""
+        sql = "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))"
+        wanted = json.dumps(list(ids))
+        (found,) = self._database.read(lambda c: c.execute(sql, (wanted,)).fetchone())
+        return set(json.loads(found))
+
+    def every(self, *, window: int = 500) -> Iterator[Kept]:
+        """Yield all answers, the oldest first, a window at a time: others may write meanwhile."""
+        after = 0
+        while found := self._database.read(lambda c, after=after: list(behind(c, after, window))):  # type: ignore[misc]  # bound at once
+            yield from found
+            after = found[-1].id
+
+    # --- by jobs
+
+    def seen(
+        self,
+        keys: Iterable[str],
+        *,
+        batches: Sequence[int] | None,
+        after_id: int = 0,
+        since: datetime | None = None,
+    ) -> list[Seen]:
+        """Return what is known of these jobs, the newest first.
+
+        Only of what failed the run comes along: it says whether the failure stands.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            The jobs.
+        batches : sequence of int or None
+            The batches whose answers, their own and those that they use; ``None`` is any, and single runs.
+        after_id : int
+            Only lines behind this one.
+        since : datetime, optional
+            Only what was kept since then.
+        """
+        sql = (
+            f"SELECT {_SEEN} FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"
+            " WHERE (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
+            " WHERE uses.answer = answers.id AND uses.batch IN (SELECT value FROM json_each(?2))))"
+            " AND answers.id > ?3 AND kept_at >= ?4 ORDER BY answers.id DESC"
+        )
+        values = (
+            json.dumps(list(keys)),
+            None if batches is None else json.dumps(list(batches)),
+            after_id,
+            since.timestamp() if since else 0.0,
+        )
+        return self._database.read(
+            lambda c: list(map(_seen, checked(c.execute(sql, values), _SEEN_KINDS, "an answer")))
+        )
+
+    def count_completed(self, keys: Iterable[str]) -> int:
+        """Return how many of these jobs have a completed answer, of any batch or none."""
+        sql = (
+            "SELECT count(DISTINCT key) FROM answers"
+            " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed'"
+        )
+        wanted = json.dumps(list(keys))
+        return int(self._database.read(lambda c: c.execute(sql, (wanted,)).fetchone())[0])
+
+    def completed_of(self, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
+        """Return which of these jobs have a completed answer, of any batch or none, that was kept since then."""
+        sql = (
+            "SELECT DISTINCT key FROM answers"
+            " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed' AND kept_at >= ?"
+        )
+        values = (json.dumps(list(keys)), since.timestamp() if since else 0.0)
+        return {key for (key,) in self._database.read(lambda c: c.execute(sql, values).fetchall())}
+
+    def keys_of(self, workspace: str, *, batches: Sequence[int] | None) -> bytes:
+        """Return the keys of jobs that were answered or claimed, 32 bytes each, behind each other.
+
+        Of these batches, with the answers that they use; ``None`` is all, and single runs. A key may come twice.
+        """
+        # One value and not a line each: a million lines take seconds in the interpreter.
+        sql = (
+            "SELECT group_concat(key, '') FROM (SELECT key FROM answers WHERE workspace = ?1"
+            " AND (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
+            " WHERE uses.answer = answers.id AND uses.batch IN (SELECT value FROM json_each(?2))))"
+            " UNION ALL SELECT key FROM claims WHERE ?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)))"
+            " WHERE length(key) = 64 AND key NOT GLOB '*[^0-9a-f]*'"
+        )
+        values = (workspace, None if batches is None else json.dumps(list(batches)))
+        (found,) = self._database.read(lambda c: c.execute(sql, values).fetchone())
+        return bytes.fromhex(found or "")
+
+    # --- by what was called
+
+    def single_runs(
+        self, limit: int = 100, *, deployment: str | None = None, workspace: str | None = None
+    ) -> list[Kept]:
+        """Return the last runs that belong to no batch, of one deployment, one workspace or all, the newest first."""
+        sql = (
+            f"SELECT {_KEPT} FROM answers"
+            " WHERE batch IS NULL AND (?1 IS NULL OR deployment = ?1) AND (?2 IS NULL OR workspace = ?2)"
+            " ORDER BY id DESC LIMIT ?3"
+        )
+        return self._database.read(lambda c: list(_kept(c.execute(sql, (deployment, workspace, limit)))))
+
+    def of_deployment(self, workspace: str, deployment: str, limit: int) -> list[Kept]:
+        """Return the last answers of one deployment in one workspace, of batches and of none, the newest first."""
+        sql = f"SELECT {_KEPT} FROM answers WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?"
+        return self._database.read(lambda c: list(_kept(c.execute(sql, (workspace, deployment, limit)))))
+
+    def inputs_of(self, workspace: str, deployment: str, limit: int) -> list[Inputs]:
+        """Return what the last calls of one deployment in one workspace were asked, the newest first.
+
+        Outputs, which may be megabytes each, stay where they are. A run that is nested deeper than SQLite reads (1,000
+        levels) is left out.
+        """
+        sql = (
+            "SELECT * FROM (SELECT kept_at, variant, status,"
+            " CASE WHEN json_valid(run) THEN json_extract(run, '$.inputs') END AS inputs FROM"
+            f" (SELECT id, kept_at, variant, status, {RUN} AS run FROM answers"
+            " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?) ORDER BY id DESC)"
+            " WHERE inputs IS NOT NULL"
+        )
+        kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT)
+
+        def read(connection: sqlite3.Connection) -> list[Inputs]:
+            lines = checked(connection.execute(sql, (workspace, deployment, limit)), kinds, "an answer")
+            return [Inputs(moment_of(kept_at, "an answer"), *rest) for kept_at, *rest in lines]
+
+        return self._database.read(read)
+
+    def seconds_of(self, workspace: str, deployment: str, limit: int = 50) -> list[float]:
+        """Return how long the last completed calls of a deployment took, in seconds, the newest first.
+
+        A run that is nested deeper than SQLite reads (1,000 levels) is left out.
+        """
+        sql = (
+            "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END FROM"
+            f" (SELECT id, {RUN} AS run FROM answers WHERE workspace = ? AND deployment = ? AND status = 'completed'"
+            " ORDER BY id DESC LIMIT ?) ORDER BY id DESC"
+        )
+        found = self._database.read(lambda c: c.execute(sql, (workspace, deployment, limit)).fetchall())
+        return [float(seconds) for (seconds,) in found if isinstance(seconds, int | float) and seconds]
+
+    def deployment_names(self) -> list[tuple[str, str]]:
+        """Return every (deployment, workspace) of which an answer is kept, by name."""
+        sql = "SELECT DISTINCT deployment, workspace FROM answers ORDER BY 1, 2"
+        return self._database.read(lambda c: c.execute(sql).fetchall())
+
+    def counts_of(self, record: BatchRecord) -> dict[str, int]:
+        """Return how many jobs of a batch have which status, each by its newest answer, in the store or a part.
+
+        An answer is the batch's own, or one that it uses. Equal jobs count as often as they were planned; those whose
+        inputs do not fit have failed. A batch whose jobs are not kept (it is over partitions, or of an early version)
+        counts its lines.
+        """
+
+        def read(connection: sqlite3.Connection) -> dict[str, int]:
+            found = _counts_of_lines(connection, record.id)
+            if kept := record.plan.get("parts"):
+                plans = {plan for plan, *_ in kept["partitions"]}
+                of_parts = parts.counts(connection, record.workspace, record.name, plans, anywhere=kept["anywhere"])
+                found = {status: found.get(status, 0) + of_parts.get(status, 0) for status in found | of_parts}
+            return found
+
+        return self._database.read(read)
 
 
-def inputs_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> Iterator[Inputs]:
-    """Yield what the last calls of one deployment in one workspace were asked, the newest first.
-
-    Outputs, which may be megabytes each, stay where they are. A run that is nested deeper than SQLite reads (1,000
-    levels) is left out.
-    """
-    found = connection.execute(
-        "SELECT * FROM (SELECT kept_at, variant, status,"
-        " CASE WHEN json_valid(run) THEN json_extract(run, '$.inputs') END AS inputs FROM"
-        f" (SELECT id, kept_at, variant, status, {RUN} AS run FROM answers"
-        " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?) ORDER BY id DESC) WHERE inputs IS NOT NULL",
-        (workspace, deployment, limit),
-    )
-    kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT)
-    lines = checked(found, kinds, "an answer")
-    return (Inputs(moment_of(kept_at, "an answer"), *rest) for kept_at, *rest in lines)
-
-
-def deployment_names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Return every (deployment, workspace) of which there is a line, by name."""
-    return connection.execute("SELECT DISTINCT deployment, workspace FROM answers ORDER BY 1, 2").fetchall()
-
-
-def counts_of_batch(connection: sqlite3.Connection, batch: int) -> dict[str, int]:
-    """Return how many jobs of a batch have which status, each by its newest line, of the batch's own or a used one.
-
-    Equal jobs count as often as they were planned; those whose inputs do not fit have failed. A batch whose jobs are
-    not kept (it is over partitions, or of an early version) counts its lines.
-    """
+def _counts_of_lines(connection: sqlite3.Connection, batch: int) -> dict[str, int]:
     newest = (
         "WITH lines AS (SELECT key, id FROM answers WHERE batch = ?1 UNION ALL SELECT answers.key, answers.id FROM uses"
         " JOIN answers ON answers.id = uses.answer WHERE uses.batch = ?1),"
@@ -391,17 +453,3 @@ def counts_of_batch(connection: sqlite3.Connection, batch: int) -> dict[str, int
             f"{newest} SELECT status, count(*) FROM newest JOIN answers USING (id) GROUP BY status", (batch,)
         )
     return dict(found.fetchall())
-
-
-def seconds_of(connection: sqlite3.Connection, workspace: str, deployment: str, limit: int) -> list[float]:
-    """Return how long the last completed calls of a deployment took, in seconds, the newest first.
-
-    A run that is nested deeper than SQLite reads (1,000 levels) is left out.
-    """
-    found = connection.execute(
-        "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END FROM"
-        f" (SELECT id, {RUN} AS run FROM answers"
-        " WHERE workspace = ? AND deployment = ? AND status = 'completed' ORDER BY id DESC LIMIT ?) ORDER BY id DESC",
-        (workspace, deployment, limit),
-    )
-    return [float(seconds) for (seconds,) in found if isinstance(seconds, int | float) and seconds]

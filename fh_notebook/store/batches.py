@@ -11,10 +11,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from fh_notebook.store.damage import INT, REAL, TEXT, check_kinds, json_of, moment_of, plan_of
 from fh_notebook.store.spelling import spelt
+from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = [
     "CREATE",
@@ -23,12 +25,11 @@ __all__ = [
     "WITH_ID",
     "WITH_IDENTITY",
     "BatchRecord",
+    "Batches",
     "before",
     "by_id",
     "every",
     "find",
-    "named",
-    "newest",
     "note_replaced",
     "rename",
     "update",
@@ -209,34 +210,10 @@ def before(connection: sqlite3.Connection, name: str, workspace: str) -> list[in
     return [int(number) for (number,) in found]
 
 
-def named(connection: sqlite3.Connection, name: str) -> Iterator[BatchRecord]:
-    """Yield the batches of that name in all workspaces, the newest first."""
-    found = connection.execute(f"SELECT {_RECORD} FROM batches WHERE name = ? ORDER BY id DESC", (name,))
-    return map(_record, found)
-
-
 def every(connection: sqlite3.Connection) -> Iterator[BatchRecord]:
     """Yield all batches, the newest first."""
     found = connection.execute(f"SELECT {_RECORD} FROM batches ORDER BY created_at DESC, name")
     return map(_record, found)
-
-
-def newest(
-    connection: sqlite3.Connection, limit: int, *, deployment: str | None = None
-) -> Iterator[tuple[BatchRecord, datetime]]:
-    """Yield the last batches, of one deployment or of all, each with the time of its last answer, the newest first.
-
-    A batch without an answer has the time of its first start.
-    """
-    found = connection.execute(
-        f"SELECT {_RECORD}, max(created_at, coalesce((SELECT max(kept_at) FROM answers"
-        " WHERE answers.batch = batches.id), created_at),"
-        " coalesce((SELECT max(kept_at) FROM parts"
-        " WHERE parts.batch = batches.name AND parts.workspace = batches.workspace), created_at)) AS last_at"
-        " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2",
-        (deployment, limit),
-    )
-    return ((_record(line[:7]), moment_of(line[7], "a batch")) for line in found)
 
 
 def _record(line: tuple[Any, ...]) -> BatchRecord:
@@ -251,3 +228,59 @@ def _record(line: tuple[Any, ...]) -> BatchRecord:
         created_at=moment_of(created_at, "a batch"),
         plan=plan_of(plan),
     )
+
+
+class Batches:
+    """Repository of batches' records; a batch with its rows and jobs is written by `store.Store.keep_plan`."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, record: BatchRecord) -> Committed[int]:
+        """Keep the record of a batch whose rows lie elsewhere, and return its number."""
+        return self._database.put(partial(write, record=record))
+
+    def rename(self, batch: int, name: str) -> Committed[None]:
+        """Give a batch another name; what it has stays its own."""
+        return self._database.put(partial(rename, batch_id=batch, name=name))
+
+    def find(self, name: str, workspace: str) -> BatchRecord | None:
+        """Return what a batch's name stands for, if it is known."""
+        return self._database.read(lambda c: find(c, name, workspace))
+
+    def by_id(self, batch_id: int) -> BatchRecord | None:
+        """Return the batch of that number; ``None`` when it was forgotten."""
+        return self._database.read(lambda c: by_id(c, batch_id))
+
+    def before(self, name: str, workspace: str) -> list[int]:
+        """Return the numbers of the batches that had a name before another table took it, the newest first."""
+        return self._database.read(lambda c: before(c, name, workspace))
+
+    def named(self, name: str) -> list[BatchRecord]:
+        """Return the batches of that name in all workspaces, the newest first."""
+        sql = f"SELECT {_RECORD} FROM batches WHERE name = ? ORDER BY id DESC"
+        return self._database.read(lambda c: list(map(_record, c.execute(sql, (name,)))))
+
+    def every(self) -> list[BatchRecord]:
+        """Return all batches, the newest first."""
+        return self._database.read(lambda c: list(every(c)))
+
+    def newest(self, limit: int = 100, *, deployment: str | None = None) -> list[tuple[BatchRecord, datetime]]:
+        """Return the last batches, of one deployment or of all, each with the time of its last answer (UTC), the newest
+        first.
+
+        A batch without an answer has the time of its first start.
+        """
+        sql = (
+            f"SELECT {_RECORD}, max(created_at, coalesce((SELECT max(kept_at) FROM answers"
+            " WHERE answers.batch = batches.id), created_at),"
+            " coalesce((SELECT max(kept_at) FROM parts"
+            " WHERE parts.batch = batches.name AND parts.workspace = batches.workspace), created_at)) AS last_at"
+            " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2"
+        )
+
+        def read(connection: sqlite3.Connection) -> list[tuple[BatchRecord, datetime]]:
+            found = connection.execute(sql, (deployment, limit))
+            return [(_record(line[:7]), moment_of(line[7], "a batch")) for line in found]
+
+        return self._database.read(read)

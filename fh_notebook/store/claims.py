@@ -1,7 +1,10 @@
 """Table ``claims``: jobs that are about to be sent, or are out. A line is written before the call and leaves with its
 answer, so what a killed process leaves behind here may have run.
 
-Rule of this file: one job of one batch has at most one owner; whether that owner still lives is `owners`' matter.
+Rule of this file: one job of one batch has at most one owner; whether that owner still lives is `owners`' matter. What
+is done for many at once is what is done for one after the other: between two statements SQLite gives up Python's lock,
+and under load it is milliseconds until it has it again, so a statement for each of a hundred answers makes a commit
+last longer than the calls take, and one for all of them does not.
 """
 
 from __future__ import annotations
@@ -9,29 +12,29 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final
 
+from fh_notebook.contract.run import Run
 from fh_notebook.store import answers, request_ledger
-from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.answer_lines import Kept, Line, line_of
 from fh_notebook.store.batches import RELATED
 from fh_notebook.store.damage import moment_of
+from fh_notebook.store.owners import Owner, Owners
+from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = [
     "CREATE",
     "WITH_IDENTITY",
     "Asked",
     "Claim",
+    "Claims",
     "drop",
-    "drop_all",
     "drop_of",
     "is_run",
     "of_batch",
-    "on_keys",
-    "replace_owner",
-    "running_beside",
     "start",
     "start_key",
     "starters",
@@ -210,19 +213,44 @@ def drop_all(connection: sqlite3.Connection, batch: int, keys: Sequence[str], ow
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One answer of a batch's job."""
+
+    batch: int
+    line: Line
+    owner: str
+    """Whose claim of the job leaves; empty when there is none."""
+    then: Asked | None = None
+    """The job that its owner would send next."""
+    unsent: bool = False
+    """Whether its last attempt reached nobody: then it was no request."""
+
+
+def answer_each(connection: sqlite3.Connection, items: Sequence[Answered]) -> list[tuple[int, Claim | None]]:
+    """Write the answers, drop their claims, take the claims that follow; return line and claim of each, in order."""
+    lines = answers.append_all(connection, [item.line for item in items])
+    for item in items:
+        if item.unsent:
+            uncount(connection, item.batch, item.line.key, item.owner, workspace=item.line.workspace)
+    for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
+        drop_all(connection, batch, keys, owner)
+    asking = {place: item.then for place, item in enumerate(items) if item.then is not None}
+    taken = dict(zip(asking, take_each(connection, list(asking.values())), strict=True))
+    return [(line, taken.get(place)) for place, line in enumerate(lines)]
+
+
+def _by_owner(items: Iterable[tuple[int, str, str]]) -> Iterable[tuple[tuple[int, str], list[str]]]:
+    found: dict[tuple[int, str], list[str]] = {}
+    for batch, owner, key in items:
+        found.setdefault((batch, owner), []).append(key)
+    return found.items()
+
+
 def drop_of(connection: sqlite3.Connection, owners: Iterable[str]) -> None:
     """Give back all that these owners claim."""
     wanted = json.dumps(list(owners))
     connection.execute("DELETE FROM claims WHERE owner IN (SELECT value FROM json_each(?))", (wanted,))
-
-
-def replace_owner(connection: sqlite3.Connection, batch: int, key: str, *, old: str, new: str, now: float) -> bool:
-    """Take a job over from an owner that ended, and return whether it was still there to be taken."""
-    taken = connection.execute(
-        "UPDATE claims SET owner = ?, claimed_at = ? WHERE batch = ? AND key = ? AND owner = ?",
-        (new, now, batch, key, old),
-    )
-    return taken.rowcount == 1
 
 
 def of_batch(connection: sqlite3.Connection, batch: int) -> dict[str, str]:
@@ -231,14 +259,6 @@ def of_batch(connection: sqlite3.Connection, batch: int) -> dict[str, str]:
         "SELECT key, owner FROM claims WHERE batch = ? AND substr(key, 1, ?) <> ?", (batch, len(_START), _START)
     )
     return dict(found)
-
-
-def on_keys(connection: sqlite3.Connection, keys: Iterable[str]) -> list[tuple[int, str, str, float]]:
-    """Return what is claimed of these jobs: (number of the batch, key, owner, when: seconds since 1970, UTC)."""
-    return connection.execute(
-        "SELECT batch, key, owner, claimed_at FROM claims WHERE key IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(keys)),),
-    ).fetchall()
 
 
 def start(connection: sqlite3.Connection, batch: int, owner: str, *, now: float) -> bool:
@@ -280,3 +300,196 @@ def starters(connection: sqlite3.Connection, batch: int) -> list[str]:
     """Return the owners that said that they run a batch, those among them that ended without taking it back, too."""
     found = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ? || owner", (batch, _START))
     return [owner for (owner,) in found]
+
+
+class Claims:
+    """Repository of claims: of jobs, and of whole starts of a batch. An answer of a batch ends its claim.
+
+    Parameters
+    ----------
+    database : Transactions
+        Where they are written.
+    owners : Owners
+        Whose they are.
+    """
+
+    def __init__(self, database: Transactions, owners: Owners) -> None:
+        self._database = database
+        self._owners = owners
+
+    def of_batch(self, batch: int) -> dict[str, str]:
+        """Return the jobs of a batch that somebody claims: key -> owner."""
+        return self._database.read(lambda c: of_batch(c, batch))
+
+    def on_keys(self, keys: Iterable[str]) -> list[tuple[int, str, str, float]]:
+        """Return what is claimed of these jobs: (number of the batch, key, owner, when: seconds since 1970, UTC)."""
+        sql = "SELECT batch, key, owner, claimed_at FROM claims WHERE key IN (SELECT value FROM json_each(?))"
+        wanted = json.dumps(list(keys))
+        return self._database.read(lambda c: c.execute(sql, (wanted,)).fetchall())
+
+    def take(
+        self,
+        batch: int,
+        key: str,
+        owner: Owner,
+        *,
+        workspace: str,
+        seen_id: int,
+        alone: bool = False,
+        anywhere: bool = False,
+        call_lost: bool = False,
+        daily_cap: int | None = None,
+    ) -> Committed[Claim]:
+        """Ask for one job before it is sent, and count the request.
+
+        Parameters
+        ----------
+        batch, key, owner, workspace
+            Who asks for which job.
+        seen_id : int
+            The newest answer (`Answers.newest_id`) at the time of the plan.
+        alone : bool
+            Whether what the batches have out, or have answered since, that this one replaced or that replaced it does
+            not count.
+        anywhere : bool
+            Whether what any other batches have out, or have answered since, counts too.
+        call_lost : bool
+            Whether a call of theirs that may have run does not.
+        daily_cap : int, optional
+            How many requests the workspace may get on one day.
+        """
+        asked = Asked(
+            batch=batch,
+            key=key,
+            owner=owner.name,
+            seen_id=seen_id,
+            now=self._database.now().timestamp(),
+            workspace=workspace,
+            alone=alone,
+            anywhere=anywhere,
+            call_lost=call_lost,
+            daily_cap=daily_cap,
+        )
+        return self._database.put_together(take_each, asked)
+
+    def answer(
+        self,
+        run: Run,
+        *,
+        key: str,
+        batch: int,
+        workspace: str,
+        owner: Owner | None = None,
+        then: str | None = None,
+        seen_id: int = 0,
+        alone: bool = False,
+        anywhere: bool = False,
+        call_lost: bool = False,
+        daily_cap: int | None = None,
+        unsent: bool = False,
+    ) -> Committed[tuple[int, Claim | None]]:
+        """Keep the answer of one job of a batch, and give its claim back in the same transaction.
+
+        Where the store fails, the answer is not forgotten: `store.Store.keep_owed` writes it later.
+
+        Parameters
+        ----------
+        then : str, optional
+            The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
+            waits for one commit and not for two.
+        seen_id, alone, anywhere, call_lost, daily_cap
+            As :meth:`take` takes them, for `then`.
+        unsent : bool
+            Whether its last attempt reached nobody: then it was no request.
+
+        Returns
+        -------
+        (int, Claim or None)
+            The number of the answer's line, and what came of asking for `then`.
+        """
+        line = line_of(run, key=key, workspace=workspace, batch=batch, kept_at=self._database.now())
+        name = owner.name if owner is not None else ""
+        asked = None
+        if then is not None:
+            asked = Asked(
+                batch=batch,
+                key=then,
+                owner=name,
+                seen_id=seen_id,
+                now=line.kept_at,
+                workspace=workspace,
+                alone=alone,
+                anywhere=anywhere,
+                call_lost=call_lost,
+                daily_cap=daily_cap,
+            )
+        item = Answered(batch=batch, line=line, owner=name, then=asked, unsent=unsent)
+
+        def owe(done: Committed[Any]) -> None:
+            self._database.owe(done, (batch, key), lambda c: answer_each(c, [replace(item, then=None)]))
+
+        committed = self._database.put_together(answer_each, item)
+        committed.add_done_callback(owe)
+        return committed
+
+    def settle(self, run: Run, *, key: str, batch: int, workspace: str, from_owner: str) -> Committed[int]:
+        """Keep `run` as the answer of a job whose owner ended; return its line, or 0 when the claim was gone.
+
+        Of several processes that find the same claim, one settles it.
+        """
+        line = line_of(run, key=key, workspace=workspace, batch=batch, kept_at=self._database.now())
+
+        def write(connection: sqlite3.Connection) -> int:
+            if not drop(connection, batch, key, from_owner):
+                return 0
+            return answers.append(connection, line)
+
+        return self._database.put(write)
+
+    def release(self, batch: int, key: str, owner: Owner, *, workspace: str, sent: bool) -> Committed[bool]:
+        """Give one job back that was not sent, or (`sent`) was refused: only the first takes its request back."""
+
+        def write(connection: sqlite3.Connection) -> bool:
+            if not sent:
+                uncount(connection, batch, key, owner.name, workspace=workspace)
+            return drop(connection, batch, key, owner.name)
+
+        return self._database.put(write)
+
+    def take_over(self, batch: int, key: str, *, from_owner: str, owner: Owner) -> Committed[bool]:
+        """Take a job over that an owner which has ended had submitted: it is waited for, and no request is sent.
+
+        The future says whether it was still there to be taken.
+        """
+        sql = "UPDATE claims SET owner = ?, claimed_at = ? WHERE batch = ? AND key = ? AND owner = ?"
+        values = (owner.name, self._database.now().timestamp(), batch, key, from_owner)
+        return self._database.put(lambda c: c.execute(sql, values).rowcount == 1)
+
+    # --- whole starts
+
+    def begin_start(self, batch: int, owner: Owner) -> Committed[tuple[bool, str]]:
+        """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
+
+        The future says whether the batch is there: from then on it is not forgotten. What owners said that have ended
+        since is taken back. Where a batch is running that must not run beside this one (`running_beside`), the future
+        says its name, and nothing else was said.
+        """
+        for other in self._database.read(lambda c: starters(c, batch)):
+            if not self._owners.is_alive(other):
+                self._drop_start(batch, other)
+        now = self._database.now().timestamp()
+
+        def write(connection: sqlite3.Connection) -> tuple[bool, str]:
+            # In the same transaction: of two kernels that begin at one moment, the second one finds the first.
+            if beside := running_beside(connection, batch, self._owners.is_alive):
+                return True, beside
+            return start(connection, batch, owner.name, now=now), ""
+
+        return self._database.put(write)
+
+    def end_start(self, batch: int, owner: Owner) -> Committed[bool]:
+        """Take back what :meth:`begin_start` said."""
+        return self._drop_start(batch, owner.name)
+
+    def _drop_start(self, batch: int, owner_name: str) -> Committed[bool]:
+        return self._database.put(lambda c: drop(c, batch, start_key(owner_name), owner_name))

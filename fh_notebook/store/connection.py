@@ -1,4 +1,4 @@
-"""Opening the file: modes, pragmas, versions. SQLite's errors become `StoreError` here, with the path and the cure.
+"""Opening the file: modes, pragmas, versions.
 
 Rule of this file: a file that we cannot read as ours is never written to, moved or deleted.
 
@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,15 +34,13 @@ from fh_notebook.store import (
     scores_plain,
     uses,
 )
-from fh_notebook.store.damage import CURE, Damaged, told
+from fh_notebook.store.damage import CURE, explained
 from fh_notebook.store.migration import Tell, announced, begin, on_stderr
+from fh_notebook.store.place import IN_MEMORY
 
 __all__ = [
     "APPLICATION_ID",
-    "IN_MEMORY",
     "MIGRATIONS",
-    "explained",
-    "is_damage",
     "make_private_file",
     "make_single",
     "migrate",
@@ -51,9 +49,6 @@ __all__ = [
 
 APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
-
-IN_MEMORY: Final = Path(":memory:")
-"""In place of a file: SQLite's own name for a store that ends with its connection."""
 
 Step = str | Callable[[sqlite3.Connection], None]
 """One statement, or what takes more than statements."""
@@ -211,50 +206,3 @@ def migrate(
     if is_filled:
         # The log holds all that was changed. Where somebody reads just now, it is emptied at the next chance.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into a `StoreError` that says what to do.
-
-    Raises
-    ------
-    StoreError
-        In place of ``sqlite3.Error`` and ``OSError``; the cause stays on it.
-    """
-    try:
-        yield
-    except sqlite3.Error as broken:
-        raise StoreError(_words(path, broken)) from broken
-    except UnicodeDecodeError as broken:  # SQLite's own words of a damaged table are not even text
-        raise StoreError(told(path, Damaged("the names of its tables are no text"))) from broken
-    except OSError as broken:
-        reason = broken.strerror or str(broken)
-        raise StoreError(f"the store {path} cannot be opened ({reason}): {CURE}") from broken
-
-
-def is_damage(broken: sqlite3.Error) -> bool:
-    """Whether an error is of what lies in a file, rather than of the disk or of others that use it."""
-    name = getattr(broken, "sqlite_errorname", "") or ""
-    return isinstance(broken, Damaged) or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
-
-
-def _words(path: Path, broken: sqlite3.Error) -> str:
-    if isinstance(broken, Damaged):
-        return told(path, broken)
-    name = getattr(broken, "sqlite_errorname", "") or ""
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return (
-            f"the store {path} is locked by another process, for longer than can be waited for; close the other "
-            f"kernel or program that writes to it and run again, or {CURE}"
-        )
-    if is_damage(broken):
-        return (
-            f"the store {path} cannot be read ({broken}); it was left as it is. Move it away and run again (a new one "
-            f"is then made), or {CURE}"
-        )
-    if name.startswith("SQLITE_FULL"):
-        return f"the disk of the store {path} is full; make room and run again: what was committed is safe"
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return f"the store {path} cannot be written ({broken}): {CURE}"
-    return f"the store {path} cannot be used ({broken}): {CURE}"

@@ -3,7 +3,7 @@
 Rule of this file: nothing that is read is used before its kind was looked at. A page that a disk or a program has
 overwritten may hold anything, and SQLite says only of some that it is broken: there are moments beyond the calendar,
 texts that are no JSON, numbers in the place of texts. `Damaged` is an error of SQLite's, because wherever those become
-`StoreError`, with the path and the cure (`connection.explained`), it does too.
+`StoreError`, with the path and the cure (`explained`), it does too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
+
+from fh_notebook.errors import StoreError
 
 __all__ = [
     "BYTES",
@@ -29,6 +32,8 @@ __all__ = [
     "Kinds",
     "check_kinds",
     "checked",
+    "explained",
+    "is_damage",
     "json_of",
     "moment_of",
     "plan_of",
@@ -189,3 +194,50 @@ def _is_arm(arm: Any) -> bool:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a `StoreError` that says what to do.
+
+    Raises
+    ------
+    StoreError
+        In place of ``sqlite3.Error`` and ``OSError``; the cause stays on it.
+    """
+    try:
+        yield
+    except sqlite3.Error as broken:
+        raise StoreError(_words(path, broken)) from broken
+    except UnicodeDecodeError as broken:  # SQLite's own words of a damaged table are not even text
+        raise StoreError(told(path, Damaged("the names of its tables are no text"))) from broken
+    except OSError as broken:
+        reason = broken.strerror or str(broken)
+        raise StoreError(f"the store {path} cannot be opened ({reason}): {CURE}") from broken
+
+
+def is_damage(broken: sqlite3.Error) -> bool:
+    """Whether an error is of what lies in a file, rather than of the disk or of others that use it."""
+    name = getattr(broken, "sqlite_errorname", "") or ""
+    return isinstance(broken, Damaged) or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
+
+
+def _words(path: Path, broken: sqlite3.Error) -> str:
+    if isinstance(broken, Damaged):
+        return told(path, broken)
+    name = getattr(broken, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return (
+            f"the store {path} is locked by another process, for longer than can be waited for; close the other "
+            f"kernel or program that writes to it and run again, or {CURE}"
+        )
+    if is_damage(broken):
+        return (
+            f"the store {path} cannot be read ({broken}); it was left as it is. Move it away and run again (a new one "
+            f"is then made), or {CURE}"
+        )
+    if name.startswith("SQLITE_FULL"):
+        return f"the disk of the store {path} is full; make room and run again: what was committed is safe"
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return f"the store {path} cannot be written ({broken}): {CURE}"
+    return f"the store {path} cannot be used ({broken}): {CURE}"

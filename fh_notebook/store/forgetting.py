@@ -14,7 +14,7 @@ from datetime import datetime
 
 from fh_notebook.store import batches, forgotten, ratings, scores_plain, uses
 
-__all__ = ["Forgotten", "Which", "forget", "inherit_parts", "parts_of", "running"]
+__all__ = ["Forgotten", "Which", "forget", "inherit_parts", "part_paths", "running"]
 
 Condition = tuple[str, tuple[object, ...]]
 """SQL that holds for a line, and the values for its marks."""
@@ -107,10 +107,10 @@ class Forgotten:
     """Answers that the batches showed and others had paid for; they stay."""
 
 
-def parts_of(connection: sqlite3.Connection, which: Which) -> list[tuple[str, str, str]]:
-    """Return the files of answers in question: path, batch and workspace."""
+def part_paths(connection: sqlite3.Connection, which: Which) -> list[str]:
+    """Return the paths of the files of answers in question."""
     condition, values = which.of_parts()
-    return connection.execute(f"SELECT path, batch, workspace FROM parts WHERE {condition}", values).fetchall()
+    return [path for (path,) in connection.execute(f"SELECT path FROM parts WHERE {condition}", values)]
 
 
 def inherit_parts(connection: sqlite3.Connection, which: Which) -> None:

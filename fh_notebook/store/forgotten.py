@@ -12,8 +12,9 @@ from hashlib import sha256
 from typing import Final
 
 from fh_notebook.store import bulk
+from fh_notebook.store.writer import Transactions
 
-__all__ = ["CREATE", "count", "write"]
+__all__ = ["CREATE", "ForgottenJobs", "write"]
 
 CREATE: Final = ("CREATE TABLE forgotten (mark TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",)
 
@@ -27,10 +28,14 @@ def write(connection: sqlite3.Connection, jobs: Iterable[tuple[str, str]]) -> No
     bulk.insert(connection, "INSERT OR IGNORE INTO forgotten", [(_mark(batch, key),) for batch, key in jobs])
 
 
-def count(connection: sqlite3.Connection, batch: str, keys: Iterable[str]) -> int:
-    """Return of how many of these jobs of a batch the answers were removed."""
-    marks = json.dumps([_mark(batch, key) for key in keys])
-    found = connection.execute(
-        "SELECT count(*) FROM forgotten WHERE mark IN (SELECT value FROM json_each(?))", (marks,)
-    )
-    return int(found.fetchone()[0])
+class ForgottenJobs:
+    """Repository of the marks."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def count(self, batch: str, keys: Iterable[str]) -> int:
+        """Return of how many of these jobs of a batch, by its name, the answers were removed."""
+        sql = "SELECT count(*) FROM forgotten WHERE mark IN (SELECT value FROM json_each(?))"
+        marks = json.dumps([_mark(batch, key) for key in keys])
+        return int(self._database.read(lambda c: c.execute(sql, (marks,)).fetchone())[0])

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fh_notebook.errors import InputError
 from fh_notebook.store import answers, batches, jobs, ratings, rows, scores
@@ -26,17 +26,18 @@ from fh_notebook.store.answer_lines import Kept, Line, line_of
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.connection import (
     APPLICATION_ID,
-    IN_MEMORY,
     MIGRATIONS,
-    explained,
     make_single,
     migrate,
     open_connection,
 )
+from fh_notebook.store.damage import explained
 from fh_notebook.store.handover_values import check_answer, check_record, check_score, parsed
 from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.place import IN_MEMORY
 from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.rows import RowLine
+from fh_notebook.store.scores import ScoreLine
 from fh_notebook.store.store import Store
 
 __all__ = ["BYTES_MAX", "Taken", "read_batch", "read_ratings", "write_batch"]
@@ -87,18 +88,18 @@ def write_batch(
         It cannot be written.
     """
     with Store(path).closing() as made:
-        own = made.keep_batch(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
-        for window in store.jobs_of(record.id):
-            its_rows = list(store.rows_of(record.id, {job.position for job in window}).values())
-            made.put(partial(_put_plan, batch=own, window=window, found=its_rows)).result()
+        own = made.batches.keep(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
+        for window in store.jobs.windows(record.id):
+            its_rows = list(store.rows.at(record.id, {job.position for job in window}).values())
+            made.database.put(partial(_put_plan, batch=own, window=window, found=its_rows)).result()
         wanted, count = iter(lines), 0
         while part := list(islice(wanted, WINDOW)):
-            found = store.answers_by_ids(part)
-            kept = store.read(lambda c, part=part: list(scores.lines_of(c, part)))  # type: ignore[misc]  # bound at once
-            _put_answers(made, record, own, [found[number] for number in sorted(found)], kept)
+            found = store.answers.by_ids(part)
+            lines_of_scores = store.scores.lines_of(part)
+            _put_answers(made, record, own, [found[number] for number in sorted(found)], lines_of_scores)
             count += len(found)
         told = list(said)
-        made.merge_ratings(told).result()
+        made.ratings.merge(told).result()
     with explained(path):
         make_single(path)
     return Taken(record=record, answers=count, ratings=len(told))
@@ -110,11 +111,11 @@ def _put_plan(connection: sqlite3.Connection, batch: int, window: Sequence[JobLi
 
 
 def _put_answers(
-    made: Store, record: BatchRecord, own: int, found: Sequence[Kept], kept: Sequence[tuple[int, str, Any]]
+    made: Store, record: BatchRecord, own: int, found: Sequence[Kept], kept: Sequence[tuple[int, str, ScoreLine]]
 ) -> None:
     """Write answers as the batch's own, and their scores under their new numbers."""
     lines = [_line(answer, record, own) for answer in found]
-    by_answer: dict[int, list[tuple[str, Any]]] = {}
+    by_answer: dict[int, list[tuple[str, ScoreLine]]] = {}
     for number, scorer, line in kept:
         by_answer.setdefault(number, []).append((scorer, line))
 
@@ -122,9 +123,10 @@ def _put_answers(
         numbers = answers.append_all(connection, lines)
         for answer, number in zip(found, numbers, strict=True):
             for scorer, line in by_answer.get(answer.id, ()):
-                scores.write(connection, scorer, [line._replace(answer=number)], now=answer.kept_at.timestamp())
+                own_line = ScoreLine(number, line.of, line.score, line.parts)
+                scores.write(connection, scorer, [own_line], now=answer.kept_at.timestamp())
 
-    made.put(write).result()
+    made.database.put(write).result()
 
 
 def _line(answer: Kept, record: BatchRecord, own: int) -> Line:
@@ -154,10 +156,10 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
         check_record(record)
         store = Store.in_memory()
         try:
-            mine = replace(record, id=store.keep_batch(replace(record, id=0)).result())
+            mine = replace(record, id=store.batches.keep(replace(record, id=0)).result())
             count = _copy(there, store, record, mine.id)
             said = list(_ratings_in(there))
-            store.merge_ratings(said).result()
+            store.ratings.merge(said).result()
         except BaseException:
             store.close()
             raise
@@ -281,7 +283,7 @@ def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int
         found = list(rows.of_positions(there, record.id, {job.position for job in window}))
         for row in found:
             parsed(row.record, dict), parsed(row.label, object)
-        store.put(partial(_put_plan, batch=own, window=window, found=found)).result()
+        store.database.put(partial(_put_plan, batch=own, window=window, found=found)).result()
         after = (window[-1].position, window[-1].repeat, window[-1].arm)
     number = count = 0
     while part := list(answers.behind(there, number, WINDOW)):

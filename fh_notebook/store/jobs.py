@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 from fh_notebook.store.damage import INT, TEXT, checked
+from fh_notebook.store.writer import Transactions
 
-__all__ = ["CREATE", "JobLine", "at_positions", "count", "of_batch", "sent", "write"]
+__all__ = ["CREATE", "JobLine", "Jobs", "of_batch", "write"]
 
 CREATE: Final = (
     """CREATE TABLE jobs (
@@ -51,6 +53,7 @@ class JobLine(NamedTuple):
     """1 where the inputs are as they are sent, 0 where something in them is masked."""
 
 
+_COLUMNS: Final = "position, repeat, arm, key, inputs, metadata, problems, whole"
 _KINDS: Final = (INT, INT, INT, TEXT, TEXT, TEXT, TEXT, INT)
 
 
@@ -64,35 +67,52 @@ def of_batch(
 ) -> Iterator[JobLine]:
     """Yield up to `limit` jobs of one batch behind a place (position, repeat, arm), in the plan's order."""
     found = connection.execute(
-        "SELECT position, repeat, arm, key, inputs, metadata, problems, whole FROM jobs"
-        " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?",
+        f"SELECT {_COLUMNS} FROM jobs WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?)"
+        " ORDER BY position, repeat, arm LIMIT ?",
         (batch, *after, limit),
     )
-    return map(JobLine._make, checked(found, _KINDS, "a job"))
+    return starmap(JobLine, checked(found, _KINDS, "a job"))
 
 
-def sent(
-    connection: sqlite3.Connection, batch: int, *, after: tuple[int, int, int] = (-1, 0, 0), limit: int = 10_000
-) -> list[tuple[int, int, int, str]]:
-    """Return position, repeat, arm and inputs of up to `limit` jobs of one batch behind a place, in their order."""
-    found = connection.execute(
-        "SELECT position, repeat, arm, inputs FROM jobs"
-        " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?",
-        (batch, *after, limit),
-    )
-    return list(checked(found, (INT, INT, INT, TEXT), "a job"))
+class Jobs:
+    """Repository of what batches are made of."""
 
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
 
-def at_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[JobLine]:
-    """Yield the jobs of the rows at these places of one batch, in the plan's order."""
-    found = connection.execute(
-        "SELECT position, repeat, arm, key, inputs, metadata, problems, whole FROM jobs"
-        " WHERE batch = ? AND position IN (SELECT value FROM json_each(?)) ORDER BY position, repeat, arm",
-        (batch, json.dumps(list(positions))),
-    )
-    return map(JobLine._make, checked(found, _KINDS, "a job"))
+    def windows(self, batch: int, *, window: int = 1_000) -> Iterator[list[JobLine]]:
+        """Yield the jobs of one batch in the plan's order, `window` at a time."""
+        after = (-1, 0, 0)
+        while found := self._database.read(
+            lambda c, after=after: list(of_batch(c, batch, after=after, limit=window))  # type: ignore[misc]  # bound at once
+        ):
+            yield found
+            after = (found[-1].position, found[-1].repeat, found[-1].arm)
 
+    def sent(self, batch: int, *, window: int = 10_000) -> Iterator[tuple[int, int, str]]:
+        """Yield position, arm and inputs of the jobs of one batch, in the plan's order."""
+        sql = (
+            "SELECT position, repeat, arm, inputs FROM jobs"
+            " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?"
+        )
+        kinds = (INT, INT, INT, TEXT)
+        after = (-1, 0, 0)
+        while found := self._database.read(
+            lambda c, after=after: list(checked(c.execute(sql, (batch, *after, window)), kinds, "a job"))  # type: ignore[misc]  # bound at once
+        ):
+            yield from ((position, arm, inputs) for position, _, arm, inputs in found)
+            after = found[-1][:3]
 
-def count(connection: sqlite3.Connection, batch: int) -> int:
-    """Return how many jobs of one batch there are."""
-    return int(connection.execute("SELECT count(*) FROM jobs WHERE batch = ?", (batch,)).fetchone()[0])
+    def at(self, batch: int, positions: Iterable[int]) -> list[JobLine]:
+        """Return the jobs of the rows at these places of one batch, in the plan's order."""
+        sql = (
+            f"SELECT {_COLUMNS} FROM jobs"
+            " WHERE batch = ? AND position IN (SELECT value FROM json_each(?)) ORDER BY position, repeat, arm"
+        )
+        values = (batch, json.dumps(list(positions)))
+        return self._database.read(lambda c: list(starmap(JobLine, checked(c.execute(sql, values), _KINDS, "a job"))))
+
+    def count(self, batch: int) -> int:
+        """Return how many jobs of one batch are kept."""
+        sql = "SELECT count(*) FROM jobs WHERE batch = ?"
+        return int(self._database.read(lambda c: c.execute(sql, (batch,)).fetchone())[0])

@@ -8,13 +8,19 @@ nobody that lives.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
+from weakref import WeakSet
 
 from fh_notebook.filelock import try_lock
+from fh_notebook.store.damage import explained
+from fh_notebook.store.place import IN_MEMORY
+from fh_notebook.store.writer import Transactions
 
-__all__ = ["Owner", "is_alive"]
+__all__ = ["Owner", "Owners", "is_alive"]
 
 
 class Owner:
@@ -62,6 +68,79 @@ class Owner:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class Owners:
+    """The owners of claims in one store, those of this process and those of others.
+
+    Parameters
+    ----------
+    database : Transactions
+        The lock files lie beside its file.
+    """
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+        self._here: WeakSet[Owner] = WeakSet()
+        self._names: set[str] = set()
+        _every.add(self)
+
+    @property
+    def _folder(self) -> Path:
+        path = self._database.path
+        return path.with_name(f"{path.name}-owners")
+
+    def new(self) -> Owner:
+        """Return a new owner of claims. Its `end()` is called when it calls nothing any more.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be opened, or the lock file cannot be made.
+        """
+        self._database.opened()
+        path = self._database.path
+        with explained(path):
+            owner = Owner(None if path == IN_MEMORY else self._folder)
+        self._here.add(owner)
+        self._names.add(owner.name)
+        return owner
+
+    def is_alive(self, name: str) -> bool:
+        """Whether the owner of a claim still runs, in whatever process."""
+        if self._database.path == IN_MEMORY:
+            return any(owner.name == name and owner.lives for owner in list(self._here))
+        with explained(self._database.path):
+            return is_alive(self._folder, name)
+
+    @property
+    def any_here(self) -> bool:
+        """Whether an owner of this process is alive: a batch that is kept in this store runs."""
+        return any(owner.lives for owner in list(self._here))
+
+    @property
+    def names_here(self) -> Collection[str]:
+        """The names of all owners of this process, also of those that have ended."""
+        return self._names
+
+    def begin_afresh(self) -> None:
+        """In a child after a fork: the owners are the parent's."""
+        for owner in list(self._here):
+            owner.let_go()
+        self._here = WeakSet()
+        self._names = set()
+
+
+_every: Final[WeakSet[Owners]] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for owners in list(_every):
+        owners.begin_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def is_alive(folder: Path, name: str) -> bool:

@@ -7,30 +7,16 @@ are the answers of. Keys are bytes behind each other, 32 a key: ten million jobs
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from fh_notebook.store import request_ledger
 from fh_notebook.store.damage import BYTES, INT, REAL, TEXT, check_kinds, checked, moment_of
+from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "CREATE",
-    "KEY_BYTES",
-    "PartLine",
-    "before",
-    "calls_of",
-    "counts",
-    "every",
-    "every_path",
-    "few_indices",
-    "forget",
-    "is_any",
-    "keys_of",
-    "paths",
-    "where",
-    "write",
-]
+__all__ = ["CREATE", "KEY_BYTES", "PartLine", "Parts", "counts"]
 
 KEY_BYTES: Final = 32
 """Of a key: SHA-256."""
@@ -55,12 +41,6 @@ CREATE: Final = (
 
 NEVER_ASKED: Final = ("answers_by_deployment", "answers_by_time")
 """Indices by which history is listed and a day is counted."""
-
-
-def few_indices(connection: sqlite3.Connection) -> None:
-    """Drop what nobody asks the store of a running partition: 10 µs an answer, measured."""
-    for name in NEVER_ASKED:
-        connection.execute(f"DROP INDEX IF EXISTS {name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,75 +75,6 @@ class PartLine:
 _LINE: Final = "path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at"
 
 
-def write(connection: sqlite3.Connection, line: PartLine) -> None:
-    """Keep one file, in place of what was known of it."""
-    connection.execute(
-        f"INSERT OR REPLACE INTO parts ({_LINE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            line.path, line.batch, line.workspace, line.plan, line.jobs, line.done, line.failed, line.unknown,
-            line.again, line.calls, line.keys, line.kept_at.timestamp(),
-        ),
-    )  # fmt: skip
-
-
-def every(
-    connection: sqlite3.Connection, workspace: str, *, batch: str | None, since: datetime | None = None
-) -> Iterator[PartLine]:
-    """Yield the files of one batch, or (``None``) of all of the workspace, the oldest first."""
-    found = connection.execute(
-        f"SELECT {_LINE} FROM parts WHERE workspace = ?1 AND (?2 IS NULL OR batch = ?2) AND kept_at >= ?3"
-        " ORDER BY kept_at, path",
-        (workspace, batch, since.timestamp() if since is not None else 0.0),
-    )
-    return map(_line, found)
-
-
-def is_any(connection: sqlite3.Connection, workspace: str) -> bool:
-    """Whether there is a file of a workspace."""
-    return connection.execute("SELECT 1 FROM parts WHERE workspace = ? LIMIT 1", (workspace,)).fetchone() is not None
-
-
-def where(connection: sqlite3.Connection, workspace: str) -> list[tuple[str, str, float]]:
-    """Return the files of a workspace, the oldest first: path, batch, and when it was kept (seconds since 1970)."""
-    found = connection.execute(
-        "SELECT path, batch, kept_at FROM parts WHERE workspace = ? ORDER BY kept_at, path", (workspace,)
-    )
-    return list(checked(found, (TEXT, TEXT, REAL), "a part"))
-
-
-def keys_of(connection: sqlite3.Connection, path: str) -> bytes:
-    """Return the keys of the jobs in a file, `KEY_BYTES` each."""
-    found = connection.execute("SELECT keys FROM parts WHERE path = ?", (path,))
-    return next((bytes(keys) for (keys,) in checked(found, (BYTES,), "a part")), b"")
-
-
-def paths(connection: sqlite3.Connection, workspace: str, batch: str) -> set[str]:
-    """Return the files of a batch."""
-    found = connection.execute("SELECT path FROM parts WHERE workspace = ? AND batch = ?", (workspace, batch))
-    return {path for (path,) in found}
-
-
-def before(connection: sqlite3.Connection, workspace: str, batch: str) -> Iterator[PartLine]:
-    """Yield the files of the batches that had a name before another table took it, the oldest first."""
-    start = f"{batch}@"
-    found = connection.execute(
-        f"SELECT {_LINE} FROM parts WHERE workspace = ? AND substr(batch, 1, ?) = ? ORDER BY kept_at, path",
-        (workspace, len(start), start),
-    )
-    return map(_line, found)
-
-
-def every_path(connection: sqlite3.Connection) -> list[str]:
-    """Return the files of all batches."""
-    return [path for (path,) in connection.execute("SELECT path FROM parts")]
-
-
-def calls_of(connection: sqlite3.Connection, path: str) -> int:
-    """Return how many requests are counted of a file; 0 where it is not known."""
-    found = connection.execute("SELECT calls FROM parts WHERE path = ?", (path,)).fetchone()
-    return int(found[0]) if found else 0
-
-
 def counts(
     connection: sqlite3.Connection, workspace: str, batch: str, plans: Collection[str], *, anywhere: bool
 ) -> dict[str, int]:
@@ -178,11 +89,6 @@ def counts(
     return {status: n for status, n in zip(("completed", "failed", "unknown"), sums, strict=True) if n}
 
 
-def forget(connection: sqlite3.Connection, path: str) -> None:
-    """Know nothing of a file any more."""
-    connection.execute("DELETE FROM parts WHERE path = ?", (path,))
-
-
 def _line(line: tuple[Any, ...]) -> PartLine:
     check_kinds(line, (TEXT, TEXT, TEXT, BYTES, *[INT] * 6, BYTES, REAL), "a part")
     path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at = line
@@ -190,3 +96,75 @@ def _line(line: tuple[Any, ...]) -> PartLine:
         path=path, batch=batch, workspace=workspace, plan=plan, jobs=jobs, done=done, failed=failed, unknown=unknown,
         again=again, calls=calls, keys=keys, kept_at=moment_of(kept_at, "a part"),
     )  # fmt: skip
+
+
+class Parts:
+    """Repository of what is known of the files."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, line: PartLine) -> Committed[None]:
+        """Keep one file, in place of what was known of it, and count the requests that are new in it."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            known = connection.execute("SELECT calls FROM parts WHERE path = ?", (line.path,)).fetchone()
+            connection.execute(
+                f"INSERT OR REPLACE INTO parts ({_LINE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    line.path, line.batch, line.workspace, line.plan, line.jobs, line.done, line.failed, line.unknown,
+                    line.again, line.calls, line.keys, line.kept_at.timestamp(),
+                ),
+            )  # fmt: skip
+            requests = line.calls - (int(known[0]) if known else 0)
+            request_ledger.add(connection, line.workspace, line.kept_at, requests)
+
+        return self._database.put(write)
+
+    def forget(self, path: str) -> Committed[None]:
+        """Know nothing of a file any more."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM parts WHERE path = ?", (path,))
+
+        return self._database.put(write)
+
+    def every(self, workspace: str, *, batch: str | None, since: datetime | None = None) -> list[PartLine]:
+        """Return the files of one batch, or (``None``) of all of the workspace, the oldest first."""
+        sql = (
+            f"SELECT {_LINE} FROM parts WHERE workspace = ?1 AND (?2 IS NULL OR batch = ?2) AND kept_at >= ?3"
+            " ORDER BY kept_at, path"
+        )
+        values = (workspace, batch, since.timestamp() if since is not None else 0.0)
+        return self._database.read(lambda c: list(map(_line, c.execute(sql, values))))
+
+    def before(self, workspace: str, batch: str) -> list[PartLine]:
+        """Return the files of the batches that had a name before another table took it, the oldest first."""
+        sql = f"SELECT {_LINE} FROM parts WHERE workspace = ? AND substr(batch, 1, ?) = ? ORDER BY kept_at, path"
+        start = f"{batch}@"
+        return self._database.read(lambda c: list(map(_line, c.execute(sql, (workspace, len(start), start)))))
+
+    def is_any(self, workspace: str) -> bool:
+        """Whether answers of a workspace lie in Parquet files."""
+        sql = "SELECT 1 FROM parts WHERE workspace = ? LIMIT 1"
+        return self._database.read(lambda c: c.execute(sql, (workspace,)).fetchone()) is not None
+
+    def where(self, workspace: str) -> list[tuple[str, str, float]]:
+        """Return the files of a workspace, the oldest first: path, batch, and when it was kept (seconds since 1970)."""
+        sql = "SELECT path, batch, kept_at FROM parts WHERE workspace = ? ORDER BY kept_at, path"
+        return self._database.read(lambda c: list(checked(c.execute(sql, (workspace,)), (TEXT, TEXT, REAL), "a part")))
+
+    def keys_of(self, path: str) -> bytes:
+        """Return the keys of the jobs in a file, `KEY_BYTES` each."""
+        sql = "SELECT keys FROM parts WHERE path = ?"
+        found = self._database.read(lambda c: list(checked(c.execute(sql, (path,)), (BYTES,), "a part")))
+        return bytes(found[0][0]) if found else b""
+
+    def paths(self, workspace: str, batch: str) -> set[str]:
+        """Return the files of a batch."""
+        sql = "SELECT path FROM parts WHERE workspace = ? AND batch = ?"
+        return {path for (path,) in self._database.read(lambda c: c.execute(sql, (workspace, batch)).fetchall())}
+
+    def every_path(self) -> set[str]:
+        """Return the files of all batches."""
+        return {path for (path,) in self._database.read(lambda c: c.execute("SELECT path FROM parts").fetchall())}

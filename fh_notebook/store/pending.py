@@ -7,27 +7,16 @@ the outcome. Rule of this file: as runs are kept, so are these: inputs masked, n
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from fh_notebook.store.damage import INT, INT_OR_NONE, REAL, TEXT, TEXT_OR_NONE, check_kinds, json_of, moment_of
 from fh_notebook.store.spelling import spelt
+from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "CREATE",
-    "WITH_IDENTITY",
-    "PendingLine",
-    "accept",
-    "add",
-    "add_all",
-    "drop",
-    "every",
-    "let_go",
-    "prune",
-    "take_over",
-]
+__all__ = ["CREATE", "WITH_IDENTITY", "Pending", "PendingLine", "drop"]
 
 CREATE: Final = (
     """CREATE TABLE pending (
@@ -103,71 +92,9 @@ _KINDS: Final = (
 )  # fmt: skip
 
 
-def add(connection: sqlite3.Connection, line: PendingLine) -> None:
-    """Write one run down."""
-    add_all(connection, [line])
-
-
-def add_all(connection: sqlite3.Connection, lines: Sequence[PendingLine]) -> list[None]:
-    """Write runs down in one statement."""
-    connection.executemany(
-        f"INSERT OR REPLACE INTO pending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})",
-        [
-            [
-                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, spelt(line.inputs),
-                spelt(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
-                line.owner, line.submitted_at.timestamp(),
-            ]
-            for line in lines
-        ],
-    )  # fmt: skip
-    return [None] * len(lines)
-
-
-def accept(connection: sqlite3.Connection, line: PendingLine) -> None:
-    """Note what the service called a run, once it took it."""
-    connection.execute(
-        "UPDATE pending SET status = ?, request_id = ?, run_id = ?, calls = ? WHERE id = ?",
-        (line.status, line.request_id, line.run_id, line.calls, line.id),
-    )
-
-
 def drop(connection: sqlite3.Connection, id: str) -> bool:
     """Take a run out, and say whether it was there."""
     return connection.execute("DELETE FROM pending WHERE id = ?", (id,)).rowcount == 1
-
-
-def let_go(connection: sqlite3.Connection, id: str, owner: str) -> None:
-    """Have nobody wait for a run that this owner waits for."""
-    connection.execute("UPDATE pending SET owner = '' WHERE id = ? AND owner = ?", (id, owner))
-
-
-def take_over(connection: sqlite3.Connection, id: str, *, old: str, new: str) -> bool:
-    """Have another owner wait for a run, and say whether it was still the old one's: of two, one has it."""
-    taken = connection.execute("UPDATE pending SET owner = ? WHERE id = ? AND owner = ?", (new, id, old))
-    return taken.rowcount == 1
-
-
-def prune(connection: sqlite3.Connection, batch: int | None = None) -> int:
-    """Take the runs of batches out whose outcome is kept (their answers are written by the batch's own ledger)."""
-    return connection.execute(
-        "DELETE FROM pending WHERE batch IS NOT NULL AND (?1 IS NULL OR batch = ?1) AND EXISTS (SELECT 1 FROM answers"
-        " WHERE answers.batch = pending.batch AND answers.key = pending.key"
-        " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))",
-        (batch,),
-    ).rowcount
-
-
-def every(
-    connection: sqlite3.Connection, *, workspace: str | None = None, batch: int | None = None
-) -> Iterator[PendingLine]:
-    """Yield the runs that are waited for, of one workspace and one batch or of all, the oldest first."""
-    found = connection.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM pending WHERE (?1 IS NULL OR workspace = ?1)"
-        " AND (?2 IS NULL OR batch = ?2) ORDER BY submitted_at, id",
-        (workspace, batch),
-    )
-    return map(_line, found)
 
 
 def _line(values: tuple[Any, ...]) -> PendingLine:
@@ -177,3 +104,77 @@ def _line(values: tuple[Any, ...]) -> PendingLine:
         named[name] = json_of(named[name], dict, f"{name} of a pending run")
     named["submitted_at"] = moment_of(named["submitted_at"], "a pending run")
     return PendingLine(**named)
+
+
+class Pending:
+    """Repository of the runs that are waited for; `pending_runs.PendingRuns` is what it is used by."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def add(self, lines: Sequence[PendingLine]) -> Committed[None]:
+        """Write runs down."""
+        sql = f"INSERT OR REPLACE INTO pending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+        values = [
+            [
+                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, spelt(line.inputs),
+                spelt(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
+                line.owner, line.submitted_at.timestamp(),
+            ]
+            for line in lines
+        ]  # fmt: skip
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(sql, values)
+
+        return self._database.put(write)
+
+    def accept(self, line: PendingLine) -> Committed[None]:
+        """Note what the service called a run, once it took it."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE pending SET status = ?, request_id = ?, run_id = ?, calls = ? WHERE id = ?",
+                (line.status, line.request_id, line.run_id, line.calls, line.id),
+            )
+
+        return self._database.put(write)
+
+    def drop(self, id: str) -> Committed[bool]:
+        """Take a run out, and say whether it was there."""
+        return self._database.put(lambda c: drop(c, id))
+
+    def let_go(self, id: str, owner: str) -> Committed[bool]:
+        """Have nobody wait for a run that this owner waits for; the future says whether it was this owner's."""
+        return self.take_over(id, old=owner, new="")
+
+    def take_over(self, id: str, *, old: str, new: str) -> Committed[bool]:
+        """Have another owner wait for a run; the future says whether it was still the old one's: of two, one has it."""
+        sql = "UPDATE pending SET owner = ? WHERE id = ? AND owner = ?"
+        return self._database.put(lambda c: c.execute(sql, (new, id, old)).rowcount == 1)
+
+    def prune(self, batch: int | None = None) -> Committed[int]:
+        """Take the runs of batches out whose outcome is kept (their answers are written by the batch's own ledger)."""
+        sql = (
+            "DELETE FROM pending WHERE batch IS NOT NULL AND (?1 IS NULL OR batch = ?1) AND EXISTS (SELECT 1 FROM"
+            " answers WHERE answers.batch = pending.batch AND answers.key = pending.key"
+            " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))"
+        )
+        return self._database.put(lambda c: c.execute(sql, (batch,)).rowcount)
+
+    def every(self, *, workspace: str | None = None, batch: int | None = None) -> list[PendingLine]:
+        """Return the runs that are waited for, of one workspace and one batch or of all, the oldest first."""
+        return self._database.read(lambda c: _every(c, workspace, batch))
+
+    def of_batches(self, batches: Sequence[int]) -> list[PendingLine]:
+        """Return the runs of these batches that are waited for, batch by batch, the oldest first."""
+        return self._database.read(lambda c: [line for batch in batches for line in _every(c, None, batch)])
+
+
+def _every(connection: sqlite3.Connection, workspace: str | None, batch: int | None) -> list[PendingLine]:
+    found = connection.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM pending WHERE (?1 IS NULL OR workspace = ?1)"
+        " AND (?2 IS NULL OR batch = ?2) ORDER BY submitted_at, id",
+        (workspace, batch),
+    )
+    return [_line(values) for values in found]

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
@@ -27,7 +26,7 @@ from fh_notebook.store import answers, claims, pending
 from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.keys import job_key
 from fh_notebook.store.owners import Owner
-from fh_notebook.store.pending import PendingLine
+from fh_notebook.store.pending import Pending, PendingLine
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import Committed
 from fh_notebook.values import redact
@@ -84,7 +83,7 @@ def owner_in(store: Store) -> Owner:
     with _lock:
         pid, owner = _owners.get(store, (0, None))
         if owner is None or pid != os.getpid():
-            owner = store.new_owner()
+            owner = store.owners.new()
             _owners[store] = os.getpid(), owner
             finalize(store, owner.end).atexit = False
         return owner
@@ -132,12 +131,8 @@ class PendingRuns:
             submitted_at=self._now(),
         )
         ticket = PendingTicket(self, line)
-        await self.safely(lambda: self._store.put(partial(pending.add, line=replace(line, owner=self.owner.name))))
+        await self.safely(lambda: self._store.pending.add([replace(line, owner=self.owner.name)]))
         return ticket
-
-    def add_all(self, lines: list[PendingLine]) -> Committed[list[None]]:
-        """Write runs of a batch down that the service took."""
-        return self._store.put(partial(pending.add_all, lines=lines))
 
     @property
     def owner(self) -> Owner:
@@ -146,22 +141,22 @@ class PendingRuns:
 
     def lines(self, *, batch: int | None = None, everywhere: bool = False) -> list[PendingLine]:
         """Return the runs that are waited for, of this workspace or of all, the oldest first."""
-        self._store.put(pending.prune).result()
-        workspace = None if everywhere else self.workspace
-        return self._store.read(lambda c: list(pending.every(c, workspace=workspace, batch=batch)))
+        self._store.pending.prune().result()
+        return self._store.pending.every(workspace=None if everywhere else self.workspace, batch=batch)
 
-    def prune(self, batch: int) -> Committed[int]:
-        """Take out the runs of a batch whose outcome is kept."""
-        return self._store.put(partial(pending.prune, batch=batch))
+    @property
+    def table(self) -> Pending:
+        """The lines of all workspaces."""
+        return self._store.pending
 
     def is_waited_for(self, line: PendingLine) -> bool:
         """Whether a process that lives waits for it, this one included."""
-        return bool(line.owner) and self._store.is_alive(line.owner)
+        return bool(line.owner) and self._store.owners.is_alive(line.owner)
 
     def take_over(self, line: PendingLine) -> PendingTicket | None:
         """Wait for a run that nobody waits for; ``None``: somebody else was first."""
         new = self.owner.name
-        if not self._store.put(lambda c: pending.take_over(c, line.id, old=line.owner, new=new)).result():
+        if not self._store.pending.take_over(line.id, old=line.owner, new=new).result():
             return None
         return PendingTicket(self, replace(line, owner=new))
 
@@ -183,11 +178,7 @@ class PendingRuns:
                     claims.drop(connection, line.batch, line.key, holder)
             return answers.append(connection, kept)
 
-        return self._store.put(write)
-
-    def put(self, function: Callable[[sqlite3.Connection], Any]) -> Committed[Any]:
-        """Have the store's writer run a function."""
-        return self._store.put(function)
+        return self._store.database.put(write)
 
     async def safely(
         self, write: Callable[[], Awaitable[Any]], words: str = "A run that is waited for was not"
@@ -211,7 +202,7 @@ class PendingTicket:
         self.line = line = replace(
             self.line, status=run.status, request_id=run.request_id, run_id=run.run_id, calls=run.attempts
         )
-        await self._book.safely(lambda: self._book.put(partial(pending.accept, line=line)))
+        await self._book.safely(lambda: self._book.table.accept(line))
 
     async def answered(self, run: Run) -> None:
         """Keep the outcome, and take the run out, in one."""
@@ -219,10 +210,9 @@ class PendingTicket:
 
     async def drop(self) -> None:
         """Take it out: it was not sent, or is kept elsewhere."""
-        await self._book.safely(lambda: self._book.put(partial(pending.drop, id=self.line.id)))
+        await self._book.safely(lambda: self._book.table.drop(self.line.id))
 
     def let_go(self) -> None:
         """Say that this process waits for it no more."""
         with suppress(StoreError):  # then its owner's end says so
-            name = self._book.owner.name
-            self._book.put(partial(pending.let_go, id=self.line.id, owner=name))
+            self._book.table.let_go(self.line.id, self._book.owner.name)

@@ -12,10 +12,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from fh_notebook.errors import StoreError
 
-__all__ = ["Place"]
+__all__ = ["IN_MEMORY", "Place"]
+
+IN_MEMORY: Final = Path(":memory:")
+"""In place of a file: SQLite's own name for a store that ends with its connection."""
 
 Stamp = tuple[int, int]
 

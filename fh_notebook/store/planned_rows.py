@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store.damage import BYTES, TEXT, checked
+from fh_notebook.store.writer import Transactions
 
-__all__ = ["CREATE", "HashLine", "of_batch", "write"]
+__all__ = ["CREATE", "HashLine", "PlannedRows", "write"]
 
 CREATE: Final = (
     """CREATE TABLE planned_rows (
@@ -38,14 +39,24 @@ def write(connection: sqlite3.Connection, batch: int, lines: Sequence[HashLine],
     """Write the rows of one batch, in place of those that it had (`anew`), or what is not there yet beside them."""
     if anew:
         connection.execute("DELETE FROM planned_rows WHERE batch = ?", (batch,))
-    there = set() if anew else set(of_batch(connection, batch))
+    there = set() if anew else set(_of_batch(connection, batch))
     connection.executemany(
         "INSERT INTO planned_rows (batch, arms, hashes) VALUES (?, ?, ?)",
         [(batch, *line) for line in lines if line not in there],
     )
 
 
-def of_batch(connection: sqlite3.Connection, batch: int) -> list[HashLine]:
-    """Return the rows of one batch; none where it was kept by a version that kept no hashes."""
+def _of_batch(connection: sqlite3.Connection, batch: int) -> list[HashLine]:
     found = connection.execute("SELECT arms, hashes FROM planned_rows WHERE batch = ? ORDER BY id", (batch,))
-    return [HashLine._make(line) for line in checked(found, (TEXT, BYTES), "the rows of a batch over partitions")]
+    return [HashLine(*line) for line in checked(found, (TEXT, BYTES), "the rows of a batch over partitions")]
+
+
+class PlannedRows:
+    """Repository of the hashes."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def of_batch(self, batch: int) -> list[HashLine]:
+        """Return the rows of one batch; none where it was kept by a version that kept no hashes."""
+        return self._database.read(lambda c: _of_batch(c, batch))

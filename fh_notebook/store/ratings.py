@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store.damage import REAL, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked, seconds_of_moment
+from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "RatingLine", "forget", "merge", "of_batch", "of_items", "undo", "write"]
+__all__ = ["CREATE", "RatingLine", "Ratings", "forget", "merge", "of_batch"]
 
 CREATE: Final = (
     """CREATE TABLE ratings (
@@ -68,21 +69,10 @@ class RatingLine(NamedTuple):
     """When it was taken back; such a line counts no more."""
 
 
-_COLUMNS: Final = ", ".join(RatingLine._fields)
+_COLUMNS: Final = "uid, rater, kind, item, batch, workspace, row, a, b, shown, choice, seconds, rated_at, undone_at"
+"""In the order of `RatingLine`."""
 _KINDS: Final = (*[TEXT] * 8, TEXT_OR_NONE, TEXT, TEXT, REAL, REAL, REAL_OR_NONE)
-_PLACES: Final = ", ".join("?" * len(RatingLine._fields))
-
-
-def write(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> None:
-    """Write ratings; one whose `uid` is there already stays as it is."""
-    connection.executemany(f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({_PLACES})", lines)
-
-
-def undo(connection: sqlite3.Connection, uids: Iterable[str], *, now: float) -> None:
-    """Take ratings back; one that was taken back before stays as it is."""
-    connection.executemany(
-        "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", ((now, uid) for uid in uids)
-    )
+_PLACES: Final = ", ".join("?" * len(_KINDS))
 
 
 def merge(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> tuple[int, int]:
@@ -102,15 +92,6 @@ def merge(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> tuple[
     return new, undone
 
 
-def of_items(connection: sqlite3.Connection, items: Iterable[str]) -> Iterator[RatingLine]:
-    """Yield the ratings of these items, also those taken back, the oldest first."""
-    found = connection.execute(
-        f"SELECT {_COLUMNS} FROM ratings WHERE item IN (SELECT value FROM json_each(?)) ORDER BY rated_at, uid",
-        (json.dumps(list(items)),),
-    )
-    return _ratings(found)
-
-
 def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str | None) -> Iterator[RatingLine]:
     """Yield the ratings of one batch's outputs, or (``None``) all of them, the oldest first."""
     found = connection.execute(
@@ -123,7 +104,7 @@ def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str |
 
 def _ratings(found: sqlite3.Cursor) -> Iterator[RatingLine]:
     for values in checked(found, _KINDS, "a rating"):
-        line = RatingLine._make(values)
+        line = RatingLine(*values)
         seconds_of_moment(line.rated_at, "a rating")
         yield line
 
@@ -133,3 +114,39 @@ def forget(connection: sqlite3.Connection, batch: str | None, workspace: str | N
     return connection.execute(
         "DELETE FROM ratings WHERE (?1 IS NULL OR batch = ?1) AND (?2 IS NULL OR workspace = ?2)", (batch, workspace)
     ).rowcount
+
+
+class Ratings:
+    """Repository of ratings."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, lines: Sequence[RatingLine], undone: Sequence[str] = ()) -> Committed[None]:
+        """Keep what a person said of outputs, and take back the ratings of these uids, in one transaction.
+
+        A rating whose `uid` is there already, and one that was taken back before, stay as they are.
+        """
+        now = self._database.now().timestamp()
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({_PLACES})", lines)
+            connection.executemany(
+                "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", ((now, uid) for uid in undone)
+            )
+
+        return self._database.put(write)
+
+    def merge(self, lines: Sequence[RatingLine]) -> Committed[tuple[int, int]]:
+        """Take ratings of another store over; the future has how many were new, and how many it took back."""
+        return self._database.put(lambda c: merge(c, lines))
+
+    def of_items(self, items: Iterable[str]) -> list[RatingLine]:
+        """Return the ratings of these items, also those taken back, the oldest first."""
+        sql = f"SELECT {_COLUMNS} FROM ratings WHERE item IN (SELECT value FROM json_each(?)) ORDER BY rated_at, uid"
+        wanted = json.dumps(list(items))
+        return self._database.read(lambda c: list(_ratings(c.execute(sql, (wanted,)))))
+
+    def of_batch(self, batch: str | None = None, workspace: str | None = None) -> list[RatingLine]:
+        """Return the ratings of one batch's outputs, or all of them, the oldest first."""
+        return self._database.read(lambda c: list(of_batch(c, batch, workspace)))

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Literal
 
-__all__ = ["CREATE", "Kind", "add", "on_day", "total"]
+from fh_notebook.store.writer import Committed, Transactions
+
+__all__ = ["CREATE", "Kind", "Requests", "add", "on_day"]
 
 Kind = Literal["invoke", "lookup", "probe"]
 """A call of a workflow; a question about one; a check of the key."""
@@ -50,10 +53,28 @@ def on_day(connection: sqlite3.Connection, workspace: str, now: datetime) -> int
     return int(found.fetchone()[0])
 
 
-def total(connection: sqlite3.Connection) -> int:
-    """Return how many requests were ever sent."""
-    return int(connection.execute("SELECT coalesce(sum(requests), 0) FROM requests").fetchone()[0])
-
-
 def _day(now: datetime) -> str:
     return now.astimezone(UTC).date().isoformat()
+
+
+class Requests:
+    """Repository of the counts of requests."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def count(
+        self, workspace: str, requests: int, *, kind: Kind = "invoke", at: datetime | None = None
+    ) -> Committed[None]:
+        """Count requests that are sent now; a negative number takes back what was counted `at` a moment, not sent."""
+        now = at or self._database.now()
+        return self._database.put(partial(add, workspace=workspace, now=now, requests=requests, kind=kind))
+
+    def on_day(self, workspace: str, now: datetime) -> int:
+        """Return how many requests were sent to a workspace on the day (UTC) of `now`, by whatever kernel."""
+        return self._database.read(lambda c: on_day(c, workspace, now))
+
+    def total(self) -> int:
+        """Return how many requests were ever sent, to whatever workspace."""
+        sql = "SELECT coalesce(sum(requests), 0) FROM requests"
+        return int(self._database.read(lambda c: c.execute(sql).fetchone())[0])

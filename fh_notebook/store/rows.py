@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 from fh_notebook.store.damage import INT, TEXT, checked
+from fh_notebook.store.writer import Transactions
 
-__all__ = ["CREATE", "RowLine", "count", "labels", "of_positions", "write"]
+__all__ = ["CREATE", "RowLine", "Rows", "of_positions", "write"]
 
 CREATE: Final = (
     """CREATE TABLE rows (
@@ -41,21 +43,32 @@ def write(connection: sqlite3.Connection, batch: int, lines: Sequence[RowLine]) 
     bulk.insert(connection, "INSERT OR REPLACE INTO rows", lines, first=(batch,))
 
 
-def count(connection: sqlite3.Connection, batch: int) -> int:
-    """Return how many rows of one batch there are."""
-    return int(connection.execute("SELECT count(*) FROM rows WHERE batch = ?", (batch,)).fetchone()[0])
-
-
-def labels(connection: sqlite3.Connection, batch: int) -> dict[int, str]:
-    """Return the labels of one batch's rows, by place."""
-    found = connection.execute("SELECT position, label FROM rows WHERE batch = ? ORDER BY position", (batch,))
-    return dict(checked(found, (INT, TEXT), "a row"))
-
-
 def of_positions(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[RowLine]:
     """Yield the rows at these places of one batch, in no order."""
     found = connection.execute(
         "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
         (batch, json.dumps(list(positions))),
     )
-    return map(RowLine._make, checked(found, (INT, TEXT, TEXT), "a row"))
+    return starmap(RowLine, checked(found, (INT, TEXT, TEXT), "a row"))
+
+
+class Rows:
+    """Repository of the source columns of batches' rows."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def at(self, batch: int, positions: Iterable[int]) -> dict[int, RowLine]:
+        """Return the rows at these places of one batch, by place."""
+        wanted = list(positions)
+        return self._database.read(lambda c: {line.position: line for line in of_positions(c, batch, wanted)})
+
+    def count(self, batch: int) -> int:
+        """Return how many rows of one batch are kept."""
+        sql = "SELECT count(*) FROM rows WHERE batch = ?"
+        return int(self._database.read(lambda c: c.execute(sql, (batch,)).fetchone())[0])
+
+    def labels(self, batch: int) -> dict[int, str]:
+        """Return the labels of one batch's rows as JSON, by place."""
+        sql = "SELECT position, label FROM rows WHERE batch = ? ORDER BY position"
+        return self._database.read(lambda c: dict(checked(c.execute(sql, (batch,)), (INT, TEXT), "a row")))

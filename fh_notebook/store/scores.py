@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 from fh_notebook.store.damage import INT, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked
+from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "LEAVE", "ScoreLine", "known", "lines_of", "of_answers", "write"]
+__all__ = ["CREATE", "LEAVE", "ScoreLine", "Scores", "lines_of", "write"]
 
 LEAVE: Final = "CREATE TRIGGER scores_leave AFTER DELETE ON answers BEGIN DELETE FROM scores WHERE answer = old.id; END"
 CREATE: Final = (
@@ -56,34 +57,6 @@ def write(connection: sqlite3.Connection, scorer: str, lines: Sequence[ScoreLine
     bulk.insert(connection, into, [line for line in lines if line.answer in still], first=(now, scorer))
 
 
-def known(
-    connection: sqlite3.Connection, scorer: str, answers: Iterable[int]
-) -> Iterator[tuple[list[tuple[int, str]], float | None, str | None]]:
-    """Yield what one scorer said of these answers: (answer, of) of those that have it in common, the score, its parts.
-
-    Scores of yes and no are so few lines, and every line lets the interpreter go and waits for it again.
-    """
-    found = connection.execute(
-        "SELECT json_group_array(answer), json_group_array(of), score, parts FROM json_each(?) AS wanted"
-        " CROSS JOIN scores ON scores.answer = wanted.value AND scorer = ? GROUP BY score, parts",
-        (json.dumps(list(answers)), scorer),
-    )
-    return (
-        (list(zip(json.loads(those), json.loads(of), strict=True)), score, parts)
-        for those, of, score, parts in checked(found, (TEXT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
-    )
-
-
-def of_answers(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, float | None, str]]:
-    """Yield (answer, scorer, score, parts as JSON) for all scores of these answers, by answer and scorer."""
-    found = connection.execute(
-        "SELECT answer, scorer, score, coalesce(parts, 'null') FROM json_each(?) AS wanted CROSS JOIN scores"
-        " ON scores.answer = wanted.value ORDER BY answer, scorer, of",
-        (json.dumps(list(answers)),),
-    )
-    return checked(found.fetchall(), (INT, TEXT, REAL_OR_NONE, TEXT), "a score")
-
-
 def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, ScoreLine]]:
     """Yield (answer, scorer, its line) for all scores of these answers, as they are kept."""
     found = connection.execute(
@@ -93,3 +66,49 @@ def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator
     )
     lines = checked(found.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
     return ((line[1], line[0], ScoreLine(*line[1:])) for line in lines)
+
+
+class Scores:
+    """Repository of the scores of answers."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, scorer: str, lines: Sequence[ScoreLine]) -> Committed[None]:
+        """Keep what one version of a scorer said of answers."""
+        now = self._database.now().timestamp()
+        return self._database.put(lambda c: write(c, scorer, lines, now=now))
+
+    def known(
+        self, scorer: str, answers: Iterable[int]
+    ) -> list[tuple[list[tuple[int, str]], float | None, str | None]]:
+        """Return what one version of a scorer said of these answers.
+
+        Each line has (answer, of) of those that have a score in common, the score, and its parts as JSON. Scores of yes
+        and no are so few lines, and every line lets the interpreter go and waits for it again.
+        """
+        sql = (
+            "SELECT json_group_array(answer), json_group_array(of), score, parts FROM json_each(?) AS wanted"
+            " CROSS JOIN scores ON scores.answer = wanted.value AND scorer = ? GROUP BY score, parts"
+        )
+        values, kinds = (json.dumps(list(answers)), scorer), (TEXT, TEXT, REAL_OR_NONE, TEXT_OR_NONE)
+        return self._database.read(
+            lambda c: [
+                (list(zip(json.loads(those), json.loads(of), strict=True)), score, parts)
+                for those, of, score, parts in checked(c.execute(sql, values), kinds, "a score")
+            ]
+        )
+
+    def of_answers(self, answers: Iterable[int]) -> list[tuple[int, str, float | None, str]]:
+        """Return (answer, scorer, score, parts as JSON) for all scores of these answers, by answer and scorer."""
+        sql = (
+            "SELECT answer, scorer, score, coalesce(parts, 'null') FROM json_each(?) AS wanted CROSS JOIN scores"
+            " ON scores.answer = wanted.value ORDER BY answer, scorer, of"
+        )
+        values, kinds = (json.dumps(list(answers)),), (INT, TEXT, REAL_OR_NONE, TEXT)
+        return self._database.read(lambda c: list(checked(c.execute(sql, values), kinds, "a score")))
+
+    def lines_of(self, answers: Iterable[int]) -> list[tuple[int, str, ScoreLine]]:
+        """Return (answer, scorer, its line) for all scores of these answers, as they are kept."""
+        wanted = list(answers)
+        return self._database.read(lambda c: list(lines_of(c, wanted)))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import bulk
 from fh_notebook.store.damage import REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked
+from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "PlainScore", "forget", "known", "write"]
+__all__ = ["CREATE", "PlainScore", "PlainScores", "forget", "write"]
 
 CREATE: Final = (
     """CREATE TABLE plain_scores (
@@ -46,19 +47,35 @@ def write(connection: sqlite3.Connection, scorer: str, lines: Sequence[PlainScor
     bulk.insert(connection, into, lines, first=(now, scorer))
 
 
-def known(
-    connection: sqlite3.Connection, scorer: str, contents: Iterable[str]
-) -> Iterator[tuple[list[str], float | None, str | None]]:
-    """Yield what one scorer said of these lines: the contents that have a score in common, the score, and its parts."""
-    found = connection.execute(
-        "SELECT json_group_array(content), score, parts FROM json_each(?) AS wanted CROSS JOIN plain_scores"
-        " ON plain_scores.content = wanted.value AND scorer = ? GROUP BY score, parts",
-        (json.dumps(list(contents)), scorer),
-    )
-    lines = checked(found, (TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
-    return ((json.loads(those), score, parts) for those, score, parts in lines)
-
-
 def forget(connection: sqlite3.Connection, *, before: float | None = None) -> None:
     """Remove all of them, or those that were scored before."""
     connection.execute("DELETE FROM plain_scores WHERE ?1 IS NULL OR scored_at < ?1", (before,))
+
+
+class PlainScores:
+    """Repository of the scores of lines of tables."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, scorer: str, lines: Sequence[PlainScore]) -> Committed[None]:
+        """Keep what one version of a scorer said of lines of tables."""
+        now = self._database.now().timestamp()
+        return self._database.put(lambda c: write(c, scorer, lines, now=now))
+
+    def known(self, scorer: str, contents: Iterable[str]) -> list[tuple[list[str], float | None, str | None]]:
+        """Return what one version of a scorer said of these lines of tables.
+
+        Each line has the contents that have a score in common, the score, and its parts as JSON.
+        """
+        sql = (
+            "SELECT json_group_array(content), score, parts FROM json_each(?) AS wanted CROSS JOIN plain_scores"
+            " ON plain_scores.content = wanted.value AND scorer = ? GROUP BY score, parts"
+        )
+        values, kinds = (json.dumps(list(contents)), scorer), (TEXT, REAL_OR_NONE, TEXT_OR_NONE)
+        return self._database.read(
+            lambda c: [
+                (json.loads(those), score, parts)
+                for those, score, parts in checked(c.execute(sql, values), kinds, "a score")
+            ]
+        )

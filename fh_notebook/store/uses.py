@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
-__all__ = ["CREATE", "inherit", "write"]
+from fh_notebook.store.answer_lines import Line
+from fh_notebook.store.answers import append_all
+from fh_notebook.store.writer import Committed, Transactions
+
+__all__ = ["CREATE", "Uses", "inherit", "write"]
 
 CREATE: Final = (
     """CREATE TABLE uses (
@@ -49,3 +54,24 @@ def inherit(connection: sqlite3.Connection, batch: int) -> int:
         " AND answers.batch = uses.batch)"
     )
     return moved
+
+
+class Uses:
+    """Repository of what batches show and did not pay for."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, batch: int, lines: Sequence[int], copies: Sequence[Line] = ()) -> Committed[None]:
+        """Keep that a batch shows these answers of others; of those that lie in Parquet files it has copies."""
+
+        def write_both(connection: sqlite3.Connection) -> None:
+            write(connection, batch, lines)
+            append_all(connection, [replace(line, batch=batch) for line in copies])
+
+        return self._database.put(write_both)
+
+    def of_batch(self, batch: int) -> list[int]:
+        """Return the numbers of the answers of others that one batch uses."""
+        sql = "SELECT answer FROM uses WHERE batch = ?"
+        return [number for (number,) in self._database.read(lambda c: c.execute(sql, (batch,)).fetchall())]

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 from fh_notebook.store import answers, batches, claims, jobs
@@ -23,21 +24,15 @@ from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.damage import json_of, moment_of
 from fh_notebook.store.jobs import JobLine
 from fh_notebook.store.keys import job_key
+from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = [
     "BatchCopy",
     "Copied",
     "OpenCall",
     "WorkspaceLine",
-    "copy_batch",
-    "copy_runs",
-    "count_not_copied",
-    "every",
+    "Workspaces",
     "key_in",
-    "link_copies",
-    "of_host",
-    "open_calls",
-    "used_by",
 ]
 
 WINDOW: Final = 500
@@ -59,50 +54,6 @@ class WorkspaceLine(NamedTuple):
     """UTC; when the last answer was kept, or (where none is) the last batch began."""
 
 
-def every(connection: sqlite3.Connection) -> list[WorkspaceLine]:
-    """Return all workspaces, the one with the newest answer first."""
-    found = connection.execute(
-        "SELECT workspace, sum(batches), sum(answers), coalesce(max(kept_at), max(created_at)) AS last_at FROM ("
-        "SELECT workspace, 0 AS batches, count(*) AS answers, max(kept_at) AS kept_at, NULL AS created_at"
-        " FROM answers GROUP BY workspace UNION ALL"
-        " SELECT workspace, count(*), 0, NULL, max(created_at) FROM batches GROUP BY workspace)"
-        " GROUP BY workspace ORDER BY last_at DESC, workspace"
-    )
-    return [
-        WorkspaceLine(name, batch_count, answer_count, moment_of(last_at, "an answer"))
-        for name, batch_count, answer_count, last_at in found
-    ]
-
-
-def of_host(
-    connection: sqlite3.Connection, origin: str, deployments: Iterable[str], *, without: str, limit: int
-) -> list[str]:
-    """Return the workspaces of one host that have answers of one of these deployments, the newest first.
-
-    Each is one step in an index, however many answers there are.
-    """
-    found = connection.execute(
-        "WITH RECURSIVE names(name) AS (SELECT min(workspace) FROM answers WHERE workspace >= ?1 AND workspace < ?2"
-        " UNION ALL SELECT (SELECT min(workspace) FROM answers WHERE workspace > name AND workspace < ?2) FROM names"
-        " WHERE name IS NOT NULL)"
-        " SELECT name FROM names WHERE name <> ?3 AND EXISTS (SELECT 1 FROM json_each(?4) AS asked, answers"
-        " WHERE answers.workspace = name AND answers.deployment = asked.value)"
-        " ORDER BY (SELECT max(kept_at) FROM answers WHERE workspace = name) DESC LIMIT ?5",
-        (f"{origin}#", f"{origin}$", without, json.dumps(list(deployments)), limit),  # "$" follows "#" in ASCII
-    )
-    return [name for (name,) in found]
-
-
-def count_not_copied(connection: sqlite3.Connection, source: str, target: str) -> int:
-    """Return how many completed answers of one workspace another one has no copy of: a copy has the same time."""
-    found = connection.execute(
-        "SELECT count(*) FROM answers WHERE workspace = ?1 AND status = 'completed' AND NOT EXISTS ("
-        "SELECT 1 FROM answers AS copies WHERE copies.workspace = ?2 AND copies.kept_at = answers.kept_at)",
-        (source, target),
-    )
-    return int(found.fetchone()[0])
-
-
 class OpenCall(NamedTuple):
     """A call of a batch that may have run and has no outcome: a dead process claimed it, or it is waited for."""
 
@@ -111,21 +62,6 @@ class OpenCall(NamedTuple):
     """Seconds since 1970, UTC."""
     is_waited_for: bool
     """Whether the service took it by callback delivery."""
-
-
-def open_calls(connection: sqlite3.Connection, batch: int) -> list[OpenCall]:
-    """Return the calls of one batch that have no outcome, each once."""
-    claimed = claims.of_batch(connection, batch)
-    since = dict(connection.execute("SELECT key, claimed_at FROM claims WHERE batch = ?", (batch,)))
-    found = {key: OpenCall(key, since[key], is_waited_for=False) for key in claimed}
-    for key, at in connection.execute("SELECT key, submitted_at FROM pending WHERE batch = ?", (batch,)):
-        found[key] = OpenCall(key, at, is_waited_for=True)
-    return list(found.values())
-
-
-def used_by(connection: sqlite3.Connection, batch: int) -> list[int]:
-    """Return the numbers of the answers of others that one batch uses."""
-    return [number for (number,) in connection.execute("SELECT answer FROM uses WHERE batch = ?", (batch,))]
 
 
 # --- keys
@@ -220,7 +156,7 @@ class _Answer(NamedTuple):
     kept_at: float
 
 
-def copy_batch(connection: sqlite3.Connection, copy: BatchCopy) -> Copied | None:
+def _copy_batch(connection: sqlite3.Connection, copy: BatchCopy) -> Copied | None:
     """Copy one batch; ``None``, and nothing is written, where either side is another one than the copy was planned for.
 
     Rows and jobs that the target has stay as they are there.
@@ -253,7 +189,7 @@ def copy_batch(connection: sqlite3.Connection, copy: BatchCopy) -> Copied | None
     return replace(copied, batch=batch, lost=lost, unknown=unknown)
 
 
-def link_copies(connection: sqlite3.Connection, copies: Mapping[int, int]) -> None:
+def _link_copies(connection: sqlite3.Connection, copies: Mapping[int, int]) -> None:
     """Have copied batches replace each other as their sources do: by their own numbers.
 
     Parameters
@@ -281,7 +217,7 @@ def link_copies(connection: sqlite3.Connection, copies: Mapping[int, int]) -> No
             batches.update(connection, copy, replace(mine, plan=plan))
 
 
-def copy_runs(connection: sqlite3.Connection, source: str, target: str, after: int) -> Copied:
+def _copy_runs(connection: sqlite3.Connection, source: str, target: str, after: int) -> Copied:
     """Copy the next single runs of a workspace behind the answer of that number."""
     found = connection.execute(
         "SELECT id, key, status, kept_at FROM answers WHERE id > ? AND batch IS NULL AND workspace = ?"
@@ -387,3 +323,82 @@ def _note_unknown(connection: sqlite3.Connection, lines: Sequence[Line], batch: 
     if wanted:
         answers.append_all(connection, wanted)
     return len(wanted)
+
+
+class Workspaces:
+    """Repository of workspaces, over all tables."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def every(self) -> list[WorkspaceLine]:
+        """Return what is kept of each workspace, the one with the newest answer first."""
+        sql = (
+            "SELECT workspace, sum(batches), sum(answers), coalesce(max(kept_at), max(created_at)) AS last_at FROM ("
+            "SELECT workspace, 0 AS batches, count(*) AS answers, max(kept_at) AS kept_at, NULL AS created_at"
+            " FROM answers GROUP BY workspace UNION ALL"
+            " SELECT workspace, count(*), 0, NULL, max(created_at) FROM batches GROUP BY workspace)"
+            " GROUP BY workspace ORDER BY last_at DESC, workspace"
+        )
+        return self._database.read(
+            lambda c: [
+                WorkspaceLine(name, batch_count, answer_count, moment_of(last_at, "an answer"))
+                for name, batch_count, answer_count, last_at in c.execute(sql)
+            ]
+        )
+
+    def of_host(self, origin: str, deployments: Iterable[str], *, without: str, limit: int) -> list[str]:
+        """Return the other workspaces of one host that answered one of these deployments, the newest first.
+
+        Each is one step in an index, however many answers there are.
+        """
+        sql = (
+            "WITH RECURSIVE names(name) AS (SELECT min(workspace) FROM answers WHERE workspace >= ?1 AND workspace < ?2"
+            " UNION ALL SELECT (SELECT min(workspace) FROM answers WHERE workspace > name AND workspace < ?2)"
+            " FROM names WHERE name IS NOT NULL)"
+            " SELECT name FROM names WHERE name <> ?3 AND EXISTS (SELECT 1 FROM json_each(?4) AS asked, answers"
+            " WHERE answers.workspace = name AND answers.deployment = asked.value)"
+            " ORDER BY (SELECT max(kept_at) FROM answers WHERE workspace = name) DESC LIMIT ?5"
+        )
+        # "$" follows "#" in ASCII
+        values = (f"{origin}#", f"{origin}$", without, json.dumps(list(deployments)), limit)
+        return [name for (name,) in self._database.read(lambda c: c.execute(sql, values).fetchall())]
+
+    def count_not_copied(self, source: str, target: str) -> int:
+        """Return how many completed answers of one workspace another one has no copy of: a copy has the same time."""
+        sql = (
+            "SELECT count(*) FROM answers WHERE workspace = ?1 AND status = 'completed' AND NOT EXISTS ("
+            "SELECT 1 FROM answers AS copies WHERE copies.workspace = ?2 AND copies.kept_at = answers.kept_at)"
+        )
+        return int(self._database.read(lambda c: c.execute(sql, (source, target)).fetchone())[0])
+
+    def open_calls(self, batch: int) -> list[OpenCall]:
+        """Return the calls of one batch that may have run and have no outcome, each once."""
+
+        def read(connection: sqlite3.Connection) -> list[OpenCall]:
+            claimed = claims.of_batch(connection, batch)
+            since = dict(connection.execute("SELECT key, claimed_at FROM claims WHERE batch = ?", (batch,)))
+            found = {key: OpenCall(key, since[key], is_waited_for=False) for key in claimed}
+            for key, at in connection.execute("SELECT key, submitted_at FROM pending WHERE batch = ?", (batch,)):
+                found[key] = OpenCall(key, at, is_waited_for=True)
+            return list(found.values())
+
+        return self._database.read(read)
+
+    def copy_batch(self, copy: BatchCopy) -> Committed[Copied | None]:
+        """Copy one batch into another workspace in one transaction; ``None`` where it was planned for another state."""
+        return self._database.put(partial(_copy_batch, copy=copy))
+
+    def link_copies(self, copies: Mapping[int, int]) -> Committed[None]:
+        """Have copied batches replace each other as their sources do.
+
+        Parameters
+        ----------
+        copies : mapping of int to int
+            Number of a batch in the source -> of its copy.
+        """
+        return self._database.put(partial(_link_copies, copies=copies))
+
+    def copy_runs(self, source: str, target: str, after: int) -> Committed[Copied]:
+        """Copy the next single runs of a workspace, those behind the answer of that number."""
+        return self._database.put(partial(_copy_runs, source=source, target=target, after=after))

@@ -12,16 +12,17 @@ import sqlite3
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fh_notebook.errors import StoreError
 from fh_notebook.flag import Flag
-from fh_notebook.store.connection import explained
+from fh_notebook.store.damage import explained
 
-__all__ = ["Committed", "Writer"]
+__all__ = ["Committed", "Transactions", "Writer"]
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -139,6 +140,39 @@ def _waking_together() -> Iterator[None]:
 
 Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
 """Writes many items at once, and returns what came of each."""
+
+
+class Transactions(Protocol):
+    """The reads and writes of one file: what the repository of a table needs of its store."""
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        ...
+
+    def opened(self) -> object:
+        """Open the file unless it is open."""
+        ...
+
+    def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `function` reads."""
+        ...
+
+    def put(self, function: Callable[[sqlite3.Connection], T]) -> Committed[T]:
+        """Have `function` run in the next transaction."""
+        ...
+
+    def put_together(self, function: Together[Item, T], item: Item) -> Committed[T]:
+        """Have `function` write `item` in the next transaction, together with its neighbours."""
+        ...
+
+    def owe(self, done: Committed[Any], place: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
+        """Have `write` run later where `done`, which wrote an answer that was paid for, has failed."""
+        ...
 
 
 class _Write(Generic[T]):

@@ -556,11 +556,11 @@ class History:
     def _spell_store(self) -> Iterator[str]:
         """What lies there, for whoever reads a failure."""
         yield "in the store, beside what the rules say:"
-        uses = self._store.read(lambda c: c.execute("SELECT batch, answer FROM uses").fetchall())
+        uses = self._store.database.read(lambda c: c.execute("SELECT batch, answer FROM uses").fetchall())
         rules = {answer.line: answer for answer in self._model.answers}
-        for record in sorted(self._store.batches(), key=lambda record: record.id):
+        for record in sorted(self._store.batches.every(), key=lambda record: record.id):
             yield f"  batch {record.id}: {record.name} in {record.workspace}, {record.plan.get('replaced')}"
-        for line in self._store.every_answer():
+        for line in self._store.answers.every():
             told, users = line.run.output or line.run.error, sorted(b for b, answer in uses if answer == line.id)
             yield f"  answer {line.id}: {line.key[:6]} of batch {line.batch}, used by {users}: {told}; {rules.get(line.id)}"
 
@@ -727,7 +727,7 @@ class History:
         `expected` names the one batch that may have changed, with the cell that changed it; ``None``: any.
         """
         model = self._model
-        lines = list(self._store.every_answer())
+        lines = list(self._store.answers.every())
         ids = {line.id for line in lines}
         gone = [a for a in model.answers if a.line < math.inf and a.line not in ids]
         assert not gone, f"answers were lost: {gone}"
@@ -766,7 +766,7 @@ class History:
         """Note what killed kernels left claimed, and check that what was noted before is there still."""
         model = self._model
         keys = {key for cell in self._cells.values() for key in cell.keys}
-        claimed = {(batch, key) for batch, key, *_ in self._store.claims_on(keys)}
+        claimed = {(batch, key) for batch, key, *_ in self._store.claims.on_keys(keys)}
         for answer in [a for a in model.answers if a.line == math.inf]:
             if (answer.batch, answer.key) in claimed:
                 continue
@@ -783,7 +783,9 @@ class History:
     def _sync_uses(self, killed: list[Cell]) -> None:
         """Note which answers of others the batches of killed kernels had taken: nobody has told."""
         keys = {key for cell in killed for key in cell.keys}
-        taken = self._store.read(lambda c: c.execute("SELECT batch, answer FROM uses").fetchall()) if keys else []
+        taken = (
+            self._store.database.read(lambda c: c.execute("SELECT batch, answer FROM uses").fetchall()) if keys else []
+        )
         for answer in self._model.answers:
             if answer.key in keys:
                 answer.users |= {batch for batch, line in taken if line == answer.line}
@@ -792,12 +794,12 @@ class History:
         """Read the batches: names are unique, jobs are only added, and all of a cell's or none."""
         model = self._model
         of_workspace = {workspace: at for at, workspace in self._workspaces.items()}
-        records = {record.id: record for record in self._store.batches()}
+        records = {record.id: record for record in self._store.batches.every()}
         assert set(model.batches) <= set(records), f"batches were lost: {set(model.batches) - set(records)}"
         new, renamed = set(records) - set(model.batches), set[int]()
         for number, record in records.items():
             at = of_workspace[record.workspace]
-            jobs = [line for window in self._store.jobs_of(number) for line in window]
+            jobs = [line for window in self._store.jobs.windows(number) for line in window]
             keys, texts = {line.key for line in jobs}, {json.loads(line.inputs)["text"] for line in jobs}
             before = model.batches.get(number)
             if before is not None and before.keys == keys and before.name == record.name:
@@ -899,7 +901,7 @@ class History:
             for b in there:
                 del model.batches[b.id]
         self._tally.forgets += "refused" not in reply
-        kept = {record.id for record in self._store.batches()}
+        kept = {record.id for record in self._store.batches.every()}
         assert kept == set(model.batches), f"batches {kept} are there, not {set(model.batches)}"
         self._sync(self._new_calls(), [], expected={})
 
@@ -940,7 +942,7 @@ class History:
             self._check_together([(places[0], cell, reply)])
             return
         self._tally.forgets += 1
-        there = {record.id for record in self._store.batches()}
+        there = {record.id for record in self._store.batches.every()}
         for batch in list(model.batches.values()):
             if batch.id not in there:
                 assert (batch.name, batch.at) == (name, cell.at), f"batch {batch.id} was forgotten with another one"
@@ -1104,7 +1106,7 @@ class History:
             hashed = batch.name.startswith(f"{cell.options['deployment']}-") and "@" not in batch.name
             if not hashed or batch.at != cell.at or batch.keys != set(cell.keys):
                 continue
-            record = self._store.batch_by_id(batch.id)
+            record = self._store.batches.by_id(batch.id)
             if record is not None and [label for label, *_ in record.plan["arms"]] == cell.options["variants"]:
                 self._model.named[cell.unnamed_as] = batch.name
 

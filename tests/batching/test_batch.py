@@ -196,11 +196,11 @@ def test_a_batch_is_on_record(shouting: Shouting) -> None:
     batch = _batch(shouting, rows(2), variants=["soft"], repeats=2)
     store = session.store()
     assert store is not None
-    [record] = store.batches()
+    [record] = store.batches.every()
     assert (record.name, record.deployment, record.variants) == (batch.name, "shout", ("soft",))
     asked = {name: record.plan[name] for name in ("rows", "repeats", "arms")}
     assert asked == {"rows": 2, "repeats": 2, "arms": [["soft", "shout", "soft"]]}
-    assert store.count_jobs(record.id) == 4
+    assert store.jobs.count(record.id) == 4
 
 
 def test_bad_rows_raise_before_the_first_call(shouting: Shouting) -> None:
@@ -378,21 +378,21 @@ def test_a_disk_that_fills_up_stops_and_loses_no_answer(shouting: Shouting) -> N
     assert store is not None
     source = [{"text": f"{i} " + "x" * 3000} for i in range(20)]
     _batch(shouting, source, variants="loud", max_calls=0)
-    pages = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
-    store.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
+    pages = store.database.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
+    store.database.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
     batch = _batch(shouting, source, variants="loud", max_concurrency=2)
     assert batch.stopped is not None
     assert batch.stopped.reason == "store"
     assert "full" in batch.stopped.message
     assert batch.counts.done == shouting.calls < 20
-    store.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
+    store.database.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
     batch.resume()
     assert batch.counts.done == 20
     assert shouting.calls == 20
 
 
 def _refuse_answers(store: Store) -> None:
-    store.put(
+    store.database.put(
         lambda c: c.execute("CREATE TRIGGER no BEFORE INSERT ON answers BEGIN SELECT raise(ABORT, 'trouble'); END")
     ).result()
 
@@ -417,7 +417,7 @@ def _stopped_by_the_store(shouting: Shouting) -> tuple[fh.Batch, Store]:
 def test_a_paid_answer_that_could_not_be_kept_is_kept_later(shouting: Shouting, how: str) -> None:
     """By whatever comes next, before anything is called: no claim is left, and nothing is paid twice."""
     batch, store = _stopped_by_the_store(shouting)
-    store.put(lambda c: c.execute("DROP TRIGGER no")).result()
+    store.database.put(lambda c: c.execute("DROP TRIGGER no")).result()
     if how == "close":
         store.close()
         assert len(answers_in(store, batch.name)) == 2
@@ -428,7 +428,7 @@ def test_a_paid_answer_that_could_not_be_kept_is_kept_later(shouting: Shouting, 
     assert (again.counts.done, again.counts.unknown) == (4, 0)
     assert shouting.calls == 4
     assert len(answers_in(store, batch.name)) == 4
-    assert store.claims_of_batch(batch.name) == {}
+    assert store.claims.of_batch(batch.name) == {}
 
 
 def test_an_answer_that_was_too_large_is_not_paid_again_by_itself(shouting: Shouting) -> None:
@@ -486,11 +486,11 @@ def test_a_store_that_another_program_locks_is_told_and_nothing_was_called(shout
     path = tmp_path / "locked.sqlite3"
     Store(path).close()
     with Store(path).closing() as made:
-        made.runs()
+        made.answers.single_runs()
     fh.configure(store=path)
     store = session.store()
     assert store is not None
-    store._busy_timeout_s = 0.05
+    store.database.busy_timeout_s = 0.05
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(fh.StoreError, match="locked by another process"):

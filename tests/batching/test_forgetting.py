@@ -146,16 +146,16 @@ def test_what_a_dead_process_said_of_its_start_is_taken_back_at_the_next() -> No
     assert path is not None
     with Store(path).closing() as store:
         told = BatchRecord(name="b", workspace="w", deployment="d", variants=(), created_at=datetime.now(UTC))
-        number = store.keep_batch(told).result()
-        dead, alive = store.new_owner(), store.new_owner()
-        store.begin_start(number, dead).result()
+        number = store.batches.keep(told).result()
+        dead, alive = store.owners.new(), store.owners.new()
+        store.claims.begin_start(number, dead).result()
         dead.end()
         assert store.running(Which(batch="b")) == {}
-        store.begin_start(number, alive).result()
-        assert store.put(lambda c: claims.starters(c, number)).result() == [alive.name]
-        assert store.claims_of_batch(number) == {}
-        store.end_start(number, alive).result()
-        assert store.put(lambda c: claims.starters(c, number)).result() == []
+        store.claims.begin_start(number, alive).result()
+        assert store.database.put(lambda c: claims.starters(c, number)).result() == [alive.name]
+        assert store.claims.of_batch(number) == {}
+        store.claims.end_start(number, alive).result()
+        assert store.database.put(lambda c: claims.starters(c, number)).result() == []
         alive.end()
 
 
@@ -165,7 +165,7 @@ def test_old_answers_leave_when_the_store_is_opened(client: fh.Client) -> None:
     assert path is not None
     old = datetime.now(UTC) - timedelta(days=40)
     with Store(path, now=lambda: old).closing() as store:
-        store.keep_run(fh.Run(status="completed", output="old", deployment="d"), "w").result()
+        store.answers.keep(fh.Run(status="completed", output="old", deployment="d"), "w").result()
     _run(client, "b")
     session.reset()
     fh.configure(retention_days=30)
@@ -216,5 +216,5 @@ def test_an_export_never_overwrites_and_leaves_nothing_half_written(client: fh.C
 def test_a_file_of_before_is_overwritten_where_it_is_deleted(tmp_path: Path) -> None:
     """Every connection of ours has `secure_delete`."""
     with Store(tmp_path / "s.sqlite3").closing() as store:
-        assert store._read(lambda c: c.execute("PRAGMA secure_delete").fetchone()[0]) == 1
+        assert store.database.read(lambda c: c.execute("PRAGMA secure_delete").fetchone()[0]) == 1
     assert sqlite3.connect(tmp_path / "s.sqlite3").execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -94,7 +94,7 @@ def test_it_is_opened_elsewhere_with_its_answers_scores_and_ratings(
     assert cmp.rated().pairs()["losses"].tolist() == [3]
     store = session.store()
     assert store is not None
-    assert (store.batches(), len(store.ratings_of_batch()), scores_in(store)) == ([], 0, 0)
+    assert (store.batches.every(), len(store.ratings.of_batch()), scores_in(store)) == ([], 0, 0)
     for go_on in (batch.resume, batch.retry_failed, batch.resolve_unknown):
         with pytest.raises(SettingsError, match="came out of a file"):
             go_on()
@@ -232,8 +232,8 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
     assert batch.to_fhb(tmp_path / "triage.fhb").path == written.path, "an earlier one is replaced"
     store = session.store()
     assert store is not None
-    [record] = store.batches()
-    store.keep_batch(replace(record, plan={**record.plan, "parts": {"folder": "far"}})).result()
+    [record] = store.batches.every()
+    store.batches.keep(replace(record, plan={**record.plan, "parts": {"folder": "far"}})).result()
     with pytest.raises(
         SettingsError, match=r"over partitions, so its answers lie in files; batch.to_parquet\(\.\.\.\)"
     ):

@@ -49,7 +49,7 @@ def _keep(workspace: str, *runs: Run) -> None:
     store = session.store()
     assert store is not None
     for run in runs:
-        store.keep_run(run, workspace).result()
+        store.answers.keep(run, workspace).result()
 
 
 def _dtypes(frame: pd.DataFrame) -> dict[str, str]:
@@ -119,14 +119,14 @@ def test_a_batch_is_as_new_as_its_last_answer_in_its_own_workspace(hive: LocalHi
 def test_a_job_that_was_called_again_counts_once_by_its_newest_answer(tmp_path: Path) -> None:
     """It failed, then it completed: one is done and none failed."""
     with Store(tmp_path / "s.sqlite3").closing() as store:
-        here, there = (store.batch_by_id(store.keep_batch(_record("b", w)).result()) for w in ("w", "v"))
+        here, there = (store.batches.by_id(store.batches.keep(_record("b", w)).result()) for w in ("w", "v"))
         assert here is not None
         assert there is not None
         for status in ("failed", "completed", "unknown", "completed"):
-            store.keep_answer(Run(status=status, deployment="d"), key="k", batch=here.id, workspace="w").result()
-        store.keep_answer(Run(status="unknown", deployment="d"), key="l", batch=here.id, workspace="w").result()
-        store.keep_answer(Run(status="failed", deployment="d"), key="m", batch=there.id, workspace="v").result()
-        assert store.counts_of_batch(here) == {"completed": 1, "unknown": 1}
+            store.claims.answer(Run(status=status, deployment="d"), key="k", batch=here.id, workspace="w").result()
+        store.claims.answer(Run(status="unknown", deployment="d"), key="l", batch=here.id, workspace="w").result()
+        store.claims.answer(Run(status="failed", deployment="d"), key="m", batch=there.id, workspace="v").result()
+        assert store.answers.counts_of(here) == {"completed": 1, "unknown": 1}
 
 
 def _record(name: str, workspace: str) -> BatchRecord:
@@ -186,8 +186,8 @@ def test_jobs_of_batches_are_samples_too(here: str) -> None:
     """A batch's answers and single runs of this workspace together; another workspace's are not."""
     store = session.store()
     assert store is not None
-    many = store.keep_batch(_record("many", here)).result()
-    store.keep_answer(_run("b", inputs={"rows": 3}), key="k", batch=many, workspace=here).result()
+    many = store.batches.keep(_record("many", here)).result()
+    store.claims.answer(_run("b", inputs={"rows": 3}), key="k", batch=many, workspace=here).result()
     _keep("elsewhere", _run("z", inputs={"secret": 1}))
     _keep(here, _run("a"))
     made = deployment_from_history("d")
@@ -224,9 +224,9 @@ def test_only_the_newest_answers_are_read(here: str) -> None:
     store = session.store()
     assert store is not None
     for i in range(1_005):
-        store.keep_run(_run(inputs={"old" if i < 5 else "new": i}), here)
-    store.newest_id()
-    store.put(lambda c: None).result()
+        store.answers.keep(_run(inputs={"old" if i < 5 else "new": i}), here)
+    store.answers.newest_id()
+    store.database.put(lambda c: None).result()
     assert deployment_from_history("d").variable_names == ["new"]
 
 

@@ -66,7 +66,7 @@ def test_a_refused_table_leaves_nothing_and_its_own_advice_keeps_all_of_it(shout
     client = shouting.hive.client()
     with pytest.raises(fh.InputError, match="row 1: text"):
         fh.batch(source, deployment, client=client, name="x", progress=False)
-    assert kept().batches() == []
+    assert kept().batches.every() == []
     fh.batch(source, deployment, client=client, name="x", on_invalid="skip", progress=False)
     again = opened(shouting)
     assert (again.counts.planned, again.counts.done, again.counts.failed) == (3, 2, 1)
@@ -77,12 +77,12 @@ def test_a_full_disk_while_the_plan_is_written_leaves_nothing(shouting: Shouting
     """No call is made; with room again the same cell keeps all of it."""
     source = [{"text": f"{i} " + "x" * 3000} for i in range(40)]
     store = kept()
-    pages = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
-    store.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
+    pages = store.database.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
+    store.database.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
     with pytest.raises(fh.StoreError, match="full"):
         run(shouting, source)
-    assert (shouting.calls, store.batches()) == (0, [])
-    store.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
+    assert (shouting.calls, store.batches.every()) == (0, [])
+    store.database.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
     run(shouting, source)
     assert opened(shouting).counts == Counts(planned=40, done=40, reused=40)
 
@@ -112,8 +112,8 @@ def test_a_batch_that_is_cut_short_while_it_is_planned_is_whole_or_not_there(
     path = environment.store_of(tmp_path / "cut")
     if path.exists():
         with Store(path).closing() as store:
-            assert [store.count_jobs(record.id) for record in store.batches()] in ([], [number])
-            assert [store.count_rows(record.id) for record in store.batches()] in ([], [number])
+            assert [store.jobs.count(record.id) for record in store.batches.every()] in ([], [number])
+            assert [store.rows.count(record.id) for record in store.batches.every()] in ([], [number])
 
 
 def _plan_for(folder: Path, url: str, number: int, cut: tuple[signal.Signals, float] | None) -> float:
@@ -180,9 +180,9 @@ def test_a_plan_that_another_kernel_was_faster_with_is_not_written_but_compared_
         assert not kept_late.keep(window, window.jobs, [])
     kept_late.compare(window)
     assert kept_late.keep(window, window.jobs, [])
-    (record,) = kept().batches()
+    (record,) = kept().batches.every()
     assert (kept_late.id, record.plan["rows"]) == (record.id, 4)
-    lines = [line for lines in kept().jobs_of(record.id) for line in lines]
+    lines = [line for lines in kept().jobs.windows(record.id) for line in lines]
     assert [json.loads(line.inputs)["text"] for line in lines] == ["b", "c", "a", "d"]
     kept_late.compare(window)
     run(shouting, texts("x"), replace=True, max_calls=0)
@@ -459,14 +459,14 @@ def test_calls_that_may_have_run_outlive_the_old_answers_of_their_batch(shouting
     """`forget(before=)` removes the answers from before; a later call of a dead process stays unknown."""
     run(shouting, texts("a", "b"))
     store = kept()
-    moment = store.put(lambda c: c.execute("UPDATE answers SET kept_at = kept_at - 864000")).result()
+    moment = store.database.put(lambda c: c.execute("UPDATE answers SET kept_at = kept_at - 864000")).result()
     assert moment is not None
-    dead = store.new_owner()
-    (record,) = store.batches()
+    dead = store.owners.new()
+    (record,) = store.batches.every()
     lost = run(shouting, texts("a", "b", "c"), dry_run=True)
     lost._control.agenda.feed.begin_keeping()
     key = next(job.key for job in lost._control.agenda.feed.source._jobs if job.inputs["text"] == "c")
-    store.claim(record.id, key, dead, workspace=record.workspace, seen_id=0).result()
+    store.claims.take(record.id, key, dead, workspace=record.workspace, seen_id=0).result()
     dead.end()
     assert fh.forget(before=timedelta(days=5), client=shouting.hive.client()) == 2
     plan = run(shouting, texts("a", "b", "c"), dry_run=True).plan()
@@ -624,7 +624,7 @@ def test_a_batch_that_is_forgotten_before_its_first_call_makes_none(shouting: Sh
     """Its answers would belong to no batch, and be paid for again: it says so, and nothing is left of it."""
     with pytest.raises(fh.SettingsError, match="was forgotten before its first call; run its cell again"):
         run(shouting, texts("a", "b"), progress=lambda: Forgets(shouting.hive.client()))
-    assert (shouting.calls, kept().batches(), list(kept().every_answer())) == (0, [], [])
+    assert (shouting.calls, kept().batches.every(), list(kept().answers.every())) == (0, [], [])
     assert run(shouting, texts("a", "b")).counts.calls == 2
 
 
@@ -651,18 +651,18 @@ def test_a_batch_that_starts_while_another_is_about_to_forget_it_stays(tmp_path:
     """Whoever runs it is looked for in the transaction that would remove it."""
     go = threading.Event()
     with Store(tmp_path / "s.sqlite3").closing() as store:
-        number, owner = batch_in(store), store.new_owner()
-        until(lambda: store.batch_by_id(number) is not None)
-        writer = store._opened().writer
-        store.put(lambda _: go.wait())
+        number, owner = batch_in(store), store.owners.new()
+        until(lambda: store.batches.by_id(number) is not None)
+        writer = store.database.opened().writer
+        store.database.put(lambda _: go.wait())
         until(writer._queue.empty)
         thread = threading.Thread(target=store.forget, args=(_named("b"),))
-        store.put(lambda c: claims.start(c, number, owner.name, now=0.0))
+        store.database.put(lambda c: claims.start(c, number, owner.name, now=0.0))
         thread.start()
         until(lambda: writer._queue.qsize() == 2)
         go.set()
         thread.join()
-        assert store.batch_by_id(number) is not None
+        assert store.batches.by_id(number) is not None
         owner.end()
 
 
@@ -891,7 +891,7 @@ def test_the_ledger_counts_invocations_look_ups_and_probes(shouting: Shouting) -
     client.check()
     client.retrieve("req_" + "0" * 32)
     run(shouting, texts("a", "b"))
-    used = dict(kept().read(lambda c: c.execute("SELECT kind, requests FROM requests").fetchall()))
+    used = dict(kept().database.read(lambda c: c.execute("SELECT kind, requests FROM requests").fetchall()))
     assert used == {"invoke": 3, "probe": 1, "lookup": 1}
 
 
@@ -909,7 +909,7 @@ def test_calls_that_a_killed_kernel_had_out_are_counted(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     with Store(environment.store_of(tmp_path)).closing() as store:
-        assert store.requests_made() >= 2
+        assert store.requests.total() >= 2
 
 
 def _workflow_of(held: Held) -> Callable[[str], str]:

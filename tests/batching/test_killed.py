@@ -58,7 +58,7 @@ def test_a_kill_loses_no_answer_and_repeats_no_call(tmp_path: Path) -> None:
         out = held.wait_for(9)
         store = session.store()
         assert store is not None
-        until(lambda: len(store.runs()) == 0 and _kept(store) == 9)
+        until(lambda: len(store.answers.single_runs()) == 0 and _kept(store) == 9)
         process.kill()
         process.wait()
         assert process.stdout is not None
@@ -77,7 +77,7 @@ def test_a_kill_loses_no_answer_and_repeats_no_call(tmp_path: Path) -> None:
 
 
 def _kept(store: Any) -> int:
-    return sum(len(answers_in(store, record.name)) for record in store.batches())
+    return sum(len(answers_in(store, record.name)) for record in store.batches.every())
 
 
 @pytest.mark.parametrize("answers", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 90))])

@@ -34,14 +34,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def batch(store: Store) -> int:
     """A batch of which a process that ended had the job out."""
-    number, dead = batch_in(store), store.new_owner()
-    store.claim(number, "k", dead, workspace="w", seen_id=0).result()
+    number, dead = batch_in(store), store.owners.new()
+    store.claims.take(number, "k", dead, workspace="w", seen_id=0).result()
     dead.end()
     return number
 
 
 def _ledger(store: Store, batch: int, owner: Owner, **how: Any) -> StoreLedger:
-    how = {"call_lost": True, "seen_id": store.newest_id(), **how}
+    how = {"call_lost": True, "seen_id": store.answers.newest_id(), **how}
     return StoreLedger(Stored(store, batch), workspace="w", owner=owner, **how)
 
 
@@ -53,7 +53,7 @@ def _known(store: Store, batch: int) -> int | None:
 @pytest.mark.parametrize("sent", [False, True])
 def test_a_dead_kernels_job_that_is_given_back_may_have_run_still(store: Store, batch: int, sent: bool) -> None:
     """Taken over to be called again, and given back (the limit of calls was reached, or it was refused)."""
-    owner = store.new_owner()
+    owner = store.owners.new()
     ledger = _ledger(store, batch, owner)
 
     async def tries() -> None:
@@ -65,13 +65,13 @@ def test_a_dead_kernels_job_that_is_given_back_may_have_run_still(store: Store, 
     asyncio.run(tries())
     owner.end()
     assert _known(store, batch) == UNKNOWN
-    assert store.requests_on("w", datetime.now(UTC)) == 1 + sent
+    assert store.requests.on_day("w", datetime.now(UTC)) == 1 + sent
 
 
 def test_a_dead_kernels_job_may_have_run_though_its_next_call_did_not(store: Store, batch: int) -> None:
     """A failure that says nothing of the job takes nothing away; an answer does."""
     for run, known in ((AWAY, UNKNOWN), (DONE_RUN, DONE)):
-        owner = store.new_owner()
+        owner = store.owners.new()
         ledger = _ledger(store, batch, owner)
 
         async def calls(ledger: StoreLedger = ledger, run: Run = run) -> None:
@@ -85,7 +85,7 @@ def test_a_dead_kernels_job_may_have_run_though_its_next_call_did_not(store: Sto
 
 def test_of_two_kernels_that_call_a_dead_ones_job_again_one_does(store: Store, batch: int) -> None:
     """The other waits, and takes the answer."""
-    owners = [store.new_owner() for _ in range(2)]
+    owners = [store.owners.new() for _ in range(2)]
     one, two = (_ledger(store, batch, owner) for owner in owners)
 
     async def both() -> None:

@@ -240,7 +240,7 @@ def test_what_was_forgotten_failed_with_no_code_that_is_known() -> None:
     batch = _batch(shouting.hive.client(), rows(2), max_concurrency=1)
     store = session.store()
     assert store is not None
-    store.put(lambda c: c.execute("DELETE FROM answers")).result()
+    store.database.put(lambda c: c.execute("DELETE FROM answers")).result()
     assert batch.retry_failed("model_deprecated").counts == Counts(planned=2, pending=2, calls=2)
     assert batch.resume().counts == Counts(planned=2, done=2, calls=4)
 

@@ -57,19 +57,19 @@ def _known(store: Store, clock: Clock, lines: list[tuple[str, str, float]], reus
     for batch, status, hours in lines:
         clock.now = NOW - timedelta(hours=hours)
         if batch == "single":
-            store.put(partial(answers.append, line=_single(_run(status, batch), clock.now))).result()
+            store.database.put(partial(answers.append, line=_single(_run(status, batch), clock.now))).result()
         elif status == "killed":
-            owner = store.new_owner()
-            store.claim(batches[batch], "k", owner, workspace="w", seen_id=store.newest_id()).result()
+            owner = store.owners.new()
+            store.claims.take(batches[batch], "k", owner, workspace="w", seen_id=store.answers.newest_id()).result()
             owner.end()
         else:
-            store.keep_answer(_run(status, batch), key="k", batch=batches[batch], workspace="w").result()
+            store.claims.answer(_run(status, batch), key="k", batch=batches[batch], workspace="w").result()
     clock.now = NOW
     stored = Stored(store, batches["own"])
     found = LookUp(stored=stored, workspace="w", reuse=reuse).of([JOB], now=NOW, **options).get("k")
     if found is None:
         return None
-    kept = store.answers_by_ids([found.line])[found.line]
+    kept = store.answers.by_ids([found.line])[found.line]
     assert (found.kind, found.reused) == (CODE_OF[kind_of(kept.run)], kind_of(kept.run) != "unknown")
     assert found.kept_at == kept.kept_at.timestamp()
     [whose] = [name for name, number in {**batches, "single": None}.items() if number == kept.batch]
@@ -152,14 +152,14 @@ def test_a_single_run_that_may_have_run_is_not_called_again(store: Store, clock:
 
 def test_what_a_living_owner_has_out_is_open(store: Store, clock: Clock) -> None:
     """It is waited for when the job is claimed: nothing is said of it before."""
-    owner = store.new_owner()
-    store.claim(batch_in(store, "other"), "k", owner, workspace="w", seen_id=0).result()
+    owner = store.owners.new()
+    store.claims.take(batch_in(store, "other"), "k", owner, workspace="w", seen_id=0).result()
     assert _known(store, clock, [], "store") is None
     owner.end()
     assert _known(store, clock, [], "batch") is None
-    assert list(store.every_answer()) == [], "who does not count another batch's calls leaves its claims alone"
+    assert list(store.answers.every()) == [], "who does not count another batch's calls leaves its claims alone"
     assert _known(store, clock, [], "store") == "other unknown"
-    assert store.claims_of_batch(batch_in(store, "other")) == {}
+    assert store.claims.of_batch(batch_in(store, "other")) == {}
 
 
 @pytest.mark.parametrize("batch", ["own", "other"])

@@ -149,7 +149,7 @@ def test_a_row_that_names_what_is_not_there_fails_by_itself(shouting: Shouting) 
     assert sum(isinstance(e, Finished) for e in heard) == len(ROWS)
     store = fh.session.store()
     assert store is not None
-    assert store.requests_on(client.workspace, fh.clock.utc_now()) == len(ROWS)
+    assert store.requests.on_day(client.workspace, fh.clock.utc_now()) == len(ROWS)
 
 
 @pytest.mark.parametrize("limit", [{"max_calls": 3}, {"fail_on_error": 1}])

@@ -111,7 +111,7 @@ def test_a_dry_run_sends_and_keeps_nothing_and_can_be_resumed() -> None:
     assert not batch.running
     store = session.store()
     assert store is not None
-    assert store.batches() == []
+    assert store.batches.every() == []
     with pytest.raises(fh.InputError):
         fh.batch([{"text": 1}], fh.Deployment("shout", inputs={"text": fh.text()}), variants="loud", dry_run=True)
     assert batch.resume().counts == Counts(planned=3, done=3, calls=3)

@@ -72,8 +72,8 @@ def dump(workspace: str) -> list[Any]:
         **dict.fromkeys(("jobs", "rows", "claims", "uses"), f"batch IN {of_batches}"),
         "scores": "answer IN (SELECT id FROM answers WHERE workspace = ?)",
     }
-    kept().put(lambda c: None).result()  # behind what a batch takes back at its end, which nobody waits for
-    return kept().read(
+    kept().database.put(lambda c: None).result()  # behind what a batch takes back at its end, which nobody waits for
+    return kept().database.read(
         lambda c: [
             (table, sorted(map(repr, c.execute(f"SELECT * FROM {table} WHERE {where}", (workspace,)))))
             for table, where in asked.items()
@@ -239,7 +239,7 @@ def test_what_a_replaced_batch_has_answered_counts_after_a_join_too(rotated: Rot
     calls = rotated.calls
     assert rotated.run("new", [*table[1:], table[0]], name="x").counts == Counts(planned=3, done=3, reused=3)
     assert rotated.calls == calls
-    numbers = {record.name: record for record in kept().batches() if record.workspace == rotated.new.workspace}
+    numbers = {record.name: record for record in kept().batches.every() if record.workspace == rotated.new.workspace}
     (earlier,) = [name for name in numbers if name.startswith("x@")]
     assert list(numbers["x"].plan["replaced"]) == [numbers[earlier].id]
     assert list(numbers[earlier].plan["replaced_by"]) == [numbers["x"].id]
@@ -324,7 +324,7 @@ def test_answers_to_passwords_are_not_copied_and_that_is_said(rotated: Rotated) 
     joined = rotated.join()
     assert (joined.answers, joined.batches, joined.masked) == (1, 1, 3)
     assert "Not copied: 3 answers to inputs with a password" in str(joined)
-    assert [record.name for record in kept().batches() if record.workspace == rotated.new.workspace] == ["open"]
+    assert [record.name for record in kept().batches.every() if record.workspace == rotated.new.workspace] == ["open"]
 
 
 def test_scores_of_copied_answers_are_not_asked_for_again(rotated: Rotated) -> None:
@@ -363,7 +363,7 @@ def test_ratings_of_copied_outputs_are_those_of_the_copy(rotated: Rotated) -> No
     assert second.rated().pairs().equals(first.rated().pairs())
     assert second.rated(scale=3).summary().equals(first.rated(scale=3).summary())
     assert second.rate(rater="anna").session.left == 0
-    kept().keep_ratings([], [said.uid for said in second.ratings(rater="anna").lines]).result()
+    kept().ratings.keep([], [said.uid for said in second.ratings(rater="anna").lines]).result()
     assert second.rate(rater="anna").session.left == 6
     assert first.rate(rater="anna").session.left == 0
     assert rotated.join().ratings == 0

@@ -23,6 +23,7 @@ from fh_notebook.client.pending import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.models import Answer
 from fh_notebook.store.pending_runs import PendingRuns
+from fh_notebook.store.store import Store
 from tests.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until
 
 
@@ -61,7 +62,7 @@ def test_a_run_is_submitted_and_its_callback_waited_for(spelling: str, receiver:
     assert pending.came_by == "callback"
     store = session.store()
     assert store is not None
-    assert [kept.run.output for kept in store.runs()] == ["A"]
+    assert [kept.run.output for kept in store.answers.single_runs()] == ["A"]
     assert len(fh.pending()) == 0
 
 
@@ -138,7 +139,7 @@ def test_the_first_outcome_counts_and_the_other_is_ignored(held: Held) -> None:
         assert pending.run.output == "A"
     store = session.store()
     assert store is not None
-    assert len(store.runs()) == 1
+    assert len(store.answers.single_runs()) == 1
 
 
 def test_a_callback_after_the_wait_timed_out_is_taken_all_the_same(held: Held, receiver: fh.CallbackReceiver) -> None:
@@ -579,9 +580,8 @@ def test_the_pending_table_is_the_last_step_of_the_stores_versions(tmp_path: Pat
     with sqlite3.connect(path) as old:
         assert not list(old.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'"))
     old.close()
-    brought_up = open_connection(path)
-    assert list(table.every(brought_up)) == []
-    brought_up.close()
+    with Store(path).closing() as brought_up:
+        assert brought_up.pending.every() == []
 
 
 def test_elapsed_is_from_the_call_to_the_outcome(held: Held, receiver: fh.CallbackReceiver) -> None:

@@ -245,7 +245,7 @@ def test_another_table_under_a_kept_name_is_refused_or_replaces_it(
     assert shouting.calls == before + 1
     store = session.store()
     assert store is not None
-    assert len([record for record in store.batches() if record.name.startswith("mine@")]) == 1
+    assert len([record for record in store.batches.every() if record.name.startswith("mine@")]) == 1
 
 
 def test_a_used_up_daily_cap_is_a_limit(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -453,7 +453,7 @@ def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: 
         held.wait_for(4)
         store = session.store()
         assert store is not None
-        until(lambda: sum(len(answers_in(store, record.name)) for record in store.batches()) == 4)
+        until(lambda: sum(len(answers_in(store, record.name)) for record in store.batches.every()) == 4)
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 130, err

@@ -88,7 +88,7 @@ def test_a_store_that_others_may_read_is_a_warning(tmp_path: Path, capsys: pytes
     """With the command that cures it; warnings alone are 0."""
     store = session.store()
     assert store is not None
-    store.newest_id()
+    store.answers.newest_id()
     store.path.chmod(0o644)
     code, told = _doctor(capsys)
     assert code == 0
@@ -125,7 +125,7 @@ def test_a_store_with_damaged_pages_is_a_problem(tmp_path: Path, capsys: pytest.
     store = session.store()
     assert store is not None
     for number in range(60):
-        store.keep_run(
+        store.answers.keep(
             fh.parse_event(b'{"status": "completed", "output": "%b"}' % (b"x" * 3_000)), f"w{number}"
         ).result()
     path = store.path

@@ -294,7 +294,7 @@ def test_every_single_run_is_kept(client: fh.Client) -> None:
     client.invoke("echo", variant="broken", inputs={"text": "hi"})
     store = session.store()
     assert store is not None
-    assert sorted(kept.run.status for kept in store.runs()) == ["completed", "failed"]
+    assert sorted(kept.run.status for kept in store.answers.single_runs()) == ["completed", "failed"]
 
 
 def test_clients_and_errors_do_not_show_the_key(caplog: pytest.LogCaptureFixture) -> None:
@@ -334,8 +334,8 @@ def test_a_single_call_that_reaches_nobody_is_taken_back_at_the_moment_that_it_w
     assert store is not None
     yesterday = datetime.now(UTC) - timedelta(days=1)
     for requests in (2, -1):
-        store.count_requests("w", requests, at=yesterday).result()
-    assert (store.requests_on("w", yesterday), store.requests_made()) == (1, 1)
+        store.requests.count("w", requests, at=yesterday).result()
+    assert (store.requests.on_day("w", yesterday), store.requests.total()) == (1, 1)
 
 
 def test_assets_are_saved_without_the_key_under_safe_names(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def _kept() -> list[fh.Run]:
             thread.join(30)
     store = session.store()
     assert store is not None
-    return [kept.run for kept in store.runs()]
+    return [kept.run for kept in store.answers.single_runs()]
 
 
 async def _cancel_when_out(held: Held, call: Coroutine[Any, Any, fh.Run]) -> asyncio.CancelledError:
@@ -116,7 +116,7 @@ def test_a_locked_store_does_not_hold_up_a_stop() -> None:
     held = Held()
     store = session.store()
     assert store is not None
-    store.newest_id()  # opened
+    store.answers.newest_id()  # opened
     lock = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
     lock.execute("BEGIN IMMEDIATE")
     try:
@@ -129,7 +129,7 @@ def test_a_locked_store_does_not_hold_up_a_stop() -> None:
         lock.execute("ROLLBACK")
         lock.close()
         held.go.release(9)
-    store.put(lambda _: None).result()  # whatever was put before is written
+    store.database.put(lambda _: None).result()  # whatever was put before is written
     assert [run.error_code for run in _kept()] == ["cancelled"]
 
 

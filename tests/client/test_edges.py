@@ -34,7 +34,7 @@ def test_a_deeply_nested_answer_is_returned_and_kept(depth: int) -> None:
     with serving(says(200, body)) as server:
         run = _invoke(server.url)
     assert run.status == "completed"
-    assert len(list(session.store().runs())) == 1  # type: ignore[union-attr]
+    assert len(list(session.store().answers.single_runs())) == 1  # type: ignore[union-attr]
 
 
 def test_a_large_answer_arrives_whole() -> None:
@@ -66,7 +66,7 @@ def test_a_call_that_broke_in_a_way_that_nobody_foresaw_is_kept_as_unknown(way: 
     client = fh.Client(base_url="https://hive.example/v1", api_key=KEY, transport=transport)
     with client, pytest.raises(fh.CallError, match="unforeseen"):
         getattr(client, way)("d", variant="v", inputs={"n": 1})
-    [kept] = session.store().runs()  # type: ignore[union-attr]
+    [kept] = session.store().answers.single_runs()  # type: ignore[union-attr]
     assert (kept.run.status, kept.run.error_code, kept.run.inputs) == ("unknown", "unforeseen", {"n": 1})
     assert "of a transport that somebody brought" in (kept.run.error or "")
     assert len(fh.pending()) == 0

@@ -42,7 +42,7 @@ def test_a_key_is_in_the_store_before_the_page_is_told_so() -> None:
     for _ in range(2):
         (said,) = page.send(kind="events", message=7, events=events)
         assert (said["kind"], said["message"], said["counts"]) == ("ack", 7, {"total": 12, "left": 10, "skipped": 0})
-    kept = _store().ratings_of_batch()
+    kept = _store().ratings.of_batch()
     assert [(x.rater, x.kind, x.a, x.b, x.seconds) for x in kept] == [("anna", "pair", "larkspur", "foxglove", 1.5)] * 2
     assert kept[0].choice == kept[0].shown[0]
     assert kept[1].choice == "tie"
@@ -96,7 +96,7 @@ def test_another_kernel_goes_on_and_somebody_else_begins() -> None:
     assert said["counts"]["left"] == 8
     assert compared().rate(rater="anna").session.left == 8
     assert compared().rate(rater="ben").session.left == 12
-    assert [x.undone_at is None for x in _store().ratings_of_batch()].count(False) == 1, "kept, as taken back"
+    assert [x.undone_at is None for x in _store().ratings.of_batch()].count(False) == 1, "kept, as taken back"
 
 
 def test_an_output_that_changed_is_another_question() -> None:
@@ -295,7 +295,7 @@ def test_what_a_question_has_no_answer_for_counts_for_nothing() -> None:
     for rater in ("anna", "ben", "eve"):
         Page(cmp.rate(rater=rater, scale=5)).press((0, "1"), (1, "4"), (2, "4"))
     strange = [line._replace(uid=f"{line.uid}-x", rater="zoe", choice="12") for line in cmp.ratings(rater="eve").lines]
-    _store().merge_ratings(strange).result()
+    _store().ratings.merge(strange).result()
     assert "zoe" in cmp.ratings().frame["rater"].tolist()
     assert "zoe" not in str(cmp.agreement(scale=5))
     assert "zoe" not in cmp.rated(scale=5).notes[0]

@@ -120,7 +120,7 @@ def test_the_scores_of_every_ready_scorer_are_kept(client: fh.Client, name: str)
 def _bend_kept() -> None:
     """Change what is kept, so that it can be told from what is computed."""
     for table in ("scores", "plain_scores"):
-        _store().put(lambda c, table=table: c.execute(f"UPDATE {table} SET score = 0.25")).result()  # type: ignore[misc]
+        _store().database.put(lambda c, table=table: c.execute(f"UPDATE {table} SET score = 0.25")).result()  # type: ignore[misc]
 
 
 def test_other_options_are_another_version(client: fh.Client) -> None:
@@ -181,7 +181,7 @@ def test_scores_of_tables_leave_by_retention() -> None:
     assert path is not None
     old = datetime.now(UTC) - timedelta(days=40)
     with Store(path, now=lambda: old).closing() as store:
-        store.keep_plain_scores("s 1", [PlainScore("x", 1.0, None)]).result()
+        store.plain_scores.keep("s 1", [PlainScore("x", 1.0, None)]).result()
     session.reset()
     fh.configure(retention_days=50)
     assert scores_in(_store()) == 1
@@ -203,7 +203,7 @@ def test_a_store_that_cannot_be_used_costs_no_scores(tmp_path: Path, capsys: pyt
 def test_a_store_that_breaks_is_not_asked_again_for_the_next_runs(tmp_path: Path) -> None:
     """Each of some windows of runs would wait for it once more, and hear the same."""
     with Store(tmp_path / "broken.sqlite3").closing() as store:
-        store.put(lambda connection: connection.execute("DROP TABLE plain_scores")).result()
+        store.database.put(lambda connection: connection.execute("DROP TABLE plain_scores")).result()
         run = Run(status="completed", output="x", variant="a")
         found = [Observation(pair=0, variant="a", run=run, row={}, store=store)]
         keeper = Keeper(fh.score.length())
@@ -385,8 +385,8 @@ def test_scores_leave_by_retention(client: fh.Client) -> None:
     assert path is not None
     old = datetime.now(UTC) - timedelta(days=40)
     with Store(path, now=lambda: old).closing() as store:
-        line = store.keep_run(Run(status="completed", output="old", deployment="d"), "w").result()
-        store.keep_scores("s 1", [ScoreLine(line, "x", 1.0, None)]).result()
+        line = store.answers.keep(Run(status="completed", output="old", deployment="d"), "w").result()
+        store.scores.keep("s 1", [ScoreLine(line, "x", 1.0, None)]).result()
         assert scores_in(store) == 1
     session.reset()
     fh.configure(retention_days=30)
@@ -398,7 +398,7 @@ def test_a_line_that_is_numbered_anew_has_not_the_scores_of_the_one_before(clien
     batch = _run(client, 2, variants="loud")
     fh.compare(batch, score=counted)
     fh.forget(everything=True, everywhere=True)
-    _store().keep_scores("counted 1", [ScoreLine(1, "x", 9.0, None)]).result()
+    _store().scores.keep("counted 1", [ScoreLine(1, "x", 9.0, None)]).result()
     assert scores_in(_store()) == 0
     again = fh.batch([{"text": "other"}], "shout", variants="loud", client=client, name="c", progress=False)
     assert fh.compare(again, score=counted).summary()["mean"].tolist() == [5.0]
@@ -440,9 +440,9 @@ def test_a_file_of_version_2_gets_the_table_and_keeps_its_answers(tmp_path: Path
     assert old.execute("PRAGMA user_version").fetchone() == (2,)
     old.close()
     with Store(path).closing() as store:
-        assert [kept.key for kept in store.every_answer()] == ["k"]
-        store.keep_scores("s", [ScoreLine(1, "x", None, '{"a": 1}')]).result()
-        assert store.scores_by("s", [1]) == [([(1, "x")], None, '{"a": 1}')]
+        assert [kept.key for kept in store.answers.every()] == ["k"]
+        store.scores.keep("s", [ScoreLine(1, "x", None, '{"a": 1}')]).result()
+        assert store.scores.known("s", [1]) == [([(1, "x")], None, '{"a": 1}')]
     with sqlite3.connect(path) as raw:
         assert raw.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         raw.execute("DELETE FROM answers")

@@ -37,7 +37,7 @@ class Shelf:
         self.now += timedelta(minutes=1)
         known = {"status": "completed", "deployment": "triage", "variant": variant, "inputs": inputs}
         secrets = more.pop("secrets", Secrets())
-        self.store.keep_run(fh.Run(**{**known, **more}), workspace, secrets=secrets).result()
+        self.store.answers.keep(fh.Run(**{**known, **more}), workspace, secrets=secrets).result()
 
     def history(self, **more: Any) -> FormHistory:
         return FormHistory("triage", workspace=HERE, store=self.store, zone=UTC, **more)
@@ -129,7 +129,7 @@ def test_a_run_that_sqlite_cannot_read_is_left_out(shelf: Shelf) -> None:
     line = line_of(run, key="k", workspace=HERE, batch=None, kept_at=shelf.now)
     nested = line.run.replace('"output":null', f'"output":{"[" * 1_500}{"]" * 1_500}')
     assert nested != line.run
-    shelf.store.put(lambda c: append(c, replace(line, run=nested))).result()
+    shelf.store.database.put(lambda c: append(c, replace(line, run=nested))).result()
     shelf.keep({"ticket": "behind"})
     history = shelf.history()
     assert [past.again()["ticket"] for _, past in history.options()] == ["behind", "before"]

@@ -83,7 +83,9 @@ def _kept() -> list[tuple[Any, ...]]:
 
     opened = session.store()
     assert opened is not None
-    return sorted((kept.run.inputs["text"], kept.run.variant, kept.run.status) for kept in opened.runs(20))
+    return sorted(
+        (kept.run.inputs["text"], kept.run.variant, kept.run.status) for kept in opened.answers.single_runs(20)
+    )
 
 
 def test_a_submit_returns_at_once_and_its_runs_come_in_their_order(

@@ -49,7 +49,7 @@ def _stored(folder: Path) -> bytes:
     """All bytes of the store's files, also of its journal."""
     kept = session.store()
     assert kept is not None
-    kept.newest_id()
+    kept.answers.newest_id()
     return b"".join(file.read_bytes() for file in folder.glob("store.sqlite3*") if file.is_file())
 
 

@@ -121,8 +121,8 @@ def test_a_partition_that_two_runs_share_keeps_what_the_later_one_has_until_it_e
         until(lambda: "c" in begun)  # its claim was committed with the answer to b
         (path,) = tmp_path.glob("fh-notebook-*/*.sqlite3")
         with Store(path).closing() as left:
-            assert "b" in [kept.run.output for kept in left.every_answer()]
-            assert left.requests_made() == 3
+            assert "b" in [kept.run.output for kept in left.answers.every()]
+            assert left.requests.total() == 3
     finally:
         for event in may_end.values():
             event.set()
@@ -141,9 +141,9 @@ def test_what_a_killed_process_had_out_is_in_the_part_of_whoever_is_cut_short_af
         assert held.wait_for(1) == {"t0"}
         (path,) = tmp_path.glob("fh-notebook-*/*.sqlite3")
         with Store(path).closing() as left:
-            killed, (own,) = left.new_owner(), left.batches()
+            killed, (own,) = left.owners.new(), left.batches.every()
             key = job_key(client.workspace, "held", "v", {"text": "t2"}, 1)
-            assert left.claim(own.id, key, killed, workspace=client.workspace, seen_id=0).result().mine
+            assert left.claims.take(own.id, key, killed, workspace=client.workspace, seen_id=0).result().mine
             killed.end()
         batch.cancel()
         batch.wait()

@@ -123,7 +123,7 @@ def test_a_killed_worker_loses_no_answer(tmp_path: Path) -> None:
         assert batch.counts.calls >= counting.calls  # those of the killed worker, too
         store = session.store()
         assert store is not None
-        assert store.requests_on(service.workspace, datetime.now(UTC)) >= counting.calls
+        assert store.requests.on_day(service.workspace, datetime.now(UTC)) >= counting.calls
         assert counting.most <= 8  # a place whose holder has died comes back while its call may still run
         # The unknown ones are called only when somebody says so.
         calls = counting.calls

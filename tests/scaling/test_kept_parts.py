@@ -550,14 +550,14 @@ def test_a_batch_that_began_after_the_plan_was_made_is_not_replaced(tmp_path: Pa
         planned = fh.batch(table, "shout", replace=True, dry_run=True, **how)
     stored = session.store()
     assert stored is not None
-    owner = stored.new_owner()  # another kernel, which begins between plan and start
-    (record,) = stored.batches_named("shouts")
-    assert stored.begin_start(record.id, owner).result() == (True, "")
+    owner = stored.owners.new()  # another kernel, which begins between plan and start
+    (record,) = stored.batches.named("shouts")
+    assert stored.claims.begin_start(record.id, owner).result() == (True, "")
     calls = counting.calls
     with pytest.raises(fh.InputError, match="shouts' is running, and a running batch is not replaced"):
         planned.resume()
     assert counting.calls == calls
-    stored.end_start(record.id, owner).result()
+    stored.claims.end_start(record.id, owner).result()
     owner.end()
     assert planned.resume().counts.pending == 0
 
@@ -575,15 +575,15 @@ def test_a_batch_and_what_replaced_it_over_partitions_do_not_run_at_the_same_tim
     earlier = fh.open_batch(name, client=client)
     stored = session.store()
     assert stored is not None
-    numbers = {record.name: record.id for record in stored.batches()}
+    numbers = {record.name: record.id for record in stored.batches.every()}
     running, second = (name, later) if runs == "earlier" else ("shouts", earlier)
-    owner = stored.new_owner()
-    assert stored.begin_start(numbers[running], owner).result() == (True, "")
+    owner = stored.owners.new()
+    assert stored.claims.begin_start(numbers[running], owner).result() == (True, "")
     calls = counting.calls
     with pytest.raises(fh.InputError, match=f"'{running}' is running"):
         second.resume()
     assert counting.calls == calls
-    stored.end_start(numbers[running], owner).result()
+    stored.claims.end_start(numbers[running], owner).result()
     owner.end()
     second.resume()
     assert counting.calls > calls

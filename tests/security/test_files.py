@@ -78,7 +78,7 @@ def store(tmp_path: Path) -> Iterator[Path]:
     """A store with one answer."""
     path = tmp_path / "kept" / "answers.sqlite3"
     with Store(path).closing() as made:
-        made.keep_run(RUN, "w").result()
+        made.answers.keep(RUN, "w").result()
     return path
 
 
@@ -120,10 +120,10 @@ def test_a_hostile_store_is_read_or_refused_in_words(store: Path, name: str, tmp
     opened = Store(store, busy_timeout_s=1)
     with watching(inside=tmp_path) as seen:
         for use in (
-            opened.runs,
+            opened.answers.single_runs,
             opened.batches,
-            lambda: opened.keep_run(RUN, "w").result(),
-            lambda: list(opened.every_answer()),
+            lambda: opened.answers.keep(RUN, "w").result(),
+            lambda: list(opened.answers.every()),
         ):
             try:
                 use()
@@ -143,12 +143,12 @@ def test_a_store_that_is_a_link_writes_where_it_points_and_nowhere_else(store: P
     link = tmp_path / "link.sqlite3"
     link.symlink_to(notes)
     with pytest.raises(StoreError):
-        Store(link).runs()
+        Store(link).answers.single_runs()
     assert notes.read_bytes() == b"somebody's notes\n" * 50
     again = tmp_path / "again.sqlite3"
     again.symlink_to(store)
     with Store(again).closing() as opened:
-        assert [kept.run.output for kept in opened.runs()] == ["hi"]
+        assert [kept.run.output for kept in opened.answers.single_runs()] == ["hi"]
     assert again.is_symlink()
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
 

@@ -12,16 +12,16 @@ from fh_notebook.store.store import Store
 def batch_in(store: Store, name: str = "b", workspace: str = "w") -> int:
     """The number of the batch of that name, which is kept if it is not there."""
     record = BatchRecord(name=name, workspace=workspace, deployment="d", variants=(), created_at=datetime.now(UTC))
-    return store.keep_batch(record).result()
+    return store.batches.keep(record).result()
 
 
 def answers_in(store: Store, batch: str) -> list[Kept]:
     """The answers of the batches that have a name, in whatever workspace, the newest first."""
-    numbers = {record.id for record in store.batches() if record.name == batch}
-    return [kept for kept in store.every_answer() if kept.batch in numbers][::-1]
+    numbers = {record.id for record in store.batches.every() if record.name == batch}
+    return [kept for kept in store.answers.every() if kept.batch in numbers][::-1]
 
 
 def scores_in(store: Store) -> int:
     """How many scores there are, of answers and of lines of tables."""
     count = "SELECT (SELECT count(*) FROM scores) + (SELECT count(*) FROM plain_scores)"
-    return int(store.read(lambda connection: connection.execute(count).fetchone()[0]))
+    return int(store.database.read(lambda connection: connection.execute(count).fetchone()[0]))

@@ -29,17 +29,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def _requests(store: Store, workspace: str = "w") -> int:
-    return store.requests_on(workspace, datetime.now(UTC))
+    return store.requests.on_day(workspace, datetime.now(UTC))
 
 
 def test_one_of_two_gets_a_job(store: Store) -> None:
     """The other is told who has it; asked again, so is the first: a row that comes twice is called once."""
-    a, b = store.new_owner(), store.new_owner()
+    a, b = store.owners.new(), store.owners.new()
     batch, another = batch_in(store, "batch"), batch_in(store, "another")
-    assert store.claim(batch, "k", a, workspace="w", seen_id=0).result().mine
-    assert store.claim(batch, "k", b, workspace="w", seen_id=0).result() == Claim(owner=a.name, batch=batch)
-    assert store.claim(batch, "k", a, workspace="w", seen_id=0).result() == Claim(owner=a.name, batch=batch)
-    assert store.claim(another, "k", b, workspace="w", seen_id=0).result().mine
+    assert store.claims.take(batch, "k", a, workspace="w", seen_id=0).result().mine
+    assert store.claims.take(batch, "k", b, workspace="w", seen_id=0).result() == Claim(owner=a.name, batch=batch)
+    assert store.claims.take(batch, "k", a, workspace="w", seen_id=0).result() == Claim(owner=a.name, batch=batch)
+    assert store.claims.take(another, "k", b, workspace="w", seen_id=0).result().mine
     assert _requests(store) == 2, "who does not get it sends nothing"
     a.end()
     b.end()
@@ -47,13 +47,13 @@ def test_one_of_two_gets_a_job(store: Store) -> None:
 
 def test_who_takes_the_answers_of_all_batches_waits_for_their_calls_too(store: Store) -> None:
     """What another batch has out, or has answered since the plan, is not called, nor what it was refused for good."""
-    a, b = store.new_owner(), store.new_owner()
+    a, b = store.owners.new(), store.owners.new()
     one, other = batch_in(store, "one"), batch_in(store, "other")
-    seen = store.newest_id()
-    ask = partial(store.claim, one, "k", a, workspace="w", seen_id=seen, anywhere=True)
-    store.claim(other, "k", b, workspace="w", seen_id=seen).result()
+    seen = store.answers.newest_id()
+    ask = partial(store.claims.take, one, "k", a, workspace="w", seen_id=seen, anywhere=True)
+    store.claims.take(other, "k", b, workspace="w", seen_id=seen).result()
     assert ask().result() == Claim(owner=b.name, batch=other)
-    line, _ = store.keep_answer(RUN, key="k", batch=other, workspace="w", owner=b).result()
+    line, _ = store.claims.answer(RUN, key="k", batch=other, workspace="w", owner=b).result()
     answered = ask().result().answered
     assert answered is not None
     assert (answered.id, answered.batch) == (line, other)
@@ -61,8 +61,8 @@ def test_who_takes_the_answers_of_all_batches_waits_for_their_calls_too(store: S
     for status_code, stands in ((422, True), (503, False), (None, False)):
         key = f"failed {status_code}"
         failed = Run(status="failed", status_code=status_code, deployment="d")
-        line, _ = store.keep_answer(failed, key=key, batch=other, workspace="w").result()
-        claim = store.claim(one, key, a, workspace="w", seen_id=seen, anywhere=True).result()
+        line, _ = store.claims.answer(failed, key=key, batch=other, workspace="w").result()
+        claim = store.claims.take(one, key, a, workspace="w", seen_id=seen, anywhere=True).result()
         assert (claim.answered.id if claim.answered else None, claim.mine) == (line if stands else None, not stands)
     a.end()
     b.end()
@@ -70,13 +70,13 @@ def test_who_takes_the_answers_of_all_batches_waits_for_their_calls_too(store: S
 
 def test_an_answer_takes_the_claim_with_it(store: Store) -> None:
     """Whoever planned before the answer is given it in place of the job."""
-    a, b = store.new_owner(), store.new_owner()
+    a, b = store.owners.new(), store.owners.new()
     batch = batch_in(store)
-    seen = store.newest_id()
-    store.claim(batch, "k", a, workspace="w", seen_id=seen).result()
-    store.keep_answer(RUN, key="k", batch=batch, workspace="w", owner=a).result()
-    assert store.claims_of_batch(batch) == {}
-    claim = store.claim(batch, "k", b, workspace="w", seen_id=seen).result()
+    seen = store.answers.newest_id()
+    store.claims.take(batch, "k", a, workspace="w", seen_id=seen).result()
+    store.claims.answer(RUN, key="k", batch=batch, workspace="w", owner=a).result()
+    assert store.claims.of_batch(batch) == {}
+    claim = store.claims.take(batch, "k", b, workspace="w", seen_id=seen).result()
     assert claim.answered is not None
     assert claim.answered.run.output == "hi"
     assert not claim.mine
@@ -86,25 +86,25 @@ def test_an_answer_takes_the_claim_with_it(store: Store) -> None:
 
 def test_who_has_seen_the_answer_may_call_anew(store: Store) -> None:
     """An answer that was there at the time of the plan is no news: the user asked for another one."""
-    owner = store.new_owner()
+    owner = store.owners.new()
     batch = batch_in(store)
-    store.keep_answer(RUN, key="k", batch=batch, workspace="w").result()
-    assert store.claim(batch, "k", owner, workspace="w", seen_id=store.newest_id()).result().mine
+    store.claims.answer(RUN, key="k", batch=batch, workspace="w").result()
+    assert store.claims.take(batch, "k", owner, workspace="w", seen_id=store.answers.newest_id()).result().mine
     owner.end()
 
 
 def test_a_job_that_was_given_back_is_anybodys(store: Store) -> None:
     """Only its owner can give it back; its request is taken back where it was not sent."""
-    a, b = store.new_owner(), store.new_owner()
+    a, b = store.owners.new(), store.owners.new()
     batch = batch_in(store)
-    store.claim(batch, "k", a, workspace="w", seen_id=0).result()
-    assert not store.release(batch, "k", b, workspace="w", sent=False).result()
+    store.claims.take(batch, "k", a, workspace="w", seen_id=0).result()
+    assert not store.claims.release(batch, "k", b, workspace="w", sent=False).result()
     assert _requests(store) == 1
-    assert store.release(batch, "k", a, workspace="w", sent=False).result()
+    assert store.claims.release(batch, "k", a, workspace="w", sent=False).result()
     assert _requests(store) == 0
-    assert not store.release(batch, "k", a, workspace="w", sent=False).result()
-    assert store.claim(batch, "k", b, workspace="w", seen_id=0).result().mine
-    assert store.release(batch, "k", b, workspace="w", sent=True).result()
+    assert not store.claims.release(batch, "k", a, workspace="w", sent=False).result()
+    assert store.claims.take(batch, "k", b, workspace="w", seen_id=0).result().mine
+    assert store.claims.release(batch, "k", b, workspace="w", sent=True).result()
     assert _requests(store) == 1, "it was refused, and counts"
     a.end()
     b.end()
@@ -117,33 +117,33 @@ def test_a_request_that_reached_nobody_is_taken_back_on_the_day_of_its_claim(tmp
     morning = evening + timedelta(seconds=2)
     now = [evening]
     with Store(tmp_path / "s.sqlite3", now=lambda: now[0]).closing() as store:
-        owner, batch = store.new_owner(), batch_in(store)
+        owner, batch = store.owners.new(), batch_in(store)
         for key in ("k", "sent"):
-            store.claim(batch, key, owner, workspace="w", seen_id=0).result()
+            store.claims.take(batch, key, owner, workspace="w", seen_id=0).result()
         now[0] = morning
-        store.claim(batch, "then", owner, workspace="w", seen_id=0).result()
+        store.claims.take(batch, "then", owner, workspace="w", seen_id=0).result()
         if how == "release":
-            store.release(batch, "k", owner, workspace="w", sent=False).result()
+            store.claims.release(batch, "k", owner, workspace="w", sent=False).result()
         else:
             away = Run(status="failed", error_code="connect", deployment="d")
-            store.keep_answer(away, key="k", batch=batch, workspace="w", owner=owner, unsent=True).result()
-        assert [store.requests_on("w", day) for day in (evening, morning)] == [1, 1]
-        capped = store.claim(batch, "more", owner, workspace="w", seen_id=0, daily_cap=1).result()
+            store.claims.answer(away, key="k", batch=batch, workspace="w", owner=owner, unsent=True).result()
+        assert [store.requests.on_day("w", day) for day in (evening, morning)] == [1, 1]
+        capped = store.claims.take(batch, "more", owner, workspace="w", seen_id=0, daily_cap=1).result()
         assert capped == Claim(capped=True)
         owner.end()
 
 
 def test_one_of_two_takes_a_dead_owners_job_over(store: Store) -> None:
     """The second finds another owner in its place."""
-    dead, a, b = (store.new_owner() for _ in range(3))
+    dead, a, b = (store.owners.new() for _ in range(3))
     batch = batch_in(store)
-    take_over = partial(store.take_over, batch, "k", from_owner=dead.name)
-    store.claim(batch, "k", dead, workspace="w", seen_id=0).result()
+    take_over = partial(store.claims.take_over, batch, "k", from_owner=dead.name)
+    store.claims.take(batch, "k", dead, workspace="w", seen_id=0).result()
     dead.end()
-    assert not store.is_alive(dead.name)
+    assert not store.owners.is_alive(dead.name)
     assert take_over(owner=a).result()
     assert not take_over(owner=b).result()
-    assert store.claims_of_batch(batch) == {"k": a.name}
+    assert store.claims.of_batch(batch) == {"k": a.name}
     assert _requests(store) == 1, "who only waits for what was submitted before sends nothing"
     a.end()
     b.end()
@@ -156,19 +156,19 @@ def test_forgetting_a_batch_forgets_no_claim_of_another_workspaces(store: Store)
         record = BatchRecord(
             name="n", workspace=workspace, deployment=deployment, variants=(), created_at=datetime.now(UTC)
         )
-        numbers[workspace] = store.keep_batch(record).result()
+        numbers[workspace] = store.batches.keep(record).result()
     assert numbers["here"] != numbers["there"]
-    dead = store.new_owner()
+    dead = store.owners.new()
     for workspace, number in numbers.items():
-        store.claim(number, "k", dead, workspace=workspace, seen_id=0).result()
+        store.claims.take(number, "k", dead, workspace=workspace, seen_id=0).result()
     dead.end()
     assert store.forget(Which(deployment="one")) == Forgotten(batches=1)
-    assert store.claims_of_batch(numbers["here"]) == {}
-    assert store.claims_of_batch(numbers["there"]) == {"k": dead.name}
+    assert store.claims.of_batch(numbers["here"]) == {}
+    assert store.claims.of_batch(numbers["there"]) == {"k": dead.name}
     store.forget(Which(batch="n", workspace="here"))
-    assert store.claims_of_batch(numbers["there"]) == {"k": dead.name}
+    assert store.claims.of_batch(numbers["there"]) == {"k": dead.name}
     store.forget(Which(batch="n"))
-    assert store.claims_of_batch(numbers["there"]) == {}
+    assert store.claims.of_batch(numbers["there"]) == {}
 
 
 def test_what_somebody_is_running_is_not_removed_for_its_age(store: Store) -> None:
@@ -177,30 +177,30 @@ def test_what_somebody_is_running_is_not_removed_for_its_age(store: Store) -> No
     numbers = {}
     for name in ("runs", "rests"):
         record = BatchRecord(name=name, workspace="w", deployment="d", variants=(), created_at=began)
-        numbers[name] = store.keep_batch(record).result()
-        store.keep_answer(RUN, key="a", batch=numbers[name], workspace="w").result()
-    owner = store.new_owner()
-    store.claim(numbers["runs"], "b", owner, workspace="w", seen_id=0).result()
+        numbers[name] = store.batches.keep(record).result()
+        store.claims.answer(RUN, key="a", batch=numbers[name], workspace="w").result()
+    owner = store.owners.new()
+    store.claims.take(numbers["runs"], "b", owner, workspace="w", seen_id=0).result()
     assert store.running(Which(before=datetime.now(UTC))) == {numbers["runs"]: "runs"}
     assert store.forget(Which(before=datetime.now(UTC))) == Forgotten(answers=1, batches=1)
-    assert [record.name for record in store.batches()] == ["runs"]
-    assert [kept.batch for kept in store.every_answer()] == [numbers["runs"]]
-    assert store.claims_of_batch(numbers["runs"]) == {"b": owner.name}
+    assert [record.name for record in store.batches.every()] == ["runs"]
+    assert [kept.batch for kept in store.answers.every()] == [numbers["runs"]]
+    assert store.claims.of_batch(numbers["runs"]) == {"b": owner.name}
     owner.end()
     assert store.forget(Which(before=datetime.now(UTC))) == Forgotten(answers=1, batches=1)
-    assert store.batches() == []
+    assert store.batches.every() == []
 
 
 def test_an_owner_that_ended_leaves_no_file(store: Store) -> None:
     """And one that was never there is not alive."""
-    owner = store.new_owner()
+    owner = store.owners.new()
     folder = store.path.with_name(f"{store.path.name}-owners")
     assert [p.name for p in folder.iterdir()] == [owner.name]
-    assert store.is_alive(owner.name)
+    assert store.owners.is_alive(owner.name)
     owner.end()
     owner.end()
     assert list(folder.iterdir()) == []
-    assert not store.is_alive(owner.name)
+    assert not store.owners.is_alive(owner.name)
 
 
 # --- what counts, and for whom
@@ -257,7 +257,7 @@ def family(store: Store) -> dict[str, int]:
         name="own", workspace="w", deployment="d", variants=(), created_at=datetime.now(UTC),
         plan={"replaced": [numbers["earlier"]], "replaced_by": [numbers["later"]]},
     )  # fmt: skip
-    return {**numbers, "own": store.keep_batch(record).result()}
+    return {**numbers, "own": store.batches.keep(record).result()}
 
 
 @pytest.mark.parametrize(("whose", "what", "how", "came"), TOLD)
@@ -265,16 +265,16 @@ def test_what_counts_of_which_batch(
     store: Store, family: dict[str, int], whose: str, what: str, how: str, came: str
 ) -> None:
     """What a batch has out or has answered, for one that asks for the same job, as the table says."""
-    a, b = store.new_owner(), store.new_owner()
-    seen, line = store.newest_id(), 0
+    a, b = store.owners.new(), store.owners.new()
+    seen, line = store.answers.newest_id(), 0
     if what == "claimed":
-        store.claim(family[whose], "k", b, workspace="w", seen_id=seen).result()
+        store.claims.take(family[whose], "k", b, workspace="w", seen_id=seen).result()
     elif whose == "single":
         run = line_of(RUNS[what], key="k", workspace="w", batch=None, kept_at=datetime.now(UTC))
-        line = store.put(partial(answers.append, line=run)).result()
+        line = store.database.put(partial(answers.append, line=run)).result()
     else:
-        line, _ = store.keep_answer(RUNS[what], key="k", batch=family[whose], workspace="w").result()
-    claim = store.claim(family["own"], "k", a, workspace="w", seen_id=seen, **ASKED[how]).result()
+        line, _ = store.claims.answer(RUNS[what], key="k", batch=family[whose], workspace="w").result()
+    claim = store.claims.take(family["own"], "k", a, workspace="w", seen_id=seen, **ASKED[how]).result()
     assert came == ("mine" if claim.mine else "answered" if claim.answered else "held")
     assert claim.answered is None or claim.answered.id == line
     assert claim.owner is None or (claim.owner, claim.batch) == (b.name, family[whose])
@@ -308,27 +308,27 @@ def test_which_line_since_the_plan_answers_a_job(
     store: Store, family: dict[str, int], lines: list[str], how: str, taken: int | None
 ) -> None:
     """Of the batch and its relatives the newest; of others what stands of them. What was there at the plan is no news."""
-    owner = store.new_owner()
-    seen, numbers = store.newest_id(), []
+    owner = store.owners.new()
+    seen, numbers = store.answers.newest_id(), []
     for line in lines:
         if line == "seen":
-            seen = store.newest_id()
+            seen = store.answers.newest_id()
             continue
         whose, what = line.split()
-        numbers.append(store.keep_answer(RUNS[what], key="k", batch=family[whose], workspace="w").result()[0])
-    claim = store.claim(family["own"], "k", owner, workspace="w", seen_id=seen, **ASKED[how]).result()
+        numbers.append(store.claims.answer(RUNS[what], key="k", batch=family[whose], workspace="w").result()[0])
+    claim = store.claims.take(family["own"], "k", owner, workspace="w", seen_id=seen, **ASKED[how]).result()
     assert (claim.answered.id if claim.answered else None) == (None if taken is None else numbers[taken])
     owner.end()
 
 
 def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Store, family: dict[str, int]) -> None:
     """In one commit: by whom, for which batch, seen when, how, where and under which cap."""
-    a, b, other = (store.new_owner() for _ in range(3))
-    store.claim(family["other"], "out", other, workspace="w", seen_id=0).result()
-    store.claim(family["other"], "out too", other, workspace="w", seen_id=0).result()
-    store.claim(family["later"], "later", other, workspace="w", seen_id=0).result()
-    line, _ = store.keep_answer(RUN, key="known", batch=family["own"], workspace="w").result()
-    store.keep_answer(LOST, key="lost", batch=family["other"], workspace="w").result()
+    a, b, other = (store.owners.new() for _ in range(3))
+    store.claims.take(family["other"], "out", other, workspace="w", seen_id=0).result()
+    store.claims.take(family["other"], "out too", other, workspace="w", seen_id=0).result()
+    store.claims.take(family["later"], "later", other, workspace="w", seen_id=0).result()
+    line, _ = store.claims.answer(RUN, key="known", batch=family["own"], workspace="w").result()
+    store.claims.answer(LOST, key="lost", batch=family["other"], workspace="w").result()
     base = Asked(
         batch=family["own"], key="k", owner=a.name, seen_id=0, now=datetime.now(UTC).timestamp(), workspace="w"
     )
@@ -347,7 +347,7 @@ def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Sto
         (replace(base, key="capped", daily_cap=1), Claim(capped=True)),
         (replace(base, key="capped", workspace="there", daily_cap=2), Claim(mine=True)),
     ]
-    came = store.put(lambda c: claims.take_each(c, [one for one, _ in asked])).result()
+    came = store.database.put(lambda c: claims.take_each(c, [one for one, _ in asked])).result()
     assert came == [expected for _, expected in asked]
     assert [_requests(store, name) for name in ("w", "there")] == [9, 2]
     for owner in (a, b, other):
@@ -356,27 +356,29 @@ def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Sto
 
 def test_who_has_a_job_is_told_of_its_own_batch_first(store: Store, family: dict[str, int]) -> None:
     """Also where another batch had it before."""
-    a, b, c = (store.new_owner() for _ in range(3))
-    store.claim(family["other"], "k", a, workspace="w", seen_id=0).result()
-    store.claim(family["own"], "k", b, workspace="w", seen_id=0).result()
-    store.claim(family["another"], "k", a, workspace="w", seen_id=0).result()
-    claim = store.claim(family["own"], "k", c, workspace="w", seen_id=0, anywhere=True).result()
+    a, b, c = (store.owners.new() for _ in range(3))
+    store.claims.take(family["other"], "k", a, workspace="w", seen_id=0).result()
+    store.claims.take(family["own"], "k", b, workspace="w", seen_id=0).result()
+    store.claims.take(family["another"], "k", a, workspace="w", seen_id=0).result()
+    claim = store.claims.take(family["own"], "k", c, workspace="w", seen_id=0, anywhere=True).result()
     assert claim == Claim(owner=b.name, batch=family["own"])
     for whose, owner in (("other", a), ("earlier", b)):
-        store.claim(family[whose], "there", owner, workspace="w", seen_id=0).result()
-    claim = store.claim(family["own"], "there", c, workspace="w", seen_id=0).result()
+        store.claims.take(family[whose], "there", owner, workspace="w", seen_id=0).result()
+    claim = store.claims.take(family["own"], "there", c, workspace="w", seen_id=0).result()
     assert claim == Claim(owner=b.name, batch=family["earlier"]), "not by one that does not count"
-    store.keep_answer(RUN, key="there", batch=family["other"], workspace="w").result()
-    assert store.claim(family["own"], "there", c, workspace="w", seen_id=0).result() == claim, "nor is it answered"
+    store.claims.answer(RUN, key="there", batch=family["other"], workspace="w").result()
+    assert store.claims.take(family["own"], "there", c, workspace="w", seen_id=0).result() == claim, (
+        "nor is it answered"
+    )
     for owner in (a, b, c):
         owner.end()
 
 
 def test_a_cap_that_is_used_up_admits_none_and_what_is_left_admits_the_first(store: Store) -> None:
     """Also a cap that was lowered since; whoever is refused has no claim."""
-    owner, batch = store.new_owner(), batch_in(store)
+    owner, batch = store.owners.new(), batch_in(store)
     for number in range(3):
-        store.claim(batch, f"k{number}", owner, workspace="w", seen_id=0).result()
+        store.claims.take(batch, f"k{number}", owner, workspace="w", seen_id=0).result()
     asked = [
         Asked(
             batch=batch, key=f"n{n}", owner=owner.name, seen_id=0, now=datetime.now(UTC).timestamp(), workspace="w",
@@ -385,9 +387,9 @@ def test_a_cap_that_is_used_up_admits_none_and_what_is_left_admits_the_first(sto
         for cap in (1, 5)
         for n in range(4)
     ]  # fmt: skip
-    came = store.put(lambda c: claims.take_each(c, asked)).result()
+    came = store.database.put(lambda c: claims.take_each(c, asked)).result()
     assert [claim.capped for claim in came] == [True] * 4 + [False] * 2 + [True] * 2
-    assert sorted(store.claims_of_batch(batch)) == ["k0", "k1", "k2", "n0", "n1"]
+    assert sorted(store.claims.of_batch(batch)) == ["k0", "k1", "k2", "n0", "n1"]
     assert _requests(store) == 5
     owner.end()
 
@@ -396,39 +398,39 @@ def test_a_claim_is_of_one_batch_and_one_owner(tmp_path: Path) -> None:
     """Given back, answered, settled or taken over, the same job of another batch or owner stays; and its request."""
     day = [datetime(2026, 11, 26, 12, tzinfo=UTC)]
     with Store(tmp_path / "s.sqlite3", now=lambda: day[0]).closing() as store:
-        a, b = store.new_owner(), store.new_owner()
+        a, b = store.owners.new(), store.owners.new()
         two, one = batch_in(store, "two"), batch_in(store, "one")
         for batch in (two, one):
-            store.claim(batch, "k", a, workspace="w", seen_id=0).result()
+            store.claims.take(batch, "k", a, workspace="w", seen_id=0).result()
             day[0] += timedelta(days=1)
         before, after = datetime(2026, 11, 26, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC)
-        assert not store.release(one, "k", b, workspace="w", sent=False).result()
-        store.keep_answer(RUN, key="k", batch=one, workspace="w", owner=b, unsent=True).result()
-        assert not store.settle(LOST, key="k", batch=one, workspace="w", from_owner=b.name).result()
-        assert not store.take_over(one, "k", from_owner=b.name, owner=b).result()
-        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({"k": a.name}, {"k": a.name})
-        assert [store.requests_on("w", at) for at in (before, after)] == [1, 1]
-        assert store.take_over(one, "k", from_owner=a.name, owner=b).result()
-        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({"k": b.name}, {"k": a.name})
-        assert store.take_over(one, "k", from_owner=b.name, owner=a).result()
-        store.put(lambda c: claims.uncount(c, one, "k", a.name, workspace="w")).result()
-        assert [store.requests_on("w", at) for at in (before, day[0])] == [1, 0]
-        assert store.release(one, "k", a, workspace="w", sent=True).result()
-        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({}, {"k": a.name})
-        store.claim(one, "k", a, workspace="w", seen_id=store.newest_id()).result()
-        store.keep_answer(RUN, key="k", batch=one, workspace="w", owner=a).result()
-        assert (store.claims_of_batch(one), store.claims_of_batch(two)) == ({}, {"k": a.name})
+        assert not store.claims.release(one, "k", b, workspace="w", sent=False).result()
+        store.claims.answer(RUN, key="k", batch=one, workspace="w", owner=b, unsent=True).result()
+        assert not store.claims.settle(LOST, key="k", batch=one, workspace="w", from_owner=b.name).result()
+        assert not store.claims.take_over(one, "k", from_owner=b.name, owner=b).result()
+        assert (store.claims.of_batch(one), store.claims.of_batch(two)) == ({"k": a.name}, {"k": a.name})
+        assert [store.requests.on_day("w", at) for at in (before, after)] == [1, 1]
+        assert store.claims.take_over(one, "k", from_owner=a.name, owner=b).result()
+        assert (store.claims.of_batch(one), store.claims.of_batch(two)) == ({"k": b.name}, {"k": a.name})
+        assert store.claims.take_over(one, "k", from_owner=b.name, owner=a).result()
+        store.database.put(lambda c: claims.uncount(c, one, "k", a.name, workspace="w")).result()
+        assert [store.requests.on_day("w", at) for at in (before, day[0])] == [1, 0]
+        assert store.claims.release(one, "k", a, workspace="w", sent=True).result()
+        assert (store.claims.of_batch(one), store.claims.of_batch(two)) == ({}, {"k": a.name})
+        store.claims.take(one, "k", a, workspace="w", seen_id=store.answers.newest_id()).result()
+        store.claims.answer(RUN, key="k", batch=one, workspace="w", owner=a).result()
+        assert (store.claims.of_batch(one), store.claims.of_batch(two)) == ({}, {"k": a.name})
         a.end()
         b.end()
 
 
 def test_a_start_is_no_job_and_may_be_said_twice(store: Store) -> None:
     """It says that the batch is run, and nothing of what is out."""
-    owner, batch = store.new_owner(), batch_in(store)
-    assert store.begin_start(batch, owner).result() == (True, "")
-    assert store.begin_start(batch, owner).result() == (True, "")
-    assert store.claims_of_batch(batch) == {}
+    owner, batch = store.owners.new(), batch_in(store)
+    assert store.claims.begin_start(batch, owner).result() == (True, "")
+    assert store.claims.begin_start(batch, owner).result() == (True, "")
+    assert store.claims.of_batch(batch) == {}
     assert store.running(Which(batch="b")) == {batch: "b"}
-    assert store.end_start(batch, owner).result()
+    assert store.claims.end_start(batch, owner).result()
     assert store.running(Which(batch="b")) == {}
     owner.end()

@@ -17,13 +17,13 @@ def test_a_store_that_nobody_holds_commits_what_was_put(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite3"
     store = Store(path)
     for number in range(200):
-        store.keep_run(Run(status="completed", output=number), "w")
-    writer = store._open.writer  # type: ignore[union-attr]
+        store.answers.keep(Run(status="completed", output=number), "w")
+    writer = store.database.opened().writer
     del store
     gc.collect()
     writer.close()  # waits for the thread only
     with Store(path).closing() as again:
-        assert len(again.runs(limit=500)) == 200
+        assert len(again.answers.single_runs(limit=500)) == 200
 
 
 def test_a_store_and_a_hive_are_collected_by_a_thread_that_holds_the_import_lock(tmp_path: Path) -> None:
@@ -42,12 +42,12 @@ store = Store(sys.argv[1])
 def slow_import(connection):
     import this_module_does_not_exist
 try:
-    store.put(slow_import).result()
+    store.database.put(slow_import).result()
 except ImportError:
     pass
 _imp.acquire_lock()
 try:
-    store.put(slow_import)
+    store.database.put(slow_import)
     del hive, client, plain, store
     gc.collect()
 finally:

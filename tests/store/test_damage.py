@@ -37,15 +37,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = session.store()
     assert store is not None
     from fh_notebook.clock import utc_now
-    from fh_notebook.store import pending
     from fh_notebook.store.ratings import RatingLine
 
     line = PendingLine(
         id="p1", workspace=CLIENT.workspace, key="k", deployment="shout", variant="loud", inputs={"text": "c"},
         submitted_at=utc_now(), request_id="req_1", callback_url="http://127.0.0.1:9/",
     )  # fmt: skip
-    store.put(lambda c: pending.add(c, line)).result()
-    store.keep_ratings(
+    store.pending.add([line]).result()
+    store.ratings.keep(
         [RatingLine("u1", "anna", "pair", "i", "b", CLIENT.workspace, "0", "loud", "soft", "ab", "a", 1.0, 1.7e9)]
     ).result()
     session.reset()

@@ -31,7 +31,7 @@ def _another(path: Path) -> Path:
     """A store of somebody else's, with an answer in it."""
     other = path.with_name("other.sqlite3")
     with Store(other).closing() as store:
-        store.keep_run(fh.Run(status="completed", output="theirs", deployment="other"), "w").result()
+        store.answers.keep(fh.Run(status="completed", output="theirs", deployment="other"), "w").result()
     return other
 
 
@@ -138,10 +138,10 @@ def test_the_log_of_what_was_rescued_is_not_read_into_the_file_that_lies_there_n
     _replace(path)
     assert fh.store.rescue(tmp_path / "rescued.sqlite3").exists()
     with Store(path).closing() as theirs:
-        assert [kept.run.output for kept in theirs.every_answer()] == ["theirs"]
+        assert [kept.run.output for kept in theirs.answers.every()] == ["theirs"]
         assert theirs.damage() == ""
     with Store(tmp_path / "rescued.sqlite3").closing() as mine:
-        assert len(list(mine.every_answer())) == 40
+        assert len(list(mine.answers.every())) == 40
         assert mine.damage() == ""
 
 
@@ -154,10 +154,10 @@ def test_closing_does_so_too() -> None:
     _replace(path)
     session.reset()
     with Store(path).closing() as theirs:
-        assert [kept.run.output for kept in theirs.every_answer()] == ["theirs"]
+        assert [kept.run.output for kept in theirs.answers.every()] == ["theirs"]
         assert theirs.damage() == ""
     with Store(away).closing() as mine:  # that was moved away, and its log was not
-        assert len(list(mine.every_answer())) == 40
+        assert len(list(mine.answers.every())) == 40
 
 
 def test_a_store_on_a_full_disk_is_rescued_with_what_it_owes(tmp_path: Path) -> None:
@@ -168,19 +168,19 @@ def test_a_store_on_a_full_disk_is_rescued_with_what_it_owes(tmp_path: Path) -> 
     assert store is not None
     source = [{"text": f"{i} " + "x" * 3000} for i in range(20)]
     fh.batch(source, "shout", variants="loud", client=client, progress=False, max_calls=0)  # the plan is kept
-    pages = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
-    store.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
+    pages = store.database.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
+    store.database.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()).result()
     batch = fh.batch(source, "shout", variants="loud", client=client, progress=False, max_concurrency=2)
     assert batch.stopped is not None
     assert batch.stopped.reason == "store"
     calls = shouting.calls
     fh.store.rescue(tmp_path / "copy.sqlite3")
     with Store(tmp_path / "copy.sqlite3").closing() as copy:
-        assert len(list(copy.every_answer())) == calls < 20
-    store.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
+        assert len(list(copy.answers.every())) == calls < 20
+    store.database.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
     batch.resume()
     assert (batch.counts.done, shouting.calls) == (20, 20)
-    assert len(list(store.every_answer())) == 20
+    assert len(list(store.answers.every())) == 20
 
 
 def test_single_runs_are_owed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,7 +194,7 @@ def test_single_runs_are_owed_too(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "was deleted while this kernel had it open" in capsys.readouterr().err
     fh.store.rescue(tmp_path / "rescued.sqlite3")
     with Store(tmp_path / "rescued.sqlite3").closing() as store:
-        assert [kept.run.output for kept in store.runs()] == ["B", "B", "A"]
+        assert [kept.run.output for kept in store.answers.single_runs()] == ["B", "B", "A"]
 
 
 def test_a_file_that_comes_back_is_the_store_again() -> None:
@@ -217,10 +217,10 @@ def test_this_process_makes_no_empty_store_in_the_place_of_one_that_it_holds() -
     fh.history()
     store = session.store()
     assert store is not None
-    store.keep_run(fh.Run(status="completed", output="a", deployment="d"), "w").result()
+    store.answers.keep(fh.Run(status="completed", output="a", deployment="d"), "w").result()
     _unlink_all(store.path)
     with pytest.raises(StoreError, match="was deleted while this kernel had it open"):
-        Store(store.path).runs()
+        Store(store.path).answers.single_runs()
     assert not store.path.exists()
 
 

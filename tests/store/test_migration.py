@@ -101,7 +101,7 @@ def test_answers_stay_where_they_lie(path: Path, answers: int) -> None:
         here.execute(f"PRAGMA user_version={len(MIGRATIONS)}")  # this version does not know the step above
     with Store(path).closing() as store:
         wanted = [1, 2, 3, answers // 2, answers]
-        found = store.answers_by_ids(wanted)
+        found = store.answers.by_ids(wanted)
         assert {n: (one.key, one.run.output) for n, one in found.items()} == {
             n: (key_of(n - 1), run_of(n - 1)["output"]) for n in wanted
         }
@@ -138,7 +138,7 @@ def test_a_store_of_version_8_is_opened_with_its_answers(path: Path) -> None:
             (key_of(0), json.dumps(run_of(0))),
         )
     with Store(path).closing() as store:
-        assert [kept.run.output for kept in store.runs()] == [run_of(0)["output"]]
+        assert [kept.run.output for kept in store.answers.single_runs()] == [run_of(0)["output"]]
 
 
 # --- who waits for whom
@@ -248,11 +248,11 @@ def test_a_kill_on_the_way_leaves_the_earlier_version(old_root: Path, step: int)
     with closing(sqlite3.connect(path)) as old:
         runs = dict(old.execute("SELECT id, run FROM answers"))
     with Store(path).closing() as store:
-        found = store.answers_by_ids(runs)
+        found = store.answers.by_ids(runs)
         assert {n: one.run.output for n, one in found.items()} == {
             n: json.loads(run).get("output") for n, run in runs.items()
         }
-        assert {record.name for record in store.batches()} >= {"tickets", "killed", "queued", "parted", "broken"}
+        assert {record.name for record in store.batches.every()} >= {"tickets", "killed", "queued", "parted", "broken"}
     assert not list(path.with_name(f"{path.name}-owners").glob("migration"))
 
 
@@ -299,5 +299,5 @@ def test_a_call_that_was_out_in_a_workers_store_may_have_run(path: Path) -> None
         old.execute("INSERT INTO claims VALUES ('parted', ?, 'gone', 10.0)", (key_of(1),))
     spec = Spec(run="r", name="parted", workspace="w", arms=(), folder="nowhere")
     with Store(path).closing() as store:
-        assert store.claims_of_batch(begun_in(store, spec).id) == {key_of(1): "gone"}
-        assert [(record.name, record.workspace) for record in store.batches()] == [("parted", "w")]
+        assert store.claims.of_batch(begun_in(store, spec).id) == {key_of(1): "gone"}
+        assert [(record.name, record.workspace) for record in store.batches.every()] == [("parted", "w")]

@@ -41,7 +41,7 @@ def test_the_files_are_for_their_owner_only(path: Path) -> None:
     before = os.umask(0)
     try:
         with Store(path).closing() as store:
-            store.keep_run(RUN, "w").result()
+            store.answers.keep(RUN, "w").result()
             modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in [path.parent, *path.parent.iterdir()]}
     finally:
         os.umask(before)
@@ -53,11 +53,11 @@ def test_the_files_are_for_their_owner_only(path: Path) -> None:
 def test_a_copy_is_for_its_owner_only(path: Path, tmp_path: Path) -> None:
     """From its first byte on, and not only once it is written."""
     with Store(path).closing() as store:
-        store.keep_run(RUN, "w").result()
+        store.answers.keep(RUN, "w").result()
         store.copy_to(tmp_path / "copy.sqlite3")
     assert stat.S_IMODE((tmp_path / "copy.sqlite3").stat().st_mode) == 0o600
     with Store(tmp_path / "copy.sqlite3").closing() as copy:
-        assert [kept.run.output for kept in copy.runs()] == ["hi"]
+        assert [kept.run.output for kept in copy.answers.single_runs()] == ["hi"]
 
 
 def test_it_keeps_in_wal_mode_and_says_whose_file_it_is(path: Path) -> None:
@@ -90,7 +90,7 @@ def unusable(request: pytest.FixtureRequest, path: Path) -> Path:
         connection.close()
     else:
         with Store(path).closing() as store:
-            store.keep_run(RUN, "w").result()
+            store.answers.keep(RUN, "w").result()
         if request.param == "cut off":
             path.write_bytes(path.read_bytes()[:5000])
         else:
@@ -101,8 +101,8 @@ def unusable(request: pytest.FixtureRequest, path: Path) -> Path:
 
 
 def _use(store: Store) -> None:
-    store.keep_run(RUN, "w").result()
-    store.runs()
+    store.answers.keep(RUN, "w").result()
+    store.answers.single_runs()
 
 
 def test_a_file_that_is_not_a_store_of_ours_is_refused_and_left_as_it_is(unusable: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_newer_version_says_to_upgrade(path: Path) -> None:
 def test_an_older_version_is_brought_up_with_its_answers(path: Path) -> None:
     """A step adds a column; what was kept before is still there."""
     with Store(path).closing() as store:
-        store.keep_run(RUN, "w").result()
+        store.answers.keep(RUN, "w").result()
     newer = (*MIGRATIONS, ("ALTER TABLE answers ADD COLUMN cost REAL", "CREATE TABLE later (x)"))
     connection = open_connection(path, migrations=newer)
     assert connection.execute("SELECT deployment, cost FROM answers").fetchall() == [("d", None)]
@@ -146,14 +146,14 @@ def test_a_store_of_the_first_version_keeps_its_batches_and_answers(path: Path) 
     )
     old.close()
     with Store(path).closing() as store:
-        assert [(record.name, record.id, record.plan) for record in store.batches()] == [
+        assert [(record.name, record.id, record.plan) for record in store.batches.every()] == [
             ("second", 2, {"rows": 2}),
             ("first", 1, {"rows": 2}),
         ]
         assert [kept.run.output for kept in answers_in(store, "first")] == [1]
-        assert [kept.batch for kept in store.every_answer()] == [1]
-        assert store.requests_on("w", datetime.fromtimestamp(0, UTC)) == store.requests_made() == 1
-        again = store.keep_batch(BatchRecord(**{**_fields(store.batches()[0]), "plan": {"rows": 3}})).result()
+        assert [kept.batch for kept in store.answers.every()] == [1]
+        assert store.requests.on_day("w", datetime.fromtimestamp(0, UTC)) == store.requests.total() == 1
+        again = store.batches.keep(BatchRecord(**{**_fields(store.batches.every()[0]), "plan": {"rows": 3}})).result()
         assert again == 2
 
 
@@ -164,11 +164,11 @@ def _fields(record: BatchRecord) -> dict[str, Any]:
 def test_a_step_that_fails_leaves_the_version_before_it(path: Path) -> None:
     """All of a step or nothing: the older program still reads the file."""
     with Store(path).closing() as store:
-        store.keep_run(RUN, "w").result()
+        store.answers.keep(RUN, "w").result()
     with pytest.raises(StoreError):
         open_connection(path, migrations=(*MIGRATIONS, ("CREATE TABLE later (x)", "this is no SQL")))
     with Store(path).closing() as store:
-        assert len(store.runs()) == 1
+        assert len(store.answers.single_runs()) == 1
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'later'").fetchone()[0] == 0
     connection.close()
@@ -198,23 +198,23 @@ def locked(path: Path) -> Iterator[Path]:
 def test_a_store_that_stays_locked_is_an_error_with_its_cure(locked: Path) -> None:
     """Reading goes on; a write says who is in the way, and nothing is half-written."""
     with Store(locked, busy_timeout_s=0.05).closing() as store:
-        assert store.runs() == []
+        assert store.answers.single_runs() == []
         with pytest.raises(StoreError, match="locked by another process"):
-            store.keep_run(RUN, "w").result()
-        assert store.runs() == []
+            store.answers.keep(RUN, "w").result()
+        assert store.answers.single_runs() == []
 
 
 def test_a_full_disk_is_an_error_and_what_was_committed_is_safe(path: Path) -> None:
     """No half of an answer is there, and with room again the store goes on."""
     with Store(path).closing() as store:
-        store.keep_run(RUN, "w").result()
-        pages = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
-        store.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 2}").fetchone()).result()
+        store.answers.keep(RUN, "w").result()
+        pages = store.database.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
+        store.database.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 2}").fetchone()).result()
         with pytest.raises(StoreError, match="full; make room"):
-            store.keep_run(Run(status="completed", output="x" * 100_000, deployment="d"), "w").result()
-        store.put(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone()).result()
-        store.keep_run(RUN, "w").result()
-        assert [kept.run.output for kept in store.runs()] == ["hi", "hi"]
+            store.answers.keep(Run(status="completed", output="x" * 100_000, deployment="d"), "w").result()
+        store.database.put(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone()).result()
+        store.answers.keep(RUN, "w").result()
+        assert [kept.run.output for kept in store.answers.single_runs()] == ["hi", "hi"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of folders are POSIX")
@@ -227,6 +227,6 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_cure() -> None:
             os.seteuid(65534)
         try:
             with pytest.raises(StoreError, match=r"cannot be opened \(Permission denied\): give another path"):
-                Store(Path(folder) / "answers.sqlite3").runs()
+                Store(Path(folder) / "answers.sqlite3").answers.single_runs()
         finally:
             os.seteuid(user)

@@ -38,9 +38,9 @@ def _program(text: str, folder: Path, *arguments: object) -> subprocess.Popen[st
 
 WRITING = """
 store = Store(sys.argv[1])
-batch = store.keep_batch(RECORD).result()
+batch = store.batches.keep(RECORD).result()
 for i in range(int(sys.argv[3])):
-    store.keep_answer(Run(status="completed", output=i), key=f"{sys.argv[2]}-{i}", batch=batch, workspace="w").result()
+    store.claims.answer(Run(status="completed", output=i), key=f"{sys.argv[2]}-{i}", batch=batch, workspace="w").result()
     print(i)
 """
 
@@ -54,7 +54,7 @@ def test_several_processes_write_into_one_store(tmp_path: Path) -> None:
     assert [process.returncode for process in writing] == [0] * 4
     with Store(path).closing() as store:
         assert {kept.key for kept in answers_in(store, "b")} == {f"{n}-{i}" for n in "abcd" for i in range(100)}
-        assert len(store.batches()) == 1
+        assert len(store.batches.every()) == 1
 
 
 def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> 
     acknowledged = int(rest[-1]) if rest else 200
     with Store(path).closing() as store:
         kept = {int(kept.run.output) for kept in answers_in(store, "b")}
-        assert store.put(lambda c: c.execute("PRAGMA integrity_check").fetchone()[0]).result() == "ok"
+        assert store.database.put(lambda c: c.execute("PRAGMA integrity_check").fetchone()[0]).result() == "ok"
     assert set(range(acknowledged + 1)) <= kept
     assert len(kept) <= acknowledged + 2
 
@@ -80,37 +80,37 @@ def test_a_killed_process_loses_no_answer_that_was_committed(tmp_path: Path) -> 
 def test_a_forked_child_and_its_parent_both_keep(tmp_path: Path) -> None:
     """The child opens the file anew; neither closes the other's connection, nor drops its locks."""
     with Store(tmp_path / "answers.sqlite3").closing() as store:
-        store.keep_run(RUN, "parent").result()
+        store.answers.keep(RUN, "parent").result()
         child = os.fork()
         if child == 0:
             try:
-                assert len(store.runs()) >= 1
+                assert len(store.answers.single_runs()) >= 1
                 for _ in range(20):
-                    store.keep_run(RUN, "child").result(timeout=60)
+                    store.answers.keep(RUN, "child").result(timeout=60)
                 store.close()
             except BaseException:
                 traceback.print_exc()  # the parent's output is captured: shown when the test fails
                 os._exit(1)
             os._exit(0)
         for _ in range(20):
-            store.keep_run(RUN, "parent").result(timeout=60)
+            store.answers.keep(RUN, "parent").result(timeout=60)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert len(store.runs()) == 41
+        assert len(store.answers.single_runs()) == 41
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_fork_in_the_middle_of_a_write_leaves_the_child_free(tmp_path: Path) -> None:
     """Locks that the parent's threads held at the fork are not the child's."""
     with Store(tmp_path / "answers.sqlite3").closing() as store:
-        store.keep_run(RUN, "parent").result()
+        store.answers.keep(RUN, "parent").result()
         waiting = []
         children = []
         for _ in range(5):
-            waiting += [store.keep_run(RUN, "parent") for _ in range(100)]
+            waiting += [store.answers.keep(RUN, "parent") for _ in range(100)]
             child = os.fork()  # the writer's thread is inside SQLite
             if child == 0:
                 try:
-                    store.keep_run(RUN, "child").result(timeout=60)
+                    store.answers.keep(RUN, "child").result(timeout=60)
                 except BaseException:
                     traceback.print_exc()  # the parent's output is captured: shown when the test fails
                     os._exit(1)
@@ -119,14 +119,14 @@ def test_a_fork_in_the_middle_of_a_write_leaves_the_child_free(tmp_path: Path) -
         for future in waiting:
             future.result()
         assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 5
-        assert len(store.runs(1000)) == 506
+        assert len(store.answers.single_runs(1000)) == 506
 
 
 OWNING = """
 store = Store(sys.argv[1])
-batch = store.keep_batch(RECORD).result()
-owner = store.new_owner()
-print(store.claim(batch, "k", owner, workspace="w", seen_id=0).result().mine, owner.name)
+batch = store.batches.keep(RECORD).result()
+owner = store.owners.new()
+print(store.claims.take(batch, "k", owner, workspace="w", seen_id=0).result().mine, owner.name)
 sys.stdin.read()
 """
 
@@ -138,17 +138,19 @@ def test_an_owner_lives_as_long_as_its_process_and_no_longer(tmp_path: Path) -> 
     assert process.stdout is not None
     mine, name = process.stdout.readline().split()
     with Store(path).closing() as store:
-        owner, batch = store.new_owner(), batch_in(store)
+        owner, batch = store.owners.new(), batch_in(store)
         assert mine == "True"
-        assert store.is_alive(name)
-        assert store.claim(batch, "k", owner, workspace="w", seen_id=0).result().owner == name
+        assert store.owners.is_alive(name)
+        assert store.claims.take(batch, "k", owner, workspace="w", seen_id=0).result().owner == name
         process.kill()
         process.communicate()
-        assert not store.is_alive(name)
-        assert store.claims_of_batch(batch) == {"k": name}
+        assert not store.owners.is_alive(name)
+        assert store.claims.of_batch(batch) == {"k": name}
         lost = Run(status="unknown", error_code="process_ended")
-        settled = [store.settle(lost, key="k", batch=batch, workspace="w", from_owner=name).result() for _ in range(2)]
-        assert store.claims_of_batch(batch) == {}
+        settled = [
+            store.claims.settle(lost, key="k", batch=batch, workspace="w", from_owner=name).result() for _ in range(2)
+        ]
+        assert store.claims.of_batch(batch) == {}
         [kept] = answers_in(store, "b")
         assert (kept.status, settled) == ("unknown", [kept.id, 0])
         owner.end()
@@ -161,7 +163,7 @@ def test_a_forked_child_does_not_keep_its_parents_owner_alive(tmp_path: Path) ->
     program = """
 import os, time
 store = Store(sys.argv[1])
-owner = store.new_owner()
+owner = store.owners.new()
 ready, begun = os.pipe()
 child = os.fork()
 if child:
@@ -176,9 +178,9 @@ sys.stdin.read()
     assert process.stdout is not None
     name, child = process.stdout.readline().split()
     with Store(path).closing() as store:
-        assert store.is_alive(name)
+        assert store.owners.is_alive(name)
         process.kill()
         process.wait()
         os.kill(int(child), 0)  # the child is still there
-        assert not store.is_alive(name)
+        assert not store.owners.is_alive(name)
     process.communicate()

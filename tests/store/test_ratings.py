@@ -40,11 +40,11 @@ def test_a_file_of_the_version_before_is_brought_up_and_keeps_what_it_has(tmp_pa
     with closing(sqlite3.connect(path)) as old:
         assert old.execute("PRAGMA user_version").fetchone() == (4,)
     with Store(path).closing() as opened:
-        assert [kept.run.output for kept in opened.runs()] == ["SINGLE"]
+        assert [kept.run.output for kept in opened.answers.single_runs()] == ["SINGLE"]
         assert len(answers_in(opened, "shouts")) == 6
-        assert opened.count_jobs(opened.batches_named("shouts")[0].id) == 6
-        opened.keep_ratings([line("u1")]).result()
-        assert len(opened.ratings_of_batch()) == 1
+        assert opened.jobs.count(opened.batches.named("shouts")[0].id) == 6
+        opened.ratings.keep([line("u1")]).result()
+        assert len(opened.ratings.of_batch()) == 1
     with closing(sqlite3.connect(path)) as new:
         assert new.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
@@ -52,29 +52,29 @@ def test_a_file_of_the_version_before_is_brought_up_and_keeps_what_it_has(tmp_pa
 def test_a_rating_is_written_once_and_changes_only_by_being_taken_back(store: Store) -> None:
     """The same uid again is the same rating, whatever else is said of it."""
     with store.closing():
-        store.keep_ratings([line("u1"), line("u2", item="j")]).result()
-        store.keep_ratings([line("u1", choice="b")], ["u2"]).result()
-        first, second = store.ratings_of(["i", "j"])
+        store.ratings.keep([line("u1"), line("u2", item="j")]).result()
+        store.ratings.keep([line("u1", choice="b")], ["u2"]).result()
+        first, second = store.ratings.of_items(["i", "j"])
         assert (first.choice, first.undone_at) == ("a", None)
         assert second.undone_at is not None
-        store.keep_ratings([], ["u2", "nobody"]).result()
-        assert store.ratings_of(["j"]) == [second], "it was taken back then, and not now"
+        store.ratings.keep([], ["u2", "nobody"]).result()
+        assert store.ratings.of_items(["j"]) == [second], "it was taken back then, and not now"
 
 
 def test_merging_adds_what_is_new_and_what_was_taken_back_stays_so(store: Store) -> None:
     """In whatever order, and however often."""
     with store.closing():
-        store.keep_ratings([line("u1"), line("u2")]).result()
+        store.ratings.keep([line("u1"), line("u2")]).result()
         theirs = [line("u2", undone_at=7.0), line("u3", rater="ben")]
-        assert store.merge_ratings(theirs).result() == (1, 1)
-        assert store.merge_ratings(theirs).result() == (0, 0)
-        assert store.merge_ratings([line("u2")]).result() == (0, 0)
-        assert {x.uid: x.undone_at for x in store.ratings_of_batch("shouts", "w")} == {
+        assert store.ratings.merge(theirs).result() == (1, 1)
+        assert store.ratings.merge(theirs).result() == (0, 0)
+        assert store.ratings.merge([line("u2")]).result() == (0, 0)
+        assert {x.uid: x.undone_at for x in store.ratings.of_batch("shouts", "w")} == {
             "u1": None,
             "u2": 7.0,
             "u3": None,
         }
-        assert store.ratings_of_batch("shouts", "another") == []
+        assert store.ratings.of_batch("shouts", "another") == []
 
 
 def test_forgetting_a_batch_forgets_what_people_said_of_it(tmp_path: Path) -> None:
@@ -82,13 +82,13 @@ def test_forgetting_a_batch_forgets_what_people_said_of_it(tmp_path: Path) -> No
     path = tmp_path / "old.sqlite3"
     path.write_bytes(gzip.decompress(VERSION_4.read_bytes()))
     with Store(path).closing() as opened:
-        (record,) = opened.batches_named("shouts")
-        opened.keep_ratings(
+        (record,) = opened.batches.named("shouts")
+        opened.ratings.keep(
             [line("u1", workspace=record.workspace), line("u2"), line("u3", batch="", workspace="")]
         ).result()
         opened.forget(Which(batch="shouts"))
-        assert [x.uid for x in opened.ratings_of_batch()] == ["u2", "u3"], (
+        assert [x.uid for x in opened.ratings.of_batch()] == ["u2", "u3"], (
             "of a batch of that name elsewhere, and of a table"
         )
         opened.forget(Which())
-        assert len(opened.ratings_of_batch()) == 0
+        assert len(opened.ratings.of_batch()) == 0

@@ -46,15 +46,15 @@ def store(tmp_path: Path, clock: Clock) -> Store:
 
 def single(store: Store, workspace: str, text: str, *, status: str = "completed", output: str = "") -> int:
     run = Run(status=status, output=output or text, deployment="d", variant="v", inputs={"text": text})  # type: ignore[arg-type]
-    return store.keep_run(run, workspace).result()
+    return store.answers.keep(run, workspace).result()
 
 
 def outputs(store: Store, workspace: str) -> list[object]:
-    return [kept.run.output for kept in store.runs(workspace=workspace)][::-1]
+    return [kept.run.output for kept in store.answers.single_runs(workspace=workspace)][::-1]
 
 
 def copy_all(store: Store, source: str, target: str) -> int:
-    copied = store.copy_runs(source, target, 0).result()
+    copied = store.workspaces.copy_runs(source, target, 0).result()
     return copied.answers
 
 
@@ -94,13 +94,13 @@ def test_single_runs_are_found_by_the_key_of_the_target(store: Store) -> None:
         single(store, "h#old", "a")
         masked = Run(status="completed", output="x", deployment="d", variant="v", inputs={"token": "s3cret"})
         secrets = Secrets(names=frozenset({"token"}))
-        store.keep_run(masked, "h#old", secrets=secrets).result()
-        copied = store.copy_runs("h#old", "h#new", 0).result()
+        store.answers.keep(masked, "h#old", secrets=secrets).result()
+        copied = store.workspaces.copy_runs("h#old", "h#new", 0).result()
         assert (copied.answers, copied.lost) == (1, 1)
-        [seen] = store.seen([job_key("h#new", "d", "v", {"text": "a"})], batches=None)
+        [seen] = store.answers.seen([job_key("h#new", "d", "v", {"text": "a"})], batches=None)
         assert (seen.status, seen.kept_at) == ("completed", NOON.timestamp())
         assert outputs(store, "h#new") == ["a"]
-        assert store.requests_made() == 0
+        assert store.requests.total() == 0
 
 
 def test_many_single_runs_are_copied_window_by_window(store: Store) -> None:
@@ -109,12 +109,12 @@ def test_many_single_runs_are_copied_window_by_window(store: Store) -> None:
         for i in range(1_203):
             single(store, "h#old", str(i))
         after, windows = 0, 0
-        while (copied := store.copy_runs("h#old", "h#new", after).result()).last:
+        while (copied := store.workspaces.copy_runs("h#old", "h#new", after).result()).last:
             after, windows = copied.last, windows + 1
         assert windows == 3
-        assert [kept.run.output for kept in store.runs(5_000, workspace="h#new")] == [str(i) for i in range(1_203)][
-            ::-1
-        ]
+        assert [kept.run.output for kept in store.answers.single_runs(5_000, workspace="h#new")] == [
+            str(i) for i in range(1_203)
+        ][::-1]
 
 
 # --- batches
@@ -126,18 +126,18 @@ def test_a_copy_that_was_planned_for_another_state_writes_nothing(store: Store) 
         name="b", workspace="h#old", deployment="d", variants=(), created_at=NOON, plan={"revision": 1}
     )
     with store.closing():
-        source = replace(record, id=store.keep_batch(record).result())
+        source = replace(record, id=store.batches.keep(record).result())
         key = job_key("h#old", "d", "v", {})
         run = Run(status="completed", output="x", deployment="d", variant="v")
-        store.keep_answer(run, key=key, batch=source.id, workspace="h#old").result()
+        store.claims.answer(run, key=key, batch=source.id, workspace="h#old").result()
         copy = BatchCopy(source=source, record=replace(record, workspace="h#new"))
-        store.keep_batch(replace(record, plan={"revision": 2})).result()
-        assert store.copy_batch(copy).result() is None
+        store.batches.keep(replace(record, plan={"revision": 2})).result()
+        assert store.workspaces.copy_batch(copy).result() is None
         copy = replace(copy, source=replace(source, plan={"revision": 2}))
-        target = store.keep_batch(replace(record, workspace="h#new")).result()
-        assert store.copy_batch(copy).result() is None
+        target = store.batches.keep(replace(record, workspace="h#new")).result()
+        assert store.workspaces.copy_batch(copy).result() is None
         assert len(answers_in(store, "b")) == 1
-        copied = store.copy_batch(replace(copy, seen=(target, 1))).result()
+        copied = store.workspaces.copy_batch(replace(copy, seen=(target, 1))).result()
         assert copied is not None
         assert copied.answers == 1
         assert len(answers_in(store, "b")) == 2
@@ -157,15 +157,17 @@ def test_a_full_disk_leaves_whole_batches_and_a_second_join_copies_the_rest() ->
     LocalHive(name="new").client()
     store = session.store()
     assert store is not None
-    before = store.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
-    store.put(lambda c: c.execute(f"PRAGMA max_page_count={before + before // 2}").fetchone()).result()
+    before = store.database.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
+    store.database.put(lambda c: c.execute(f"PRAGMA max_page_count={before + before // 2}").fetchone()).result()
     with pytest.raises(StoreError, match="full"):
         fh.store.join("local#old", "local#new")
-    copied = [record for record in store.batches() if record.workspace == "local#new"]
+    copied = [record for record in store.batches.every() if record.workspace == "local#new"]
     assert 0 < len(copied) < 3
     for record in copied:
-        assert store.count_jobs(record.id) == store.count_rows(record.id) == store.counts_of_batch(record)["completed"]
-    store.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
+        assert (
+            store.jobs.count(record.id) == store.rows.count(record.id) == store.answers.counts_of(record)["completed"]
+        )
+    store.database.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
     assert fh.store.join("local#old", "local#new").answers == 60 - 20 * len(copied)
 
 
@@ -178,7 +180,7 @@ def test_workspaces_of_a_host_are_those_of_its_very_name(store: Store, clock: Cl
         for hours, workspace in enumerate(("a.com#1", "a.com#2", "a.com:80#3", "a.com.evil#4", "a.co#5", "a.com#6")):
             clock.now = NOON + timedelta(hours=hours)
             single(store, workspace, "a")
-        found: Callable[..., list[str]] = store.workspaces_of_host
+        found: Callable[..., list[str]] = store.workspaces.of_host
         assert found("a.com", ["d"], without="a.com#2", limit=5) == ["a.com#6", "a.com#1"]
         assert found("a.com", ["d"], without="a.com#9", limit=2) == ["a.com#6", "a.com#2"]
         assert found("a.com", ["other"], without="", limit=5) == []
