@@ -1,16 +1,18 @@
-"""Which job of an engine is called next, and whether any: what its dispatcher and its workers share.
+"""`Scheduler`: which job of an engine is called next, and whether any: what its dispatcher and its workers share.
 
 Rule of this file: it decides and counts, waits for nothing and sends nothing. All of it happens in the loop's thread,
-so that what one has taken no other takes.
+so that what one has taken no other takes. Whom it tells that something has changed is a `DispatcherWait`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from fh_notebook.batching.events import Event, Finished, KeptBack, Stopped
 from fh_notebook.batching.job import Job
@@ -25,22 +27,72 @@ from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import Absence
 from fh_notebook.contract.run import Run
 
-__all__ = ["Choosing"]
+__all__ = ["DispatcherWait", "Scheduler"]
 
 
-class Choosing:
+class DispatcherWait:
+    """What an engine's dispatcher waits for: that something changes, or a slot of the gate. Others end the wait."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self._slot: asyncio.Timeout | None = None
+
+    def begin(self) -> None:
+        """Have every change from now on end the next wait for one."""
+        self._changed.clear()
+
+    def notify(self) -> None:
+        """Say that something has changed."""
+        self._changed.set()
+
+    async def for_change(self, until: float | None) -> None:
+        """Wait until something has changed since :meth:`begin`, or until a time of the loop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._changed.wait()
+
+    @asynccontextmanager
+    async def for_slot(
+        self, slot: AbstractAsyncContextManager[None], until: float | None
+    ) -> AsyncIterator[AsyncExitStack]:
+        """Enter `slot`, which is left at the end unless it is taken over from the stack.
+
+        Raises
+        ------
+        LimitReached
+            The gate is closed.
+        TimeoutError
+            The time was there before the slot, or somebody ended the wait.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout_at(until) as self._slot:
+                    await stack.enter_async_context(slot)
+            finally:
+                self._slot = None
+            yield stack
+
+    @property
+    def is_for_slot(self) -> bool:
+        """Whether the dispatcher waits for a slot; others may hold them all for long."""
+        return self._slot is not None
+
+    def give_up_slot(self, now: float) -> None:
+        """End a wait for a slot."""
+        if self._slot is not None and not self._slot.expired():
+            self._slot.reschedule(now)
+
+
+class Scheduler:
     """The state of an engine, and what follows from it for the next call.
 
     Parameters
     ----------
     gate, emit, limits, planned, max_in_flight, rate, names, hint
         As :class:`~fh_notebook.batching.engine.Engine` has them.
+    wait : DispatcherWait
+        Is told of what the dispatcher should look at.
     """
-
-    _loop: asyncio.AbstractEventLoop
-    """Of the engine, from its start on."""
-    _began: float
-    """When that was, by the loop."""
 
     def __init__(
         self,
@@ -53,57 +105,122 @@ class Choosing:
         rate: Rate | None,
         names: Names | None,
         hint: Callable[[Name], str],
+        wait: DispatcherWait,
     ) -> None:
         self._gate = gate
         self._emit = emit
         self._limits = limits or Limits()
         self._planned = planned
-        self.max_in_flight = max_in_flight
         self._spacing = Spacing(rate)
-        self._ended_jobs = 0
+        self._names = names or Names(arms=0)
+        self._hint = hint
+        self._wait = wait
+        self._clock: Callable[[], float] = time.monotonic
+        self._began = 0.0
+        self.max_in_flight = max_in_flight
+        """At most so many calls at once, whatever the gate admits."""
+        self.in_flight = 0
+        """Slots that are open: calls that are out, or about to be."""
         self.calls = 0
         """Requests sent."""
         self.refused = 0
         """Requests that were answered 429 for too many at once."""
         self.stopped: Stopped | None = None
         """Why no further call was started, if that was so."""
-        self.paused = False
-        self._errors = 0
+        self.queue = Queue(wait.notify, drops=self.is_over)
+        """The jobs that wait, which the engine fills."""
+        self._paused = False
+        self._ended_jobs = self._errors = self._opening = 0
         self._reach = Reach()
-        self._opening = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
-        self._names = names or Names(arms=0)
-        self._hint = hint
         self._out: Counter[Name] = Counter()
         self._doubted: dict[Name, list[Entry]] = {}
         """What was answered "not found" and is kept back, by the name that may be unknown."""
         self._unknown: dict[Name, list[Any]] = {}
         """The names that were told to be unknown, each with the rows that may be at fault in its place."""
-        self._queue = Queue(self._changed.set, drops=self.is_over)
-        self._at_gate: asyncio.Timeout | None = None
-        """While the dispatcher waits for a slot: what lets it not wait on."""
+
+    # --- what the engine asks and tells
+
+    def begin(self, clock: Callable[[], float]) -> None:
+        """Count the time from now, by the clock of the engine's loop."""
+        self._clock = clock
+        self._began = clock()
+
+    @property
+    def deadline(self) -> float | None:
+        """When no call is started any more, by the loop's clock."""
+        return None if self._limits.max_seconds is None else self._began + self._limits.max_seconds
+
+    def next_step(self, now: float) -> Literal["open", "wait", "end"]:
+        """Return whether a slot may be opened for a job now, something else has to come first, or no call will."""
+        if self.stopped is not None:
+            return "end"
+        self.settle_doubts()
+        is_ready = self._is_ready(now)
+        if self.queue.is_empty and not self.in_flight:
+            return self.next_step(now) if self._gives_up_doubts() else "end"
+        if not self.queue.is_empty and self._must_stop():
+            return "end"
+        may_open = is_ready and self._may_start(now) and self._has_room() and self._spacing.next_slot <= now
+        return "open" if may_open else "wait"
+
+    def next_look(self, now: float) -> float | None:
+        """Return when something is due that was not at `now`; ``None`` where only a change can help."""
+        may_go = () if self._paused else (self._paced_until(now), self._spacing.next_slot)
+        times = (self.queue.due, self.deadline, *may_go)
+        # Not what is past: something else holds that up, and tells when it has changed.
+        return min((at for at in times if at is not None and at > now), default=None)
+
+    def open_slot(self) -> Entry | None:
+        """Return the job that a new slot begins with, if one may be sent now."""
+        entry = self._take() if self._has_room() else None
+        if entry is not None:
+            self._spacing.opened(self._clock())
+            self.in_flight += 1
+        return entry
+
+    def close_slot(self) -> None:
+        """Note that a slot has ended."""
+        self.in_flight -= 1
+        self._wait.notify()
+        self._give_up_slot_without_work()
+
+    def take_answered(self) -> Iterator[Entry]:
+        """Take the jobs that were kept back and whose answers stand: they need no call."""
+        self.settle_doubts()
+        for entry in self.queue.take_answered():
+            self._count_taken(entry)
+            yield entry
+
+    def pause(self, paused: bool) -> None:
+        """Start no further call, or go on. Call it in the loop's thread."""
+        self._paused = paused
+        self._wait.notify()
+
+    def retune(self, max_in_flight: int | None) -> None:
+        """Change how many may be out at once. Call it in the loop's thread."""
+        self.max_in_flight = max_in_flight
+        self._wait.notify()
 
     # --- whether one may be sent, and which
 
     def _take(self) -> Entry | None:
         """Return the next job that is due, if one may be sent now; it counts as about to be sent."""
-        now = self._loop.time()
+        now = self._clock()
         if self.stopped is not None or not self._is_ready(now) or self._must_stop() or not self._may_start(now):
             return None
         self._spacing.sent(now)
-        entry = self._queue.take(now)
-        self._taken(entry)
+        entry = self.queue.take(now)
+        self._count_taken(entry)
         return entry
 
-    def _taken(self, entry: Entry) -> None:
+    def _count_taken(self, entry: Entry) -> None:
         """Count a job as about to be sent."""
         self._opening += 1
         self._out[name_of(entry.job)] += 1
 
     def _is_ready(self, now: float) -> bool:
         """Whether the next job is due; one of a name in doubt waits for the answers that settle it."""
-        entry = self._queue.next(now)
+        entry = self.queue.next(now)
         if entry is None or entry.answer is not None:
             return entry is not None
         name = name_of(entry.job)
@@ -114,7 +231,7 @@ class Choosing:
         return max(self._reach.rests_until, self._spacing.next_call(now))
 
     def _may_start(self, now: float) -> bool:
-        if self.paused or self._paced_until(now) > now:
+        if self._paused or self._paced_until(now) > now:
             return False
         most_calls = self._limits.most_calls
         # Those that are opening may yet find their answer elsewhere: wait for what they do.
@@ -122,13 +239,13 @@ class Choosing:
 
     def _has_room(self) -> bool:
         most = 1 if self._reach.asks else self.max_in_flight
-        return most is None or len(self._tasks) < most
+        return most is None or self.in_flight < most
 
     def _must_stop(self) -> bool:
         if self.stopped is None:
             reached = self._limits.reached(
                 calls=self.calls,
-                elapsed_s=self._loop.time() - self._began,
+                elapsed_s=self._clock() - self._began,
                 errors=self._errors,
                 planned=self._planned,
             )
@@ -145,9 +262,9 @@ class Choosing:
 
     def following(self) -> Entry | None:
         """Return the job that a worker's slot takes next, unless the slot must be given back."""
-        too_many = self.max_in_flight is not None and len(self._tasks) > self.max_in_flight
+        too_many = self.max_in_flight is not None and self.in_flight > self.max_in_flight
         entry = None if too_many or self._gate.wants_back(self) else self._take()
-        self._leave_gate_without_work()
+        self._give_up_slot_without_work()
         return entry
 
     @property
@@ -169,7 +286,7 @@ class Choosing:
         """Tell that a job has its outcome."""
         self._ended_jobs += 1
         self._emit(Finished(job=job, run=run, line=line, reused=reused))
-        if self._at_gate is not None:  # nobody else would look whether this was one error too many
+        if self._wait.is_for_slot:  # nobody else would look whether this was one error too many
             self._must_stop()
 
     def ended(self, entry: Entry) -> None:
@@ -178,12 +295,12 @@ class Choosing:
 
     def put_off(self, entry: Entry, wait_s: float) -> None:
         """Have a job come again."""
-        self._queue.put_off(entry, self._loop.time() + wait_s)
+        self.queue.put_off(entry, self._clock() + wait_s)
 
     def missed(self, run: Run) -> bool:
         """Note a call that reached nobody, and say whether its row may be to blame; it may be one too many."""
         self.calls -= 1  # an attempt to connect is no request sent
-        may_be_the_row = self._reach.missed(self._loop.time())
+        may_be_the_row = self._reach.missed(self._clock())
         stopped = unreached(run, in_a_row=self._reach.in_a_row, lasted_s=self._reach.lasted_s)
         if stopped is not None:
             self.stop(stopped)
@@ -193,13 +310,13 @@ class Choosing:
         """Note a call that somebody answered, or may have run."""
         if self._reach.in_a_row:
             self._reach.heard()
-            self._changed.set()
+            self._wait.notify()
 
     def refused_one(self, wait_s: float) -> None:
         """Note a call that was refused for too many at once, and is to wait."""
         self.refused += 1
-        if len(self._tasks) <= 1:
-            self._reach.refused_alone(self._loop.time(), wait_s)
+        if self.in_flight <= 1:
+            self._reach.refused_alone(self._clock(), wait_s)
 
     # --- names that the service does not know
 
@@ -211,7 +328,7 @@ class Choosing:
         """Note an answer which shows that the service knows the variant of `job`."""
         self._names.note_known(name_of(job))
         if self._doubted:
-            self._changed.set()
+            self._wait.notify()
 
     def kept_back(self, entry: Entry, run: Run, absence: Absence) -> bool:
         """Take an answer that says "not found" and return whether it is kept back, as the name may be unknown."""
@@ -221,11 +338,11 @@ class Choosing:
         entry.answer = run
         self._doubted.setdefault(name, []).append(entry)
         self._emit(KeptBack(job=entry.job, run=run))
-        self._settle_doubts()
-        self._changed.set()
+        self.settle_doubts()
+        self._wait.notify()
         return True
 
-    def _settle_doubts(self) -> None:
+    def settle_doubts(self) -> None:
         """Have jobs that were kept back fail where others have shown the name, and be pending where it is unknown."""
         for name in list(self._doubted):
             if self._names.is_known(name):
@@ -270,15 +387,11 @@ class Choosing:
                 unknown = self._unknown_told()
                 stopped = replace(stopped, detail=f"{stopped.detail}; {unknown.detail}", resume=unknown.resume)
             self.stopped = stopped
-            self._changed.set()
-            self._leave_gate()
+            self._wait.notify()
+            self._wait.give_up_slot(self._clock())
             self._emit(stopped)
 
-    def _leave_gate_without_work(self) -> None:
+    def _give_up_slot_without_work(self) -> None:
         """Let the dispatcher not wait for a slot that it has no job for: others may hold them all for long."""
-        if self._at_gate is not None and not self._is_ready(self._loop.time()):
-            self._leave_gate()
-
-    def _leave_gate(self) -> None:
-        if self._at_gate is not None and not self._at_gate.expired():
-            self._at_gate.reschedule(self._loop.time())
+        if self._wait.is_for_slot and not self._is_ready(now := self._clock()):
+            self._wait.give_up_slot(now)

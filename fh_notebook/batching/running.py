@@ -112,9 +112,7 @@ class Start:
         async with said(self._stored) as owner:
             while True:
                 await self._run(windows, planned, owner)
-                engine = self.engine
-                capped = engine is not None and engine.stopped is not None and engine.stopped.reason == "daily_cap"
-                if not (capped and self._options.wait_for_reset):
+                if not (self._was_stopped_by("daily_cap") and self._options.wait_for_reset):
                     return
                 await self._sleep_until_reset()
                 self._feed.begin()
@@ -134,8 +132,12 @@ class Start:
         finally:
             self.gate = None
             deliver.end()
-        if self.engine is not None and self.engine.stopped is not None and self.engine.stopped.reason == "store":
+        if self._was_stopped_by("store"):
             await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+
+    def _was_stopped_by(self, reason: str) -> bool:
+        stopped = self.engine.scheduler.stopped if self.engine is not None else None
+        return stopped is not None and stopped.reason == reason
 
     async def _deliver(self, windows: Windows, planned: int, owner: Owner, deliver: Deliver) -> None:
         attempt = await deliver.ready()
@@ -167,7 +169,7 @@ class Start:
             now=self._options.now,
         )
         deliver.on_switch = self._have_queued
-        self.engine.pause(self.paused)
+        self.engine.scheduler.pause(self.paused)
         try:
             gate.ask(self, self.max_concurrency)
             await self.engine.run(self._jobs_of(windows))
@@ -182,8 +184,8 @@ class Start:
 
     def _have_queued(self) -> None:
         """Bound what is out by a number, where slots are lent while the service has runs wait."""
-        if self.engine is not None and self.engine.max_in_flight is None:
-            self.engine.retune(AT_ONCE)
+        if self.engine is not None and self.engine.scheduler.max_in_flight is None:
+            self.engine.scheduler.retune(AT_ONCE)
 
     def _keep_owed(self) -> None:
         with suppress(Exception):  # it is told already that the store fails, and tried again at the next start
@@ -229,13 +231,13 @@ class Start:
             if gate is not self._client.gate:  # one of this batch's own
                 gate.fix(max_concurrency or AT_ONCE)
             gate.ask(self, max_concurrency)
-            self.engine.retune(max_concurrency)
+            self.engine.scheduler.retune(max_concurrency)
 
     def pause(self, paused: bool) -> None:
         """Start no further call, or go on."""
         self.paused = paused
         if self.engine is not None:
-            self.engine.pause(paused)
+            self.engine.scheduler.pause(paused)
 
     def _take(self, event: Event) -> None:
         """Take an event into the counts, then tell it."""

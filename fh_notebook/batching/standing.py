@@ -71,7 +71,7 @@ class Standing:
     def in_flight(self) -> int:
         """Calls that are out at this moment."""
         start = self._start
-        return start.engine.in_flight if start is not None and start.engine is not None else 0
+        return start.engine.scheduler.in_flight if start is not None and start.engine is not None else 0
 
     @property
     def running(self) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from fh_notebook.batching.events import Event, Retried, Started, Stopped, Throttled
+from fh_notebook.batching.choosing import Scheduler
+from fh_notebook.batching.events import Event, Retried, Started, Throttled
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Ledger, Turn
 from fh_notebook.batching.outcomes import kind_of
@@ -27,7 +28,7 @@ from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import CallError
 from fh_notebook.loop import unbroken
 
-__all__ = ["CANCELLED", "HELD_WAIT_S", "Board", "Worker"]
+__all__ = ["CANCELLED", "HELD_WAIT_S", "Worker"]
 
 CANCELLED: Final = "cancelled"
 """The error code of a call that was out when the batch was cancelled."""
@@ -41,85 +42,12 @@ Next = tuple[Entry | None, Turn | None]
 """The job that comes next in a slot, and its turn where it is claimed already."""
 
 
-class Board(Protocol):
-    """What workers share: the engine's side of them."""
-
-    calls: int
-    stopped: Stopped | None
-
-    @property
-    def left(self) -> int | None:
-        """How many jobs have no outcome yet; ``None`` where that is not known."""
-        ...
-
-    def following(self) -> Entry | None:
-        """Return the job that a worker's slot takes next, unless the slot must be given back."""
-        ...
-
-    @property
-    def has_calls_left(self) -> bool:
-        """Whether one more request may be sent."""
-        ...
-
-    def opened(self) -> None:
-        """Note that a job which was taken is claimed, or is not to be."""
-        ...
-
-    def failed(self, run: Run) -> bool:
-        """Count the run of a job, and say whether it is one error too many."""
-        ...
-
-    def finished(self, job: Job, run: Run, *, line: int, reused: bool = False) -> None:
-        """Tell that a job has its outcome."""
-        ...
-
-    def ended(self, entry: Entry) -> None:
-        """Note that a job which was taken is on its way no more, whatever became of it."""
-        ...
-
-    def put_off(self, entry: Entry, wait_s: float) -> None:
-        """Have a job come again."""
-        ...
-
-    def is_over(self, job: Job) -> bool:
-        """Whether no call of this job's variant is made any more."""
-        ...
-
-    def known(self, job: Job) -> None:
-        """Note an answer which shows that the service knows the variant of `job`."""
-        ...
-
-    def kept_back(self, entry: Entry, run: Run, absence: Absence) -> bool:
-        """Take an answer that says "not found" and return whether it is kept back, as the name may be unknown."""
-        ...
-
-    def missed(self, run: Run) -> bool:
-        """Note a call that reached nobody, and say whether its row may be to blame; it may be one too many."""
-        ...
-
-    def heard(self) -> None:
-        """Note a call that somebody answered, or may have run."""
-        ...
-
-    def refused_one(self, wait_s: float) -> None:
-        """Note a call that was refused for too many at once, and is to wait."""
-        ...
-
-    def capped(self) -> None:
-        """Start no further call: the daily cap is used up."""
-        ...
-
-    def stop(self, stopped: Stopped) -> None:
-        """Start no further call."""
-        ...
-
-
 class Worker:
     """Takes jobs through calls; one for all slots of an engine, since it holds nothing of a slot.
 
     Parameters
     ----------
-    board : Board
+    scheduler : Scheduler
         What workers share.
     attempt, gate, ledger, emit, batch, jitter, now
         As :class:`~fh_notebook.batching.engine.Engine` has them.
@@ -127,7 +55,7 @@ class Worker:
 
     def __init__(
         self,
-        board: Board,
+        scheduler: Scheduler,
         *,
         attempt: Callable[[InvokeRequest], Awaitable[Exchange]],
         gate: GateLike,
@@ -137,7 +65,7 @@ class Worker:
         jitter: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
-        self._board = board
+        self._scheduler = scheduler
         self._attempt = attempt
         self._gate = gate
         self._ledger = ledger
@@ -154,7 +82,7 @@ class Worker:
                 if turn is None:
                     turn = await self._claim(entry)
                 following, turn = await self._one(entry, turn)
-                self._board.ended(entry)
+                self._scheduler.ended(entry)
                 entry = following
 
     async def _claim(self, entry: Entry) -> Turn:
@@ -165,46 +93,46 @@ class Worker:
             await unbroken(self._ledger.release(entry.job, sent=False))
             raise
         finally:
-            self._board.opened()
+            self._scheduler.opened()
 
     async def _one(self, entry: Entry, turn: Turn) -> Next:
         """Take one job through its turn; return what comes next in this slot."""
         if turn.go and entry.answer is not None:
             return await self._finish(entry, entry.answer, unsent=True)  # its request was counted when it was sent
-        if turn.go and (self._board.stopped is not None or self._board.is_over(entry.job)):
+        if turn.go and (self._scheduler.stopped is not None or self._scheduler.is_over(entry.job)):
             # An answer that came meanwhile ended it all, or its variant.
             await self._ledger.release(entry.job, sent=False)
             return None, None
         if turn.capped:
-            self._board.capped()
+            self._scheduler.capped()
             return None, None
         if turn.go:
             return await self._call(entry) if await self._may_go(entry) else (None, None)
         if turn.answer is not None:
-            self._board.failed(turn.answer)
-            self._board.finished(entry.job, turn.answer, line=turn.line, reused=kind_of(turn.answer) != "unknown")
+            self._scheduler.failed(turn.answer)
+            self._scheduler.finished(entry.job, turn.answer, line=turn.line, reused=kind_of(turn.answer) != "unknown")
         else:
             entry.held += 1
-            self._board.put_off(entry, min(HELD_WAIT_MAX_S, HELD_WAIT_S * 2.0 ** (entry.held - 1)))
-        return self._board.following(), None
+            self._scheduler.put_off(entry, min(HELD_WAIT_MAX_S, HELD_WAIT_S * 2.0 ** (entry.held - 1)))
+        return self._scheduler.following(), None
 
     async def _may_go(self, entry: Entry) -> bool:
         """Wait for the turn of a job that is claimed; give it back where the limit fell or something ended it all."""
         try:
             # No await from here to the count of the call: others may have used up what was left meanwhile.
-            may_go = await self._gate.turn() and self._board.stopped is None and self._board.has_calls_left
-            may_go = may_go and not self._board.is_over(entry.job)
+            may_go = await self._gate.turn() and self._scheduler.stopped is None and self._scheduler.has_calls_left
+            may_go = may_go and not self._scheduler.is_over(entry.job)
         except asyncio.CancelledError:
             await unbroken(self._ledger.release(entry.job, sent=False))
             raise
         if not may_go:
             await self._ledger.release(entry.job, sent=False)
-            self._board.put_off(entry, 0.0)
+            self._scheduler.put_off(entry, 0.0)
         return may_go
 
     async def _call(self, entry: Entry) -> Next:
         entry.sent += 1
-        self._board.calls += 1
+        self._scheduler.calls += 1
         self._emit(Started(job=entry.job, attempt=entry.sent))
         started_at = self._now()
         call = self._gate.call()
@@ -218,12 +146,12 @@ class Worker:
         except CallError as unforeseen:
             return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(unforeseen)))
         decision = self._judge(entry, exchange)
-        self._gate.hear(decision, call=call, left=self._board.left)
+        self._gate.hear(decision, call=call, left=self._scheduler.left)
         if exchange.answer.status_code is None and decision.reason in NOT_REACHED:
-            if not self._board.missed(exchange.run):
+            if not self._scheduler.missed(exchange.run):
                 decision = replace(decision, verdict=Verdict.RETRY)
         else:
-            self._board.heard()
+            self._scheduler.heard()
         return await self._follow(entry, exchange.run, decision, absence_of(exchange.answer))
 
     def _judge(self, entry: Entry, exchange: Exchange) -> Decision:
@@ -242,22 +170,22 @@ class Worker:
             await self._ledger.release(entry.job, sent=run.error_code not in NOT_REACHED)
             kind = Throttled if decision.verdict is Verdict.THROTTLED else Retried
             if kind is Throttled:
-                self._board.refused_one(decision.wait_s)
+                self._scheduler.refused_one(decision.wait_s)
             self._emit(kind(job=entry.job, run=run, reason=decision.reason, wait_s=decision.wait_s))
-            self._board.put_off(entry, decision.wait_s)
+            self._scheduler.put_off(entry, decision.wait_s)
             return None, None
         if decision.verdict is Verdict.STOP:
             run = replace(run, attempts=entry.sent)
             if run.status_code == TOO_MANY:
                 self._emit(Throttled(job=entry.job, run=run, reason=decision.reason, wait_s=0.0))
-            self._board.stop(stop_of_answer(decision.reason, run))
+            self._scheduler.stop(stop_of_answer(decision.reason, run))
             await self._ledger.release(entry.job, sent=True)
             return None, None
-        if absence is not Absence.NOTHING and self._board.kept_back(entry, run, absence):
+        if absence is not Absence.NOTHING and self._scheduler.kept_back(entry, run, absence):
             await self._ledger.release(entry.job, sent=True)
             return None, None
         if run.status_code is not None and run.status_code // 100 in (2, 4):
-            self._board.known(entry.job)
+            self._scheduler.known(entry.job)
         if decision.verdict is Verdict.UNKNOWN and run.status != "unknown":
             run = replace(run, status="unknown")
         return await self._finish(entry, run)
@@ -269,8 +197,8 @@ class Worker:
         if not (run.done or run.error):
             request = f" (request {run.request_id})" if run.request_id else ""
             run = replace(run, error=f"the service took it and it had not ended{request}")
-        is_last = self._board.failed(run) or not goes_on
-        following = None if is_last else self._board.following()
+        is_last = self._scheduler.failed(run) or not goes_on
+        following = None if is_last else self._scheduler.following()
         line = 0
         try:
             line, turn = await self._ledger.keep(
@@ -285,9 +213,9 @@ class Worker:
             raise
         finally:
             if following is not None:
-                self._board.opened()
+                self._scheduler.opened()
             # Also when it could not be kept: the answer is paid for, and in memory it is better than nowhere.
-            self._board.finished(entry.job, run, line=line)
+            self._scheduler.finished(entry.job, run, line=line)
         return following, turn
 
 

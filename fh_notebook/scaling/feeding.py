@@ -32,7 +32,7 @@ class HeldSource(TableSource):
         return list(jobs) if self._checked else super().checked(jobs)
 
     def let_go(self) -> None:
-        """Hold no row any more: an engine and its worker know each other, and the collector comes late."""
+        """Hold no row any more: a scheduler and its queue know each other, and the collector comes late."""
         self._jobs = self._whole = []
         self._rows = replace(self._rows, labels=(), records=(), make_frame=pd.DataFrame)
 

@@ -203,7 +203,7 @@ class Partition:
                 self._is_cut = True
                 self._loop_task.cancel()
         elif self._start is not None and self._start.engine is not None:
-            self._start.engine.stop(stopped)
+            self._start.engine.scheduler.stop(stopped)
 
     def pause(self, paused: bool) -> None:
         """Start no further call, or go on."""
@@ -243,7 +243,7 @@ class Partition:
                 "reused": counts.reused,
                 "calls": self._sent_before + counts.calls,
                 "refused": counts.refused,
-                "in_flight": 0 if done or engine is None else engine.in_flight,
+                "in_flight": 0 if done or engine is None else engine.scheduler.in_flight,
                 "events": events,
                 "heard": heard,
             }

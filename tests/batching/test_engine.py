@@ -198,7 +198,7 @@ def _run(
     assert gate.in_flight == 0
     assert memory.claimed == set()
     # What counts against the daily cap is what was sent, also where calls met nobody, were refused or given back.
-    assert memory.requests == engine.calls
+    assert memory.requests == engine.scheduler.calls
     return Ran(events, memory, service, engine, seconds, gate)
 
 
@@ -208,9 +208,9 @@ def test_every_job_is_called_once_with_as_many_at_once_as_the_gate_admits() -> N
     assert ran.service.peak == 3
     assert ran.seconds == pytest.approx(4.0, abs=0.1)
     assert ran.outcomes == dict.fromkeys(range(10), "completed")
-    assert len(ran.memory.kept) == len(ran.of(Started)) == ran.engine.calls == 10
+    assert len(ran.memory.kept) == len(ran.of(Started)) == ran.engine.scheduler.calls == 10
     assert ran.service.calls == list(range(10))
-    assert ran.engine.stopped is None
+    assert ran.engine.scheduler.stopped is None
 
 
 def test_an_event_is_told_after_it_is_true() -> None:
@@ -256,7 +256,7 @@ def test_refused_calls_go_back_and_every_job_gets_through(cap: int) -> None:
     assert ran.outcomes == dict.fromkeys(range(100), "completed")
     assert ran.service.peak <= cap
     assert all(times == 1 for times in ran.service.ran.values())
-    assert ran.engine.refused == len(ran.of(Throttled)) == ran.engine.calls - 100 <= 6
+    assert ran.engine.scheduler.refused == len(ran.of(Throttled)) == ran.engine.scheduler.calls - 100 <= 6
     assert ran.seconds <= 100 / cap * 1.15
 
 
@@ -289,7 +289,7 @@ def test_each_answer_has_its_outcome_and_its_number_of_calls(
     ran = _run(1, Service(lambda r, nth: answer))
     run = ran.memory.kept["k0"]
     assert (run.status, run.error_code, run.attempts) == (status, error_code, calls)
-    assert ran.engine.calls == (0 if answer is NOT_REACHED else calls)
+    assert ran.engine.scheduler.calls == (0 if answer is NOT_REACHED else calls)
     assert len(ran.of(Retried)) == calls - 1
 
 
@@ -303,7 +303,7 @@ def test_a_batch_stops_where_nobody_is_reached_and_blames_no_row() -> None:
     assert stopped.message.endswith("the rest is pending; to go on: batch.resume()")
     assert len(ran.outcomes) <= 3
     assert len(ran.service.calls) < 100
-    assert ran.engine.calls == 0
+    assert ran.engine.scheduler.calls == 0
     assert 5 <= ran.seconds < 7
 
 
@@ -319,16 +319,16 @@ def test_a_service_that_is_back_within_seconds_costs_no_row(away_s: float) -> No
             return await super().attempt(request)
 
     ran = _run(200, Restarted(seconds=0.7), limit=30)
-    assert ran.engine.stopped is None
+    assert ran.engine.scheduler.stopped is None
     assert ran.outcomes == dict.fromkeys(range(200), "completed")
     assert set(ran.service.ran.values()) == {1}
-    assert ran.engine.calls == 200
+    assert ran.engine.scheduler.calls == 200
 
 
 def test_attempts_that_reach_nobody_are_none_of_the_calls_allowed() -> None:
     """`max_calls` counts what is sent."""
     ran = _run(6, Service(lambda r, nth: NOT_REACHED if nth == 1 else DONE), limit=1, limits=Limits(max_calls=6))
-    assert ran.engine.stopped is None
+    assert ran.engine.scheduler.stopped is None
     assert ran.outcomes == dict.fromkeys(range(6), "completed")
 
 
@@ -344,7 +344,7 @@ def test_while_somebody_elses_calls_take_every_place_a_refusal_holds_the_others_
 
     ran = _run(100, Full(cap=1), limit=None)
     assert ran.outcomes == dict.fromkeys(range(100), "completed")
-    assert ran.engine.refused <= 25
+    assert ran.engine.scheduler.refused <= 25
 
 
 def test_refusals_use_up_no_attempt() -> None:
@@ -364,14 +364,14 @@ def test_an_answer_that_no_other_call_would_better_stops_and_fails_nothing(answe
     assert ran.outcomes == dict.fromkeys(range(7), "completed")
     [stopped] = ran.of(Stopped)
     assert stopped.reason == reason
-    assert ran.engine.stopped is stopped
-    assert ran.engine.calls <= 7 + 3
+    assert ran.engine.scheduler.stopped is stopped
+    assert ran.engine.scheduler.calls <= 7 + 3
 
 
 def test_a_closed_gate_stops_without_a_call() -> None:
     """A second batch on the same day is told at once, and sends nothing."""
     first = _run(5, Service(lambda r, nth: CAPPED), limit=1)
-    assert first.engine.calls == 1
+    assert first.engine.scheduler.calls == 1
     service = Service()
     events: list[Event] = []
     engine = Engine(attempt=service.attempt, gate=first.gate, ledger=Memory(), emit=events.append)
@@ -388,19 +388,19 @@ def test_a_daily_cap_that_other_kernels_use_up_stops_without_one_call_more(limit
     """The ledger knows what they sent: what is in flight ends, the rest is pending, and it is told once."""
     turns = (Turn(go=number < 5, capped=number >= 5) for number in count())
     ran = _run(20, limit=limit, memory=Memory(turns=lambda job: next(turns)), limits=Limits(daily_cap=50))
-    assert ran.engine.calls == len(ran.service.calls) == len(ran.memory.kept) == 5
+    assert ran.engine.scheduler.calls == len(ran.service.calls) == len(ran.memory.kept) == 5
     assert set(ran.outcomes.values()) == {"completed"}
     [stopped] = ran.of(Stopped)
     assert stopped.reason == "daily_cap"
-    assert ran.engine.stopped is stopped
+    assert ran.engine.scheduler.stopped is stopped
 
 
 @pytest.mark.parametrize("most", [0, 1, 7, 10, 11])
 def test_no_more_requests_are_sent_than_were_allowed(most: int) -> None:
     """Exactly so many; and a batch that needs no more has not been stopped."""
     ran = _run(10, limits=Limits(max_calls=most))
-    assert ran.engine.calls == len(ran.memory.kept) == min(most, 10)
-    assert (ran.engine.stopped is None) == (most >= 10)
+    assert ran.engine.scheduler.calls == len(ran.memory.kept) == min(most, 10)
+    assert (ran.engine.scheduler.stopped is None) == (most >= 10)
 
 
 class SlowTurns(Gate):
@@ -415,14 +415,14 @@ class SlowTurns(Gate):
 def test_jobs_that_wait_for_their_turn_are_not_one_call_too_many(most: int) -> None:
     """Claimed jobs that wait at the gate while others are sent go back when those have used up what was allowed."""
     ran = _run(10, gate=SlowTurns(3), limits=Limits(max_calls=most))
-    assert ran.engine.calls == len(ran.service.calls) == len(ran.memory.kept) == most
+    assert ran.engine.scheduler.calls == len(ran.service.calls) == len(ran.memory.kept) == most
     assert ran.of(Stopped)[-1].reason == "max_calls"
 
 
 def test_refused_requests_count_as_calls() -> None:
     """They were sent."""
     ran = _run(4, Service(lambda r, nth: BUSY if nth == 1 else DONE), limits=Limits(max_calls=5), limit=1)
-    assert ran.engine.calls == 5
+    assert ran.engine.scheduler.calls == 5
 
 
 def test_no_call_is_started_after_the_time_that_was_allowed() -> None:
@@ -432,8 +432,8 @@ def test_no_call_is_started_after_the_time_that_was_allowed() -> None:
     after = Answer(status_code=429, headers={"retry-after": "100"}, body=b'{"error_code": "too_many_requests"}')
     ran = _run(1, Service(lambda r, nth: after), limits=Limits(max_seconds=5))
     assert ran.seconds == pytest.approx(5)
-    assert ran.engine.stopped is not None
-    assert ran.engine.stopped.reason == "max_seconds"
+    assert ran.engine.scheduler.stopped is not None
+    assert ran.engine.scheduler.stopped.reason == "max_seconds"
 
 
 def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
@@ -498,8 +498,8 @@ def test_the_first_error_stops_where_that_was_asked_for() -> None:
             limits=Limits(fail_on_error=True),
         )
         assert len(ran.memory.kept) == 5
-        assert ran.engine.stopped is not None
-        assert ran.engine.stopped.reason == "fail_on_error"
+        assert ran.engine.scheduler.stopped is not None
+        assert ran.engine.scheduler.stopped.reason == "fail_on_error"
 
 
 def _cancel_after(seconds: float) -> Callable[[asyncio.Task[Any]], Awaitable[None]]:
@@ -540,10 +540,10 @@ def test_whatever_the_service_answers_each_job_has_one_outcome(script: list[list
 
     ran = _run(len(script), Service(answer), limit=limit)
     ended = sorted(event.job.row for event in ran.of(Finished))
-    if ran.engine.stopped is None:
+    if ran.engine.scheduler.stopped is None:
         assert ended == list(range(len(script)))
     else:
-        assert ran.engine.stopped.reason == "unreachable"
+        assert ran.engine.scheduler.stopped.reason == "unreachable"
         assert len(set(ended)) == len(ended)
     final = (DONE, INVALID, MAY_HAVE_RUN, TIMED_OUT)
     for number, scripted in enumerate(script):
@@ -575,7 +575,7 @@ def test_a_job_that_needs_no_call_uses_none_of_those_allowed() -> None:
     memory = Memory(turns=lambda job: taken if job.row < 8 else Turn(go=True))
     ran = _run(10, memory=memory, limits=Limits(max_calls=2))
     assert ran.service.calls == [8, 9]
-    assert ran.engine.stopped is None
+    assert ran.engine.scheduler.stopped is None
 
 
 def test_a_store_that_fails_stops_and_the_paid_answer_is_told_all_the_same() -> None:
@@ -666,11 +666,11 @@ def test_a_job_that_is_due_and_may_not_go_is_waited_for_without_asking_again_and
         task = asyncio.ensure_future(engine.run(at_once([map(_job, range(6))])))
         if held_by == "a pause":
             await asyncio.sleep(1)
-            engine.pause(True)
+            engine.scheduler.pause(True)
             await asyncio.sleep(60)
-            engine.pause(False)
+            engine.scheduler.pause(False)
         await task
-        return engine.calls
+        return engine.scheduler.calls
 
     calls, _ = run_virtually(main())
     assert calls == (3 if held_by == "its end" else 7)
@@ -715,7 +715,7 @@ def test_what_falls_due_while_it_is_looked_for_is_called() -> None:
             rate=Rate(1.0),
         )
         await asyncio.wait_for(engine.run(at_once([map(_job, range(3))])), timeout=60)
-        return engine.calls
+        return engine.scheduler.calls
 
     # The first call ends, and with it comes a look, just before the second is due: at one tick of these it matters.
     for tick in range(200):
