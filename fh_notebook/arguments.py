@@ -25,6 +25,7 @@ import inspect
 import math
 import numbers
 import os
+import sys
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -157,7 +158,7 @@ def check_one(name: str, value: Any, annotation: str) -> None:
         raise ArgumentError(_told(name, value, kind))
 
 
-def explicit_signature(options: Any) -> Callable[[C], C]:
+def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) -> Callable[[C], C]:
     """Decorate a function that takes ``**options: Unpack[options]``: its signature shows each option as a keyword.
 
     Completion, ``help()`` and :func:`check` take the keywords from there. The function is not wrapped.
@@ -165,7 +166,9 @@ def explicit_signature(options: Any) -> Callable[[C], C]:
     Parameters
     ----------
     options : TypedDict class
-        What the function takes; each is ``None`` when it is not given.
+        What the function takes.
+    defaults : mapping, optional
+        What each option is when it is not given, in the order of the signature; by default ``None``.
 
     Examples
     --------
@@ -183,20 +186,25 @@ def explicit_signature(options: Any) -> Callable[[C], C]:
     fh_notebook.arguments.ArgumentError: unexpected keyword argument 'hight'; give width or fill
     """
     # From the class's own annotations: `get_type_hints` would evaluate names that are imported for types only.
-    annotations = {name: getattr(hint, "__forward_arg__", hint) for name, hint in options.__annotations__.items()}
+    hints = options.__annotations__
+    defaults = dict.fromkeys(hints) if defaults is None else defaults
+    annotations = {name: getattr(hints[name], "__forward_arg__", hints[name]) for name in defaults}
+    modules = {name: getattr(hints[name], "__forward_module__", "") for name in defaults}
 
     def decorate(function: C) -> C:
         written = inspect.signature(function)
         given = [p for p in written.parameters.values() if p.kind is not p.VAR_KEYWORD]
         positional = [p for p in given if p.kind is not p.KEYWORD_ONLY]
-        named = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        own = [p for p in given if p.kind is p.KEYWORD_ONLY]
+        named = [p for p in own if p.default is p.empty]
+        named += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation)
             for name, annotation in annotations.items()
         ]
-        named += [p for p in given if p.kind is p.KEYWORD_ONLY]
+        named += [p for p in own if p.default is not p.empty]
         setattr(function, "__signature__", written.replace(parameters=[*positional, *named]))  # noqa: B010 - for mypy
         [parameter] = [p.name for p in written.parameters.values() if p.kind is p.VAR_KEYWORD]
-        _KEYWORDS[function] = _Keywords(parameter, annotations, tuple(p.name for p in named))
+        _KEYWORDS[function] = _Keywords(parameter, annotations, modules, tuple(p.name for p in named))
         return function
 
     return decorate
@@ -208,6 +216,8 @@ class _Keywords:
 
     parameter: str
     annotations: Mapping[str, str]
+    modules: Mapping[str, str]
+    """Where each annotation was written: by names that are known there."""
     every: tuple[str, ...]
     """All keywords of the function."""
 
@@ -246,7 +256,9 @@ def _kinds_of(function: FunctionType) -> dict[str, Kind]:
     annotations = {**function.__annotations__, **(keywords.annotations if keywords is not None else {})}
     for name in (*parameters, *(keywords.annotations if keywords is not None else ())):
         annotation = annotations.get(name)
-        kind = _kind_of_text(annotation, function.__globals__) if isinstance(annotation, str) else None
+        module = sys.modules.get(keywords.modules.get(name, "")) if keywords is not None else None
+        names = function.__globals__ if module is None else vars(module)
+        kind = _kind_of_text(annotation, names) if isinstance(annotation, str) else None
         if kind is not None:
             found[name] = _each(kind) if name in several else kind
     return found

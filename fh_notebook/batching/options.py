@@ -1,16 +1,16 @@
 """`BatchOptions`: what can be asked of a batch, as one value; each field has its default, its help and its limits.
 
-Rule of this file: an option is defined here once. `fh.batch` spells the options out for completion and type checkers
-(a test holds both equal); the command ``fh-notebook batch``, the line of a ``%%fetchhive`` cell, and races read the
-fields. It imports nothing of weight: ``%load_ext`` reads it.
+Rule of this file: an option is defined here once, and typed a second time as a keyword, for type checkers (a test holds
+both equal). The signature of `fh.batch`, the command ``fh-notebook batch``, the line of a ``%%fetchhive`` cell, and
+races read the fields. It imports nothing of weight: ``%load_ext`` reads it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from fh_notebook.arguments import Kind, is_finite
 from fh_notebook.errors import SettingsError
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 __all__ = [
     "DELIVERIES",
     "MAX_REPEATS",
+    "BatchKeywords",
     "BatchOptions",
     "Delivery",
     "Reuse",
+    "SharedKeywords",
     "Written",
     "about",
     "check_limits",
     "check_option",
+    "defaults_of",
     "is_finite_number",
     "one_of",
     "or_none",
@@ -312,6 +315,49 @@ class BatchOptions:
             raise SettingsError("give first= or sample=, not both")
         if self.receiver is not None and self.delivery in ("direct", "poll"):
             raise SettingsError(f"a receiver is for delivery='callback' or 'auto', not for {self.delivery!r}")
+
+
+class SharedKeywords(TypedDict, total=False):
+    """The options of a batch that a race has, too, as keywords."""
+
+    variants: Any
+    inputs: Mapping[str, Any] | None
+    repeats: int
+    metadata: Mapping[str, Any] | None
+    name: str | None
+    client: Client | AsyncClient | None
+    max_concurrency: int | None
+    max_calls: int | None
+    max_seconds: float | None
+    max_cost: float | None
+    rate: float | str | None
+    fail_on_error: bool | float | int
+    on_invalid: Literal["raise", "skip"]
+    reuse: Reuse
+    retry_unknown: bool
+    dry_run: bool
+    progress: Any
+    on_event: Callable[[Event], object] | None
+    delivery: Delivery
+    receiver: CallbackReceiver | None
+
+
+class BatchKeywords(SharedKeywords, total=False):
+    """The options of a batch, as keywords of :func:`fh_notebook.batch`."""
+
+    first: int | None
+    sample: int | None
+    fresh: bool
+    replace: bool
+    wait: bool
+    wait_for_reset: bool
+    dask: Any
+    parts: str | PathLike[str] | None
+
+
+def defaults_of(options: type[Any]) -> dict[str, Any]:
+    """Return what each field of `options` is when it is not given, in their order."""
+    return {option.name: option.default for option in fields(options) if option.default is not MISSING}
 
 
 def check_option(name: str, value: Any) -> Any:

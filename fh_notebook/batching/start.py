@@ -1,31 +1,23 @@
 """`batch` and `abatch`: begin to run a table of rows through the variants of a deployment.
 
 Rule of this file: everything is checked and looked up before the first call, and the same cell run again goes on from
-where it was. What can be asked is in `options.py`; how a batch is made is in `making.py`, and how it runs in
-`control.py`. Both functions spell the options out, for completion and for type checkers: on purpose.
+where it was. What can be asked is in `options.py`, from where both functions have their keywords; how a batch is made
+is in `making.py`, and how it runs in `control.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Unpack
 
 from fh_notebook import arguments, session, views
 from fh_notebook.batching import making
 from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.events import Event
-from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
+from fh_notebook.batching.options import BatchKeywords, BatchOptions, defaults_of
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
-
-if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
-    from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["abatch", "batch", "begun", "last_batch", "last_batch_at", "prepared"]
 
@@ -48,38 +40,11 @@ def last_batch_at() -> datetime | None:
     return _last_at
 
 
+@arguments.explicit_signature(BatchKeywords, defaults_of(BatchOptions))
 def batch(
     rows: Any,
     deployment: Deployment | str,
-    *,
-    variants: Any = None,
-    inputs: Mapping[str, Any] | None = None,
-    repeats: int = 1,
-    metadata: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    client: Client | AsyncClient | None = None,
-    first: int | None = None,
-    sample: int | None = None,
-    max_concurrency: int | None = None,
-    max_calls: int | None = None,
-    max_seconds: float | None = None,
-    max_cost: float | None = None,
-    rate: float | str | None = None,
-    fail_on_error: bool | float | int = False,
-    on_invalid: Literal["raise", "skip"] = "raise",
-    fresh: bool = False,
-    reuse: Reuse = "batch",
-    retry_unknown: bool = False,
-    replace: bool = False,
-    wait: bool = True,
-    wait_for_reset: bool = False,
-    dry_run: bool = False,
-    progress: Any = True,
-    on_event: Callable[[Event], object] | None = None,
-    delivery: Delivery = "direct",
-    receiver: CallbackReceiver | None = None,
-    dask: Any = None,
-    parts: str | PathLike[str] | None = None,
+    **options: Unpack[BatchKeywords],
 ) -> Batch:
     """Run every row through every variant, and return what came of it. Running the same cell again goes on.
 
@@ -209,117 +174,29 @@ def batch(
     (['A', 'B'], 2)
     """
     arguments.check(batch, locals(), but=OWN_CHECKS)
-    options = BatchOptions(
-        variants=variants,
-        inputs=inputs,
-        repeats=repeats,
-        metadata=metadata,
-        name=name,
-        client=client,
-        first=first,
-        sample=sample,
-        max_concurrency=max_concurrency,
-        max_calls=max_calls,
-        max_seconds=max_seconds,
-        max_cost=max_cost,
-        rate=rate,
-        fail_on_error=fail_on_error,
-        on_invalid=on_invalid,
-        fresh=fresh,
-        reuse=reuse,
-        retry_unknown=retry_unknown,
-        replace=replace,
-        wait=wait,
-        wait_for_reset=wait_for_reset,
-        dry_run=dry_run,
-        progress=progress,
-        on_event=on_event,
-        delivery=delivery,
-        receiver=receiver,
-        dask=dask,
-        parts=parts,
-    )
-    return begun(rows, deployment, options)
+    return begun(rows, deployment, BatchOptions(**options))
 
 
+@arguments.explicit_signature(BatchKeywords, defaults_of(BatchOptions))
 async def abatch(
     rows: Any,
     deployment: Deployment | str,
-    *,
-    variants: Any = None,
-    inputs: Mapping[str, Any] | None = None,
-    repeats: int = 1,
-    metadata: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    client: Client | AsyncClient | None = None,
-    first: int | None = None,
-    sample: int | None = None,
-    max_concurrency: int | None = None,
-    max_calls: int | None = None,
-    max_seconds: float | None = None,
-    max_cost: float | None = None,
-    rate: float | str | None = None,
-    fail_on_error: bool | float | int = False,
-    on_invalid: Literal["raise", "skip"] = "raise",
-    fresh: bool = False,
-    reuse: Reuse = "batch",
-    retry_unknown: bool = False,
-    replace: bool = False,
-    wait: bool = True,
-    wait_for_reset: bool = False,
-    dry_run: bool = False,
-    progress: Any = True,
-    on_event: Callable[[Event], object] | None = None,
-    delivery: Delivery = "direct",
-    receiver: CallbackReceiver | None = None,
-    dask: Any = None,
-    parts: str | PathLike[str] | None = None,
+    **options: Unpack[BatchKeywords],
 ) -> Batch:
     """Await :func:`batch`: the same arguments, results and errors, from any running loop.
 
     A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
     """
     arguments.check(abatch, locals(), but=OWN_CHECKS)
-    options = BatchOptions(
-        variants=variants,
-        inputs=inputs,
-        repeats=repeats,
-        metadata=metadata,
-        name=name,
-        client=client,
-        first=first,
-        sample=sample,
-        max_concurrency=max_concurrency,
-        max_calls=max_calls,
-        max_seconds=max_seconds,
-        max_cost=max_cost,
-        rate=rate,
-        fail_on_error=fail_on_error,
-        on_invalid=on_invalid,
-        fresh=fresh,
-        reuse=reuse,
-        retry_unknown=retry_unknown,
-        replace=replace,
-        wait=wait,
-        wait_for_reset=wait_for_reset,
-        dry_run=dry_run,
-        progress=progress,
-        on_event=on_event,
-        delivery=delivery,
-        receiver=receiver,
-        dask=dask,
-        parts=parts,
-    )
+    asked = BatchOptions(**options)
     # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
-    is_scaled = _is_scaled(rows, dask)
+    is_scaled = _is_scaled(rows, asked.dask)
     made = (
-        await asyncio.to_thread(prepared, rows, deployment, options)
-        if is_scaled
-        else prepared(rows, deployment, options)
+        await asyncio.to_thread(prepared, rows, deployment, asked) if is_scaled else prepared(rows, deployment, asked)
     )
-    if wait and not dry_run:
+    if asked.wait and not asked.dry_run:
         await made._control.astart(made._control.first_windows())
-    elif not dry_run:
+    elif not asked.dry_run:
         made._control.start(made._control.first_windows(), wait=False)
     return made
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from fh_notebook.batching.audience import Audience
-from fh_notebook.batching.options import BatchOptions, written_options
+from fh_notebook.batching.options import written_options
 from fh_notebook.cli.batch_compare import score_of
 from fh_notebook.cli.batch_words import Told
 from fh_notebook.errors import SettingsError
@@ -63,8 +63,8 @@ def run_race(args: argparse.Namespace, asked: dict[str, Any], reader: Audience, 
         asked["reuse"] = None
     score = score_of(args.race, "--race")
     stream = cast(TextIO, Told(sys.stderr))
-    of_batch = BatchOptions(**{"reuse": "store", **asked, "progress": NoProgress})
-    made = prepared(args.data, args.deployment, RaceOptions(score=score, batch=of_batch, **own), reader)
+    options = RaceOptions.of(score=score, **{**asked, **own, "progress": NoProgress})
+    made = prepared(args.data, args.deployment, options, reader)
     if progress:
         made.show_by(lambda: RaceText(made, stream))
     return made if asked.get("dry_run") else made.resume(retry_unknown=bool(asked.get("retry_unknown")))

@@ -112,8 +112,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         from fh_notebook.racing.options import RaceOptions
         from fh_notebook.racing.start import begun as begun_race
 
-        of_batch = BatchOptions(reuse="store", **asked)
-        ran = begun_race(rows, deployment, RaceOptions(score=exact(options.race), batch=of_batch), CELL)
+        ran = begun_race(rows, deployment, RaceOptions.of(score=exact(options.race), **asked), CELL)
         if not ran.is_shown:  # lines of text have told how it went, and no table
             display(ran)  # type: ignore[no-untyped-call]  # IPython ships some types
         return ran

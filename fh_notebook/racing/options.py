@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
 from fh_notebook.arguments import Kind
 from fh_notebook.batching.options import (
+    BatchKeywords,
     BatchOptions,
+    SharedKeywords,
     Written,
     about,
     check_limits,
+    defaults_of,
     is_finite_number,
     one_of,
     or_none,
@@ -20,10 +23,14 @@ from fh_notebook.batching.options import (
 if TYPE_CHECKING:
     from fh_notebook.racing.scale import Bounds
 
-__all__ = ["NOT_OF_A_RACE", "RaceOptions"]
+__all__ = ["NOT_OF_A_RACE", "RaceKeywords", "RaceOptions", "race_defaults"]
 
-NOT_OF_A_RACE: Final = ("first", "sample", "fresh", "replace", "wait", "wait_for_reset", "dask", "parts")
+NOT_OF_A_RACE: Final = tuple(
+    name for name in BatchKeywords.__annotations__ if name not in SharedKeywords.__annotations__
+)
 """Options of a batch that a race has not: it takes rows until it is clear, from all of them, in this process."""
+_REUSE: Final = "store"
+"""By default a race takes the answers of others, too."""
 
 _FROM_1: Final = or_none(whole(1, "a whole number of rows from 1"))
 
@@ -71,7 +78,33 @@ class RaceOptions:
             written=Written(help="of the order of rows (default: 0)", reads="whole", metavar="N"),
         ),
     )
-    batch: BatchOptions = field(default_factory=lambda: BatchOptions(reuse="store"))
+    batch: BatchOptions = field(default_factory=lambda: BatchOptions(reuse=_REUSE))
 
     def __post_init__(self) -> None:
         check_limits(self)
+
+    @classmethod
+    def of(cls, *, score: Any, **options: Unpack[RaceKeywords]) -> RaceOptions:
+        """Return the options that the keywords of :func:`fh_notebook.race` mean."""
+        names = {option.name for option in fields(cls)}
+        own: dict[str, Any] = {name: value for name, value in options.items() if name in names}
+        of_batch: dict[str, Any] = {name: value for name, value in options.items() if name not in names}
+        return cls(score=score, batch=BatchOptions(**{"reuse": _REUSE, **of_batch}), **own)
+
+
+class RaceKeywords(SharedKeywords, total=False):
+    """The options of a race but for its score, as keywords of :func:`fh_notebook.race`."""
+
+    alpha: float
+    min_difference: float | None
+    patience: int | None
+    lookahead: int | None
+    bounds: Bounds
+    failed: Literal["drop", "zero"]
+    seed: int
+
+
+def race_defaults() -> dict[str, Any]:
+    """Return what each keyword of a race is when it is not given, in their order."""
+    of_batch = {name: value for name, value in defaults_of(BatchOptions).items() if name not in NOT_OF_A_RACE}
+    return {**defaults_of(RaceOptions), **of_batch, "reuse": _REUSE}

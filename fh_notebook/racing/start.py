@@ -1,70 +1,38 @@
 """`race` and `arace`: begin to race the variants of a deployment over rows.
 
-Rule of this file: whatever cannot be meant is told before anything is kept or called. What comes of it is a `Race`, in
-`race.py`. Both functions spell their arguments out, for completion and for type checkers: on purpose.
+Rule of this file: whatever cannot be meant is told before anything is kept or called. What can be asked is in
+`options.py`, from where both functions have their keywords; what comes of it is a `Race`, in `race.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Unpack
 
 from fh_notebook import arguments
 from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import RESUME, Event
-from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.batching.start import OWN_CHECKS
 from fh_notebook.batching.start import prepared as prepared_batch
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 from fh_notebook.racing.marking import check_score
-from fh_notebook.racing.options import RaceOptions
+from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults
 from fh_notebook.racing.race import Race
-from fh_notebook.racing.scale import Bounds
-
-if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
-    from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["arace", "begun", "prepared", "race"]
 
 
+@arguments.explicit_signature(RaceKeywords, race_defaults())
 def race(
     rows: Any,
     deployment: Deployment | str,
     *,
-    variants: Any = None,
     score: Any,
-    alpha: float = 0.05,
-    max_calls: int | None = None,
-    min_difference: float | None = None,
-    patience: int | None = None,
-    lookahead: int | None = None,
-    bounds: Bounds = None,
-    failed: Literal["drop", "zero"] = "drop",
-    seed: int = 0,
-    client: Client | AsyncClient | None = None,
-    inputs: Mapping[str, Any] | None = None,
-    repeats: int = 1,
-    metadata: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    max_concurrency: int | None = None,
-    max_seconds: float | None = None,
-    max_cost: float | None = None,
-    rate: float | str | None = None,
-    fail_on_error: bool | float | int = False,
-    on_invalid: Literal["raise", "skip"] = "raise",
-    reuse: Reuse = "store",
-    retry_unknown: bool = False,
-    dry_run: bool = False,
-    progress: Any = True,
-    on_event: Callable[[Event], object] | None = None,
-    delivery: Delivery = "direct",
-    receiver: CallbackReceiver | None = None,
+    **options: Unpack[RaceKeywords],
 ) -> Race:
     """Run rows through variants, in a random order, until it is clear which variant is better; then stop.
 
@@ -156,110 +124,22 @@ def race(
     ('plain', 16)
     """
     arguments.check(race, locals(), but=OWN_CHECKS)
-    options = RaceOptions(
-        score=score,
-        alpha=alpha,
-        min_difference=min_difference,
-        patience=patience,
-        lookahead=lookahead,
-        bounds=bounds,
-        failed=failed,
-        seed=seed,
-        batch=BatchOptions(
-            variants=variants,
-            inputs=inputs,
-            repeats=repeats,
-            metadata=metadata,
-            name=name,
-            client=client,
-            max_concurrency=max_concurrency,
-            max_calls=max_calls,
-            max_seconds=max_seconds,
-            max_cost=max_cost,
-            rate=rate,
-            fail_on_error=fail_on_error,
-            on_invalid=on_invalid,
-            reuse=reuse,
-            retry_unknown=retry_unknown,
-            dry_run=dry_run,
-            progress=progress,
-            on_event=on_event,
-            delivery=delivery,
-            receiver=receiver,
-        ),
-    )
-    return begun(rows, deployment, options)
+    return begun(rows, deployment, RaceOptions.of(score=score, **options))
 
 
+@arguments.explicit_signature(RaceKeywords, race_defaults())
 async def arace(
     rows: Any,
     deployment: Deployment | str,
     *,
-    variants: Any = None,
     score: Any,
-    alpha: float = 0.05,
-    max_calls: int | None = None,
-    min_difference: float | None = None,
-    patience: int | None = None,
-    lookahead: int | None = None,
-    bounds: Bounds = None,
-    failed: Literal["drop", "zero"] = "drop",
-    seed: int = 0,
-    client: Client | AsyncClient | None = None,
-    inputs: Mapping[str, Any] | None = None,
-    repeats: int = 1,
-    metadata: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    max_concurrency: int | None = None,
-    max_seconds: float | None = None,
-    max_cost: float | None = None,
-    rate: float | str | None = None,
-    fail_on_error: bool | float | int = False,
-    on_invalid: Literal["raise", "skip"] = "raise",
-    reuse: Reuse = "store",
-    retry_unknown: bool = False,
-    dry_run: bool = False,
-    progress: Any = True,
-    on_event: Callable[[Event], object] | None = None,
-    delivery: Delivery = "direct",
-    receiver: CallbackReceiver | None = None,
+    **options: Unpack[RaceKeywords],
 ) -> Race:
     """Await :func:`race`: the same arguments, results and errors, from any running loop."""
     arguments.check(arace, locals(), but=OWN_CHECKS)
-    options = RaceOptions(
-        score=score,
-        alpha=alpha,
-        min_difference=min_difference,
-        patience=patience,
-        lookahead=lookahead,
-        bounds=bounds,
-        failed=failed,
-        seed=seed,
-        batch=BatchOptions(
-            variants=variants,
-            inputs=inputs,
-            repeats=repeats,
-            metadata=metadata,
-            name=name,
-            client=client,
-            max_concurrency=max_concurrency,
-            max_calls=max_calls,
-            max_seconds=max_seconds,
-            max_cost=max_cost,
-            rate=rate,
-            fail_on_error=fail_on_error,
-            on_invalid=on_invalid,
-            reuse=reuse,
-            retry_unknown=retry_unknown,
-            dry_run=dry_run,
-            progress=progress,
-            on_event=on_event,
-            delivery=delivery,
-            receiver=receiver,
-        ),
-    )
-    made = prepared(rows, deployment, options)
-    return made if dry_run else await made.aresume(retry_unknown=retry_unknown)
+    asked = RaceOptions.of(score=score, **options)
+    made = prepared(rows, deployment, asked)
+    return made if asked.batch.dry_run else await made.aresume(retry_unknown=asked.batch.retry_unknown)
 
 
 def begun(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.options import BatchOptions, written_options
+from fh_notebook.batching.options import BatchKeywords, BatchOptions, written_options
 from fh_notebook.batching.stopping import checked_concurrency
 from fh_notebook.cli.batch_options import add_parser
 from fh_notebook.errors import SettingsError
 from fh_notebook.notebook.line import parser, read_line
-from fh_notebook.racing.options import NOT_OF_A_RACE, RaceOptions
+from fh_notebook.racing.options import NOT_OF_A_RACE, RaceKeywords, RaceOptions
 
 
 def _keywords(function: Callable[..., Any]) -> dict[str, tuple[str, Any]]:
@@ -49,6 +49,27 @@ def test_the_keywords_of_a_race_are_its_fields_and_those_of_its_batch(function: 
     """But for what a race has not; it takes the answers of others unless it is told otherwise."""
     of_batch = {name: said for name, said in _fields(BatchOptions).items() if name not in NOT_OF_A_RACE}
     assert _keywords(function) == _fields(RaceOptions) | of_batch | {"reuse": ("Reuse", "store")}
+
+
+@pytest.mark.parametrize(("keywords", "options"), [(BatchKeywords, BatchOptions), (RaceKeywords, RaceOptions)])
+def test_the_types_of_keywords_are_those_of_the_fields(keywords: Any, options: type[Any]) -> None:
+    """Type checkers read the keywords; what the fields say is what is checked."""
+    told = {name: hint.__forward_arg__ for name, hint in keywords.__annotations__.items()}
+    every = _fields(BatchOptions) | _fields(options)
+    assert told == {name: every[name][0] for name in told}
+    assert _fields(options).keys() - told.keys() <= {"score"}
+
+
+def test_an_unknown_option_is_told_with_those_that_are_known() -> None:
+    """In a sentence; the values, of which one may be a key, are in no frame of its traceback."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'max_call'; give variants, inputs") as told:
+        fh.batch([], "shout", max_call=3, on_event=print)  # type: ignore[call-arg]
+    assert isinstance(told.value, fh.SettingsError)
+    assert all(entry.frame.f_locals.get("options") in ({}, None) for entry in told.traceback)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wait'; give score, alpha"):
+        fh.race([], "shout", score="exact", wait=True)  # type: ignore[call-arg]
+    with pytest.raises(fh.SettingsError, match="delivery is 3; give 'direct', 'callback', 'poll' or 'auto'"):
+        fh.batch([], "shout", delivery=3)  # type: ignore[arg-type]
 
 
 def _written(made: argparse.ArgumentParser) -> dict[str, str | None]:
