@@ -74,7 +74,7 @@ class FormHistory:
     >>> import fh_notebook as fh
     >>> store = Store.in_memory()
     >>> run = fh.Run(status="completed", deployment="triage", variant="a", inputs={"ticket": "Late."})
-    >>> _ = store.keep_run(run, "here").result()
+    >>> _ = store.answers.keep(run, "here").result()
     >>> history = FormHistory("triage", workspace="here", store=store)
     >>> [(_, past)] = history.options()
     >>> past.again()

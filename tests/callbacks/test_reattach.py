@@ -35,7 +35,7 @@ WAIT = """
 came = [r.wait(timeout_s=30) for r in runs]
 print(json.dumps({"waits_in": before["waits_in"].tolist(), "outputs": [r.output for r in came],
     "by": [r.came_by for r in runs], "left": len(fh.pending()), "again": len(fh.reattach(client=hive)),
-    "kept": [k.run.output for k in fh_session.store().runs()]}))
+    "kept": [k.run.output for k in fh_session.store().answers.single_runs()]}))
 """
 
 

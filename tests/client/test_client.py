@@ -142,7 +142,7 @@ if pid == 0:
     os._exit(0 if ok else 1)
 assert all(call(f"parent {{i}}") == f"parent {{i}}" for i in range(5))
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-print(len(list(session.store().runs())))
+print(len(list(session.store().answers.single_runs())))
 """
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", script],
