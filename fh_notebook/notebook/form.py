@@ -1,24 +1,26 @@
 """`form`: fields for a deployment's Start variables, Run, and what came of it beside each other.
 
-Rule of this file: it is what a user holds. It reads and hands on: what a form knows and does is in `form_core`, what a
-page shows of it in `form_view`, and a form over rows in `form_batch`. Nothing here waits for a call.
+Rule of this file: it is what a user holds. It reads and hands on: what a form knows and does is in its core
+(`form_core` of one call, `form_batch_core` over rows), and what a page shows of it in its widgets (`form_view`,
+`form_over_view`). Nothing here waits for a call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import finalize
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.half_made import shows_half_made
-from fh_notebook.notebook.form_by_name import ByName
+from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_display import FormDisplay, Redraw, bundle, hold_while_shown, is_closed
+from fh_notebook.notebook.form_listener import Observers
 from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_static import page_of, text_of
+from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +28,71 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.client.pending import PendingRun
 
-__all__ = ["Form"]
+__all__ = ["Form", "FormProtocol", "Widgets", "form_of_call"]
+
+
+class FormProtocol(Protocol):
+    """What a :class:`Form` needs of its core: of one call, or over rows."""
+
+    deployment: Deployment
+    choice: Choice
+
+    @property
+    def observers(self) -> Observers[Any]:
+        """Whoever is told of what is typed and chosen."""
+
+    @property
+    def fields_by_name(self) -> Mapping[str, Any]:
+        """The fields, as a user asks for them."""
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What would be sent."""
+
+    @property
+    def value_problems(self) -> list[Problem]:
+        """What is wrong with it."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What has come of the last submit."""
+
+    @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """The runs that go on at the service."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What has come, as a tidy table."""
+
+    @property
+    def dataset(self) -> pd.DataFrame:
+        """The inputs that were collected."""
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch that was begun."""
+
+    def submit(self) -> Any:
+        """Do what Run does; return a :class:`Submission`, or the batch."""
+
+    def cancel(self) -> None:
+        """End what is out."""
+
+    def collect(self) -> None:
+        """Add the present inputs to the dataset."""
+
+    def renew(self) -> None:
+        """Go on with other widgets: the old ones were closed."""
+
+
+class Widgets(Protocol):
+    """What a :class:`Form` needs of its widgets."""
+
+    widget: Any
+
+    def leave(self) -> None:
+        """Show nothing more of the form."""
 
 
 @shows_half_made
@@ -34,14 +100,22 @@ class Form:
     """A form: what it holds, what it would send, and what came of the last submit. Made by :func:`form`.
 
     As the value of a cell it shows its fields. All of it can be used by a program as well, without any page.
+
+    Parameters
+    ----------
+    core : FormProtocol
+        What it knows and does.
+    display : FormDisplay
+        Where it is shown without widgets.
+    make_widgets : callable
+        Makes its widgets, when they are first shown.
     """
 
-    def __init__(self, core: FormCore) -> None:
+    def __init__(self, core: FormProtocol, display: FormDisplay, make_widgets: Callable[[], Widgets]) -> None:
         self._core = core
-        self._view: Any = None
-        self._display = FormDisplay(lambda: page_of(core), lambda: text_of(core))
-        redraw = Redraw(self._display)
-        core.observe(redraw, [redraw])
+        self._display = display
+        self._make_widgets = make_widgets
+        self._view: Widgets | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse what would be set to no effect."""
@@ -63,19 +137,23 @@ class Form:
     def fields(self) -> Mapping[str, Any]:
         """A field for each Start variable, by its name: ``form.fields["ticket"].value = "Late."``.
 
-        An object is a `GroupField` with ``fields`` of its own; everything else is one field.
+        An object is a `GroupField` with ``fields`` of its own; everything else is one field. Of a form over rows,
+        ``.column`` or ``.value``, a constant, can be assigned.
         """
-        return ByName(self._core.fields.fields)
+        return self._core.fields_by_name
 
     @property
     def value(self) -> dict[str, Any]:
-        """The inputs that Run would send now, exactly; what is not set is not in them."""
-        return self._core.model.value
+        """The inputs that Run would send now, exactly; what is not set is not in them.
+
+        Of a form over rows, what each Start variable takes, as :func:`fh_notebook.batch` takes it in ``inputs``.
+        """
+        return self._core.value
 
     @property
     def problems(self) -> list[str]:
         """Everything that is wrong with the present value; while there is anything, nothing is sent."""
-        return [str(problem) for problem in self._core.model.problems]
+        return [str(problem) for problem in self._core.value_problems]
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -89,7 +167,7 @@ class Form:
 
     @property
     def repeats(self) -> int:
-        """How often Run would run each variant; a whole number can be assigned."""
+        """How often Run would run each variant, for each row of a form over rows; a whole number can be assigned."""
         return self._core.choice.repeats
 
     @repeats.setter
@@ -116,7 +194,8 @@ class Form:
 
         Where the inputs do not fit nothing is sent; what is returned says why, and raises when it is waited for.
         """
-        return self._core.submit()
+        submission: Submission = self._core.submit()
+        return submission
 
     def cancel(self) -> None:
         """End every call that is out. What has come is kept, and what was out may have run."""
@@ -128,7 +207,7 @@ class Form:
         Raises
         ------
         InputError
-            They do not fit.
+            They do not fit, or it is a form over rows: :attr:`frame` has its rows with what came of them.
         """
         self._core.collect()
 
@@ -138,7 +217,8 @@ class Form:
     def runs(self) -> list[Run]:
         """What has come of the last submit, by variant and repeat; an answer to an older one is not among them.
 
-        A call that was refused, or never reached the service, is a failed run here.
+        A call that was refused, or never reached the service, is a failed run here. Of a form over rows it is empty:
+        a batch may have a million; :attr:`frame` has what came, ``batch.iter_frames(n)`` its parts.
         """
         return list(self._core.runs)
 
@@ -155,7 +235,10 @@ class Form:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The runs as a tidy table, one line each, as :func:`fh_notebook.compare` takes it; passwords masked."""
+        """The runs as a tidy table, one line each, as :func:`fh_notebook.compare` takes it; passwords masked.
+
+        Of a form over rows, one line for every job of the batch that has an outcome, as ``batch.frame``.
+        """
         return self._core.frame
 
     @property
@@ -166,7 +249,7 @@ class Form:
     @property
     def batch(self) -> Batch | None:
         """The batch that Run began; ``None`` for a form that is not over rows, and before Run."""
-        return None
+        return self._core.batch
 
     @property
     def widget(self) -> Any:
@@ -178,43 +261,51 @@ class Form:
     # --- how it shows
 
     def _changed(self) -> None:
-        self._core.tell(lambda observer: observer.changed())
+        self._core.observers.tell(lambda observer: observer.changed())
 
     def _widget(self) -> Any:
         """The widgets, made when they are first shown."""
-        if self._view is not None and is_closed(self._view.widget):
-            self._core.renew(self._view, self._view.of_submits)
-            self._view = None
-        if self._view is None:
-            from fh_notebook.notebook.form_view import FormView
-
-            view = FormView(self._core)
-            # Else what was clicked just before would make a column.
-            self._holds(view, partial(self._core.leave, view, view.of_submits))
-        return self._view.widget
-
-    def _holds(self, view: Any, before: Callable[[], object] | None = None) -> None:
-        """Have the widgets closed with the form, after `before`: when nobody holds it, no page can use them."""
-        self._view = view
-        finalize(self, _close, view, before).atexit = False
+        view = self._view
+        if view is not None and is_closed(view.widget):
+            view.leave()
+            self._core.renew()
+            view = None
+        if view is None:
+            self._view = view = self._make_widgets()
+            # When nobody holds the form, no page can use them.
+            finalize(self, _close, view).atexit = False
+        return view.widget
 
     def _ipython_display_(self) -> None:
         self._display.show(self._widget)
         hold_while_shown(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return bundle(page_of(self._core), repr(self), self._widget())
+        return bundle(self._display.page(), repr(self), self._widget())
 
     def _repr_html_(self) -> str:
-        return page_of(self._core)
+        return self._display.page()
 
     def __repr__(self) -> str:
-        return text_of(self._core)
+        return self._display.text()
 
 
-def _close(view: Any, before: Callable[[], object] | None) -> None:
+def _close(view: Widgets) -> None:
     from fh_notebook.notebook.form_parts import close_whole
 
-    if before is not None:
-        before()
+    view.leave()  # else what was clicked just before would make a column
     close_whole(view)
+
+
+def form_of_call(core: FormCore) -> Form:
+    """Return the form of one call, with where and how it shows."""
+
+    def make_widgets() -> Widgets:
+        from fh_notebook.notebook.form_view import FormView
+
+        return FormView(core)
+
+    display = FormDisplay(lambda: page_of(core), lambda: text_of(core))
+    redraw = Redraw(display)
+    core.observe(redraw, [redraw])
+    return Form(core, display, make_widgets)

@@ -11,7 +11,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.form import Form
+from fh_notebook.notebook.form import Form, form_of_call
 from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.values import MASK
 
@@ -78,10 +78,11 @@ def form(
         raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
     found = _found(deployment, client)
     if over is not None:
-        from fh_notebook.notebook.form_batch import BatchForm  # which loads pandas
+        from fh_notebook.notebook.form_batch import form_over_rows  # which loads pandas
+        from fh_notebook.notebook.form_batch_core import BatchCore
 
-        return BatchForm(found, over, variants=variants, values=values, client=client)
-    return Form(FormCore(found, variants=variants, values=values, client=client))
+        return form_over_rows(BatchCore(found, over, variants=variants, values=values, client=client))
+    return form_of_call(FormCore(found, variants=variants, values=values, client=client))
 
 
 def _found(deployment: Any, client: Client | AsyncClient | None) -> Deployment:

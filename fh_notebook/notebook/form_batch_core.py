@@ -7,31 +7,40 @@ made.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
 from fh_notebook.batching.audience import CELL
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.frames import frame_of_runs
 from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.rows import frame_of_records
 from fh_notebook.batching.start import begun
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.notebook.form_by_name import ByName
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_core import NAMELESS
 from fh_notebook.notebook.form_grow import Grown
-from fh_notebook.notebook.form_over import From, RowMapping
+from fh_notebook.notebook.form_listener import BatchFormObserver, Observers
+from fh_notebook.notebook.form_over import From, RowMapping, SourceField
+from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.notices import running_shell
 from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.pending import PendingRun
 
 __all__ = ["BatchCore"]
 
@@ -71,11 +80,29 @@ class BatchCore:
         self.choice = Choice(deployment, variants)
         self.mapping = RowMapping(deployment, rows, values)
         self.batch: Batch | None = None
-        self.tell: Callable[[], object] = lambda: None
-        """Called after a panel has changed the mapping or the deployment."""
+        self.observers: Observers[BatchFormObserver] = Observers()
+        """Whoever is told of what is chosen and begun."""
+        self.progress: Any = True
+        """Where a batch shows how far it is, as :func:`fh_notebook.batch` takes it: under the cell, or in widgets."""
         self._given = rows
         self.lock = threading.Lock()
         self._client = client
+
+    @property
+    def fields_by_name(self) -> Mapping[str, SourceField]:
+        """What each variable takes, as a user asks for it."""
+        mapping = self.mapping
+        return ByName({name: SourceField(mapping, name, self.tell_changed) for name in mapping.sources})
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The mapping as :func:`fh_notebook.batch` takes it."""
+        return self.mapping.inputs()
+
+    @property
+    def value_problems(self) -> list[Problem]:
+        """What is wrong with the mapping and with the first rows."""
+        return list(self.mapping.preview().problems)
 
     @property
     def problems(self) -> list[Problem]:
@@ -91,6 +118,26 @@ class BatchCore:
     def running(self) -> bool:
         """Whether the batch makes calls."""
         return self.batch is not None and self.batch.running
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """No run: a batch may have a million, and :attr:`frame` has them."""
+        return ()
+
+    @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """No run: the batch waits for its own."""
+        return ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What has come of the batch; empty before."""
+        return self.batch.frame if self.batch is not None else frame_of_runs([])
+
+    @property
+    def dataset(self) -> pd.DataFrame:
+        """No line, and a column for each variable: nothing is collected."""
+        return frame_of_records([], [name for name in self.deployment.variable_names if not self.secrets.cover([name])])
 
     @property
     def secrets(self) -> Secrets:
@@ -131,7 +178,7 @@ class BatchCore:
             The secrets that are missing now: the store keeps none.
         """
         self.mapping.take_past(values)
-        self.tell()
+        self.tell_changed()
         sources = self.mapping.sources
         return [name for name in masked if name in sources and sources[name].kind is From.NOTHING]
 
@@ -140,7 +187,7 @@ class BatchCore:
         self.deployment = grown.deployment
         self.choice.moved_to(grown.deployment)
         self.mapping.moved_to(grown.deployment)
-        self.tell()
+        self.tell_changed()
 
     @property
     def has_client(self) -> bool:
@@ -151,7 +198,36 @@ class BatchCore:
         """Return whom to ask; it may wait for a person."""
         return session.client_for(self._client)
 
-    def start(self, *, progress: Any = True) -> Batch:
+    def collect(self) -> None:
+        """Refuse: its rows are there already.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError("a form over rows collects nothing: form.frame has its rows with what came of them")
+
+    def submit(self) -> Batch | Submission:
+        """Begin the batch and return it; where something does not fit, send nothing and say why.
+
+        Raises
+        ------
+        SettingsError
+            It is running already.
+        """
+        if problems := self.problems:
+            return Submission(problems=problems)
+        self._refuse_second()
+        self.observers.tell(lambda observer: observer.starting())
+        try:
+            return self.start()
+        except InputError as told:  # of a row behind the first ones
+            reason = str(told)
+            self.observers.tell(lambda observer: observer.failed(reason))
+            return Submission(problems=told.problems)
+
+    def start(self) -> Batch:
         """Begin the batch in the background; every row is checked before the first call.
 
         Raises
@@ -164,19 +240,35 @@ class BatchCore:
         if problems := self.problems:
             raise InputError(problems)
         with self.lock:
-            if self.running:
-                raise SettingsError("the form's batch is running; wait for it, or cancel it first")
+            self._refuse_second()
             options = BatchOptions(
                 variants=list(self.choice.chosen),
                 inputs=self.mapping.inputs(),
                 repeats=self.choice.repeats,
                 client=self.find_client(),
                 wait=False,
-                progress=progress,
+                progress=self.progress,
                 delivery=self.choice.delivery,  # type: ignore[arg-type]  # one of them: `Choice` has checked it
             )
-            self.batch = begun(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
-            return self.batch
+            self.batch = batch = begun(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
+        self.observers.tell(lambda observer: observer.started(batch))
+        return batch
+
+    def _refuse_second(self) -> None:
+        if self.running:
+            raise SettingsError("the form's batch is running; wait for it, or cancel it first")
+
+    def cancel(self) -> None:
+        """End the batch. What has come is kept."""
+        if self.batch is not None:
+            self.batch.cancel()
+
+    def renew(self) -> None:
+        """Go on with other widgets: nothing of the mapping is in the old ones."""
+
+    def tell_changed(self) -> None:
+        """Tell whoever shows the form that a program or a panel has changed the mapping, the choice, the deployment."""
+        self.observers.tell(lambda observer: observer.changed())
 
 
 def _name_of(rows: Any) -> str:

@@ -7,7 +7,7 @@ made. Whoever shows the form is an observer, and is told of every change on the 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,11 +19,11 @@ from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
-from fh_notebook.log import log
-from fh_notebook.notebook.fields import FieldsView
+from fh_notebook.notebook.fields import Field, FieldsView
+from fh_notebook.notebook.form_by_name import ByName
 from fh_notebook.notebook.form_choice import Choice
 from fh_notebook.notebook.form_grow import Grown
-from fh_notebook.notebook.form_listener import FormObserver
+from fh_notebook.notebook.form_listener import FormObserver, Observers
 from fh_notebook.notebook.form_model import FormModel
 from fh_notebook.notebook.form_running import Runner, Submission, SubmitObserver
 from fh_notebook.problems import Problem
@@ -79,11 +79,12 @@ class FormCore:
         self.lock = threading.RLock()
         self._client = client
         self._collected: list[dict[str, Any]] = []
-        self._observers: list[FormObserver] = []
+        self.observers: Observers[FormObserver] = Observers()
+        """Whoever is told of what is typed and chosen."""
         self._runner = Runner(self.find_client)
 
     def _fields_of(self, model: FormModel) -> FieldsView:
-        return FieldsView(model, on_change=lambda: self.tell(lambda observer: observer.edited()))
+        return FieldsView(model, on_change=lambda: self.observers.tell(lambda observer: observer.edited()))
 
     # --- what there is
 
@@ -91,6 +92,21 @@ class FormCore:
     def model(self) -> FormModel:
         """What the fields hold."""
         return self.fields.model
+
+    @property
+    def fields_by_name(self) -> Mapping[str, Field]:
+        """The fields, as a user asks for them."""
+        return ByName(self.fields.fields)
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What the fields hold now, as it would be sent."""
+        return self.model.value
+
+    @property
+    def value_problems(self) -> list[Problem]:
+        """What is wrong with it."""
+        return self.model.problems
 
     @property
     def secrets(self) -> Secrets:
@@ -113,6 +129,11 @@ class FormCore:
     def runs(self) -> tuple[Run, ...]:
         """What has come of the last submit, in the order of its calls."""
         return self.newest.runs if self.newest is not None else ()
+
+    @property
+    def batch(self) -> None:
+        """No batch: a form of one call begins none."""
+        return None
 
     @property
     def waited_for(self) -> tuple[PendingRun, ...]:
@@ -184,7 +205,7 @@ class FormCore:
                 except InputError as told:
                     problems = told.problems
             self.model.touch_all()
-            self.tell(lambda observer: observer.refused(problems))
+            self.observers.tell(lambda observer: observer.refused(problems))
             return Submission(problems=problems)
 
     def cancel(self) -> None:
@@ -216,7 +237,7 @@ class FormCore:
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; `exact` leaves out all others, as a recorded run did."""
         self.model.set_values(values, exact=exact)
-        self.tell(lambda observer: observer.changed())
+        self.observers.tell(lambda observer: observer.changed())
 
     def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
         """Fill in exactly what an earlier call sent; a secret that a person has typed stays.
@@ -241,12 +262,12 @@ class FormCore:
         """
         if problems := self.model.problems:
             self.model.touch_all()
-            self.tell(lambda observer: observer.changed())
+            self.observers.tell(lambda observer: observer.changed())
             raise InputError(problems, where="not added")
         secrets = self.secrets
         with self.lock:
             self._collected.append({n: v for n, v in self.model.value.items() if not secrets.cover([n])})
-        self.tell(lambda observer: observer.collected())
+        self.observers.tell(lambda observer: observer.collected())
 
     def grow(self, grown: Grown) -> None:
         """Go on with a deployment that has grown; what was typed stays, and samples fill what is empty."""
@@ -255,12 +276,11 @@ class FormCore:
             self.deployment = grown.deployment
             self.fields = self._fields_of(FormModel(grown.deployment.inputs, values))
             self.choice.moved_to(grown.deployment)
-        self.tell(lambda observer: observer.grown())
+        self.observers.tell(lambda observer: observer.grown())
 
     def observe(self, observer: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
         """Have `observer` told of what is typed and chosen, and `of_submits` of what is sent and comes."""
-        with self.lock:
-            self._observers.append(observer)
+        self.observers.add(observer)
         for each in of_submits:
             self._runner.observe(each)
 
@@ -268,20 +288,9 @@ class FormCore:
         """Tell these observers no more, where they are told anything yet."""
         for each in of_submits:
             self._runner.leave(each)
-        with self.lock:
-            if observer in self._observers:
-                self._observers.remove(observer)
+        self.observers.remove(observer)
 
-    def renew(self, gone: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
-        """Go on with other widgets, and what the fields hold: those of these observers were closed."""
-        self.leave(gone, of_submits)
+    def renew(self) -> None:
+        """Go on with other widgets, and what the fields hold: the widgets were closed."""
         with self.lock:
             self.fields = self._fields_of(self.model)
-
-    def tell(self, call: Callable[[FormObserver], None]) -> None:
-        """Tell every observer; one that breaks keeps nobody else from being told."""
-        for observer in tuple(self._observers):
-            try:
-                call(observer)
-            except Exception:
-                log.warning("a form could not be shown as it is", exc_info=True)

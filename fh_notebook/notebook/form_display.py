@@ -16,7 +16,7 @@ from typing import Any, Final
 from weakref import ref
 
 from fh_notebook import html
-from fh_notebook.notebook.form_listener import FormObserver
+from fh_notebook.notebook.form_listener import BatchFormObserver
 from fh_notebook.notebook.notices import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
 
 __all__ = ["HIDE_STATIC", "FormDisplay", "Redraw", "bundle", "is_closed"]
@@ -76,11 +76,11 @@ class FormDisplay:
     Parameters
     ----------
     page, text : callable
-        Return the last state.
+        Return the last state, as HTML and as text.
     """
 
     def __init__(self, page: Callable[[], html.Html], text: Callable[[], str]) -> None:
-        self._page, self._text = page, text
+        self.page, self.text = page, text
         self._handles: deque[Any] = deque(maxlen=DISPLAYS)
         self._said = ""
 
@@ -97,31 +97,31 @@ class FormDisplay:
         """Print the text, in a terminal, and return whether that was all there is to show."""
         if running_kernel() is not None:
             return False
-        print(self._text())  # noqa: T201 - the value of a cell, in a terminal
+        print(self.text())  # noqa: T201 - the value of a cell, in a terminal
         return True
 
     def show_page(self) -> None:
         """Show the last state in a place of its own, which is kept up to date."""
         handle = new_handle()
-        self._said = str(page := self._page())
-        handle.display(bundle(page, self._text()), raw=True)
+        self._said = str(page := self.page())
+        handle.display(bundle(page, self.text()), raw=True)
         self._handles.append(handle)
 
     def update(self) -> None:
         """Show the last state, where it is shown at all, unless that is what is there."""
         if not self._handles:
             return
-        page = self._page()
+        page = self.page()
         if page == self._said:
             return
         self._said = str(page)
-        shown = bundle(page, self._text())
+        shown = bundle(page, self.text())
         for handle in tuple(self._handles):  # a cell may be run anew meanwhile, on another thread
             with suppress(Exception):  # a page that has gone ends nothing
                 handle.update(shown, raw=True)
 
 
-class Redraw(FormObserver):
+class Redraw(BatchFormObserver):
     """Keeps the last state under a form up to date.
 
     Parameters

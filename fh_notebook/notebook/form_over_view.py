@@ -6,7 +6,6 @@ Rule of this file: it arranges and hands on; a handler returns at once, and what
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from fh_notebook.batching.batch import Batch
@@ -15,6 +14,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_bar import Acts, RunBar
 from fh_notebook.notebook.form_batch_core import BatchCore
 from fh_notebook.notebook.form_later import Later
+from fh_notebook.notebook.form_listener import BatchFormObserver
 from fh_notebook.notebook.form_over import plan_of
 from fh_notebook.notebook.form_over_line import SourceLine
 from fh_notebook.notebook.form_over_static import preview_page
@@ -27,15 +27,13 @@ from fh_notebook.notebook.progress_view import ProgressView
 __all__ = ["OverView"]
 
 
-class OverView:
+class OverView(BatchFormObserver):
     """The widgets of one form over rows.
 
     Parameters
     ----------
     core : BatchCore
         What is shown.
-    changed : callable
-        Called after anything that the last state shows has changed.
 
     Attributes
     ----------
@@ -43,8 +41,8 @@ class OverView:
         All of it.
     """
 
-    def __init__(self, core: BatchCore, changed: Callable[[], object]) -> None:
-        self._core, self._told_changed = core, changed
+    def __init__(self, core: BatchCore) -> None:
+        self._core = core
         self._look = look = Look()
         self._later = Later(self._trouble)
         self._starting = Later(self._trouble)
@@ -68,6 +66,12 @@ class OverView:
             self._progress, self._controls, self._result, self._tools.widget,
         )  # fmt: skip
         self.changed()
+        core.observers.add(self)
+        core.progress = self._make_progress
+
+    def leave(self) -> None:
+        """Show nothing more of the form."""
+        self._core.observers.remove(self)
 
     def changed(self) -> None:
         """Show the mapping and the choice as they are now."""
@@ -81,7 +85,7 @@ class OverView:
         if self._mapping.children != lines:
             self._mapping.children = lines
         self._bar.follow()
-        self._show()
+        self.edited()
         hear_all(self.widget)
 
     def starting(self) -> None:
@@ -91,8 +95,7 @@ class OverView:
         self._bar.say("Checking every row …")
         self._result.value = ""
 
-    def progress(self) -> FormProgress:
-        """Return the display of one start of the batch; as ``batch(progress=...)`` takes it."""
+    def _make_progress(self) -> FormProgress:
         return FormProgress(self._show_progress, self._place_controls, self._ended)
 
     def started(self, batch: Batch) -> None:
@@ -107,8 +110,7 @@ class OverView:
     # --- what a person does
 
     def _edited(self) -> None:
-        self._show()
-        self._told_changed()
+        self._core.observers.tell(lambda observer: observer.edited())
 
     def _run(self) -> None:
         problems = self._core.problems
@@ -117,7 +119,7 @@ class OverView:
             self._bar.say(f"Nothing was sent: {len(problems)} to put right, listed above.", kind="error")
             return
         self.starting()
-        self._starting.do(lambda: self._core.start(progress=self.progress), self.started)
+        self._starting.do(self._core.start, lambda _: None)  # `started` is told of it
 
     def _cancel(self) -> None:
         self._bar.cancelling()
@@ -127,7 +129,8 @@ class OverView:
 
     # --- what is shown
 
-    def _show(self) -> None:
+    def edited(self) -> None:
+        """Show what follows from the mapping and the choice."""
         self._tools.follow()
         preview = self._core.mapping.preview()
         self._preview.value = str(preview_page(self._core.mapping, preview))
@@ -166,13 +169,12 @@ class OverView:
         self._result.value = batch._repr_html_()
         self._bar.say("All of it is in form.frame.")
         self._tools.ran()
-        self._show()
-        self._told_changed()
+        self._edited()
         hear_all(self.widget)
 
-    def refused(self, told: InputError) -> None:
+    def failed(self, reason: str) -> None:
         """Say why nothing was sent."""
-        self._trouble(str(told))
+        self._trouble(reason)
 
     def _trouble(self, text: str) -> None:
         """Say in one line what could not be done."""

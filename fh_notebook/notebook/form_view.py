@@ -50,7 +50,7 @@ class FormView(FormObserver):
         self._refused = False
         """Whether a person is told why nothing was sent."""
         self._head = look.text(head_of(core.deployment))
-        acts = Acts(run=self._run, cancel=self._cancel, chosen=lambda: core.tell(lambda observer: observer.edited()))
+        acts = Acts(run=self._run, cancel=self._cancel, chosen=self._chosen)
         self._bar = RunBar(look, core.choice, acts)
         self._results = ResultsView(shown=lambda run: mask_run(run, core.secrets))
         self._pending = look.text(dom_class="fh-pending")
@@ -58,10 +58,14 @@ class FormView(FormObserver):
         self.widget = look.panel(
             self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending, self._tools.widget
         )
-        self.of_submits: tuple[SubmitObserver, ...] = (self._results, self)
+        self._of_submits: tuple[SubmitObserver, ...] = (self._results, self)
         """Who shows what is sent and comes."""
-        core.observe(self, self.of_submits)
+        core.observe(self, self._of_submits)
         hear_all(self.widget)
+
+    def leave(self) -> None:
+        """Show nothing more of the form."""
+        self._core.leave(self, self._of_submits)
 
     # --- what a person does
 
@@ -70,6 +74,9 @@ class FormView(FormObserver):
             self._bar.say("A run is out: wait for it, or Cancel it first.")
         else:
             self._core.submit()
+
+    def _chosen(self) -> None:
+        self._core.observers.tell(lambda observer: observer.edited())
 
     def _cancel(self) -> None:
         self._bar.cancelling()

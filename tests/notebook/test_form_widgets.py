@@ -498,6 +498,19 @@ def test_a_batch_is_cancelled_by_the_forms_own_button(hive: FormHive) -> None:
     _until(_of(form, "fh-status"), "All of it is in form.frame.")
 
 
+def test_a_second_submit_leaves_the_batch_that_runs_on_the_page(hive: FormHive) -> None:
+    """It is refused, and the page goes on to show how the first one ends."""
+    form = fh.form(REPLY, over=[{"ticket": str(i)} for i in range(2)], variants="held", client=hive.client())
+    assert form.widget is not None
+    batch: Any = form.submit()
+    hive.wait_for(1)
+    with pytest.raises(SettingsError, match="the form's batch is running"):
+        form.submit()
+    assert "Checking every row" not in _of(form, "fh-status").value
+    batch.cancel()
+    _until(_of(form, "fh-batch-result"), "cancelled; what is finished is kept")
+
+
 def test_rows_that_do_not_fit_are_told_before_the_first_call(hive: FormHive) -> None:
     """Those behind the first three, too."""
     rows = [{"ticket": "a"}] * 4 + [{"ticket": 5}]
