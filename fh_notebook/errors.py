@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from fh_notebook.audience import PYTHON, Audience, masked, text_for
 from fh_notebook.problems import Problem
-from fh_notebook.values import redact
 
 __all__ = [
     "AuthError",
@@ -43,7 +43,11 @@ class FetchHiveError(Exception):
     """The root of all errors of this package. Secrets are masked in its message."""
 
     def __init__(self, message: object = "", *details: object) -> None:
-        super().__init__(*(redact(part) if isinstance(part, str) else part for part in (message, *details)))
+        super().__init__(*(masked(part) if isinstance(part, str) else part for part in (message, *details)))
+
+    def text(self, audience: Audience) -> str:
+        """Return the message as `audience` reads it: a command has options where Python has arguments."""
+        return text_for(self.args[0], audience) if len(self.args) == 1 and isinstance(self.args[0], str) else str(self)
 
     show_full_traceback: ClassVar[bool] = False
     """Set by ``fh.configure(tracebacks=...)``: whether a notebook shows the frames too."""
@@ -79,10 +83,11 @@ class InputError(FetchHiveError, ValueError):
             raise TypeError("problems is a text or several, and where is a text; give them so")
         self.problems: tuple[Problem, ...] = tuple(problem.masked() for problem in Problem.of(problems))
         self.where = where
-        super().__init__(self._message())
+        super().__init__(self.text(PYTHON))
 
-    def _message(self) -> str:
-        text = "; ".join(map(str, self.problems))
+    def text(self, audience: Audience) -> str:
+        """Return all problems as `audience` reads them."""
+        text = "; ".join(problem.text(audience) for problem in self.problems)
         if len(self.problems) > 1:
             text = f"{len(self.problems)} problems: {text}"
         return f"{self.where}: {text}" if self.where else text

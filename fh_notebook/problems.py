@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from fh_notebook.audience import PYTHON, Audience, masked, text_for
 from fh_notebook.spelling import path_text
 from fh_notebook.values import redact
 
@@ -37,9 +38,11 @@ class Problem:
     message : str
         What is wrong, as the predicate of `value` where there is one.
     hint : str
-        What to do about it.
+        What to do about it. Both may be an `AudienceText`.
     rows : tuple
         The labels of the rows that have it, where it is of a table; equal problems of different rows are one.
+    expected : str
+        What would do, in words, where the rule asks for a kind of value: ``"a text"``, ``"a date"``.
 
     Examples
     --------
@@ -56,17 +59,26 @@ class Problem:
     message: str = ""
     hint: str = ""
     rows: tuple[Any, ...] = field(default=(), compare=False)
+    expected: str = ""
 
     def __str__(self) -> str:
+        return self.text(PYTHON)
+
+    def text(self, audience: Audience) -> str:
+        """Return its sentence as `audience` reads it."""
         places = [_rows_text(self.rows)] if self.rows else []
         places += [path_text(self.path)] if self.path is not None else []
-        return ": ".join([*places, self.sentence])
+        return ": ".join([*places, self._sentence(audience)])
 
     @property
     def sentence(self) -> str:
         """What is wrong and what to do, without the place."""
-        told = " ".join(part for part in (self.value, self.message) if part)
-        return f"{told}; {self.hint}" if self.hint else told
+        return self._sentence(PYTHON)
+
+    def _sentence(self, audience: Audience) -> str:
+        message, hint = text_for(self.message, audience), text_for(self.hint, audience)
+        told = " ".join(part for part in (self.value, message) if part)
+        return f"{told}; {hint}" if hint else told
 
     def is_at(self, path: Path) -> bool:
         """Whether it is about the value at `path`, or about something inside of it."""
@@ -79,7 +91,7 @@ class Problem:
     def masked(self) -> Problem:
         """Return it with every secret that this process holds masked in its texts."""
         path = None if self.path is None else tuple(redact(p) if isinstance(p, str) else p for p in self.path)
-        value, message, hint = map(redact, (self.value, self.message, self.hint))
+        value, message, hint = map(masked, (self.value, self.message, self.hint))
         return replace(self, path=path, value=value, message=message, hint=hint)
 
     @classmethod
@@ -87,7 +99,8 @@ class Problem:
         """Return one problem or several as a tuple; a text is the message of one without a place."""
         if isinstance(problems, Problem | str):
             problems = (problems,)
-        return tuple(p if isinstance(p, Problem) else cls(message=str(p)) for p in problems)
+        told = (p if isinstance(p, Problem | str) else str(p) for p in problems)
+        return tuple(cls(message=p) if isinstance(p, str) else p for p in told)
 
 
 def _rows_text(labels: tuple[Any, ...]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from fh_notebook import arguments, keys
 from fh_notebook.addresses import check_base_url, origin
+from fh_notebook.audience import Message, option
 from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.keys import usable_key
 from fh_notebook.spelling import type_text
@@ -196,7 +197,7 @@ def positive(value: Any, name: str) -> float:
     """
     value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise SettingsError(f"{name} is {value!r}; give a number above 0")
+        raise SettingsError(Message("{} is {}; give a number above 0", (option(name), repr(value))))
     return float(value)
 
 
@@ -210,7 +211,7 @@ def whole(value: Any, name: str) -> int:
     """
     value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingsError(f"{name} is {value!r}; give a whole number from 1, or None")
+        raise SettingsError(Message("{} is {}; give a whole number from 1, or None", (option(name), repr(value))))
     return value
 
 

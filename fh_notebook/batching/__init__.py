@@ -24,6 +24,6 @@
                       history.py forgetting.py                       what was run before, and its removal
                       workspaces.py rating_copy.py other_keys.py     what other keys of a host have, and its copy
                       store_functions.py rating_hash.py              `fh.store`; by which rated outputs are known
-    what is shown     wording.py audience.py                         a batch in words and in HTML
+    what is shown     wording.py                                     a batch in words and in HTML
                       progress*.py pacer.py                          how far it is, how fast, and until when
 """

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import replace
 from typing import Any, Literal
 
+from fh_notebook.audience import Message
 from fh_notebook.batching.events import Event, Finished, KeptBack, Stopped
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.names import UNKNOWN_NAME, Name, Names, name_of, unknown_name
@@ -385,7 +386,9 @@ class Scheduler:
         if self.stopped is None:
             if self._unknown and stopped.reason != UNKNOWN_NAME:  # both are to be known before one goes on
                 unknown = self._unknown_told()
-                stopped = replace(stopped, detail=f"{stopped.detail}; {unknown.detail}", resume=unknown.resume)
+                stopped = replace(
+                    stopped, detail=Message("{}; {}", (stopped.detail, unknown.detail)), resume=unknown.resume
+                )
             self.stopped = stopped
             self._wait.notify()
             self._wait.give_up_slot(self._clock())

@@ -66,7 +66,7 @@ class Control(Standing):
         self._ended = Flag()
         self._progress: Progress = NoProgress()
         self._on_event = options.on_event
-        self._going_on = options.audience.resume
+        self._audience = options.audience
 
     @property
     def store(self) -> Store:
@@ -294,7 +294,7 @@ class Control(Standing):
             self._admits = self._start.gate.learned
 
     def _stop(self, stopped: Stopped) -> None:
-        self.stopped = replace(stopped, how=self._going_on)
+        self.stopped = replace(stopped, audience=self._audience)
 
     def _safely(self, call: Callable[..., object], *arguments: Any) -> bool:
         """Call somebody else's function; what it raises is logged, and never ends paid work."""

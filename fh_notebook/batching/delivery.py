@@ -20,6 +20,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
+from fh_notebook.audience import Message, Phrase, option
 from fh_notebook.batching.options import Delivery
 from fh_notebook.batching.stored import Stored
 from fh_notebook.client.callback_address import address_for
@@ -143,10 +144,9 @@ class Deliver:
         if self._delivery == "callback":
             await self._receive()
             if self._receiver is None:
-                raise SettingsError(
-                    "callbacks cannot come: give receiver=fh.CallbackReceiver(public_url=...), an address that "
-                    "Fetch Hive reaches; or delivery='poll'"
-                )
+                receiver = Phrase("receiver=fh.CallbackReceiver(public_url=...)", command="--public-url")
+                told = "callbacks cannot come: give {}, an address that Fetch Hive reaches; or {}"
+                raise SettingsError(Message(told, (receiver, option("delivery", "poll"))))
         ways: dict[str, Attempt] = {
             "direct": self._client.attempt, "callback": self._deliver, "poll": self._deliver, "auto": self._auto,
         }  # fmt: skip

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 
+from fh_notebook.audience import Message
 from fh_notebook.batching.choosing import DispatcherWait, Scheduler
-from fh_notebook.batching.events import HOW, Event, Stopped
+from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.ledger import Ledger
 from fh_notebook.batching.names import Name, Names
@@ -141,7 +142,7 @@ class Engine:
                         self._tasks.add(task)
                         task.add_done_callback(self._ended)
             except LimitReached as closed:
-                scheduler.stop(Stopped(reason="daily_cap", detail=str(closed), resume=f"then {HOW}"))
+                scheduler.stop(Stopped(reason="daily_cap", detail=str(closed), resume=Message("then {resume}")))
                 return
             except TimeoutError:  # the deadline or a stop was there before the slot
                 continue
@@ -168,7 +169,7 @@ class Engine:
         if task.cancelled() or (broken := task.exception()) is None:
             return
         if isinstance(broken, StoreError):
-            self.scheduler.stop(Stopped(reason="store", detail=str(broken), resume=f"then {HOW}"))
+            self.scheduler.stop(Stopped(reason="store", detail=str(broken), resume=Message("then {resume}")))
         else:  # a defect of ours: told, and nothing that was answered is lost for it
             self.scheduler.stop(Stopped(reason="defect", detail=error_text(broken)))
 

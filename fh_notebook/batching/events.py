@@ -6,18 +6,12 @@ Rule of this file: an event is told after it is true. `Finished` comes after the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
+from fh_notebook.audience import PYTHON, Audience, text_for
 from fh_notebook.batching.job import Job
 from fh_notebook.contract.run import Run
 
-__all__ = ["HOW", "RESUME", "Event", "Finished", "KeptBack", "Retried", "Started", "Stopped", "Throttled"]
-
-
-HOW: Final = "{how}"
-"""Stands in what to do for the way to go on, which whoever holds the batch knows."""
-RESUME: Final = "batch.resume()"
-"""How whoever holds a batch goes on with it."""
+__all__ = ["Event", "Finished", "KeptBack", "Retried", "Started", "Stopped", "Throttled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +79,16 @@ class Stopped:
     detail: str
     """What happened."""
     resume: str = ""
-    """What to do next, with :data:`HOW` in place of how this batch is gone on with; empty where nothing can be done."""
-    how: str = RESUME
-    """How whoever holds it goes on: by a call, a cell or a command."""
+    """What to do next; empty where nothing can be done."""
+    audience: Audience = PYTHON
+    """Who reads it."""
     run: Run | None = None
     """The answer that stopped it, if one did."""
 
     @property
     def message(self) -> str:
         """What happened and what to do, in one line."""
-        return "; ".join(filter(None, [self.detail, self.resume.replace(HOW, self.how)]))
+        return "; ".join(filter(None, (text_for(said, self.audience) for said in (self.detail, self.resume))))
 
 
 Event = Started | Retried | Throttled | KeptBack | Finished | Stopped

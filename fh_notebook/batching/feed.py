@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from fh_notebook.batching.audience import PYTHON, Audience
+from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import Known, LookUp
 from fh_notebook.batching.outcomes import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Outcomes, kind_of

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import session
+from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.arms import read_arms
-from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.feed import Feed

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook.audience import Message, Phrase
 from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.rows import Rows
 from fh_notebook.contract.coerce import coerced
@@ -164,7 +165,8 @@ def _source(given: Any) -> Source:
 def _no_such_column(variable: str, column: str, rows: Rows) -> Problem:
     close = nearest(column, rows.columns)
     meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
-    hint = f"{meant} A fixed text is fh.const({short(column)})"
+    fixed = Phrase(f"fh.const({short(column)})", command=f"--const VARIABLE={short(column)}")
+    hint = Message("{} A fixed text is {}", (meant, fixed))
     return Problem((str(variable),), "column", message=f"there is no column {short(column)}", hint=hint)
 
 
@@ -193,10 +195,14 @@ def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) 
     columns = f"The columns are {listed(rows.columns, 'and') or 'none'}"
     message = "no column has this name, and it is required"
     return [
-        Problem((name,), "required", message=message, hint=f"map it with inputs={{{name!r}: ...}}. {columns}")
+        Problem((name,), "required", message=message, hint=Message("map it with {}. {}", (_map(name), columns)))
         for name in deployment.inputs.get("required", ())
         if name not in sources and not _has_default(properties.get(name))
     ]
+
+
+def _map(name: str) -> Phrase:
+    return Phrase(f"inputs={{{name!r}: ...}}", command=f"--map {name}=COLUMN")
 
 
 def _has_default(schema: Any) -> bool:
@@ -293,7 +299,7 @@ class Mapper:
         source = self.sources.get(str(problem.path[0])) if problem.path else None
         if not isinstance(source, Column) or problem.is_at((source.name,)):
             return problem
-        return replace(problem, message=f"{problem.message} (column {short(source.name)})")
+        return replace(problem, message=Message("{} (column {})", (problem.message, short(source.name))))
 
 
 def _takes_null(schema: Any) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook.addresses import LOCAL
-from fh_notebook.batching.events import HOW, Stopped
+from fh_notebook.audience import RUN_AGAIN, Message
+from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.job import Job
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.retry import Absence
@@ -155,8 +156,10 @@ def unknown_name(found: Mapping[Name, Sequence[Any]], names: Names, *, hint: str
     return Stopped(
         reason=UNKNOWN_NAME,
         detail=f"{where} does not know {named} ({said})",
-        resume=f"{then} rows are pending; correct the name{or_rows} and run the cell again, or, once the service "
-        f"knows it: {HOW}",
+        resume=Message(
+            "{} rows are pending; correct the name{} and {}, or, once the service knows it: {resume}",
+            (then, or_rows, RUN_AGAIN),
+        ),
         run=run,
     )
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from fh_notebook.arguments import Kind, is_finite
+from fh_notebook.audience import Message, option
 from fh_notebook.errors import SettingsError
 from fh_notebook.spelling import short
 from fh_notebook.values import plain_number
@@ -312,7 +313,7 @@ class BatchOptions:
     def __post_init__(self) -> None:
         check_limits(self)
         if self.first is not None and self.sample is not None:
-            raise SettingsError("give first= or sample=, not both")
+            raise SettingsError(Message("give {} or {}, not both", (option("first", ...), option("sample", ...))))
         if self.receiver is not None and self.delivery in ("direct", "poll"):
             raise SettingsError(f"a receiver is for delivery='callback' or 'auto', not for {self.delivery!r}")
 
@@ -386,7 +387,7 @@ def check_limits(options: Any) -> None:
 def _checked(name: str, value: Any, kind: Kind) -> Any:
     plain = plain_number(value)
     if not kind.accepts(plain):
-        raise SettingsError(f"{name} is {short(plain)}; give {kind.takes}")
+        raise SettingsError(Message("{} is {}; give {}", (option(name), short(plain), kind.takes)))
     return plain
 
 

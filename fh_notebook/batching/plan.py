@@ -13,14 +13,15 @@ from hashlib import sha256
 from typing import Final
 
 from fh_notebook import html
+from fh_notebook.audience import PYTHON, Audience, Phrase
 from fh_notebook.batching.arms import Arm
-from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.job import Job
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.plural import counted
 from fh_notebook.spelling import duration
 
 __all__ = [
+    "RETRY_UNKNOWN",
     "Budget",
     "OtherKey",
     "Plan",
@@ -31,6 +32,20 @@ __all__ = [
     "name_of",
     "pilot",
 ]
+
+RETRY_UNKNOWN: Final = Phrase(
+    "retry_unknown=True calls again",
+    command="--retry-unknown calls again",
+    cell="fh.last_batch().resume(retry_unknown=True) calls again",
+)
+"""What to do about jobs that may have run."""
+REUSE_STORE: Final = Phrase(": reuse='store' takes them", command=": --reuse store takes them", cell="")
+"""What to do about answers of other batches."""
+_COPIES: Final = "copies them"
+COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login asks whether to")
+"""What a command does about answers under another key."""
+NAMES_WORKSPACE: Final = "before this finds them, where both keys are of one workspace"
+"""What a command does that lets this key use them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +156,9 @@ class Plan:
         parts = []
         if self.answered:
             parts.append(f"{self.answered:,} of {self.jobs:,} answered{_on(self.answered_at)}")
-        parts += [f"{self.unknown:,} unknown (may have run; {self.audience.retry_unknown})"] if self.unknown else []
+        parts += (
+            [f"{self.unknown:,} unknown (may have run; {RETRY_UNKNOWN.text(self.audience)})"] if self.unknown else []
+        )
         if self.forgotten:
             again = f"{self.forgotten:,} {'is' if self.forgotten == 1 else 'are'} called again"
             parts.append(
@@ -150,13 +167,12 @@ class Plan:
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
         if self.elsewhere and not self.answered:
-            cure = f": {self.audience.reuse_store}" if self.audience.reuse_store else ""
+            cure = REUSE_STORE.text(self.audience)
             parts.append(f"{self.elsewhere:,} of these are answered in the store{cure}")
         if (other := self.other_key) is not None:
             were = f"{other.rows:,} of {counted(self.rows or other.rows, 'row')} {'was' if other.rows == 1 else 'were'}"
-            cure = self.audience.join if other.copies else self.audience.name_workspace
-            command = cure.format(command=other.command)
-            parts.append(f"{were} answered under another key of this host: {command}")
+            cure = COPIES.text(self.audience) if other.copies else NAMES_WORKSPACE
+            parts.append(f"{were} answered under another key of this host: {other.command} {cure}")
         return parts
 
     def _calls(self) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from fh_notebook.audience import PYTHON, Audience, Message, Phrase, option
 from fh_notebook.batching.arms import Arm, Target
-from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.mapping import Mapper, hidden_columns, read_mapping
 from fh_notebook.batching.rows import METADATA_PREFIX, Rows
@@ -160,6 +160,14 @@ PROBLEMS_SHOWN: Final = 30
 """Different problems in one message: more are not read."""
 VALUES_SHOWN: Final = 3
 
+_SKIP: Final = option("on_invalid", "skip", call="fh.batch(..., {})")
+SKIP_INVALID: Final = Phrase(
+    f"{_SKIP} leaves such rows out",
+    command=f"{_SKIP.command} leaves such rows out",
+    cell="correct such rows, or leave them out of the table",
+)
+"""What to do about rows whose inputs do not fit."""
+
 
 def refused(jobs: Iterable[Job], *, where: str, any_fits: bool, audience: Audience = PYTHON) -> InputError | None:
     """Return the error that tells all problems of `jobs`, equal ones of different rows together; ``None`` without any.
@@ -183,7 +191,8 @@ def refused(jobs: Iterable[Job], *, where: str, any_fits: bool, audience: Audien
         return None
     *told, last = _together({problem: tuple(rows) for problem, rows in problems.items()})
     if any_fits:  # of no use where no row is left
-        last = replace(last, hint="; ".join(filter(None, [last.hint, audience.skip_invalid])))
+        skip = SKIP_INVALID.text(audience)
+        last = replace(last, hint=Message("{}; {}", (last.hint, skip)) if last.hint else skip)
     return InputError([*told, last], where=where)
 
 

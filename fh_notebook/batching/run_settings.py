@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import settings
-from fh_notebook.batching.audience import PYTHON, Audience
+from fh_notebook.audience import PYTHON, Audience, Message, option
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.batching.stopping import Limits
@@ -72,7 +72,10 @@ class RunSettings:
         rule = options.fail_on_error
         if is_stream and not isinstance(rule, bool) and rule < 1:
             raise SettingsError(
-                "fail_on_error as a fraction needs to know all rows, and an iterator does not; give a count"
+                Message(
+                    "{} as a fraction needs to know all rows, and an iterator does not; give a count",
+                    (option("fail_on_error"),),
+                )
             )
         bounds = [calls for calls in (options.max_calls, _calls_for(options.max_cost)) if calls is not None]
         return cls(
@@ -121,5 +124,6 @@ def _calls_for(max_cost: float | None) -> int | None:
         return None
     price = settings.current().price_per_call
     if price is None:
-        raise SettingsError("max_cost needs the price of a call: fh.configure(price_per_call=0.02)")
+        price_given = option("price_per_call", 0.02, call="fh.configure({})")
+        raise SettingsError(Message("{} needs the price of a call: {}", (option("max_cost"), price_given)))
     return int(max_cost / price + 1e-9)

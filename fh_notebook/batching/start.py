@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Unpack
 
 from fh_notebook import arguments, session, views
+from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching import making
-from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, defaults_of
 from fh_notebook.contract.deployment import Deployment

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook.batching.events import HOW, Stopped
+from fh_notebook.audience import RUN_AGAIN, Message, option
+from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.options import check_option
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.errors import FetchHiveError
@@ -31,7 +32,7 @@ def cut_short(how: str, calls_out: int) -> Stopped:
     return Stopped(
         reason="cancelled",
         detail=f"{how}; what is finished is kept{out}",
-        resume=f"to go on with the rest: {HOW}",
+        resume=Message("to go on with the rest: {resume}"),
     )
 
 
@@ -87,13 +88,14 @@ class Limits:
         """
         if self.max_calls is not None and calls >= self.max_calls:
             made = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
-            return _stopped("max_calls", f"{made} made, the ceiling that max_calls sets")
+            return _stopped("max_calls", _at_ceiling(f"{made} made", "max_calls"))
         if self.left_today is not None and calls >= self.left_today:
             return self.used_up()
         if self.max_seconds is not None and elapsed_s >= self.max_seconds:
-            return _stopped("max_seconds", f"{self.max_seconds:g} s have passed, the ceiling that max_seconds sets")
+            return _stopped("max_seconds", _at_ceiling(f"{self.max_seconds:g} s have passed", "max_seconds"))
         if self.errors_reached(errors, planned):
-            return _stopped("fail_on_error", f"{errors:,} of {planned:,} jobs failed (fail_on_error)")
+            failed = f"{errors:,} of {planned:,} jobs failed"
+            return _stopped("fail_on_error", Message("{} ({})", (failed, option("fail_on_error"))))
         return None
 
     def used_up(self) -> Stopped:
@@ -102,7 +104,7 @@ class Limits:
         return Stopped(
             reason="daily_cap",
             detail=f"all {cap}calls of today are used",
-            resume=f"they are renewed at 00:00 UTC; then {HOW}",
+            resume=Message("they are renewed at 00:00 UTC; then {resume}"),
         )
 
     def errors_reached(self, errors: int, planned: int) -> bool:
@@ -128,17 +130,27 @@ def checked_concurrency(value: Any) -> int | None:
     return checked
 
 
+def _at_ceiling(reached: str, limit: str) -> Message:
+    return Message("{}, the ceiling that {} sets", (reached, option(limit)))
+
+
 def _stopped(reason: str, detail: str, run: Run | None = None) -> Stopped:
-    return Stopped(reason=reason, detail=detail, resume=f"the rest is pending; to go on: {HOW}", run=run)
+    return Stopped(reason=reason, detail=detail, resume=Message("the rest is pending; to go on: {resume}"), run=run)
 
 
 def stop_of_answer(reason: str, run: Run) -> Stopped:
     """Return the stop that the service's own answer means: `reason` is that of the decision."""
     said = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
-    words = {
-        "daily_cap": (f"the daily cap of calls is used up{said}", f"it is renewed at 00:00 UTC; then {HOW}"),
-        "credits": (f"the credits are used up{said}", f"add some, then {HOW}"),
-        "auth": (f"{run.origin or 'the service'} refused the key{said}", "correct it and run the cell again"),
+    words: dict[str, tuple[str, str]] = {
+        "daily_cap": (
+            f"the daily cap of calls is used up{said}",
+            Message("it is renewed at 00:00 UTC; then {resume}"),
+        ),
+        "credits": (f"the credits are used up{said}", Message("add some, then {resume}")),
+        "auth": (
+            f"{run.origin or 'the service'} refused the key{said}",
+            Message("correct it and {}", (RUN_AGAIN,)),
+        ),
     }
     detail, resume = words.get(reason, (f"stopped: {reason}{said}", ""))
     return Stopped(reason=reason, detail=detail, resume=resume, run=run)
@@ -153,7 +165,7 @@ def rows_broke(broken: Exception) -> Stopped:
     'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
     """
     told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {error_text(broken)}"
-    again = "what is answered is kept: run the cell again when they can be read"
+    again = Message("what is answered is kept: {} when they can be read", (RUN_AGAIN,))
     return Stopped(reason="rows", detail=one_line(told), resume=again)
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fh_notebook import views
+from fh_notebook.audience import Message, option
 from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.kept import KeptJobs, fingerprint, job_lines, row_lines, sent_by
@@ -457,8 +458,18 @@ def running_refused(name: str) -> InputError:
 def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> InputError:
     """Return the refusal of another table under a kept name, with the remedies."""
     return InputError(
-        f"the batch {short(record.name)} {why}; {called} was called. Give another name=, or replace=True: then the "
-        f"earlier batch is kept as {short(record.name + '@<time>')}, and what is equal costs no call"
+        Message(
+            "the batch {} {}; {} was called. Give another {}, or {}: then the earlier batch is kept as {}, and what is "
+            "equal costs no call",
+            (
+                short(record.name),
+                why,
+                called,
+                option("name", ...),
+                option("replace", True),
+                short(f"{record.name}@<time>"),
+            ),
+        )
     )
 
 

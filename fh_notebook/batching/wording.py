@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook import html
-from fh_notebook.batching.audience import PYTHON, Audience
+from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.cells import is_missing
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.plan import RETRY_UNKNOWN, counted
 from fh_notebook.batching.progress_state import admitting, outcome_parts
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
@@ -72,7 +72,7 @@ def sentence(
     >>> print(sentence("triage-2", Counts(planned=80, done=80, calls=87, refused=7), admits=3))
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); the service admits 3 at a time
     """
-    parts = outcome_parts(counts, if_unknown=f" (may have run; {audience.retry_unknown})")
+    parts = outcome_parts(counts, if_unknown=f" (may have run; {RETRY_UNKNOWN.text(audience)})")
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     spent = [f"{counts.reused:,} reused"] if counts.reused else []
     spent += [counted(counts.calls, "call")]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
+from fh_notebook.audience import COMMAND
 from fh_notebook.cli.completion import complete
 from fh_notebook.cli.terminal import nobody_reads_on, show_what_can_be_shown
 from fh_notebook.errors import FetchHiveError
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         nobody_reads_on()
     except FetchHiveError as error:
-        print(f"fh-notebook {args.command}: {error}", file=sys.stderr)
+        print(f"fh-notebook {args.command}: {error.text(COMMAND)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

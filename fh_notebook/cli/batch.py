@@ -26,15 +26,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.audience import COMMAND
+from fh_notebook.audience import COMMAND
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.cli.batch_compare import Comparing, comparing
 from fh_notebook.cli.batch_dask import connected, rows_for
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
 from fh_notebook.cli.batch_race import check_race, code_of_race, run_race
-from fh_notebook.cli.batch_words import AGAIN, Told, as_options, cures
+from fh_notebook.cli.batch_words import cures
 from fh_notebook.cli.terminal import nobody_reads_on
 from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
 
@@ -79,11 +79,11 @@ def run(args: argparse.Namespace) -> int:
         with _terminated_as_interrupted():
             return _run(args)
     except (InputError, SettingsError, StoreError) as wrong:
-        problems = [str(problem) for problem in getattr(wrong, "problems", ())]
-        _complain(problems if len(problems) > 1 else [str(wrong)])
+        problems = [problem.text(COMMAND) for problem in getattr(wrong, "problems", ())]
+        _complain(problems if len(problems) > 1 else [wrong.text(COMMAND)])
         return MISUSED
     except AuthError as refused:
-        _complain([str(refused)])
+        _complain([refused.text(COMMAND)])
         return REFUSED
 
 
@@ -108,7 +108,7 @@ def _run(args: argparse.Namespace) -> int:
                 rows_for(args, dask),
                 args.deployment,
                 BatchOptions(
-                    progress=(lambda: TextProgress(cast(TextIO, Told(sys.stderr)))) if shown else False,
+                    progress=TextProgress if shown else False,
                     dask=dask,
                     parts=args.parts,
                     **asked,
@@ -210,7 +210,7 @@ def _end(
         try:
             lines.append(f"Written to {export(batch, args.out)!r}")
         except SettingsError as broken:
-            _complain([f"{broken}; the answers are kept: {_again(args)}, nothing is called twice"])
+            _complain([f"{broken.text(COMMAND)}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if compare_it is not None:
         told, trouble = compare_it(batch)
@@ -247,7 +247,7 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
 
 def _say(lines: Sequence[str]) -> None:
     try:
-        print(*(as_options(line) for line in lines), sep="\n", end="\n" if lines else "", flush=True)
+        print(*lines, sep="\n", end="\n" if lines else "", flush=True)
     except BrokenPipeError:  # the code stays that of the batch
         nobody_reads_on()
 
@@ -255,12 +255,12 @@ def _say(lines: Sequence[str]) -> None:
 def _again(args: argparse.Namespace) -> str:
     """Return how one goes on: not with what calls everything anew."""
     anew = "--fresh" if args.fresh else "--reuse none" if args.reuse == "none" else ""
-    return f"{AGAIN} without {anew}" if anew else AGAIN
+    return f"{COMMAND.resume} without {anew}" if anew else COMMAND.resume
 
 
 def _complain(lines: Sequence[str]) -> None:
     try:
         for line in lines:
-            print(f"fh-notebook batch: {as_options(line)}", file=sys.stderr, flush=True)
+            print(f"fh-notebook batch: {line}", file=sys.stderr, flush=True)
     except BrokenPipeError:  # the code says it all the same, and what is still to be written is
         nobody_reads_on(sys.stderr)

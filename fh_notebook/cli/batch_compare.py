@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.audience import COMMAND
 from fh_notebook.errors import FetchHiveError, SettingsError
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
 
         try:
             cmp = fh.compare(batch, score=score, failed=args.failed or "drop")
-            told = [view.words(cmp)]
+            told = [view.words(cmp, COMMAND)]
             if args.report is not None:
                 cmp.report(args.report)
                 told.append(f"Written to {args.report!r}: the comparison")
         except FetchHiveError as broken:
-            return [], str(broken)
+            return [], broken.text(COMMAND)
         return told, ""
 
     return compare_it

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.audience import flag
 from fh_notebook.batching.options import BatchOptions, Written, written_options
 from fh_notebook.cli.batch_words import CODES
 from fh_notebook.cli.completion import names, variants
@@ -161,7 +162,7 @@ def _add_option(group: Any, name: str, written: Written) -> None:
         shown |= {"type": _READERS[written.reads], "metavar": written.metavar, "choices": written.choices or None}
     if written.reads == "number_or_flag":
         shown |= {"nargs": "?", "const": True}
-    group.add_argument(f"--{name.replace('_', '-')}", **shown)
+    group.add_argument(flag(name), **shown)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -6,13 +6,11 @@ Rule of this file: it does what ``fh.race`` does; what a race has not is refused
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.audience import Audience
+from fh_notebook.audience import Audience, flag
 from fh_notebook.batching.options import written_options
 from fh_notebook.cli.batch_compare import score_of
-from fh_notebook.cli.batch_words import Told
 from fh_notebook.errors import SettingsError
 from fh_notebook.racing.options import NOT_OF_A_RACE, RaceOptions
 
@@ -36,10 +34,10 @@ def check_race(args: argparse.Namespace) -> None:
     """
     if args.race is None:
         if own := next((name for name in _ITS_OWN if getattr(args, name) is not None), None):
-            raise SettingsError(f"{_option(own)} is an option of --race SCORE; give that, too")
+            raise SettingsError(f"{flag(own)} is an option of --race SCORE; give that, too")
     elif strange := next((name for name in NOT_OF_A_RACE if getattr(args, name, None) and name != "fresh"), None):
         raise SettingsError(
-            f"{_option(strange)} does not go with --race, which takes rows until it is clear; leave it out"
+            f"{flag(strange)} does not go with --race, which takes rows until it is clear; leave it out"
         )
 
 
@@ -62,16 +60,11 @@ def run_race(args: argparse.Namespace, asked: dict[str, Any], reader: Audience, 
     if asked.pop("fresh", False):
         asked["reuse"] = None
     score = score_of(args.race, "--race")
-    stream = cast(TextIO, Told(sys.stderr))
     options = RaceOptions.of(score=score, **{**asked, **own, "progress": NoProgress})
     made = prepared(args.data, args.deployment, options, reader)
     if progress:
-        made.show_by(lambda: RaceText(made, stream))
+        made.show_by(lambda: RaceText(made))
     return made if asked.get("dry_run") else made.resume(retry_unknown=bool(asked.get("retry_unknown")))
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def code_of_race(race: Race) -> int:

@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fh_notebook.addresses import EVERYWHERE, host_here, is_loopback
+from fh_notebook.audience import Message, option
 from fh_notebook.errors import SettingsError
 
 __all__ = ["Reach", "check_path", "check_public_url", "reach_of"]
@@ -70,17 +71,21 @@ def check_public_url(url: str) -> str:
     >>> check_public_url("https://hooks.example.com/fh/")
     'https://hooks.example.com/fh'
     """
-    shown = "public_url"
     try:
         parts = urlsplit(str(url).strip())
         host, _ = parts.hostname, parts.port
     except ValueError as broken:
-        raise SettingsError(f"{shown} is not an address ({broken})") from None
+        raise SettingsError(Message("{} is not an address ({})", (option("public_url"), str(broken)))) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"{shown} is not an http(s) address; give what the tunnel shows, https://...")
+        raise SettingsError(
+            Message("{} is not an http(s) address; give what the tunnel shows, https://...", (option("public_url"),))
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(
-            f"{shown} has a user, a query or a fragment; give the address alone: it goes to the service"
+            Message(
+                "{} has a user, a query or a fragment; give the address alone: it goes to the service",
+                (option("public_url"),),
+            )
         )
     return parts.geturl().rstrip("/")
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from fh_notebook import arguments, views
+from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import asking
 from fh_notebook.comparing.clusters import distinct_text, note_of
@@ -171,7 +172,11 @@ class Comparison(ManyScores, Tabling, Rating, Showing):
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the numbers: what was left out, or may have changed meanwhile."""
+        return self.notes_for(PYTHON)
+
+    def notes_for(self, audience: Audience) -> tuple[str, ...]:
+        """Return :attr:`notes` as `audience` reads them."""
         said = self._frame.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
         alike = note_of(self._row_count, self._distinct_count)
-        told = notes_of(self._frame, scorer=self.scorer, failed=self.failed)
+        told = notes_of(self._frame, scorer=self.scorer, failed=self.failed, audience=audience)
         return (*([alike] if alike else []), *self._taken.notes, *said, *told)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fh_notebook import session
+from fh_notebook.audience import PYTHON
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.rows import EXPECTED
@@ -83,7 +84,9 @@ def answers_of(asked: Batch, number: int) -> list[Question]:
         runs[job.position].append(outcome.run if outcome else None)
     stopped = "its batch has not ended"
     if asked.stopped is not None:
-        stopped = replace(asked.stopped, how="cmp.rescore()").message  # which asks the rest, and reads it
+        stopped = replace(
+            asked.stopped, audience=replace(PYTHON, resume="cmp.rescore()")
+        ).message  # which asks the rest, and reads it
     return [Question(runs=tuple(found), stopped=stopped) for found in runs]
 
 

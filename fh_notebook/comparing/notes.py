@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook.audience import PYTHON, Audience, Phrase
 from fh_notebook.batching.plan import counted
 
 __all__ = ["FAILED", "failed_note", "notes_of", "span_note"]
@@ -20,27 +21,32 @@ LONG: Final = timedelta(hours=24)
 """Of answers that were taken over more than a day, an editor may have worked on a variant in between."""
 
 
-def notes_of(lines: pd.DataFrame, *, scorer: str, failed: str) -> list[str]:
+_LOOK: Final = Phrase(": cmp.score_errors()", command="")
+"""Where the errors of a scorer are."""
+
+
+def notes_of(lines: pd.DataFrame, *, scorer: str, failed: str, audience: Audience = PYTHON) -> list[str]:
     """Return what must be said of these lines."""
     told = []
     if scorer and (broken := int((lines["status"] == "failed").sum())):
-        told.append(failed_note(broken, failed))
-    if missing := _missing(lines, scorer):
+        told.append(failed_note(broken, failed, audience))
+    if missing := _missing(lines, scorer, audience):
         told.append(missing)
     if span := span_note(lines["started_at"]):
         told.append(span)
     return told
 
 
-def failed_note(broken: int, failed: str) -> str:
+def failed_note(broken: int, failed: str, audience: Audience = PYTHON) -> str:
     """Return what so many failed runs count as."""
     runs, one = counted(broken, "failed run"), broken == 1
     if failed == "zero":
         return f"{runs} {'counts' if one else 'count'} as 0 (failed='zero')."
-    return f"{runs} {'is' if one else 'are'} left out; failed='zero' counts {'it' if one else 'them'} as 0."
+    cure = Phrase(f"; failed='zero' counts {'it' if one else 'them'} as 0", command="")
+    return f"{runs} {'is' if one else 'are'} left out{cure.text(audience)}."
 
 
-def _missing(lines: pd.DataFrame, scorer: str) -> str:
+def _missing(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
     if not scorer:
         return ""
     lacking = lines[lines["score"].isna() & (lines["status"] != "failed")]
@@ -48,7 +54,7 @@ def _missing(lines: pd.DataFrame, scorer: str) -> str:
         return ""
     errors = int(lacking["score_error"].notna().sum())
     others = lacking[lacking["score_error"].isna()]["status"].value_counts()
-    why = [f"{errors:,} by an error of the scorer: cmp.score_errors()"] if errors else []
+    why = [f"{errors:,} by an error of the scorer{_LOOK.text(audience)}"] if errors else []
     words = {"completed": "had nothing to be scored by"}
     why += [f"{number:,} {words.get(str(status), str(status))}" for status, number in others.items()]
     return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(why)})."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from fh_notebook import html
+from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.plan import counted, money
 from fh_notebook.batching.wording import frame_text
 from fh_notebook.comparing.figures import figure, seconds
@@ -69,11 +70,11 @@ def text(cmp: Comparison) -> str:
     return "\n".join(part for part in (words(cmp), about, frame_text(table, shown)) if part)
 
 
-def words(cmp: Comparison) -> str:
-    """Return the summary and the sentences as text, without any row."""
+def words(cmp: Comparison, audience: Audience = PYTHON) -> str:
+    """Return the summary and the sentences as text, without any row, as `audience` reads them."""
     summary, masked = cmp.summary(), cmp._taken.secret().masked
     head = f"Comparison of {title(cmp)}"
-    said = map(masked, (cmp.verdict, *cmp.notes))  # a scorer's error may repeat what a run was sent
+    said = map(masked, (cmp.verdict, *cmp.notes_for(audience)))  # a scorer's error may repeat what a run was sent
     return "\n".join(part for part in (head, frame_text(summary, list(summary.columns)), *said) if part)
 
 

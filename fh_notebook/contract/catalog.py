@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from fh_notebook import html
+from fh_notebook.audience import Message, Phrase
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
@@ -216,8 +217,10 @@ def meant(name: str, known: Deployments) -> UnknownDeployment | None:
     source = known.source_of(close)
     place = f"the {source}" if source == LOCAL_SOURCE else source.rpartition(":")[0]  # without the line
     return UnknownDeployment(
-        f"there is no deployment {short(name)} in {place}; did you mean "
-        f"{short(close)}? (to call it all the same, add it to the catalogue, or give fh.Deployment({short(name)}))"
+        Message(
+            "there is no deployment {} in {}; did you mean {}? (to call it all the same, add it to the catalogue{})",
+            (short(name), place, short(close), Phrase(f", or give fh.Deployment({short(name)})", command="")),
+        )
     )
 
 

@@ -52,12 +52,12 @@ class _Case:
     def path(self) -> tuple[str | int, ...]:
         return tuple(self.error.absolute_path)
 
-    def problem(self, message: str, hint: str = "", *, value: str = "") -> Problem:
-        return Problem(self.path, _keyword(self.error) or "", value, message, hint)
+    def problem(self, message: str, hint: str = "", *, value: str = "", expected: str = "") -> Problem:
+        return Problem(self.path, _keyword(self.error) or "", value, message, hint, expected=expected)
 
-    def of_value(self, message: str, hint: str = "") -> Problem:
+    def of_value(self, message: str, hint: str = "", *, expected: str = "") -> Problem:
         """Return the problem with the value alone, for a sentence about its content and not its kind."""
-        return self.problem(message, hint, value=self.brief)
+        return self.problem(message, hint, value=self.brief, expected=expected)
 
     @property
     def hidden(self) -> bool:
@@ -124,7 +124,7 @@ def _type(case: _Case) -> Problem:
     needed = types_of(case.limit)
     hint = "" if case.hidden else _type_hint(case.error.instance, needed, case.schema)
     shown = kind_text({"type": needed, "format": case.schema.get("format")})
-    return case.problem(f"is not {shown}", hint, value=case.value)
+    return case.problem(f"is not {shown}", hint, value=case.value, expected=shown)
 
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,15}\s*", re.ASCII)
@@ -204,7 +204,8 @@ def _format(case: _Case) -> Problem:
     moment = _MOMENT.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
     is_day = moment is not None and case.limit == "date" and not case.hidden
     day = f"give its day, '{moment[1]}'" if moment is not None and is_day else ""
-    return case.of_value(f"is not {FORMATS.get(case.limit, f'a valid {short(case.limit)}')}", day)
+    expected = FORMATS.get(case.limit, f"a valid {short(case.limit)}")
+    return case.of_value(f"is not {expected}", day, expected=expected)
 
 
 def _length(case: _Case) -> Problem:

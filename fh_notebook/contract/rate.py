@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from fh_notebook.audience import Message, option
 from fh_notebook.errors import SettingsError
 from fh_notebook.spelling import short
 from fh_notebook.values import is_number
@@ -52,7 +53,9 @@ class Rate:
 
     def __post_init__(self) -> None:
         if not (0 < self.interval_s < math.inf):
-            raise SettingsError(f"rate means {self.interval_s!r} s from call to call; {_CURE}")
+            raise SettingsError(
+                Message("{} means {} s from call to call; {}", (option("rate"), repr(self.interval_s), _CURE))
+            )
 
     @classmethod
     def of(cls, value: object) -> Rate:
@@ -68,7 +71,7 @@ class Rate:
         calls, seconds = _read(value)
         # So little that it is never, or so much that it is no rate, is a slip too.
         if not (0 < calls < math.inf and 0 < seconds / calls < math.inf):
-            raise SettingsError(f"rate is {short(value)}; {_CURE}")
+            raise SettingsError(Message("{} is {}; {}", (option("rate"), short(value), _CURE)))
         return cls(seconds / calls)
 
     def next_due(self, due: float | None, now: float) -> float:

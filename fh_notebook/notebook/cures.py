@@ -33,13 +33,15 @@ def with_cure(problem: Problem, sources: Mapping[str, str], deployment: Deployme
 
     Examples
     --------
-    >>> print(with_cure(Problem(("ticket",), "type", "3", "is not a text"), {"ticket": "n"}, Deployment("triage")))
+    >>> problem = Problem(("ticket",), "type", "3", "is not a text", expected="a text")
+    >>> print(with_cure(problem, {"ticket": "n"}, Deployment("triage")))
     ticket: 3 is not a text; write {{ str(n) }}
-    >>> print(with_cure(Problem(("words",), "type", "None", "is not a number"), {}, Deployment("triage")))
+    >>> problem = Problem(("words",), "type", "None", "is not a number", expected="a number")
+    >>> print(with_cure(problem, {}, Deployment("triage")))
     words: is empty; give a number, or leave its line out
     """
     path = problem.path or ()
-    wanted = problem.message.removeprefix("is not ")
+    wanted = problem.expected
     if problem.keyword == "type" and problem.value == short(None):
         needs_text = wanted == KINDS["string"]
         is_optional = len(path) == 1 and path[0] not in deployment.inputs.get("required", [])

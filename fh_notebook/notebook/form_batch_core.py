@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
-from fh_notebook.batching.audience import CELL
+from fh_notebook.audience import CELL
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.frames import frame_of_runs
 from fh_notebook.batching.options import BatchOptions

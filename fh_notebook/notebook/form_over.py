@@ -12,8 +12,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
+from fh_notebook.audience import CELL
 from fh_notebook.batching import making
-from fh_notebook.batching.audience import CELL
 from fh_notebook.batching.mapping import LeftOut, const, read_mapping
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.plan import Plan

@@ -23,6 +23,7 @@ from typing import Any, Final, NoReturn
 from IPython.core.error import UsageError
 
 from fh_notebook import keys
+from fh_notebook.audience import flag
 from fh_notebook.batching.options import BatchOptions, Written, written_options
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.values import redact
@@ -242,7 +243,7 @@ def _add_option(made: MagicParser, name: str, written: Written) -> None:
         shown |= {"choices": written.choices, "type": _one_of(written.choices)}
     else:
         shown |= {"type": whole_from_1, "metavar": written.metavar}
-    made.add_argument(f"--{name.replace('_', '-')}", **shown)
+    made.add_argument(flag(name), **shown)
 
 
 _DEFAULTS: Final = {option.name: option.default for option in fields(BatchOptions)}

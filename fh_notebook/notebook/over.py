@@ -86,7 +86,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
-    from fh_notebook.batching.audience import CELL
+    from fh_notebook.audience import CELL
     from fh_notebook.batching.options import BatchOptions
     from fh_notebook.batching.start import begun
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
+from fh_notebook.audience import RUN_AGAIN, Message, Phrase, option
 from fh_notebook.batching.control import Control
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import PENDING, Outcome
@@ -200,19 +201,25 @@ class Course:
             raise self._no_answers()
         if nothing and (why := self._says_nothing()):
             raise InputError(
-                f"no run of the first {TRIED} rows could be scored ({why}); what is answered is kept: "
-                "correct score= and run the cell again"
+                Message(
+                    "no run of the first {} rows could be scored ({}); what is answered is kept: correct {} and {}",
+                    (str(TRIED), why, Phrase("score=", command="--race"), RUN_AGAIN),
+                )
             )
         if self.tally.rows == LOST and (lost := [name for name in self.tally.racing if not scored[name]]):
             name, unknown = lost[0], self.marker.unknown.get(lost[0])
             why = self.marker.failures.get(name) or (unknown.error if unknown else "") or self.marker.error
-            cure = "give failed='zero' to count failed runs as 0"
+            cure = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
             if unknown is not None and name not in self.marker.failures:
-                cure = "retry_unknown=True to call again what may have run"
+                cure = Message("{} to call again what may have run", (option("retry_unknown", True),))
+            said = short(why or "the scorer returned None", 120)
+            left_out = Phrase("variants=", command="--variant")
             raise InputError(
-                f"{name!r} has no score of any of the first {LOST} rows "
-                f"({short(why or 'the scorer returned None', 120)}) and cannot be decided: "
-                f"leave it out of variants=, or {cure}; what is answered is kept"
+                Message(
+                    "{} has no score of any of the first {} rows ({}) and cannot be decided: leave it out of {}, or "
+                    "{}; what is answered is kept",
+                    (repr(name), str(LOST), said, left_out, cure),
+                )
             )
 
     def _no_answers(self) -> CallError:
@@ -221,8 +228,11 @@ class Course:
         status = "" if run.status_code is None else f"HTTP {run.status_code}"
         said = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
         return CallError(
-            f"no run of the first {TRIED} rows was answered ({said}), so there is nothing to race by, and they may "
-            "have run. When the service answers again, run the cell with retry_unknown=True",
+            Message(
+                "no run of the first {} rows was answered ({}), so there is nothing to race by, and they may have run. "
+                "When the service answers again, run the {} with {}",
+                (str(TRIED), said, Phrase("cell", command="command"), option("retry_unknown", True)),
+            ),
             status_code=run.status_code,
             error_code=run.error_code,
             request_id=run.request_id,

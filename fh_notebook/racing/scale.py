@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from fh_notebook.arguments import is_finite
+from fh_notebook.audience import Message, option
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.bets import Numbers
@@ -105,5 +106,7 @@ class Scale:
         unit = difference if self.by_rank else difference / (self.high - self.low)
         if not 0 < unit < 1:
             most = "1" if self.by_rank else f"{self.high - self.low:g}"
-            raise SettingsError(f"{name} is {difference!r}; give a number above 0 and below {most}")
+            raise SettingsError(
+                Message("{} is {}; give a number above 0 and below {}", (option(name), repr(difference), most))
+            )
         return unit

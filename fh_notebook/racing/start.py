@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from fh_notebook import arguments
-from fh_notebook.batching.audience import PYTHON, Audience
+from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.events import RESUME, Event
+from fh_notebook.batching.events import Event
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.batching.start import OWN_CHECKS
 from fh_notebook.batching.start import prepared as prepared_batch
@@ -162,7 +162,7 @@ def prepared(rows: Any, deployment: Deployment | str, options: RaceOptions, audi
         )
     read = read_rows(rows)
     check_score(options.score, read)
-    holder = replace(audience, resume="race.resume()") if audience.resume == RESUME else audience
+    holder = replace(audience, resume="race.resume()") if audience == PYTHON else audience
 
     def begin(progress: Any, on_event: Callable[[Event], object]) -> Batch:
         shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)

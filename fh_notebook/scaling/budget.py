@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fh_notebook.batching.events import HOW, Stopped
+from fh_notebook.audience import RUN_AGAIN, Message, Phrase, Readable
+from fh_notebook.batching.events import Stopped
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
 
@@ -104,7 +105,9 @@ def cluster_lost() -> Stopped:
         reason="cluster",
         detail="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
         "the workers' disks",
-        resume=f"with a client that is connected: {HOW}, or run the cell again",
+        resume=Message(
+            "with a client that is connected: {resume}{}", (Phrase(f", or {RUN_AGAIN}", command="", cell=""),)
+        ),
     )
 
 
@@ -115,7 +118,23 @@ def told_of(stopped: Stopped) -> dict[str, Any]:
     if run is not None:
         said = {"status": run.status, "status_code": run.status_code, "error": run.error,
                 "error_code": run.error_code, "request_id": run.request_id}  # fmt: skip
-    return {"reason": stopped.reason, "detail": stopped.detail, "resume": stopped.resume, "run": said}
+    return {"reason": stopped.reason, "detail": _told(stopped.detail), "resume": _told(stopped.resume), "run": said}
+
+
+def _told(said: str | Readable) -> Any:
+    """Return a text as a JSON value: of its type, and what it is made of."""
+    if isinstance(said, Message):
+        return {"template": said.template, "values": [_told(value) for value in said.values]}
+    return {"python": str(said), "command": said.command, "cell": said.cell} if isinstance(said, Phrase) else str(said)
+
+
+def _said(told: Any) -> str:
+    """Return the text that :func:`_told` told."""
+    if isinstance(told, str):
+        return told
+    if "template" in told:
+        return Message(told["template"], tuple(map(_said, told["values"])))
+    return Phrase(**told)
 
 
 def stop_of(told: Mapping[str, Any]) -> Stopped:
@@ -128,5 +147,8 @@ def stop_of(told: Mapping[str, Any]) -> Stopped:
     """
     said = told.get("run")
     return Stopped(
-        reason=told["reason"], detail=told["detail"], resume=told["resume"], run=Run(**said) if said else None
+        reason=told["reason"],
+        detail=_said(told["detail"]),
+        resume=_said(told["resume"]),
+        run=Run(**said) if said else None,
     )

@@ -12,7 +12,7 @@ from fh_notebook.scaling.forgetting import forget_files
 from fh_notebook.scaling.taking import seen_in_parts as seen_in_files
 
 if TYPE_CHECKING:
-    from fh_notebook.batching.audience import Audience
+    from fh_notebook.audience import Audience
     from fh_notebook.batching.options import BatchOptions
     from fh_notebook.client.blocking import Client
     from fh_notebook.contract.deployment import Deployment

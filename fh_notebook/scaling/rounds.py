@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.batching.events import HOW, Event, Stopped
+from fh_notebook.audience import Message
+from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import said
 from fh_notebook.batching.stopping import Limits, cut_short
@@ -225,7 +226,7 @@ class Rounds:
         try:
             await asyncio.to_thread(self._book.keep, done, fresh=spec.fresh)
         except StoreError as broken:
-            self._stop(Stopped(reason="store", detail=str(broken), resume=f"then {HOW}"))
+            self._stop(Stopped(reason="store", detail=str(broken), resume=Message("then {resume}")))
             return
         reused = done.reused if done.attempt else 0
         self._tally.put(task.number, done=done.done, failed=done.failed, unknown=done.unknown, reused=reused)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from fh_notebook.audience import Message
 from fh_notebook.batching.arms import Arm
+from fh_notebook.problems import Problem
 
 __all__ = ["HASH_BYTES", "PREFIX_BYTES", "Done", "Found", "Spec", "Task"]
 
@@ -102,7 +104,7 @@ class Found:
     inputs: bytes = field(default=b"", repr=False)
     """Of each row, `HASH_BYTES` for each target of the arms: a hash of what it is sent, as it may be shown."""
     invalid: int = 0
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message | Problem, ...] = ()
     """What does not fit, for people."""
     first: Any = None
     last: Any = None

@@ -21,8 +21,8 @@ from uuid import uuid4
 import pandas as pd
 
 from fh_notebook import loop, session, settings
+from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience, Message, option
 from fh_notebook.batching.arms import Arm, read_arms
-from fh_notebook.batching.audience import PYTHON, Audience
 from fh_notebook.batching.lookup import LookUp, beside_of
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import BatchOptions
@@ -82,7 +82,8 @@ def scaled(
     if options.sample is not None:
         raise SettingsError("sample= is for a table in memory; give rows.sample(frac=...) of the Dask frame, or first=")
     if options.delivery != "direct":
-        raise SettingsError(f"delivery={options.delivery!r} is for one machine: callbacks come to one; leave it out")
+        delivery = option("delivery", options.delivery)
+        raise SettingsError(Message("{} is for one machine: callbacks come to one; leave it out", (delivery,)))
     name, repeats, dask = options.name, options.repeats, options.dask
     settings = RunSettings.of(options, audience=audience)
     target = known_deployment(client, deployment)
@@ -253,8 +254,11 @@ class _Looking:
             found = loop.run(self._place.survey(partitions, self._spec))
         except Lost:
             raise SettingsError(
-                "the Dask scheduler was lost while the rows were looked at; nothing was called: run the cell again "
-                "with a client that is connected"
+                Message(
+                    "the Dask scheduler was lost while the rows were looked at; nothing was called: {} with a client "
+                    "that is connected",
+                    (RUN_AGAIN,),
+                )
             ) from None
         problems = [problem for one in found for problem in one.problems]
         if problems:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from fh_notebook.audience import Message
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.kept import shown_text
 from fh_notebook.batching.labels import labels_of
@@ -57,11 +58,13 @@ def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
     jobs = [job for row in by_row for job in row]
     checked = planner.checked(jobs)
     invalid = sum(bool(job.problems) for job in checked)
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
     if invalid and not spec.skip_invalid:
         bad = {job.row for job in checked if job.problems}
         told = refused(checked, where="", any_fits=len(bad) < len(rows))
-        problems = tuple(f"partition {number}: {problem}" for problem in (told.problems if told else ()))
+        problems = tuple(
+            Message("partition {}: {}", (str(number), problem)) for problem in (told.problems if told else ())
+        )
     keys = keys_of(job.key for job in checked)
     return Found(
         rows=len(rows),
@@ -113,9 +116,7 @@ def _hashed(by_row: Sequence[Sequence[Job]], places: Sequence[int]) -> bytes:
 
 
 def _nothing(rows: int, wrong: InputError) -> Found:
-    return Found(
-        rows=rows, jobs=0, plan=b"", total=0, prefixes=b"", invalid=rows, problems=tuple(map(str, wrong.problems))
-    )
+    return Found(rows=rows, jobs=0, plan=b"", total=0, prefixes=b"", invalid=rows, problems=wrong.problems)
 
 
 def _grows(index: pd.Index[Any]) -> bool:

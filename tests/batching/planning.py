@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import fh_notebook as fh
+from fh_notebook.audience import PYTHON
 from fh_notebook.batching.arms import read_arms
-from fh_notebook.batching.audience import PYTHON
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.making import plan_table
 from fh_notebook.batching.options import BatchOptions

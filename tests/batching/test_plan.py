@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.batching.audience import CELL
+from fh_notebook.audience import CELL
 from fh_notebook.batching.plan import Budget, Plan
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.errors import InputError, SettingsError

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.batching.audience import CELL
+from fh_notebook.audience import CELL, PYTHON, Message
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
@@ -34,11 +34,11 @@ def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> Non
     """One line, and no number that is of no use."""
     assert sentence("b", counts) == said
     assert sentence("b", counts, doing="paused") == f"{said}; paused"
-    stopped = Stopped(reason="daily_cap", detail="the cap", resume="{how} then")
+    stopped = Stopped(reason="daily_cap", detail="the cap", resume=Message("{resume} then"))
     retry = "fh.last_batch().resume(retry_unknown=True) calls again"
     assert sentence("b", counts, audience=CELL) == said.replace("retry_unknown=True calls again", retry)
     assert sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
-    cell = replace(stopped, how="run the cell again")
+    cell = replace(stopped, audience=replace(PYTHON, resume="run the cell again"))
     assert (cell.detail, cell.message) == ("the cap", "the cap; run the cell again then")
     assert Stopped(reason="defect", detail="broken").message == "broken"
 

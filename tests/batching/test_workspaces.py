@@ -14,7 +14,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.batching.audience import CELL
+from fh_notebook.audience import CELL
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.store.store import Store

@@ -22,7 +22,6 @@ import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.cli import main
 from fh_notebook.cli.batch import exit_code
-from fh_notebook.cli.batch_words import as_options
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, until
 from tests.store.kept import answers_in
@@ -560,25 +559,6 @@ def _quoted(word: str) -> str:
 
 
 # --- words
-
-
-@pytest.mark.parametrize(
-    ("python", "shell"),
-    [
-        ("2 unknown (may have run; retry_unknown=True calls again)", "2 unknown (may have run; --retry-unknown calls again)"),
-        ("3 of these are answered in the store: reuse='store' takes them", "3 of these are answered in the store: --reuse store takes them"),
-        ("x; fh.batch(..., on_invalid='skip') leaves such rows out", "x; --on-invalid skip leaves such rows out"),
-        ("map it with inputs={'ticket': ...}. The columns", "map it with --map ticket=COLUMN. The columns"),
-        ("repeats is 0; give a whole number", "--repeats is 0; give a whole number"),
-        ("correct score= and run the cell again", "correct score= and run the command again"),
-        ("the name is taken", "the name is taken"),
-        ("2 failed runs are left out; failed='zero' counts them as 0.", "2 failed runs are left out."),
-        ("1 score is missing (1 by an error of the scorer: cmp.score_errors()).", "1 score is missing (1 by an error of the scorer)."),
-    ],
-)  # fmt: skip
-def test_messages_speak_of_options(python: str, shell: str) -> None:
-    """Those that a person at a command line can use."""
-    assert as_options(python) == shell
 
 
 def test_the_help_says_the_codes_and_where_the_key_comes_from(capsys: pytest.CaptureFixture[str]) -> None:

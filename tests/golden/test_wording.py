@@ -1,0 +1,255 @@
+"""The wording of messages, for each audience: the only tests that fail when a sentence is written anew.
+
+``wording.txt`` has each message by a name, a line an audience; the cell's where it is not Python's. After a change of
+wording, ``python -m tests.golden.test_wording`` writes it anew, to be read in the diff.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.core.error import UsageError
+
+import fh_notebook as fh
+from fh_notebook.audience import CELL, COMMAND, PYTHON, Audience, text_for
+from fh_notebook.batching import mapping, stopping
+from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.plan import OtherKey, Plan
+from fh_notebook.batching.run_settings import RunSettings
+from fh_notebook.batching.stored import refused_name
+from fh_notebook.batching.wording import sentence
+from fh_notebook.client.reach import check_public_url
+from fh_notebook.comparing import view
+from fh_notebook.contract.catalog import Deployments, meant
+from fh_notebook.contract.catalog_read import read_catalog
+from fh_notebook.contract.rate import Rate
+from fh_notebook.contract.validate import problems
+from fh_notebook.errors import FetchHiveError
+from fh_notebook.notebook.body import read_inputs
+from fh_notebook.notebook.line import read_line
+from fh_notebook.notebook.template import Template
+from fh_notebook.racing.options import RaceOptions
+from fh_notebook.racing.scale import Scale
+from fh_notebook.scaling.budget import cluster_lost, stop_of, told_of
+from fh_notebook.store.batches import BatchRecord
+from tests.batching.planning import make_plan
+
+GOLDEN: Final = Path(__file__).with_name("wording.txt")
+
+Says = Callable[[Audience], str]
+"""What an audience reads."""
+
+TRIAGE: Final = fh.Deployment(
+    "triage",
+    variants=["keywords", "nearest"],
+    inputs={
+        "ticket": fh.text(),
+        "tone": fh.choice("calm", "brief", required=False),
+        "words": fh.integer(minimum=1, required=False),
+        "due": fh.date(required=False),
+        "code": {"type": "string", "pattern": "^[A-Z]+$", "maxLength": 3, "default": "A"},
+        "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "default": []},
+    },
+)
+
+
+def raised(call: Callable[[], Any]) -> Says:
+    """Return what is read of the error that `call` raises."""
+
+    def says(audience: Audience) -> str:
+        try:
+            call()
+        except FetchHiveError as error:
+            return error.text(audience)
+        except UsageError as error:
+            return str(error)
+        raise AssertionError("nothing was raised")
+
+    return says
+
+
+def of_inputs(**inputs: Any) -> Says:
+    return lambda audience: "; ".join(problem.text(audience) for problem in problems(TRIAGE.inputs, inputs))
+
+
+def of_table(rows: Any, **options: Any) -> Says:
+    return lambda audience: raised(lambda: make_plan(rows, TRIAGE, audience=audience, **options))(audience)
+
+
+def of_stop(stopped: Stopped | None) -> Says:
+    assert stopped is not None
+    return lambda audience: replace(stopped, audience=audience).message
+
+
+def of_plan(**known: Any) -> Says:
+    plan = Plan(name="b", deployment="triage", variants=("a",), rows=9, jobs=9, repeats=1, calls=9, **known)
+    return lambda audience: str(replace(plan, audience=audience))
+
+
+def of_summary(counts: Counts) -> Says:
+    return lambda audience: sentence("b", counts, audience=audience)
+
+
+def of_comparison(scores: dict[str, list[Any]], **options: Any) -> Says:
+    lines = [
+        {"row": row, "variant": name, "status": "failed" if score == "failed" else "completed",
+         "score": None if score == "failed" else score}
+        for name, of_variant in scores.items() for row, score in enumerate(of_variant)
+    ]  # fmt: skip
+    cmp = fh.compare(pd.DataFrame(lines), score="score", **options)
+    return lambda audience: "\n".join(view.words(cmp, audience).splitlines()[-1 - len(cmp.notes) :])
+
+
+def catalogue(text: str) -> Says:
+    return raised(lambda: read_catalog(text))
+
+
+def cell(body: str) -> Says:
+    return raised(lambda: read_inputs(Template(body), TRIAGE))
+
+
+def line(text: str) -> Says:
+    return raised(lambda: read_line(text))
+
+
+def of_answer(reason: str) -> Says:
+    run = fh.Run(status="failed", error="No more today.", origin="api.example.com")
+    return of_stop(stopping.stop_of_answer(reason, run))
+
+
+def at_limit(**limits: Any) -> Says:
+    limited = stopping.Limits(**limits)
+    return of_stop(limited.reached(calls=10, elapsed_s=60.0, errors=5, planned=10))
+
+
+RECORD: Final = BatchRecord(
+    name="b", workspace="w", deployment="triage", variants=("a",), created_at=datetime(2026, 11, 28, tzinfo=UTC)
+)
+KNOWN: Final = Deployments([(TRIAGE, "fetchhive.yaml:3")])
+BETTER: Final = {"keywords": [0.0] * 16 + [1.0] * 8, "nearest": [1.0] * 24}
+
+MESSAGES: Final[dict[str, Callable[[], Says]]] = {
+    # checks of inputs
+    "a wrong kind": lambda: of_inputs(ticket=3),
+    "a missing variable": lambda: of_inputs(),
+    "a slip in a name": lambda: of_inputs(ticket="a", ton="calm"),
+    "none of the choices": lambda: of_inputs(ticket="a", tone="clam"),
+    "below the least": lambda: of_inputs(ticket="a", words=0),
+    "a moment in place of a day": lambda: of_inputs(ticket="a", due="2026-11-28T10:00:00"),
+    "too long, and not of the pattern": lambda: of_inputs(ticket="a", code="abcd"),
+    "an item twice": lambda: of_inputs(ticket="a", tags=["x", "x"]),
+    # tables
+    "no such column": lambda: of_table([{"text": "a"}], inputs={"ticket": "txet"}),
+    "no column for a required variable": lambda: of_table([{"text": "a"}]),
+    "no such variable": lambda: of_table([{"ticket": "a"}], inputs={"tickte": "ticket"}),
+    "some rows do not fit": lambda: of_table([{"ticket": "a", "words": 0}, {"ticket": "b", "words": 3}]),
+    "no row fits": lambda: of_table([{"ticket": "a", "words": 0}]),
+    "another table of the name": lambda: lambda audience: refused_name(RECORD, "has other rows").text(audience),
+    # options
+    "too few repeats": lambda: raised(lambda: BatchOptions(repeats=0)),
+    "a pilot of both kinds": lambda: raised(lambda: BatchOptions(first=1, sample=1)),
+    "a ceiling below 0": lambda: raised(lambda: BatchOptions(max_calls=-1)),
+    "a rate of nothing": lambda: raised(lambda: Rate.of("0/min")),
+    "no such reuse": lambda: raised(lambda: BatchOptions(reuse="all")),
+    "a fraction of a stream": lambda: raised(lambda: RunSettings.of(BatchOptions(fail_on_error=0.5), is_stream=True)),
+    "a cost without a price": lambda: raised(lambda: RunSettings.of(BatchOptions(max_cost=1))),
+    "an alpha beyond 1": lambda: raised(lambda: RaceOptions(score="exact", alpha=2)),
+    "a difference beyond the scale": lambda: raised(lambda: Scale().unit_of(3, "min_difference")),
+    "a price of nothing": lambda: raised(lambda: fh.configure(price_per_call=0)),
+    "no daily cap": lambda: raised(lambda: fh.configure(daily_cap=0)),
+    "a public address without a scheme": lambda: raised(lambda: check_public_url("hooks.example.com")),
+    "nearly a deployment": lambda: lambda audience: meant("traige", KNOWN).text(audience),  # type: ignore[union-attr]
+    # stops
+    "stopped by max_calls": lambda: at_limit(max_calls=10),
+    "stopped by max_seconds": lambda: at_limit(max_seconds=60.0),
+    "stopped by fail_on_error": lambda: at_limit(fail_on_error=True),
+    "stopped by the configured cap": lambda: of_stop(stopping.Limits(left_today=0, daily_cap=50).used_up()),
+    "the service's daily cap": lambda: of_answer("daily_cap"),
+    "no credits": lambda: of_answer("credits"),
+    "the key is refused": lambda: of_answer("auth"),
+    "the rows raised": lambda: of_stop(stopping.rows_broke(OSError("the disk is gone"))),
+    "nobody is reached": lambda: of_stop(
+        stopping.unreached(fh.Run(status="failed", error="refused", origin="10.0.0.7:80"), in_a_row=9, lasted_s=6.0)
+    ),
+    "cancelled": lambda: of_stop(stopping.cut_short("cancelled", 2)),
+    "the scheduler is lost": lambda: of_stop(stop_of(json.loads(json.dumps(told_of(cluster_lost()))))),
+    # plan and summary
+    "a plan with unknown calls": lambda: of_plan(unknown=2),
+    "a plan answered in the store": lambda: of_plan(elsewhere=3),
+    "a plan answered under another key": lambda: of_plan(other_key=OtherKey(workspace="h#a", rows=9, command="fh.store.join('a')")),
+    "a summary": lambda: of_summary(Counts(planned=9, done=5, failed=1, unknown=2, pending=1, calls=9, refused=2)),
+    # the catalogue
+    "a slip in a word of the catalogue": lambda: catalogue("deployments:\n  triage:\n    variant: [a]\n"),
+    "no blank after a colon": lambda: catalogue("deployments:\n  triage:\n    inputs:\n      ticket:text\n"),
+    "a default that does not fit": lambda: catalogue(
+        "deployments:\n  t:\n    inputs:\n      n: {type: integer, default: abc}\n"
+    ),
+    # cells
+    "Python in a body": lambda: cell("ticket = 1\ntone = 2"),
+    "a list in place of names": lambda: cell("- ticket: a"),
+    "both kinds of variants": lambda: line("triage -v a --all-variants"),
+    "a word too many": lambda: line("triage keywords"),
+    # comparisons
+    "a winner, with failed runs": lambda: of_comparison({**BETTER, "keywords": ["failed", *BETTER["keywords"][1:]]}),
+    "not clear yet": lambda: of_comparison({"keywords": [1.0, 0.0, 1.0, 0.0], "nearest": [0.0, 1.0, 1.0, 1.0]}),
+    "a score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
+}  # fmt: skip
+
+
+def texts_of(name: str) -> dict[str, str]:
+    """Return what each audience reads of a message."""
+    says = MESSAGES[name]()
+    texts = {"python": says(PYTHON), "command": says(COMMAND), "cell": says(CELL)}
+    return texts if texts["cell"] != texts["python"] else {k: v for k, v in texts.items() if k != "cell"}
+
+
+def kept() -> dict[str, dict[str, str]]:
+    """Return the texts as they are kept."""
+    read: dict[str, dict[str, str]] = {}
+    for block in GOLDEN.read_text(encoding="utf-8").strip().split("\n\n"):
+        name, *lines = block.split("\n")
+        read[name] = {}
+        for each in lines:
+            read[name][each[:8].strip()] = each[8:].replace("\\n", "\n")
+    return read
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_reads_as_it_is_kept(name: str) -> None:
+    """Each audience reads what it can do: arguments, options, or what a cell has."""
+    assert texts_of(name) == kept()[name]
+
+
+def test_no_message_is_kept_that_is_not_made() -> None:
+    """The file has what is tested, in the same order."""
+    assert list(kept()) == list(MESSAGES)
+
+
+def test_a_text_says_the_same_after_a_pickle() -> None:
+    """Errors and problems come from worker processes."""
+    import pickle
+
+    told = BatchOptions.__dataclass_fields__["repeats"].metadata["takes"].takes
+    with pytest.raises(fh.SettingsError) as caught:
+        BatchOptions(repeats=0)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert again.text(COMMAND) == caught.value.text(COMMAND) == f"--repeats is 0; give {told}"
+    assert text_for(pickle.loads(pickle.dumps(mapping._map("x"))), COMMAND) == "--map x=COLUMN"
+
+
+if __name__ == "__main__":
+    blocks = []
+    for name in MESSAGES:
+        told = [f"{audience:8}{text}".replace("\n", "\\n") for audience, text in texts_of(name).items()]
+        blocks.append("\n".join([name, *told]))
+    GOLDEN.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
