@@ -7,6 +7,7 @@ races read the fields. It imports nothing of weight: ``%load_ext`` reads it.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
@@ -66,6 +67,39 @@ class Written:
     """Whether the line of a cell takes it, too."""
     help_in_cell: str = ""
     """Of a cell, where `help` does not hold of it."""
+
+    def for_parser(self) -> dict[str, Any]:
+        """Return how a parser of `argparse` reads it: arguments of ``add_argument``."""
+        if self.reads == "flag":
+            return {"action": "store_true"}
+        read = {"type": _READERS[self.reads], "metavar": self.metavar, "choices": self.choices or None}
+        return read | ({"nargs": "?", "const": True} if self.reads == "number_or_flag" else {})
+
+
+def _number(text: str) -> float | int:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a fraction nor a count; --fail-on-error alone stands behind DATA"
+        ) from None
+
+
+def _rate(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # a number with its unit: `Rate` reads it
+
+
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "whole": int,
+    "number": float,
+    "text": str,
+    "rate": _rate,
+    "number_or_flag": _number,
+}
+"""How the word after an option is read."""
 
 
 def about(*, takes: Kind | None = None, written: Written | None = None) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Rule of this file: an option that was not given is not passed on, so that the de
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -155,13 +154,7 @@ def _add_written(group: Any, heading: str) -> None:
 
 def _add_option(group: Any, name: str, written: Written) -> None:
     """Add an option to a group of the parser; one that is not given is ``None``."""
-    shown: dict[str, Any] = {"dest": name, "default": None, "help": written.help}
-    if written.reads == "flag":
-        shown["action"] = "store_true"
-    else:
-        shown |= {"type": _READERS[written.reads], "metavar": written.metavar, "choices": written.choices or None}
-    if written.reads == "number_or_flag":
-        shown |= {"nargs": "?", "const": True}
+    shown: dict[str, Any] = {"dest": name, "default": None, "help": written.help, **written.for_parser()}
     group.add_argument(flag(name), **shown)
 
 
@@ -170,32 +163,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not name or not sign:
         raise argparse.ArgumentTypeError(f"{text!r} is not VARIABLE=VALUE")
     return name, value
-
-
-def _number(text: str) -> float | int:
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a fraction nor a count; --fail-on-error alone stands behind DATA"
-        ) from None
-
-
-def _rate(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text  # a number with its unit: fh.batch reads it
-
-
-_READERS: Final[dict[str, Callable[[str], Any]]] = {
-    "whole": int,
-    "number": float,
-    "text": str,
-    "rate": _rate,
-    "number_or_flag": _number,
-}
-"""How the word after an option is read."""
 
 
 def given(args: argparse.Namespace) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import keyword
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any, Final, NoReturn
@@ -116,13 +116,32 @@ class LineOptions:
     out: str | None
     metadata: dict[str, Any]
     over: str | None
-    repeats: int
-    max_calls: int | None
     score: str | None
     race: str | None
     show: str | None
-    delivery: str
-    dry_run: bool
+    of_batch: Mapping[str, Any]
+    """The options that `fh.batch` has, too, by their names there; one that is not given has its default."""
+
+    @property
+    def repeats(self) -> int:
+        """How often each variant is run."""
+        return int(self.of_batch["repeats"])
+
+    @property
+    def max_calls(self) -> int | None:
+        """More calls than this are refused; over rows, they are not made."""
+        most: int | None = self.of_batch["max_calls"]
+        return most
+
+    @property
+    def delivery(self) -> str:
+        """How answers come."""
+        return str(self.of_batch["delivery"])
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether calls are shown and not made."""
+        return bool(self.of_batch["dry_run"])
 
 
 def _variable(name: str) -> str:
@@ -237,12 +256,11 @@ def parser() -> MagicParser:
 def _add_option(made: MagicParser, name: str, written: Written) -> None:
     """Add an option of a batch; one that is not given has the default of `fh.batch`."""
     shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help_in_cell or written.help}
-    if written.reads == "flag":
-        shown["action"] = "store_true"
-    elif written.choices:
-        shown |= {"choices": written.choices, "type": _one_of(written.choices)}
-    else:
-        shown |= {"type": whole_from_1, "metavar": written.metavar}
+    shown |= written.for_parser()
+    if written.choices:
+        shown["type"] = _one_of(written.choices)
+    elif written.reads == "whole":
+        shown["type"] = whole_from_1
     made.add_argument(flag(name), **shown)
 
 
@@ -330,7 +348,8 @@ def read_line(line: str) -> LineOptions:
         raise UsageError(f"%%fetchhive: --out {read['out']} would take the place of the rows; name another variable")
     read.pop("api_key")
     metadata = _metadata(read["metadata"], line)
-    return LineOptions(**{**read, "variants": tuple(read["variants"]), "metadata": metadata})
+    of_batch = {name: read.pop(name) for name in written_options(BatchOptions, in_cell=True)}
+    return LineOptions(**{**read, "variants": tuple(read["variants"]), "metadata": metadata, "of_batch": of_batch})
 
 
 def _metadata(pairs: Sequence[tuple[str, Any]], line: str) -> dict[str, Any]:

@@ -99,11 +99,8 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     asked: dict[str, Any] = {
         "inputs": _inputs_of(body, deployment, rows, names) or None,
         "variants": list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
-        "repeats": options.repeats,
         "metadata": options.metadata or None,
-        "max_calls": options.max_calls,
-        "delivery": options.delivery,
-        "dry_run": options.dry_run,
+        **options.of_batch,
         "client": client,
         "progress": not options.dry_run,
     }

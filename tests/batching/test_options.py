@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.options import BatchKeywords, BatchOptions, written_options
+from fh_notebook.batching.options import BatchKeywords, BatchOptions, Written, written_options
 from fh_notebook.batching.stopping import checked_concurrency
 from fh_notebook.cli.batch_options import add_parser
 from fh_notebook.errors import SettingsError
@@ -89,7 +89,7 @@ def test_the_command_and_the_cell_read_the_fields() -> None:
     read = read_line("name")
     defaults = {option.name: option.default for option in fields(BatchOptions)}
     for name in written_options(BatchOptions, in_cell=True):
-        assert getattr(read, name) == defaults[name]
+        assert read.of_batch[name] == defaults[name]
 
 
 @pytest.mark.parametrize(
@@ -148,3 +148,30 @@ def test_options_that_exclude_each_other_are_refused() -> None:
     receiver: Any = object()
     with pytest.raises(SettingsError, match="a receiver is for"):
         BatchOptions(receiver=receiver)
+
+
+def test_a_cell_hands_on_every_option_that_its_line_takes() -> None:
+    """A new option of the fields needs no line of a cell's own: it is read, has its default, and comes to the batch."""
+    defaults = {option.name: option.default for option in fields(BatchOptions)}
+    written = written_options(BatchOptions, in_cell=True)
+    assert dict(read_line("shout").of_batch) == {name: defaults[name] for name in written}
+    assert BatchOptions(**read_line("shout --over rows --repeats 3 --max-calls 9").of_batch).repeats == 3
+
+
+@pytest.mark.parametrize(
+    ("reads", "word", "value"),
+    [
+        ("whole", "3", 3),
+        ("number", "0.5", 0.5),
+        ("text", "a", "a"),
+        ("rate", "30/min", "30/min"),
+        ("number_or_flag", "2", 2),
+    ],
+)
+def test_an_option_is_read_by_what_its_field_says(reads: Any, word: str, value: Any) -> None:
+    """Parsers of a command and of a cell ask the field."""
+    reader = argparse.ArgumentParser()
+    reader.add_argument("--new", **Written(help="new", reads=reads).for_parser())
+    assert reader.parse_args(["--new", word]).new == value
+    flagged = Written(help="new", reads="flag").for_parser()
+    assert flagged == {"action": "store_true"}
