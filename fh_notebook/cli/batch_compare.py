@@ -56,7 +56,7 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
 
         try:
             cmp = fh.compare(batch, score=score, failed=args.failed or "drop")
-            told = [view.words(cmp, COMMAND)]
+            told = [view.words(cmp.data, COMMAND)]
             if args.report is not None:
                 cmp.report(args.report)
                 told.append(f"Written to {args.report!r}: the comparison")

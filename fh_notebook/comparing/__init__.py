@@ -8,7 +8,8 @@
     scorer_version.py, scorer_state.py   whether a user's function is still the same
     judge.py        another deployment as judge: judge_calls.py asks, judge_answers.py reads, judge_pairs.py weighs
     scoring.py      runs and rows -> scores; a scorer that raises gives a missing score, never zero
-    scoring_source.py, scoring_many.py, scoring_again.py   where runs come from, several scores, and scoring again
+    scoring_source.py         where runs come from
+    score_set.py              the scores of one comparison, the own one and others, and scoring again
     sources.py, dated.py      a batch, a table, a list, or several by name -> one line a run
     grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
     clusters.py               which rows ask the same, and are one piece of evidence (pure)
@@ -16,15 +17,18 @@
     blaker.py, tango.py, bootstrap.py, student.py   what both are computed by (pure)
     ranges.py                 the range that limits keep to (pure)
     pairs.py, power.py        every pair of variants, and how many rows it would need (pure)
-    tables.py, slices.py      scores -> summary, leaderboard, slices, one line a row
+    summary.py                the summary lines, of a table, of slices and of partitions (pure)
+    data.py                   `ScoredRuns` and `ComparisonData`: what all that follows is a function of
+    tables.py                 data -> summary, pairs, leaderboard, slices, one line a row
     hiding.py                 what nothing shown of it may say: passwords, whoever repeats them
     verdict.py, notes.py      one sentence that claims no more than the numbers, and what must be said beside it
     view*.py, figures.py      a comparison as text and HTML; numbers as they are read
     plot*.py                  the same as figures; limits_plot.py: what a service let through
     diff*.py                  one row's answers against each other: words, JSON, marks
-    rating_part.py, rating_*.py, rated.py, ratings.py   blind rating by people, and a comparison by what they said
+    rating_part.py, rating_*.py, ratings.py   blind rating by people: `HumanRatings`, which a comparison holds
+    rated.py                  the data of a comparison by what people said
     agreement.py, kappa.py    how far people agree, with each other and with a judge
     report*.py                one file to be sent to somebody: a page, Markdown, a workbook
-    comparison.py, tabling.py, showing.py, asking.py   `compare` and `Comparison`, and what may be asked of it
-    inside.py                 what other rooms read of a comparison beside what it gives to a user
+    asking.py                 what may be asked of a comparison
+    comparison.py             `compare` and `Comparison`, which hands on to all of these
 """

@@ -6,33 +6,26 @@ Rule of this file: an error is one line with the value, what there is, and the n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from typing import Any, Final
 
 from fh_notebook import arguments
-from fh_notebook.comparing.notes import FAILED
-from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.scorer_base import number_of
-from fh_notebook.comparing.sources import Taken
-from fh_notebook.comparing.verdict import of_pair
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
-
 __all__ = [
-    "assert_better",
+    "FAILED",
     "check_chances",
     "check_difference",
     "check_failed",
     "check_one_of",
     "check_zero",
-    "column",
     "column_named",
     "no_variant",
 ]
+
+FAILED: Final = ("drop", "zero")
+"""What ``failed=`` may be."""
 
 
 def check_failed(failed: Any) -> None:
@@ -97,21 +90,7 @@ def check_difference(difference: Any) -> None:
         raise InputError(f"difference is {short(difference)}; give a number, in the unit of the score")
 
 
-def column(taken: Taken, by: Any) -> pd.Series[Any]:
-    """Return a column of the rows, by its name or the end of it.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
-    values = taken.column(column_named(taken, by, "to slice by"))
-    if values is None:
-        raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
-    return values.set_axis(taken.lines.index)
-
-
-def column_named(taken: Taken, by: Any, what_for: str) -> str:
+def column_named(there: Sequence[str], by: Any, what_for: str) -> str:
     """Return the whole name of a column of the rows that is told by its name, or by what stands behind the dot of it.
 
     Raises
@@ -122,10 +101,10 @@ def column_named(taken: Taken, by: Any, what_for: str) -> str:
     own = arguments.column_text(by)
     names = [own, f"metadata.{own}", f"in.{own}"] if isinstance(own, str) else []
     for name in names:
-        if name in taken.names:
+        if name in there:
             return name
-    close = nearest(by, [*taken.names, *(name.partition(".")[2] for name in taken.names)])
-    hint = f"did you mean {close!r}?" if close else f"the columns are {listed(taken.names, 'and')}"
+    close = nearest(by, [*there, *(name.partition(".")[2] for name in there)])
+    hint = f"did you mean {close!r}?" if close else f"the columns are {listed(there, 'and')}"
     raise InputError(f"there is no column {short(by)} {what_for}; {hint}")
 
 
@@ -135,30 +114,3 @@ def no_variant(name: Any, there: Iterable[Any]) -> str:
     close = nearest(name, variants)
     hint = f"did you mean {close!r}?" if close else f"there are {listed(variants, 'and')}"
     return f"there is no variant {short(name)}; {hint}"
-
-
-def assert_better(cmp: Comparison, pairs: Sequence[Pair], variant: str, *, than: str, alpha: float) -> None:
-    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``).
-
-    Raises
-    ------
-    AssertionError
-        It is not, or the rows are too few to say so.
-    InputError
-        There is no such variant.
-    """
-    check_chances(alpha=alpha)
-    for name in (variant, than):
-        if name not in cmp.variants:
-            raise InputError(no_variant(name, cmp.variants))
-    if not cmp.scorer:
-        raise InputError(cmp.verdict)
-    found = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
-    if found is None:
-        raise InputError(f"{variant!r} and {than!r} were not compared with each other")
-    turned = found if found.b == variant else found.turned()
-    if not turned.is_better(alpha):
-        ahead = turned if turned.lead >= 0 else turned.turned()
-        raise AssertionError(
-            f"{variant} is not better than {than} (alpha = {alpha:g}): {of_pair(ahead, pairs, alpha=alpha)}"
-        )

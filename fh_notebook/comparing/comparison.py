@@ -1,32 +1,35 @@
 """`compare` and `Comparison`: variants side by side on the same rows.
 
-Rule of this file: it reads and hands on. Scores come from `scoring.py`, tables from `tabling.py`, what is shown from
-`showing.py`.
+Rule of this file: it says what there is to ask of a comparison, checks what is asked, and hands on. Scores come from
+`score_set.py`, tables from `tables.py`, sentences from `verdict.py` and `notes.py`, what is shown from `view.py`,
+`plot.py`, `diff_of.py` and `report.py`, ratings from `rating_part.py`: all are functions of the data (`data.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from fh_notebook import arguments, views
-from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.batch import Batch
-from fh_notebook.comparing import asking
-from fh_notebook.comparing.clusters import distinct_text, note_of
-from fh_notebook.comparing.dated import take_dated
+from fh_notebook.comparing import asking, report, tables, view
+from fh_notebook.comparing.agreement import Agreement
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.diff_of import diff_of
+from fh_notebook.comparing.diff_show import RowDiff
 from fh_notebook.comparing.notes import notes_of
-from fh_notebook.comparing.rating_part import Rating
-from fh_notebook.comparing.scoring import Score
-from fh_notebook.comparing.scoring_again import Rescoring
-from fh_notebook.comparing.scoring_many import ManyScores
-from fh_notebook.comparing.showing import Showing
-from fh_notebook.comparing.sources import Taken, take
-from fh_notebook.comparing.tabling import Tabling
-from fh_notebook.comparing.verdict import verdict
+from fh_notebook.comparing.pairs import ALPHA
+from fh_notebook.comparing.plot import plot
+from fh_notebook.comparing.power import POWER
+from fh_notebook.comparing.rating_part import HumanRatings
+from fh_notebook.comparing.ratings import Ratings
+from fh_notebook.comparing.score_set import ScoreSet
+from fh_notebook.comparing.scoring import Score, parts_table
+from fh_notebook.comparing.verdict import assert_better, verdict_of
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.values import ColumnName
 
@@ -77,106 +80,527 @@ def compare(
         # It has the same tables, and no row: those stay where they are.
         many: Comparison = views.partitions().compare(batch_or_frame, score=score, pair_on=pair_on, failed=failed)
         return many
-    which = None
-
-    def read(score: Score, fresh: bool) -> Taken:
-        nonlocal which
-        if isinstance(batch_or_frame, Mapping):
-            taken, which = take_dated(batch_or_frame, score=score, pair_on=pair_on, fresh=fresh)
-            return taken
-        return take(batch_or_frame, score=score, pair_on=pair_on, fresh=fresh)
-
-    taken = read(score, False)
-    made = Comparison(taken, pair_on=pair_on, failed=failed, which=which)
-    made._begin(score, Rescoring(taken, read))
-    made._source = batch_or_frame
-    return made
+    return Comparison(ScoreSet.of(batch_or_frame, score, pair_on=pair_on, failed=failed), HumanRatings())
 
 
 @shows_half_made
-class Comparison(ManyScores, Tabling, Rating, Showing):
+class Comparison:
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
     Attributes
     ----------
-    scorer : str
-        What scored; empty when nothing did.
-    variants : list of str
-        In the order in which they were planned, or first appear.
-    failed : str
-        What a failed run counts as: ``drop`` or ``zero``.
+    score_set : ScoreSet
+        The runs, with the score that is shown and others: what this is a comparison of, at this moment.
     """
 
-    def __init__(
-        self, taken: Taken, *, pair_on: ColumnName, failed: str = "drop", which: Sequence[tuple[str, str]] | None = None
-    ) -> None:
-        self.pair_on = pair_on
-        self.failed = failed
-        self._which = which
-        self._source: Any = None  # what was compared: a batch that is running can be read again
-        self._take(taken)
+    def __init__(self, score_set: ScoreSet, ratings: HumanRatings) -> None:
+        self.score_set = score_set
+        self._ratings = ratings
 
-    def _take(self, taken: Taken) -> None:
-        """Show what was scored.
+    @property
+    def data(self) -> ComparisonData:
+        """What is compared now, as a value: what is shown, drawn and written is made of it."""
+        return self.score_set.data
+
+    @property
+    def scorer(self) -> str:
+        """What scored; empty when nothing did."""
+        return self.data.scorer
+
+    @property
+    def variants(self) -> list[str]:
+        """The variants, in the order in which they were planned, or first appear."""
+        return list(self.data.variants)
+
+    @property
+    def pair_on(self) -> ColumnName:
+        """The column that tells which runs belong together."""
+        return self.data.pair_on
+
+    @property
+    def failed(self) -> str:
+        """What a failed run counts as: ``drop`` or ``zero``."""
+        return self.data.failed
+
+    # --- tables
+
+    def summary(self) -> pd.DataFrame:
+        """Return one line a variant.
+
+        Columns: ``variant``; ``n`` scored runs; ``missing``: runs without a score that did not fail (the scorer raised
+        or had nothing to compare with, the run is unknown or pending); ``failed`` runs; ``mean`` with its 95 % interval
+        ``ci_low, ci_high`` and ``median``, all three over distinct rows: repeats of a row, and rows with equal inputs,
+        are averaged first; ``p50_s, p95_s``: seconds of completed runs. With ``fh.configure(price_per_call=)`` also
+        ``cost``, of the calls that ran or may have run.
+
+        The interval of yes/no is Blaker's exact one, which covers in at least 95 %, see
+        :mod:`fh_notebook.comparing.blaker`; that of numbers is the BCa bootstrap's. Below 40 rows plain BCa covers too
+        seldom (86 % at 6 rows, 91 % at 12) and is widened as Student's is, which covers in 93 to 97 %; above 5,000 it
+        is computed
+        without resampling. It lies in the range of the score, as the scorer states it (``bounds``, a judge's or a
+        rating's scale), else as the scores show it: 0 to 1, -1 to 1, from 0 on, or any number. Numbers
+        that are all equal have one with a width (``all equal``). ``attrs["interval"]`` names it for each variant:
+        ``blaker``, ``bca``, ``bca, widened``, ``bca, analytic``; ``attrs["rows"]`` has the number of distinct rows.
+        """
+        return tables.summary(self.data)
+
+    def pairs(self) -> pd.DataFrame:
+        """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
+
+        Rows with equal inputs are one of them. Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its
+        95 % interval ``ci_low, ci_high``; ``wins, ties, losses`` of b, where scores that
+        are the same to 12 digits of the largest tie; ``test``:
+        ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs; its ``p``, and ``p_holm``: corrected
+        for all pairs; ``effect``: the matched-pairs rank-biserial correlation, from -1 to 1; ``p_permutation``: of the
+        paired permutation test of the mean; ``interval``: the rule of the interval (``tango`` for yes/no, the score
+        interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.tango`; with
+        repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
+
+        Raises
+        ------
+        SettingsError
+            Scores are numbers and scipy is not installed.
+        """
+        return tables.pairs(self.data)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Return the variants by their means, best first, with everything that is known of each.
+
+        Columns: ``rank``, those of :meth:`summary`, then ``rows``, ``interval`` (the rule of the interval),
+        ``failure_rate``, and ``beats``: the variants that it is better than after Holm's correction.
+        """
+        return tables.leaderboard(self.data)
+
+    def wide(self) -> pd.DataFrame:
+        """Return one line a row, the variants beside each other.
+
+        Columns: the one that pairs, ``expected_output`` where there is one, ``outputs_differ``, ``scores_differ`` where
+        there are scores, then for every variant ``<variant>.output``, ``<variant>.score``, ``<variant>.seconds``. Of
+        repeats: the first output, the means of scores and seconds. Only completed runs differ in their outputs, and
+        only scores that are there differ.
+        """
+        return tables.wide(self.data)
+
+    def disagreements(self, by: Literal["score", "output"] | None = None) -> pd.DataFrame:
+        """Return the lines of :meth:`wide` on which the variants differ.
+
+        Parameters
+        ----------
+        by : {"score", "output"}, optional
+            In what; in the score where there is one, else in the output.
 
         Raises
         ------
         InputError
-            By this score a failed run would be the best; what is shown stays as it was.
+            `by` is something else, or there is no score.
         """
-        asking.check_zero(self.failed, taken.scorer, lower=taken.is_lower)
-        self.scorer = taken.scorer
-        self.variants: list[str] = list(dict.fromkeys(taken.lines["variant"]))
-        self._taken = taken
-        self._frame = taken.lines
-        if self.failed == "zero" and taken.scorer:
-            zeros = self._frame["score"].where(self._frame["status"] != "failed", 0.0)
-            self._frame = self._frame.assign(score=zeros)
+        arguments.check(Comparison.disagreements, locals())
+        return tables.disagreements(self.data, by)
 
-    @property
-    def _row_count(self) -> int:
-        return int(self._frame["pair"].nunique(dropna=False))
+    def slice(self, by: ColumnName) -> pd.DataFrame:
+        """Return :meth:`summary` for each value of a column of the rows, such as a language.
 
-    @property
-    def _rows_text(self) -> str:
-        """How many rows there are, and how many of them are distinct."""
-        return distinct_text(self._row_count, self._distinct_count)
+        Nothing is tested: among many slices, some differ by chance.
 
-    @property
-    def _distinct_count(self) -> int:
-        return int(self._frame["cluster"].nunique())
+        Parameters
+        ----------
+        by : str
+            A column (also a number, where it is called so), also by its name behind ``metadata.`` or ``in.``.
 
-    def _sibling(self, taken: Taken) -> Comparison:
-        """Return a comparison of the same runs by another score."""
-        made = Comparison(taken, pair_on=self.pair_on, failed=self.failed, which=self._which)
-        made._source = self._source
-        return made
+        Raises
+        ------
+        InputError
+            There is no such column.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [0, 1], "variant": "a", "s": [1, 0], "language": ["en", "de"]})
+        >>> compare(frame, score="s").slice(by="language")[["language", "variant", "mean"]].values.tolist()
+        [['en', 'a', 1.0], ['de', 'a', 0.0]]
+        """
+        arguments.check(Comparison.slice, locals())
+        return tables.slices(self.data, by)
+
+    def power(self, *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
+        """Return what each pair can see, and how many rows it would need.
+
+        Columns: ``a, b, n``; ``difference``: the one seen, or the one asked for; ``power``: the chance that so many
+        rows show it; ``rows_needed`` for the power asked for, and ``rows_more`` of them; ``detectable``: the smallest
+        difference that so many rows show. `alpha` is divided by the number of pairs, as Holm's first step does.
+
+        Parameters
+        ----------
+        difference : float, optional
+            The one that would matter; by default the one that was seen.
+        power : float
+            The chance to see it.
+        alpha : float
+            The chance to see one that is not there.
+
+        Raises
+        ------
+        InputError
+            A chance is not between 0 and 1, or the difference is no number.
+        """
+        arguments.check(Comparison.power, locals())
+        return tables.power(self.data, difference=difference, power=power, alpha=alpha)
+
+    def score_errors(self) -> pd.DataFrame:
+        """Return the runs whose scorer raised, or gave no score that can be used: the pair, ``variant``, ``error``."""
+        return tables.score_errors(self.data)
 
     # --- sentences
 
-    @cached_property
+    @property
     def verdict(self) -> str:
         """One sentence that claims no more than the numbers."""
-        errors = (error for error in self._frame["score_error"] if error)
-        said = verdict(
-            self.summary(),
-            self._pairs,
-            scorer=self.scorer,
-            error=next(errors, ""),
-            dated=self._which is not None,
-            lower=self._lower,
-            completed=bool((self._frame["status"] == "completed").any()),
-        )
-        return f"{self._taken.caution}: {said}" if self._taken.caution else said
+        return verdict_of(self.data)
 
-    @cached_property
+    @property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the numbers: what was left out, or may have changed meanwhile."""
-        return self.notes_for(PYTHON)
+        return notes_of(self.data)
 
-    def notes_for(self, audience: Audience) -> tuple[str, ...]:
-        """Return :attr:`notes` as `audience` reads them."""
-        said = self._frame.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
-        alike = note_of(self._row_count, self._distinct_count)
-        told = notes_of(self._frame, scorer=self.scorer, failed=self.failed, audience=audience)
-        return (*([alike] if alike else []), *self._taken.notes, *said, *told)
+    def assert_better(self, variant: str, *, than: str, alpha: float = ALPHA) -> None:
+        """Raise unless `variant` is better `than` another one: by the test after Holm, and by the mean's interval.
+
+        For CI: one line in a test that fails when a variant is not better any more.
+
+        Raises
+        ------
+        AssertionError
+            It is not, or that cannot be told; with the sentence.
+        InputError
+            There is no such variant, or nothing was scored.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [*range(9)] * 2, "variant": ["a"] * 9 + ["b"] * 9, "s": [0] * 9 + [1] * 9})
+        >>> compare(frame, score="s").assert_better("b", than="a")
+        """
+        arguments.check(Comparison.assert_better, locals())
+        assert_better(self.data, variant, than=than, alpha=alpha)
+
+    # --- scores
+
+    def add_score(self, score: Any, *, name: str | None = None, version: str | int | None = None) -> Comparison:
+        """Score the same runs by one more scorer, and return the comparison itself.
+
+        :meth:`scores` shows all of them beside each other; ``cmp.by(name)`` is the comparison by one of them. Where
+        nothing had scored before, this one becomes the comparison's own.
+
+        Parameters
+        ----------
+        score : str or function
+            As in :func:`compare`.
+        name : str, optional
+            Under which it stands; the scorer's own by default.
+        version : str or int, optional
+            Of a function of your own, as in ``fh.score.scorer``.
+
+        Raises
+        ------
+        InputError
+            The scorer cannot be used, or there is one of this name: give it another, or ask `rescore`.
+
+        Examples
+        --------
+        >>> import fh_notebook as fh
+        >>> frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x", "yes"], "expected_output": "x"})
+        >>> cmp = fh.compare(frame).add_score(fh.score.length(), name="letters")
+        >>> cmp.scores()[["variant", "exact()", "letters"]].values.tolist()
+        [['a', 1.0, 1.0], ['b', 0.0, 3.0]]
+        """
+        arguments.check(Comparison.add_score, locals())
+        self.score_set.add(score, name=name, version=version)
+        return self
+
+    def rescore(self, score: Any = None, *, version: str | int | None = None, fresh: bool = False) -> Comparison:
+        """Read the batch again and score what is new, by the same scorers or another one; return the comparison.
+
+        Kept scores of unchanged scorers cost nothing; those that had an error are tried again.
+
+        Parameters
+        ----------
+        score : str or function, optional
+            In the place of the comparison's own; by default the same scorers once more.
+        version : str or int, optional
+            Of a function of your own, as in ``fh.score.scorer``.
+        fresh : bool
+            Score everything anew, also what is kept; a judge is then asked and paid for again.
+
+        Raises
+        ------
+        InputError
+            The scorer cannot be used.
+        """
+        arguments.check(Comparison.rescore, locals())
+        self.score_set.rescore(score, version=version, fresh=fresh)
+        return self
+
+    def by(self, name: str) -> Comparison:
+        """Return the comparison of the same runs by another one of its scores.
+
+        Raises
+        ------
+        InputError
+            There is none of this name.
+        """
+        arguments.check(Comparison.by, locals())
+        if name == self.scorer:
+            return self
+        return Comparison(self.score_set.by(name), self._ratings)
+
+    def scores(self) -> pd.DataFrame:
+        """Return all scores, one line a run: the pair, ``variant``, then a column a score; a missing one is NaN."""
+        return self.score_set.table()
+
+    def parts(self) -> pd.DataFrame:
+        """Return what the scores are made of, one line a run: the pair, ``variant``, ``score``, and a column a part.
+
+        Parts are the fields of `json_fields`, the members of `weighted`, the reason of a judge, and what a function of
+        your own gives in a dict.
+        """
+        return parts_table(self.data.lines, self.pair_on)
+
+    # --- ratings
+
+    def rate(
+        self,
+        pair: tuple[str, str] | None = None,
+        *,
+        rater: str | None = None,
+        rows: int | Sequence[Any] | None = None,
+        scale: int | None = None,
+        labels: Sequence[str] | None = None,
+        seed: int = 0,
+        show: Sequence[ColumnName] | None = None,
+        skipped: bool = False,
+    ) -> Any:
+        """Rate outputs blind, by keys: two beside each other, or with `scale` or `labels` one at a time.
+
+        Rows come in an order by chance, and so does which of two is on the left; whose they are is nowhere in the page
+        before the last one is rated. Keys: ``1`` the left one, ``2`` the right one, ``0`` or ``t`` a tie, ``s`` skip,
+        ``u`` undo; of a scale or of labels their number. Each rating is in the store before the page counts it, so
+        another kernel goes on where this one ended. Pairs of the same text are not asked.
+
+        Parameters
+        ----------
+        pair : (str, str), optional
+            Two variants; by default every two.
+        rater : str, optional
+            Who rates; by default the name of the user of this machine.
+        rows : int or sequence, optional
+            So many rows, drawn by chance and the same for everybody; or the rows themselves.
+        scale : int, optional
+            Rate each output by itself, from 1 to so many.
+        labels : list of str, optional
+            Rate each output by itself, with one of these.
+        seed : int
+            Of what is left to chance. With the same one all raters begin with the same rows.
+        show : list of str, optional
+            The columns of the row that are shown above the outputs; by default all that are the same for every
+            variant.
+        skipped : bool
+            Ask again what was skipped.
+
+        Returns
+        -------
+        Rater
+            Shows itself under the cell; ``.session`` says how far it is.
+
+        Raises
+        ------
+        InputError
+            There is no such variant, row or column, or nothing to be rated.
+        """
+        arguments.check(Comparison.rate, locals(), but={"pair", "rows", "show"})
+        return self._ratings.rate(
+            self.data, pair=pair, rater=rater, rows=rows, scale=scale, labels=labels, seed=seed, show=show,
+            skipped=skipped,
+        )  # fmt: skip
+
+    def ratings(self, *, rater: str | None = None) -> Ratings:
+        """Return what people said of these outputs, whatever was asked: ``.frame``, ``.to_csv()``, ``.to_parquet()``.
+
+        Parameters
+        ----------
+        rater : str, optional
+            Only of this person.
+        """
+        arguments.check(Comparison.ratings, locals())
+        return self._ratings.ratings(self.data, rater=rater)
+
+    def rated(
+        self,
+        *,
+        rater: str | None = None,
+        scale: int | None = None,
+        labels: Sequence[str] | None = None,
+        label: str | None = None,
+    ) -> Comparison:
+        """Return the comparison with what people said as its score: ``cmp.rated().pairs()`` has who wins.
+
+        Parameters
+        ----------
+        rater : str, optional
+            Only by this person; by default the mean over all who rated a row.
+        scale, labels : optional
+            Which question, as in :meth:`rate`; by default which of two is better, or the only one that was asked.
+        label : str, optional
+            Of labels: the one whose share is the score; by default the first.
+
+        Returns
+        -------
+        Comparison
+            Of which of two is better: ``pairs()`` also has ``win_rate, win_low, win_high``, tested by the sign test.
+
+        Raises
+        ------
+        InputError
+            Nobody has rated, or there is no such label.
+        """
+        arguments.check(Comparison.rated, locals())
+        data = self._ratings.rated(self.data, rater=rater, scale=scale, labels=labels, label=label)
+        return Comparison(self.score_set.beside(data, None), self._ratings)
+
+    def agreement(self, *, scale: int | None = None, labels: Sequence[str] | None = None) -> Agreement:
+        """Return how far people agree with each other, and each score of this comparison with people.
+
+        Two people by Cohen's kappa (on a scale weighted by squared distances), more of them by Fleiss' too; a judge or
+        a scorer by which of two outputs it prefers, against the majority of people.
+
+        Parameters
+        ----------
+        scale, labels : optional
+            Which question, as in :meth:`rate`; by default which of two is better, or the only one that was asked.
+
+        Raises
+        ------
+        InputError
+            Nobody has rated.
+        """
+        arguments.check(Comparison.agreement, locals())
+        return self._ratings.agreement(self.data, self.score_set.lines_by_name(), scale=scale, labels=labels)
+
+    # --- what it shows
+
+    def diff(self, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
+        """Return what the variants said to one row, each against a baseline: words of texts, paths of JSON.
+
+        Parameters
+        ----------
+        row : object
+            Which row: a value of the column that pairs.
+        a : str, optional
+            The baseline: a variant, or ``"expected_output"``; the first variant by default, and of a comparison of two
+            dates the same variant on the first.
+        b : str or list of str, optional
+            What is compared to it; all the others by default.
+
+        Returns
+        -------
+        RowDiff
+            It shows itself; ``.parts`` are the values, ``.frame`` the same with one line a difference.
+
+        Raises
+        ------
+        InputError
+            There is no such row or variant.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": 3, "variant": ["a", "b"], "output": ["It is late.", "It is lost."]})
+        >>> print(compare(frame).diff(row=3))
+        row 3, against a
+        a:
+          It is late.
+        b:
+          differs: 1 word only here, 1 word only there
+          It is [-late-]{+lost+}.
+        """
+        arguments.check(Comparison.diff, locals())
+        return diff_of(self.data, row, a=a, b=b)
+
+    def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
+        """Return a live table of the rows, variants beside each other: sorted, searched, filtered, opened, by keyboard.
+
+        A page shows one page of it at a time and asks the kernel for the next, so 100,000 rows embed nothing. An opened
+        row shows the outputs beside each other and what is different. While a batch is running, answers appear as they
+        come. A saved notebook keeps the page that was shown last, as plain HTML and as text.
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            The rows' own columns to be shown; by default the first two.
+        page_size : int
+            Rows a page, from 1 to 100.
+
+        Returns
+        -------
+        Browser
+            It shows itself; ``.frame`` is what the filters leave, in the order shown, ``.view`` how it is looked at.
+
+        Raises
+        ------
+        InputError
+            There is no such column, or the size is none.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "output": list("xyzz")})
+        >>> browser = compare(frame).browse()
+        >>> browser.show(only="different").frame["row"].tolist()
+        [0]
+        """
+        arguments.check(Comparison.browse, locals(), but={"columns"})
+        return views.frontend().browse(self, columns=columns, page_size=page_size)
+
+    def plot(self, kind: str | None = None, *, backend: Literal["matplotlib", "altair"] = "matplotlib") -> Any:
+        """Return the figure of the comparison: scores, paired differences, wins, seconds.
+
+        It has no background and Jupyter's own colour of text, so that it reads in both themes; ``figure.alt`` says in
+        words what it shows.
+
+        Parameters
+        ----------
+        kind : {"scores", "differences", "wins", "seconds"}, optional
+            One of them alone.
+        backend : {"matplotlib", "altair"}
+            What draws it.
+
+        Returns
+        -------
+        Plot or altair.Chart
+            A matplotlib ``Figure`` that shows itself.
+
+        Raises
+        ------
+        InputError
+            `kind` or `backend` is something else, or there is nothing of it to be drawn.
+        SettingsError
+            What draws it is not installed.
+        """
+        arguments.check(Comparison.plot, locals())
+        return plot(self.data, kind, backend=backend)
+
+    def report(self, path: str | PathLike[str]) -> Path:
+        """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.
+
+        The page needs no network and runs nothing of a model's; all rows are in it. No key is, nor are the values of
+        password Start variables: where an answer or an error repeats one, it is masked. Without matplotlib the page has
+        no plots, and says so.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or what it needs is not installed.
+        """
+        arguments.check(Comparison.report, locals())
+        return report.write(self.data, path)
+
+    def __repr__(self) -> str:
+        return view.text(self.data)
+
+    def _repr_html_(self) -> str:
+        return view.html_of(self.data)

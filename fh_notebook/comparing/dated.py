@@ -19,58 +19,53 @@ from fh_notebook import arguments
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.notes import span_note
 from fh_notebook.comparing.scoring import Observation, Score, column_score, observations
-from fh_notebook.comparing.sources import Taken, about_of, as_table, of_observations
+from fh_notebook.comparing.sources import about_of, as_table, of_observations
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.spell import listed
 from fh_notebook.errors import InputError
+from fh_notebook.values import ColumnName
 
 __all__ = ["take_dated"]
 
 
-def take_dated(
-    sources: Mapping[Any, Any], *, score: Score, pair_on: str, fresh: bool = False
-) -> tuple[Taken, list[tuple[str, str]]]:
-    """Read several batches or tables under names of their own.
+def take_dated(sources: Mapping[Any, Any], *, score: Score, pair_on: ColumnName, fresh: bool = False) -> ScoredRuns:
+    """Read several batches or tables under names of their own; the same variant under every two names is compared.
 
-    Returns
-    -------
-    Taken
-        With variants that are called by the names where each has one variant only, else ``variant (name)``.
-    list of (str, str)
-        Which of them are compared: the same variant under every two names.
+    The variants are called by the names where each has one variant only, else ``variant (name)``.
 
     Raises
     ------
     InputError
         There is only one, two names read the same, or they have no variant in common.
     """
-    pair_on = arguments.column_text(pair_on)
+    column = arguments.column_text(pair_on)
     if len(sources) < 2:
         raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; there is {len(sources)}")
     if len({str(name) for name in sources}) < len(sources):
         raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
-    found = {name: observations(source, pair_on=pair_on) for name, source in tables.items()}
-    moved = _pair_by_inputs(found, score) if pair_on == "row" else []
+    found = {name: observations(source, pair_on=column) for name, source in tables.items()}
+    moved = _pair_by_inputs(found, score) if column == "row" else []
     of_name = {name: list(dict.fromkeys(o.variant for o in part)) for name, part in found.items()}
     alone = all(len(variants) == 1 for variants in of_name.values())
     labelled = {
         name: [replace(o, variant=_label(name, o.variant, alone)) for o in part] for name, part in found.items()
     }
     which = _which(of_name, alone)
-    taken = of_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
-    notes = [*moved, *_other_variants(of_name, alone), *_same_answers(taken.lines, which)]
+    runs = of_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
+    notes = [*moved, *_other_variants(of_name, alone), *_same_answers(runs.lines, which)]
     other, most = _other_inputs(found, score)
     notes += other
     caution = f"With other inputs on {counted(most, 'row')}" if most else ""
     for name in labelled:
-        within = taken.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
-        notes += [note] if (note := span_note(taken.lines["started_at"][within], f"The answers of {name}")) else []
+        within = runs.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
+        notes += [note] if (note := span_note(runs.lines["started_at"][within], f"The answers of {name}")) else []
 
     about = {"compared": {name: about_of(source) for name, source in tables.items()}}
-    return replace(taken, notes=tuple(notes), about=about, caution=caution), which
+    return replace(runs, notes=tuple(notes), about=about, caution=caution, which=tuple(which))
 
 
 def _label(name: str, variant: str, alone: bool) -> str:

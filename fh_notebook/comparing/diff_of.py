@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,12 @@ import pandas as pd
 from fh_notebook.batching.labels import label_from
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.asking import no_variant
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff_row import Answer, versus
 from fh_notebook.comparing.diff_show import RowDiff
-from fh_notebook.comparing.hiding import Masks, row_columns
+from fh_notebook.comparing.hiding import Masks
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["MISSING", "answer_of", "diff_of", "masked"]
 
@@ -31,11 +29,11 @@ MISSING: Final = "missing"
 """The status of a variant that has no run on a row, not even a planned one."""
 
 
-def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
+def diff_of(data: ComparisonData, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
     """Return what the variants said to a row against a baseline (see ``Comparison.diff``)."""
     if getattr(row, "ndim", 0) or isinstance(row, list | dict | set | np.ndarray) or row is pd.NA:
-        raise InputError(f"row is {short(row)}; give one value of {short(cmp.pair_on)}")
-    lines = cmp._frame
+        raise InputError(f"row is {short(row)}; give one value of {short(data.pair_on)}")
+    lines = data.lines
     pairs_at = lines["pair"].tolist()
     places = [at for at, pair in enumerate(pairs_at) if pair == row]
     if not places:  # a value of the frame's own index: a moment, a row of a MultiIndex
@@ -43,34 +41,34 @@ def diff_of(cmp: Comparison, row: Any, *, a: str | None = None, b: str | Sequenc
         places = [at for at, pair in enumerate(pairs_at) if pair == label]
         row = label if places else row
     if not places:
-        raise InputError(_no_row(row, cmp))
-    masks = cmp._taken.secret().masks()
-    answers = {variant: masked(answer_of(lines, places, variant), row, masks) for variant in cmp.variants}
-    if cmp._taken.expected is not None:
-        expected = cmp._taken.expected.get(row)
+        raise InputError(_no_row(row, data))
+    masks = data.runs.secret().masks()
+    answers = {variant: masked(answer_of(lines, places, variant), row, masks) for variant in data.variants}
+    if data.runs.expected is not None:
+        expected = data.runs.expected.get(row)
         answers[EXPECTED] = Answer(
             variant=EXPECTED, output=masks.value(row, expected), status=MISSING if expected is None else "completed"
         )
-    pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(cmp, a, b)]
+    pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(data, a, b)]
     alone = () if pairs else tuple(answers.values())
     return RowDiff(
         row=row,
         parts=tuple(versus(one, two) for one, two in pairs),
-        pair_on=cmp.pair_on,
-        inputs={name: masks.value(row, cmp._taken.cells(name, places[:1])[0]) for name in row_columns(cmp)},
-        has_score=bool(cmp.scorer),
+        pair_on=data.pair_on,
+        inputs={name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.row_columns},
+        has_score=bool(data.scorer),
         alone=alone,
     )
 
 
-def _pairs(cmp: Comparison, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
-    if a is None and b is None and cmp._which is not None:
-        return list(cmp._which)  # of two dates: each variant against itself
+def _pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
+    if a is None and b is None and data.which is not None:
+        return list(data.which)  # of two dates: each variant against itself
     others = [b] if isinstance(b, str) else list(b) if b is not None else None
-    first = a if a is not None else next((v for v in cmp.variants if others is None or v not in others), None)
+    first = a if a is not None else next((v for v in data.variants if others is None or v not in others), None)
     if first is None:
         raise InputError("there is no variant left to be the baseline; name it: cmp.diff(row, a=...)")
-    return [(first, other) for other in (others if others is not None else cmp.variants) if other != first]
+    return [(first, other) for other in (others if others is not None else data.variants) if other != first]
 
 
 def _one_of(variant: Any, answers: dict[str, Answer]) -> Answer:
@@ -79,13 +77,13 @@ def _one_of(variant: Any, answers: dict[str, Answer]) -> Answer:
     return answers[variant]
 
 
-def _no_row(row: Any, cmp: Comparison) -> str:
-    pairs = list(dict.fromkeys(cmp._frame["pair"]))
+def _no_row(row: Any, data: ComparisonData) -> str:
+    pairs = list(dict.fromkeys(data.lines["pair"]))
     close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
     if close is None:
         close = next((pair for pair in pairs if short(pair).strip("'") == short(row).strip("'")), None)
     hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and') or 'none'}"
-    return f"there is no {cmp.pair_on} {short(row)}; {hint}"
+    return f"there is no {data.pair_on} {short(row)}; {hint}"
 
 
 def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Answer:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fh_notebook.comparing.intervals import Numbers
 from fh_notebook.comparing.ranges import UNKNOWN, ScoreRange
 
-__all__ = ["Grid", "without_noise"]
+__all__ = ["Grid", "scores_apart", "without_noise"]
 
 DIGITS: Final = 12
 """To which means of repeats are rounded: the same scores in another order must be a tie."""
@@ -79,13 +79,18 @@ class Grid:
         )
 
     @staticmethod
-    def by_cell(row_of: NDArray[Any], cell_of: NDArray[Any], scores: Numbers, cells: int) -> list[Numbers]:
-        """Return of each cell the means of its rows, for cells that are many and hold few rows each.
+    def by_cell(
+        row_of: NDArray[Any], cell_of: NDArray[Any], scores: Numbers, cells: int, *, pairs: pd.Series[Any] | None = None
+    ) -> tuple[list[Numbers], NDArray[np.int64]]:
+        """Return of each cell the means of its rows, and how many scored lines it has without those of copies.
+
+        It is for cells that are many and hold few rows each. `pairs` tells the copies of a row from each other; without
+        it there are none.
 
         Examples
         --------
         >>> Grid.by_cell(np.array([0, 0, 1]), np.array([0, 0, 1]), np.array([1.0, 0.0, np.nan]), 2)
-        [array([0.5]), array([], dtype=float64)]
+        ([array([0.5]), array([], dtype=float64)], array([2, 0]))
         """
         known = ~np.isnan(scores)
         rows = int(row_of.max(initial=-1)) + 1
@@ -95,7 +100,19 @@ class Grid:
         means = np.bincount(inverse, weights=scores[known], minlength=len(places)) / counts
         means[counts > 1] = _rounded(means[counts > 1])
         ends = np.searchsorted(places, np.arange(1, cells) * rows)
-        return np.split(means, ends)
+        distinct = counts if pairs is None else _most(inverse, pairs[known], len(places))
+        lines = np.bincount(places // max(rows, 1), weights=distinct, minlength=cells)
+        return np.split(means, ends), lines.astype(np.int64)
+
+    def differing_rows(self, which: Sequence[tuple[str, str]] | None = None) -> list[int]:
+        """Return the rows on which scores differ (of `which`, all by default), those that differ most first."""
+        apart = scores_apart(self.means) if which is None else np.zeros(len(self.means))
+        for a, b in which or ():
+            first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
+            apart = np.fmax(apart, np.abs(without_noise(second - first, _known(first), _known(second))))
+        order = np.argsort(-apart, kind="stable")
+        rows: list[int] = order[: int((apart > 0).sum())].tolist()
+        return rows
 
     def of_variant(self, variant: str) -> Numbers:
         """Return the means of the rows that have a score of `variant`."""
@@ -130,6 +147,20 @@ def _most(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]
     most = np.zeros(size, dtype=np.int64)
     np.maximum.at(most, places // max(len(found), 1), counts)
     return most
+
+
+def scores_apart(means: Numbers) -> Numbers:
+    """Return how far apart the scores of each row are, of rows x variants; 0 where none is there."""
+    known = ~np.isnan(means)
+    low = np.where(known, means, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(known, means, -np.inf).max(axis=1, initial=-np.inf)
+    apart = np.zeros(len(means))
+    np.subtract(high, low, out=apart, where=known.any(axis=1))
+    return without_noise(apart, _known(means))
+
+
+def _known(values: Numbers) -> Numbers:
+    return np.asarray(values[~np.isnan(values)])
 
 
 def _rounded(values: Any) -> Any:

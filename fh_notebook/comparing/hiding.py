@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from fh_notebook.batching.frames import RESERVED
-from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.scoring_source import Observation, is_source
 from fh_notebook.contract.secrets import Mask
 from fh_notebook.values import redact
 
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
-
-__all__ = ["Hidden", "Masks", "hidden_of", "row_columns"]
+__all__ = ["Hidden", "Masks", "hidden_of"]
 
 FEW: Final = 100
 """Up to so many passwords each is looked for in every text; of more, each in the texts of its own row."""
@@ -115,11 +110,3 @@ def hidden_of(found: Iterable[Observation], names: Iterable[str]) -> Hidden:
                 columns |= taken
             values[one.pair] = values.get(one.pair, NOTHING) | Mask.of(hidden).texts
     return Hidden(frozenset(columns), values)
-
-
-def row_columns(cmp: Comparison) -> list[str]:
-    """Return the columns that are the user's own, without those whose values must not be shown."""
-    own = (str(cmp.pair_on), cmp.scorer, EXPECTED, *RESERVED)
-    names = [name for name in cmp._taken.names if name not in own and not name.startswith("out.")]
-    hidden = cmp._taken.secret().columns if names else frozenset()
-    return [name for name in names if name not in hidden]

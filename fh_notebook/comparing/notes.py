@@ -12,11 +12,11 @@ import pandas as pd
 
 from fh_notebook.audience import PYTHON, Audience, Phrase
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.clusters import note_of
+from fh_notebook.comparing.data import ComparisonData
 
-__all__ = ["FAILED", "failed_note", "notes_of", "span_note"]
+__all__ = ["failed_note", "notes_of", "span_note"]
 
-FAILED: Final = ("drop", "zero")
-"""What ``failed=`` may be."""
 LONG: Final = timedelta(hours=24)
 """Of answers that were taken over more than a day, an editor may have worked on a variant in between."""
 
@@ -25,16 +25,15 @@ _LOOK: Final = Phrase(": cmp.score_errors()", command="")
 """Where the errors of a scorer are."""
 
 
-def notes_of(lines: pd.DataFrame, *, scorer: str, failed: str, audience: Audience = PYTHON) -> list[str]:
-    """Return what must be said of these lines."""
-    told = []
-    if scorer and (broken := int((lines["status"] == "failed").sum())):
-        told.append(failed_note(broken, failed, audience))
-    if missing := _missing(lines, scorer, audience):
-        told.append(missing)
-    if span := span_note(lines["started_at"]):
-        told.append(span)
-    return told
+def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ...]:
+    """Return what must be said of a comparison, as `audience` reads it."""
+    lines = data.lines
+    told = [note_of(data.row_count, data.distinct_count), *data.runs.notes]
+    told += lines.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
+    if data.scorer and (broken := int((lines["status"] == "failed").sum())):
+        told.append(failed_note(broken, data.failed, audience))
+    told += [_missing(lines, data.scorer, audience), span_note(lines["started_at"])]
+    return tuple(note for note in told if note)
 
 
 def failed_note(broken: int, failed: str, audience: Audience = PYTHON) -> str:

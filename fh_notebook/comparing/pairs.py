@@ -7,7 +7,7 @@ Rows that ask the same count as one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Final
@@ -23,12 +23,34 @@ from fh_notebook.comparing.intervals import (
     interval_of_shares_apart,
     intervals_of_differences,
 )
-from fh_notebook.comparing.paired import FEWEST_PAIRS, holm, mcnemar_exact, ps_permutation, rank_biserial, wilcoxon
+from fh_notebook.comparing.paired import (
+    FEWEST_PAIRS,
+    holm,
+    mcnemar_exact,
+    p_permutation,
+    ps_permutation,
+    rank_biserial,
+    wilcoxon,
+)
 from fh_notebook.comparing.ranges import ScoreRange, spread_of
 
-__all__ = ["ALPHA", "PAIR_COLUMNS", "Pair", "all_pairs", "compared", "pairs_table", "tested_in"]
+__all__ = [
+    "ALPHA",
+    "PAIR_COLUMNS",
+    "Pair",
+    "Preferences",
+    "all_pairs",
+    "compared",
+    "corrected",
+    "pairs_table",
+    "preferred_pairs",
+    "tested_in",
+]
 
 ALPHA: Final = 0.05
+
+Preferences = Mapping[tuple[str, str], Numbers]
+"""By two variants that people rated beside each other: one share a row of the second one; a tie is half."""
 
 PAIR_COLUMNS: Final = (
     *("a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses"),
@@ -60,7 +82,7 @@ class Pair:
     ties: int
     losses: int
     test: str
-    """``mcnemar_exact``, ``wilcoxon``, or ``none`` below six pairs."""
+    """``mcnemar_exact``, ``wilcoxon``, ``sign`` of preferences, or ``none`` below six pairs."""
     p: float
     p_holm: float = NAN
     effect: float
@@ -210,10 +232,28 @@ def all_pairs(
     sides = [
         _Sides(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within) for a, b in names
     ]
-    return _corrected(_compared(sides, tests=tests, lower=lower))
+    return corrected(_compared(sides, tests=tests, lower=lower))
 
 
-def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
+def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
+    """Return the pairs of variants that people preferred one of, by the shares of each on the rows of both.
+
+    Who won a row is tested, and not by how much, which is no number here: by the exact two-sided sign test, which is
+    McNemar's exact one.
+    """
+    found = []
+    for (a, b), share in preferences.items():
+        n = len(share)
+        pair = compared(a, b, 1.0 - share, share, yes_no=grid.yes_no, behind=(n, n), tests=False, within=grid.within)
+        if n >= FEWEST_PAIRS:
+            p = mcnemar_exact(pair.wins, pair.losses)
+            pair = replace(pair, test="sign", p=p, p_permutation=p_permutation(2 * share - 1.0))
+        found.append(pair)
+    return corrected(found)
+
+
+def corrected(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs with their ``p_holm``: corrected for how many were tested."""
     return [replace(pair, p_holm=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
 
 

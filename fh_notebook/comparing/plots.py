@@ -1,7 +1,7 @@
-"""``cmp.plot()``: scores, paired differences, wins and seconds of the variants.
+"""The four panels of a comparison: scores, paired differences, wins and seconds, as values and in words.
 
-Rule of this file: every panel draws what a table says, and says in words what it draws. Matplotlib is asked for when it
-is needed.
+Rule of this file: every panel draws what a table says, and says in words what it draws. It needs no library that draws,
+so names, colours and words are the same whichever does.
 """
 
 from __future__ import annotations
@@ -9,21 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.wording import one_line
-from fh_notebook.comparing.asking import check_one_of
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.figures import figure, seconds, signed
 from fh_notebook.comparing.pairs import Pair
-from fh_notebook.errors import InputError
-from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.comparing.verdict import after_holm, p_text
 
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
-    from fh_notebook.comparing.plot_svg import Panel
-
-__all__ = ["BETTER", "GREY", "INK", "KINDS", "WORSE", "Facts", "facts_of", "named", "panels", "plot", "told_apart"]
+__all__ = [
+    "BETTER",
+    "GREY",
+    "INK",
+    "KINDS",
+    "WORDS",
+    "WORSE",
+    "Facts",
+    "Words",
+    "facts_of",
+    "marks_of",
+    "most_told",
+    "named",
+    "scored_lines",
+    "told_apart",
+]
 
 INK: Final = "#7a7d85"
 """4.1 to 1 on white, 4.6 to 1 on JupyterLab's black (WCAG 2.2 asks 3 to 1 of figures)."""
@@ -32,7 +45,6 @@ WORSE: Final = "#d1603d"
 """Blue and vermilion: told apart by everybody who tells colours apart at all, 3 to 1 on white and on black."""
 GREY: Final = "#9a9da5"
 
-BACKENDS: Final = ("matplotlib", "altair")
 NAME_SHOWN: Final = 28
 """Characters of a variant's name beside a plot."""
 OF_PAIR_SHOWN: Final = 16
@@ -53,55 +65,16 @@ class Facts:
     yes_no: bool
 
 
-def facts_of(cmp: Comparison) -> Facts:
+def facts_of(data: ComparisonData) -> Facts:
     """Return what is drawn of a comparison."""
-    lines = cmp._frame[["variant", "seconds"]].dropna()
+    lines = data.lines[["variant", "seconds"]].dropna()
     return Facts(
-        summary=cmp.summary(),
-        pairs=[pair for pair in cmp._pairs if pair.n] if cmp.scorer else [],
-        seconds={v: lines["seconds"][lines["variant"] == v].to_numpy() for v in cmp.variants},
-        scorer=cmp.scorer,
-        yes_no=cmp._grid.yes_no,
+        summary=tables.summary(data),
+        pairs=[pair for pair in data.pairs if pair.n] if data.scorer else [],
+        seconds={v: lines["seconds"][lines["variant"] == v].to_numpy() for v in data.variants},
+        scorer=data.scorer,
+        yes_no=data.grid.yes_no,
     )
-
-
-def plot(cmp: Comparison, kind: str | None, *, backend: str) -> Any:
-    """Return the figure (see ``Comparison.plot``).
-
-    Raises
-    ------
-    InputError
-        There is nothing of that kind to be drawn.
-    """
-    check_one_of("backend", backend, BACKENDS)
-    if kind is not None:
-        check_one_of("kind", kind, tuple(KINDS))
-    facts = facts_of(cmp)
-    kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
-    if not kinds or (kind is not None and not KINDS[kind](facts)):
-        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
-    if backend == "altair":
-        ensure_installed("altair", "backend='altair' needs", otherwise=", or leave backend= away")
-        from fh_notebook.comparing.plots_altair import chart
-
-        return chart(facts, kinds)
-    ensure_installed("matplotlib", "plots need")
-    from fh_notebook.comparing.plot_svg import Plot
-
-    return Plot(panels(facts, kinds))
-
-
-def _why(facts: Facts, kind: str | None) -> str:
-    if kind == "seconds":
-        return "no run has its seconds"
-    return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"
-
-
-def panels(facts: Facts, kinds: Sequence[str]) -> list[Panel]:
-    """Return the panels of these kinds."""
-    from fh_notebook.comparing import plots_draw
-
-    return [plots_draw.PANELS[kind](facts) for kind in kinds]
 
 
 KINDS: Final[dict[str, Callable[[Facts], bool]]] = {
@@ -149,3 +122,88 @@ def _alike(shown: Mapping[str, str]) -> list[list[str]]:
     for name, text in shown.items():
         by_text.setdefault(text, []).append(name)
     return [names for names in by_text.values() if len(names) > 1]
+
+
+# --- in words: the titles of the panels, and what is read where the picture is not
+
+MARKS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""The quantiles of seconds that are drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A panel in words."""
+
+    title: str
+    alt: str
+    rows: int
+    """Lines of it: its height."""
+
+
+def _scores(facts: Facts) -> Words:
+    lines = scored_lines(facts)
+    told = (
+        f"{line['variant']} {figure(line['mean'])} ({figure(line['ci_low'])} to {figure(line['ci_high'])})"
+        for line in lines
+    )
+    return Words(
+        title=f"Score by {named(facts.scorer)}, 95% interval",
+        alt=f"Mean score with 95% interval: {', '.join(told)}.",
+        rows=len(lines),
+    )
+
+
+def _differences(facts: Facts) -> Words:
+    pairs, corrected = most_told(facts.pairs), after_holm(facts.pairs)
+    told = (
+        f"{p.b} minus {p.a} {signed(p.difference)} ({figure(p.ci_low)} to {figure(p.ci_high)}"
+        f"{f', {p_text(p.p_holm)}{corrected}' if p.tested else ', not tested'})"
+        for p in pairs
+    )
+    return Words(
+        title=f"Differences, 95% interval, p{corrected}",
+        alt=f"Paired differences: {', '.join(told)}.",
+        rows=len(pairs),
+    )
+
+
+def _wins(facts: Facts) -> Words:
+    pairs = most_told(facts.pairs)
+    told = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in pairs)
+    return Words(title="Rows won / tied / lost", alt=f"Rows: {', '.join(told)}.", rows=len(pairs))
+
+
+def _seconds(facts: Facts) -> Words:
+    marks = marks_of(facts)
+    told = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
+    return Words(
+        title="Seconds: median, quarters, 5% to 95%",
+        alt=f"Seconds of completed runs: {', '.join(told)}.",
+        rows=len(marks),
+    )
+
+
+WORDS: Final[dict[str, Callable[[Facts], Words]]] = {
+    "scores": _scores,
+    "differences": _differences,
+    "wins": _wins,
+    "seconds": _seconds,
+}
+
+
+def scored_lines(facts: Facts) -> list[dict[Any, Any]]:
+    """Return the lines of the summary that have a score."""
+    return [line for line in facts.summary.to_dict("records") if line["n"]]
+
+
+def most_told(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs that are drawn: where there are too many, those whose p is least."""
+    if len(pairs) <= MOST_PAIRS:
+        return list(pairs)
+    told = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
+    return [pair for pair in pairs if pair in told]
+
+
+def marks_of(facts: Facts) -> dict[str, Any]:
+    """Return the quantiles of the seconds of each variant that has some."""
+    return {name: np.quantile(values, MARKS) for name, values in facts.seconds.items() if len(values)}

@@ -13,8 +13,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fh_notebook.comparing.plots import BETTER, GREY, INK, WORSE, Facts
-from fh_notebook.comparing.plots_words import WORDS
+from fh_notebook.comparing.plots import BETTER, GREY, INK, WORDS, WORSE, Facts
 
 __all__ = ["chart"]
 

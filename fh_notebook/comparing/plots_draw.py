@@ -14,8 +14,16 @@ from matplotlib.axes import Axes
 from fh_notebook.comparing.figures import figure, seconds, signed
 from fh_notebook.comparing.pairs import Pair
 from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
-from fh_notebook.comparing.plots import OF_PAIR_SHOWN, Facts, told_apart
-from fh_notebook.comparing.plots_words import WORDS, Words, marks_of, most_told, scored_lines
+from fh_notebook.comparing.plots import (
+    OF_PAIR_SHOWN,
+    WORDS,
+    Facts,
+    Words,
+    marks_of,
+    most_told,
+    scored_lines,
+    told_apart,
+)
 from fh_notebook.comparing.verdict import p_text
 
 __all__ = ["PANELS"]

@@ -17,7 +17,6 @@ from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.store.store import Store
 
 __all__ = ["checked_pair", "checked_rater", "checked_show", "own_store", "why_nothing"]
@@ -77,7 +76,7 @@ def checked_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
     return first, second
 
 
-def checked_show(cmp: Comparison, show: Any) -> list[str] | None:
+def checked_show(show: Any, columns: Sequence[str]) -> list[str] | None:
     """Return the columns that are to be shown; ``None`` for all of the row's own.
 
     Raises
@@ -89,7 +88,7 @@ def checked_show(cmp: Comparison, show: Any) -> list[str] | None:
         return None
     if isinstance(show, str) or not isinstance(show, Sequence):
         raise InputError(f"show is {short(show)}; give a list of columns")
-    return [asking.column_named(cmp._taken, name, "to show") for name in show]
+    return [asking.column_named(columns, name, "to show") for name in show]
 
 
 def why_nothing(kind: Kind, found: Items, variants: Sequence[str]) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 from fh_notebook.batching.cells import plain
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.rating_hash import digest_of, hash_of, spelt, text_of
+from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.rating_kinds import Kind
-from fh_notebook.comparing.sources import Taken
 
 __all__ = ["Item", "Items", "items_of", "pairs_among", "places_by_row"]
 
@@ -52,7 +52,7 @@ class Items:
 
 
 def items_of(
-    taken: Taken,
+    runs: ScoredRuns,
     kind: Kind,
     *,
     pair_on: str,
@@ -67,7 +67,7 @@ def items_of(
 
     Parameters
     ----------
-    taken : Taken
+    runs : ScoredRuns
         The runs.
     kind : Kind
         What is asked.
@@ -82,9 +82,9 @@ def items_of(
     order, most : optional
         At most so many rows with something to be asked, the first in this order.
     """
-    columns = _Columns(taken, pair_on, show)
-    texts = _Texts(taken.lines["output"].tolist())
-    rows = places_by_row(taken)
+    columns = _Columns(runs, pair_on, show)
+    texts = _Texts(runs.lines["output"].tolist())
+    rows = places_by_row(runs)
 
     @cache
     def digest(variant: str, place: int) -> bytes:
@@ -107,7 +107,7 @@ def items_of(
             alike = len(those) == 2 and len({texts.of(place).strip() for _, place in those}) == 1
             (same if alike else asked).setdefault(item.id, item)
         with_any += len(asked) > before
-    masks, of_place = taken.secret().masks(), taken.lines["pair"].tolist()
+    masks, of_place = runs.secret().masks(), runs.lines["pair"].tolist()
     by_row = {row: [place for places in of.values() for place in places] for row, of in rows.items()}
     return Items(
         asked=tuple(asked.values()),
@@ -128,9 +128,9 @@ def _runs_of(
         yield from (((variant, place),) for variant in variants for place in places.get(variant, ()))
 
 
-def places_by_row(taken: Taken) -> dict[Any, dict[str, list[int]]]:
+def places_by_row(runs: ScoredRuns) -> dict[Any, dict[str, list[int]]]:
     """Return the lines of completed runs: row -> variant -> places, in the order of the table."""
-    lines = taken.lines
+    lines = runs.lines
     rows: dict[Any, dict[str, list[int]]] = {}
     columns = (lines["pair"].tolist(), lines["variant"].tolist(), lines["status"].tolist())
     for place, (row, variant, status) in enumerate(zip(*columns, strict=True)):
@@ -160,13 +160,13 @@ class _Texts:
 class _Columns:
     """The row's own columns: what makes an item without a key, and what is shown of it."""
 
-    def __init__(self, taken: Taken, pair_on: str, show: Sequence[str] | None) -> None:
-        own = {*RESERVED, str(pair_on), taken.scorer}
-        names = [n for n in taken.names if n not in own and not n.startswith("out.")]
-        self._taken = taken
+    def __init__(self, runs: ScoredRuns, pair_on: str, show: Sequence[str] | None) -> None:
+        own = {*RESERVED, str(pair_on), runs.scorer}
+        names = [n for n in runs.names if n not in own and not n.startswith("out.")]
+        self._runs = runs
         self._names = names if show is None else list(show)
-        self._keys = _values(taken, "key")
-        self._source = [] if self._keys else list(_of_rows(taken, names))
+        self._keys = _values(runs, "key")
+        self._source = [] if self._keys else list(_of_rows(runs, names))
         self._shown: list[tuple[str, list[Any]]] | None = None
 
     def identity(self, place: int) -> str:
@@ -177,8 +177,8 @@ class _Columns:
     def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
         """The columns that are the same on all these lines, as text; a password's never."""
         if self._shown is None:
-            secret = self._taken.secret().columns
-            found = ((name, _values(self._taken, name)) for name in self._names if name not in secret)
+            secret = self._runs.secret().columns
+            found = ((name, _values(self._runs, name)) for name in self._names if name not in secret)
             self._shown = [(name, values) for name, values in found if values is not None]
         told = []
         for name, values in self._shown:
@@ -188,11 +188,11 @@ class _Columns:
         return told
 
 
-def _of_rows(taken: Taken, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+def _of_rows(runs: ScoredRuns, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
     """Yield the columns that say the same on all lines of a row: another score of a run makes no other question."""
-    pairs = taken.lines["pair"].tolist()
+    pairs = runs.lines["pair"].tolist()
     for name in names:
-        values, first = _values(taken, name) or [], dict[Any, Any]()
+        values, first = _values(runs, name) or [], dict[Any, Any]()
         if all(_is_same(first.setdefault(pair, value), value) for pair, value in zip(pairs, values, strict=False)):
             yield name, values
 
@@ -204,6 +204,6 @@ def _is_same(one: Any, two: Any) -> bool:
         return spelt(plain(one)) == spelt(plain(two))
 
 
-def _values(taken: Taken, name: str) -> list[Any] | None:
-    found = taken.column(name)
+def _values(runs: ScoredRuns, name: str) -> list[Any] | None:
+    found = runs.column(name)
     return None if found is None else found.tolist()

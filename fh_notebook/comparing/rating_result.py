@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.figures import figure, percent
 from fh_notebook.comparing.rating_kinds import Kind
-from fh_notebook.errors import InputError
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
+from fh_notebook.comparing.verdict import verdict_of
 
 __all__ = ["result_of"]
 
 
-def result_of(cmp: Comparison, kind: Kind, rater: str) -> list[str]:
-    """Return the result of one rater in sentences, the names in them."""
-    labels = None if kind.is_pair or kind.is_scale else list(kind.answers)
-    scale = len(kind.answers) if kind.is_scale else None
-    try:
-        rated = cmp.rated(rater=rater, scale=scale, labels=labels)
-    except InputError as nothing:  # all were skipped
-        return [str(nothing)]
+def result_of(rated: ComparisonData, kind: Kind) -> list[str]:
+    """Return the result of ratings in sentences, the names in them."""
     if not kind.is_pair:
         share = "" if kind.is_scale else f" ({kind.answers[0]})"
-        means = [f"{line['variant']} {figure(line['mean'])}" for line in rated.summary().to_dict("records")]
-        return [f"Mean{share}: {', '.join(means)}.", rated.verdict]
+        means = [f"{line.variant} {figure(line.mean)}" for line in rated.summary_lines]
+        return [f"Mean{share}: {', '.join(means)}.", verdict_of(rated)]
     told = []
-    for line in rated.pairs().to_dict("records"):
+    for line in tables.pairs(rated).to_dict("records"):
         ahead, behind = ("b", "a") if line["win_rate"] >= 0.5 else ("a", "b")
         rate, low, high = line["win_rate"], line["win_low"], line["win_high"]
         if ahead == "a":

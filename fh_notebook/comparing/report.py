@@ -8,33 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.optional_deps import ensure_installed
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["SUFFIXES", "check_report", "write"]
 
 
-def _page(cmp: Comparison, target: Path) -> None:
+def _page(data: ComparisonData, target: Path) -> None:
     from fh_notebook.comparing.report_html import page
 
-    _text(target, page(cmp))
+    _text(target, page(data))
 
 
-def _markdown(cmp: Comparison, target: Path) -> None:
+def _markdown(data: ComparisonData, target: Path) -> None:
     from fh_notebook.comparing.report_markdown import markdown
 
-    _text(target, markdown(cmp))
+    _text(target, markdown(data))
 
 
-def _workbook(cmp: Comparison, target: Path) -> None:
+def _workbook(data: ComparisonData, target: Path) -> None:
     from fh_notebook.comparing.report_excel import write_workbook
 
-    write_workbook(cmp, target)
+    write_workbook(data, target)
 
 
 def _text(target: Path, text: str) -> None:
@@ -63,8 +61,8 @@ def check_report(path: Any) -> Path:
     return target
 
 
-def write(cmp: Comparison, path: Any) -> Path:
+def write(data: ComparisonData, path: Any) -> Path:
     """Write the report and return its path (see ``Comparison.report``)."""
     target = check_report(path)
-    WRITERS[suffix_of(target)](cmp, target)
+    WRITERS[suffix_of(target)](data, target)
     return target

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -17,14 +17,14 @@ from fh_notebook.batching.export_cells import WHOLE_DIGITS
 from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, without_markup
 from fh_notebook.batching.export_file import replacing
 from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care
-from fh_notebook.comparing.hiding import row_columns
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import pairs_table
 from fh_notebook.comparing.report_rows import provenance_of, report_rows, settings_of
+from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.errors import SettingsError
 from fh_notebook.values import redact
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["write_workbook"]
 
@@ -32,7 +32,7 @@ WIDE: Final = 44
 NARROW: Final = 13
 
 
-def write_workbook(cmp: Comparison, target: Path) -> None:
+def write_workbook(data: ComparisonData, target: Path) -> None:
     """Write the workbook.
 
     Raises
@@ -42,7 +42,7 @@ def write_workbook(cmp: Comparison, target: Path) -> None:
     """
     import xlsxwriter
 
-    head, lines = _rows(cmp)
+    head, lines = _rows(data)
     if len(lines) >= MAX_ROWS or len(head) > MAX_COLUMNS:
         raise SettingsError(
             f"{len(lines):,} rows of {len(head):,} columns are more than a sheet of Excel holds; give a name in .html"
@@ -51,7 +51,7 @@ def write_workbook(cmp: Comparison, target: Path) -> None:
     with replacing(target) as raw:
         book = xlsxwriter.Workbook(raw, {"in_memory": True, "nan_inf_to_errors": False})
         bold = book.add_format({"bold": True})
-        for name, (columns, cells) in _sheets(cmp, head, lines).items():
+        for name, (columns, cells) in _sheets(data, head, lines).items():
             sheet = book.add_worksheet(name)
             sheet.freeze_panes(1, 0)
             for place, column in enumerate(columns):
@@ -64,16 +64,16 @@ def write_workbook(cmp: Comparison, target: Path) -> None:
 
 
 def _sheets(
-    cmp: Comparison, head: Sequence[str], lines: Sequence[Sequence[Any]]
+    data: ComparisonData, head: Sequence[str], lines: Sequence[Sequence[Any]]
 ) -> dict[str, tuple[Sequence[str], Any]]:
-    summary = cmp.leaderboard()
+    summary = tables.leaderboard(data)
     sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _cells(summary)}
-    if cmp.scorer and cmp._pairs:
-        sheets["pairs"] = _cells(pairs_table(cmp._pairs))
+    if data.scorer and data.pairs:
+        sheets["pairs"] = _cells(pairs_table(data.pairs))
     sheets["rows"] = (head, lines)
-    masked = cmp._taken.secret().masked
-    about = [("verdict", masked(cmp.verdict)), *(("note", masked(note)) for note in cmp.notes)]
-    about += [*provenance_of(cmp).items(), *settings_of(cmp).items()]
+    masked = data.runs.secret().masked
+    about = [("verdict", masked(verdict_of(data))), *(("note", masked(note)) for note in notes_of(data))]
+    about += [*provenance_of(data).items(), *settings_of(data).items()]
     return {**sheets, "about": (("name", "value"), about)}
 
 
@@ -81,15 +81,15 @@ def _cells(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
     return [str(c) for c in table.columns], [list(line) for line in table.itertuples(index=False, name=None)]
 
 
-def _rows(cmp: Comparison) -> tuple[list[str], list[list[Any]]]:
-    inputs = row_columns(cmp)
-    parts = ("output", *(("score",) if cmp.scorer else ()), "seconds", "status", "error")
-    head = [str(cmp.pair_on), *inputs, "expected_output", "differ"]
-    head += [f"{variant}.{part}" for variant in cmp.variants for part in parts]
+def _rows(data: ComparisonData) -> tuple[list[str], list[list[Any]]]:
+    inputs = data.row_columns
+    parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error")
+    head = [str(data.pair_on), *inputs, "expected_output", "differ"]
+    head += [f"{variant}.{part}" for variant in data.variants for part in parts]
     lines = [
         [row["pair"], *row["inputs"], row["expected"], row["differ"],
          *((run or {}).get(part) for run in row["runs"] for part in parts)]
-        for row in report_rows(cmp)
+        for row in report_rows(data)
     ]  # fmt: skip
     return head, lines
 

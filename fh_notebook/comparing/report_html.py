@@ -12,19 +12,19 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing import view
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.figures import figure
-from fh_notebook.comparing.hiding import row_columns
+from fh_notebook.comparing.notes import notes_of
+from fh_notebook.comparing.plots import KINDS, facts_of
 from fh_notebook.comparing.report_rows import provenance_of, report_rows, settings_of
+from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.optional_deps import OPTIONAL, is_installed
 from fh_notebook.values import redact
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["page"]
 
@@ -37,13 +37,13 @@ ORDERS: Final = {"plan": "in order", "spread": "that differ most first"}
 SIZES: Final = (25, 100, 500)
 
 
-def page(cmp: Comparison) -> str:
+def page(data: ComparisonData) -> str:
     """Return the whole page."""
     style = files("fh_notebook.comparing").joinpath("report.css").read_text("utf-8").strip()
     script = files("fh_notebook.comparing").joinpath("report.js").read_text("utf-8").strip()
-    rows = list(report_rows(cmp))
-    body = html.el("main", *_parts(cmp, rows))
-    title = html.el("title", redact(f"Comparison of {view.title(cmp)}"))
+    rows = list(report_rows(data))
+    body = html.el("main", *_parts(data, rows))
+    title = html.el("title", redact(f"Comparison of {view.title(data)}"))
     return "\n".join([
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -53,7 +53,7 @@ def page(cmp: Comparison) -> str:
         title,
         f"<style>{style}</style></head><body>",
         body,
-        f'<script type="application/json" id="data">{_data(cmp, rows)}</script>',
+        f'<script type="application/json" id="data">{_data(data, rows)}</script>',
         f"<script>{script}</script>",
         "</body></html>\n",
     ])  # fmt: skip
@@ -71,16 +71,16 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
 
 
-def _data(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> str:
+def _data(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return what the script shows, as JSON that cannot end its element."""
     value = {
-        "pairOn": cmp.pair_on,
-        "variants": [redact(variant) for variant in cmp.variants],
-        "inputs": row_columns(cmp),
+        "pairOn": data.pair_on,
+        "variants": [redact(variant) for variant in data.variants],
+        "inputs": data.row_columns,
         "expected": any(row["expected"] is not None for row in rows),
-        "scored": bool(cmp.scorer),
-        "yesNo": cmp._grid.yes_no,
-        "low": _low(cmp),
+        "scored": bool(data.scorer),
+        "yesNo": data.grid.yes_no,
+        "low": _low(data),
         "rows": rows,
     }
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -90,9 +90,9 @@ def _data(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> str:
     return text
 
 
-def _low(cmp: Comparison) -> float:
-    scores = cmp._frame["score"].dropna()
-    if scores.empty or cmp._grid.yes_no:
+def _low(data: ComparisonData) -> float:
+    scores = data.lines["score"].dropna()
+    if scores.empty or data.grid.yes_no:
         return 0.0
     return float(scores.quantile(LOW_SHARE))
 
@@ -100,25 +100,25 @@ def _low(cmp: Comparison) -> float:
 # --- its parts
 
 
-def _parts(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> list[html.Html | None]:
-    pairs = view.pairs_html(cmp)
+def _parts(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> list[html.Html | None]:
+    pairs = view.pairs_html(data)
     return [
-        html.el("h1", redact(f"Comparison of {view.title(cmp)}")),
-        html.el("p", cmp._taken.secret().masked(cmp.verdict), cls="say"),
-        html.el("ul", *(html.el("li", cmp._taken.secret().masked(note)) for note in cmp.notes), cls="notes")
-        if cmp.notes
+        html.el("h1", redact(f"Comparison of {view.title(data)}")),
+        html.el("p", data.runs.secret().masked(verdict_of(data)), cls="say"),
+        html.el("ul", *(html.el("li", data.runs.secret().masked(note)) for note in notes_of(data)), cls="notes")
+        if notes_of(data)
         else None,
         html.el("h2", "Summary"),
-        _scrolling(view.summary_html(cmp, bar=_bar), "Summary"),
+        _scrolling(view.summary_html(data, bar=_bar), "Summary"),
         *([html.el("h2", "Pairs"), _scrolling(pairs, "Pairs")] if pairs else []),
-        *_plots(cmp),
+        *_plots(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
-        _tools(cmp),
-        _table(cmp, rows),
+        _tools(data),
+        _table(data, rows),
         html.el("h2", "Where this is from"),
-        _list(provenance_of(cmp)),
+        _list(provenance_of(data)),
         html.el("h2", "Settings"),
-        _list(settings_of(cmp)),
+        _list(settings_of(data)),
     ]
 
 
@@ -127,10 +127,8 @@ def _scrolling(table: html.Html, name: str) -> html.Html:
     return html.el("div", table, cls="wide", role="region", aria_label=name, tabindex=0)
 
 
-def _plots(cmp: Comparison) -> list[html.Html]:
-    from fh_notebook.comparing.plots import KINDS, facts_of, panels
-
-    facts = facts_of(cmp)
+def _plots(data: ComparisonData) -> list[html.Html]:
+    facts = facts_of(data)
     kinds = [name for name, has in KINDS.items() if has(facts)]
     if not is_installed("matplotlib"):
         lacking = html.el(
@@ -138,8 +136,9 @@ def _plots(cmp: Comparison) -> list[html.Html]:
         )
         return [html.el("h2", "Plots"), lacking] if kinds else []
     from fh_notebook.comparing.plot_svg import inline
+    from fh_notebook.comparing.plots_draw import PANELS
 
-    drawn = [html.el("figure", inline(panel)) for panel in panels(facts, kinds)]
+    drawn = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
     return [html.el("h2", "Plots"), html.el("div", *drawn, cls="plots")] if drawn else []
 
 
@@ -159,11 +158,11 @@ def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html
     return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=told, **shape)
 
 
-def _tools(cmp: Comparison) -> html.Html:
+def _tools(data: ComparisonData) -> html.Html:
     which = {"all": "all rows", "differ": "that differ", "failed": "failed", "low": "low score", "missing": "no score"}
-    if not cmp.scorer:
+    if not data.scorer:
         which = {name: words for name, words in which.items() if name not in ("low", "missing")}
-    orders = ORDERS if cmp.scorer else {"plan": ORDERS["plan"]}
+    orders = ORDERS if data.scorer else {"plan": ORDERS["plan"]}
     sizes = {str(size): f"{size} a page" for size in SIZES}
     return html.el(
         "div",
@@ -185,15 +184,15 @@ def _select(name: str, choices: Mapping[str, str], label: str) -> html.Html:
     return html.el("select", *options, id=name, aria_label=label)
 
 
-def _table(cmp: Comparison, rows: Sequence[Mapping[str, Any]]) -> html.Html:
+def _table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:
     """Return the first rows: what is there before the script takes over, or where there is none."""
-    inputs, expected = row_columns(cmp), any(row["expected"] is not None for row in rows)
+    inputs, expected = data.row_columns, any(row["expected"] is not None for row in rows)
     head = [
-        html.el("th", cmp.pair_on, cls="key", scope="col"),
+        html.el("th", data.pair_on, cls="key", scope="col"),
         *([html.el("th", "inputs", scope="col")] if inputs else []),
     ]
     head += [
-        html.el("th", name, scope="col") for name in [*(["expected"] if expected else []), *map(redact, cmp.variants)]
+        html.el("th", name, scope="col") for name in [*(["expected"] if expected else []), *map(redact, data.variants)]
     ]
     lines = []
     for row in rows[:FIRST_ROWS]:

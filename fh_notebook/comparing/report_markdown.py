@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fh_notebook.batching.plan import counted, money
 from fh_notebook.batching.wording import one_line
-from fh_notebook.comparing import view
+from fh_notebook.comparing import tables, view
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.figures import figure, score_text
+from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import pairs_table
 from fh_notebook.comparing.report_rows import provenance_of, settings_of
+from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.comparing.view_rows import differing
 from fh_notebook.values import redact
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["escaped", "markdown"]
 
@@ -51,28 +51,28 @@ def escaped(value: Any, limit: int = CELL) -> str:
     )
 
 
-def markdown(cmp: Comparison) -> str:
+def markdown(data: ComparisonData) -> str:
     """Return the whole report."""
-    about, table = differing(cmp, ROWS)
-    masked = cmp._taken.secret().masked
+    about, table = differing(data, ROWS)
+    masked = data.runs.secret().masked
     parts = [
-        f"# Comparison of {escaped(view.title(cmp), 300)}",
-        f"**{escaped(masked(cmp.verdict), 2_000)}**",
-        "\n".join(f"- {escaped(masked(note), 500)}" for note in cmp.notes),
+        f"# Comparison of {escaped(view.title(data), 300)}",
+        f"**{escaped(masked(verdict_of(data)), 2_000)}**",
+        "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data)),
         "## Summary",
-        _summary(cmp),
-        *(["## Pairs", _pairs(cmp)] if cmp.scorer and cmp._pairs else []),
-        *(["## Rows that differ", escaped(about, 300), _rows(cmp, table)] if about else []),
+        _summary(data),
+        *(["## Pairs", _pairs(data)] if data.scorer and data.pairs else []),
+        *(["## Rows that differ", escaped(about, 300), _rows(data, table)] if about else []),
         "## Where this is from",
-        _listed(provenance_of(cmp)),
+        _listed(provenance_of(data)),
         "## Settings",
-        _listed(settings_of(cmp)),
+        _listed(settings_of(data)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(cmp: Comparison) -> str:
-    summary = cmp.summary()
+def _summary(data: ComparisonData) -> str:
+    summary = tables.summary(data)
     rules = summary.attrs["interval"]
     lines = [
         [escaped(line["variant"]), *map(figure, (line["mean"], line["ci_low"], line["ci_high"])),
@@ -84,8 +84,8 @@ def _summary(cmp: Comparison) -> str:
     return _table([*head, *(["cost"] if "cost" in summary else [])], lines, right=range(1, 13))
 
 
-def _pairs(cmp: Comparison) -> str:
-    table = pairs_table(cmp._pairs)
+def _pairs(data: ComparisonData) -> str:
+    table = pairs_table(data.pairs)
     head = list(table.columns)
     lines = [
         [escaped(v) if isinstance(v, str) else figure(v) if isinstance(v, float) else str(v) for v in line]
@@ -96,16 +96,16 @@ def _pairs(cmp: Comparison) -> str:
     )
 
 
-def _rows(cmp: Comparison, table: Any) -> str:
+def _rows(data: ComparisonData, table: Any) -> str:
     if not len(table):
         return ""
-    head = [cmp.pair_on, *(["expected"] if "expected_output" in table else []), *cmp.variants]
-    lines, masks = [], cmp._taken.secret().masks()
+    head = [data.pair_on, *(["expected"] if "expected_output" in table else []), *data.variants]
+    lines, masks = [], data.runs.secret().masks()
     for line in table.to_dict("records"):
-        mask = partial(masks.of, line[cmp.pair_on])
-        cells = [escaped(mask(str(line[cmp.pair_on])), 40)]
+        mask = partial(masks.of, line[data.pair_on])
+        cells = [escaped(mask(str(line[data.pair_on])), 40)]
         cells += [escaped(_masked(line["expected_output"], mask))] if "expected_output" in table else []
-        cells += [_answer(cmp, line, variant, mask) for variant in cmp.variants]
+        cells += [_answer(data, line, variant, mask) for variant in data.variants]
         lines.append(cells)
     more = f"\n\n({counted(len(lines), 'row')} shown.)" if len(lines) == ROWS else ""
     return _table([escaped(name) for name in head], lines) + more
@@ -115,10 +115,10 @@ def _masked(value: Any, mask: Callable[[str], str]) -> str:
     return "" if value is None else mask(str(value))
 
 
-def _answer(cmp: Comparison, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
+def _answer(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
     said = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
-    return f"{said} ({score_text(score, cmp._grid.yes_no)})" if score == score else said
+    return f"{said} ({score_text(score, data.grid.yes_no)})" if score == score else said
 
 
 def _listed(told: Mapping[str, str]) -> str:

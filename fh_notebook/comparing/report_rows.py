@@ -11,22 +11,20 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from fh_notebook import html, settings
 from fh_notebook.batching.cells import is_missing, plain
-from fh_notebook.comparing.hiding import row_columns
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.paired import FLIPS
 from fh_notebook.comparing.pairs import ALPHA, tested_in
 from fh_notebook.comparing.scorer_base import number_of
 from fh_notebook.values import redact
 from fh_notebook.version import __version__
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["provenance_of", "report_rows", "settings_of", "text_of"]
 
@@ -43,16 +41,16 @@ def text_of(value: Any, mask: Callable[[str], str] = redact) -> str | None:
     return html.printable(html.clip(mask(value), CELL_CAP))
 
 
-def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
+def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
     """Yield one row after another.
 
     ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, of
     :func:`~fh_notebook.comparing.hiding.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
     seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
     """
-    names = row_columns(cmp)
-    columns = [column.tolist() for name in names if (column := cmp._taken.column(name)) is not None]
-    lines = cmp._frame.reset_index(drop=True)
+    names = data.row_columns
+    columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
+    lines = data.lines.reset_index(drop=True)
     first: dict[Any, int] = {}
     told: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
     for place, (pair, variant, status, error) in enumerate(
@@ -61,16 +59,16 @@ def report_rows(cmp: Comparison) -> Iterator[dict[str, Any]]:
         first.setdefault(pair, place)
         before = told.get((pair, variant))
         told[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
-    masks = cmp._taken.secret().masks()
-    for line in cmp.wide().to_dict("records"):
-        pair = line[cmp.pair_on]
+    masks = data.runs.secret().masks()
+    for line in tables.wide(data).to_dict("records"):
+        pair = line[data.pair_on]
         mask = partial(masks.of, pair)
         yield {
             "pair": plain(pair) if _is_number(pair) else text_of(pair, mask) or "",
             "expected": text_of(line.get("expected_output"), mask),
             "inputs": [text_of(values[first[pair]], mask) for values in columns],
-            "differ": bool(line["scores_differ"] if cmp.scorer else line["outputs_differ"]),
-            "runs": [_run(line, variant, told.get((pair, variant)), mask) for variant in cmp.variants],
+            "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
+            "runs": [_run(line, variant, told.get((pair, variant)), mask) for variant in data.variants],
         }
 
 
@@ -97,11 +95,11 @@ def _run(
     return {name: value for name, value in run.items() if value is not None}
 
 
-def provenance_of(cmp: Comparison) -> dict[str, str]:
+def provenance_of(data: ComparisonData) -> dict[str, str]:
     """Return where the answers are from, and when the report was made."""
-    about = cmp._taken.about
+    about = data.runs.about
     told = {name: _flat(about[name]) for name in about if about[name] not in (None, "", [], {})}
-    moments = cmp._frame["started_at"].dropna()
+    moments = data.lines["started_at"].dropna()
     if len(moments):
         told["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
     told["report made"] = (
@@ -116,13 +114,13 @@ def _flat(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def settings_of(cmp: Comparison) -> dict[str, str]:
+def settings_of(data: ComparisonData) -> dict[str, str]:
     """Return by which settings the numbers were found: enough to find them again, and no secret."""
-    price, tested = settings.current().price_per_call, tested_in(cmp._pairs)
+    price, tested = settings.current().price_per_call, tested_in(data.pairs)
     told = {
-        "scorer": cmp.scorer or "none",
-        "paired on": cmp.pair_on,
-        "failed runs": {"drop": "left out", "zero": "count as 0"}[cmp.failed],
+        "scorer": data.scorer or "none",
+        "paired on": data.pair_on,
+        "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
         "intervals": f"{LEVEL:.0%}; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
         f"rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, else t below {FEW_ROWS}, BCa to "
         f"{MANY_ROWS:,}, normal above; within the range of the score",

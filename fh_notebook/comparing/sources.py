@@ -6,8 +6,8 @@ column of numbers is read as whole columns: it needs no object a line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -22,55 +22,16 @@ from fh_notebook.batching.labels import told_apart
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.clusters import clusters_of
-from fh_notebook.comparing.hiding import Hidden, hidden_of
+from fh_notebook.comparing.data import ScoredRuns
+from fh_notebook.comparing.hiding import hidden_of
 from fh_notebook.comparing.scoring import LOWER, Observation, Score, column_score, observations, scored
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 
-__all__ = ["Taken", "about_of", "as_table", "of_observations", "take"]
+__all__ = ["about_of", "as_table", "of_observations", "take"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What was read."""
-
-    lines: pd.DataFrame
-    """One line a run: pair, cluster, variant, status, output, seconds, score, score_error, error, started_at,
-    request_id and charged, which says whether the call may have cost money; a missing score is NaN."""
-    scorer: str
-    """Its name; empty when there is none."""
-    column: Callable[[str], pd.Series[Any] | None]
-    """A column of the rows by its name, in the order of `lines`; ``None`` where there is none of that name."""
-    names: tuple[str, ...]
-    """The columns that there are."""
-    expected: dict[Any, Any] | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-    """Where it is from: what ``frame.attrs`` says."""
-    notes: tuple[str, ...] = ()
-    """What must be said beside the numbers."""
-    caution: str = ""
-    """What must be said before any verdict."""
-    found: Sequence[Observation] | None = None
-    """The runs, unless a table was read as columns."""
-    secret: Callable[[], Hidden] = Hidden
-    """Asks for what password Start variables were given: only what is shown row by row needs it."""
-    some: Callable[[str, Sequence[int]], list[Any]] | None = None
-    """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""
-
-    @property
-    def is_lower(self) -> bool:
-        """Whether a lower score is the better one: the scorer says so."""
-        return bool(self.lines.attrs.get("lower_is_better", False))
-
-    def cells(self, name: str, places: Sequence[int]) -> list[Any]:
-        """Return what is in a column at some places; ``None`` where there is nothing."""
-        if self.some is not None:
-            return self.some(name, places)
-        values = self.column(name)
-        return [None] * len(places) if values is None else values.iloc[list(places)].tolist()
-
-
-def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Taken:
+def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> ScoredRuns:
     """Read a batch, a DataFrame, or a list of runs or of records; `fresh` leaves kept scores aside.
 
     Raises
@@ -129,7 +90,7 @@ def about_of(source: Any) -> dict[str, Any]:
     return dict(source.attrs.get(ATTRS, {})) if isinstance(source, pd.DataFrame) else {}
 
 
-def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> Taken:
+def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> ScoredRuns:
     """Score runs one by one."""
     lines, scorer = scored(found, score, fresh=fresh)
     rows, keys = ([o.row.get(name) for o in found] for name in ("row", "key"))
@@ -151,7 +112,7 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
     def some(name: str, places: Sequence[int]) -> list[Any]:
         return [found[place].row.get(name) for place in places]
 
-    return Taken(
+    return ScoredRuns(
         lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found, some=some,
         secret=secret,
     )  # fmt: skip
@@ -160,7 +121,7 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
 # --- a table of numbers
 
 
-def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None:
+def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns | None:
     """Read a table as whole columns; ``None`` where lines must be looked at one by one."""
     own = {str(name): name for name in frame.columns}  # a column may be called 5
     score = column_score(score, own)
@@ -205,7 +166,9 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> Taken | None
         return _none_for_missing(frame[own[name]].iloc[list(places)]) if name in own else [None] * len(places)
 
     about = dict(frame.attrs.get(ATTRS, {}))
-    return Taken(lines=lines, scorer=score, column=column, names=tuple(own), expected=expected, about=about, some=some)
+    return ScoredRuns(
+        lines=lines, scorer=score, column=column, names=tuple(own), expected=expected, about=about, some=some
+    )
 
 
 def _are_numbers(column: pd.Series[Any]) -> bool:

@@ -10,16 +10,28 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-import pandas as pd
-
 from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.asking import check_chances, no_variant
 from fh_notebook.comparing.clusters import distinct_text
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.paired import FEWEST_PAIRS
 from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
 from fh_notebook.comparing.power import needs_of
+from fh_notebook.comparing.summary import SummaryLine
+from fh_notebook.errors import InputError
 from fh_notebook.optional_deps import OPTIONAL
 
-__all__ = ["about", "after_holm", "names_in_words", "of_pair", "p_text", "size_text", "verdict"]
+__all__ = [
+    "about",
+    "after_holm",
+    "assert_better",
+    "names_in_words",
+    "of_pair",
+    "p_text",
+    "size_text",
+    "verdict",
+    "verdict_of",
+]
 
 LONG_FROM: Final = 1e9
 """A number of more digits is written with an exponent."""
@@ -27,8 +39,22 @@ MANY_TIMES: Final = 1_000
 """A difference that needs so many times the rows is none that anybody will look for."""
 
 
+def verdict_of(data: ComparisonData) -> str:
+    """Return what can be said of a comparison, in one sentence."""
+    said = verdict(
+        data.summary_lines,
+        data.pairs,
+        scorer=data.scorer,
+        error=next((error for error in data.lines["score_error"] if error), ""),
+        dated=data.which is not None,
+        lower=data.lower,
+        completed=bool((data.lines["status"] == "completed").any()),
+    )
+    return f"{data.runs.caution}: {said}" if data.runs.caution else said
+
+
 def verdict(
-    summary: pd.DataFrame,
+    summary: Sequence[SummaryLine],
     pairs: Sequence[Pair],
     *,
     scorer: str,
@@ -41,8 +67,8 @@ def verdict(
 
     Parameters
     ----------
-    summary : DataFrame
-        One line a variant.
+    summary : sequence of SummaryLine
+        One a variant.
     pairs : sequence of Pair
         Those that were compared; without a p where scipy is needed and not installed.
     scorer : str
@@ -58,18 +84,17 @@ def verdict(
     """
     if not scorer and completed:
         return "No score: there is no expected_output and score= was not given, so only failures and seconds compare."
-    known = summary[summary["n"] > 0].sort_values("mean", ascending=lower, kind="stable")
-    if known.empty and not completed:
+    known = sorted((line for line in summary if line.n), key=lambda line: line.mean if lower else -line.mean)
+    if not known and not completed:
         return "No run has completed, so there is nothing to compare."
-    if known.empty:
+    if not known:
         return f"No run could be scored by {scorer}{f': {error}' if error else ''}."
-    names = known["variant"].tolist()
+    names = [line.variant for line in known]
     if len(names) == 1:
-        first = known.iloc[0]
-        runs = counted(int(first["n"]), "run")
-        others = [name for name in summary["variant"] if name != names[0]]
+        runs = counted(known[0].n, "run")
+        others = [line.variant for line in summary if line.variant != names[0]]
         lacking = f"{names_in_words(others)} {'has' if len(others) == 1 else 'have'} no score" if others else ""
-        said = f"{names[0]} scores {size_text(first['mean'])} by {scorer} on {runs}"
+        said = f"{names[0]} scores {size_text(known[0].mean)} by {scorer} on {runs}"
         return f"{said}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_ahead(pair), pairs) for pair in pairs)
@@ -77,8 +102,8 @@ def verdict(
     if told is None:
         return f"{names[0]} scores best by {scorer}; no two variants have a row in common."
     best = _ahead(told)
-    others = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
-    beaten = [turned.a for pair in others if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
+    of_best = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
+    beaten = [turned.a for pair in of_best if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
     too = " too" if best.is_better() else ""
     more = f" {best.b} beats {names_in_words(beaten)}{too}." if beaten else ""
     return f"{'Of the two best: ' if len(names) > 2 else ''}{of_pair(best, pairs)}{more}"
@@ -146,6 +171,34 @@ def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     if more < 1:
         return "not enough rows to tell: about as many as now should do at this difference, and were unlucky"
     return f"not enough rows to tell: about {about(more):,} more at this difference"
+
+
+def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float) -> None:
+    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``).
+
+    Raises
+    ------
+    AssertionError
+        It is not, or the rows are too few to say so.
+    InputError
+        There is no such variant.
+    """
+    check_chances(alpha=alpha)
+    for name in (variant, than):
+        if name not in data.variants:
+            raise InputError(no_variant(name, data.variants))
+    if not data.scorer:
+        raise InputError(verdict_of(data))
+    pairs = data.tested_pairs
+    found = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
+    if found is None:
+        raise InputError(f"{variant!r} and {than!r} were not compared with each other")
+    turned = found if found.b == variant else found.turned()
+    if not turned.is_better(alpha):
+        ahead = turned if turned.lead >= 0 else turned.turned()
+        raise AssertionError(
+            f"{variant} is not better than {than} (alpha = {alpha:g}): {of_pair(ahead, pairs, alpha=alpha)}"
+        )
 
 
 def about(number: float) -> int:

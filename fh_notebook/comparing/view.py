@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -15,13 +15,13 @@ from fh_notebook import html
 from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.plan import counted, money
 from fh_notebook.batching.wording import frame_text
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.figures import figure, seconds
+from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import pairs_table
-from fh_notebook.comparing.verdict import p_text
+from fh_notebook.comparing.verdict import p_text, verdict_of
 from fh_notebook.comparing.view_rows import differing, rows_html
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = [
     "STYLE",
@@ -55,45 +55,45 @@ STYLE: Final = html.Html(
 )
 
 
-def title(cmp: Comparison) -> str:
+def title(data: ComparisonData) -> str:
     """Return what is compared, in a line."""
-    by = f" by {cmp.scorer}" if cmp.scorer else ""
-    return f"{counted(len(cmp.variants), 'variant')} on {cmp._rows_text}{by}"
+    by = f" by {data.scorer}" if data.scorer else ""
+    return f"{counted(len(data.variants), 'variant')} on {data.rows_text}{by}"
 
 
-def text(cmp: Comparison) -> str:
+def text(data: ComparisonData) -> str:
     """Return a comparison as text."""
-    about, table = differing(cmp)
+    about, table = differing(data)
     table = table.rename(columns=str)  # what is paired on may be called 5
     hidden = ("outputs_differ", "scores_differ")
     shown = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
-    return "\n".join(part for part in (words(cmp), about, frame_text(table, shown)) if part)
+    return "\n".join(part for part in (words(data), about, frame_text(table, shown)) if part)
 
 
-def words(cmp: Comparison, audience: Audience = PYTHON) -> str:
+def words(data: ComparisonData, audience: Audience = PYTHON) -> str:
     """Return the summary and the sentences as text, without any row, as `audience` reads them."""
-    summary, masked = cmp.summary(), cmp._taken.secret().masked
-    head = f"Comparison of {title(cmp)}"
-    said = map(masked, (cmp.verdict, *cmp.notes_for(audience)))  # a scorer's error may repeat what a run was sent
+    summary, masked = tables.summary(data), data.runs.secret().masked
+    head = f"Comparison of {title(data)}"
+    said = map(masked, (verdict_of(data), *notes_of(data, audience)))  # a scorer's error may repeat what a run was sent
     return "\n".join(part for part in (head, frame_text(summary, list(summary.columns)), *said) if part)
 
 
-def html_of(cmp: Comparison) -> html.Html:
+def html_of(data: ComparisonData) -> html.Html:
     """Return a comparison as HTML."""
-    about, table = differing(cmp)
-    pairs, masked = pairs_html(cmp), cmp._taken.secret().masked
-    notes = [html.el("li", masked(note)) for note in cmp.notes]
+    about, table = differing(data)
+    pairs, masked = pairs_html(data), data.runs.secret().masked
+    notes = [html.el("li", masked(note)) for note in notes_of(data)]
     return html.el(
         "div",
         html.STYLE,
         STYLE,
-        html.el("div", html.el("strong", f"Comparison of {title(cmp)}"), cls="fh-head"),
-        summary_html(cmp),
-        html.el("p", masked(cmp.verdict), cls="fh-say"),
+        html.el("div", html.el("strong", f"Comparison of {title(data)}"), cls="fh-head"),
+        summary_html(data),
+        html.el("p", masked(verdict_of(data)), cls="fh-say"),
         html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
-        html.fold(f"{counted(len(cmp._pairs), 'pair')}, with tests", pairs) if pairs else None,
+        html.fold(f"{counted(len(data.pairs), 'pair')}, with tests", pairs) if pairs else None,
         html.el("p", about, cls="fh-dim") if about else None,
-        rows_html(cmp, table) if len(table) else None,
+        rows_html(data, table) if len(table) else None,
         cls="fh",
     )
 
@@ -101,12 +101,12 @@ def html_of(cmp: Comparison) -> html.Html:
 # --- the summary
 
 
-def summary_html(cmp: Comparison, *, bar: Callable[..., html.Html] | None = None) -> html.Html:
+def summary_html(data: ComparisonData, *, bar: Callable[..., html.Html] | None = None) -> html.Html:
     """Return the summary as a table: intervals drawn beside their numbers (by `bar`), and their rule named."""
     draw = bar or range_bar
-    summary = cmp.summary()
-    low, high = _scale(cmp, summary)
-    scored = bool(cmp.scorer)
+    summary = tables.summary(data)
+    low, high = _scale(data, summary)
+    scored = bool(data.scorer)
     head: list[Any] = ["variant"]
     head += ["mean", "95% interval", _scale_head(low, high), "median"] if scored else []
     head += ["runs", "missing", "failed", "median s", "p95 s", *(["cost"] if "cost" in summary else [])]
@@ -117,8 +117,8 @@ def summary_html(cmp: Comparison, *, bar: Callable[..., html.Html] | None = None
             interval = f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] else ""
             drawn = draw(line["mean"], line["ci_low"], line["ci_high"], low, high)
             cells += [figure(line["mean"]), interval, drawn, figure(line["median"])]
-        cells += [f"{line['n']:,}" if scored else f"{_completed(cmp, line['variant']):,}", f"{line['missing']:,}"]
-        cells += [_failed(cmp, line), seconds(line["p50_s"]), seconds(line["p95_s"])]
+        cells += [f"{line['n']:,}" if scored else f"{_completed(data, line['variant']):,}", f"{line['missing']:,}"]
+        cells += [_failed(data, line), seconds(line["p50_s"]), seconds(line["p95_s"])]
         cells += [money(line["cost"])] if "cost" in summary else []
         lines.append(cells)
     parts = [html.table(head, lines, cls="fh-table fh-num")]
@@ -143,20 +143,20 @@ RULES: Final = {
 }
 
 
-def _completed(cmp: Comparison, variant: str) -> int:
-    lines = cmp._frame
+def _completed(data: ComparisonData, variant: str) -> int:
+    lines = data.lines
     return int(((lines["variant"] == variant) & (lines["status"] == "completed")).sum())
 
 
-def _failed(cmp: Comparison, line: dict[Any, Any]) -> str:
+def _failed(data: ComparisonData, line: dict[Any, Any]) -> str:
     if not line["failed"]:
         return "0"
-    total = int((cmp._frame["variant"] == line["variant"]).sum())
+    total = int((data.lines["variant"] == line["variant"]).sum())
     return f"{line['failed']:,} ({line['failed'] / total:.1%})"
 
 
-def _scale(cmp: Comparison, summary: pd.DataFrame) -> tuple[float, float]:
-    if cmp._grid.yes_no:
+def _scale(data: ComparisonData, summary: pd.DataFrame) -> tuple[float, float]:
+    if data.grid.yes_no:
         return 0.0, 1.0
     numbers = [x for x in summary[["mean", "ci_low", "ci_high"]].to_numpy().ravel() if math.isfinite(x)]
     return (min(numbers), max(numbers)) if numbers else (0.0, 0.0)
@@ -188,14 +188,14 @@ def range_bar(mean: float, low: float, high: float, begin: float, end: float) ->
 # --- the pairs
 
 
-def pairs_html(cmp: Comparison) -> html.Html | None:
+def pairs_html(data: ComparisonData) -> html.Html | None:
     """Return the pairs as a table; nothing where there is none."""
-    if not cmp.scorer or not cmp._pairs:
+    if not data.scorer or not data.pairs:
         return None
     head = ["b - a", "difference", "95% interval", "b wins", "ties", "loses"]
     head += ["test", "p", "p (Holm)", "effect", "p (permutation)", "rows"]
     lines = []
-    for line in pairs_table(cmp._pairs).to_dict("records"):
+    for line in pairs_table(data.pairs).to_dict("records"):
         interval = (
             f"{figure(line['ci_low'])} to {figure(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
         )

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook import arguments, html, loop
-from fh_notebook.comparing.inside import rows_of
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.scoring_source import no_column
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
@@ -71,8 +72,8 @@ class Browser:
 
     def __init__(self, cmp: Comparison, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> None:
         self._lock = threading.RLock()
-        self._cmp = cmp
-        self._finder = Finder(table_of(cmp))
+        self._data = cmp.data
+        self._finder = Finder(table_of(cmp.data))
         table = self._finder.table
         self._columns = [*map(arguments.column_text, columns)] if columns is not None else table.columns[:COLUMNS_SHOWN]
         for name in self._columns:
@@ -84,7 +85,7 @@ class Browser:
         self._trouble = ""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
         self._widget: Any = None
-        self._live = Live(cmp, self._renewed)
+        self._live = Live(cmp.score_set, self._renewed)
         self._head = self._new_head()
         self._page: dict[str, Any] = {}
         self._later = Later(self._tell)
@@ -103,11 +104,11 @@ class Browser:
     def frame(self) -> pd.DataFrame:
         """The rows that the filters leave, in the order shown, as ``cmp.wide()`` has them."""
         with self._lock:  # both of one moment: a batch that runs is read anew meanwhile
-            cmp, table = self._cmp, self._finder.table
+            data, table = self._data, self._finder.table
             labels = [table.label(int(row)) for row in self._finder.order(self._view)]
-        wide = rows_of(cmp, labels)
+        wide = tables.wide(data, labels)
         places = {label: place for place, label in enumerate(labels)}
-        found = [places[label] for label in wide[cmp.pair_on]]
+        found = [places[label] for label in wide[data.pair_on]]
         return wide.iloc[np.argsort(found, kind="stable")].reset_index(drop=True)
 
     def show(self, *, row: Any = None, **view: Any) -> Browser:
@@ -213,11 +214,11 @@ class Browser:
                 self._view = after(self._view, said, self._finder)
             self._now()
 
-    def _renewed(self, cmp: Comparison) -> None:
+    def _renewed(self, data: ComparisonData) -> None:
         """Show what a batch has answered meanwhile, on the background loop's thread."""
         with self._lock:
-            self._cmp = cmp
-            self._finder = Finder(table_of(cmp))
+            self._data = data
+            self._finder = Finder(table_of(data))
             self._refresh()
 
     def _tell(self, trouble: str) -> None:

@@ -11,16 +11,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fh_notebook import loop
 from fh_notebook.batching.batch import Batch
-from fh_notebook.comparing.inside import again_of, is_lower, lines_of, own_score_of, sibling_of, source_of
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result
 from fh_notebook.log import log
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["Live"]
 
@@ -35,17 +33,16 @@ class Live:
 
     Parameters
     ----------
-    cmp : Comparison
-        Of what.
+    scores : ScoreSet
+        Of what; it is left as it is.
     renewed : callable
-        Takes the comparison of what there is now.
+        Takes the data of what there is now.
     """
 
-    def __init__(self, cmp: Comparison, renewed: Callable[[Comparison], object]) -> None:
-        self._cmp = cmp
-        self._again = again_of(cmp)
+    def __init__(self, scores: ScoreSet, renewed: Callable[[ComparisonData], object]) -> None:
+        self._scores = scores.copy()
         self._renewed = renewed
-        self._batches = _batches_of(source_of(cmp))
+        self._batches = _batches_of(scores.source)
         self._lock = threading.Lock()
         self._following = False
         self._seen = self._counts()
@@ -62,7 +59,7 @@ class Live:
             return ""
         counts = [batch.counts for batch in self._batches]
         pending, planned = sum(c.pending for c in counts), sum(c.planned for c in counts)
-        asked = "; new answers are scored by cmp.rescore()" if _asks(self._score) else ""
+        asked = "; new answers are scored by cmp.rescore()" if _asks(self._scores.own_score) else ""
         return f"running: {planned - pending:,} of {planned:,} answered{asked}"
 
     def follow(self) -> None:
@@ -76,15 +73,15 @@ class Live:
     def refresh(self) -> None:
         """Read again now, on this thread."""
         self._seen = self._counts()
-        score = self._score
-        taken = self._again(_Kept(self._cmp) if _asks(score) else score, anew=True)
-        found = sibling_of(self._cmp, taken, score, self._again)
-        self._cmp = found
-        self._renewed(found)
+        score = self._scores.own_score
+        keeps = self.data.rated or _asks(score)
+        self._scores.reread(_Kept(self.data) if keeps else score)
+        self._renewed(self.data)
 
     @property
-    def _score(self) -> Any:
-        return own_score_of(self._cmp)
+    def data(self) -> ComparisonData:
+        """What there was when it was read last."""
+        return self._scores.data
 
     def _counts(self) -> list[Any]:
         counts = [(batch.counts, batch.running) for batch in self._batches]
@@ -122,11 +119,11 @@ def _asks(score: Any) -> bool:
 class _Kept:
     """Gives each run the score that it had, and a new one none: nothing is asked for."""
 
-    def __init__(self, cmp: Comparison) -> None:
-        self.name = cmp.scorer
-        self.lower_is_better = is_lower(cmp)
+    def __init__(self, data: ComparisonData) -> None:
+        self.name = data.scorer
+        self.lower_is_better = data.lower
         self._had: dict[Any, deque[float]] = {}
-        lines = lines_of(cmp)
+        lines = data.lines
         for pair, variant, score, status in zip(
             lines["pair"], lines["variant"], lines["score"], lines["status"], strict=True
         ):

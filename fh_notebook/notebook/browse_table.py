@@ -10,22 +10,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff_of import MISSING, masked
 from fh_notebook.comparing.diff_row import Answer
-from fh_notebook.comparing.hiding import Masks, row_columns
-from fh_notebook.comparing.inside import grid_of_rows, is_lower, lines_of, taken_of
+from fh_notebook.comparing.hiding import Masks
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.jsonable import pretty
-
-if TYPE_CHECKING:
-    from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["Table", "said", "table_of"]
 
@@ -35,16 +32,16 @@ SEARCHED: Final = 1_000_000
 """Characters of one JSON output that are searched."""
 
 _TABLES: Final = WeakValueDictionary[int, "Table"]()
-"""By the identity of its comparison, which a table holds: the number is nobody else's while the table lives."""
+"""By the identity of its data, which a table holds: the number is nobody else's while the table lives."""
 _FINDING: Final = threading.Lock()
 
 
-def table_of(cmp: Comparison) -> Table:
-    """Return the table of a comparison: one, however many browsers look at it, until it is scored again."""
+def table_of(data: ComparisonData) -> Table:
+    """Return the table of a comparison's data: one, however many browsers look at it."""
     with _FINDING:
-        found = _TABLES.get(id(cmp))
-        if found is None or found._taken is not taken_of(cmp):
-            found = _TABLES[id(cmp)] = Table(cmp)
+        found = _TABLES.get(id(data))
+        if found is None:
+            found = _TABLES[id(data)] = Table(data)
         return found
 
 
@@ -53,17 +50,16 @@ class Table:
 
     Parameters
     ----------
-    cmp : Comparison
-        Whose.
+    data : ComparisonData
+        Of what.
     """
 
-    def __init__(self, cmp: Comparison) -> None:
-        # All of one moment: what is scored again meanwhile is another table's.
-        self._lines = lines = lines_of(cmp)
-        self._cmp, self._taken, self._grid = cmp, taken_of(cmp), grid_of_rows(cmp)
+    def __init__(self, data: ComparisonData) -> None:
+        self._data = data
+        lines = data.lines
         self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
-        self.variants = list(cmp.variants)
-        self.pair_on, self.scorer, self.lower = cmp.pair_on, cmp.scorer, is_lower(cmp)
+        self.variants = data.variants
+        self.pair_on, self.scorer, self.lower = data.pair_on, data.scorer, data.lower
         row_of, labels = pd.factorize(lines["pair"])
         self.labels: Any = labels
         self.rows = len(labels)
@@ -121,17 +117,17 @@ class Table:
 
     def expected(self, row: int) -> Any:
         """Return what was expected; ``None`` where nothing was."""
-        known = self._taken.expected
+        known = self._data.runs.expected
         return None if known is None else self._masks.value(self.label(row), known.get(self.label(row)))
 
     @property
     def has_expected(self) -> bool:
         """Whether anything was expected of any row."""
-        return self._taken.expected is not None
+        return self._data.runs.expected is not None
 
     def own(self, column: str, rows: Sequence[int]) -> list[Any]:
         """Return what rows have in one of their own columns."""
-        found = self._taken.cells(column, self._first[list(rows)].tolist())
+        found = self._data.runs.cells(column, self._first[list(rows)].tolist())
         return self._masks.many([self._pairs[row] for row in rows], found)
 
     def differs(self, rows: Sequence[int]) -> list[bool]:
@@ -160,17 +156,17 @@ class Table:
     @cached_property
     def columns(self) -> list[str]:
         """The rows' own columns, without those whose values must not be shown."""
-        return row_columns(self._cmp)
+        return self._data.row_columns
 
     @cached_property
     def scores(self) -> Any:
         """Rows x variants; the mean of repeats, NaN where there is none."""
-        return self._grid.means
+        return self._data.grid_of_rows.means
 
     @property
     def yes_no(self) -> bool:
         """Whether all scores are true or false."""
-        return self._grid.yes_no
+        return self._data.grid_of_rows.yes_no
 
     @cached_property
     def seconds(self) -> Any:
@@ -247,7 +243,7 @@ class Table:
             output if type(output) is str else str(error or "") if output is None else _json(output)
             for output, error in zip(self.output, self._error, strict=True)
         ]
-        return self._masks.many(self._lines["pair"].tolist(), told)
+        return self._masks.many(self._data.lines["pair"].tolist(), told)
 
     @cached_property
     def _pairs(self) -> list[Any]:
@@ -256,7 +252,7 @@ class Table:
 
     @cached_property
     def _masks(self) -> Masks:
-        return self._taken.secret().masks()
+        return self._data.runs.secret().masks()
 
     @cached_property
     def _folded(self) -> list[str] | None:

@@ -20,7 +20,6 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing.asking import check_chances, check_difference
 from fh_notebook.comparing.comparison import Comparison, compare
-from fh_notebook.comparing.inside import grid_of, is_lower
 from fh_notebook.comparing.power import rows_of_mcnemar, rows_of_numbers
 from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.verdict import size_text
@@ -222,8 +221,8 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
         raise InputError("rows are drawn from the pilot, so it must be in memory; give a sample of the rows that is")
     if not cmp.scorer:
         raise InputError("the pilot has no score; give score=, as in fh.compare")
-    scale = Scale.of(bounds, lower=is_lower(cmp))
-    grid = grid_of(cmp)
+    scale = Scale.of(bounds, lower=cmp.data.lower)
+    grid = cmp.data.grid
     known = grid.means[~np.isnan(grid.means).any(axis=1)]
     if grid.means.shape[1] < 2 or len(known) < FEWEST:
         raise InputError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -30,11 +29,11 @@ from fh_notebook.comparing.intervals import (
     interval_of_shares_apart,
 )
 from fh_notebook.comparing.notes import failed_note, span_note
-from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, holm, mcnemar_exact, p_permutation
-from fh_notebook.comparing.pairs import Pair, compared, pairs_table
+from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, mcnemar_exact, p_permutation
+from fh_notebook.comparing.pairs import Pair, compared, corrected, pairs_table
 from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.comparing.sources import take
-from fh_notebook.comparing.tables import COUNTS, SUMMARY_COLUMNS
+from fh_notebook.comparing.summary import SummaryLine, summary_table
 from fh_notebook.comparing.verdict import verdict
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.counted import Counted, poisson_interval, wilcoxon_of
@@ -212,14 +211,11 @@ class ScaledComparison:
 
     def summary(self) -> pd.DataFrame:
         """Return one line a variant, as ``Comparison.summary``; medians and seconds to a part in 2,000 or so."""
-        price = settings.current().price_per_call
-        told = [_summary_line(name, total, price, self._sums.within) for name, total in self._sums.variants.items()]
-        columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]
-        table = pd.DataFrame([line for line, _ in told], columns=columns)
-        table = table.astype({**dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(columns[4:], "float64")})
-        table.attrs["interval"] = {line["variant"]: rule for line, rule in told}
-        table.attrs["rows"] = {name: total.rows for name, total in self._sums.variants.items()}
-        return table
+        return summary_table(self._summary_lines, price=settings.current().price_per_call)
+
+    @cached_property
+    def _summary_lines(self) -> list[SummaryLine]:
+        return [_summary_line(name, total, self._sums.within) for name, total in self._sums.variants.items()]
 
     def pairs(self) -> pd.DataFrame:
         """Return one line for every two variants, as ``Comparison.pairs``."""
@@ -232,13 +228,12 @@ class ScaledComparison:
             _pair(a, b, s, yes_no=yes_no, lower=self._sums.lower, within=within)
             for (a, b), s in self._sums.pairs.items()
         ]
-        corrected = holm([pair.p for pair in found])
-        return [replace(pair, p_holm=p) for pair, p in zip(found, corrected, strict=True)]
+        return corrected(found)
 
     @property
     def verdict(self) -> str:
         """What can be said of the variants, in one sentence."""
-        return verdict(self.summary(), self._pairs, scorer=self.scorer, lower=self._sums.lower)
+        return verdict(self._summary_lines, self._pairs, scorer=self.scorer, lower=self._sums.lower)
 
     @property
     def notes(self) -> list[str]:
@@ -315,22 +310,14 @@ def _no_scores() -> pd.DataFrame:
 # --- from sums to numbers
 
 
-def _summary_line(name: str, total: VariantSum, price: float | None, within: ScoreRange) -> tuple[dict[str, Any], str]:
+def _summary_line(name: str, total: VariantSum, within: ScoreRange) -> SummaryLine:
     found = _interval_of(total, within)
-    line = {
-        "variant": name,
-        "n": total.scored,
-        "missing": total.missing,
-        "failed": total.failed,
-        "mean": total.total / total.rows if total.rows else math.nan,
-        "ci_low": found.low,
-        "ci_high": found.high,
-        "median": total.means.quantile(0.5),
-        "p50_s": total.seconds.quantile(0.5),
-        "p95_s": total.seconds.quantile(0.95),
-        "cost": (price or 0.0) * total.charged,
-    }
-    return line, found.rule
+    return SummaryLine(
+        variant=name, n=total.scored, missing=total.missing, failed=total.failed, charged=total.charged,
+        mean=total.total / total.rows if total.rows else math.nan, ci_low=found.low, ci_high=found.high,
+        median=total.means.quantile(0.5), p50_s=total.seconds.quantile(0.5), p95_s=total.seconds.quantile(0.95),
+        interval=found.rule, rows=total.rows,
+    )  # fmt: skip
 
 
 def _interval_of(total: VariantSum, within: ScoreRange) -> Interval:

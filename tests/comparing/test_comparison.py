@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,10 +16,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.comparing import tables
 from fh_notebook.comparing.blaker import blaker_interval
 from fh_notebook.comparing.intervals import interval_of_mean
 from fh_notebook.comparing.ranges import ScoreRange
-from fh_notebook.comparing.tables import SUMMARY_COLUMNS
+from fh_notebook.comparing.summary import SUMMARY_COLUMNS
+from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
 
@@ -635,6 +638,21 @@ def test_the_name_of_a_ready_scorer_as_a_text_is_told_with_the_cure(batch: fh.Ba
             fh.compare(source, score="exact")
     frame = batch.frame.assign(exact=1)
     assert fh.compare(frame, score="exact").summary()["mean"].tolist() == [1, 1]
+
+
+def test_what_is_compared_is_a_value_that_scoring_again_leaves_as_it_is(batch: fh.Batch) -> None:
+    """The comparison has another one then; whoever shows or writes the former shows one moment."""
+    cmp = fh.compare(batch)
+    before = cmp.data
+    table, sentence = cmp.summary(), cmp.verdict
+    with pytest.raises(FrozenInstanceError):
+        before.failed = "zero"  # type: ignore[misc]
+    cmp.rescore("elapsed_s")
+    assert (before.scorer, cmp.data.scorer, cmp.scorer) == ("exact()", "elapsed_s", "elapsed_s")
+    pd.testing.assert_frame_equal(tables.summary(before), table)
+    assert verdict_of(before) == sentence != cmp.verdict
+    with pytest.raises(fh.InputError, match="would make a failed run the best"):
+        replace(cmp.data, failed="zero")
 
 
 def test_tab_completion_offers_scorers_and_nothing_else() -> None:

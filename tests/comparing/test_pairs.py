@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -123,11 +124,11 @@ def test_holm_is_named_only_where_there_is_something_to_correct() -> None:
     two, three = (
         fh.compare(scores(**shift), score="s") for shift in ({"a": 0.0, "b": 1.0}, {"a": 0.0, "b": 1.0, "c": 0.0})
     )
-    for said in (two.verdict, two.plot("differences").alt, settings_of(two)["tests"]):
+    for said in (two.verdict, two.plot("differences").alt, settings_of(two.data)["tests"]):
         assert "Holm" not in said
     assert " after Holm" in three.verdict
     assert " after Holm" in three.plot("differences").alt
-    assert "Holm over 3 pairs" in settings_of(three)["tests"]
+    assert "Holm over 3 pairs" in settings_of(three.data)["tests"]
 
 
 def test_a_pair_that_is_too_few_rows_to_be_tested_is_none_that_holm_corrects_for() -> None:
@@ -142,7 +143,7 @@ def test_a_pair_that_is_too_few_rows_to_be_tested_is_none_that_holm_corrects_for
 def test_without_a_row_in_common_the_better_one_is_told_where_lower_is_better() -> None:
     """Over partitions no pair may have been seen; then the means are told, and of seconds the lowest is the best."""
     frame = pd.DataFrame({"row": range(4), "variant": ["a", "a", "b", "b"], "elapsed_s": [3.0, 3.0, 1.0, 1.0]})
-    summary = fh.compare(frame, score="elapsed_s").summary()
+    summary = fh.compare(frame, score="elapsed_s").data.summary_lines
     for lower, best in ((True, "b"), (False, "a")):
         said = verdict(summary, [], scorer="elapsed_s", lower=lower)
         assert said == f"{best} scores best by elapsed_s; no two variants have a row in common."
@@ -324,7 +325,7 @@ def test_too_few_rows_are_no_proof_and_no_score_is_misuse() -> None:
 def test_where_the_scorer_says_so_lower_is_better() -> None:
     """As for seconds: the lower one wins, beats, and comes first."""
     cmp = fh.compare(scores(slow=1.5, fast=0.0), score="s")
-    cmp._frame.attrs["lower_is_better"] = True
+    cmp.data.lines.attrs["lower_is_better"] = True
     assert cmp.pairs()["difference"].iloc[0] < 0
     assert cmp.pairs()["wins"].iloc[0] > 30
     assert re.match(r"fast beats slow by 1\.\d\d \(95% CI \d\.\d\d to \d\.\d\d, p .* lower is better\)\.", cmp.verdict)
@@ -335,9 +336,9 @@ def test_where_the_scorer_says_so_lower_is_better() -> None:
 def test_a_failed_run_is_never_the_best_one() -> None:
     """Where lower is better, 0 is no punishment: it is refused."""
     cmp = fh.compare(scores(a=0.0), score="s", failed="zero")
-    cmp._taken.lines.attrs["lower_is_better"] = True
+    cmp.data.runs.lines.attrs["lower_is_better"] = True
     with pytest.raises(fh.InputError, match="lower is better, so failed='zero' would make a failed run the best"):
-        cmp._sibling(cmp._taken)
+        replace(cmp.data)
 
 
 @pytest.mark.parametrize("kind", ["yes/no", "numbers"])
@@ -366,6 +367,17 @@ def test_every_slice_is_the_summary_of_its_rows(kind: str) -> None:
         pd.testing.assert_frame_equal(told, wanted, check_exact=False, rtol=1e-9)
         rest = part[~part["variant"].isin(wanted["variant"])]
         assert rest["n"].tolist() == ([0] if value == "value 3" else [])
+
+
+def test_a_slice_counts_rows_that_ask_the_same_once() -> None:
+    """As the summary does: a slice of all rows says what the summary says."""
+    rows = np.repeat(np.arange(24), 2)
+    frame = pd.DataFrame(
+        {"row": rows, "variant": "a", "s": rows % 3 == 0, "key": [f"{r // 2:064x}" for r in rows], "of": 1}
+    )
+    cmp = fh.compare(frame, score="s")
+    assert cmp.summary().attrs == {"interval": {"a": "blaker, clustered"}, "rows": {"a": 12}}
+    pd.testing.assert_frame_equal(cmp.slice(by="of").drop(columns="of"), cmp.summary())
 
 
 def test_float_noise_is_a_tie() -> None:

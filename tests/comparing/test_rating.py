@@ -29,7 +29,7 @@ def _store() -> Store:
 
 def _scored(cmp: fh.Comparison, item: Item) -> str:
     """What somebody says who thinks as the score does."""
-    scores = cmp._frame["score"].tolist()
+    scores = cmp.data.lines["score"].tolist()
     assert item.place_b is not None
     return "a" if scores[item.place_a] > scores[item.place_b] else "b"
 
@@ -103,7 +103,7 @@ def test_an_output_that_changed_is_another_question() -> None:
     """A rating is of what was read."""
     rate_by(compared(), "anna", lambda item: "a")
     assert compared().rate(rater="anna").session.left == 0
-    frame = compared()._frame
+    frame = compared().data.lines
     other = frame.assign(row=frame["pair"], ticket="x", output=frame["output"].str.replace("answer 3", "reply 3"), s=0)
     assert fh.compare(other[["row", "variant", "output", "s"]], score="s").rate(rater="anna").session.left == 12
 
@@ -166,6 +166,11 @@ def test_a_rated_comparison_has_the_win_rate_its_interval_and_the_sign_test() ->
     assert line["wins"] == 27
     with pytest.raises(InputError, match="not scored again"):
         cmp.rated().rescore()
+    rate_by(cmp, "ben", lambda item: "3", scale=5)
+    on_scale = cmp.rated(scale=5)
+    with pytest.raises(InputError, match="not scored again"):
+        on_scale.rescore()
+    assert on_scale.summary()["mean"].tolist() == [3, 3]
 
 
 def test_what_was_said_of_a_table_is_found_whatever_scores_it() -> None:
@@ -229,7 +234,7 @@ def test_agreement_of_people_and_of_a_scorer_with_them() -> None:
 def test_a_judge_of_two_at_a_time_is_asked_for_its_verdict_on_the_two() -> None:
     """Not for its mean over all others; on a scale people are taken by the higher number."""
     cmp = compared(6, ("a", "b", "c"))
-    frame = cmp._frame.copy()
+    frame = cmp.data.lines.copy()
     frame["parts"] = [{f"vs {other}": 1.0 for other in "abc"} if v == "a" else {} for v in frame["variant"]]
     frame.attrs = {}
     from fh_notebook.comparing.agreement import preferences_of_scores
@@ -242,7 +247,7 @@ def test_a_judge_of_two_at_a_time_is_asked_for_its_verdict_on_the_two() -> None:
 
 
 def _is_best(cmp: fh.Comparison, item: Item) -> bool:
-    return bool(cmp._frame["score"].iloc[item.place_a])
+    return bool(cmp.data.lines["score"].iloc[item.place_a])
 
 
 def test_ratings_are_a_table_that_is_written_to_a_file(tmp_path: Path) -> None:
@@ -305,7 +310,7 @@ def test_two_that_are_level_are_told_so() -> None:
     """Nobody is preferred on half of the rows."""
     cmp = compared(2)
     rate_by(cmp, "anna", lambda item: "a" if item.row else "b")
-    (told,) = result_of(cmp, PAIR, "anna")
+    (told,) = result_of(cmp.rated(rater="anna").data, PAIR)
     assert told.startswith("foxglove and larkspur are level: foxglove is preferred on 50 % of 2 rows (95 % interval")
 
 

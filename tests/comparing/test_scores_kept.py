@@ -110,10 +110,10 @@ def test_the_scores_of_every_ready_scorer_are_kept(client: fh.Client, name: str)
     _bend_kept()
     for source, before in ((batch, first), (batch.frame, plain)):
         again = fh.compare(source, score=READY[name]())
-        assert again._frame["score"].tolist() == [0.25, 0.25, 0.25], "found in the store, not computed"
+        assert again.data.lines["score"].tolist() == [0.25, 0.25, 0.25], "found in the store, not computed"
         assert again.parts().columns.tolist() == before.parts().columns.tolist()
         fresh = fh.compare(source, score=READY[name]()).rescore(fresh=True)
-        assert fresh._frame["score"].equals(before._frame["score"])
+        assert fresh.data.lines["score"].equals(before.data.lines["score"])
     assert scores_in(_store()) == 6
 
 

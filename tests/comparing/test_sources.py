@@ -205,6 +205,8 @@ def test_a_verdict_over_other_inputs_begins_with_that() -> None:
     cmp = fh.compare({"monday": monday, "today": today}, score="s")
     assert cmp.verdict.startswith("With other inputs on 3 rows: today beats monday by 1.00")
     assert not fh.compare({"monday": monday, "today": monday.assign(s=1)}, score="s").verdict.startswith("With")
+    other = cmp.add_score(lambda run, row: 2 * row["s"], name="twice").by("twice")
+    assert other.verdict.startswith("With other inputs on 3 rows: today beats monday by 2.00")
 
 
 def test_a_column_of_scores_is_no_input_that_changed() -> None:

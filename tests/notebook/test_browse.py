@@ -11,6 +11,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.events import Finished
 from fh_notebook.notebook.browse_live import Live
+from tests.comparing.rating import rate_by
 from tests.notebook.browse_frames import small
 from tests.notebook.hostile import dangers
 from tests.notebook.paced_hive import PacedHive
@@ -156,14 +157,28 @@ def test_a_judge_is_not_asked_for_new_answers() -> None:
             batch, score=fh.score.judge("judge", variant="main", client=client, progress=False, scale=(0, 1))
         )
         assert len(asked) == 1
-        live = Live(cmp, lambda found: None)
+        live = Live(cmp.score_set, lambda found: None)
         assert "new answers are scored by cmp.rescore()" in live.said
         hive.let_go(1)
         batch.wait()
         live.refresh()
         assert len(asked) == 1
-        assert live._cmp._frame["status"].tolist() == ["completed"] * 2
-        assert sorted(live._cmp._frame["score"].fillna(-1).tolist()) == [-1.0, 1.0]
+        assert live.data.lines["status"].tolist() == ["completed"] * 2
+        assert sorted(live.data.lines["score"].fillna(-1).tolist()) == [-1.0, 1.0]
     finally:
         hive.ended.set()
         batch.wait()
+
+
+def test_a_live_table_of_ratings_keeps_what_people_said() -> None:
+    """Nothing else scores them when the batch is read again."""
+    hive = fh.local.LocalHive()
+    hive.workflow("shout", variant="v")(lambda text: text.upper())
+    rows = [{"text": "one", "expected_output": "ONE"}, {"text": "two", "expected_output": "2"}]
+    batch = fh.batch(rows, "shout", variants="v", inputs={"text": "text"}, client=hive.client(), progress=False)
+    cmp = fh.compare(batch)
+    rate_by(cmp, "anna", lambda item: "4", scale=5)
+    live = Live(cmp.rated(scale=5).score_set, lambda found: None)
+    for _ in range(2):
+        live.refresh()
+        assert (live.data.scorer, live.data.lines["score"].tolist()) == ("ratings", [4, 4])

@@ -28,7 +28,7 @@ from tests.notebook.hostile import OUTPUTS, dangers
 
 @pytest.fixture(scope="module")
 def finder() -> Finder:
-    return Finder(Table(fh.compare(small(), score="s")))
+    return Finder(Table(fh.compare(small(), score="s").data))
 
 
 def _rows(finder: Finder, **view: Any) -> list[int]:
@@ -76,7 +76,7 @@ def test_a_view_shows_the_rows_that_it_says(finder: Finder, view: dict[str, Any]
 
 def test_where_less_is_better_a_low_score_is_a_high_one() -> None:
     """The winner is the quickest, and a bound is one from below."""
-    finder = Finder(Table(fh.compare(small(), score="elapsed_s")))
+    finder = Finder(Table(fh.compare(small(), score="elapsed_s").data))
     assert _rows(finder, won="a") == [0, 1, 2, 3]
     assert _rows(finder, low=0.55) == [5]
 
@@ -87,7 +87,7 @@ def test_repeats_are_one_cell() -> None:
         "row": ["x"] * 4, "variant": ["a", "a", "a", "b"], "status": ["failed", *["completed"] * 3],
         "output": [None, "one", "two", "one"], "s": [0.0, 1.0, 0.0, 0.0], "error": ["boom", None, None, None],
     })  # fmt: skip
-    answer = Table(fh.compare(frame, score="s")).answer(0, 0)
+    answer = Table(fh.compare(frame, score="s").data).answer(0, 0)
     assert (answer.output, answer.score, answer.answers) == ("one", 0.5, 3)
 
 
@@ -109,7 +109,7 @@ def test_a_page_has_only_its_rows_and_the_opened_one(finder: Finder) -> None:
 def test_what_is_left_out_of_an_opened_output_is_counted_where_it_is_known() -> None:
     """Of a text, how many characters; JSON is not spelt out to be counted, so of it only that there is more."""
     frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 20_500, {"n": list(range(50_000))}]})
-    finder = Finder(Table(fh.compare(frame.assign(status="completed"))))
+    finder = Finder(Table(fh.compare(frame.assign(status="completed")).data))
     page = page_of(finder, View(open=0), [])
     assert [card["more"] for card in page["open"]["cards"]] == ["… 500 more characters", "… the rest is not shown"]
     shown = page_html(head_of(finder.table, [], live=False), page)
@@ -210,7 +210,7 @@ def test_a_hundred_rows_of_long_outputs_are_a_small_page() -> None:
     """However long the outputs are, and with one row opened."""
     long = "word " * 20_000
     lines = [(row, f"v{v}", f"{long}{v}") for row in range(100) for v in range(4)]
-    finder = Finder(Table(fh.compare(pd.DataFrame(lines, columns=["row", "variant", "output"]))))
+    finder = Finder(Table(fh.compare(pd.DataFrame(lines, columns=["row", "variant", "output"])).data))
     assert len(json.dumps(page_of(finder, View(size=100), []))) < 150_000
     assert len(json.dumps(page_of(finder, View(size=100, open=3), []))) < 300_000
 
@@ -222,7 +222,7 @@ def test_hostile_outputs_are_texts_and_can_be_seen(place: int) -> None:
         {"row": "<b>\u202e", "variant": name, "output": output, "<script>": "<img src=x onerror=evil()>"}
         for name, output in (("<script>", OUTPUTS[place]), ("b", OUTPUTS[place - 1]))
     ]
-    table = Table(fh.compare(rows))
+    table = Table(fh.compare(rows).data)
     head = head_of(table, ["<script>"], live=False)
     page = page_of(Finder(table), View(open=0), ["<script>"])
     html = page_html(head, page)
@@ -242,7 +242,7 @@ def test_a_hundred_thousand_rows_are_found_about_as_fast_as_they_are_many() -> N
             "row": np.repeat(np.arange(rows), 2), "variant": ["a", "b"] * rows,
             "output": [f"label {i % 97}" for i in range(2 * rows)], "s": np.arange(2 * rows) % 7,
         })  # fmt: skip
-        finder = Finder(Table(fh.compare(frame, score="s")))
+        finder = Finder(Table(fh.compare(frame, score="s").data))
         began = time.perf_counter()
         for view in ({"search": "label 96"}, {"only": "different"}, {"won": "a"}, {"sort": "apart"}):
             finder.order(View(**view))
@@ -254,11 +254,11 @@ def test_a_hundred_thousand_rows_are_found_about_as_fast_as_they_are_many() -> N
 
 def test_what_a_search_needs_is_made_ahead_and_is_the_same() -> None:
     """Unless it is very much: then it waits until somebody searches."""
-    table = Table(fh.compare(small(), score="s"))
+    table = Table(fh.compare(small(), score="s").data)
     table.warm()
     assert {"_folded", "different", "winners", "apart"} <= vars(table).keys()
     assert _rows(Finder(table), search="REFUND") == [2]
-    large = Table(fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 60_000_000] * 2})))
+    large = Table(fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 60_000_000] * 2})).data)
     large.warm()
     assert "_said" not in vars(large)
 
@@ -278,7 +278,7 @@ def test_who_searches_while_a_search_is_made_ready_goes_after_it_and_not_beside_
             return found
 
     begun, beside = threading.Event(), threading.Event()
-    table = Watched(fh.compare(small(), score="s"))
+    table = Watched(fh.compare(small(), score="s").data)
     with ThreadPoolExecutor(1) as other:
         ahead = other.submit(table.warm)
         assert begun.wait(20)
@@ -290,9 +290,9 @@ def test_who_searches_while_a_search_is_made_ready_goes_after_it_and_not_beside_
 def test_browsers_of_one_comparison_look_at_one_table() -> None:
     """It is there as long as one of them is."""
     cmp, other = fh.compare(small(), score="s"), fh.compare(small(), score="s")
-    table = table_of(cmp)
-    assert table_of(cmp) is table
-    assert table_of(other) is not table
+    table = table_of(cmp.data)
+    assert table_of(cmp.data) is table
+    assert table_of(other.data) is not table
     gone = ref(table)
     del table
     gc.collect()
@@ -302,10 +302,10 @@ def test_browsers_of_one_comparison_look_at_one_table() -> None:
 def test_a_comparison_that_is_scored_again_is_looked_at_anew() -> None:
     """Also while a browser of what was scored before is still there."""
     cmp = fh.compare(small(), score="s")
-    before = table_of(cmp)
+    before = table_of(cmp.data)
     cmp.rescore("elapsed_s")
-    after = table_of(cmp)
+    after = table_of(cmp.data)
     assert after is not before
     assert after.scorer == "elapsed_s"
     np.testing.assert_array_equal(after.scores, after.seconds)
-    assert table_of(cmp) is after
+    assert table_of(cmp.data) is after

@@ -1,0 +1,194 @@
+"""`ComparisonData`: what is compared, as one frozen value that tables, sentences, plots and reports are functions of.
+
+Rule of this file: a comparison that is scored again has another value, so what was computed of one is never stale. What
+several functions need (the grid, the pairs, the summary lines) is computed once, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from fh_notebook.batching.frames import RESERVED
+from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.asking import check_zero
+from fh_notebook.comparing.clusters import distinct_text
+from fh_notebook.comparing.grid import Grid
+from fh_notebook.comparing.hiding import Hidden
+from fh_notebook.comparing.pairs import Pair, Preferences, all_pairs, preferred_pairs
+from fh_notebook.comparing.scoring_source import Observation
+from fh_notebook.comparing.summary import SummaryLine, summary_lines
+from fh_notebook.errors import SettingsError
+from fh_notebook.optional_deps import is_installed
+from fh_notebook.values import ColumnName
+
+__all__ = ["ComparisonData", "ScoredRuns"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredRuns:
+    """The runs that are compared, with their scores."""
+
+    lines: pd.DataFrame
+    """One line a run: pair, cluster, variant, status, output, seconds, score, score_error, error, started_at,
+    request_id and charged, which says whether the call may have cost money; a missing score is NaN."""
+    scorer: str
+    """Its name; empty when there is none."""
+    column: Callable[[str], pd.Series[Any] | None]
+    """A column of the rows by its name, in the order of `lines`; ``None`` where there is none of that name."""
+    names: tuple[str, ...]
+    """The columns that there are."""
+    expected: dict[Any, Any] | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Where it is from: what ``frame.attrs`` says."""
+    notes: tuple[str, ...] = ()
+    """What must be said beside the numbers."""
+    caution: str = ""
+    """What must be said before any verdict."""
+    which: tuple[tuple[str, str], ...] | None = None
+    """The pairs of variants that are compared, of several dates the same variant on two of them; all by default."""
+    found: Sequence[Observation] | None = None
+    """The runs, unless a table was read as columns."""
+    secret: Callable[[], Hidden] = Hidden
+    """Asks for what password Start variables were given: only what is shown row by row needs it."""
+    some: Callable[[str, Sequence[int]], list[Any]] | None = None
+    """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""
+
+    @property
+    def is_lower(self) -> bool:
+        """Whether a lower score is the better one: the scorer says so."""
+        return bool(self.lines.attrs.get("lower_is_better", False))
+
+    def cells(self, name: str, places: Sequence[int]) -> list[Any]:
+        """Return what is in a column at some places; ``None`` where there is nothing."""
+        if self.some is not None:
+            return self.some(name, places)
+        values = self.column(name)
+        return [None] * len(places) if values is None else values.iloc[list(places)].tolist()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ComparisonData:
+    """What is compared.
+
+    Raises
+    ------
+    InputError
+        Lower is better, and failed runs count as 0: a failed run would be the best.
+    """
+
+    runs: ScoredRuns
+    pair_on: ColumnName
+    """The column that tells which runs belong together."""
+    failed: str = "drop"
+    """What a failed run counts as: ``drop`` or ``zero``."""
+    rated: bool = False
+    """Whether the scores are what people said: then nothing scores again."""
+    preferences: Preferences | None = None
+    """What people preferred, where that is the score: then pairs are compared by it."""
+
+    def __post_init__(self) -> None:
+        check_zero(self.failed, self.scorer, lower=self.lower)
+
+    @property
+    def scorer(self) -> str:
+        """What scored; empty when nothing did."""
+        return self.runs.scorer
+
+    @property
+    def lower(self) -> bool:
+        """Whether a lower score is the better one."""
+        return self.runs.is_lower
+
+    @property
+    def which(self) -> tuple[tuple[str, str], ...] | None:
+        """The pairs of variants that are compared; ``None`` for all."""
+        return self.runs.which
+
+    @cached_property
+    def variants(self) -> list[str]:
+        """The variants, in the order in which they were planned, or first appear."""
+        return list(dict.fromkeys(self.runs.lines["variant"]))
+
+    @cached_property
+    def lines(self) -> pd.DataFrame:
+        """One line a run as :class:`ScoredRuns` has them, with its score as it counts."""
+        lines = self.runs.lines
+        if self.failed == "zero" and self.scorer:
+            return lines.assign(score=lines["score"].where(lines["status"] != "failed", 0.0))
+        return lines
+
+    # --- rows
+
+    @cached_property
+    def row_count(self) -> int:
+        """How many rows there are."""
+        return int(self.lines["pair"].nunique(dropna=False))
+
+    @cached_property
+    def distinct_count(self) -> int:
+        """How many of the rows are distinct: those that ask the same are one."""
+        return int(self.lines["cluster"].nunique())
+
+    @property
+    def rows_text(self) -> str:
+        """How many rows there are, and how many of them are distinct, in words."""
+        return distinct_text(self.row_count, self.distinct_count)
+
+    @cached_property
+    def row_columns(self) -> list[str]:
+        """The columns of the rows that are the user's own, without those whose values must not be shown."""
+        own = (str(self.pair_on), self.scorer, EXPECTED, *RESERVED)
+        names = [name for name in self.runs.names if name not in own and not name.startswith("out.")]
+        hidden = self.runs.secret().columns if names else frozenset()
+        return [name for name in names if name not in hidden]
+
+    # --- what is computed of the scores
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The scores as an array, distinct rows x variants: what every statistic is computed from."""
+        return Grid.of(self.lines, self.variants, by="cluster")
+
+    @cached_property
+    def grid_of_rows(self) -> Grid:
+        """The scores as an array, rows x variants, those that ask the same each by itself: what is shown of rows."""
+        return Grid.of(self.lines, self.variants)
+
+    @cached_property
+    def summary_lines(self) -> list[SummaryLine]:
+        """What the summary says of each variant."""
+        return summary_lines(self.lines, self.variants)
+
+    @cached_property
+    def tested_pairs(self) -> list[Pair]:
+        """The pairs of variants with their tests.
+
+        Raises
+        ------
+        SettingsError
+            Scores are numbers and scipy is not installed.
+        """
+        if self.preferences is not None:
+            return preferred_pairs(self.preferences, self.grid)
+        return all_pairs(self.grid, self.which, lower=self.lower)
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """The pairs of variants; without their tests where those need scipy and it is not installed."""
+        try:
+            return self.tested_pairs
+        except SettingsError:
+            if is_installed("scipy"):
+                raise
+            return all_pairs(self.grid, self.which, tests=False, lower=self.lower)
+
+    @cached_property
+    def differing(self) -> list[Any]:
+        """The rows whose scores differ, by the column that pairs, those that differ most first."""
+        labels = pd.factorize(self.lines["pair"])[1]
+        return [labels[place] for place in self.grid_of_rows.differing_rows(self.which)]

@@ -1,0 +1,51 @@
+"""``cmp.plot()``: which panels there are of a comparison, and what draws them.
+
+Rule of this file: what draws is an optional extra, and is asked for when it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fh_notebook.comparing.asking import check_one_of
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.plots import KINDS, Facts, facts_of
+from fh_notebook.errors import InputError
+from fh_notebook.optional_deps import ensure_installed
+
+__all__ = ["plot"]
+
+BACKENDS: Final = ("matplotlib", "altair")
+
+
+def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
+    """Return the figure (see ``Comparison.plot``).
+
+    Raises
+    ------
+    InputError
+        There is nothing of that kind to be drawn.
+    """
+    check_one_of("backend", backend, BACKENDS)
+    if kind is not None:
+        check_one_of("kind", kind, tuple(KINDS))
+    facts = facts_of(data)
+    kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
+    if not kinds or (kind is not None and not KINDS[kind](facts)):
+        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
+    if backend == "altair":
+        ensure_installed("altair", "backend='altair' needs", otherwise=", or leave backend= away")
+        from fh_notebook.comparing.plots_altair import chart
+
+        return chart(facts, kinds)
+    ensure_installed("matplotlib", "plots need")
+    from fh_notebook.comparing.plot_svg import Plot
+    from fh_notebook.comparing.plots_draw import PANELS
+
+    return Plot([PANELS[kind](facts) for kind in kinds])
+
+
+def _why(facts: Facts, kind: str | None) -> str:
+    if kind == "seconds":
+        return "no run has its seconds"
+    return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"

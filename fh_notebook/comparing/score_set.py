@@ -1,0 +1,162 @@
+"""`ScoreSet`: the runs of one source with their scores, the comparison's own and others, and scoring them again.
+
+Rule of this file: what was scored stays as it was until `rescore` is asked for, and scoring again calls nothing that
+was called before, unless ``fresh=True`` says so. The runs stay the same, until the source is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from fh_notebook.comparing.data import ComparisonData, ScoredRuns
+from fh_notebook.comparing.dated import take_dated
+from fh_notebook.comparing.scorer_base import Scorer
+from fh_notebook.comparing.scorer_function import scorer
+from fh_notebook.comparing.scoring import Score
+from fh_notebook.comparing.sources import of_observations, take
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.errors import InputError
+from fh_notebook.values import ColumnName
+
+__all__ = ["ScoreSet"]
+
+
+class ScoreSet:
+    """The scores of the runs of one source.
+
+    Parameters
+    ----------
+    source : Batch, DataFrame, list, or mapping
+        What was read; a batch that is running can be read again.
+    score : str, function or None
+        What scored.
+    data : ComparisonData
+        The runs by this score.
+    runs : ScoredRuns, optional
+        The runs that another score is given to; by default those of `data`.
+
+    Attributes
+    ----------
+    data : ComparisonData
+        The runs by the comparison's own score.
+    """
+
+    def __init__(self, source: Any, score: Score, data: ComparisonData, *, runs: ScoredRuns | None = None) -> None:
+        self.source = source
+        self.data = data
+        self._runs = data.runs if runs is None else runs
+        self._given: dict[str, Score] = {data.scorer: score}
+        self._others: dict[str, ScoredRuns] = {}
+
+    @classmethod
+    def of(cls, source: Any, score: Score, *, pair_on: ColumnName, failed: str) -> ScoreSet:
+        """Read a source, and score it.
+
+        Raises
+        ------
+        InputError, SettingsError
+            It cannot be compared, or the scorer cannot be used.
+        """
+        runs = _read_runs(source, score, pair_on=pair_on)
+        return cls(source, score, ComparisonData(runs=runs, pair_on=pair_on, failed=failed))
+
+    def beside(self, data: ComparisonData, score: Score) -> ScoreSet:
+        """Return the set of the same runs by other scores, the `data`; it reads the source for itself."""
+        return ScoreSet(self.source, score, data, runs=self._runs)
+
+    def copy(self) -> ScoreSet:
+        """Return a set of its own by the same score: what it reads again leaves this one as it is."""
+        return self.beside(self.data, self.own_score)
+
+    @property
+    def own_score(self) -> Score:
+        """What gave the comparison's own score, as it was given."""
+        return self._given.get(self.data.scorer)
+
+    def add(self, score: Any, *, name: str | None, version: str | int | None) -> None:
+        """Score the same runs by one more scorer (see ``Comparison.add_score``)."""
+        given = _with_version(score, name, version)
+        runs = self._scored(given)
+        named = name or runs.scorer
+        if named in self._given and self.data.scorer:
+            raise InputError(f"there is a score {short(named)} already; give name=, or score it again by cmp.rescore()")
+        if not self.data.scorer:
+            self.data = self._data_of(runs, named)
+            self._given = {named: given}
+        else:
+            self._given[named] = given
+            self._others[named] = replace(runs, scorer=named)
+
+    def rescore(self, score: Any, *, version: str | int | None, fresh: bool) -> None:
+        """Read the source again, and score what is new (see ``Comparison.rescore``)."""
+        if self.data.rated:
+            raise InputError(
+                "ratings are not scored again; cmp.rated() of the comparison reads what people said by now"
+            )
+        if score is None:
+            self.reread(self.own_score, fresh=fresh)
+        else:
+            given = _with_version(score, None, version)
+            runs = self._scored(given, fresh=fresh, anew=True)
+            before, self.data = self.data, self._data_of(runs, runs.scorer)
+            others = {name: one for name, one in self._given.items() if name not in (before.scorer, runs.scorer)}
+            self._given = {runs.scorer: given, **others}
+            self._others.pop(runs.scorer, None)
+        for name in list(self._others):  # of the same runs as the first
+            self._others[name] = replace(self._scored(self._given[name], fresh=fresh), scorer=name)
+
+    def reread(self, score: Any, *, fresh: bool = False) -> None:
+        """Read the source again, and score it by `score` under the name of the comparison's own."""
+        runs = replace(self._scored(score, fresh=fresh, anew=True), scorer=self.data.scorer)
+        self.data = replace(self.data, runs=runs, preferences=None)
+
+    def by(self, name: Any) -> ScoreSet:
+        """Return the set whose own score is another one of this one's (see ``Comparison.by``)."""
+        if name not in self._others:
+            close = nearest(name, list(self._given)) if isinstance(name, str) else None
+            meant = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._given))}"
+            raise InputError(f"there is no score {short(name)}; {meant}")
+        return self.beside(self._data_of(self._others[name], name), self._given[name])
+
+    def lines_by_name(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield the name and the scored runs of each score, the comparison's own first; nothing has the name ``""``."""
+        yield self.data.scorer, self.data.lines
+        for name, runs in self._others.items():
+            yield name, runs.lines
+
+    def table(self) -> pd.DataFrame:
+        """Return all scores, one line a run (see ``Comparison.scores``)."""
+        table = {self.data.pair_on: self.data.lines["pair"], "variant": self.data.lines["variant"]}
+        for name, lines in self.lines_by_name():
+            if name:
+                table[name if name not in table else f"score.{name}"] = lines["score"]
+        return pd.DataFrame(table)
+
+    def _scored(self, score: Score, *, fresh: bool = False, anew: bool = False) -> ScoredRuns:
+        """Return the runs by another score; `anew` reads the source again."""
+        if anew or self._runs.found is None:  # a table that was read as whole columns has no runs yet
+            self._runs = _read_runs(self.source, score, pair_on=self.data.pair_on, fresh=fresh)
+            return self._runs
+        after = of_observations(self._runs.found, score, fresh=fresh)
+        return replace(self._runs, lines=after.lines, scorer=after.scorer)
+
+    def _data_of(self, runs: ScoredRuns, name: str) -> ComparisonData:
+        return ComparisonData(runs=replace(runs, scorer=name), pair_on=self.data.pair_on, failed=self.data.failed)
+
+
+def _read_runs(source: Any, score: Score, *, pair_on: ColumnName, fresh: bool = False) -> ScoredRuns:
+    if isinstance(source, Mapping):
+        return take_dated(source, score=score, pair_on=pair_on, fresh=fresh)
+    return take(source, score=score, pair_on=pair_on, fresh=fresh)
+
+
+def _with_version(score: Any, name: str | None, version: str | int | None) -> Any:
+    if version is None:
+        return score
+    if not callable(score) or isinstance(score, Scorer) or hasattr(score, "members") or hasattr(score, "score_all"):
+        raise InputError("version= is for a function of your own; ready scorers know theirs")
+    return scorer(score, name=name, version=version)
