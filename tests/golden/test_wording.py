@@ -107,7 +107,7 @@ def of_comparison(scores: dict[str, list[Any]], **options: Any) -> Says:
         for name, of_variant in scores.items() for row, score in enumerate(of_variant)
     ]  # fmt: skip
     cmp = fh.compare(pd.DataFrame(lines), score="score", **options)
-    return lambda audience: "\n".join(view.words(cmp, audience).splitlines()[-1 - len(cmp.notes) :])
+    return lambda audience: "\n".join(view.words(cmp.data, audience).splitlines()[-1 - len(cmp.notes) :])
 
 
 def catalogue(text: str) -> Says:
