@@ -121,7 +121,7 @@ def test_a_hostile_store_is_read_or_refused_in_words(store: Path, name: str, tmp
     with watching(inside=tmp_path) as seen:
         for use in (
             opened.answers.single_runs,
-            opened.batches,
+            opened.batches.every,
             lambda: opened.answers.keep(RUN, "w").result(),
             lambda: list(opened.answers.every()),
         ):
