@@ -7,8 +7,8 @@ slices, or were added up over partitions. All slices are done in one pass, in wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,8 @@ SUMMARY_COLUMNS: Final = (
     "p50_s",
     "p95_s",
 )
-COUNTS: Final = ("n", "missing", "failed")
+_DTYPES: Final = {"variant": None, **dict.fromkeys(("n", "missing", "failed"), "int64")}
+"""Of the columns that are not float64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +88,13 @@ def summary_table(lines: Sequence[SummaryLine], *, price: float | None = None) -
 
     ``attrs["interval"]`` names the rule of each variant's interval, ``attrs["rows"]`` how many rows it is over.
     """
-    columns = [*SUMMARY_COLUMNS, *(["cost"] if price is not None else [])]
-    records = [asdict(line) | {"cost": (price or 0.0) * line.charged} for line in lines]
-    table = pd.DataFrame(records, columns=columns)
-    table = table.astype({**dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(columns[4:], "float64")})
+    columns: dict[str, Any] = {
+        name: pd.Series([getattr(line, name) for line in lines], dtype=_DTYPES.get(name, "float64"))
+        for name in SUMMARY_COLUMNS
+    }
+    if price is not None:
+        columns["cost"] = pd.Series([price * line.charged for line in lines], dtype="float64")
+    table = pd.DataFrame(columns)
     table.attrs["interval"] = {line.variant: line.interval for line in lines}
     table.attrs["rows"] = {line.variant: line.rows for line in lines}
     return table

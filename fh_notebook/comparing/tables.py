@@ -56,7 +56,11 @@ def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
         raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
     values = list(column)
     texts = np.empty(len(values), dtype=object)  # by places: Arrow refuses texts with half a character
-    texts[:] = [spelt(value) for value in values]
+    known: dict[str | int, str] = {}  # few values stand there many times
+    texts[:] = [
+        known.get(value) or known.setdefault(value, spelt(value)) if type(value) in (str, int) else spelt(value)
+        for value in values
+    ]
     slice_of = np.asarray(pd.factorize(texts)[0])
     if not len(values):
         return pd.DataFrame(columns=[by, *SUMMARY_COLUMNS])

@@ -6,7 +6,7 @@ Rule of this file: whatever a model said is text, escaped and cut; what the page
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -31,6 +31,7 @@ __all__ = [
     "summary_html",
     "text",
     "title",
+    "title_of",
     "words",
 ]
 
@@ -57,8 +58,12 @@ STYLE: Final = html.Html(
 
 def title(data: ComparisonData) -> str:
     """Return what is compared, in a line."""
-    by = f" by {data.scorer}" if data.scorer else ""
-    return f"{counted(len(data.variants), 'variant')} on {data.rows_text}{by}"
+    return title_of(data.variants, data.rows_text, data.scorer)
+
+
+def title_of(variants: Sequence[str], rows: str, scorer: str) -> str:
+    """Return how many variants are compared, on which rows and by which score, in a line."""
+    return f"{counted(len(variants), 'variant')} on {rows}{f' by {scorer}' if scorer else ''}"
 
 
 def text(data: ComparisonData) -> str:

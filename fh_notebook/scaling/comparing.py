@@ -35,6 +35,7 @@ from fh_notebook.comparing.ranges import ScoreRange
 from fh_notebook.comparing.sources import take
 from fh_notebook.comparing.summary import SummaryLine, summary_table
 from fh_notebook.comparing.verdict import verdict
+from fh_notebook.comparing.view import title_of
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.counted import Counted, poisson_interval, wilcoxon_of
 from fh_notebook.scaling.scaled import ScaledBatch
@@ -275,8 +276,7 @@ class ScaledComparison:
     wide = diff = browse = rate = plot = report
 
     def _head(self) -> str:
-        by = f" by {self.scorer}" if self.scorer else ""
-        return f"{counted(len(self.variants), 'variant')} on {distinct_text(self._row_count, self._distinct_count)}{by}"
+        return title_of(self.variants, distinct_text(self._row_count, self._distinct_count), self.scorer)
 
     def __repr__(self) -> str:
         table = self.summary()
