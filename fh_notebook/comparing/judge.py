@@ -195,10 +195,9 @@ class Judge:
         said = [NO_SCORE] * len(found)
         for place, question in zip(places, self._ask(rows, POINTWISE, fresh), strict=True):
             heard = self._heard(question, lambda run: read_score(run, path=self._path, scale=self._scale))
-            said[place] = _mean(heard)
+            mean = _mean(heard)
             reason = next((h.reason for h in heard if h.reason), "")
-            if reason:
-                said[place] = said[place]._replace(parts={"reason": reason})
+            said[place] = Result(mean.score, mean.error, {"reason": reason}) if reason else mean
             self._note(found[place].pair, {"variant": found[place].variant}, said[place], reason, question)
         self._report(len(places), sum(math.isnan(said[place].score) for place in places))
         return said
