@@ -45,8 +45,8 @@ class Batch(BatchFiles):
     It can be awaited while it runs in the background (``wait=False``).
     """
 
-    _file_store: Store | None = None
-    """Of a batch out of a file: the store in memory that its answers are in."""
+    file_store: Store | None = None
+    """Of a batch out of a file: the store in memory that its answers, scores and ratings are in."""
 
     def __init__(self, control: Control, about: Mapping[str, Any] | None = None) -> None:
         self._control = control

@@ -232,7 +232,7 @@ def open_file(path: str | os.PathLike[str]) -> HandedOver:
     store, taken = read_batch(_there(path))
     client = cast("Any", _Nobody(taken.record.workspace))
     made = batch_of(store, taken.record, client, of=HandedOver)
-    made._file_store = store
+    made.file_store = store
     return made
 
 

@@ -120,7 +120,7 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
         if pair_on not in row:
             raise InputError(no_column(pair_on, list(row), "pair_on"))
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
-        of_file = batch._file_store
+        of_file = batch.file_store
         hidden = hidden_in(job)
         found.append(
             Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
