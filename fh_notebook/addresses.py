@@ -72,7 +72,8 @@ def check_base_url(url: str) -> str:
         )
     default_port = {"https": ":443", "http": ":80"}[parts.scheme]
     # Written out or not, it is the same workspace.
-    return urlunsplit(parts._replace(netloc=parts.netloc.removesuffix(default_port))).rstrip("/")
+    netloc = parts.netloc.removesuffix(default_port)
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment)).rstrip("/")
 
 
 def _cure(url: str) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import socket
+from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
@@ -102,6 +103,11 @@ class EventServer(uvicorn.Server):
         )
         self.stopping: asyncio.Event | None = None
         """Made in the loop that serves."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: they are the program's, of which the server is a part."""
+        yield
 
     def is_up(self) -> None:
         """Take note that requests are answered from now on."""

@@ -83,7 +83,7 @@ class PlannedCopy:
         except (ValueError, TypeError, RecursionError):
             old = new = ""  # such inputs have no key, so they were not called
         is_same = bool(line.key) and line.key == old
-        return _Job(line._replace(key=new if is_same else ""), (old, new), line.key)
+        return _Job(line.with_key(new if is_same else ""), (old, new), line.key)
 
     def _hashed_name(self, jobs: Sequence[_Job]) -> str:
         """Return the name that an unnamed batch has in the target; empty where its own cannot be computed again.
@@ -150,13 +150,13 @@ class PlannedCopy:
         kept = [line for window in self._store.jobs.windows(there.id) for line in window]
         arms: list[ArmRecord] = [list(arm) for arm in there.plan.get("arms", ())]
         arms += [arm for arm in self._arms if arm not in arms]
-        moved = [line._replace(arm=arms.index(self._arms[line.arm])) for line in lines]
+        moved = [line.at(position=line.position, arm=arms.index(self._arms[line.arm])) for line in lines]
         rows, added = (inputs_by_row((x.position, x.arm, x.inputs) for x in part) for part in (kept, moved))
         found = match(rows, added, arms)
         if bool(kept) != bool(lines) or not (found.is_same or always):
             return None
         known = {(line.position, line.repeat, line.arm) for line in kept}
-        moved = [line._replace(position=found.places[line.position]) for line in moved]
+        moved = [line.at(position=found.places[line.position], arm=line.arm) for line in moved]
         new = [line for line in moved if (line.position, line.repeat, line.arm) not in known]
         own, mine = there.plan, self._source.plan
         plan = {

@@ -19,7 +19,7 @@ from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 
-__all__ = ["NoProgress", "Progress", "Snapshot", "TextProgress", "progress_of"]
+__all__ = ["NoProgress", "Progress", "Snapshot", "TextLines", "TextProgress", "progress_of"]
 
 PLAIN_EVERY_S: Final = 5.0
 PLAIN_BEAT_S: Final = 30.0
@@ -67,49 +67,41 @@ class Output(Protocol):
         ...
 
 
-class TextProgress:
-    """Writes lines of text.
+class TextLines:
+    """Writes lines of text: in a terminal one line that is rewritten, elsewhere one below the other.
 
     Parameters
     ----------
     stream : Output, optional
         Standard error by default: a program's output stays its own.
-    clock : callable
-        Seconds that only grow.
     """
 
-    def __init__(self, stream: Output | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: Output | None = None) -> None:
         self._stream = stream if stream is not None else sys.stderr
         self._is_terminal = bool(getattr(self._stream, "isatty", lambda: False)())
-        every_s, beat_s = (DRAW_EVERY_S, BEAT_S) if self._is_terminal else (PLAIN_EVERY_S, PLAIN_BEAT_S)
-        self._pacer = Pacer(self._draw, every_s=every_s, beat_s=beat_s, clock=clock)
         self._width = 0
         self._said = ""
 
-    def begin(self, batch: Snapshot) -> None:
-        """Say the plan."""
-        self._pacer.begin(batch)
-        self._write(str(batch.plan()), last=True)
+    def pacer(self, draw: Callable[[State], None], *, clock: Callable[[], float] = time.monotonic) -> Pacer:
+        """Return what has `draw` called as often as lines are read there."""
+        every_s, beat_s = (DRAW_EVERY_S, BEAT_S) if self._is_terminal else (PLAIN_EVERY_S, PLAIN_BEAT_S)
+        return Pacer(draw, every_s=every_s, beat_s=beat_s, clock=clock)
 
-    def update(self, batch: Snapshot) -> None:
-        """Say how far it is, unless that was said just now."""
-        self._pacer.update()
-
-    def end(self, batch: Snapshot) -> None:
-        """Say how it ended."""
-        self._pacer.end()
-        self._write(batch.summary(), last=True)
-
-    def _draw(self, state: State) -> None:
+    def draw(self, line: str, *, shorter: str) -> None:
+        """Show how far it is, unless that was said just now; `shorter` where the line does not fit into a terminal."""
         if not self._is_terminal:
-            if str(state) != self._said:
-                self._said = str(state)
-                self._write(self._said, last=True)
+            if line != self._said:
+                self._said = line
+                self.write(line)
             return
-        line, room = str(state), self._columns() - 1
+        room = self._columns() - 1
         if len(line) > room:  # a line that wraps cannot be rewritten
-            line = state.nameless
+            line = shorter
         self._write(line if len(line) <= room else f"{line[: room - 1]}…", last=False)
+
+    def write(self, line: str) -> None:
+        """Write a line that stays."""
+        self._write(line, last=True)
 
     def _columns(self) -> int:
         with suppress(OSError, ValueError, AttributeError):  # no file beneath, or it has no size
@@ -127,6 +119,36 @@ class TextProgress:
             self._stream.flush()
         except (OSError, ValueError):  # a stream that was closed is no reason to stop paid work
             return
+
+
+class TextProgress:
+    """The progress of a batch as lines of text.
+
+    Parameters
+    ----------
+    stream : Output, optional
+        Standard error by default: a program's output stays its own.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(self, stream: Output | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lines = TextLines(stream)
+        self._pacer = self._lines.pacer(lambda state: self._lines.draw(str(state), shorter=state.nameless), clock=clock)
+
+    def begin(self, batch: Snapshot) -> None:
+        """Say the plan."""
+        self._pacer.begin(batch)
+        self._lines.write(str(batch.plan()))
+
+    def update(self, batch: Snapshot) -> None:
+        """Say how far it is, unless that was said just now."""
+        self._pacer.update()
+
+    def end(self, batch: Snapshot) -> None:
+        """Say how it ended."""
+        self._pacer.end()
+        self._lines.write(batch.summary())
 
 
 def progress_of(choice: Any) -> Progress:

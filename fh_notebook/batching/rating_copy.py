@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from itertools import product
 from typing import Any, NamedTuple
@@ -55,7 +56,8 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingLine
                 item = item_of(new_row, [(one.variant, copy.keys[one.key], one.output) for one in read])
                 uid = sha256(f"{line.uid} {copy.record.workspace}".encode()).hexdigest()[:32]
                 found.append(
-                    line._replace(
+                    replace(
+                        line,
                         uid=uid,
                         item=item,
                         batch=copy.record.name,

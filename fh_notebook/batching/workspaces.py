@@ -51,7 +51,14 @@ def list_workspaces() -> pd.DataFrame:
     if store is None:
         views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
     lines = [
-        {**line._asdict(), "workspace": line.name, "host": _host(line.name), "label": line.name.partition("#")[2]}
+        {
+            "workspace": line.name,
+            "host": _host(line.name),
+            "label": line.name.partition("#")[2],
+            "batches": line.batches,
+            "answers": line.answers,
+            "last_at": line.last_at,
+        }
         for line in (store.workspaces.every() if store is not None else ())
     ]
     columns = {name: [line[name] for line in lines] for name in COLUMNS}

@@ -11,7 +11,11 @@ __all__ = ["on_loop"]
 
 def on_loop(here: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     """Have `call` called on the loop `here`; nothing happens when that loop has ended."""
-    if asyncio._get_running_loop() is here:
+    try:
+        is_here = asyncio.get_running_loop() is here
+    except RuntimeError:  # no loop runs in this thread
+        is_here = False
+    if is_here:
         call()
         return
     with suppress(RuntimeError):

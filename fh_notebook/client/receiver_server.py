@@ -138,7 +138,7 @@ class ReceiverServer(EventServer):
 
     async def _serve_on(self, sock: socket.socket) -> None:
         try:
-            await self._serve([sock])
+            await self.serve([sock])
         except asyncio.CancelledError:  # the loop ends: close without waiting
             for line in list(self.lines):
                 line.transport.abort()

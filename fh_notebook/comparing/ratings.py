@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from os import PathLike
 from typing import Any, Final
 
@@ -115,7 +116,7 @@ class Ratings:
         preferred = {"a": line.a, "b": line.b, TIE: TIE}.get(line.choice) if line.b is not None else None
         label = self._labels.get(line.item)
         return {
-            **line._asdict(),
+            **asdict(line),
             "row": label if label is not None else _label(line.row),
             "preferred": preferred,
             "undone": line.undone_at is not None,

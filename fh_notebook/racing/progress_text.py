@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from fh_notebook.batching.progress import Output, Progress, TextProgress
+from fh_notebook.batching.progress import Output, Progress, TextLines
 from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.racing.words import RaceState
 
 __all__ = ["RaceDisplay", "RaceText"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """What stands in the place of a batch's state."""
-
-    name: str
-    nameless: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.nameless}"
 
 
 class RaceDisplay(Progress, Protocol):
@@ -34,25 +22,32 @@ class RaceDisplay(Progress, Protocol):
         ...
 
 
-class RaceText(TextProgress):
+class RaceText:
     """Lines of text about a race.
 
     Parameters
     ----------
     race : Race
         The one that runs.
+    stream : Output, optional
+        Standard error by default: a program's output stays its own.
     """
 
     shows_all = False
 
     def __init__(self, race: RaceState, stream: Output | None = None) -> None:
-        super().__init__(stream)
         self._race = race
+        self._lines = TextLines(stream)
+        self._pacer = self._lines.pacer(self._draw)
 
     def begin(self, batch: Snapshot) -> None:
         """Say the plan."""
         self._pacer.begin(batch)
-        self._write(self._race.plan_line, last=True)
+        self._lines.write(self._race.plan_line)
+
+    def update(self, batch: Snapshot) -> None:
+        """Say how far it is, unless that was said just now."""
+        self._pacer.update()
 
     def end(self, batch: Snapshot) -> None:
         """Draw no more: the last rows are still to be decided."""
@@ -60,7 +55,8 @@ class RaceText(TextProgress):
 
     def finish(self) -> None:
         """Say how it ended."""
-        self._write(f"{self._race.batch.name}: {self._race.verdict}", last=True)
+        self._lines.write(f"{self._race.batch.name}: {self._race.verdict}")
 
     def _draw(self, state: State) -> None:
-        super()._draw(_Line(state.name, self._race.line))  # type: ignore[arg-type]  # it has what is drawn of a state
+        line = self._race.line
+        self._lines.draw(f"{state.name}: {line}", shorter=line)

@@ -52,6 +52,14 @@ class JobLine(NamedTuple):
     whole: int
     """1 where the inputs are as they are sent, 0 where something in them is masked."""
 
+    def with_key(self, key: str) -> JobLine:
+        """Return it with another key."""
+        return JobLine(self.position, self.repeat, self.arm, key, self.inputs, self.metadata, self.problems, self.whole)
+
+    def at(self, *, position: int, arm: int) -> JobLine:
+        """Return it at another place."""
+        return JobLine(position, self.repeat, arm, *self[3:])
+
 
 _COLUMNS: Final = "position, repeat, arm, key, inputs, metadata, problems, whole"
 _KINDS: Final = (INT, INT, INT, TEXT, TEXT, TEXT, TEXT, INT)

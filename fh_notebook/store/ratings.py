@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final
 
 from fh_notebook.store.damage import REAL, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked, seconds_of_moment
 from fh_notebook.store.writer import Committed, Transactions
@@ -40,7 +42,8 @@ CREATE: Final = (
 )
 
 
-class RatingLine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RatingLine:
     """One rating as it is kept."""
 
     uid: str
@@ -69,22 +72,18 @@ class RatingLine(NamedTuple):
     """When it was taken back; such a line counts no more."""
 
 
-_COLUMNS: Final = "uid, rater, kind, item, batch, workspace, row, a, b, shown, choice, seconds, rated_at, undone_at"
-"""In the order of `RatingLine`."""
+_NAMES: Final = tuple(part.name for part in fields(RatingLine))
+_COLUMNS: Final = ", ".join(_NAMES)
+_values: Final = attrgetter(*_NAMES)
 _KINDS: Final = (*[TEXT] * 8, TEXT_OR_NONE, TEXT, TEXT, REAL, REAL, REAL_OR_NONE)
-_PLACES: Final = ", ".join("?" * len(_KINDS))
+_INSERT: Final = f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"
 
 
 def merge(connection: sqlite3.Connection, lines: Iterable[RatingLine]) -> tuple[int, int]:
     """Take ratings of another store over; return how many were new, and how many were taken back by it."""
     new = undone = 0
     for line in lines:
-        new += (
-            connection.execute(
-                f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({_PLACES}) RETURNING 1", line
-            ).fetchone()
-            is not None
-        )
+        new += connection.execute(f"{_INSERT} RETURNING 1", _values(line)).fetchone() is not None
         if line.undone_at is not None:
             undone += connection.execute(
                 "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", (line.undone_at, line.uid)
@@ -130,7 +129,7 @@ class Ratings:
         now = self._database.now().timestamp()
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.executemany(f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({_PLACES})", lines)
+            connection.executemany(_INSERT, map(_values, lines))
             connection.executemany(
                 "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", ((now, uid) for uid in undone)
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -299,7 +300,7 @@ def test_what_a_question_has_no_answer_for_counts_for_nothing() -> None:
     cmp = compared(3)
     for rater in ("anna", "ben", "eve"):
         Page(cmp.rate(rater=rater, scale=5)).press((0, "1"), (1, "4"), (2, "4"))
-    strange = [line._replace(uid=f"{line.uid}-x", rater="zoe", choice="12") for line in cmp.ratings(rater="eve").lines]
+    strange = [replace(line, uid=f"{line.uid}-x", rater="zoe", choice="12") for line in cmp.ratings(rater="eve").lines]
     _store().ratings.merge(strange).result()
     assert "zoe" in cmp.ratings().frame["rater"].tolist()
     assert "zoe" not in str(cmp.agreement(scale=5))

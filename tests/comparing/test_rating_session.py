@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_another_kernel_goes_on_and_other_people_and_questions_are_their_own() -
     """What is known makes the same state; what was taken back is open."""
     session = _session(5)
     lines = list(_do(session, *(_key(n + 1, n, "1") for n in range(4))))
-    lines[1] = lines[1]._replace(undone_at=200.0)
+    lines[1] = replace(lines[1], undone_at=200.0)
     again = _session(5, known=lines)
     assert sorted(again.open_from(0)) == [1, 4]
     assert _session(5, known=lines, rater="ben").left == 5
@@ -157,7 +158,7 @@ def test_sent_in_whatever_parts_and_however_often_it_comes_to_the_same(
             change = session.plan(events[begin:end], now=1.0)
             kept |= {line.uid: line for line in change.lines}
             for uid in change.undone:
-                kept[uid] = kept[uid]._replace(undone_at=2.0)
+                kept[uid] = replace(kept[uid], undone_at=2.0)
             session.accept(change)
         session = _session(10, known=sorted(kept.values(), key=lambda line: line.rated_at))
     state = [(n, uid) for n, uid in sorted(whole.latest(99))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def line(uid: str, **rest: object) -> RatingLine:
         uid=uid, rater="anna", kind="pair", item="i", batch="shouts", workspace="w", row="0", a="loud", b="low",
         shown="ba", choice="a", seconds=1.5, rated_at=100.0,
     )  # fmt: skip
-    return made._replace(**rest)
+    return replace(made, **rest)
 
 
 @pytest.fixture
