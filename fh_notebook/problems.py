@@ -10,7 +10,7 @@ from fh_notebook.audience import PYTHON, Audience, masked, text_for
 from fh_notebook.spelling import path_text
 from fh_notebook.values import redact
 
-__all__ = ["Problem"]
+__all__ = ["Path", "Problem"]
 
 Path = tuple[str | int, ...]
 
@@ -43,6 +43,10 @@ class Problem:
         The labels of the rows that have it, where it is of a table; equal problems of different rows are one.
     expected : str
         What would do, in words, where the rule asks for a kind of value: ``"a text"``, ``"a date"``.
+    line : int, optional
+        The line of a file or a cell's body, counted from 1.
+    place : str
+        How a message names the place, where that is not by the path alone: ``"fetchhive.yaml, line 4"``.
 
     Examples
     --------
@@ -60,6 +64,8 @@ class Problem:
     hint: str = ""
     rows: tuple[Any, ...] = field(default=(), compare=False)
     expected: str = ""
+    line: int | None = None
+    place: str = ""
 
     def __str__(self) -> str:
         return self.text(PYTHON)
@@ -67,7 +73,8 @@ class Problem:
     def text(self, audience: Audience) -> str:
         """Return its sentence as `audience` reads it."""
         places = [_rows_text(self.rows)] if self.rows else []
-        places += [path_text(self.path)] if self.path is not None else []
+        named = path_text(self.path) if self.path is not None else ""
+        places += [self.place or named] if self.place or named else []
         return ": ".join([*places, self._sentence(audience)])
 
     @property
@@ -91,8 +98,8 @@ class Problem:
     def masked(self) -> Problem:
         """Return it with every secret that this process holds masked in its texts."""
         path = None if self.path is None else tuple(redact(p) if isinstance(p, str) else p for p in self.path)
-        value, message, hint = map(masked, (self.value, self.message, self.hint))
-        return replace(self, path=path, value=value, message=message, hint=hint)
+        value, message, hint, place = map(masked, (self.value, self.message, self.hint, self.place))
+        return replace(self, path=path, value=value, message=message, hint=hint, place=place)
 
     @classmethod
     def of(cls, problems: Problem | str | Iterable[Problem | str]) -> tuple[Problem, ...]:

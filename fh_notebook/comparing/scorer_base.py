@@ -22,6 +22,7 @@ from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
 from fh_notebook.half_made import shows_half_made
+from fh_notebook.problems import Problem
 from fh_notebook.values import error_text
 
 __all__ = [
@@ -170,7 +171,7 @@ def expected_in(row: Mapping[str, Any], column: str) -> Any:
         return row[column]
     close = nearest(column, row)
     hint = f"did you mean {close!r}?" if close else f"the columns are {listed(list(row), 'and') or 'none'}"
-    raise InputError(f"there is no column {short(column)} to compare with; {hint}")
+    raise InputError(Problem(None, "column", f"there is no column {short(column)}", "to compare with", hint))
 
 
 def result_of(value: Any) -> Result:

@@ -21,6 +21,7 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
 from fh_notebook.spelling import type_text
 
 __all__ = ["Observation", "cell_of", "hidden_in", "is_source", "no_column", "observations"]
@@ -163,12 +164,12 @@ def cell_of(value: Any) -> Any:
     return None if is_missing(value) else plain(value)
 
 
-def no_column(name: str, columns: Iterable[str], why: str) -> str:
-    """Return that there is no such column, with the nearest name."""
+def no_column(name: str, columns: Iterable[str], why: str) -> Problem:
+    """Return the problem of a column that is not there, with the nearest name."""
     there: Sequence[str] = list(columns)
     close = nearest(name, there)
     hint = f"did you mean {close!r}?" if close else f"the columns are {listed(there, 'and') or 'none'}"
-    return f"there is no column {short(name)} ({why}); {hint}"
+    return Problem(None, "column", f"there is no column {short(name)}", f"({why})", hint)
 
 
 def _run_of(row: Mapping[str, Any]) -> Run:

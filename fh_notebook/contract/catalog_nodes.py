@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import yaml
 
-from fh_notebook.contract.catalog_trouble import glued
-from fh_notebook.contract.spell import short
+from fh_notebook.contract.catalog_trouble import NO_BLANK, glued, write_apart
+from fh_notebook.contract.spell import path_text, short
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Path, Problem
 
-__all__ = ["Reading", "kind_of", "line_of"]
+__all__ = ["Reading", "called", "kind_of", "line_of", "twice"]
 
 MAX_TOLD: Final = 100
 """Problems that are told: more are not read, and most of them come from one."""
@@ -40,6 +42,18 @@ def kind_of(node: yaml.Node) -> str:
     return "list" if isinstance(node, yaml.SequenceNode) else "mapping"
 
 
+def called(path: Path) -> str:
+    """Return how a message names a place in the catalogue.
+
+    Examples
+    --------
+    >>> called(("triage", "inputs", "tone"))
+    "'triage': inputs.tone"
+    """
+    name, *rest = path
+    return f"{short(name)}: {path_text(rest)}" if rest else short(name)
+
+
 class Reading:
     """One reading of one file: what was wrong so far.
 
@@ -52,18 +66,19 @@ class Reading:
     def __init__(self, where: str) -> None:
         self.where = where
         self.count = 0
-        self._told: list[tuple[int, str]] = []
+        self._told: list[Problem] = []
 
     def told_in(self, line: int) -> bool:
         """Whether something was told of a line already."""
-        return any(line == earlier for earlier, _ in self._told)
+        return any(line == earlier.line for earlier in self._told)
 
-    def tell(self, place: yaml.Node | int, problem: str) -> None:
-        """Note a problem at a node or in a line."""
+    def tell(self, at: yaml.Node | int, problem: Problem, *, named: bool = True) -> None:
+        """Note a problem at a node or in a line; its sentence begins with its path unless it is `named` in it."""
         self.count += 1
         if self.count <= MAX_TOLD:
-            line = place if isinstance(place, int) else line_of(place)
-            self._told.append((line, f"{self.where}, line {line}: {problem}"))
+            line = at if isinstance(at, int) else line_of(at)
+            place = f"{self.where}, line {line}" + (f": {called(problem.path)}" if named and problem.path else "")
+            self._told.append(replace(problem, line=line, place=place))
 
     def end(self) -> None:
         """Raise everything that was told, in the order of the lines.
@@ -73,9 +88,9 @@ class Reading:
         InputError
             Something was told.
         """
-        told = [sentence for _, sentence in sorted(self._told, key=lambda t: t[0])]
+        told = sorted(self._told, key=lambda problem: problem.line or 0)
         if self.count > MAX_TOLD:
-            told.append(f"{self.where}: and {self.count - MAX_TOLD:,} more")
+            told.append(Problem(place=self.where, message=f"and {self.count - MAX_TOLD:,} more"))
         if told:
             raise InputError(told)
 
@@ -85,32 +100,38 @@ class Reading:
         found: Entries = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self.tell(key, f"a {kind_of(key)} is no name; put a text with brackets or braces in quotes")
+                cure = "put a text with brackets or braces in quotes"
+                self.tell(key, Problem(None, "propertyNames", f"a {kind_of(key)}", "is no name", cure))
                 continue
             # `1.50` and `null` are names as they are written; `~` and nothing at all are no names.
             name = key.value
             if not name and not key.style:
-                self.tell(key, "there is no name before the colon")
+                self.tell(key, Problem(None, "propertyNames", message="there is no name before the colon"))
             elif slip := _glued_name(node, key, value):
-                self.tell(key, slip)
+                self.tell(key, Problem(None, "syntax", message=slip))
             elif name in found:
-                self.tell(key, f"{short(name)} is given twice; the first is in line {line_of(found[name][0])}")
+                self.tell(key, twice(name, line_of(found[name][0])))
             else:
                 found[name] = (key, value)
         return found
 
-    def tell_kind(self, node: yaml.Node, problem: str) -> None:
-        """Note that a node is no mapping, by `problem`, or by the blank that is missing after a colon."""
+    def tell_kind(self, node: yaml.Node, path: Path, what: str, cure: str) -> None:
+        """Note that a node is no mapping, or the blank that is missing after a colon."""
         is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
-        self.tell(node, (glued(node.value) if is_plain else None) or problem)
+        if meant := glued(node.value) if is_plain else None:
+            self.tell(node, Problem(path, "syntax", message=write_apart(meant)), named=False)
+        else:
+            self.tell(node, Problem(path, "type", what, f"is a {kind_of(node)}", cure), named=False)
 
-    def text(self, what: str, node: yaml.Node) -> str | None:
-        """Return the text that a node is; ``None``, and a problem, when it is something else."""
+    def text(self, path: Path, node: yaml.Node, part: str = "") -> str | None:
+        """Return the text that a node is, or a `part` of it; ``None``, and a problem, when it is something else."""
         value = self.value(node) if isinstance(node, yaml.ScalarNode) else None
         if isinstance(value, str):
             return value
-        cure = "; put it in quotes" if isinstance(node, yaml.ScalarNode) and node.value else ""
-        self.tell(node, f"{what} is a {kind_of(node)}, not a text{cure}".replace("is a nothing", "is empty"))
+        cure = "put it in quotes" if isinstance(node, yaml.ScalarNode) and node.value else ""
+        has = "empty" if kind_of(node) == "nothing" else f"a {kind_of(node)}"
+        problem = Problem(path, "type", part or called(path), f"is {has}, not a text", cure)
+        self.tell(node, problem, named=bool(part))
         return None
 
     def value(self, node: yaml.Node) -> Any:
@@ -134,21 +155,33 @@ class Reading:
         except ValueError:
             pass
         if kind in ("int", "float"):
-            self.tell(node, f"{short(node.value)} is no number that JSON can say; put it in quotes")
+            beyond = Problem(None, "type", short(node.value), "is no number that JSON can say", "put it in quotes")
+            self.tell(node, beyond)
         elif kind != "str":
-            self.tell(node, f"the tag {short(node.tag)} is not read; leave it out, or put the text in quotes")
+            self.tell(node, _no_tag(node, "leave it out, or put the text in quotes"))
         return node.value
 
     def _check_tag(self, node: yaml.Node, expected: str) -> None:
         if node.tag != _PREFIX + expected:
-            self.tell(node, f"the tag {short(node.tag)} is not read; leave it out")
+            self.tell(node, _no_tag(node, "leave it out"))
+
+
+def _no_tag(node: yaml.Node, cure: str) -> Problem:
+    return Problem(None, "tag", f"the tag {short(node.tag)}", "is not read", cure)
+
+
+def twice(name: str, first: int) -> Problem:
+    """Return the problem of a name that was given in the line `first`, too."""
+    return Problem(None, "uniqueItems", short(name), "is given twice", f"the first is in line {first}")
 
 
 def _glued_name(mapping: yaml.MappingNode, key: yaml.ScalarNode, value: yaml.Node) -> str | None:
     """Tell a name that holds its value, for want of a blank: ``ticket:{type: string}``, ``{type:string}``."""
-    if key.style is not None or not (slip := glued(key.value)):
+    if key.style is not None or not (meant := glued(key.value)):
         return None
     # The rest of the line is what the value was meant to be; between braces, no colon follows at all.
     opens = re.search(r":[\[{]", key.value)
     is_alone = mapping.flow_style and value.start_mark.index == value.end_mark.index == key.end_mark.index
-    return f"{slip.partition(':')[0]} of {short(key.value.partition(':')[0])}" if opens else slip if is_alone else None
+    if opens:
+        return f"{NO_BLANK} of {short(key.value.partition(':')[0])}"
+    return write_apart(meant) if is_alone else None

@@ -13,13 +13,14 @@ from typing import Any, Final
 import yaml
 
 from fh_notebook.contract.catalog import Deployments
-from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
+from fh_notebook.contract.catalog_nodes import Reading, called, kind_of, line_of, twice
 from fh_notebook.contract.catalog_trouble import trouble_in
 from fh_notebook.contract.catalog_variables import inputs_of, is_whole, lines_of, place_of, schema_said
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.plain_yaml import compose
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Path, Problem
 
 __all__ = ["MAX_BYTES", "VERSION", "read_catalog", "unknown_key"]
 
@@ -64,17 +65,18 @@ def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
     """
     # The bytes are counted where there may be too many only: a letter has four at most.
     if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode(errors="replace")) > MAX_BYTES):
-        raise InputError(f"{where} has more than {MAX_BYTES:,} bytes; a catalogue is smaller, so this is another file")
+        larger = f"has more than {MAX_BYTES:,} bytes"
+        raise InputError(Problem(None, "maxLength", where, larger, "a catalogue is smaller, so this is another file"))
     reading = Reading(where)
-    trouble = ""
+    trouble: Problem | None = None
     known: list[tuple[Deployment, str]] = []
     try:
         known = _read_root(reading, compose(text))
     except yaml.YAMLError as broken:
         line, words = trouble_in(broken, text)
-        trouble = f"{where}, line {line}: {words}"
+        trouble = Problem(None, "syntax", message=words, line=line, place=f"{where}, line {line}")
     except RecursionError:
-        trouble = f"{where}: something is nested too deep to be read"
+        trouble = Problem(None, "depth", message="something is nested too deep to be read", place=where)
     if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
         raise InputError(trouble)
     reading.end()
@@ -85,14 +87,12 @@ def _read_root(reading: Reading, root: yaml.Node | None) -> list[tuple[Deploymen
     if root is None or kind_of(root) == "nothing":
         return []
     if not isinstance(root, yaml.MappingNode):
-        reading.tell_kind(
-            root, f"the file is a {kind_of(root)}; it begins with `version: {VERSION}` and `deployments:`"
-        )
+        reading.tell_kind(root, (), "the file", f"it begins with `version: {VERSION}` and `deployments:`")
         return []
     entries = reading.entries(root)
     for name, (key, value) in entries.items():
         if name not in TOP_KEYS:
-            reading.tell(key, unknown_key(name, TOP_KEYS))
+            reading.tell(key, unknown_key((), name, TOP_KEYS))
         elif name == "version":
             _check_version(reading, value)
     if "deployments" not in entries:
@@ -100,36 +100,37 @@ def _read_root(reading: Reading, root: yaml.Node | None) -> list[tuple[Deploymen
     return _read_deployments(reading, entries["deployments"][1])
 
 
-def unknown_key(name: str, known: Collection[str], slips: Mapping[str, str] = _SLIPS) -> str:
-    """Return the sentence for a key that is not known at its place."""
+def unknown_key(path: Path, name: str, known: Collection[str], slips: Mapping[str, str] = _SLIPS) -> Problem:
+    """Return the problem of a key that is not known at its place."""
     slip = slips.get(name.casefold())
     close = slip if slip in known else nearest(name, known)
     hint = f"did you mean {close!r}?" if close else f"there are {', '.join(known)}"
-    return f"{short(name)} is not known here; {hint}"
+    return Problem(path, "additionalProperties", short(name), "is not known here", hint)
 
 
 def _check_version(reading: Reading, node: yaml.Node) -> None:
     value = reading.value(node)
     if isinstance(value, bool) or value != VERSION:
-        reading.tell(node, f"version {short(value)} is not known; write `version: {VERSION}`, or update fh_notebook")
+        cure = f"write `version: {VERSION}`, or update fh_notebook"
+        problem = Problem(("version",), "const", f"version {short(value)}", "is not known", cure)
+        reading.tell(node, problem, named=False)
 
 
 def _read_deployments(reading: Reading, node: yaml.Node) -> list[tuple[Deployment, str]]:
     if kind_of(node) == "nothing":
         return []
     if not isinstance(node, yaml.MappingNode):
-        reading.tell_kind(
-            node, f"deployments is a {kind_of(node)}; write each as `name:`, with its lines indented below"
-        )
+        cure = "write each as `name:`, with its lines indented below"
+        reading.tell_kind(node, ("deployments",), "deployments", cure)
         return []
     found: list[tuple[Deployment, str]] = []
     lines: dict[str, int] = {}
     for name, (key, value) in reading.entries(node).items():
         bare = name.strip()
         if not bare:
-            reading.tell(key, "a deployment needs a name")
+            reading.tell(key, Problem(None, "minLength", message="a deployment needs a name"))
         elif bare in lines:
-            reading.tell(key, f"{short(bare)} is given twice; the first is in line {lines[bare]}")
+            reading.tell(key, twice(bare, lines[bare]))
         else:
             lines[bare] = line_of(key)
             read = _read_deployment(reading, bare, key, value)
@@ -141,19 +142,19 @@ def _read_deployment(reading: Reading, name: str, key: yaml.Node, node: yaml.Nod
     if kind_of(node) == "nothing":
         return Deployment(name)
     if not isinstance(node, yaml.MappingNode):
-        reading.tell_kind(node, f"{short(name)} is a {kind_of(node)}; write {', '.join(KEYS)} below it")
+        reading.tell_kind(node, (name,), short(name), f"write {', '.join(KEYS)} below it")
         return None
     given: dict[str, Any] = {}
     entries = reading.entries(node)
     for word, (word_key, value) in entries.items():
         if word not in KEYS:
-            reading.tell(word_key, f"{short(name)}: {unknown_key(word, KEYS)}")
+            reading.tell(word_key, unknown_key((name,), word, KEYS))
         else:
-            given[word] = _READERS[word](reading, f"{short(name)}: {word}", value)
+            given[word] = _READERS[word](reading, (name, word), value)
     inputs, is_open = given.get("inputs"), given.pop("open", None)
     is_short = isinstance(inputs, dict) and not is_whole(inputs)
-    if is_open is not None and (problem := _open_problem(inputs, is_open)):
-        reading.tell(entries["open"][0], f"{short(name)}: {problem}")
+    if is_open is not None and (problem := _open_problem(name, inputs, is_open)):
+        reading.tell(entries["open"][0], problem, named=False)
     # Built even when something was told: what else is wrong with it is told too.
     trouble: InputError
     try:
@@ -168,15 +169,18 @@ def _read_deployment(reading: Reading, name: str, key: yaml.Node, node: yaml.Nod
         path = found.path or ()
         if not (reading.told_in(line) and _is_judged(path)):
             shown = path[1:] if is_short and path[:1] == ("properties",) else path
-            reading.tell(line, f"{short(name)}: {replace(found, path=('inputs', *shown))}")
+            reading.tell(line, replace(found, path=(name, "inputs", *shown)))
     return None
 
 
-def _open_problem(inputs: dict[str, Any] | None, is_open: bool) -> str | None:
+def _open_problem(name: str, inputs: dict[str, Any] | None, is_open: bool) -> Problem | None:
+    path = (name, "open")
     if inputs is not None and is_whole(inputs):
-        return "open goes with variables one by one; a whole JSON Schema says it by additionalProperties"
+        hint = "a whole JSON Schema says it by additionalProperties"
+        return Problem(path, "dependentRequired", called(path), "goes with variables one by one", hint)
     if inputs is None and not is_open:
-        return "open: false says nothing without inputs; write `inputs: {}` where none are taken"
+        said, hint = f"{called(path)}: false", "write `inputs: {}` where none are taken"
+        return Problem(path, "dependentRequired", said, "says nothing without inputs", hint)
     return None
 
 
@@ -186,51 +190,54 @@ def _is_judged(path: tuple[str | int, ...]) -> bool:
     return names[-1:] in (["type"], ["required"])
 
 
-def _read_description(reading: Reading, what: str, node: yaml.Node) -> str | None:
-    return None if kind_of(node) == "nothing" else reading.text(what, node)
+def _read_description(reading: Reading, path: Path, node: yaml.Node, part: str = "") -> str | None:
+    return None if kind_of(node) == "nothing" else reading.text(path, node, part)
 
 
-def _read_variants(reading: Reading, what: str, node: yaml.Node) -> list[str]:
+def _read_variants(reading: Reading, path: Path, node: yaml.Node) -> list[str]:
     if kind_of(node) == "nothing":
         return []
     if isinstance(node, yaml.ScalarNode):
-        return _read_variant(reading, what, node)
+        return _read_variant(reading, path, node)
     if isinstance(node, yaml.SequenceNode):
         names: list[str] = []
         for item in node.value:
-            found = _read_variant(reading, what, item)
+            found = _read_variant(reading, path, item)
             if set(found) & set(names):
-                reading.tell(item, f"{what}: {short(found[0])} is given twice")
+                reading.tell(item, Problem(path, "uniqueItems", short(found[0]), "is given twice"))
             names += found
         return names
     entries = reading.entries(node) if isinstance(node, yaml.MappingNode) else {}
     for name, (key, value) in entries.items():
         if not name.strip():
-            reading.tell(key, f"{what}: a variant needs a name")
-        _read_description(reading, f"{what}: the description of {short(name)}", value)
+            reading.tell(key, _no_name(path))
+        _read_description(reading, path, value, f"the description of {short(name)}")
     return [name for name in entries if name.strip()]
 
 
-def _read_variant(reading: Reading, what: str, node: yaml.Node) -> list[str]:
-    name = reading.text(f"{what}: a variant", node)
+def _no_name(path: Path) -> Problem:
+    return Problem(path, "minLength", message="a variant needs a name")
+
+
+def _read_variant(reading: Reading, path: Path, node: yaml.Node) -> list[str]:
+    name = reading.text(path, node, "a variant")
     if name is not None and not name.strip():
-        reading.tell(node, f"{what}: a variant needs a name")
+        reading.tell(node, _no_name(path))
     return [name] if name and name.strip() else []
 
 
-def _read_open(reading: Reading, what: str, node: yaml.Node) -> bool | None:
+def _read_open(reading: Reading, path: Path, node: yaml.Node) -> bool | None:
     if kind_of(node) == "nothing":
         return None
     value = reading.value(node) if isinstance(node, yaml.ScalarNode) else None
     if isinstance(value, bool):
         return value
-    reading.tell(
-        node, f"{what} is {short(value) if isinstance(value, str) else 'a ' + kind_of(node)}; write true or false"
-    )
+    has = short(value) if isinstance(value, str) else f"a {kind_of(node)}"
+    reading.tell(node, Problem(path, "type", called(path), f"is {has}", "write true or false"), named=False)
     return None
 
 
-_READERS: Final[dict[str, Callable[[Reading, str, yaml.Node], Any]]] = {
+_READERS: Final[dict[str, Callable[[Reading, Path, yaml.Node], Any]]] = {
     "description": _read_description,
     "variants": _read_variants,
     "inputs": inputs_of,

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fh_notebook.contract.secrets import holds_secret
-from fh_notebook.contract.spell import FORMATS, KINDS, path_text, short, types_of
+from fh_notebook.contract.spell import FORMATS, KINDS, short, types_of
 from fh_notebook.contract.validate import problems, schema_problems
+from fh_notebook.problems import Path, Problem
 from fh_notebook.values import is_number
 
 __all__ = ["Slip", "slips_of"]
@@ -45,11 +46,10 @@ _OF: Final[Mapping[str, tuple[str, ...]]] = {
 class Slip:
     """A mistake at one keyword of a variable."""
 
-    path: tuple[str | int, ...]
+    path: Path
     """Where it is: the variable's name, then keywords and names down to the place."""
-    what: str
-    """The variable, or the part of it, as a message names it."""
-    problem: str
+    problem: Problem
+    """At the variable, or the part of it: by names alone."""
 
 
 def slips_of(name: str, schema: Mapping[str, Any]) -> list[Slip]:
@@ -57,53 +57,53 @@ def slips_of(name: str, schema: Mapping[str, Any]) -> list[Slip]:
 
     Examples
     --------
-    >>> [slip.problem for slip in slips_of("n", {"type": "integer", "default": "abc"})]
-    ["the default 'abc' is not a whole number"]
-    >>> for slip in slips_of("t", {"type": "string", "format": "textaera", "minimum": 3}):
+    >>> for slip in slips_of("t", {"type": "string", "format": "textaera", "minimum": 3, "default": 3}):
     ...     print(slip.problem)
-    the format 'textaera' is not known; did you mean 'textarea'?
-    'minimum' says nothing of a text; it is for a number
+    t: the format 'textaera' is not known; did you mean 'textarea'?
+    t: 'minimum' says nothing of a text; it is for a number
+    t: the default 3 is not a text
     """
     return list(_slips((name,), (name,), schema))
 
 
-def _slips(path: tuple[str | int, ...], named: tuple[str | int, ...], schema: Any) -> Iterator[Slip]:
+def _slips(path: Path, named: Path, schema: Any) -> Iterator[Slip]:
     if not isinstance(schema, Mapping):
         return
-    what = path_text(named)
     for word in schema:
         problem = _format(schema[word]) if word == "format" else _idle(word, schema.get("type"))
         if problem:
-            yield Slip((*path, word), what, problem)
+            yield Slip((*path, word), problem.inside(named))
     for place, problem in _values(schema):
-        yield Slip((*path, *place), what, problem)
+        yield Slip((*path, *place), problem.inside(named))
     properties = schema.get("properties")
     for name, part in properties.items() if isinstance(properties, Mapping) else ():
         yield from _slips((*path, "properties", name), (*named, name), part)
     yield from _slips((*path, "items"), (*named, "items"), schema.get("items"))
 
 
-def _format(said: Any) -> str | None:
+def _format(said: Any) -> Problem | None:
     if not isinstance(said, str) or said in _FORMATS:
         return None
     folded = said.casefold().replace("_", "-")
     close = difflib.get_close_matches(folded, _FORMATS, n=1, cutoff=_NEAR) if len(folded) <= 40 else []
-    return f"the format {short(said)} is not known; did you mean {close[0]!r}?" if close else None
+    if not close:
+        return None
+    return Problem((), "format", f"the format {short(said)}", "is not known", f"did you mean {close[0]!r}?")
 
 
-def _idle(word: str, kind: Any) -> str | None:
+def _idle(word: str, kind: Any) -> Problem | None:
     """Tell a keyword that says nothing of any of the types that are named."""
     types = types_of(kind) if isinstance(kind, str | list) else []
     meant = _OF.get(word)
     if not meant or not types or not set(types) <= set(KINDS) or set(types) & set(meant):
         return None
     kinds = " or ".join(dict.fromkeys(KINDS[t] for t in types))
-    return f"{word!r} says nothing of {kinds}; it is for {KINDS[meant[-1]]}"
+    return Problem((), word, repr(word), f"says nothing of {kinds}", f"it is for {KINDS[meant[-1]]}")
 
 
-def _values(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _values(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Problem]]:
     """Tell the values in a schema that it does not take itself, each with its place."""
-    given: list[tuple[tuple[str | int, ...], str, Any]] = []
+    given: list[tuple[Path, str, Any]] = []
     if "default" in schema:
         given.append((("default",), "default", schema["default"]))
     for word, called in (("enum", "choice"), ("examples", "example")):
@@ -118,11 +118,13 @@ def _values(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], 
     only_type = {"type": bare["type"]} if "type" in bare else {}
     for place, called, value in given:
         # Of a choice, the kind alone: bounds beside choices narrow them, and that may be meant.
-        if words := _misfit(value, only_type if called == "choice" else bare):
-            yield place, f"the {called} {'is not one that the variable takes' if hidden else words}"
+        if problem := _misfit(value, only_type if called == "choice" else bare):
+            if hidden:
+                problem = Problem((), problem.keyword, message="is not one that the variable takes")
+            yield place, replace(problem, value=" ".join(filter(None, (f"the {called}", problem.value))))
 
 
-def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
+def _misfit(value: Any, schema: Mapping[str, Any]) -> Problem | None:
     """Return what is wrong with a value of a variable, to be read after a noun; ``None`` when it fits."""
     if _fits_at_a_look(value, schema):
         return None
@@ -135,12 +137,12 @@ def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
     problem = found[0]
     if problem.path is None or len(problem.path) != 1:
         inside = replace(problem, path=problem.path[1:] if problem.path else None)
-        return f"does not fit: {inside}"
+        return Problem((), problem.keyword, message=f"does not fit: {inside}")
     if not problem.value:
-        return problem.sentence
+        return replace(problem, path=())
     # As the file spells it; the noun before it is there already.
     shown = {None: "null", True: "true", False: "false"}[value] if isinstance(value, bool | None) else short(value)
-    return replace(problem, value=shown).sentence
+    return replace(problem, path=(), value=shown)
 
 
 def _fits_at_a_look(value: Any, schema: Mapping[str, Any]) -> bool:

@@ -14,7 +14,9 @@ import yaml
 from fh_notebook.contract.plain_yaml import trouble_of
 from fh_notebook.contract.spell import short
 
-__all__ = ["glued", "trouble_in"]
+__all__ = ["NO_BLANK", "glued", "trouble_in", "write_apart"]
+
+NO_BLANK: Final = "a blank is missing after the colon"
 
 _BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _COMMENT: Final = re.compile(r"(?:^|(?<=\s))#.*")
@@ -64,7 +66,7 @@ def _above(lines: list[str], at: int) -> int | None:
 def _told(lines: list[str], at: int) -> str | None:
     line = lines[at].strip()
     if found := glued(line):
-        return found
+        return write_apart(found)
     above = _above(lines, at)
     # A text of several lines, of which this is one.
     if above is not None and _indent(lines[above]) < _indent(lines[at]) and _VALUE.search(lines[above]):
@@ -77,12 +79,17 @@ def _indent(line: str) -> int:
 
 
 def glued(text: str) -> str | None:
-    """Return what to tell of ``name:value``, which YAML reads as one word.
+    """Return what ``name:value`` was meant to be, which YAML reads as one word.
 
     Examples
     --------
     >>> glued("ticket:{type: string}"), glued("see https://example.com")
-    ("a blank is missing after the colon: write 'ticket: {type: string}'", None)
+    ('ticket: {type: string}', None)
     """
     found = _GLUED.fullmatch(text)
-    return f"a blank is missing after the colon: write {short(found['name'] + ': ' + found['rest'])}" if found else None
+    return f"{found['name']}: {found['rest']}" if found else None
+
+
+def write_apart(meant: str) -> str:
+    """Return what to tell of a blank that is missing in what was `meant`."""
+    return f"{NO_BLANK}: write {short(meant)}"

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import yaml
 
-from fh_notebook.contract.catalog_nodes import Reading, kind_of, line_of
+from fh_notebook.contract.catalog_nodes import Reading, called, kind_of, line_of
 from fh_notebook.contract.catalog_slips import slips_of
 from fh_notebook.contract.objects import Variable, object_schema
-from fh_notebook.contract.spell import KINDS, nearest, path_text, short
-from fh_notebook.problems import Problem
+from fh_notebook.contract.spell import KINDS, nearest, short
+from fh_notebook.problems import Path, Problem
 
 __all__ = ["OF_SCHEMAS", "WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of", "schema_said"]
 
@@ -128,13 +128,12 @@ def schema_said(inputs: Mapping[str, Any], *, is_open: bool = False) -> dict[str
     return {word: said for word, said in schema.items() if word != "additionalProperties"} if is_open else schema
 
 
-def inputs_of(reading: Reading, what: str, node: yaml.Node) -> Any:
+def inputs_of(reading: Reading, path: Path, node: yaml.Node) -> Any:
     """Return what ``inputs:`` says, as `Deployment` takes it; every problem is told to `reading`."""
     if kind_of(node) == "nothing":
         return None
     if not isinstance(node, yaml.MappingNode):
-        words = f"{what} is a {kind_of(node)}; write each variable as `name: {{type: string}}` below it"
-        reading.tell_kind(node, words)
+        reading.tell_kind(node, path, called(path), "write each variable as `name: {type: string}` below it")
         return None
     plain = reading.value(node)
     if is_whole(plain):
@@ -143,12 +142,13 @@ def inputs_of(reading: Reading, what: str, node: yaml.Node) -> Any:
     lines = lines_of(node)
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode) and key.value in plain:
-            _check_variable(reading, f"{what}.{path_text([key.value])}", value)
+            _check_variable(reading, (*path, key.value), value)
             said = plain[key.value]
             for slip in slips_of(key.value, said) if isinstance(said, dict) else ():
-                reading.tell(lines.get(slip.path, line_of(key)), f"{what}.{slip.what}: {slip.problem}")
+                reading.tell(lines.get(slip.path, line_of(key)), slip.problem.inside(path))
     if reading.count == before and _looks_whole(plain):
-        reading.tell(node, f"{what}: for a whole JSON Schema, write `type: object` beside `properties:`")
+        whole = "for a whole JSON Schema, write `type: object` beside `properties:`"
+        reading.tell(node, Problem(path, "required", message=whole))
     readable = fields_of(plain)
     return {name: said for name, said in plain.items() if name in readable}
 
@@ -158,43 +158,46 @@ def _looks_whole(inputs: Mapping[str, Any]) -> bool:
     return isinstance(properties, dict) and bool(properties) and all(isinstance(v, dict) for v in properties.values())
 
 
-def _check_variable(reading: Reading, what: str, node: yaml.Node) -> None:
+def _check_variable(reading: Reading, path: Path, node: yaml.Node) -> None:
     if isinstance(node, yaml.MappingNode):
-        _check_keywords(reading, what, node, is_variable=True)
+        _check_keywords(reading, path, node, is_variable=True)
     elif kind_of(node) == "nothing":
-        reading.tell(node, f"{what} is empty; write its kind: {', '.join(WORDS)}")
+        empty = Problem(path, "required", called(path), "is empty", f"write its kind: {', '.join(WORDS)}")
+        reading.tell(node, empty, named=False)
     elif isinstance(node, yaml.ScalarNode):
         if kind_of(node) != "text" or node.value not in WORDS:
             word = node.value.casefold()
             close = _WORD_SLIPS.get(word) or nearest(word, WORDS)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(WORDS)}, or a JSON Schema"
-            reading.tell(node, f"{what}: the kind {short(node.value)} is not known; {hint}")
+            reading.tell(node, Problem(path, "enum", f"the kind {short(node.value)}", "is not known", hint))
     else:
-        reading.tell(node, f"{what} is a list; write {{type: ...}}, or {{enum: [...]}} for a choice")
+        cure = "write {type: ...}, or {enum: [...]} for a choice"
+        reading.tell(node, Problem(path, "type", called(path), "is a list", cure), named=False)
 
 
-def _check_keywords(reading: Reading, what: str, node: yaml.MappingNode, *, is_variable: bool = False) -> None:
+def _check_keywords(reading: Reading, path: Path, node: yaml.MappingNode, *, is_variable: bool = False) -> None:
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
             continue
         word = key.value
         if word not in _KEYWORDS and (close := _keyword_meant(word)):
-            reading.tell(key, f"{what}: {short(word)} is no keyword; did you mean {short(close)}?")
+            hint = f"did you mean {short(close)}?"
+            reading.tell(key, Problem(path, "additionalProperties", short(word), "is no keyword", hint))
         elif word == "type":
-            _check_type(reading, what, value)
+            _check_type(reading, path, value)
         elif word == "required" and is_variable:
-            _check_required(reading, what, value)
+            _check_required(reading, path, value)
         elif word in OF_SCHEMAS and isinstance(value, yaml.MappingNode):
             for name, schema in value.value:
-                _go_on(reading, f"{what}.{path_text([str(name.value)])}", schema)
+                _go_on(reading, (*path, str(name.value)), schema)
         elif word in _SCHEMAS:
             for schema in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                _go_on(reading, f"{what}.{word}", schema)
+                _go_on(reading, (*path, word), schema)
 
 
-def _go_on(reading: Reading, what: str, node: yaml.Node) -> None:
+def _go_on(reading: Reading, path: Path, node: yaml.Node) -> None:
     if isinstance(node, yaml.MappingNode):
-        _check_keywords(reading, what, node)
+        _check_keywords(reading, path, node)
 
 
 def _keyword_meant(word: str) -> str | None:
@@ -208,19 +211,20 @@ def _keyword_meant(word: str) -> str | None:
     return known[close[0]] if close else None
 
 
-def _check_type(reading: Reading, what: str, node: yaml.Node) -> None:
+def _check_type(reading: Reading, path: Path, node: yaml.Node) -> None:
     for named in node.value if isinstance(node, yaml.SequenceNode) else [node]:
         if kind_of(named) == "text" and isinstance(named.value, str) and named.value not in KINDS:
             word = named.value.casefold()
             close = _TYPE_SLIPS.get(word) or nearest(word, KINDS)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(KINDS)}"
-            reading.tell(named, f"{what}: the type {short(named.value)} is not known; {hint}")
+            reading.tell(named, Problem(path, "enum", f"the type {short(named.value)}", "is not known", hint))
 
 
-def _check_required(reading: Reading, what: str, node: yaml.Node) -> None:
+def _check_required(reading: Reading, path: Path, node: yaml.Node) -> None:
     # A list of names is a group's own keyword, and judged as such.
     if isinstance(node, yaml.ScalarNode) and kind_of(node) != "true or false":
-        reading.tell(node, f"{what}: required is {short(node.value)}; write true or false")
+        message = f"required is {short(node.value)}"
+        reading.tell(node, Problem(path, "type", message=message, hint="write true or false"))
 
 
 def lines_of(node: yaml.Node) -> dict[tuple[str | int, ...], int]:

@@ -108,7 +108,7 @@ def _check(key: Secret, address: str) -> str:
         found = client.check()
     if found.status == "bad":
         raise AuthError(f"{origin(address)} refused the key; nothing was kept")
-    return f"{found}".replace(" (argument)", "") + "."
+    return f"good: {origin(address)} takes the key." if found.status == "good" else f"{found}."
 
 
 def logout(shell: Any, options: argparse.Namespace) -> None:

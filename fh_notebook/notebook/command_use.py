@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from fh_notebook import html, keys, precedence, session, settings
@@ -11,6 +12,7 @@ from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, origin
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError, InputError, SettingsError
+from fh_notebook.problems import Problem
 from fh_notebook.store import catalog_file
 from fh_notebook.values import MASK
 
@@ -109,7 +111,9 @@ def _catalogue() -> str:
     try:
         catalog_file.read(found)
     except FetchHiveError as broken:
-        told = [str(problem) for problem in (broken.problems if isinstance(broken, InputError) else [broken])]
-        more = f" (and {len(told) - 1:,} more)" if len(told) > 1 else ""
-        return f"{place}, which cannot be used: {told[0].removeprefix(place).lstrip(', :')}{more}"
+        problems = broken.problems if isinstance(broken, InputError) else Problem.of(str(broken))
+        more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
+        # The file's name stands there already.
+        told = replace(problems[0], place=problems[0].place.removeprefix(place).lstrip(", :"))
+        return f"{place}, which cannot be used: {told}{more}"
     return place

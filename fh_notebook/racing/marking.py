@@ -24,11 +24,10 @@ from fh_notebook.comparing.scoring import LOWER, Score, scored
 from fh_notebook.comparing.scoring_source import Observation, cell_of, hidden_in, no_column
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
 
 __all__ = ["Marked", "Marker", "calls_service", "check_score", "is_lower"]
 
-NO_COLUMN: Final = "there is no column"
-"""How the error of a scorer begins that misses the column which it compares with."""
 OUT: Final = "out."
 """What begins the name of a part of an output: which parts there are, only answers tell."""
 
@@ -84,14 +83,14 @@ def _is_ready(score: Any) -> bool:
 def _check_expected(score: Scorer, record: Mapping[str, Any]) -> None:
     """Raise where a ready scorer misses the column of right answers: no row that is paid for would have a score."""
     row = {source_name(name): value for name, value in record.items()}
-    told = ""
+    told: tuple[Problem, ...] = ()
     try:
         score(Run(status="completed", output=""), row)
     except InputError as missed:
-        told = str(missed)
+        told = missed.problems
     except Exception:  # what it makes of an empty output is told when it has real ones
         return
-    if told.startswith(NO_COLUMN):
+    if any(problem.keyword == "column" for problem in told):
         raise InputError(told)
 
 

@@ -197,7 +197,7 @@ def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection
     except OSError as broken:
         trouble = f"{path} cannot be read: {broken.strerror or broken}"
     except sqlite3.OperationalError as broken:
-        slow = "interrupt" in str(broken)
+        slow = broken.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
         trouble = str(_not_one(path, f"looking at it takes longer than {LOOK_S:.0f} s" if slow else str(broken)))
     except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError) as broken:
         trouble = str(_not_one(path, f"what is in it cannot be read ({type(broken).__name__})"))

@@ -22,22 +22,16 @@ from .test_catalog import WHOLE, WRONG
 SCHEMA: dict[str, Any] = json.loads(files("fh_notebook.contract").joinpath("fetchhive.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
 
-# What no JSON Schema can say of a text: what is no YAML, a repeated name, a near slip, a reference, a size.
-UNSAYABLE = (
-    *(
-        "given twice",
-        "is no keyword",
-        "is not in this schema",
-        "this schema",
-        "no number that JSON",
-        "the tag",
-        "is not read",
-        "a tab",
-    ),
-    *("the default", "the choice", "the example", "the format", "says nothing of", "is missing after"),
-    *("is not closed", "a second", "an alias", "is not allowed", "too deep", "1,000,000 bytes", "no name", "otherwise"),
-    *("an anchor", "a tag", "does not belong", "begins with this sign", "begins with the sign", "begins a list"),
-)
+# What no JSON Schema can say of a text: what is no YAML, a repeated name, a near slip, a reference, a size, a value of a
+# variable (that of the cases is called n).
+UNSAYABLE = {"syntax", "tag", "propertyNames", "uniqueItems", "$ref", "minimum", "format", "maxLength"}
+
+
+def _is_sayable(told: str) -> bool:
+    place, _, rule = told.rpartition(": ")
+    is_near_slip = rule == "additionalProperties" and ".inputs." in place
+    is_whole = place.endswith("d.inputs") and rule == "type" and place.startswith("2 ")
+    return bool(place) and not (rule in UNSAYABLE or ".inputs.n" in place or is_near_slip or is_whole)
 
 
 def _plain(text: str) -> Any:
@@ -89,7 +83,7 @@ def test_what_the_reader_takes_the_schema_takes(text: str) -> None:
     assert list(VALIDATOR.iter_errors(_plain(text))) == []
 
 
-SAYABLE = [(text, told) for text, told in WRONG if not any(sign in told for sign in UNSAYABLE)]
+SAYABLE = [(text, told) for text, told, _ in WRONG if _is_sayable(told)]
 
 
 @pytest.mark.parametrize(("text", "told"), SAYABLE, ids=[told[:60] for _, told in SAYABLE])

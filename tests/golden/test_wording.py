@@ -1,6 +1,6 @@
 """The wording of messages, for each audience: the only tests that fail when a sentence is written anew.
 
-``wording.txt`` has each message by a name, a line an audience; the cell's where it is not Python's. After a change of
+``wording.txt`` has each message by a name, a line an audience; a command's and a cell's where they differ from Python's. After a change of
 wording, ``python -m tests.golden.test_wording`` writes it anew, to be read in the diff.
 """
 
@@ -194,6 +194,33 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a default that does not fit": lambda: catalogue(
         "deployments:\n  t:\n    inputs:\n      n: {type: integer, default: abc}\n"
     ),
+    'YAML: : {}': lambda: catalogue('deployments:\n  : {}'),
+    'YAML: variants: [a]': lambda: catalogue('deployments:\n  triage\n    variants: [a]\n'),
+    'YAML: description: it: sorts': lambda: catalogue('deployments:\n  triage\n    description: it: sorts\n'),
+    'YAML: y:': lambda: catalogue('deployments:\n  d:\n    variants: [x]\n  triage\n  y:\n'),
+    'YAML: ticket': lambda: catalogue('deployments:\n  d:\n    inputs:\n      x: text\n      ticket\n'),
+    'YAML: ticket:{type: string}': lambda: catalogue('deployments:\n  d:\n    inputs:\n      ticket:{type: string}'),
+    'YAML: tone: text': lambda: catalogue('deployments:\n  d:\n    inputs:\n      ticket:text\n      tone: text'),
+    'YAML: ticket:text': lambda: catalogue('deployments:\n  d:\n    inputs:\n      ticket:text'),
+    'YAML: t: {type:string, default: x}': lambda: catalogue('deployments:\n  d:\n    inputs:\n      t: {type:string, default: x}'),
+    'YAML: variants:[a, b]': lambda: catalogue('deployments:\n  d:\n    variants:[a, b]'),
+    'YAML: deployments:': lambda: catalogue('version:1\ndeployments:\n'),
+    'YAML: and: more': lambda: catalogue('deployments:\n  d:\n    description: It sorts\n      tickets\n      and: more'),
+    'YAML: d: {}': lambda: catalogue('deployments:\n\td: {}'),
+    'YAML: deployments: {d: {}': lambda: catalogue('deployments: {d: {}'),
+    'YAML: a: b: c': lambda: catalogue('a: b: c'),
+    'YAML: b: *x': lambda: catalogue('a: &x [1]\nb: *x'),
+    'YAML: a: &co partners': lambda: catalogue('a: &co partners'),
+    'YAML: a: ! now': lambda: catalogue('a: ! now'),
+    'YAML: description: "It sorts': lambda: catalogue('deployments:\n  d:\n    description: "It sorts'),
+    'YAML: description: {name}, hi': lambda: catalogue('deployments:\n  d:\n    description: {name}, hi'),
+    'YAML: description: *late*': lambda: catalogue('deployments:\n  d:\n    description: *late*'),
+    'YAML: description: > 5': lambda: catalogue('deployments:\n  d:\n    description: > 5'),
+    'YAML: description: - dash': lambda: catalogue('deployments:\n  d:\n    description: - dash'),
+    'YAML: deployments: {: 1}': lambda: catalogue('deployments: {: 1}'),
+    'YAML: e:': lambda: catalogue('deployments:\n   d:\n  e:\n'),
+    'YAML: b: 1': lambda: catalogue('a: 1\n---\nb: 1'),
+    'YAML: x: \x07': lambda: catalogue('version: 1\nx: \x07'),
     # cells
     "Python in a body": lambda: cell("ticket = 1\ntone = 2"),
     "a list in place of names": lambda: cell("- ticket: a"),
@@ -210,7 +237,7 @@ def texts_of(name: str) -> dict[str, str]:
     """Return what each audience reads of a message."""
     says = MESSAGES[name]()
     texts = {"python": says(PYTHON), "command": says(COMMAND), "cell": says(CELL)}
-    return texts if texts["cell"] != texts["python"] else {k: v for k, v in texts.items() if k != "cell"}
+    return {k: v for k, v in texts.items() if k == "python" or v != texts["python"]}
 
 
 def kept() -> dict[str, dict[str, str]]:
