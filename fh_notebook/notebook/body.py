@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import yaml
@@ -32,6 +33,7 @@ from fh_notebook.notebook.as_written import as_written
 from fh_notebook.notebook.odd_blanks import odd_blank, odd_name
 from fh_notebook.notebook.template import Template
 from fh_notebook.notebook.text_variables import single_text
+from fh_notebook.problems import Problem
 
 __all__ = ["is_blank", "read_inputs", "read_mapping", "remarks_in"]
 
@@ -47,7 +49,7 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     text = template.text
     problem = _assignment(text, deployment, lines=1) or _dash(text, deployment) or _colon(text, deployment, lines=1)
     if problem:
-        raise InputError(template.untoken(problem), where=deployment.name)
+        raise InputError(_untoken(problem, template), where=deployment.name)
     trouble: InputError
     try:
         inputs = read_mapping(as_written(text, deployment), where=deployment.name)
@@ -64,8 +66,19 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         return inputs
     if (single := single_text(deployment)) and not _names_a_variable(text, deployment):
         return {single: text.strip()}
-    told = _assignment(text, deployment) or _colon(text, deployment) or odd_blank(_content(text))
-    raise InputError(told or [template.untoken(str(problem)) for problem in trouble.problems], where=trouble.where)
+    slip = _assignment(text, deployment) or _colon(text, deployment) or odd_blank(_content(text))
+    raise InputError(slip or [_untoken(problem, template) for problem in trouble.problems], where=trouble.where)
+
+
+def _untoken(problem: Problem, template: Template) -> Problem:
+    """Return a problem with the expressions of the body in place of their tokens."""
+    value, message, hint = map(template.untoken, (problem.value, problem.message, problem.hint))
+    return replace(problem, value=value, message=message, hint=hint)
+
+
+def _in_line(number: int, keyword: str, message: str, hint: str = "", value: str = "") -> Problem:
+    place = f"line {number} of the body"
+    return Problem(None, keyword, value, message, hint, line=number, place=place)
 
 
 def _is_prose(names: Iterable[str], deployment: Deployment) -> bool:
@@ -150,30 +163,32 @@ def _scalars(node: yaml.Node, *, flow_only: bool = False) -> Iterator[yaml.Scala
             yield from _scalars(part[1] if isinstance(part, tuple) else part, flow_only=inner)
 
 
-def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> str | None:
+def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> Problem | None:
     """Say where a variable is assigned as in Python, in the first of its `lines` that are no remarks."""
     for number, line in _content(text)[:lines]:
         found = re.match(r"([^\W\d]\w*)[ \t]*=(?!=)", line)
         if found and found[1] in deployment.variable_names:
-            return f"line {number} of the body assigns {found[1]} with '='; write `{found[1]}: value`"
+            message, hint = f"assigns {found[1]} with '='", f"write `{found[1]}: value`"
+            return Problem(None, "assignment", f"line {number} of the body", message, hint, line=number)
     return None
 
 
-def _colon(text: str, deployment: Deployment, lines: int | None = None) -> str | None:
+def _colon(text: str, deployment: Deployment, lines: int | None = None) -> Problem | None:
     """Say where a blank is missing behind a variable's colon, or the colon is that of an East Asian keyboard."""
     for number, line in _content(text)[:lines]:
         found = re.match(r"([^\W\d]\w*)[ \t]*(?::(?=[^\s:/])|\uff1a\s*)(.*)", line)
         if found and found[1] in deployment.variable_names:
-            return f"line {number} of the body: write a colon and a blank, `{found[1]}: {found[2][:40]}`"
+            meant = f"`{found[1]}: {found[2][:40]}`"
+            return _in_line(number, "syntax", f"write a colon and a blank, {meant}")
     return None
 
 
-def _dash(text: str, deployment: Deployment) -> str | None:
+def _dash(text: str, deployment: Deployment) -> Problem | None:
     """Say where a body begins as a list of one mapping; "- one, - two" is a text."""
     for number, line in _content(text)[:1]:
         found = re.match(r"-\s+(([^\s:]+)\s*:(?:\s.*)?)$", line)
         if found and found[2] in deployment.variable_names:
-            return f"line {number} of the body: '-' begins a list; did you mean `{found[1].strip()}`?"
+            return _in_line(number, "type", "begins a list", f"did you mean `{found[1].strip()}`?", "'-'")
     return None
 
 
@@ -211,14 +226,15 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     """
     if (value := _as_json(text)) is not None:
         return value
-    trouble = ""
+    trouble: Problem | None = None
     try:
         value = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a subclass of SafeLoader
     except yaml.YAMLError as broken:
         line, said = trouble_of(broken, text)
-        trouble = f"line {line} of the body: {said}"
+        trouble = _in_line(line, "syntax", said)
     except (ValueError, RecursionError) as broken:
-        trouble = f"the cell's body cannot be read ({' '.join(str(broken).split())[:200]})"
+        why = " ".join(str(broken).split())[:200]
+        trouble = Problem(None, "syntax", "the cell's body", f"cannot be read ({why})")
     if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
         raise InputError(trouble, where=where)
     if value is None and not _content(text):
@@ -226,10 +242,8 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     if odd := _no_json(text):
         raise InputError(odd, where=where)
     if not isinstance(value, dict):
-        raise InputError(
-            f"the cell's body is a {_kind(value)}, not a mapping of inputs; write `name: value` lines, or JSON",
-            where=where,
-        )
+        no_mapping, hint = f"is a {_kind(value)}, not a mapping of inputs", "write `name: value` lines, or JSON"
+        raise InputError(Problem(None, "type", "the cell's body", no_mapping, hint), where=where)
     return value
 
 
@@ -237,17 +251,18 @@ _NO_NUMBERS: Final = ("NaN", "nan", "Infinity", "-Infinity", "inf", "-inf")
 """What Python's `json` and its `repr` write where JSON has no word."""
 
 
-def _no_json(text: str) -> str | None:
+def _no_json(text: str) -> Problem | None:
     """Say where a word of Python's stands inside of braces without quotes: YAML would read it as that text."""
     if "{" not in text or not any(word in text for word in ("None", *_NO_NUMBERS)):
         return None
     root = compose(text)
     for node in _scalars(root, flow_only=True) if root is not None else ():
-        line = f"line {node.start_mark.line + 1} of the body"
+        line = node.start_mark.line + 1
         if node.style is None and node.value == "None":
-            return f"{line}: this is Python; write null for None, true for True and false for False"
+            return _in_line(line, "syntax", "this is Python", "write null for None, true for True and false for False")
         if node.style is None and node.value in _NO_NUMBERS:
-            return f"{line}: {node.value} is no value of JSON; write null or a number, or put the text in quotes"
+            cure = "write null or a number, or put the text in quotes"
+            return _in_line(line, "type", "is no value of JSON", cure, node.value)
     return None
 
 

@@ -124,9 +124,8 @@ def test_a_thousand_problems_are_not_a_thousand_lines() -> None:
     with pytest.raises(InputError) as caught:
         _plan([{"k": i} for i in range(1001)], inputs={"text": broken})
     assert len(caught.value.problems) == 31
-    assert (
-        str(caught.value.problems[-1]) == "and 970 more problems; fh.batch(..., on_invalid='skip') leaves such rows out"
-    )
+    assert "970" in caught.value.problems[-1].message
+    assert "on_invalid='skip'" in caught.value.problems[-1].hint
 
 
 def test_problems_that_differ_in_the_value_only_are_one_line() -> None:
@@ -136,11 +135,11 @@ def test_problems_that_differ_in_the_value_only_are_one_line() -> None:
     assert str(caught.value) == "triage: rows 0, 1, 2, 3, 4 and 995 more: text: 0, 1, 2, … is not a text"
     with pytest.raises(InputError) as caught:
         _plan([{"text": "x", "n": n} for n in ("a", "b", 3)])
-    assert sentences(caught.value.problems) == [
-        "rows 0, 1: n: the text 'a', the text 'b' is not a whole number; "
-        "fh.batch(..., on_invalid='skip') leaves such rows out",
-    ]
-    with pytest.raises(InputError, match="; correct such rows, or leave them out of the table$"):
+    [problem] = caught.value.problems
+    assert (problem.rows, problem.path, problem.keyword) == ((0, 1), ("n",), "type")
+    assert problem.value == "the text 'a', the text 'b'"
+    assert "on_invalid='skip'" in problem.hint
+    with pytest.raises(InputError, match="^((?!on_invalid).)*$"):
         _plan([{"text": "x", "n": n} for n in ("a", "b", 3)], audience=CELL)
 
 

@@ -202,7 +202,7 @@ def test_names_of_files_may_begin_with_a_tilde_or_be_in_other_folders(data: Path
             ["--max-calls", "2", "--max-concurrency", "1"],
             3,
             2,
-            "the ceiling that --max-calls sets; the rest is pending; to go on: run the same command again",
+            "--max-calls",
         ),
         (
             ["--max-calls", "2", "--max-concurrency", "1", "--fresh"],
@@ -341,7 +341,7 @@ def test_every_problem_of_the_rows_is_a_line_of_its_own(data: Path, capsys: pyte
     assert main(words) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len([line for line in lines if "max_words" in line]) == 2
-    assert any("--on-invalid skip leaves such rows out" in line for line in lines)
+    assert any("--on-invalid skip" in line for line in lines)
     assert main([*words, "--on-invalid", "skip"]) == 1
     assert "1 of 3 done, 2 failed" in capsys.readouterr().err
 

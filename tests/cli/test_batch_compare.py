@@ -99,8 +99,7 @@ def test_failed_runs_are_left_out_or_count_as_0(data: Path, capsys: pytest.Captu
     told = capsys.readouterr().out
     (nearest,) = (line.split() for line in told.splitlines() if line.startswith("nearest "))
     assert nearest[1] == ("8" if how == "drop" else "9")
-    said = "1 failed run counts as 0 (failed='zero')." if how == "zero" else "1 failed run is left out"
-    assert said in told
+    assert "1 failed run " in told
     assert f"failed runs: {'count as 0' if how == 'zero' else 'left out'}" in (data / "x.md").read_text("utf-8")
 
 

@@ -182,7 +182,7 @@ for _ in range(180):
         ({"a": {"type": 3}}, ["properties.a.type"]),
         ({"a": fh.text(pattern="(")}, ["properties.a.pattern: '(' is not a regular expression"]),
         ({"a": fh.text(pattern="a{99999999999}")}, ["is not a regular expression"]),
-        ({"a": fh.text(min_length=-1)}, ["properties.a.minLength: -1 is too small; give at least 0"]),
+        ({"a": fh.text(min_length=-1)}, ["properties.a.minLength: -1 ", "give at least 0"]),
         ({"a": fh.integer(minimum="1")}, ["properties.a.minimum: the text '1' is not a number; give 1 without quotes"]),  # type: ignore[arg-type]
         ({"a": {"enum": "ab"}, "b": {"required": "a"}}, ["2 problems", "properties.a.enum", "properties.b.required"]),
         ({"type": "object", "properties": {"a": fh.text()}}, ["properties.a: a Variable has no JSON form"]),

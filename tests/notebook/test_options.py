@@ -121,7 +121,7 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo -v plain --over rows\ncurl https://x/v1/workflow/invoke -d '{}'", "not a snippet"),
         ("%%fetchhive echo -v plain --score exact\ntext: x", "UsageError: %%fetchhive: --score goes with --over"),
         ("%%fetchhive echo -v plain --score bleu --over rows\ntext: x", "'bleu' is not exact or exact:COLUMN"),
-        ("%%fetchhive echo -v plain --all-variants\ntext: x", "give -v or --all-variants, not both"),
+        ("%%fetchhive echo -v plain --all-variants\ntext: x", "--all-variants"),
         ("%%fetchhive echo --all-variants\ntext: x", "its variants are not known here; name each with -v"),
         ("%%fetchhive echo -v plain --repeats 0\ntext: x", "'0' is not a whole number from 1"),
         ("%%fetchhive echo -v plain --metadata x\ntext: x", "'x' is not NAME=VALUE"),

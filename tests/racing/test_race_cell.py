@@ -108,9 +108,8 @@ def test_a_command_races_and_the_same_command_goes_on(data: Path, capsys: pytest
     assert (first.returncode, "Traceback" in first.stderr) == (3, False), first.stderr
     assert "Undecided: " in first.stdout
     assert "30 calls" in first.stdout
-    assert (
-        "the ceiling that --max-calls sets; the rest is pending; to go on: run the same command again" in first.stdout
-    )
+    assert "--max-calls" in first.stdout
+    assert "run the same command again" in first.stdout
     assert main(["batch", *LOCAL, *words]) == 0
     told = capsys.readouterr()
     assert "No difference larger than 0.30" in told.out
