@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.notebook.fields_look import Look
 from fh_notebook.notebook.fields_put import Showing, put
-from fh_notebook.notebook.form_hints import formula_free, help_html, label_of, problem_html
+from fh_notebook.notebook.form_hints import formula_free, help_html, name_of, problem_html
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET
@@ -64,7 +64,10 @@ class Field:
     def __init__(self, view: View, state: FieldState, *, label: str = "") -> None:
         self.view = view
         self.state = state
-        self.label = formula_free(label or label_of(state))
+        self.shown_name = formula_free(label or name_of(state))
+        """What it is called, in the names of what stands beside its control too."""
+        self.label = f"{self.shown_name} *" if state.required and not label else self.shown_name
+        """What stands above its control: with a star where it must be given."""
         self.control: Any = None
         """The widget of its kind; ``None`` until it is first needed, as are the next three."""
         self.json_box: Any = None
@@ -320,7 +323,7 @@ def _check(field: Field) -> Any:
     look, state = field.view.look, field.state
     # Fifty switches that are all called "set" are no help to who hears them: the CSS shows no more than that word.
     switch = Checkbox(
-        description=f"set {field.label.removesuffix(' *')}",
+        description=f"set {field.shown_name}",
         indent=False,
         layout=look.switch,
         style=look.check_style,

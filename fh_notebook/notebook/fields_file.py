@@ -65,7 +65,7 @@ class FileField(Field):
             accept=media if isinstance(media, str) and "/" in media else "",
             multiple=False,
             # Named in full: of two fields for files, who hears the buttons must know which is which.
-            description=f"Choose a file for {self.label.removesuffix(' *')}",
+            description=f"Choose a file for {self.shown_name}",
             tooltip=f"at most {size_text(MAX_BYTES)}",
             layout=look.button,
             style=look.button_style,

@@ -19,7 +19,7 @@ from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.plural import counted
 from fh_notebook.values import MASK, UNSET
 
-__all__ = ["formula_free", "help_html", "hints", "label_of", "problem_html"]
+__all__ = ["formula_free", "help_html", "hints", "name_of", "problem_html"]
 
 LABEL_CAP: Final = 80
 OPEN_CAP: Final = 200
@@ -41,8 +41,8 @@ _WITHOUT_LIMITS: Final = {Kind.TEXT: "text", Kind.MULTILINE: "text", Kind.GROUP:
 """What a field without any limit takes, where it takes null as well; alone it needs no words."""
 
 
-def label_of(state: FieldState) -> str:
-    """Return a field's name as its label, with a star where it must be given.
+def name_of(state: FieldState) -> str:
+    """Return a field's name as a page shows it.
 
     A title is shown beside the name, not in its place: the name is what cells, tables and messages speak of.
     """
@@ -50,7 +50,7 @@ def label_of(state: FieldState) -> str:
     shown = html.clip(path_text([str(name)]), LABEL_CAP)
     if state.title and state.title != name:
         shown += f" · {html.printable(one_line(state.title, LABEL_CAP))}"
-    return f"{shown} *" if state.required else shown
+    return shown
 
 
 _FORMULA: Final = re.compile(r"\$.*\$|\\[(\[]|\\begin", re.DOTALL)

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.contract.validate import schema_problems
-from fh_notebook.notebook.form_hints import help_html, label_of
+from fh_notebook.notebook.form_hints import help_html, name_of
 from fh_notebook.notebook.form_model import FieldState, FormModel, GroupState, OneOfState, RowsState
 from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.values import UNSET
@@ -75,7 +75,7 @@ def test_what_is_sent_fits_or_its_problem_is_told(schema: dict[str, Any], data: 
     shown = [*model.other_problems, *(problem for field in model.walk() for problem in field.shown_problems)]
     assert set(told) <= set(shown)
     for field in model.walk():
-        assert isinstance(help_html(field) + label_of(field) + field.text + field.json_text + field.noted, str)
+        assert isinstance(help_html(field) + name_of(field) + field.text + field.json_text + field.noted, str)
 
 
 @few
