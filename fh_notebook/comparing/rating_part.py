@@ -10,16 +10,19 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import views
+from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rating_hash import kept_label
+from fh_notebook.comparing import tables
 from fh_notebook.comparing.agreement import Agreement, between_people, preferences_of_people, with_scorer
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.figures import figure, percent
 from fh_notebook.comparing.rated import SCORER, rated_alone, rated_pairs
 from fh_notebook.comparing.rating_asking import checked_pair, checked_rater, checked_show, own_store, why_nothing
 from fh_notebook.comparing.rating_items import Items, items_of, pairs_among
 from fh_notebook.comparing.rating_kinds import PAIR, Kind, kind_of
-from fh_notebook.comparing.rating_result import result_of
 from fh_notebook.comparing.rating_session import RatingSession, drawn
 from fh_notebook.comparing.ratings import Ratings, Standing, standing_of
+from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
 from fh_notebook.values import ColumnName
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from fh_notebook.store.ratings import RatingLine
     from fh_notebook.store.store import Store
 
-__all__ = ["HumanRatings"]
+__all__ = ["HumanRatings", "result_of"]
 
 
 class HumanRatings:
@@ -223,3 +226,27 @@ def _items(
 
 _ALONE: Final = Kind("outputs", ())
 """Of any question on one output: its items are the same."""
+
+
+def result_of(rated: ComparisonData, kind: Kind) -> list[str]:
+    """Return who won, in sentences, the names in them: for the end, when nothing is left that knowing it could sway."""
+    if not kind.is_pair:
+        share = "" if kind.is_scale else f" ({kind.answers[0]})"
+        means = [f"{line.variant} {figure(line.mean)}" for line in rated.summary_lines]
+        return [f"Mean{share}: {', '.join(means)}.", verdict_of(rated)]
+    told = []
+    for line in tables.pairs(rated).to_dict("records"):
+        ahead, behind = ("b", "a") if line["win_rate"] >= 0.5 else ("a", "b")
+        rate, low, high = line["win_rate"], line["win_low"], line["win_high"]
+        if ahead == "a":
+            rate, low, high = 1 - rate, 1 - high, 1 - low
+        level = f"{line[ahead]} and {line[behind]} are level: {line[ahead]} is preferred"
+        head = level if rate == 0.5 else f"{line[ahead]} is preferred to {line[behind]}"
+        p = f", sign test p = {line['p']:.2g}" if line["test"] == "sign" else ""
+        wins, losses = (line["wins"], line["losses"]) if ahead == "b" else (line["losses"], line["wins"])
+        told.append(
+            f"{head} on {percent(rate)} of {counted(line['n'], 'row')} "
+            f"(95 % interval {percent(low)} to {percent(high)}): {wins:,} won, "
+            f"{line['ties']:,} ties, {losses:,} lost{p}."
+        )
+    return told

@@ -20,7 +20,6 @@ from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.pairs import pairs_table
 from fh_notebook.comparing.report_rows import provenance_of, settings_of
 from fh_notebook.comparing.verdict import verdict_of
-from fh_notebook.comparing.view_rows import differing
 from fh_notebook.values import redact
 
 __all__ = ["escaped", "markdown"]
@@ -53,7 +52,7 @@ def escaped(value: Any, limit: int = CELL) -> str:
 
 def markdown(data: ComparisonData) -> str:
     """Return the whole report."""
-    about, table = differing(data, ROWS)
+    about, table = view.differing(data, ROWS)
     masked = data.runs.secret().masked
     parts = [
         f"# Comparison of {escaped(view.title(data), 300)}",

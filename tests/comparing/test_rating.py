@@ -15,7 +15,7 @@ import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.comparing.rating_items import Item
 from fh_notebook.comparing.rating_kinds import PAIR
-from fh_notebook.comparing.rating_result import result_of
+from fh_notebook.comparing.rating_part import result_of
 from fh_notebook.errors import InputError
 from fh_notebook.store.store import Store
 from tests.comparing.rating import Page, compared, rate_by
