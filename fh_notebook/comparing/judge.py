@@ -236,7 +236,8 @@ class Judge:
         return answers_of(self.batch, len(rows))
 
     def _heard(self, question: Question, read: Callable[[Any], Said[Any]]) -> list[Said[Any]]:
-        return [Said(error=error) if (error := why_none(run, question.stopped)) else read(run) for run in question.runs]
+        lacking = [(run, why_none(run, question.stopped)) for run in question.runs]
+        return [read(run) if problem is None else Said(problem=problem) for run, problem in lacking]
 
     def _note(self, pair: Any, who: Mapping[str, Any], result: Result, reason: str, question: Question) -> None:
         facts = {"said": result.score, "reason": reason, "error": result.error, "request_id": question.request_id}

@@ -18,6 +18,7 @@ from fh_notebook.comparing.scorer_base import MAX_CHARS
 from fh_notebook.comparing.scorer_paths import NOTHING, part_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
+from fh_notebook.problems import Problem
 
 __all__ = ["Said", "Scale", "read_score", "read_verdict"]
 
@@ -33,8 +34,13 @@ class Said(Generic[T]):
     """A score; or ``a``, ``b`` or ``tie``."""
     reason: str = ""
     """The judge's own words for it, where it gave some in an object."""
-    error: str = ""
+    problem: Problem | None = None
     """Why it says nothing that can be used."""
+
+    @property
+    def error(self) -> str:
+        """The sentence of :attr:`problem`; empty without one."""
+        return "" if self.problem is None else str(self.problem)
 
 
 SCORE_KEYS: Final = ("score", "rating", "grade", "verdict", "points", "result", "value")
@@ -115,12 +121,13 @@ def _read(
     if path:
         value = part_of(run, path)
         found = None if value is NOTHING else of_value(value)
-        return Said(found, _reason(run.output), "" if found is not None else _unreadable(run.output))
+        return Said(found, _reason(run.output), None if found is not None else _unreadable(run.output))
     if not isinstance(run.output, str):
         return _of_objects([run.output], keys, of_value, run.output)
     text = run.output.strip()
     if len(text) > MAX_CHARS:
-        return Said(error=f"the judge's answer has {len(text):,} characters; {MAX_CHARS:,} are read")
+        longer = f"has {len(text):,} characters"
+        return Said(problem=Problem(None, "maxLength", "the judge's answer", longer, f"{MAX_CHARS:,} are read"))
     objects = _objects_in(text)
     if any(_named(o, keys) is not NOTHING for o in objects):
         return _of_objects(objects, keys, of_value, text)
@@ -130,7 +137,7 @@ def _read(
             return Said(values.pop())
         if places:
             break  # two that differ, or one that cannot be meant: a weaker sign does not settle it
-    return Said(error=_unreadable(text))
+    return Said(problem=_unreadable(text))
 
 
 def _of_objects(objects: list[Any], keys: tuple[str, ...], of_value: Callable[[Any], T | None], output: Any) -> Said[T]:
@@ -139,7 +146,7 @@ def _of_objects(objects: list[Any], keys: tuple[str, ...], of_value: Callable[[A
     reason = next((r for o in objects if (r := _reason(o))), "")
     if len(values) == 1 and None not in values:
         return Said(values.pop(), reason)
-    return Said(error=_unreadable(output), reason=reason)
+    return Said(problem=_unreadable(output), reason=reason)
 
 
 def _named(output: Any, keys: tuple[str, ...], depth: int = 0) -> Any:
@@ -252,5 +259,5 @@ def _reason(output: Any) -> str:
     return next((str(lower[key])[:REASON_CHARS] for key in REASON_KEYS if isinstance(lower.get(key), str)), "")
 
 
-def _unreadable(output: Any) -> str:
-    return f"the judge's answer could not be read: {short(output)}"
+def _unreadable(output: Any) -> Problem:
+    return Problem(None, "unreadable", "the judge's answer", f"could not be read: {short(output)}")

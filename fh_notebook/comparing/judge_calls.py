@@ -22,6 +22,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
 
 __all__ = ["Calls", "Question", "answers_of", "asked_about", "why_none"]
 
@@ -113,12 +114,14 @@ def _input(observation: Observation, source: Mapping[str, Any]) -> str:
     return json.dumps(asked, ensure_ascii=False, default=str)
 
 
-def why_none(run: Run | None, stopped: str) -> str:
-    """Return why a question has no answer; empty where it has one."""
+def why_none(run: Run | None, stopped: str) -> Problem | None:
+    """Return why a question has no answer; ``None`` where it has one."""
     if run is None:
-        return f"not judged: {one_line(stopped, 200)}"
+        return Problem(None, "not_asked", message=f"not judged: {one_line(stopped, 200)}")
     if run.ok:
-        return ""
+        return None
     if run.status == "failed":
-        return f"the judge failed: {one_line(run.error or run.error_code or 'without a reason', 200)}"
-    return f"the judge's call is {one_line(run.status)}: it may have run, and no answer came"
+        why = one_line(run.error or run.error_code or "without a reason", 200)
+        return Problem(None, "failed", message=f"the judge failed: {why}")
+    message = f"the judge's call is {one_line(run.status)}: it may have run, and no answer came"
+    return Problem(None, "unknown", message=message)

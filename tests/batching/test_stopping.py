@@ -45,9 +45,9 @@ def test_one_call_is_said_as_one() -> None:
     """And more as more."""
     one, more = (Limits(max_calls=n).reached(**{**NOTHING, "calls": n}) for n in (1, 2000))
     assert one is not None
-    assert one.message.startswith("1 call was made, the ceiling")
+    assert one.detail.startswith("1 call was ")
     assert more is not None
-    assert more.message.startswith("2,000 calls were made, the ceiling")
+    assert more.detail.startswith("2,000 calls were ")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.judge_answers import Said
 from fh_notebook.comparing.judge_pairs import bias_of, settled
 from fh_notebook.local import LocalHive
+from fh_notebook.problems import Problem
 
 
 class Court:
@@ -257,5 +258,5 @@ def test_points_of_a_pair() -> None:
     }
     for (straight, swapped), points in table.items():
         assert settled(Said(straight), Said(swapped)) == (points, "")
-    assert settled(Said("a"), Said(error="why")) == (None, "why")
+    assert settled(Said("a"), Said(problem=Problem(message="why"))) == (None, "why")
     assert str(bias_of([])) == "Position bias: no pair has a verdict in both orders."
