@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fh_notebook.contract.catalog import LOCAL_SOURCE, Deployments, meant
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.store.catalog_file import catalogue
 
 if TYPE_CHECKING:
     from fh_notebook.local.hive import LocalHive
@@ -20,8 +21,6 @@ __all__ = ["finder", "in_catalogue", "known_to", "own_of"]
 
 def in_catalogue() -> Deployments:
     """The deployments of the catalogue's file, of which there need be none."""
-    from fh_notebook.store.catalog_file import catalogue
-
     return catalogue()
 
 

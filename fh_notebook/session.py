@@ -21,6 +21,7 @@ from fh_notebook.client.blocking import Client
 from fh_notebook.client.check import WITHOUT_KEY
 from fh_notebook.client.client import AsyncClient
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.receiver import CallbackReceiver
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
@@ -29,9 +30,9 @@ from fh_notebook.gate import Gate
 from fh_notebook.keeping import Keeping
 from fh_notebook.spelling import type_text
 from fh_notebook.values import Secret, as_secret
+from fh_notebook.version import __version__
 
 if TYPE_CHECKING:
-    from fh_notebook.client.receiver import CallbackReceiver
     from fh_notebook.local.hive import LocalHive
     from fh_notebook.store.store import Store
 
@@ -198,8 +199,6 @@ def _without_old(opened: Store) -> Store:
 
 def receiver() -> CallbackReceiver:
     """Return this process's own receiver of callbacks, which only this machine reaches; not started yet."""
-    from fh_notebook.client.receiver import CallbackReceiver
-
     with _state.lock:
         if _state.receiver is None:
             _state.receiver = CallbackReceiver()
@@ -391,7 +390,6 @@ def local_hive() -> LocalHive:
     with _state.lock:
         if _state.hive is None:
             from fh_notebook.local.demo import demo_hive
-            from fh_notebook.version import __version__
 
             # Named, so that an identical cell in a new kernel finds its answers; the workflows may change by version.
             _state.hive = demo_hive(name=f"demo-{__version__}")

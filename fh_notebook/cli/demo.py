@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+import fh_notebook as fh
+from fh_notebook.batching.events import Finished
 from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, typed
 from fh_notebook.optional_deps import is_installed
@@ -66,7 +68,6 @@ def run(args: argparse.Namespace) -> int:
     KeyboardInterrupt
         It was stopped by Ctrl+C. Of a part of the tickets nothing is told: it would be no verdict.
     """
-    import fh_notebook as fh
     from fh_notebook.local.demo import demo_hive
 
     fh.configure(store=None)
@@ -95,8 +96,6 @@ def _lab() -> str:
 
 
 def _run_batch(hive: LocalHive, url: str, client: Client) -> Batch:
-    import fh_notebook as fh
-    from fh_notebook.batching.events import Finished
     from fh_notebook.local.demo import tickets
 
     rows = tickets()

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import fh_notebook as fh
 from fh_notebook.cli.completion import names
 from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Style, shorten, table, terminal_width, width, wrapped
@@ -51,8 +52,6 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table and return 0, also when nothing was run yet; 2 where the store or the limit cannot be used."""
-    import fh_notebook as fh
-
     try:
         lines = fh.history(deployment=args.name, limit=args.limit).to_dict("records")
     except (SettingsError, StoreError) as wrong:

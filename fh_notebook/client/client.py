@@ -16,8 +16,10 @@ from urllib.parse import quote
 
 from fh_notebook import arguments, views
 from fh_notebook.client.call_options import CallOptions, InvokeOptions
+from fh_notebook.client.callback_address import address_for
 from fh_notebook.client.check import Check, check_of
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.pending import PendingRun
 from fh_notebook.client.per_loop import PerLoop
 from fh_notebook.client.raising import raise_for
 from fh_notebook.client.retry_loop import Attempt, RetryLoop
@@ -38,7 +40,6 @@ from fh_notebook.values import Secret, as_secret
 if TYPE_CHECKING:
     import httpx
 
-    from fh_notebook.client.pending import PendingRun
     from fh_notebook.client.receiver import CallbackReceiver
 
 __all__ = ["AsyncClient", "Check"]
@@ -272,8 +273,6 @@ class AsyncClient:
         self, request: InvokeRequest, *, callback: CallbackReceiver | str | None = None, poll: bool = True
     ) -> PendingRun:
         """Submit a request that is already made: :meth:`submit` without the checking, with its results and errors."""
-        from fh_notebook.client.callback_address import address_for
-
         running_loop()  # before a receiver is opened
         receiver, url = await address_for(self.connection, callback)
         if isinstance(callback, str):
@@ -310,7 +309,6 @@ class AsyncClient:
         """
         secret = as_secret(secret)
         arguments.check(AsyncClient.trigger, locals())
-        from fh_notebook.client.callback_address import address_for
 
         for name, value in (("endpoint_id", endpoint_id), ("variant_id", variant_id)):
             if not isinstance(value, str) or not value:
@@ -341,8 +339,6 @@ class AsyncClient:
 
         It is written down before it is sent, so that no kernel's end loses it.
         """
-        from fh_notebook.client.pending import PendingRun
-
         ticket = await self.connection.pending().open(request, request.secrets)
         try:
             async with receiver.expecting() if receiver is not None else nullcontext():

@@ -38,6 +38,7 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.client.ending import close_with_loop
 from fh_notebook.client.fast import KEEP_ALIVE_S, FastTransport
 from fh_notebook.client.proxied import ProxiedTransport
+from fh_notebook.version import __version__
 
 __all__ = ["open_for_loop", "open_transport", "user_agent"]
 
@@ -46,8 +47,6 @@ _PROXIED = httpx.Limits(keepalive_expiry=KEEP_ALIVE_S)
 
 def user_agent() -> str:
     """Return what every request says of its sender."""
-    from fh_notebook.version import __version__
-
     return f"fh-notebook/{__version__}"
 
 

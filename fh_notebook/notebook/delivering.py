@@ -16,6 +16,7 @@ from fh_notebook.client.pending import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, refused_direct
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.notebook.pending_view import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +83,6 @@ class Submitted(Sequence[Any]):
         return html.el("div", html.STYLE, html.el("div", *cards, cls="fh-side"), cls="fh")
 
     def _ipython_display_(self) -> None:
-        from fh_notebook.notebook.pending_view import show
-
         show(self)
 
 

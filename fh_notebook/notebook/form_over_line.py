@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ipywidgets import Dropdown, Layout, Password, Text
+
 from fh_notebook import html
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.fields_put import Showing
@@ -28,8 +30,6 @@ class SourceLine:
     """One Start variable: where its value is from, and the constant where it is one."""
 
     def __init__(self, core: BatchCore, name: str, look: Look, edited: Callable[[], object]) -> None:
-        from ipywidgets import Dropdown, Layout
-
         self._core, self._name, self._look, self._edited = core, name, look, edited
         mapping = core.mapping
         self._showing = Showing()
@@ -79,8 +79,6 @@ class SourceLine:
         hear_all(self.widget)
 
     def _new_constant(self) -> Any:
-        from ipywidgets import Password, Text
-
         # Named, since on a narrow page it stands below what it belongs to.
         named = f"{html.printable(path_text([self._name]))} in every row"
         more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False, "description": named}

@@ -11,6 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ipywidgets import HTML, Box, ButtonStyle, Layout, ToggleButtonsStyle, VBox
+from ipywidgets.widgets.widget_description import DescriptionStyle
+from ipywidgets.widgets.widget_string import HTMLStyle
+
 from fh_notebook import html
 from fh_notebook.comparing.diff_marks import MARKS_STYLE
 from fh_notebook.contract.run import Run, one_line
@@ -72,8 +76,6 @@ class ResultsView:
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, shown: Callable[[Run], Run] = lambda run: run
     ) -> None:
-        from ipywidgets import HTML, VBox
-
         self._lock = threading.RLock()
         self._number = 0
         self._shown = shown
@@ -198,8 +200,6 @@ class ResultsView:
         """Make the columns that are missing; those that are there are used again."""
         shown = min(len(submit.variants), COLUMNS_SHOWN)
         if self._side is None:
-            from ipywidgets import HTML, Box
-
             self._looks = _looks()
             self._side = Box(**self._looks["side"])
             self.widget.children = (HTML(_STYLE), self._line, self._side)
@@ -250,10 +250,6 @@ class ResultsView:
 
 def _looks() -> dict[str, dict[str, Any]]:
     """What the widgets of all columns share, by kind: every Layout and every Style is a message to the page."""
-    from ipywidgets import ButtonStyle, Layout, ToggleButtonsStyle
-    from ipywidgets.widgets.widget_description import DescriptionStyle
-    from ipywidgets.widgets.widget_string import HTMLStyle
-
     return {
         # A grid, so that the columns of a second row have the width of those above; one alone takes all of it.
         "side": {

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from ipywidgets import HTML, Dropdown, ToggleButtons, VBox
+
 from fh_notebook import html
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.cancel import hear_clicks
@@ -42,8 +44,6 @@ class Column:
     """
 
     def __init__(self, looks: dict[str, dict[str, Any]], locked: Any, changed: Callable[[], object]) -> None:
-        from ipywidgets import HTML, VBox
-
         self._looks, self._locked, self._changed = looks, locked, changed
         self._calls: tuple[Asked, ...] = ()
         self._first: Run | None = None
@@ -124,8 +124,6 @@ class Column:
 
     def _forms_widget(self, forms: Sequence[str], form: str) -> Any:
         if self._forms is None:
-            from ipywidgets import ToggleButtons
-
             self._forms = ToggleButtons(**self._looks["forms"])
             self._forms.add_class("fh-forms")
             self._forms.observe(self._chose_form, "value")
@@ -134,8 +132,6 @@ class Column:
 
     def _repeats_widget(self) -> Any:
         if self._repeats is None:
-            from ipywidgets import Dropdown
-
             self._repeats = Dropdown(description="Repeat", **self._looks["repeats"])
             self._repeats.add_class("fh-repeats")
             self._repeats.observe(self._chose_repeat, "value")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ipywidgets import HTML, Button, VBox
+
 from fh_notebook import html
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.cancel import hear_clicks
@@ -59,8 +61,6 @@ class Copying:
     """
 
     def __init__(self, looks: dict[str, dict[str, Any]], locked: Any) -> None:
-        from ipywidgets import Button, VBox
-
         self._looks, self._locked = looks, locked
         self._run: Run | None = None
         self._area: Any = None
@@ -77,8 +77,6 @@ class Copying:
         hear_clicks(self._button)
 
     def _clicked(self, _: Any) -> None:
-        from ipywidgets import HTML
-
         with self._locked:
             if self._area is not None:
                 self._hide()

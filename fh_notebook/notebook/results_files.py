@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ipywidgets import HTML, Button, VBox
+
 from fh_notebook import html
 from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.run import Asset, one_line
@@ -79,8 +81,6 @@ def picture(asset: Asset) -> html.Html:
 
 def files_widget(assets: Sequence[Asset], looks: dict[str, dict[str, Any]], *, whole: str) -> Any:
     """Return the widget with a line for each file, and a button for each picture."""
-    from ipywidgets import HTML, VBox
-
     lines: list[Any] = []
     for asset in assets[:FILES_SHOWN]:
         box = VBox([HTML(html.el("div", file_line(asset), cls="fh"), **looks["html"])], **looks["box"])
@@ -95,8 +95,6 @@ def files_widget(assets: Sequence[Asset], looks: dict[str, dict[str, Any]], *, w
 
 
 def _button(box: Any, asset: Asset, host: str, looks: dict[str, dict[str, Any]]) -> Any:
-    from ipywidgets import HTML, Button
-
     said = one_line(host, 200)
     button = Button(
         description=f"Show picture from {one_line(host, 40)}",

@@ -14,6 +14,7 @@ from fh_notebook import html
 from fh_notebook.batching.wording import frame_text, one_line
 from fh_notebook.comparing.plots import BETTER, WORSE
 from fh_notebook.comparing.verdict import size_text
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.words import RaceState
 
 __all__ = ["html_of", "live_html", "live_text", "text"]
@@ -82,8 +83,6 @@ def _page(
 
 def _figure(race: RaceState) -> html.Html | None:
     """Return the picture, where there is anything to draw and something to draw it with."""
-    from fh_notebook.errors import FetchHiveError
-
     try:
         return html.Html(race.plot()._repr_html_())
     except FetchHiveError:

@@ -12,15 +12,15 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from hashlib import sha256
+from typing import Any, Final
 
 from fh_notebook import precedence, session
+from fh_notebook.client.blocking import Client
+from fh_notebook.client.client import AsyncClient
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.spec import Spec
 from fh_notebook.values import MASK, Secret
-
-if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
 
 __all__ = ["CUT", "OP", "Handed", "client_of", "hand_over", "key_receiver", "leave_stops_to_the_notebook", "receive"]
 
@@ -109,9 +109,6 @@ def client_of(spec: Spec, gate: Any, *, ask: Callable[[], None]) -> Client:
     SettingsError
         There is none.
     """
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
-
     key = _own(spec) or _handed(spec, ask)
     made = session.connection(api_key=key, base_url=spec.base_url, timeout=spec.timeout_s, verify=spec.verify)
     connection = replace(
@@ -129,8 +126,6 @@ def _own(spec: Spec) -> Secret | None:
 
 
 def _print_of(key: Secret) -> str:
-    from hashlib import sha256
-
     return sha256(key.reveal().encode()).hexdigest()[:12]
 
 

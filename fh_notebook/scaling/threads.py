@@ -12,10 +12,12 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from fh_notebook.batching.events import Stopped
 from fh_notebook.ceilings import BoundedGate
+from fh_notebook.client.blocking import Client
+from fh_notebook.client.client import AsyncClient
 from fh_notebook.contract.rate import Rate
 from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import LocalBudget
@@ -26,9 +28,6 @@ from fh_notebook.scaling.partition import run_partition
 from fh_notebook.scaling.sharing import ENDED
 from fh_notebook.scaling.spec import Done, Found, Spec, Task
 from fh_notebook.scaling.survey import survey
-
-if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
 
 __all__ = ["Hear", "Place", "Threads"]
 
@@ -124,9 +123,6 @@ class Threads:
 
     def _within(self, host: Host, *, metered: bool) -> Client:
         """Return the client, each call of which is within the batch's ceiling, and takes a permit where they count."""
-        from fh_notebook.client.blocking import Client
-        from fh_notebook.client.client import AsyncClient
-
         gate: Any = BoundedGate(self._client.gate, self._ceiling)
         if metered:
             stopped = lambda: host.stopped is not None  # noqa: E731 - one expression
