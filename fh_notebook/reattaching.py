@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
-
 from fh_notebook import arguments, loop, session
 from fh_notebook.client.callback_address import address_for
 from fh_notebook.client.pending import PendingRun
@@ -44,6 +42,8 @@ def pending() -> Any:
     >>> len(fh.pending())
     0
     """
+    import pandas as pd
+
     kept = session.store()
     lines: list[PendingLine] = []
     who: dict[str, str] = {}

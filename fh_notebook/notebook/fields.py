@@ -13,8 +13,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from ipywidgets import HTML, VBox
-
 from fh_notebook import html
 from fh_notebook.notebook.fields_base import Field
 from fh_notebook.notebook.fields_choice import ChoiceField, ChoicesField
@@ -28,7 +26,6 @@ from fh_notebook.notebook.fields_time import TimeField
 from fh_notebook.notebook.form_hints import problem_html
 from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_model import FormModel
-from fh_notebook.notebook.form_parts import close_all
 from fh_notebook.notebook.form_state import FieldState
 
 __all__ = ["Field", "FieldsView", "GroupField"]
@@ -104,6 +101,8 @@ class FieldsView:
         return self._widget
 
     def _build(self) -> Any:
+        from ipywidgets import HTML, VBox
+
         style = HTML(CSS, layout=self.look.whole, style=self.look.html_style)
         parts = [style, *(field.widget for field in self.fields.values())]
         if self.model.takes_others:
@@ -158,6 +157,8 @@ class FieldsView:
         note = html.el("div", also, cls="fh-note") if also else ""
         said = f"{note}{problem_html(list(map(str, told))) if told else ''}"
         if self._problem is None and said:
+            from ipywidgets import HTML
+
             self._problem = HTML(said, layout=self.look.whole, style=self.look.html_style)
         elif self._problem is not None and self._problem.value != said:
             self._problem.value = said
@@ -168,6 +169,8 @@ class FieldsView:
     def close(self) -> None:
         """Take all widgets out of the page."""
         if self._widget is not None:
+            from fh_notebook.notebook.form_parts import close_all
+
             close_all(self._widget)
             self.look.close()
 
