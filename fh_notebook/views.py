@@ -107,7 +107,7 @@ class Partitions(Protocol):
     def batch_over_partitions(
         self, rows: Any, deployment: Any, options: Any, *, client: Any, store: Any, audience: Any
     ) -> Any:
-        """Return the `Batch` of rows that are a Dask frame, or are run by Dask."""
+        """Return the `Batch` of rows that are a Dask frame, or are run by Dask, and its `BatchController`."""
         ...
 
     def open_batch(self, store: Any, record: Any, client: Any) -> Any:

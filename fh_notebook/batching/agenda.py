@@ -6,30 +6,37 @@ read is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from fh_notebook.batching.events import Event
 from fh_notebook.batching.feed import Feed, Seen
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.names import Names
 from fh_notebook.batching.other_keys import other_key
-from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Outcomes
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN, Counts, Outcomes
 from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.resolving import resolved, told
 from fh_notebook.batching.run_settings import RunSettings
-from fh_notebook.batching.running import budget_of
+from fh_notebook.batching.running import Start, budget_of
+from fh_notebook.batching.standing import Caller
 from fh_notebook.batching.windows import Ahead, Windows, at_once, chained
-from fh_notebook.store.store import Store
+from fh_notebook.contract.run import Run
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
 __all__ = ["Agenda"]
 
+SETTLE_S: Final = 2.0
+"""How long an interrupted start is waited for after the door's own grace; a second interrupt ends that, too."""
+
 
 class Agenda:
-    """The calls that a batch object stands for.
+    """The calls that a batch object stands for whose rows are here and whose answers are in a store.
 
     Parameters
     ----------
@@ -39,13 +46,13 @@ class Agenda:
         Its jobs.
     outcomes : Outcomes
         What is known of them.
-    client : Client
-        Whom to ask.
-    store : Store
-        Where answers are kept.
+    caller : Caller
+        Who calls.
     options : RunSettings
         How it is started.
     """
+
+    settle_s = SETTLE_S
 
     def __init__(
         self,
@@ -53,21 +60,34 @@ class Agenda:
         feed: Feed,
         outcomes: Outcomes,
         *,
-        client: Client,
-        store: Store,
+        caller: Caller,
         options: RunSettings,
     ) -> None:
         self.plan = plan
         self.feed = feed
         self.stored = feed.stored
         self.outcomes = outcomes
-        self._client = client
-        self._store = store
+        self.caller = caller
+        self._store = feed.stored.store
         self._options = options
         self._fresh = Ahead(feed.fresh())
         self._first: list[Job] | None = None
         """Of a table: what the first start calls."""
         self._answered_at: datetime | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is; a value of this moment."""
+        return self.outcomes.counts()
+
+    @property
+    def settled(self) -> int:
+        """How many of the calls that starts were to make need not be made any more."""
+        return self.outcomes.settled
+
+    def calls_open(self, settled_before: int) -> int:
+        """Return how many calls of the plan are not made; a plan counts jobs that are the same as one call."""
+        return max(0, self.plan.calls - (self.outcomes.settled - settled_before))
 
     def prepare(self, *, keep: bool, most_at_once: int) -> None:
         """Look up and check what can be before the first start: the whole of a table, nothing of an iterator.
@@ -135,6 +155,33 @@ class Agenda:
         self.feed.begin()
         return self._counted([job for window in self.feed.failed(error_code) for job in window], most_at_once)
 
+    def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:
+        """Return the jobs that may have run, with what is known of them."""
+        return self.feed.unknown()
+
+    async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
+        """Ask the service about calls that may have run; return what came of it, in a sentence."""
+        return told(*await resolved(windows, self.feed, self.stored, self._client))
+
+    def new_run(self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]) -> Start:
+        """Return the next start."""
+        return Start(
+            name=self.plan.name,
+            client=self._client,
+            feed=self.feed,
+            outcomes=self.outcomes,
+            options=settings,
+            call_lost=self.feed.call_lost,
+            names=Names(arms=len(self.plan.variants)),
+            hear=hear,
+            changed=changed,
+        )
+
+    @property
+    def _client(self) -> Client:
+        assert self.caller.client is not None, "who calls nothing is refused before"  # noqa: S101 - a defect of ours
+        return self.caller.client
+
     def _counted(self, jobs: list[Job], most_at_once: int) -> Windows:
         self.plan = replace(self.plan, other_key=None, elsewhere=0, forgotten=0)  # that was said of the first start
         jobs = self.feed.one_a_key(jobs)  # of all windows together
@@ -154,7 +201,7 @@ class Agenda:
         if jobs and self._options.reuse is not None:
             planned = (job for window in self.feed.source.planned(len(self.outcomes)) for job in window)
             since = datetime.now(UTC) - self._options.reuse if isinstance(self._options.reuse, timedelta) else None
-            found = other_key(self._store, jobs, list(planned), self._client.workspace, since=since)
+            found = other_key(self._store, jobs, list(planned), self.caller.workspace, since=since)
             if found is not None and (here := self._store.answers.completed_of({job.key for job in jobs}, since=since)):
                 # They were joined already, under another name: a join would copy nothing.
                 self.plan = replace(self.plan, elsewhere=len(here))
@@ -190,12 +237,12 @@ class Agenda:
             seconds=self._forecast(len(to_call), most_at_once),
             max_calls=limits.max_calls,
             max_seconds=limits.max_seconds,
-            budget=budget_of(self._client, self._store, datetime.now(UTC)),
+            budget=budget_of(self.caller.workspace, self._store, datetime.now(UTC)),
         )
 
     def _forecast(self, calls: int, most_at_once: int) -> float | None:
         """How long so many calls take, by how long the last ones of this deployment took."""
-        took = self._store.answers.seconds_of(self._client.workspace, self.plan.deployment) if calls else []
+        took = self._store.answers.seconds_of(self.caller.workspace, self.plan.deployment) if calls else []
         if not took:
             return None
         most = self._options.limits.max_calls

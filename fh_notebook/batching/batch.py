@@ -1,32 +1,29 @@
 """`Batch`: what a user holds of many runs.
 
-Rule of this file: it reads and hands on. How a batch runs is in `control.py`, how one is begun in `start.py`, and its
-tables for others in `batch_files.py`.
+Rule of this file: it reads and hands on, wherever the batch is from. How a batch runs is in `control.py`, its tables
+are read by `reader.py`, or out of files of partitions, and how one is begun is in `start.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Generator, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from fh_notebook import arguments, html, views
-from fh_notebook.batching.batch_files import BatchFiles
-from fh_notebook.batching.control import Control
+from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.frames import OutputKeys, tidy_frame
+from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
 from fh_notebook.batching.handover import Written, to_fhb
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.outcomes import FAILED, PENDING, UNKNOWN, Counts, Outcome
+from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.provenance import ATTRS
-from fh_notebook.batching.wording import digest, frame_html, frame_text
+from fh_notebook.batching.reader import BatchTables, Entry
+from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
-from fh_notebook.values import ColumnName
+from fh_notebook.values import ColumnName, Whole
 
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
@@ -39,45 +36,45 @@ ROWS_SHOWN: Final = 10
 
 
 @shows_half_made
-class Batch(BatchFiles):
+class Batch:
     """Many runs: what was planned, what came of it, and how to go on. Made by :func:`batch`.
 
-    It can be awaited while it runs in the background (``wait=False``).
+    It can be awaited while it runs in the background (``wait=False``). Over partitions `frame`, `failures` and
+    `pending` are lazy ``dask.dataframe`` objects. One out of a file, or over partitions and opened by its name, can be
+    looked at, compared and written, and calls nothing.
     """
 
-    file_store: Store | None = None
-    """Of a batch out of a file: the store in memory that its answers, scores and ratings are in."""
-
-    def __init__(self, control: Control, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, control: BatchController, tables: BatchTables, *, file_store: Store | None = None) -> None:
         self._control = control
-        self._about = about
-        self._has_told = False
-        """Whether somebody was told that not all keys of outputs have a column."""
+        self._status = control.status
+        self._tables = tables
+        self.file_store = file_store
+        """Of a batch out of a file: the store in memory that its answers and ratings are in."""
 
     @property
     def name(self) -> str:
         """Under which its answers are kept; ``name@<UTC time>`` once another table took the name (``replace=True``)."""
-        return self._control.current_name
+        return self._status.current_name
 
     @property
     def counts(self) -> Counts:
         """How far it is; a value of this moment."""
-        return self._control.counts
+        return self._status.counts
 
     @property
     def stopped(self) -> Stopped | None:
         """Why the last start ended before its last job, with what to do next; ``None`` when it did not."""
-        return self._control.stopped
+        return self._status.stopped
 
     @property
     def running(self) -> bool:
         """Whether calls are being made."""
-        return self._control.running
+        return self._status.running
 
     @property
     def in_flight(self) -> int:
         """Calls that are out at this moment."""
-        return self._control.in_flight
+        return self._status.in_flight
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -92,22 +89,24 @@ class Batch(BatchFiles):
         its rows; a row has it on each of its lines. Where the frame had only the plain 0, 1, 2, ... or an index that
         does not tell its rows apart, and for any other source, it counts the lines from 0. The column ``row`` is the
         same label as one value.
+
+        Over partitions it is a lazy ``dask.dataframe`` over the parts, which calls nothing: without ``out.<name>``,
+        which hang on the answers, and with an index that counts the lines of each partition from 0.
         """
-        frame = self._frame(lambda kind: kind != PENDING)
-        if (note := frame.attrs[ATTRS].get("note", "")) and not self._has_told:
-            self._has_told = True
-            views.frontend().notice(f"{self.name}: {note}.")
+        frame: pd.DataFrame = self._refreshed().answered()
         return frame
 
     @property
     def failures(self) -> pd.DataFrame:
         """The lines of :attr:`frame` whose job failed."""
-        return self._frame(lambda kind: kind == FAILED)
+        frame: pd.DataFrame = self._refreshed().failed()
+        return frame
 
     @property
     def pending(self) -> pd.DataFrame:
-        """One line for every job without an outcome, of the same columns."""
-        return self._frame(lambda kind: kind == PENDING)
+        """One line for every job without an outcome, of the same columns. Over partitions the rows are read for it."""
+        frame: pd.DataFrame = self._refreshed().pending()
+        return frame
 
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
         """Yield :attr:`frame` in parts of `n` lines, the last one shorter, without ever holding all of it.
@@ -120,9 +119,60 @@ class Batch(BatchFiles):
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingsError(f"n is {n!r}; give a whole number from 1")
         self._control.refuse_forgotten()
-        pairs, keys = self._control.reader.pairs(lambda kind: kind != PENDING), OutputKeys()
-        while part := list(islice(pairs, n)):
-            yield tidy_frame(part, self._control.feed.source, batch=self.name, about=self._about, keys=keys)
+        yield from self._tables.parts(n)
+
+    def to_csv(self, path: str | PathLike[str], *, mark: bool = True, max_cell: Whole | None = None) -> Exported:
+        """Write :attr:`frame` as CSV that is safe to open in a spreadsheet; return what was written and changed.
+
+        A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers, lists and objects
+        are JSON; the index is not written, the column ``row`` says the same. Written in parts, and there as a whole or
+        not at all.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.csv.gz`` or ``.tsv``.
+        mark : bool
+            Begin with a byte order mark, without which Excel reads UTF-8 as something else.
+        max_cell : int, optional
+            Cut longer texts at this many characters; by default none is.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        arguments.check(Batch.to_csv, locals())
+        return to_csv(self, path, mark=mark, max_cell=None if max_cell is None else int(max_cell))
+
+    def to_excel(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as an Excel workbook, safe as :meth:`to_csv`; return what was written and changed.
+
+        Texts longer than a cell of Excel (32,767 characters) are cut and counted. Times are ISO 8601 texts, whole
+        numbers of more than 15 digits are texts. A second sheet says where the answers are from.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, there are more rows or columns than a sheet holds (1,048,575 and 16,384),
+            XlsxWriter is not installed, or the batch is running.
+        """
+        arguments.check(Batch.to_excel, locals())
+        return to_excel(self, path)
+
+    def to_parquet(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as Parquet, with ``frame.attrs``; return what was written.
+
+        ``pandas.read_parquet`` gives the same dtypes, except that values of several kinds are text: texts as they are,
+        everything else as JSON. So is ``output``, always. The index is there, too, where it is the source's own.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, pyarrow is not installed, or the batch is running.
+        """
+        arguments.check(Batch.to_parquet, locals())
+        return to_parquet(self, path)
 
     def to_fhb(self, path: str | PathLike[str]) -> Written:
         """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
@@ -142,7 +192,7 @@ class Batch(BatchFiles):
             It cannot be written there, or the batch is running or was run over partitions.
         """
         arguments.check(Batch.to_fhb, locals())
-        return to_fhb(self.name, self._control, path)
+        return to_fhb(self.name, self._control, self._tables, path)
 
     def plot(self, kind: str = "limits") -> Any:
         """Return the figure of how many calls the service let through at once, and when it refused some.
@@ -161,7 +211,7 @@ class Batch(BatchFiles):
             `kind` is something else, this process has made no call for the batch, or matplotlib is not installed.
         """
         arguments.check(Batch.plot, locals())
-        return views.frontend().plot_limits(self, kind, self._control.moments)
+        return views.frontend().plot_limits(self, kind, self._status.moments)
 
     def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
         """Return a live table of the rows, variants beside each other, also while it runs.
@@ -179,25 +229,30 @@ class Batch(BatchFiles):
         ------
         InputError
             There is no such column, or the size is none.
+        SettingsError
+            Its rows are in partitions, which are too many.
         """
+        if self._tables.unbrowsable:
+            raise SettingsError(self._tables.unbrowsable)
         arguments.check(Batch.browse, locals(), but={"columns"})
         return views.frontend().browse(self, columns=columns, page_size=page_size)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""
-        return self._control.plan()
+        return self._status.plan()
 
-    def entries(self) -> Iterator[tuple[Job, Outcome | None, dict[str, Any]]]:
-        """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``."""
+    def entries(self) -> Iterator[Entry]:
+        """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``.
+
+        Over partitions only jobs that have an outcome; such a job knows what was asked by its key alone, since its
+        inputs are in the row.
+        """
         self._control.refuse_forgotten()
-        source, pairs = self._control.feed.source, self._control.reader.pairs()
-        while part := list(islice(pairs, 1_000)):
-            records = source.records_at([job.position for job, _ in part])
-            yield from ((job, outcome, record) for (job, outcome), record in zip(part, records, strict=True))
+        yield from self._tables.entries()
 
     def summary(self) -> str:
         """Return how far it is in one line, and why it stopped if it did."""
-        return self._control.summary()
+        return self._status.summary()
 
     def resume(self, *, retry_unknown: bool = False, wait: bool = True) -> Batch:
         """Call what is pending, and what failed on the way to the service; return the batch itself.
@@ -279,7 +334,7 @@ class Batch(BatchFiles):
     @property
     def paused(self) -> bool:
         """Whether it is running and starts no call."""
-        return self._control.paused
+        return self._status.paused
 
     @property
     def max_concurrency(self) -> int | None:
@@ -288,16 +343,16 @@ class Batch(BatchFiles):
         It can be set while the batch runs, and holds at once: with a higher number more calls begin, unless a refusal
         has taught what the service admits; with a lower one fewer are out as calls end.
         """
-        return self._control.max_concurrency
+        return self._status.max_concurrency
 
     @max_concurrency.setter
     def max_concurrency(self, value: int | None) -> None:
-        self._control.max_concurrency = value
+        self._control.retune(value)
 
     @property
     def limit(self) -> int:
         """How many calls may be out at once now: as many as the service is thought to admit, within the ceilings."""
-        return self._control.limit
+        return self._status.limit
 
     @property
     def admits(self) -> int | None:
@@ -306,7 +361,7 @@ class Batch(BatchFiles):
         Those of this batch's last start, else those of any other call of this process in this workspace; a later start
         begins with no more. ``None``: no call was refused, so it is not known.
         """
-        return self._control.admits
+        return self._status.admits
 
     def resolve_unknown(self) -> Batch:
         """Ask the service what became of the calls that may have run, where they have a request id; return the batch.
@@ -332,24 +387,24 @@ class Batch(BatchFiles):
         self._control.cancel()
         return self
 
-    def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
-        if not self.running and not self._control.is_forgotten:
-            self._control.feed.reopen_forgotten()
-        pairs = self._control.reader.pairs(is_wanted, limit=limit)
-        return tidy_frame(pairs, self._control.feed.source, batch=self.name, about=self._about)
+    @property
+    def is_partitioned(self) -> bool:
+        """Whether its rows and answers are in partitions, so that its tables are lazy ``dask.dataframe`` objects."""
+        return self._tables.answer_ids() is None
 
-    def _digest(self) -> str:
-        troubled = self._control.reader.pairs(lambda kind: kind in (FAILED, UNKNOWN))
-        return digest(outcome.run for _, outcome in troubled if outcome)
+    def _refreshed(self) -> BatchTables:
+        if not self.running:
+            self._tables.refresh()
+        return self._tables
 
     def __repr__(self) -> str:
-        head = self._frame(lambda kind: kind != PENDING, ROWS_SHOWN)
-        lines = [f"Batch {self.summary()}", self._digest(), frame_text(head, SHOWN)]
+        head = self._refreshed().head(ROWS_SHOWN)
+        lines = [f"Batch {self.summary()}", self._tables.digest(), frame_text(head, SHOWN)]
         return "\n".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:
-        head = self._frame(lambda kind: kind != PENDING, ROWS_SHOWN)
-        errors = self._digest()
+        head = self._refreshed().head(ROWS_SHOWN)
+        errors = self._tables.digest()
         return html.el(
             "div",
             html.STYLE,

@@ -1,7 +1,8 @@
 """Starting, waiting for, pausing, cancelling and going on with a batch: what people do, from any thread.
 
 Rule of this file: nothing that was paid for is lost, whoever ends it; what may have run is called again only when the
-user says so. How a batch stands is in `standing.py`, one start on the background loop in `running.py`.
+user says so, and a batch that calls nothing is refused here, wherever it is from. How a batch stands is in
+`standing.py`, one start on the background loop in `running.py`.
 """
 
 from __future__ import annotations
@@ -11,83 +12,65 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from fh_notebook import loop
-from fh_notebook.batching.agenda import Agenda
-from fh_notebook.batching.events import Event, Stopped, Throttled
-from fh_notebook.batching.names import Names
+from fh_notebook.batching.events import Event, Stopped
 from fh_notebook.batching.progress import NoProgress, Progress, progress_of
-from fh_notebook.batching.resolving import resolved, told
 from fh_notebook.batching.run_settings import RunSettings
-from fh_notebook.batching.running import Start
-from fh_notebook.batching.standing import Standing
+from fh_notebook.batching.standing import BatchRun, BatchStatus, BatchWork
 from fh_notebook.batching.stopping import checked_concurrency, cut_short
 from fh_notebook.batching.windows import Windows
 from fh_notebook.errors import AuthError, SettingsError
 from fh_notebook.flag import Flag
 from fh_notebook.log import log
-from fh_notebook.store.store import Store
 
-if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-
-__all__ = ["Control"]
-
-SETTLE_S: Final = 2.0
-"""How long an interrupted start is waited for after the door's own grace; a second interrupt ends that, too."""
+__all__ = ["BatchController"]
 
 
-class Control(Standing):
+class BatchController:
     """The running side of one batch object.
 
     Parameters
     ----------
-    agenda : Agenda
+    work : BatchWork
         What it calls.
-    client : Client
-        Whom to ask.
-    store : Store
-        Where answers are kept.
-    options : RunSettings
+    settings : RunSettings
         How it is started.
     """
 
-    settle_s = SETTLE_S
-
-    def __init__(self, agenda: Agenda, *, client: Client, store: Store, options: RunSettings) -> None:
-        super().__init__(agenda, client=client, options=options)
-        self.blocks = True  # whether somebody waits for the present start
-        self._store = store
+    def __init__(self, work: BatchWork, settings: RunSettings) -> None:
+        self.work = work
+        """What it calls, for whoever reads what came of it."""
+        self.status = BatchStatus(work, settings, self)
+        """How it stands."""
+        self.settle_s = work.settle_s
+        """How long an interrupted start is waited for."""
+        self._settings = settings
+        self._on_event = settings.on_event
+        """Apart from the settings, since it is given up in the loop's thread while those may change in another."""
         self._job: loop.Job[None] | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
         self._cut = 0
         self._ended = Flag()
         self._progress: Progress = NoProgress()
-        self._on_event = options.on_event
-        self._audience = options.audience
-
-    @property
-    def store(self) -> Store:
-        """Where its answers are kept."""
-        return self._store
 
     # --- what is to be called
 
     def first_windows(self) -> Windows:
         """Return what the first start calls."""
-        return self.agenda.first_windows()
+        return self.work.first_windows()
 
     def open_windows(self, *, retry_unknown: bool) -> Windows:
         """Return what is to be called now, after looking for what others have answered meanwhile."""
-        self.refuse_while_running()
-        return self.agenda.open_windows(retry_unknown=retry_unknown, most_at_once=self.limit)
+        self.refuse_to_run()
+        return self.work.open_windows(retry_unknown=retry_unknown, most_at_once=self.status.limit)
 
     def failed_windows(self, error_code: str | None) -> Windows:
         """Return the failed jobs that are to be called again."""
-        self.refuse_while_running()
-        return self.agenda.failed_windows(error_code, most_at_once=self.limit)
+        self.refuse_to_run()
+        return self.work.failed_windows(error_code, most_at_once=self.status.limit)
 
     # --- starting and ending
 
@@ -99,25 +82,27 @@ class Control(Standing):
         SettingsError
             With what to do.
         """
-        if self.is_forgotten:
-            raise SettingsError(f"{self.name} was forgotten, with its rows; run its cell again to begin it anew")
+        if self.status.is_forgotten:
+            raise SettingsError(f"{self.status.name} was forgotten, with its rows; run its cell again to begin it anew")
 
-    def refuse_while_running(self) -> None:
-        """Raise when calls are being made, or the batch was forgotten.
+    def refuse_to_run(self) -> None:
+        """Raise when the batch calls nothing, was forgotten, or is running.
 
         Raises
         ------
         SettingsError
             With what to do.
         """
+        if self.work.caller.refusal:
+            raise SettingsError(self.work.caller.refusal)
         self.refuse_forgotten()
-        if self.running:
-            raise SettingsError(f"{self.name} is running; batch.wait() for it, or batch.cancel() it first")
+        if self.status.running:
+            raise SettingsError(f"{self.status.name} is running; batch.wait() for it, or batch.cancel() it first")
 
     def start(self, windows: Windows, *, wait: bool) -> None:
         """Call the jobs of `windows`, on the background loop."""
-        progress = progress_of(self._options.progress)  # before it counts as running: it may be none
-        self.refuse_while_running()
+        progress = progress_of(self._settings.progress)  # before it counts as running: it may be none
+        self.refuse_to_run()
         work = self._go(windows, progress)
         if not wait:
             self._begin(blocks=False)
@@ -133,7 +118,7 @@ class Control(Standing):
                     self._ended.wait(self.settle_s)
                 case inspect.CORO_CREATED:
                     work.close()  # it was cancelled before its first step, and would never say that it has ended
-            self._stop(cut_short("interrupted", self._cut + self.in_flight))
+            self.status.stop(cut_short("interrupted", self._cut + self.status.in_flight))
             self._end_unbegun()
         except Exception:
             self._end_unbegun()
@@ -141,8 +126,8 @@ class Control(Standing):
 
     async def astart(self, windows: Windows) -> None:
         """Await :meth:`start`, from any running loop."""
-        progress = progress_of(self._options.progress)
-        self.refuse_while_running()
+        progress = progress_of(self._settings.progress)
+        self.refuse_to_run()
         self._begin(blocks=True)
         try:
             await loop.bridge(self._go(windows, progress))
@@ -152,16 +137,14 @@ class Control(Standing):
 
     def _end_unbegun(self) -> None:
         """Have a start that was refused or cut short before its first step be over: nobody else would say so."""
-        if self._start is None:
-            self._active = False
+        if self.status.run is None:
+            self.status.end()
 
     def _begin(self, *, blocks: bool) -> None:
-        self.blocks = blocks
         # Here and not in `_go`, which runs later: a cancel may come between the two.
-        self.stopped, self._cancel_asked, self._paused, self._cut = None, False, False, 0
-        self._calls_before, self._settled_before = self._outcomes.calls, self._outcomes.settled
+        self._cancel_asked, self._cut = False, 0
         self._ended = Flag()
-        self._active = True
+        self.status.begin(blocks=blocks)
 
     def wait(self) -> None:
         """Wait for a start in the background, and raise what it raised."""
@@ -193,44 +176,44 @@ class Control(Standing):
 
     def resolve_unknown(self) -> str:
         """Ask the service about the calls that may have run; return what came of it, in a sentence."""
-        self.refuse_while_running()
-        windows = self.feed.unknown()
-        found, left = loop.run(resolved(windows, self.feed, self.stored, self._client))
-        return told(found, left)
+        windows = self.work.unknown_windows()
+        self.refuse_to_run()
+        return loop.run(self.work.resolve(windows))
 
     # --- while it runs, from any thread
 
     def pause(self) -> None:
         """Start no further call until :meth:`unpause`; what is out comes in."""
-        self._set_paused(self.running)
+        self._set_paused(self.status.running)
 
     def unpause(self) -> None:
         """Go on after a pause."""
         self._set_paused(False)
 
     def _set_paused(self, paused: bool) -> None:
-        self._paused = paused
-        self._in_loop(lambda start: start.pause(paused))
+        self.status.set_paused(paused)
+        self._in_loop(lambda run: run.pause(paused))
 
-    @property
-    def max_concurrency(self) -> int | None:
-        """At most so many calls are out at once; ``None``: as many as the service admits."""
-        return self._max_concurrency
+    def retune(self, max_concurrency: int | None) -> None:
+        """Change the ceiling of calls at once; it holds for later starts, too.
 
-    @max_concurrency.setter
-    def max_concurrency(self, value: int | None) -> None:
-        value = checked_concurrency(value)
-        self._max_concurrency = value
-        self._options = replace(self._options, max_concurrency=value)
-        self._in_loop(lambda start: start.retune(value))
+        Raises
+        ------
+        SettingsError
+            It is no whole number from 1.
+        """
+        number = checked_concurrency(max_concurrency)
+        self.status.set_max_concurrency(number)
+        self._settings = replace(self._settings, max_concurrency=number)
+        self._in_loop(lambda run: run.retune(number))
 
-    def _in_loop(self, call: Callable[[Start], None]) -> None:
+    def _in_loop(self, call: Callable[[BatchRun], None]) -> None:
         """Have something done to the running start, where it runs; without one, nothing."""
 
         def now() -> None:
-            if self._start is not None:
-                call(self._start)
-                self._safely(self._progress.update, self)
+            if (run := self.status.run) is not None:
+                call(run)
+                self._show()
 
         if (running := self._task) is not None:
             with suppress(RuntimeError):  # that loop has ended, and the start with it
@@ -239,62 +222,46 @@ class Control(Standing):
     # --- on the loop
 
     async def _go(self, windows: Windows, progress: Progress) -> None:
-        task = asyncio.current_task()
+        task, status = asyncio.current_task(), self.status
         try:
-            self._admits = None
-            start = self._start = self._new_start()
+            settings = replace(self._settings, on_event=self._on_event)
+            run = self.work.new_run(settings, hear=self._hear, changed=self._changed)
         except BaseException:
             self._end_unbegun()
             raise
+        status.began(run)
         self._task = (asyncio.get_running_loop(), task) if task else None
         self._progress = progress
-        self._safely(progress.begin, self)
+        self._safely(progress.begin, status)
         try:
             if self._cancel_asked:
                 raise asyncio.CancelledError
-            await start.run(windows, planned=self.agenda.plan.calls)
+            await run.run(windows, planned=self.work.plan.calls)
         except asyncio.CancelledError:
-            self._stop(cut_short("cancelled" if self._cancel_asked else "interrupted", start.cut))
+            status.stop(cut_short("cancelled" if self._cancel_asked else "interrupted", run.cut))
             if not self._cancel_asked:
                 raise
         finally:
-            self._cut = start.cut
-            self._start = self._task = None
-            self._active = self._paused = False
-            self._safely(progress.end, self)
+            self._cut, self._task = run.cut, None
+            status.end()
+            self._safely(progress.end, status)
             self._ended.set()
-        self._raise_if_refused(start.answered)
-
-    def _new_start(self) -> Start:
-        return Start(
-            name=self.name,
-            client=self._client,
-            feed=self.feed,
-            outcomes=self._outcomes,
-            options=self._options,
-            call_lost=self.feed.call_lost,
-            names=Names(arms=len(self.agenda.plan.variants)),
-            hear=self._hear,
-            changed=lambda: self._safely(self._progress.update, self),
-        )
+        self._raise_if_refused(run.answered)
 
     def _hear(self, event: Event) -> None:
         """Tell the progress and the user's function."""
-        if isinstance(event, Stopped) and not (event.reason == "daily_cap" and self._options.wait_for_reset):
-            self._stop(event)  # else it waits, and goes on by itself
-        self._note_refusal(event)
-        self._safely(self._progress.update, self)
+        if isinstance(event, Stopped) and not (event.reason == "daily_cap" and self._settings.wait_for_reset):
+            self.status.stop(event)  # else it waits, and goes on by itself
+        self._changed()
         if self._on_event is not None and not self._safely(self._on_event, event):
             self._on_event = None  # it would raise for every event
 
-    def _note_refusal(self, event: Event) -> None:
-        """Keep what the gate has learned by a refusal of this batch, and what it learns later, for whoever asks."""
-        refused = isinstance(event, Throttled) and event.reason == "concurrency"
-        if (refused or self._admits is not None) and self._start is not None and self._start.gate is not None:
-            self._admits = self._start.gate.learned
+    def _changed(self) -> None:
+        self.status.note_admitted()
+        self._show()
 
-    def _stop(self, stopped: Stopped) -> None:
-        self.stopped = replace(stopped, audience=self._audience)
+    def _show(self) -> None:
+        self._safely(self._progress.update, self.status)
 
     def _safely(self, call: Callable[..., object], *arguments: Any) -> bool:
         """Call somebody else's function; what it raises is logged, and never ends paid work."""
@@ -307,7 +274,7 @@ class Control(Standing):
 
     def _raise_if_refused(self, answered: int) -> None:
         """Raise when the service refused the key at the very first call: nothing came, and nothing will."""
-        stopped = self.stopped
+        stopped = self.status.stopped
         if stopped is None or stopped.reason != "auth" or answered or stopped.run is None:
             return
         run, told = stopped.run, stopped.message

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook import session
-from fh_notebook.batching.control import Control
+from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.export_file import checked_target, reason_of
-from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.plan import counted
+from fh_notebook.batching.reader import BatchTables
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.partial import partial
 from fh_notebook.store.catalog_file import shown
 from fh_notebook.store.handover import write_batch
 from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.store import Store
 
 __all__ = ["FHB", "Written", "to_fhb"]
 
@@ -40,7 +41,7 @@ class Written:
         return f"{shown(self.path)}: {', '.join(told)}. Inputs and outputs lie there in plain text, passwords do not."
 
 
-def to_fhb(name: str, control: Control, path: Any) -> Written:
+def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) -> Written:
     """Write a batch with its answers and ratings as one file (see ``Batch.to_fhb``).
 
     Raises
@@ -48,22 +49,22 @@ def to_fhb(name: str, control: Control, path: Any) -> Written:
     SettingsError
         It cannot be written there, or the batch is running or was run over partitions.
     """
-    if control.running:
+    if control.status.running:
         raise SettingsError(f"{name} is running; batch.wait() for it, then write it")
     control.refuse_forgotten()
     target = checked_target(path, (FHB,))
-    store, workspace = control.store, control.workspace
+    store, workspace = control.work.stored.store, control.work.caller.workspace
     record = store.batches.find(name, workspace)
     if record is None:
         raise SettingsError(f"nothing of {name} is kept yet; run it first")
-    if "parts" in record.plan or not isinstance(control.feed, Feed):  # it may have the name of one in memory
+    lines = tables.answer_ids()
+    if "parts" in record.plan or lines is None:  # it may have the name of one in memory
         raise SettingsError(f"{name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
     trouble, beside = "", ""
     try:
         with partial(target) as part:
             beside = str(part.path)
-            lines = (outcome.line for _, outcome in control.reader.pairs() if outcome and outcome.line)
-            written = write_batch(store, part.path, record, lines, _ratings_on(name, control, workspace))
+            written = write_batch(store, part.path, record, lines, _ratings_on(name, store, workspace))
             part.put(private=True)
     except OSError as broken:
         trouble = f"{target} cannot be written: {broken.strerror or broken}"
@@ -77,9 +78,9 @@ def to_fhb(name: str, control: Control, path: Any) -> Written:
     return Written(path=target, rows=rows or 0, answers=written.answers, ratings=written.ratings)
 
 
-def _ratings_on(name: str, control: Control, workspace: str) -> list[RatingLine]:
+def _ratings_on(name: str, own: Store, workspace: str) -> list[RatingLine]:
     found: dict[str, RatingLine] = {}
-    for store in (session.store(), control.store):
+    for store in (session.store(), own):
         for line in store.ratings.of_batch(name, workspace) if store is not None else ():
             if line.uid not in found or found[line.uid].undone_at is None:
                 found[line.uid] = line

@@ -1,8 +1,12 @@
-"""Rows and options -> a `Batch` that has called nothing yet."""
+"""Rows and options -> a `Batch` that has called nothing yet.
+
+Rule of this file: everything is checked and looked up, and nothing is called.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +15,7 @@ from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.arms import read_arms
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.control import Control
+from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp, beside_of, kept_reuse
@@ -21,9 +25,11 @@ from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan, name_of, pilot
 from fh_notebook.batching.planner import Planner
 from fh_notebook.batching.provenance import provenance, schema_hashes
+from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.source import Source, StreamSource, TableSource
+from fh_notebook.batching.standing import Caller
 from fh_notebook.batching.stored import KeptBatch, check_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
@@ -33,7 +39,21 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["known_deployment", "make", "plan_table"]
+__all__ = ["MadeBatch", "known_deployment", "make", "plan_table"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeBatch:
+    """A batch that has called nothing yet."""
+
+    batch: Batch
+    """What a user holds of it."""
+    control: BatchController
+    """What starts it."""
+    agenda: Agenda
+    """What it calls, and what is known of that."""
+    reader: Reader
+    """Reads what came of it."""
 
 
 def make(
@@ -44,8 +64,8 @@ def make(
     client: Client,
     store: Store | None,
     audience: Audience = PYTHON,
-) -> Batch:
-    """Return the batch that :func:`fh_notebook.batch` was asked for.
+) -> MadeBatch:
+    """Return the batch that :func:`fh_notebook.batch` was asked for, checked and looked up; a dry run keeps nothing.
 
     Raises
     ------
@@ -98,9 +118,11 @@ def make(
         kept=kept,
         audience=audience,
     )
-    agenda = Agenda(plan, feed, outcomes, client=client, store=keeper, options=settings)
+    agenda = Agenda(plan, feed, outcomes, caller=Caller.of(client), options=settings)
     about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
-    return Batch(Control(agenda, client=client, store=keeper, options=settings), about)
+    control, reader = BatchController(agenda, settings), Reader(feed, outcomes, name=name, about=about)
+    agenda.prepare(keep=not options.dry_run, most_at_once=control.status.limit)
+    return MadeBatch(batch=Batch(control, reader), control=control, agenda=agenda, reader=reader)
 
 
 def _named_source(rows: Any, planner: Planner, deployment: str, options: BatchOptions) -> tuple[str, Source, str]:

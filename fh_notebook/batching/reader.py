@@ -1,17 +1,74 @@
-"""A batch's outcomes read back: jobs with their answers, a thousand at a time, so that nothing has to be held whole."""
+"""A batch's outcomes read back: jobs with their answers, and tables of them.
+
+Rule of this file: a thousand at a time, so that nothing has to be held whole. What a `Batch` asks of its tables,
+wherever they are, is `BatchTables`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from typing import Any, Protocol
 
+import pandas as pd
+
+from fh_notebook import views
 from fh_notebook.batching.feed import Feed
+from fh_notebook.batching.frames import OutputKeys, tidy_frame
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.outcomes import PENDING, Outcome, Outcomes, run_of_invalid
+from fh_notebook.batching.outcomes import FAILED, PENDING, UNKNOWN, Outcome, Outcomes, run_of_invalid
+from fh_notebook.batching.provenance import ATTRS
+from fh_notebook.batching.wording import digest
 
-__all__ = ["Reader"]
+__all__ = ["BatchTables", "Entry", "Reader"]
 
 WINDOW = 1_000
+
+Entry = tuple[Job, Outcome | None, dict[str, Any]]
+"""A job, its outcome (``None`` while it is pending), and its row."""
+
+
+class BatchTables(Protocol):
+    """Where the rows and answers of a batch are read: `Reader`, or the files of partitions."""
+
+    unbrowsable: str
+    """Why a live table cannot show them, and what to do; empty where it can."""
+
+    def refresh(self) -> None:
+        """Have the jobs be pending again whose answers were removed since."""
+        ...
+
+    def answered(self) -> Any:
+        """Return one line for every job that has an outcome."""
+        ...
+
+    def failed(self) -> Any:
+        """Return the lines of jobs that failed."""
+        ...
+
+    def pending(self) -> Any:
+        """Return one line for every job without an outcome."""
+        ...
+
+    def head(self, lines: int) -> pd.DataFrame:
+        """Return the first lines of jobs that have an outcome."""
+        ...
+
+    def parts(self, lines: int) -> Iterator[pd.DataFrame]:
+        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        ...
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield jobs with their outcomes and their rows."""
+        ...
+
+    def digest(self) -> str:
+        """Return what went wrong, in a line, where that is known without reading all answers."""
+        ...
+
+    def answer_ids(self) -> Iterator[int] | None:
+        """Return the numbers of the answers in the store; ``None`` where they lie in files."""
+        ...
 
 
 class Reader:
@@ -23,11 +80,21 @@ class Reader:
         Knows the jobs and where their answers lie.
     outcomes : Outcomes
         What is known of each.
+    name : str
+        The batch's, at its start.
+    about : mapping, optional
+        What is noted with tables of it.
     """
 
-    def __init__(self, feed: Feed, outcomes: Outcomes) -> None:
+    unbrowsable = ""
+
+    def __init__(self, feed: Feed, outcomes: Outcomes, *, name: str, about: Mapping[str, Any] | None = None) -> None:
         self._feed = feed
         self._outcomes = outcomes
+        self._name = name
+        self._about = about
+        self._has_told = False
+        """Whether somebody was told that not all keys of outputs have a column."""
 
     def pairs(
         self, is_wanted: Callable[[int], bool] = lambda kind: True, *, limit: int | None = None
@@ -64,3 +131,64 @@ class Reader:
                 reused, line = self._outcomes.reused(number), self._outcomes.line(number)
                 yield job, Outcome(run=runs[number], reused=reused, line=line)
             # else: its answer was forgotten meanwhile
+
+    # --- as tables
+
+    def refresh(self) -> None:
+        """Have the jobs be pending again whose answers were removed since."""
+        if not self._feed.stored.is_forgotten:
+            self._feed.reopen_forgotten()
+
+    def answered(self) -> pd.DataFrame:
+        """Return one line for every job that has an outcome; a person is told once what has no column."""
+        frame = self._frame(_has_outcome)
+        if (note := frame.attrs[ATTRS].get("note", "")) and not self._has_told:
+            self._has_told = True
+            views.frontend().notice(f"{self._current_name}: {note}.")
+        return frame
+
+    def failed(self) -> pd.DataFrame:
+        """Return the lines of jobs that failed."""
+        return self._frame(lambda kind: kind == FAILED)
+
+    def pending(self) -> pd.DataFrame:
+        """Return one line for every job without an outcome."""
+        return self._frame(lambda kind: kind == PENDING)
+
+    def head(self, lines: int) -> pd.DataFrame:
+        """Return the first lines of jobs that have an outcome."""
+        return self._frame(_has_outcome, lines)
+
+    def parts(self, lines: int) -> Iterator[pd.DataFrame]:
+        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        pairs, keys = self.pairs(_has_outcome), OutputKeys()
+        while part := list(islice(pairs, lines)):
+            yield tidy_frame(part, self._feed.source, batch=self._current_name, about=self._about, keys=keys)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``."""
+        pairs = self.pairs()
+        while part := list(islice(pairs, WINDOW)):
+            records = self._feed.source.records_at([job.position for job, _ in part])
+            yield from ((job, outcome, record) for (job, outcome), record in zip(part, records, strict=True))
+
+    def digest(self) -> str:
+        """Return what went wrong, in a line."""
+        troubled = self.pairs(lambda kind: kind in (FAILED, UNKNOWN))
+        return digest(outcome.run for _, outcome in troubled if outcome)
+
+    def answer_ids(self) -> Iterator[int]:
+        """Return the numbers of the answers in the store."""
+        return (outcome.line for _, outcome in self.pairs() if outcome and outcome.line)
+
+    @property
+    def _current_name(self) -> str:
+        return self._feed.stored.current_name or self._name
+
+    def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
+        pairs = self.pairs(is_wanted, limit=limit)
+        return tidy_frame(pairs, self._feed.source, batch=self._current_name, about=self._about)
+
+
+def _has_outcome(kind: int) -> bool:
+    return kind != PENDING

@@ -9,12 +9,12 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from fh_notebook import arguments, session, views
 from fh_notebook.batching.agenda import Agenda
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.control import Control
+from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.export_file import suffix_of
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.handover import FHB
@@ -23,8 +23,10 @@ from fh_notebook.batching.lookup import LookUp, read_reuse
 from fh_notebook.batching.outcomes import Outcomes
 from fh_notebook.batching.plan import Plan, counted
 from fh_notebook.batching.provenance import provenance
+from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.run_settings import kept_settings
 from fh_notebook.batching.source import KeptSource
+from fh_notebook.batching.standing import Caller
 from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import nearest, short
@@ -37,9 +39,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
 
-__all__ = ["HandedOver", "Merged", "batch_of", "is_file_name", "merge_ratings", "open_batch", "open_file"]
-
-B = TypeVar("B", bound=Batch)
+__all__ = ["Merged", "batch_of", "is_file_name", "merge_ratings", "open_batch", "open_file"]
 
 STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
 """Endings of files that hold ratings."""
@@ -92,11 +92,16 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     if "parts" in record.plan:
         opened: Batch = views.partitions().open_batch(store, record, caller)
         return opened
-    return batch_of(store, record, caller, of=Batch)
+    return batch_of(store, record, Caller.of(caller))
 
 
-def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) -> B:
+def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: Store | None = None) -> Batch:
     """Return the batch that a record and what lies beside it in a store mean.
+
+    Parameters
+    ----------
+    file_store : Store, optional
+        Of a batch out of a file: the store that was read from it.
 
     Raises
     ------
@@ -129,9 +134,9 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
         jobs=jobs,
     )
     options = kept_settings(reuse)
-    agenda = Agenda(plan, feed, outcomes, client=caller, store=store, options=options)
-    control = Control(agenda, client=caller, store=store, options=options)
-    agenda.adopt(jobs, most_at_once=control.limit)
+    agenda = Agenda(plan, feed, outcomes, caller=caller, options=options)
+    control = BatchController(agenda, options)
+    agenda.adopt(jobs, most_at_once=control.status.limit)
     about = provenance(
         (deployment for _, deployment, _ in arms),
         variants=plan.variants,
@@ -140,7 +145,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Client, *, of: type[B]) 
         created=record.created_at,
         hashes=record.plan.get("schema_sha256", {}),
     )
-    return of(control, about)
+    return Batch(control, Reader(feed, outcomes, name=record.name, about=about), file_store=file_store)
 
 
 def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
@@ -162,66 +167,7 @@ def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
 # --- out of a file
 
 
-class HandedOver(Batch):
-    """A batch out of a file. It can be looked at, compared, rated and written; it calls nothing."""
-
-    def _refuse(self) -> NoReturn:
-        raise SettingsError(
-            f"{one_line(self.name)} came out of a file, so it calls nothing; run its cell, or "
-            f"fh.open_batch({self.name!r}) where it was run"
-        )
-
-    def resume(self, *, retry_unknown: bool = False, wait: bool = True) -> Batch:
-        """Refuse: it calls nothing.
-
-        Raises
-        ------
-        SettingsError
-            Always.
-        """
-        self._refuse()
-
-    async def aresume(self, *, retry_unknown: bool = False) -> Batch:
-        """Refuse, as :meth:`resume`."""
-        self._refuse()
-
-    def retry_failed(self, error_code: str | None = None, *, wait: bool = True) -> Batch:
-        """Refuse: it calls nothing.
-
-        Raises
-        ------
-        SettingsError
-            Always.
-        """
-        self._refuse()
-
-    async def aretry_failed(self, error_code: str | None = None) -> Batch:
-        """Refuse, as :meth:`retry_failed`."""
-        self._refuse()
-
-    def resolve_unknown(self) -> Batch:
-        """Refuse: it asks nothing.
-
-        Raises
-        ------
-        SettingsError
-            Always.
-        """
-        self._refuse()
-
-
-class _Nobody:
-    """In the place of a client: it has a workspace, and calls nothing."""
-
-    def __init__(self, workspace: str) -> None:
-        self.workspace = workspace
-
-    @property
-    def gate(self) -> Any:
-        return session.gate(self.workspace)
-
-
-def open_file(path: str | os.PathLike[str]) -> HandedOver:
+def open_file(path: str | os.PathLike[str]) -> Batch:
     """Return the batch in a file that :func:`to_fhb` wrote; nothing of it is run, and nothing is called.
 
     Raises
@@ -230,10 +176,14 @@ def open_file(path: str | os.PathLike[str]) -> HandedOver:
         It is no such file, or was tampered with.
     """
     store, taken = read_batch(_there(path))
-    client = cast("Any", _Nobody(taken.record.workspace))
-    made = batch_of(store, taken.record, client, of=HandedOver)
-    made.file_store = store
-    return made
+    name, workspace = taken.record.name, taken.record.workspace
+    nobody = Caller(
+        workspace=workspace,
+        gate=session.gate(workspace),
+        refusal=f"{one_line(name)} came out of a file, so it calls nothing; run its cell, or "
+        f"fh.open_batch({name!r}) where it was run",
+    )
+    return batch_of(store, taken.record, nobody, file_store=store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -89,8 +89,10 @@ class Start:
         self._hear = hear
         self._changed = changed
         self.engine: Engine | None = None
-        self.gate: Any = None
+        """Of the present calls; a batch that waits for the renewal of a daily cap has a new one then."""
+        self._gate: Any = None
         """What its calls go through, while it runs."""
+        self._was_refused = False
         self.max_concurrency = options.max_concurrency
         self.paused = False
         self.waiting_until: datetime | None = None
@@ -98,6 +100,25 @@ class Start:
         self.answered = 0
         self.cut = 0
         """Calls that were out when it was cut short."""
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out at this moment."""
+        return self.engine.scheduler.in_flight if self.engine is not None else 0
+
+    @property
+    def limit(self) -> int | None:
+        """How many calls may be out at once now, while calls are made."""
+        gate, number = self._gate, self.max_concurrency
+        if gate is None:
+            return None
+        return int(gate.limit if number is None else gate.begins_at(number))
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, once it has refused one of this start."""
+        learned: int | None = self._gate.learned if self._was_refused and self._gate is not None else None
+        return learned
 
     async def run(self, windows: Windows, *, planned: int) -> None:
         """Call the jobs of `windows`.
@@ -130,7 +151,7 @@ class Start:
         try:
             await self._deliver(windows, planned, owner, deliver)
         finally:
-            self.gate = None
+            self._gate = None
             deliver.end()
         if self._was_stopped_by("store"):
             await asyncio.to_thread(self._keep_owed)  # while the claims are alive
@@ -153,7 +174,7 @@ class Start:
             call_lost=self._call_lost,
             left=deliver.left,
         )
-        gate = self.gate = deliver.gate(self._client.gate, self.max_concurrency)
+        gate = self._gate = deliver.gate(self._client.gate, self.max_concurrency)
         self.engine = Engine(
             attempt=attempt,
             gate=gate,
@@ -209,7 +230,7 @@ class Start:
 
     def _limits(self) -> Limits:
         """The limits of this start, with what the configured daily cap leaves now."""
-        budget = budget_of(self._client, self._store, self._options.now())
+        budget = budget_of(self._client.workspace, self._store, self._options.now())
         return replace(self._options.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)
 
     async def _sleep_until_reset(self) -> None:
@@ -227,7 +248,7 @@ class Start:
     def retune(self, max_concurrency: int | None) -> None:
         """Change the ceiling of calls at once."""
         self.max_concurrency = max_concurrency
-        if self.engine is not None and (gate := self.gate) is not None:
+        if self.engine is not None and (gate := self._gate) is not None:
             if gate is not self._client.gate:  # one of this batch's own
                 gate.fix(max_concurrency or AT_ONCE)
             gate.ask(self, max_concurrency)
@@ -248,6 +269,7 @@ class Start:
             outcomes.calls -= 1  # an attempt to connect is no request sent
         elif isinstance(event, Throttled):
             outcomes.refused += 1
+            self._was_refused |= event.reason == "concurrency"
         elif isinstance(event, Finished):
             self.answered += not event.reused
             outcomes.settled += 1
@@ -290,10 +312,10 @@ async def said(stored: Stored) -> AsyncIterator[Owner]:
         owner.end()
 
 
-def budget_of(client: Client, store: Store, now: datetime) -> Budget:
+def budget_of(workspace: str, store: Store, now: datetime) -> Budget:
     """Return what is configured of costs, and what was used of it today."""
     told = settings.current()
     if told.daily_cap is None:
         return Budget(price_per_call=told.price_per_call)
-    used = store.requests.on_day(client.workspace, now)
+    used = store.requests.on_day(workspace, now)
     return Budget(price_per_call=told.price_per_call, daily_cap=told.daily_cap, used_today=used)

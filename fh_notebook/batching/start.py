@@ -13,13 +13,14 @@ from typing import Any, Final, Unpack
 
 from fh_notebook import arguments, session, views
 from fh_notebook.audience import PYTHON, Audience
-from fh_notebook.batching import making
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.control import BatchController
+from fh_notebook.batching.making import MadeBatch, make
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, defaults_of
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 
-__all__ = ["abatch", "batch", "begun", "last_batch", "last_batch_at", "prepared"]
+__all__ = ["abatch", "batch", "begun", "last_batch", "last_batch_at", "prepared", "prepared_here"]
 
 OWN_CHECKS: Final = frozenset(
     {"repeats", "first", "sample", "max_calls", "max_seconds", "max_concurrency", "max_cost", "rate", "fail_on_error"}
@@ -190,14 +191,14 @@ async def abatch(
     arguments.check(abatch, locals(), but=OWN_CHECKS)
     asked = BatchOptions(**options)
     # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
-    is_scaled = _is_scaled(rows, asked.dask)
-    made = (
-        await asyncio.to_thread(prepared, rows, deployment, asked) if is_scaled else prepared(rows, deployment, asked)
-    )
+    if _is_scaled(rows, asked.dask):
+        made, control = await asyncio.to_thread(prepared, rows, deployment, asked)
+    else:
+        made, control = prepared(rows, deployment, asked)
     if asked.wait and not asked.dry_run:
-        await made._control.astart(made._control.first_windows())
+        await control.astart(control.first_windows())
     elif not asked.dry_run:
-        made._control.start(made._control.first_windows(), wait=False)
+        control.start(control.first_windows(), wait=False)
     return made
 
 
@@ -208,31 +209,46 @@ def _is_scaled(rows: Any, dask: Any) -> bool:
 
 def begun(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
     """Return the batch that is asked for, begun unless it is a dry run, and waited for where the options say so."""
-    made = prepared(rows, deployment, options, audience)
+    made, control = prepared(rows, deployment, options, audience)
     if not options.dry_run:
-        made._control.start(made._control.first_windows(), wait=options.wait)
+        control.start(control.first_windows(), wait=options.wait)
     return made
 
 
-def prepared(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
-    """Return the batch that is asked for, checked and looked up; it has called nothing. `audience` reads its messages.
+def prepared(
+    rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON
+) -> tuple[Batch, BatchController]:
+    """Return the batch that is asked for and what starts it; it was checked and looked up, and has called nothing.
+
+    Parameters
+    ----------
+    audience : Audience
+        Who reads its messages.
 
     Raises
     ------
     InputError, SettingsError, StoreError
         As :func:`batch` says.
     """
-    global _last, _last_at
+    if not _is_scaled(rows, options.dask):
+        made = prepared_here(rows, deployment, options, audience)
+        return made.batch, made.control
+    given = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}
+    found: tuple[Batch, BatchController] = views.partitions().batch_over_partitions(rows, deployment, options, **given)
+    _note(found[0])
+    return found
+
+
+def prepared_here(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience) -> MadeBatch:
+    """Return a batch as :func:`prepared` does, of rows that are in this process."""
     client, store = session.client_for(options.client), session.store()
-    if _is_scaled(rows, options.dask):
-        given = {"client": client, "store": store, "audience": audience}
-        many: Batch = views.partitions().batch_over_partitions(rows, deployment, options, **given)
-        _last, _last_at = many, datetime.now(UTC)
-        return many
     if options.parts is not None:
         raise SettingsError("parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe")
-    made = making.make(rows, deployment, options, client=client, store=store, audience=audience)
-    control = made._control
-    control.agenda.prepare(keep=not options.dry_run, most_at_once=control.limit)
-    _last, _last_at = made, datetime.now(UTC)
+    made = make(rows, deployment, options, client=client, store=store, audience=audience)
+    _note(made.batch)
     return made
+
+
+def _note(made: Batch) -> None:
+    global _last, _last_at
+    _last, _last_at = made, datetime.now(UTC)

@@ -76,7 +76,8 @@ def compare(
     """
     arguments.check(compare, locals(), but={"score"})
     asking.check_failed(failed)
-    if type(batch_or_frame).__module__.startswith(("dask.", "fh_notebook.scaling.")):
+    is_partitioned = isinstance(batch_or_frame, Batch) and batch_or_frame.is_partitioned
+    if is_partitioned or type(batch_or_frame).__module__.startswith("dask."):
         # It has the same tables, and no row: those stay where they are.
         many: Comparison = views.partitions().compare(batch_or_frame, score=score, pair_on=pair_on, failed=failed)
         return many

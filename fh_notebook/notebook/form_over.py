@@ -250,9 +250,9 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
     InputError
         A row does not fit.
     """
-    options = BatchOptions(variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False)
+    options = BatchOptions(
+        variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False, dry_run=True
+    )
     store = session.store()
     made = making.make(mapping.rows, mapping.deployment, options, client=client, store=store, audience=CELL)
-    control = made._control
-    control.agenda.prepare(keep=False, most_at_once=control.limit)
-    return made.plan()
+    return made.batch.plan()

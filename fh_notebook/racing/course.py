@@ -13,9 +13,11 @@ from hashlib import sha256
 from typing import Any, Final
 
 from fh_notebook.audience import RUN_AGAIN, Message, Phrase, option
-from fh_notebook.batching.control import Control
+from fh_notebook.batching.agenda import Agenda
+from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import PENDING, Outcome
+from fh_notebook.batching.reader import Reader
 from fh_notebook.comparing.clusters import clusters_of
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import CallError, InputError
@@ -50,8 +52,10 @@ class Course:
 
     Parameters
     ----------
-    control : Control
+    agenda : Agenda
         Of the batch that holds them.
+    reader : Reader
+        Reads what came of them.
     tally : Tally
         Takes what they say.
     marker : Marker
@@ -63,14 +67,22 @@ class Course:
     """
 
     def __init__(
-        self, control: Control, tally: Tally, marker: Marker, *, seed: int, scored_at_once: int = AT_ONCE
+        self,
+        agenda: Agenda,
+        reader: Reader,
+        tally: Tally,
+        marker: Marker,
+        *,
+        seed: int,
+        scored_at_once: int = AT_ONCE,
     ) -> None:
         self.tally = tally
         self.marker = marker
-        self._control = control
+        self._agenda = agenda
+        self._reader = reader
         self._at_once = scored_at_once
         self._lock = threading.Lock()
-        jobs = [job for window in control.feed.source.planned(len(control.agenda.outcomes)) for job in window]
+        jobs = [job for window in agenda.feed.source.planned(len(agenda.outcomes)) for job in window]
         self._row_of = _rows_of(jobs)
         """Of each position of the table, the row of the race: the first position that asks the same."""
         self._jobs: dict[int, list[Job]] = {}
@@ -113,7 +125,7 @@ class Course:
 
     def open_at(self, place: int) -> list[Job]:
         """Return those of them that have no outcome, or are to get another one."""
-        kind = self._control.agenda.outcomes.kind
+        kind = self._agenda.outcomes.kind
         return [job for job in self.jobs_at(place) if kind(job.number) == PENDING or job.key in self.again]
 
     def calls_left(self) -> int:
@@ -129,9 +141,13 @@ class Course:
         """Whether the next row has all its outcomes."""
         return not self.has_ended and not self.is_cut and not self.open_at(self.decided)
 
+    def take(self, window: Seen | list[Job]) -> list[Job]:
+        """Count what was found of a window, and return its jobs that are to be called. In the loop's thread."""
+        return self._agenda.feed.take(window) if isinstance(window, Seen) else window
+
     def begin(self, jobs: Iterable[Job]) -> None:
         """Note what the present start may call: also what failed on the way, or may have run and is called again."""
-        kind = self._control.agenda.outcomes.kind
+        kind = self._agenda.outcomes.kind
         self.is_cut = False
         open_rows = set(self.order[self.decided :])
         self._left = {name: set() for name in self.tally.variants}
@@ -175,8 +191,8 @@ class Course:
         return ready
 
     def _read(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome, Mapping[str, Any]]]:
-        source = self._control.feed.source
-        found = [(job, outcome) for job, outcome in self._control.reader.of(list(jobs)) if outcome is not None]
+        source = self._agenda.feed.source
+        found = [(job, outcome) for job, outcome in self._reader.of(list(jobs)) if outcome is not None]
         records = source.records_at([job.position for job, _ in found])
         return [(job, outcome, record) for (job, outcome), record in zip(found, records, strict=True)]
 
@@ -248,7 +264,7 @@ class Course:
 
     def _note_keys(self, jobs: Sequence[Job]) -> None:
         """Count what was paid for once, whichever of the rows that ask the same is taken first."""
-        reused = self._control.agenda.outcomes.reused
+        reused = self._agenda.outcomes.reused
         self.reused += sum(
             job.key in self._asked if job.key in self._paid else reused(job.number) for job in calls_of(jobs)
         )

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from fh_notebook import arguments, views
-from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import Event
+from fh_notebook.batching.making import MadeBatch
 from fh_notebook.batching.progress import Progress, progress_of
 from fh_notebook.batching.windows import Windows
 from fh_notebook.comparing.asking import check_zero
@@ -51,15 +51,17 @@ class Race:
         The evidence so far: what text, HTML and figures are made of.
     """
 
-    def __init__(self, begin: Callable[[Any, Callable[[Event], object]], Batch], options: RaceOptions) -> None:
+    def __init__(self, begin: Callable[[Any, Callable[[Event], object]], MadeBatch], options: RaceOptions) -> None:
         self._progress, self._on_event = options.batch.progress, options.batch.on_event
         score = options.score
         self._sender: Sender | None = None
         scale = Scale.of(options.bounds, lower=is_lower(score))
         check_zero(options.failed, _named(score), lower=scale.lower)
-        self.batch = begin(self._display, self._hear)
-        self._control = control = self.batch._control
-        self.variants = _checked(control.plan().variants)
+        made = begin(self._display, self._hear)
+        self.batch = made.batch
+        self._control = made.control
+        self._status = made.control.status
+        self.variants = _checked(self._status.plan().variants)
         self.tally = Tally(
             self.variants,
             scale=scale,
@@ -69,7 +71,7 @@ class Race:
         )
         marker = Marker(score, self.variants, failed=options.failed)
         at_once = AT_ONCE if not calls_service(score) else 1
-        self._course = Course(control, self.tally, marker, seed=options.seed, scored_at_once=at_once)
+        self._course = Course(made.agenda, made.reader, self.tally, marker, seed=options.seed, scored_at_once=at_once)
         self._lookahead = options.lookahead
         self._shown: RaceDisplay | None = None
         self._calls = self._calls_before = 0
@@ -94,13 +96,13 @@ class Race:
     @property
     def calls(self) -> int:
         """Requests that the race has sent, refused ones included."""
-        return self._calls + (self._control.counts.calls - self._calls_before if self.running else 0)
+        return self._calls + (self._status.counts.calls - self._calls_before if self.running else 0)
 
     @property
     def calls_left(self) -> int:
         """Requests that it would take at the most to run all other rows, of who is still in, within `max_calls`."""
         left = self._course.calls_left()
-        most = self._control.plan().max_calls
+        most = self._status.plan().max_calls
         return left if most is None else max(0, min(left, most - (self.calls - self._calls)))
 
     @property
@@ -202,8 +204,8 @@ class Race:
     def _begin(self, *, retry_unknown: bool) -> Windows:
         opened = self._control.open_windows(retry_unknown=retry_unknown)
         self._has_begun = True
-        self._calls_before = self._control.counts.calls
-        self._sender = Sender(self._course, self._control, lookahead=self._lookahead)
+        self._calls_before = self._status.counts.calls
+        self._sender = Sender(self._course, self._status, lookahead=self._lookahead)
         self._most_calls = self.calls_left
         return self._sender.windows(opened)
 

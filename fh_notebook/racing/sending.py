@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from fh_notebook.batching.control import Control
 from fh_notebook.batching.events import Event, Finished, KeptBack, Stopped
-from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.names import UNKNOWN_NAME
+from fh_notebook.batching.standing import BatchStatus
 from fh_notebook.batching.windows import Windows
 from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.racing.course import MOST_AHEAD, Course, calls_of
@@ -29,15 +28,15 @@ class Sender:
     ----------
     course : Course
         The rows.
-    control : Control
+    status : BatchStatus
         Of the batch: it knows how many calls may be out at once.
     lookahead : int, optional
         Rows beyond the last decided one; by default the concurrency limit divided by the jobs of a row, at most 8.
     """
 
-    def __init__(self, course: Course, control: Control, *, lookahead: int | None) -> None:
+    def __init__(self, course: Course, status: BatchStatus, *, lookahead: int | None) -> None:
         self._course = course
-        self._control = control
+        self._status = status
         self._lookahead = lookahead
         self._changed: asyncio.Event | None = None
         self._sent: set[str] = set()
@@ -98,12 +97,12 @@ class Sender:
         if self._lookahead is not None:
             return self._lookahead
         row = max(1, len(calls_of(self._course.jobs_at(min(self._course.decided, len(self._course.order) - 1)))))
-        return max(1, min(MOST_AHEAD, self._control.limit // row))
+        return max(1, min(MOST_AHEAD, self._status.limit // row))
 
     async def _take_in(self, opened: Windows) -> dict[str, Job]:
         found: dict[str, Job] = {}
         async for window in opened:
-            for job in self._control.feed.take(window) if isinstance(window, Seen) else window:
+            for job in self._course.take(window):
                 found[job.key] = job
         self._course.begin(found.values())
         return found

@@ -12,11 +12,10 @@ from typing import Any, Unpack
 
 from fh_notebook import arguments
 from fh_notebook.audience import PYTHON, Audience
-from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.events import Event
+from fh_notebook.batching.making import MadeBatch
 from fh_notebook.batching.rows import read_rows
-from fh_notebook.batching.start import OWN_CHECKS
-from fh_notebook.batching.start import prepared as prepared_batch
+from fh_notebook.batching.start import OWN_CHECKS, prepared_here
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import SettingsError
 from fh_notebook.racing.marking import check_score
@@ -164,8 +163,8 @@ def prepared(rows: Any, deployment: Deployment | str, options: RaceOptions, audi
     check_score(options.score, read)
     holder = replace(audience, resume="race.resume()") if audience == PYTHON else audience
 
-    def begin(progress: Any, on_event: Callable[[Event], object]) -> Batch:
+    def begin(progress: Any, on_event: Callable[[Event], object]) -> MadeBatch:
         shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)
-        return prepared_batch(read, deployment, shown, holder)
+        return prepared_here(read, deployment, shown, holder)
 
     return Race(begin, options)

@@ -3,8 +3,8 @@
 ::
 
     partitions.py            what lower layers ask of this room
-    start.py control.py      `fh.batch(ddf, ..., dask=client)`: checked, named, begun; what people do with it
-    scaled.py lazy.py        `ScaledBatch`, and its tables as lazy Dask frames over Parquet
+    start.py control.py      `fh.batch(ddf, ..., dask=client)`: checked, named; what is to be called
+    scaled.py lazy.py        its tables as lazy Dask frames over Parquet
     book.py                  the notebook's book of partitions: what each asks for, and which part answers it
     rounds.py coming.py      one start: partitions handed out, and coming in, also when they were stopped
     tally.py                 one count over all workers

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook import html, settings
+from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
 from fh_notebook.comparing import asking
@@ -38,7 +39,6 @@ from fh_notebook.comparing.verdict import verdict
 from fh_notebook.comparing.view import title_of
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.counted import Counted, poisson_interval, wilcoxon_of
-from fh_notebook.scaling.scaled import ScaledBatch
 from fh_notebook.scaling.sums import PairSum, Sums, VariantSum, sums_of
 
 __all__ = ["ScaledComparison", "compare_scaled"]
@@ -62,7 +62,7 @@ def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> Sca
         As ``fh.compare`` says.
     """
     asking.check_failed(failed)
-    is_batch = isinstance(source, ScaledBatch)
+    is_batch = isinstance(source, Batch)
     frame = source.frame if is_batch else source
     for needed in (pair_on, "variant"):
         if needed not in frame.columns:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,12 @@ from numpy.typing import NDArray
 from fh_notebook import views
 from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.arms import Arm
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.batching.provenance import provenance, schema_hashes
 from fh_notebook.batching.run_settings import kept_settings
+from fh_notebook.batching.standing import Caller
 from fh_notebook.batching.stored import (
     Stored,
     earlier_name,
@@ -33,18 +36,15 @@ from fh_notebook.batching.stored import (
     refused_name,
     running_refused,
 )
-from fh_notebook.batching.windows import Windows
 from fh_notebook.contract.spell import short
-from fh_notebook.errors import SettingsError
 from fh_notebook.plural import counted
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.book import Book
-from fh_notebook.scaling.control import ScaledControl
+from fh_notebook.scaling.control import PartitionWork
 from fh_notebook.scaling.same_rows import Difference, HashedRows, arms_of_targets, compared
-from fh_notebook.scaling.scaled import ScaledBatch
+from fh_notebook.scaling.scaled import PartitionTables
 from fh_notebook.scaling.spec import PREFIX_BYTES, Found, Spec
 from fh_notebook.scaling.survey import keys_of
-from fh_notebook.scaling.threads import Place
 from fh_notebook.store import batches, claims, planned_rows
 from fh_notebook.store.batch_plan import RUNNING, revision_of
 from fh_notebook.store.batches import BatchRecord
@@ -325,30 +325,7 @@ def _prefixes(keys: Sequence[bytes], width: int) -> NDArray[np.uint64]:
     return np.ascontiguousarray(whole[:, :PREFIX_BYTES]).view(np.uint64).ravel()
 
 
-class _Opened(ScaledControl):
-    """The control of a batch whose rows are not here."""
-
-    def open_windows(self, *, retry_unknown: bool) -> Windows:
-        """Refuse; see :func:`_refuse`."""
-        _refuse(self.name)
-
-    def failed_windows(self, error_code: str | None) -> Windows:
-        """Refuse; see :func:`_refuse`."""
-        _refuse(self.name)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise SettingsError(
-        f"the rows of the batch {name!r} over partitions are not kept; run its cell again with them: what is answered "
-        "costs nothing"
-    )
-
-
-def _no_place() -> Place:
-    raise AssertionError("an opened batch calls nothing")
-
-
-def open_parts(store: Store, record: BatchRecord, caller: Client) -> ScaledBatch:
+def open_parts(store: Store, record: BatchRecord, client: Client) -> Batch:
     """Return the batch over partitions that a record stands for."""
     kept = record.plan["parts"]
     found = [
@@ -363,15 +340,13 @@ def open_parts(store: Store, record: BatchRecord, caller: Client) -> ScaledBatch
         name=record.name, deployment=record.deployment, variants=record.variants, rows=book.rows,
         repeats=record.plan["repeats"], jobs=book.jobs, note=counted(len(found), "partition"),
     )  # fmt: skip
-    control = _Opened(
-        plan,
-        book,
-        _no_place,
-        spec,
-        client=caller,
-        store=store,
-        options=kept_settings("batch"),
-        stored=stored,
+    refusal = (
+        f"the rows of the batch {record.name!r} over partitions are not kept; run its cell again with them: what is "
+        "answered costs nothing"
+    )
+    options = kept_settings("batch")
+    work = PartitionWork(
+        plan, book, None, spec, caller=Caller.of(client, refusal=refusal), options=options, stored=stored
     )
     about = provenance(
         (deployment for _, deployment, _ in record.plan["arms"]),
@@ -381,7 +356,7 @@ def open_parts(store: Store, record: BatchRecord, caller: Client) -> ScaledBatch
         created=record.created_at,
         hashes=record.plan.get("schema_sha256", {}),
     )
-    return ScaledBatch(control, _meta(kept["columns"]), about)
+    return Batch(BatchController(work, options), PartitionTables(work, _meta(kept["columns"]), about))
 
 
 def _meta(columns: list[list[str]]) -> pd.DataFrame:

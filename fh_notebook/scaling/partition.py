@@ -272,7 +272,7 @@ class Partition:
             self._feed.take(replace(seen, jobs=pending))
 
     def _written(self) -> Done:
-        pairs = list(Reader(self._feed, self._outcomes).pairs(lambda kind: kind != PENDING))
+        pairs = list(Reader(self._feed, self._outcomes, name=self._spec.name).pairs(lambda kind: kind != PENDING))
         counts = self._outcomes.counts()
         requests = self._store.requests.total()  # of earlier attempts on this machine, too, that were killed
         path = ""

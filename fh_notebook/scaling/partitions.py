@@ -13,11 +13,12 @@ from fh_notebook.scaling.taking import seen_in_parts as seen_in_files
 
 if TYPE_CHECKING:
     from fh_notebook.audience import Audience
+    from fh_notebook.batching.batch import Batch
+    from fh_notebook.batching.control import BatchController
     from fh_notebook.batching.options import BatchOptions
     from fh_notebook.client.blocking import Client
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.scaling.comparing import ScaledComparison
-    from fh_notebook.scaling.scaled import ScaledBatch
     from fh_notebook.store.batches import BatchRecord
     from fh_notebook.store.store import Store
 
@@ -32,14 +33,14 @@ def batch_over_partitions(
     client: Client,
     store: Store | None,
     audience: Audience,
-) -> ScaledBatch:
-    """Return the batch of rows that are a Dask frame, or are run by Dask."""
+) -> tuple[Batch, BatchController]:
+    """Return the batch of rows that are a Dask frame, or are run by Dask, and what starts it."""
     from fh_notebook.scaling.start import scaled
 
     return scaled(rows, deployment, options, client=client, store=store, audience=audience)
 
 
-def open_batch(store: Store, record: BatchRecord, client: Client) -> ScaledBatch:
+def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
     """Return the kept batch of a record."""
     from fh_notebook.scaling.opening import open_parts
 

@@ -74,10 +74,11 @@ class Rounds:
         The batch in the store, which knows that it is being run, while it is.
     register : function
         Keeps what the batch's name stands for, in any thread.
+    rounds : list of str
+        The names of the rounds of earlier starts, whose parts are the batch object's own; takes those of this one.
+    learned : function
+        How many calls at once the service admits, as this process has learned elsewhere.
     """
-
-    engine: Any = None
-    gate: Any = None
 
     def __init__(
         self,
@@ -93,6 +94,8 @@ class Rounds:
         changed: Callable[[], object],
         stored: Stored,
         register: Callable[[], None],
+        rounds: list[str],
+        learned: Callable[[], int | None],
     ) -> None:
         self._book = book
         self._place = place
@@ -108,8 +111,8 @@ class Rounds:
         self.answered = 0
         self.cut = 0
         self.waiting_until: datetime | None = None
-        self.rounds: list[str] = []
-        """The names of its rounds."""
+        self._rounds = rounds
+        self._learned = learned
         self._stopped: Stopped | None = None
         self._unknown: Stopped | None = None
         """What to tell of variants that the service does not know, while others were called."""
@@ -123,8 +126,16 @@ class Rounds:
 
     @property
     def admits(self) -> int | None:
-        """How many calls at once the service admits, as its refusals have told, where that is learned here."""
-        return self._place.limit.admits if self._place.limit is not None else None
+        """How many calls at once the service admits, once it has refused one of this batch."""
+        if not self._tally.counts().refused:
+            return None
+        here = self._place.limit.admits if self._place.limit is not None else None
+        return here or self._learned()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out, by what was last heard."""
+        return self._tally.in_flight
 
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
@@ -167,10 +178,10 @@ class Rounds:
 
     def _spec_of(self, ask: Ask) -> Spec:
         """Return what holds for the next round, under a name of its own."""
-        mine = tuple(self.rounds)
-        self.rounds.append(uuid4().hex[:12])
+        mine = tuple(self._rounds)
+        self._rounds.append(uuid4().hex[:12])
         return replace(
-            self._spec, run=self.rounds[-1], mine=(*self._spec.mine, *mine), call_lost=ask.call_lost, fresh=ask.fresh,
+            self._spec, run=self._rounds[-1], mine=mine, call_lost=ask.call_lost, fresh=ask.fresh,
             retry=ask.retry, error_code=ask.error_code,
         )  # fmt: skip
 

@@ -1,128 +1,110 @@
-"""`ScaledBatch`: what a user holds of a batch over many partitions.
+"""`PartitionTables`: what a batch over many partitions shows of its answers, which lie in files.
 
-Rule of this file: it is a `Batch`; what it is asked for as a table is a lazy frame, and computing it calls nothing.
-What would need all of it at once is read part by part.
+Rule of this file: a table is a lazy frame, and computing it calls nothing. What would need all of it at once is read
+part by part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import html
-from fh_notebook.batching.batch import ROWS_SHOWN, SHOWN, Batch
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.provenance import ATTRS
-from fh_notebook.batching.wording import digest, frame_html, frame_text
+from fh_notebook.batching.reader import Entry
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
-from fh_notebook.scaling.control import ScaledControl
+from fh_notebook.scaling.control import PartitionWork
 from fh_notebook.scaling.lazy import frame_of, frames_of, pending_of
 
-__all__ = ["ScaledBatch"]
+__all__ = ["PartitionTables"]
+
+LINES: Final = 10_000
+"""Lines of a part that are held at once."""
 
 
-class ScaledBatch(Batch):
-    """Many runs over many partitions. Made by :func:`fh_notebook.batch` of a ``dask.dataframe``, or with ``dask=``.
+class PartitionTables:
+    """Tables of a batch over many partitions, as ``dask.dataframe`` objects.
 
-    Everything that a `Batch` has; `frame`, `failures` and `pending` are ``dask.dataframe`` objects.
+    Parameters
+    ----------
+    work : PartitionWork
+        Knows the partitions and their files.
+    meta : DataFrame
+        The source's columns, without rows.
+    about : mapping
+        What is noted with tables of it.
     """
 
-    _control: ScaledControl
+    unbrowsable = (
+        "these rows are in many partitions; look at some of them: "
+        "fh.compare(batch.frame.partitions[0].compute()).browse()"
+    )
 
-    def __init__(self, control: ScaledControl, meta: pd.DataFrame, about: Mapping[str, Any]) -> None:
-        super().__init__(control, about)
+    def __init__(self, work: PartitionWork, meta: pd.DataFrame, about: Mapping[str, Any]) -> None:
+        self._work = work
         self._meta = meta
+        self._about = about
 
-    @property
-    def frame(self) -> Any:
-        """One line for every job that has an outcome, as a lazy ``dask.dataframe`` over the parts. It calls nothing.
+    def refresh(self) -> None:
+        """Do nothing: which files are there is looked at when they are read."""
 
-        The columns are those of :attr:`Batch.frame` without ``out.<name>``, which hang on the answers; the index
-        counts the lines of each partition from 0, and the column ``row`` is the label of the source's row.
+    def answered(self) -> Any:
+        """Return one line for every job that has an outcome, lazily.
+
+        The columns are those of `Batch.frame` without ``out.<name>``, which hang on the answers; the index counts the
+        lines of each partition from 0, and the column ``row`` is the label of the source's row.
         """
-        return frame_of(self._control.paths, self._meta)
+        return frame_of(self._work.paths, self._meta)
 
-    @property
-    def failures(self) -> Any:
-        """The lines of :attr:`frame` whose job failed."""
-        frame = self.frame
+    def failed(self) -> Any:
+        """Return the lines of jobs that failed."""
+        frame = self.answered()
         return frame[frame["status"] == "failed"]
 
-    @property
     def pending(self) -> Any:
-        """One line for every job without an outcome, of the same columns, lazily; the rows are read for it."""
-        pages = [page for page in self._control.book.pages if page.found.jobs]
+        """Return one line for every job without an outcome, of the same columns, lazily; the rows are read for it.
+
+        Raises
+        ------
+        SettingsError
+            The rows are not here.
+        """
+        pages = [page for page in self._work.book.pages if page.found.jobs]
         if any(page.partition is None for page in pages):
             raise SettingsError("the rows of a batch over partitions are not kept; run its cell again with them")
         paths = [page.line.path if page.line is not None else "" for page in pages]
         return pending_of(
-            [page.partition for page in pages], [page.start for page in pages], paths, self._control.spec, self._meta
+            [page.partition for page in pages], [page.start for page in pages], paths, self._work.spec, self._meta
         )
 
-    def browse(self, *_: Any, **__: Any) -> Any:
-        """Refuse: a live table shows rows, of which there are too many.
+    def head(self, lines: int) -> pd.DataFrame:
+        """Return the first lines of jobs that have an outcome."""
+        return next(self.parts(lines), self._meta)
 
-        Raises
-        ------
-        SettingsError
-            Always, with what to do.
-        """
-        raise SettingsError(
-            "these rows are in many partitions; look at some of them: "
-            "fh.compare(batch.frame.partitions[0].compute()).browse()"
-        )
-
-    def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
-        """Yield :attr:`frame` in parts of at most `n` lines, as pandas frames.
-
-        Raises
-        ------
-        SettingsError
-            `n` is not a whole number from 1.
-        """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise SettingsError(f"n is {n!r}; give a whole number from 1")
-        self._control.refuse_forgotten()
-        for part in frames_of(self._control.paths, self._meta, n):
-            part.attrs[ATTRS] = dict(self._about or {})
+    def parts(self, lines: int) -> Iterator[pd.DataFrame]:
+        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        for part in frames_of(self._work.paths, self._meta, lines):
+            part.attrs[ATTRS] = dict(self._about)
             yield part
 
-    def entries(self) -> Iterator[tuple[Job, Outcome | None, dict[str, Any]]]:
-        """Yield every job that has an outcome, with it and its row; read part by part.
-
-        The job knows what was asked by its key alone: its inputs are in the row.
-        """
-        for part in self.iter_frames():
+    def entries(self) -> Iterator[Entry]:
+        """Yield every job that has an outcome, with it and its row; read part by part."""
+        for part in self.parts(LINES):
             for line in part.to_dict("records"):
                 row = {str(name): value for name, value in line.items() if name not in RESERVED}
                 yield _job(line), Outcome(run=_run(line), reused=bool(line["reused"])), row
 
-    def _head(self) -> pd.DataFrame:
-        first = None if self._control.is_forgotten else next(self.iter_frames(ROWS_SHOWN), None)
-        return self._meta if first is None else first
+    def digest(self) -> str:
+        """Return nothing: what went wrong is not known without reading all files."""
+        return ""
 
-    def _digest(self) -> str:
-        if self._control.is_forgotten or not (self.counts.failed or self.counts.unknown):
-            return ""
-        return digest(run for part in self.iter_frames() for run in _troubled(part))
-
-    def __repr__(self) -> str:
-        lines = [f"Batch {self.summary()}", frame_text(self._head(), SHOWN)]
-        return "\n".join(line for line in lines if line)
-
-    def _repr_html_(self) -> str:
-        return html.el(
-            "div",
-            html.STYLE,
-            html.el("div", html.el("strong", self.summary()), cls="fh-head"),
-            frame_html(self._head(), SHOWN),
-            cls="fh",
-        )
+    def answer_ids(self) -> None:
+        """Return ``None``: the answers lie in files."""
 
 
 def _job(line: Mapping[Any, Any]) -> Job:
@@ -144,7 +126,3 @@ def _run(line: Mapping[Any, Any]) -> Run:
         started_at=None if pd.isna(at) else at.to_pydatetime(warn=False), request_id=text("request_id"),
         variant=line["variant"],
     )  # fmt: skip
-
-
-def _troubled(part: pd.DataFrame) -> Iterator[Run]:
-    return (_run(line) for line in part[part["status"] != "completed"].to_dict("records"))

@@ -23,6 +23,8 @@ import pandas as pd
 from fh_notebook import loop, session, settings
 from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience, Message, option
 from fh_notebook.batching.arms import Arm, read_arms
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.lookup import LookUp, beside_of
 from fh_notebook.batching.making import known_deployment
 from fh_notebook.batching.options import BatchOptions
@@ -31,6 +33,7 @@ from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.rows import read_rows
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import budget_of
+from fh_notebook.batching.standing import Caller
 from fh_notebook.batching.stored import Stored, check_name
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.deployment import Deployment
@@ -42,11 +45,11 @@ from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.checks import check_cluster
 from fh_notebook.scaling.cluster import Cluster
 from fh_notebook.scaling.coming import Lost
-from fh_notebook.scaling.control import ScaledControl
+from fh_notebook.scaling.control import PartitionWork
 from fh_notebook.scaling.lazy import AS_IT_IS, meta_of
 from fh_notebook.scaling.opening import Known, Registration, known_batch, other_key
 from fh_notebook.scaling.places import scratch
-from fh_notebook.scaling.scaled import ScaledBatch
+from fh_notebook.scaling.scaled import PartitionTables
 from fh_notebook.scaling.spec import Found, Spec
 from fh_notebook.scaling.threads import Place, Threads
 from fh_notebook.store.store import Store
@@ -70,8 +73,10 @@ def scaled(
     client: Client,
     store: Store | None,
     audience: Audience = PYTHON,
-) -> ScaledBatch:
-    """Return the batch over partitions that :func:`fh_notebook.batch` was asked for; it has called nothing.
+) -> tuple[Batch, BatchController]:
+    """Return the batch over partitions that :func:`fh_notebook.batch` was asked for, and what starts it.
+
+    It has called nothing.
 
     Raises
     ------
@@ -168,7 +173,7 @@ def _batch_of(
     compare: Callable[[], Known],
     *,
     replaces: bool,
-) -> ScaledBatch:
+) -> tuple[Batch, BatchController]:
     """Return the batch of partitions that were looked at, with what is answered of them already."""
     batch_of, since = _reused(options, spec.name)
     stored = Stored(store, known.before.id if known.before is not None else 0)
@@ -182,21 +187,14 @@ def _batch_of(
         book.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
     plan = _plan(spec.name, spec.arms, book, options, client, store)
     registration = Registration(stored, plan, spec, book, meta, known=known, compare=compare, anywhere=batch_of is None)
-    control = ScaledControl(
-        plan,
-        book,
-        place,
-        spec,
-        client=client,
-        store=store,
-        options=options,
-        stored=stored,
-        register=registration.write,
+    work = PartitionWork(
+        plan, book, place, spec, caller=Caller.of(client), options=options, stored=stored, register=registration.write
     )
     about = provenance(
         (arm.target.deployment for arm in spec.arms), variants=plan.variants, batch=spec.name, workspace=spec.workspace
     )
-    return ScaledBatch(control, meta, about)
+    control = BatchController(work, options)
+    return Batch(control, PartitionTables(work, meta, about)), control
 
 
 def _ensure_dask() -> None:
@@ -347,6 +345,6 @@ def _plan(name: str, arms: Sequence[Arm], book: Book, options: RunSettings, clie
         other_key=other_key(store, client.workspace, arms, repeats, found) if looks else None,
         max_calls=options.limits.max_calls,
         max_seconds=options.limits.max_seconds,
-        budget=budget_of(client, store, datetime.now(UTC)),
+        budget=budget_of(client.workspace, store, datetime.now(UTC)),
         audience=options.audience,
     )

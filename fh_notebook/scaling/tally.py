@@ -76,12 +76,12 @@ class Tally:
 
     @property
     def calls(self) -> int:
-        """Requests sent; `Control` asks for it, as of every batch's outcomes."""
+        """Requests sent."""
         return self._called
 
     @property
     def settled(self) -> int:
-        """Jobs with an outcome; asked for as :attr:`calls` is."""
+        """Jobs with an outcome."""
         return sum(self._sum[:3])
 
     @property

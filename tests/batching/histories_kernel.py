@@ -56,7 +56,7 @@ def told(batch: fh.Batch) -> dict[str, Any]:
     counts, frame = batch.counts, batch.frame.reindex(columns=LINE)
     pending = batch.pending.reindex(columns=LINE)
     return {
-        "id": batch._control.stored.id,
+        "id": batch._control.work.stored.id,
         "name": batch.name,
         "counts": {name: getattr(counts, name) for name in counts.__slots__},
         "lines": [[str(label), *line] for label, line in zip(frame.index, frame.values.tolist(), strict=True)],

@@ -92,19 +92,19 @@ def test_a_start_in_the_background_that_could_not_be_made_is_over() -> None:
     shouting = Shouting()
     asked: dict[str, Any] = {"client": shouting.hive.client(), "variants": "loud", "progress": False}
     control: Any = fh.batch(rows(2), "shout", **asked, dry_run=True)._control
-    make = control._new_start
+    make = control.work.new_run
 
-    def refuse() -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise fh.SettingsError("the client is closed")
 
-    control._new_start = refuse
+    control.work.new_run = refuse
     batch = last_batch()
     assert batch is not None
     batch.resume(wait=False)
     with pytest.raises(fh.SettingsError, match="closed"):
         batch.wait()
     assert not batch.running
-    control._new_start = make
+    control.work.new_run = make
     assert batch.resume().counts.done == 2
 
 

@@ -167,7 +167,7 @@ def test_two_batch_objects_that_plan_one_name_at_once_do_not_mix(shouting: Shout
 
 def test_a_plan_that_another_kernel_was_faster_with_is_not_written_but_compared_again(shouting: Shouting) -> None:
     """Between its comparison and its write the batch was begun, extended or replaced: each row lies where it is kept."""
-    late = run(shouting, texts("a", "b"), dry_run=True)._control.agenda.feed
+    late = run(shouting, texts("a", "b"), dry_run=True)._control.work.feed
     kept_late, (window,) = late._kept, list(late.source.fresh())
     assert kept_late is not None
     changes: list[Callable[[], object]] = [
@@ -192,7 +192,7 @@ def test_a_plan_that_another_kernel_was_faster_with_is_not_written_but_compared_
 def test_a_variant_that_another_kernel_adds_during_the_comparison_is_no_damage(shouting: Shouting) -> None:
     """The record was read before, the jobs after: what is new is left out, and the window is compared again."""
     run(shouting, texts("a", "b"), max_calls=0)
-    late = run(shouting, iter(texts("a", "b")), dry_run=True)._control.agenda.feed
+    late = run(shouting, iter(texts("a", "b")), dry_run=True)._control.work.feed
     kept_late, window = late._kept, next(late.source.fresh())
     assert kept_late is not None
 
@@ -464,8 +464,8 @@ def test_calls_that_may_have_run_outlive_the_old_answers_of_their_batch(shouting
     dead = store.owners.new()
     (record,) = store.batches.every()
     lost = run(shouting, texts("a", "b", "c"), dry_run=True)
-    lost._control.agenda.feed.begin_keeping()
-    key = next(job.key for job in lost._control.agenda.feed.source._jobs if job.inputs["text"] == "c")
+    lost._control.work.feed.begin_keeping()
+    key = next(job.key for job in lost._control.work.feed.source._jobs if job.inputs["text"] == "c")
     store.claims.take(record.id, key, dead, workspace=record.workspace, seen_id=0).result()
     dead.end()
     assert fh.forget(before=timedelta(days=5), client=shouting.hive.client()) == 2

@@ -30,7 +30,7 @@ def test_a_paused_batch_starts_nothing_and_goes_on() -> None:
         batch = _held(held)
         held.wait_for(2)
         assert batch.pause() is batch
-        until(lambda: batch._control._start is not None and batch._control._start.paused)
+        until(lambda: (run := batch._control.status.run) is not None and run.paused)
         held.let_go()
         until(lambda: batch.counts.done == 2 and batch.in_flight == 0)
         assert (batch.paused, batch.running) == (True, True)
@@ -47,7 +47,7 @@ def test_a_paused_batch_that_is_awaited_goes_on_too() -> None:
         batch = _held(held, 4)
         held.wait_for(2)
         batch.pause()
-        until(lambda: batch._control._start is not None and batch._control._start.paused)
+        until(lambda: (run := batch._control.status.run) is not None and run.paused)
         held.let_go()
         assert asyncio.run(batch.aresume()) is batch
         assert batch.counts == Counts(planned=4, done=4, calls=4)
@@ -59,7 +59,7 @@ def test_a_paused_batch_can_be_cancelled() -> None:
         batch = _held(held)
         held.wait_for(2)
         batch.pause()
-        until(lambda: batch._control._start is not None and batch._control._start.paused)
+        until(lambda: (run := batch._control.status.run) is not None and run.paused)
         held.let_go()
         until(lambda: batch.in_flight == 0)
         batch.cancel()
@@ -185,7 +185,7 @@ def test_a_batch_waits_for_the_renewal_of_the_daily_cap_and_goes_on() -> None:
         dry_run=True,
         progress=False,
     )
-    batch._control._options = replace(batch._control._options, now=clock, sleep=clock.sleep)
+    batch._control._settings = replace(batch._control._settings, now=clock, sleep=clock.sleep)
     batch.resume()
     assert batch.counts == Counts(planned=20, done=20, calls=22, refused=2)
     assert batch.stopped is None
@@ -207,8 +207,8 @@ def test_a_batch_that_waits_for_the_renewal_can_be_cancelled() -> None:
         wait=False,
         progress=False,
     )
-    until(lambda: batch._control.waiting_until is not None)
-    waits_until = batch._control.waiting_until
+    until(lambda: batch._control.status.waiting_until is not None)
+    waits_until = batch._control.status.waiting_until
     assert waits_until is not None
     assert (waits_until.hour, waits_until.minute) == (0, 0)
     assert batch.running

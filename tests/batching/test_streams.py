@@ -63,7 +63,7 @@ def test_a_stopped_stream_goes_on_with_what_it_read_and_then_with_the_rest() -> 
     taken: list[int] = []
     batch = _batch(shouting.hive.client(), _texts(2_500, taken), max_calls=7, max_concurrency=4)
     assert batch.counts.done == 7
-    batch._control._options = replace(batch._control._options, limits=Limits())  # the ceiling was for the first start
+    batch._control._settings = replace(batch._control._settings, limits=Limits())  # the ceiling was for the first start
     batch.resume()
     assert batch.counts == Counts(planned=2_500, done=2_500, calls=2_500)
     assert set(shouting.ran.values()) == {1}

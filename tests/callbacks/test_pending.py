@@ -91,7 +91,7 @@ def test_look_ups_count_against_the_days_budget(held: Held) -> None:
         store = session.store()
         assert store is not None
         assert run.attempts >= 4
-        assert budget_of(client, store, datetime.now(UTC)).used_today == run.attempts
+        assert budget_of(client.workspace, store, datetime.now(UTC)).used_today == run.attempts
 
 
 def test_a_local_service_gets_the_sessions_own_receiver(held: Held) -> None:

@@ -181,7 +181,7 @@ def test_a_batch_shows_how_many_calls_the_service_let_through() -> None:
         r"(\d+) calls? refused \(429\)\.", figure.alt,
     )  # fmt: skip
     assert told, figure.alt
-    assert (int(told[1]), int(told[2])) == (max(m.limit for m in batch._control.moments), batch.counts.refused)
+    assert (int(told[1]), int(told[2])) == (max(m.limit for m in batch._control.status.moments), batch.counts.refused)
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == ["calls out", "limit", "refused (429)"]
     assert "currentColor" in figure._repr_html_()

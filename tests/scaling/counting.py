@@ -118,7 +118,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 def begun_in_a_pause(batch: fh.Batch) -> Any:
     """Go on with a batch that is paused while it is still being noted, before its round; return what unpauses it."""
     control: Any = batch._control
-    noted = control._register
+    noted = control.work._register
 
     def note() -> None:
         heard = threading.Event()
@@ -127,6 +127,6 @@ def begun_in_a_pause(batch: fh.Batch) -> Any:
         heard.wait(PATIENCE_S)
         noted()
 
-    control._register = note
+    control.work._register = note
     batch.resume(wait=False)
     return control

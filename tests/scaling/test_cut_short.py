@@ -50,8 +50,8 @@ def test_a_cancel_ends_what_another_stop_has_left_out() -> None:
             max_concurrency=3, fail_on_error=True, wait=False,
         )  # fmt: skip
         control: Any = batch._control
-        until(lambda: (start := control._start) is not None and start._stopped is not None)
-        assert control._start._stopped.reason == "fail_on_error"
+        until(lambda: (start := control.status.run) is not None and start._stopped is not None)
+        assert control.status.run._stopped.reason == "fail_on_error"
         batch.cancel()
         batch.wait()
         counts = batch.counts

@@ -64,7 +64,7 @@ def test_without_a_number_all_workers_learn_one_limit(tmp_path: Path) -> None:
         asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
         batch = fh.batch(texts(400), "shout", **asked, wait=False)
         until(lambda: batch.counts.done >= 200)
-        assert 2 <= batch._control.limit <= 4  # as it is tried now and then
+        assert 2 <= batch._control.status.limit <= 4  # as it is tried now and then
         batch.wait()
         assert (batch.counts.done, batch.counts.failed, batch.counts.unknown) == (400, 0, 0)
         assert set(counting.ran.values()) == {1}

@@ -270,6 +270,9 @@ def test_what_a_batch_over_partitions_cannot_show_is_told() -> None:
     rows = _parted(texts(4), 2)
     asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False}
     batch = fh.batch(rows, "shout", **asked)
+    assert type(batch) is fh.Batch
+    assert batch.is_partitioned
+    assert not fh.batch([], "shout", **asked).is_partitioned
     compared = fh.compare(batch)
     for show in (batch.browse, compared.browse, compared.wide, compared.diff, compared.plot, compared.rate):
         with pytest.raises(fh.SettingsError, match=r"partitions\[0\]"):
