@@ -142,7 +142,7 @@ def test_errors_of_ours_are_one_line_in_a_notebook(name: str) -> None:
     assert not hasattr(error, "_render_traceback_")
 
 
-@pytest.mark.parametrize("room", ["batching", "client", "local"])
+@pytest.mark.parametrize("room", ["batching", "client", "local", "racing", "scaling"])
 def test_a_class_is_complete_in_its_file(room: str) -> None:
     """It holds its parts, and has no half in another file of its room that it is put together with."""
     spread = [

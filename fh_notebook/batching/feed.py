@@ -76,6 +76,8 @@ class Feed:
         What new windows are compared with and written to; without it none is.
     audience : Audience
         Who reads its errors.
+    holds_answers : bool
+        Whether the answers that come are held, rather than read back from the store: all are wanted soon.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Feed:
         where: str,
         kept: KeptBatch | None = None,
         audience: Audience = PYTHON,
+        holds_answers: bool = False,
     ) -> None:
         self._audience = audience
         self.source = source
@@ -103,6 +106,9 @@ class Feed:
         """Of keys that several jobs have: their numbers."""
         self._copies: dict[str, Line] = {}
         """Answers that stand for jobs and lie in no table of the store, to be kept with the batch, by the job's key."""
+        self._holds_answers = holds_answers
+        self._held: dict[int, Run] = {}
+        """Answers by the job's number, where they are held."""
         self.call_lost = False
         """Whether what may have run is called again."""
         self.seen_id = 0
@@ -219,10 +225,14 @@ class Feed:
 
     def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
         """Return the answers of jobs, by the job's number; what was forgotten since is left out."""
-        lines = {job.number: self._outcomes.line(job.number) for job in jobs}
+        numbers = [job.number for job in jobs]
+        held = {number: run for number in numbers if (run := self._held.get(number)) is not None}
+        lines = {number: self._outcomes.line(number) for number in numbers if number not in held}
+        if not lines:
+            return held
         kept = self._store.answers.by_ids({line for line in lines.values() if line})
         runs = {number: kept[line].run for number, line in lines.items() if line in kept}
-        return runs | {n: run for n in lines if (run := self._outcomes.run(n)) is not None}
+        return held | runs | {n: run for n in lines if (run := self._outcomes.run(n)) is not None}
 
     def _open(self, window: list[Job]) -> list[Job]:
         """Return the jobs that may be called: without an outcome, or with one that does not stand."""
@@ -300,8 +310,14 @@ class Feed:
     def finished(self, job: Job, run: Run, *, line: int, reused: bool) -> None:
         """Count the outcome of a job that was called, and of those that are the same."""
         kind = CODE_OF[kind_of(run)]
+        if self._holds_answers:
+            self._held[job.number] = run
         held = None if line else run
         for number in dict.fromkeys((job.number, *self._twins.get(job.key, ()))):
             self._outcomes.put(number, kind, line=line, reused=reused or number != job.number, run=held)
         if kind == DONE:
             self._twins.pop(job.key, None)
+
+    def let_go(self) -> None:
+        """Hold no answer any more; from now on they are read from the store."""
+        self._held.clear()

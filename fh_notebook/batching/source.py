@@ -88,11 +88,20 @@ class TableSource:
         All rows, as they may be shown.
     whole : list of list of Job, optional
         The jobs of all rows, where only some are planned.
+    is_checked : bool
+        Whether all inputs were found to fit before.
     """
 
     def __init__(
-        self, planner: Planner, by_row: list[list[Job]], rows: Rows, whole: list[list[Job]] | None = None
+        self,
+        planner: Planner,
+        by_row: list[list[Job]],
+        rows: Rows,
+        whole: list[list[Job]] | None = None,
+        *,
+        is_checked: bool = False,
     ) -> None:
+        self._is_checked = is_checked
         self._planner = planner
         self._whole = [job for row in (by_row if whole is None else whole) for job in row]
         # Of a pilot the places in the plan are not those among all rows.
@@ -119,7 +128,12 @@ class TableSource:
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` with what is wrong with them."""
-        return self._planner.checked(jobs)
+        return list(jobs) if self._is_checked else self._planner.checked(jobs)
+
+    def let_go(self) -> None:
+        """Hold no row any more: a scheduler and its queue know each other, and the collector comes late."""
+        self._jobs = self._whole = []
+        self._rows = replace(self._rows, labels=(), records=(), make_frame=pd.DataFrame)
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of rows, with their own dtypes."""

@@ -19,6 +19,7 @@ import pandas as pd
 
 from fh_notebook import loop
 from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.lookup import LookUp
 from fh_notebook.batching.mapping import without_secrets
@@ -27,6 +28,7 @@ from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, k
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import Start
+from fh_notebook.batching.source import TableSource
 from fh_notebook.batching.stopping import Limits
 from fh_notebook.batching.stored import Stored
 from fh_notebook.batching.windows import at_once
@@ -36,7 +38,6 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.loop import unbroken
 from fh_notebook.scaling import parts
 from fh_notebook.scaling.budget import told_of
-from fh_notebook.scaling.feeding import HeldSource, HoldingFeed
 from fh_notebook.scaling.host import Host
 from fh_notebook.scaling.merging import done_of, lines_of
 from fh_notebook.scaling.places import begun_in, opened_store, part_path, parts_of_plan, store_path
@@ -88,7 +89,7 @@ class Partition:
         rows = rows_of(frame, spec, task.start)
         planner, hidden, by_row = planned(rows, spec, task.start)
         _check_rows(task, by_row)
-        self._source = HeldSource(planner, by_row, without_secrets(rows, hidden), checked=task.valid)
+        self._source = TableSource(planner, by_row, without_secrets(rows, hidden), is_checked=task.valid)
         self._outcomes = Outcomes()
         begun = begun_in(self._store, spec)
         self._attempt = str(begun.plan["attempt"])
@@ -98,7 +99,7 @@ class Partition:
         stored = Stored(self._store, begun.id)
         look_up = LookUp(stored=stored, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
-        self._feed = HoldingFeed(self._source, self._outcomes, look_up, skip_invalid=True, where=where)
+        self._feed = Feed(self._source, self._outcomes, look_up, skip_invalid=True, where=where, holds_answers=True)
         self._feed.call_lost = spec.call_lost
         self._start: Start | None = None
         self._loop_task: asyncio.Task[Any] | None = None
@@ -257,7 +258,7 @@ class Partition:
         try:
             return self._written()
         except RecursionError:  # an output as deep as Python reads and deeper than it writes: the store knows how
-            self._feed.held.clear()
+            self._feed.let_go()
             return self._written()
 
     def _look_again(self) -> None:
